@@ -1,0 +1,37 @@
+"""The errors a user can meet. All derive from RlsysError and survive pickling."""
+
+
+class RlsysError(Exception):
+    """Root of every error that rlsys raises on purpose."""
+
+
+class ConfigError(RlsysError, ValueError):
+    """A setting is unknown, mistyped or impossible; names the value, its path and a valid one."""
+
+
+class DataError(RlsysError, ValueError):
+    """A row cannot be read; names the file, the row number, the column and what was expected."""
+
+
+class SchemaError(RlsysError, ValueError):
+    """An Arrow batch does not have the columns of its contract."""
+
+
+class ResourceError(RlsysError):
+    """The cluster has fewer CPUs or GPUs than the fleet needs."""
+
+
+class WeightSyncError(RlsysError):
+    """A rollout worker does not hold the weights that the learner published."""
+
+
+class VerifierError(RlsysError):
+    """A verifier is missing, misconfigured or fails its self-test."""
+
+
+class StallError(RlsysError):
+    """A named wait passed its deadline; says who waits for whom."""
+
+
+class WorkerError(RlsysError):
+    """A fleet member died or raised; names it and its root exception."""

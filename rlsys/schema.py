@@ -1,0 +1,132 @@
+"""The Arrow contracts: one schema per message that travels between fleet members.
+
+A batch holds whole groups. Its schema's metadata carries the contract's name and version, so a
+reader can refuse a batch of another kind instead of misreading it. The same batches are what is
+written to disk as samples.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from rlsys.errors import SchemaError
+
+VERSION = 1
+
+_i32_list = pa.list_(pa.int32())
+_f32_list = pa.list_(pa.float32())
+
+
+def _schema(name: str, fields: list[tuple[str, pa.DataType]]) -> pa.Schema:
+    return pa.schema(fields, metadata={"rlsys.contract": name, "rlsys.version": str(VERSION)})
+
+
+PROMPTS = _schema(
+    "prompts",
+    [
+        ("prompt_id", pa.string()),
+        ("source", pa.string()),
+        ("text", pa.string()),
+        ("token_ids", _i32_list),
+        ("answer", pa.string()),  # JSON
+        ("info", pa.string()),  # JSON object: what a verifier needs beside the answer
+        ("difficulty", pa.float32()),
+        ("token_budget", pa.int32()),
+    ],
+)
+
+ROLLOUTS = _schema(
+    "rollouts",
+    [
+        ("prompt_id", pa.string()),
+        ("group_id", pa.int64()),
+        ("sample_index", pa.int32()),
+        ("source", pa.string()),
+        ("prompt_text", pa.string()),
+        ("answer", pa.string()),
+        ("info", pa.string()),
+        ("difficulty", pa.float32()),
+        ("prompt_token_ids", _i32_list),
+        ("token_ids", _i32_list),
+        ("rollout_logprobs", _f32_list),  # per token, nats, under the sampling transform
+        ("policy_versions", _i32_list),  # per token
+        ("finish_reason", pa.string()),  # stop | length
+        ("text", pa.string()),
+        ("reasoning_tokens", pa.int32()),
+        ("answer_tokens", pa.int32()),
+        ("worker", pa.string()),
+        ("sampled_s", pa.float64()),  # from admission to the last token
+    ],
+)
+
+SCORES = _schema(
+    "scores",
+    [
+        ("group_id", pa.int64()),
+        ("sample_index", pa.int32()),
+        ("reward", pa.float32()),  # null where status is infrastructure
+        ("components", pa.map_(pa.string(), pa.float32())),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("seconds", pa.float32()),
+    ],
+)
+
+REFERENCE = _schema(
+    "reference",
+    [
+        ("group_id", pa.int64()),
+        ("sample_index", pa.int32()),
+        ("reference_logprobs", _f32_list),
+    ],
+)
+
+TRAINING = _schema(
+    "training",
+    [
+        ("group_id", pa.int64()),
+        ("sample_index", pa.int32()),
+        ("prompt_token_ids", _i32_list),
+        ("token_ids", _i32_list),
+        ("rollout_logprobs", _f32_list),
+        ("policy_versions", _i32_list),
+        ("reference_logprobs", _f32_list),  # null without a reference worker
+        ("advantages", _f32_list),  # per token
+        ("reward", pa.float32()),
+        ("group_tokens", pa.int32()),  # trained tokens of the whole group
+    ],
+)
+
+
+def build(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.RecordBatch:
+    """Make a record batch of a contract from one sequence per column.
+
+    Raises:
+        SchemaError: a column is missing, unknown or of another type.
+    """
+    name = contract_name(schema)
+    missing = [f for f in schema.names if f not in columns]
+    unknown = [c for c in columns if c not in schema.names]
+    if missing or unknown:
+        raise SchemaError(f"{name}: missing columns {missing}, unknown columns {unknown}")
+    try:
+        arrays = [pa.array(columns[field.name], type=field.type) for field in schema]
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise SchemaError(f"{name}: {error}") from error
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def check(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the batch if it is of this contract and version, else raise SchemaError."""
+    if not batch.schema.equals(schema, check_metadata=True):
+        raise SchemaError(
+            f"expected a {contract_name(schema)} batch (version {VERSION}), "
+            f"got {contract_name(batch.schema)} with columns {batch.schema.names}"
+        )
+    return batch
+
+
+def contract_name(schema: pa.Schema) -> str:
+    """The contract that a schema declares in its metadata."""
+    return (schema.metadata or {}).get(b"rlsys.contract", b"unnamed").decode()
