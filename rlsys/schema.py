@@ -92,9 +92,8 @@ TRAINING = _schema(
         ("rollout_logprobs", _f32_list),
         ("policy_versions", _i32_list),
         ("reference_logprobs", _f32_list),  # null without a reference worker
-        ("advantages", _f32_list),  # per token
+        ("advantages", _f32_list),  # per token; null: the row is masked out of the loss
         ("reward", pa.float32()),
-        ("group_tokens", pa.int32()),  # trained tokens of the whole group
     ],
 )
 

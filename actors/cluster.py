@@ -1,0 +1,53 @@
+"""Joining the running Ray cluster, or starting one on this machine."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from rlsys.config.schema import ClusterConfig
+from rlsys.errors import ResourceError
+
+
+@contextmanager
+def connected(config: ClusterConfig) -> Iterator[str]:
+    """Ray for the block's duration; yields a line that says which cluster it is.
+
+    A cluster that is running (RAY_ADDRESS, `ray start`, `ray job submit`, cluster.address) is
+    joined; else one is started on this machine and ended with the block.
+    """
+    # Workers and, above all, their engines must not call home or phone a telemetry server.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray hides devices from actors without GPUs otherwise; this is its coming default.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    options = {"logging_level": logging.WARNING, "log_to_driver": False}
+    try:
+        if config.address:
+            ray.init(address=config.address, **options)
+        else:
+            _join_or_start(config, options)
+    except (ConnectionError, ValueError) as error:
+        raise ResourceError(f"cannot reach a Ray cluster: {error}") from error
+    try:
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        have = ray.cluster_resources()
+        url = ray.get_runtime_context().gcs_address
+        yield (
+            f"Ray {ray.__version__} at {url}: {len(nodes)} node(s), "
+            f"{have.get('CPU', 0):g} CPUs, {have.get('GPU', 0):g} GPUs"
+        )
+    finally:
+        ray.shutdown()
+
+
+def _join_or_start(config: ClusterConfig, options: dict) -> None:
+    wanted = config.num_cpus or None
+    try:
+        ray.init(num_cpus=wanted or os.cpu_count(), include_dashboard=False, **options)
+    except ValueError as error:
+        # Ray refuses these arguments where a cluster is running already: that one is joined.
+        if "existing cluster" not in str(error):
+            raise
+        ray.init(**options)

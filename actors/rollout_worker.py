@@ -1,0 +1,62 @@
+"""The rollout worker: a SamplingEngine as an async Ray actor."""
+
+import numpy as np
+import pyarrow as pa
+import ray
+
+from rlsys.config.schema import RunConfig, SamplingConfig
+from rlsys.engines.sequences import list_column
+from rlsys.engines.vllm_engine import Canary, SamplingEngine, UpdateReport
+from rlsys.loop.clock import Clock, Times
+from rlsys.loop.fleet import Sampled
+from rlsys.weights.bundle import Manifest
+
+
+class RolloutWorker:
+    """Samples groups; pulls and proves new weights while it does."""
+
+    def __init__(self, name: str, model_path: str, config: RunConfig, index: int) -> None:
+        seed = config.run.seed * 1000 + index
+        self.engine = SamplingEngine(name, model_path, config.model, config.rollout, seed)
+        self.clock = Clock(idle="slots")
+
+    async def start(self, prompts: pa.RecordBatch) -> None:
+        """Load the model; `prompts` is the table that later calls name rows of."""
+        self.prompts = prompts
+        await self.engine.start()
+        self.clock = Clock(idle="slots")
+
+    async def expect_weights(self, names: list[str]) -> None:
+        """The tensors that every update must bring."""
+        await self.engine.expect_weights(names)
+
+    @ray.method(num_returns=2)
+    async def sample(
+        self, group_ids: list[int], rows: list[int], size: int, sampling: SamplingConfig
+    ) -> tuple[pa.RecordBatch, Sampled]:
+        """Answers for rows of the prompt table, and what the driver may know of them."""
+        with self.clock.busy():
+            batch = await self.engine.sample(self.prompts.take(rows), group_ids, size, sampling)
+        versions = list_column(batch, "policy_versions")
+        return batch, Sampled(
+            rollouts=None,
+            oldest_version=np.array([v.min() for v in versions]),
+            newest_version=np.array([v.max() for v in versions]),
+            num_tokens=np.array([len(v) for v in versions]),
+            truncated=np.array([r == "length" for r in batch.column("finish_reason").to_pylist()]),
+        )
+
+    async def update_weights(
+        self, manifest: Manifest, canary: Canary, buffer: np.ndarray
+    ) -> UpdateReport:
+        """Pull a published version; requests in flight go on with it."""
+        with self.clock.busy(), self.clock.waiting("weights"):
+            return await self.engine.update_weights(manifest, buffer, canary)
+
+    async def times(self) -> Times:
+        """Busy and waits since the start."""
+        return self.clock.times()
+
+    async def shutdown(self) -> None:
+        """End the engine's process."""
+        self.engine.shutdown()

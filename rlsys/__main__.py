@@ -1,0 +1,5 @@
+"""`python -m rlsys`: the command line."""
+
+from rlsys.cli import main
+
+main()

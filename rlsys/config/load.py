@@ -1,0 +1,134 @@
+"""From YAML files and `key=value` overrides to a checked RunConfig, in milliseconds.
+
+Order, later wins: the dataclass defaults, base.yaml beside the config, the algorithm preset, the
+config file, the command line. After loading there is no DictConfig any more.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from rlsys.config.schema import RunConfig
+from rlsys.config.validate import validate
+from rlsys.errors import ConfigError
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
+    """Read a config file and apply `section.key=value` overrides.
+
+    Raises:
+        ConfigError: naming the key or value, where it stands, and the nearest valid one.
+    """
+    path = Path(path)
+    own = _read(path)
+    command_line = _parse_overrides(overrides or [])
+    preset = _preset_name(own, command_line)
+    layers: list[tuple[str, DictConfig]] = []
+    if path.name != "base.yaml" and (CONFIGS / "base.yaml").is_file():
+        layers.append(("configs/base.yaml", _read(CONFIGS / "base.yaml")))
+    if preset:
+        layers.append((f"preset {preset}", _read_preset(preset)))
+    layers += [(str(path), own), ("the command line", command_line)]
+
+    merged = OmegaConf.structured(RunConfig)
+    for place, layer in layers:
+        merged = _merge(merged, layer, place)
+    config = cast(RunConfig, OmegaConf.to_object(merged))
+    validate(config)
+    return config
+
+
+def to_yaml(config: RunConfig) -> str:
+    """The resolved config as YAML that `load` reads back."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def _read(path: Path) -> DictConfig:
+    if not path.is_file():
+        siblings = [str(p) for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        siblings += [str(p) for p in CONFIGS.glob("*.yaml")]
+        raise ConfigError(f"no config file {path}{_nearest(str(path), siblings)}")
+    try:
+        loaded = OmegaConf.load(path)
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(loaded, DictConfig):
+        raise ConfigError(f"{path} must hold a mapping of sections, not a list or a text")
+    return loaded
+
+
+def _read_preset(name: str) -> DictConfig:
+    folder = CONFIGS / "algorithms"
+    names = sorted(p.stem for p in folder.glob("*.yaml"))
+    if name not in names:
+        raise ConfigError(f"algorithm.preset: no preset {name!r}{_nearest(name, names)}")
+    return _read(folder / f"{name}.yaml")
+
+
+def _preset_name(*layers: DictConfig) -> str:
+    """The preset that the last layer naming one asks for (`algorithm=NAME` is short for it)."""
+    name = ""
+    for layer in layers:
+        section = layer.get("algorithm")
+        if isinstance(section, DictConfig):
+            name = str(section.get("preset", name))
+    return name
+
+
+def _parse_overrides(overrides: list[str]) -> DictConfig:
+    pairs = []
+    for text in overrides:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"override {text!r}: expected section.key=value")
+        pairs.append((f"{key}.preset" if key == "algorithm" else key, value))
+    try:
+        return OmegaConf.from_dotlist([f"{key}={value}" for key, value in pairs])
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"override cannot be read: {error}") from error
+
+
+def _merge(base: DictConfig, layer: DictConfig, place: str) -> DictConfig:
+    try:
+        return cast(DictConfig, OmegaConf.merge(base, layer))
+    except ConfigKeyError as error:
+        key = str(error.full_key)
+        raise ConfigError(
+            f"{place}: unknown key {key!r}{_nearest(key, _all_keys(base))}"
+        ) from error
+    except OmegaConfBaseException as error:
+        key = str(error.full_key)
+        value = OmegaConf.select(layer, key)
+        raise ConfigError(f"{place}: {key}={value!r}: {_first_line(error)}") from error
+
+
+def _all_keys(config: DictConfig, prefix: str = "") -> list[str]:
+    keys = []
+    for name in config:
+        key = f"{prefix}{name}"
+        keys.append(key)
+        node: Any = config._get_node(name)
+        if isinstance(node, DictConfig):
+            keys += _all_keys(node, f"{key}.")
+    return keys
+
+
+def _nearest(value: str, choices: list[str]) -> str:
+    """`; did you mean 'x'?`, or the choices when they are few, or nothing."""
+    close = difflib.get_close_matches(value, choices, n=1, cutoff=0.6)
+    if not close:
+        leaf = value.rsplit(".", 1)[-1]
+        close = [c for c in choices if c.rsplit(".", 1)[-1] == leaf][:1]
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are: {', '.join(choices)}" if 0 < len(choices) <= 16 else ""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,215 @@
+"""RunConfig: every setting of a run, one section per component.
+
+Each component gets its own section only. A string under a field gives its unit and why this
+default. YAML files hold only what differs from these defaults.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from rlsys.config.algorithm import AlgorithmConfig
+from rlsys.config.data import DataConfig
+from rlsys.config.recipes import LocalPolicyConfig
+from rlsys.config.verifiers import VerifiersConfig
+
+
+class Precision(Enum):
+    """Number format of weights and activations, by the name that torch uses."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+@dataclass
+class RunSection:
+    """What the run is called and where its evidence goes."""
+
+    name: str = ""
+    """Folder under `directory`; empty: the config file's name, numbered when it exists."""
+    directory: str = "runs"
+    """Relative to where the command is started."""
+    seed: int = 0
+    """Seeds the prompt order, the sampler and the local policy."""
+
+
+@dataclass
+class ModelConfig:
+    """The policy to train."""
+
+    path: str = ""
+    """A Hugging Face model directory or hub id; empty: prepare the small local policy."""
+    cache: str = "~/.cache/rlsys"
+    """Where the prepared local policy is kept, by content."""
+    max_context: int = 512
+    """Tokens of prompt and answer together; the sampler's and the learner's limit."""
+    local: LocalPolicyConfig = field(default_factory=LocalPolicyConfig)
+
+
+@dataclass
+class LoopConfig:
+    """The training loop: how many groups, how stale, how often to look."""
+
+    steps: int = 100
+    """Optimizer steps of the run."""
+    groups_per_step: int = 16
+    """Groups (prompts) per optimizer step."""
+    group_size: int = 8
+    """Answers per prompt; advantages are relative to the group, so at least 2."""
+    groups_per_message: int = 1
+    """Groups that travel together through sampling and scoring; more where answers are short,
+    since every remote call costs 1 to 2 ms of CPU."""
+    max_staleness: int = 2
+    """Optimizer steps between the oldest token's policy version and the version trained;
+    0 is the synchronous algorithm. 2 hides the pipeline's latency without measurable harm."""
+    max_group_failures: int = 3
+    """How often one group's work may fail before the group is dropped with its reason."""
+    max_failed_groups_in_a_row: int = 8
+    """A streak of failed groups stops the run: something is broken, not unlucky."""
+    evaluate_every: int = 10
+    """Steps between held-out checks; 0: only before and after."""
+    checkpoint_every: int = 50
+    """Steps between checkpoints; the last step always writes one."""
+    keep_checkpoints: int = 2
+    """Older checkpoints are removed once a newer one is complete."""
+    stall_timeout_s: float = 300.0
+    """Deadline of every named wait; a longer one stops the run and says who waits for whom."""
+
+
+@dataclass
+class SamplingConfig:
+    """How answers are sampled, in training."""
+
+    max_tokens: int = 128
+    """Answer tokens at most."""
+    temperature: float = 1.0
+    """1.0 samples the policy itself; the learner applies the same temperature."""
+    stop: list[str] = field(default_factory=list)
+    """Texts that end an answer, beside the end-of-sequence token."""
+
+
+@dataclass
+class EvaluationConfig:
+    """The held-out check."""
+
+    prompts: int = 128
+    """Held-out prompts of the checks during training."""
+    final_prompts: int = 256
+    """Held-out prompts before and after training: more, since these two are compared."""
+    samples: int = 4
+    """Answers per prompt; pass@1 is their mean."""
+    temperature: float = 1.0
+    """As in training, so that pass@1 is the mean accuracy that training optimizes."""
+
+
+@dataclass
+class RolloutConfig:
+    """vLLM rollout workers."""
+
+    workers: int = 1
+    cpus: float = 0.5
+    """Ray's share for placement; threads are set by `threads`."""
+    gpus: float = 0.0
+    threads: int = 1
+    """OpenMP threads of each engine; two hardly help a small policy (docs/performance.md)."""
+    dtype: Precision = Precision.float32
+    max_sequences: int = 128
+    """Answers sampled at once by one engine."""
+    kv_cache_gib: float = 1.0
+    """CPU key-value cache; on GPUs gpu_memory_utilization rules."""
+    gpu_memory_utilization: float = 0.9
+    tensor_parallel: int = 1
+    """GPUs of one engine."""
+    canary_tolerance: float = 0.02
+    """Largest difference, in nats, between the engine's and the learner's logprobs of the canary
+    prompt after an update. float32 on CPU shows 1e-5, bfloat16 about 0.03."""
+
+
+@dataclass
+class ReferenceConfig:
+    """The frozen initial policy; not started when algorithm.kl_coefficient is 0."""
+
+    workers: int = 1
+    cpus: float = 0.25
+    gpus: float = 0.0
+    threads: int = 1
+    dtype: Precision = Precision.float32
+    microbatch_tokens: int = 8192
+
+
+@dataclass
+class OptimizerConfig:
+    """AdamW."""
+
+    learning_rate: float = 1e-6
+    weight_decay: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.95
+    warmup_steps: int = 0
+    gradient_clip: float = 1.0
+    """Largest gradient norm."""
+
+
+@dataclass
+class LearnerConfig:
+    """DeepSpeed ranks."""
+
+    ranks: int = 1
+    cpus: float = 0.5
+    gpus: float = 0.0
+    threads: int = 1
+    zero_stage: int = 1
+    """0 to 3: what ZeRO shards among the ranks."""
+    dtype: Precision = Precision.float32
+    """Precision of forward and backward; master weights and optimizer are float32."""
+    microbatch_tokens: int = 8192
+    """Tokens of one forward and backward, padding included; memory grows with it."""
+    minibatches: int = 1
+    """Optimizer updates per step, each on its share of the groups; must divide groups_per_step."""
+    logprob_chunk: int = 2048
+    """Tokens whose [chunk, vocabulary] logits exist at once."""
+    gradient_checkpointing: bool = False
+    share_prompts: bool = False
+    """Lay a group's answers behind one copy of their prompt: less work where prompts are as long
+    as answers, more attention work where answers are long."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+@dataclass
+class WeightsConfig:
+    """How new weights travel from the learner to the rollout workers."""
+
+    transport: str = "object_store"
+    """object_store is the only one so far: one copy through Ray's store, read without a copy."""
+
+
+@dataclass
+class ClusterConfig:
+    """The Ray cluster to run on."""
+
+    address: str = ""
+    """Empty: join the running cluster, else start one on this machine."""
+    num_cpus: float = 0.0
+    """CPUs that a cluster started here offers; 0: as many as the machine has."""
+    placement: str = "PACK"
+    """Ray placement strategy: PACK, SPREAD, STRICT_PACK or STRICT_SPREAD."""
+    ready_timeout_s: float = 300.0
+    """Deadline for a fleet member's start."""
+
+
+@dataclass
+class RunConfig:
+    """All settings of one run."""
+
+    run: RunSection = field(default_factory=RunSection)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    verifiers: VerifiersConfig = field(default_factory=VerifiersConfig)
+    reference: ReferenceConfig = field(default_factory=ReferenceConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    weights: WeightsConfig = field(default_factory=WeightsConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)

@@ -1,0 +1,121 @@
+"""Which verifiers grade an answer, and how their rewards add up."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rlsys.errors import ConfigError, VerifierError
+from verifiers.registry import Registry
+
+_TOLERANCE = 1e-9
+
+
+@dataclass
+class RewardConfig:
+    """One component of the reward."""
+
+    name: str = ""
+    """Name of the component's column, such as R_Accuracy; no two may be equal."""
+    verifier: str = ""
+    """Which verifier computes it (`rlsys verifiers list`); empty: the one called as the
+    component."""
+    weight: float = 1.0
+    """Its share of the reward. The weights of one source add up to at most 1, so that a reward
+    stays in [0, 1]. 0 records the component without paying for it. Unused for a gate."""
+    gate: bool = False
+    """Multiplies the weighted sum instead of adding to it: 0 takes all other rewards away."""
+    sources: list[str] = field(default_factory=list)
+    """Data sources (the prompts' `source` column) that it grades; empty: all."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Options of the verifier (docs/verifiers.md)."""
+
+
+@dataclass
+class VerifiersConfig:
+    """The pool of verifier workers and what they compute."""
+
+    workers: int = 1
+    """Worker processes; one grades over 10,000 number answers per second."""
+    cpus_per_worker: float = 0.25
+    """Ray's share for placement; a worker is idle most of the time."""
+    plugins: list[str] = field(default_factory=list)
+    """Plug-in files, relative to the working directory, loaded in every worker."""
+    rewards: list[RewardConfig] = field(default_factory=list)
+    """The components; the one with the largest weight says whether an answer is correct."""
+    timeout_s: float = 30.0
+    """Seconds per completion before its worker counts as failed; above the verifiers' own limits,
+    which make verdicts."""
+    max_infrastructure_share: float = 0.05
+    """Share of completions without a verdict at which the run stops: beyond it, what is masked out
+    is no longer an accident."""
+
+
+def component_names(config: VerifiersConfig) -> list[str]:
+    """Names of the components, in order."""
+    return [reward.name or reward.verifier for reward in config.rewards]
+
+
+def validate(config: VerifiersConfig) -> None:
+    """Raise ConfigError on the first setting that cannot work. Loads the plug-in files."""
+    for path, value in (
+        ("workers", config.workers),
+        ("cpus_per_worker", config.cpus_per_worker),
+        ("timeout_s", config.timeout_s),
+    ):
+        if value <= 0:
+            raise ConfigError(f"verifiers.{path}={value}: must be above 0")
+    if not 0 <= config.max_infrastructure_share <= 1:
+        raise ConfigError(
+            f"verifiers.max_infrastructure_share={config.max_infrastructure_share}: a share, from "
+            "0 to 1"
+        )
+    if not config.rewards:
+        raise ConfigError("verifiers.rewards is empty; nearest valid: [{name: math, weight: 1.0}]")
+    _validate_names(config)
+    _validate_weights(config)
+
+
+def _validate_names(config: VerifiersConfig) -> None:
+    try:
+        registry = Registry(config.plugins)
+    except VerifierError as error:
+        raise ConfigError(f"verifiers.plugins: {error}") from error
+    seen: set[str] = set()
+    for index, reward in enumerate(config.rewards):
+        place = f"verifiers.rewards[{index}]"
+        name = reward.name or reward.verifier
+        if not name:
+            raise ConfigError(f"{place}: has neither a name nor a verifier")
+        if name in seen:
+            raise ConfigError(
+                f"{place}.name={name!r}: taken by an earlier component; nearest valid: "
+                f"{name + '_2'!r}"
+            )
+        seen.add(name)
+        try:
+            registry.check(reward.verifier or name, reward.options)
+        except VerifierError as error:
+            raise ConfigError(f"{place}: {error}") from error
+
+
+def _validate_weights(config: VerifiersConfig) -> None:
+    for index, reward in enumerate(config.rewards):
+        if reward.weight < 0:
+            raise ConfigError(
+                f"verifiers.rewards[{index}].weight={reward.weight}: must not be negative; to take "
+                "a reward away use a gate"
+            )
+    sources = sorted({source for reward in config.rewards for source in reward.sources})
+    totals = {}
+    for source in [*sources, "any other source"]:
+        totals[source] = sum(
+            reward.weight
+            for reward in config.rewards
+            if not reward.gate and (not reward.sources or source in reward.sources)
+        )
+        if totals[source] > 1 + _TOLERANCE:
+            raise ConfigError(
+                f"verifiers.rewards: the weights for {source!r} add up to {totals[source]:g}; "
+                "they must not exceed 1"
+            )
+    if not any(totals.values()):
+        raise ConfigError("verifiers.rewards: no component has a weight above 0")

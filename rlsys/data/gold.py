@@ -1,0 +1,60 @@
+"""The completion that a perfect policy would write: what a verifier must pay in full."""
+
+from typing import Any
+
+from rlsys.data.countdown import read_puzzle, solve
+from rlsys.data.rows import PromptKind, Row
+
+_REASONING = "The steps are left out here."
+
+
+def gold_completion(row: Row, prompt: str) -> str | None:
+    """The expected answer of a row, written as its rendered prompt asks for it.
+
+    The form is read off the prompt, so it holds for rows with instructions of their own:
+    `<answer>` tags where the prompt names them, `#### x` where it names `####` and no box, else
+    `\\boxed{x}`.
+    A `<think>` that the prompt has opened is closed, not opened again.
+
+    Returns: None where no right answer is known: rows without an answer, answers that are a
+        struct, and countdown puzzles without a solution.
+    """
+    if row.kind is PromptKind.PROGRAM:
+        return _program(row, prompt)
+    answer = _answer_text(row.answer)
+    if answer is None:
+        return None
+    solution = row.info.get("solution")
+    reasoning = solution if isinstance(solution, str) else _REASONING
+    return _in_form(prompt, reasoning, answer, fallback=f"\\boxed{{{answer}}}")
+
+
+def _program(row: Row, prompt: str) -> str | None:
+    if not isinstance(row.answer, str):
+        return None
+    if prompt == row.info.get("prompt"):
+        return row.answer  # the head of a function, completed as it stands
+    program = f"{row.info.get('prompt', '')}{row.answer}"
+    block = f"```python\n{program.rstrip()}\n```"
+    return _in_form(prompt, _REASONING, block, fallback=block)
+
+
+def _answer_text(answer: Any) -> str | None:
+    puzzle = read_puzzle(answer)
+    if puzzle is not None:
+        return solve(*puzzle)
+    if isinstance(answer, list) and answer:
+        return _answer_text(answer[0])  # alternatives, any of which is right
+    if isinstance(answer, bool) or not isinstance(answer, (str, int, float)):
+        return None
+    return str(answer)
+
+
+def _in_form(prompt: str, reasoning: str, answer: str, fallback: str) -> str:
+    opened = prompt.rstrip().endswith("<think>")
+    thought = f"{reasoning}</think>" if opened else f"<think>{reasoning}</think>"
+    if "<answer>" in prompt:
+        return f"{thought} <answer>{answer}</answer>"
+    hashes = "####" in prompt and "\\boxed" not in prompt
+    final = f"#### {answer}" if hashes else fallback
+    return f"{thought if opened else reasoning}\n{final}"

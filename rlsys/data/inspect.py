@@ -1,0 +1,193 @@
+"""What a file's rows become: the prompt, its tokens, the mask, and a verdict on the gold answer."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from rlsys.config.data import DataConfig
+from rlsys.data.gold import gold_completion
+from rlsys.data.read import Reading
+from rlsys.data.rows import Row
+from rlsys.data.templates import Prompt, Tokenizer, choose, tokenize
+from verifiers.base import Completion, Status, Verdict
+
+Grade = Callable[[Completion], Verdict]
+
+_SHOWN_TOKENS = 8
+_SHOWN_JSON_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class InspectedRow:
+    """One row as it will be prompted, sampled and graded."""
+
+    number: int
+    """In its file, counted from 1."""
+    prompt_id: str
+    source: str
+    template: str
+    """The template's name, after auto was decided."""
+    prompt: str
+    completion: str | None
+    """What a perfect policy would answer; None where the data does not tell."""
+    token_ids: list[int]
+    """Prompt and completion together."""
+    mask: list[int]
+    """One per token: 0 on the prompt, 1 on the completion, which alone is trained."""
+    answer: Any
+    info: dict[str, Any]
+    difficulty: float | None
+    verdict: Verdict | None
+    """Of the completion; None without a completion or without a way to grade."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A file's summary and its first rows."""
+
+    files: tuple[str, ...]
+    formats: tuple[str, ...]
+    num_rows: int
+    num_unreadable: int
+    num_too_long: int
+    max_prompt_tokens: int
+    prompt_tokens: tuple[int, int, int]
+    """Shortest, median and longest prompt of those that fit."""
+    rows: list[InspectedRow]
+
+
+def inspect_rows(
+    reading: Reading,
+    config: DataConfig,
+    tokenizer: Tokenizer,
+    grade: Grade | None = None,
+    count: int = 3,
+) -> Inspection:
+    """Render and tokenize all rows of a file, and look closely at the first `count` that fit.
+
+    Args:
+        grade: a verifier; each gold completion is graded by it, dry: nothing is sampled.
+
+    Raises:
+        ConfigError, DataError: as `rlsys.data.templates.tokenize`.
+    """
+    tokenized = tokenize(reading.rows, config, tokenizer)
+    lengths = sorted(len(prompt.token_ids) for prompt in tokenized.prompts)
+    looked_at = list(zip(tokenized.rows, tokenized.prompts, strict=True))[:count]
+    return Inspection(
+        files=reading.files,
+        formats=tuple(layout.name for layout in reading.formats),
+        num_rows=len(reading.rows),
+        num_unreadable=len(reading.unreadable),
+        num_too_long=tokenized.num_too_long,
+        max_prompt_tokens=config.max_prompt_tokens,
+        prompt_tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]),
+        rows=[_inspect(row, prompt, config, tokenizer, grade) for row, prompt in looked_at],
+    )
+
+
+def render_inspection(inspection: Inspection) -> RenderableType:
+    """The inspection for a terminal: a summary and one panel per row."""
+    panels = [
+        Panel(_row_table(row), title=f"row {row.number}", title_align="left")
+        for row in inspection.rows
+    ]
+    return Group(_summary(inspection), *panels)
+
+
+def _inspect(
+    row: Row, prompt: Prompt, config: DataConfig, tokenizer: Tokenizer, grade: Grade | None
+) -> InspectedRow:
+    completion = gold_completion(row, prompt.text)
+    response_ids: list[int] = []
+    verdict = None
+    if completion is not None:
+        response_ids = list(tokenizer([completion], add_special_tokens=False)["input_ids"][0])
+        if tokenizer.eos_token_id is not None:
+            response_ids.append(tokenizer.eos_token_id)  # sampled and trained like any other
+        if grade is not None:
+            verdict = grade(Completion(prompt.text, completion, row.answer, row.info, row.source))
+    return InspectedRow(
+        number=row.number,
+        prompt_id=row.prompt_id,
+        source=row.source,
+        template=choose(row, config, tokenizer).name,
+        prompt=prompt.text,
+        completion=completion,
+        token_ids=[*prompt.token_ids, *response_ids],
+        mask=[0] * len(prompt.token_ids) + [1] * len(response_ids),
+        answer=row.answer,
+        info=row.info,
+        difficulty=row.difficulty,
+        verdict=verdict,
+    )
+
+
+def _summary(inspection: Inspection) -> RenderableType:
+    shortest, median, longest = inspection.prompt_tokens
+    table = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("files", ", ".join(inspection.files)),
+        ("format", ", ".join(dict.fromkeys(inspection.formats))),
+        ("rows", str(inspection.num_rows)),
+        ("unreadable", str(inspection.num_unreadable)),
+        ("too long", f"{inspection.num_too_long} (over {inspection.max_prompt_tokens} tokens)"),
+        ("prompt tokens", f"{shortest} shortest, {median} median, {longest} longest"),
+    ):
+        table.add_row(Text(name, style="bold"), Text(value))
+    return table
+
+
+def _row_table(row: InspectedRow) -> Table:
+    num_trained = sum(row.mask)
+    num_prompt = len(row.mask) - num_trained
+    table = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("source", Text(row.source)),
+        ("prompt id", Text(row.prompt_id)),
+        ("template", Text(row.template)),
+        ("difficulty", Text("none" if row.difficulty is None else f"{row.difficulty:g}")),
+        ("prompt", Text(row.prompt, style="cyan")),
+        ("gold answer", Text(row.completion or "not known", style="green")),
+        ("prompt ids", Text(_shortened(row.token_ids[:num_prompt]), style="cyan")),
+        ("answer ids", Text(_shortened(row.token_ids[num_prompt:]), style="green")),
+        ("mask", Text(f"0 x {num_prompt}, 1 x {num_trained}")),
+        ("expected", Text(_as_json(row.answer))),
+        ("info", Text(_as_json(row.info))),
+        ("dry verdict", _verdict_text(row)),
+    ):
+        table.add_row(Text(name, style="bold"), value)
+    return table
+
+
+def _shortened(token_ids: Sequence[int]) -> str:
+    if len(token_ids) <= 2 * _SHOWN_TOKENS:
+        return " ".join(map(str, token_ids)) or "none"
+    first = " ".join(map(str, token_ids[:_SHOWN_TOKENS]))
+    last = " ".join(map(str, token_ids[-_SHOWN_TOKENS:]))
+    return f"{first} ... {last} ({len(token_ids)} tokens)"
+
+
+def _as_json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    if len(text) <= _SHOWN_JSON_CHARACTERS:
+        return text
+    return f"{text[:_SHOWN_JSON_CHARACTERS]}... ({len(text)} characters)"
+
+
+def _verdict_text(row: InspectedRow) -> Text:
+    if row.verdict is None:
+        reason = "no right answer is known" if row.completion is None else "no verifier was given"
+        return Text(f"none: {reason}", style="yellow")
+    verdict = row.verdict
+    style = "bold green" if verdict.status is Status.CORRECT else "bold red"
+    reward = "no reward" if verdict.reward is None else f"reward {verdict.reward:g}"
+    parts = [f"{verdict.status}, {reward}"]
+    parts += [f"{name} {value:g}" for name, value in verdict.components.items()]
+    return Text(", ".join(parts) + (f": {verdict.reason}" if verdict.reason else ""), style=style)

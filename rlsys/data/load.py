@@ -1,0 +1,104 @@
+"""The rows of a run: training rows, held-out rows, and what was left out of them."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlsys.config.data import DataConfig
+from rlsys.data.countdown import read_puzzle
+from rlsys.data.read import Reading, read_rows
+from rlsys.data.rows import Row
+from rlsys.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """Disjoint training and held-out rows: no prompt is in both."""
+
+    train: list[Row]
+    held_out: list[Row]
+    notes: tuple[str, ...]
+    """What the user should know of: rows left out, by reason."""
+
+
+def load_rows(config: DataConfig) -> RunRows:
+    """Read data.train and data.test, or split held-out rows off data.train.
+
+    Needs neither tokenizer nor model, so bad rows are found before any model loads. Training
+    rows whose prompt is also held out are left out.
+
+    Raises:
+        DataError: as `read_rows`, or no training rows are left.
+        ConfigError: data.train is empty, or data.holdout is as large as the file.
+    """
+    if not config.train:
+        raise ConfigError("data.train is empty: there is no file to read rows from")
+    reading = read_rows(config.train, config)
+    notes = _unreadable(config.train, reading)
+    if not config.test:
+        train, held_out = hold_out(reading.rows, config.holdout)
+        return RunRows(train, held_out, notes)
+    test = read_rows(config.test, config)
+    notes += _unreadable(config.test, test)
+    train = without(reading.rows, test.rows)
+    overlap = len(reading.rows) - len(train)
+    if not train:
+        raise DataError(f"{config.train}: each of its {overlap} prompts is also in {config.test}")
+    if overlap:
+        notes += (f"{config.train}: {overlap} rows left out, also in {config.test}",)
+    return RunRows(train, test.rows, notes)
+
+
+def hold_out(rows: Sequence[Row], count: int) -> tuple[list[Row], list[Row]]:
+    """Split off `count` rows with distinct prompts: those whose prompt's hash is smallest.
+
+    The choice depends on the prompts alone, not on their order or a seed, and one more row
+    displaces at most one held-out row. Further rows with a held-out prompt are in neither part.
+
+    Returns: the training rows and the held-out rows, each in the order of the file.
+    Raises: ConfigError when no training row would be left.
+    """
+    keys = [prompt_key(row) for row in rows]
+    distinct = sorted(set(keys))
+    if not 0 < count < len(distinct):
+        raise ConfigError(
+            f"data.holdout={count}: the {len(distinct)} distinct prompts of data.train allow 1 to "
+            f"{len(distinct) - 1}; or name a held-out file as data.test"
+        )
+    chosen = set(distinct[:count])
+    train: list[Row] = []
+    held_out: dict[bytes, Row] = {}
+    for key, row in zip(keys, rows, strict=True):
+        if key in chosen:
+            held_out.setdefault(key, row)
+        else:
+            train.append(row)
+    return train, list(held_out.values())
+
+
+def without(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
+    """The rows whose prompt is not among those of the others."""
+    taken = {prompt_key(row) for row in others}
+    return [row for row in rows if prompt_key(row) not in taken]
+
+
+def prompt_key(row: Row) -> bytes:
+    """A hash of what is asked, white space aside; source and answer play no part.
+
+    A countdown puzzle is its numbers, in any order, and its target, however it is worded.
+    """
+    content: list[Any] = [[m["role"], " ".join(m["content"].split())] for m in row.messages]
+    puzzle = read_puzzle(row.answer)
+    if puzzle is not None:
+        numbers, target = puzzle
+        content = [sorted(numbers), target]
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).digest()
+
+
+def _unreadable(path: str, reading: Reading) -> tuple[str, ...]:
+    if not reading.unreadable:
+        return ()
+    count = len(reading.unreadable)
+    return (f"{path}: {count} unreadable rows left out, the first: {reading.unreadable[0]}",)

@@ -1,0 +1,109 @@
+"""One row as it lies in its file, with access to its columns that explains what is wrong."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rlsys.errors import DataError
+
+_ABSENT = object()
+_SHOWN_CHARACTERS = 80
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """The values of one row, by column.
+
+    `number` counts from 1: the line in a JSONL file, the row in any other.
+    """
+
+    file: str
+    number: int
+    values: dict[str, Any]
+
+    def error(self, column: str, expected: str, got: str) -> DataError:
+        """The error of this row: its file, number and column, what was expected and found."""
+        return DataError(
+            f"{self.file}, row {self.number}, column {column}: expected {expected}, got {got}"
+        )
+
+    def value(self, column: str, expected: str) -> Any:
+        """A column that must be there and not null."""
+        value = self.values.get(column, _ABSENT)
+        if value is _ABSENT:
+            raise self.error(column, expected, f"no such column among {', '.join(self.values)}")
+        if value is None:
+            raise self.error(column, expected, "null")
+        return value
+
+    def text(self, column: str, expected: str = "a text") -> str:
+        """A column that must hold a text with more than white space in it."""
+        value = self.value(column, expected)
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(column, expected, shown(value))
+        return value
+
+    def texts(self, column: str, expected: str = "a list of texts") -> list[str]:
+        """A column that must hold a list of texts, none of them null."""
+        value = self.value(column, expected)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(column, expected, shown(value))
+        return value
+
+    def mapping(self, column: str, expected: str = "a struct or a JSON object") -> dict[str, Any]:
+        """A column that holds a struct, or a JSON text of one; null and absent give {}."""
+        value = self.values.get(column)
+        if value is None:
+            return {}
+        decoded = decode_object(value)
+        if not isinstance(decoded, dict):
+            raise self.error(column, expected, shown(value))
+        return decoded
+
+    def rest(self, *used: str) -> dict[str, Any]:
+        """All columns but these and the empty ones."""
+        return {k: v for k, v in self.values.items() if k not in used and v is not None}
+
+
+def first_number(values: Mapping[str, Any], *columns: str) -> float | None:
+    """The first of these columns that holds a number (`Level 5` counts as 5), else None."""
+    for column in columns:
+        value = values.get(column)
+        if isinstance(value, str):
+            value = _parse_number(value.removeprefix("Level "))
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    return None
+
+
+def decode_object(value: Any) -> Any:
+    """Decode a JSON text of an object, or of a list of objects; return all else as it is.
+
+    Other JSON texts stay texts on purpose: the answer `[2, 5]` is an interval and `72` a number
+    as text, and both are compared as what the data set's author wrote.
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        decoded = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    if isinstance(decoded, list) and not (decoded and all(isinstance(x, dict) for x in decoded)):
+        return value
+    return decoded
+
+
+def shown(value: Any) -> str:
+    """A value for an error message: its type and its beginning."""
+    text = repr(value)
+    if len(text) > _SHOWN_CHARACTERS:
+        text = f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"
+    return f"{text} ({type(value).__name__})"
+
+
+def _parse_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

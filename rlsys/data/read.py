@@ -1,0 +1,63 @@
+"""From a path to rows: find the files, recognize their format, read each row."""
+
+from dataclasses import dataclass
+
+from rlsys.config.data import DataConfig, RowFormat
+from rlsys.data.files import find_files, read_file
+from rlsys.data.formats import format_of
+from rlsys.data.rows import Row
+from rlsys.errors import DataError
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read from a path."""
+
+    rows: list[Row]
+    files: tuple[str, ...]
+    formats: tuple[RowFormat, ...]
+    """One per file that has rows."""
+    unreadable: tuple[str, ...]
+    """One message per row left out; empty unless config.skip_unreadable_rows is set."""
+
+
+def read_rows(path: str, config: DataConfig) -> Reading:
+    """Read all rows of a file, or of the files of a folder.
+
+    Raises:
+        DataError: naming file, row number, column, what was expected and what was found, for the
+            first unreadable row; or the file and its columns when the file as a whole is at fault.
+    """
+    rows: list[Row] = []
+    errors: list[DataError] = []
+    files = find_files(path)
+    formats = []
+    for file in files:
+        raw = read_file(file)
+        failed = raw.broken
+        if raw.rows:
+            layout = format_of(raw, config)
+            formats.append(layout.name)
+            for raw_row in raw.rows:
+                try:
+                    rows.append(layout.reader(raw_row, config))
+                except DataError as error:
+                    failed.append((raw_row.number, error))
+        errors += [error for _, error in sorted(failed, key=lambda pair: pair[0])]
+    if errors and (not config.skip_unreadable_rows or not rows):
+        raise DataError(_first_of(errors, len(rows)))
+    return Reading(
+        rows=rows,
+        files=tuple(str(file) for file in files),
+        formats=tuple(formats),
+        unreadable=tuple(str(error) for error in errors),
+    )
+
+
+def _first_of(errors: list[DataError], num_readable: int) -> str:
+    """The first error, and the way on when only some rows are unreadable."""
+    if not num_readable:
+        return f"{errors[0]} (no row can be read)"
+    others = len(errors) - 1
+    them = f"this row and {others} more" if others else "this row, the only unreadable one,"
+    return f"{errors[0]}; data.skip_unreadable_rows=true leaves out {them}"

@@ -1,0 +1,252 @@
+"""From rows to prompts: the text around a question, and its token ids.
+
+| template | a bare question becomes | asks for the answer in |
+|---|---|---|
+| r1_zero | DeepSeek-R1-Zero's prompt (arXiv:2501.12948), `<think>` opened | `<answer>` |
+| chat | the tokenizer's own chat template, with an instruction as system message | `<answer>` |
+| plain | `Question: ...`, an instruction, `Answer:` | `\\boxed{}` |
+| verbatim | the row's text as it stands | what the row says |
+
+auto takes verbatim for rows that are a text to be continued, among them prompts that already end
+in an open assistant turn (such as TinyZero's, whose one user message ends in `<think>`); chat
+where the tokenizer has a chat template; else r1_zero.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from rlsys import schema
+from rlsys.config.data import DataConfig, PromptTemplate
+from rlsys.data.rows import Message, PromptKind, Row
+from rlsys.errors import ConfigError, DataError
+
+R1_ZERO_PREAMBLE = (
+    "A conversation between User and Assistant. The user asks a question, and the Assistant "
+    "solves it. The assistant first thinks about the reasoning process in the mind and then "
+    "provides the user with the answer. The reasoning process and answer are enclosed within "
+    "<think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process "
+    "here </think> <answer> answer here </answer>."
+)
+CHAT_INSTRUCTION = (
+    "Reason about the question inside <think> </think>, then give only the final answer inside "
+    "<answer> </answer>."
+)
+PLAIN_INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
+
+_OPEN_TURN = re.compile(
+    r"(?: (?:^|\n) assistant: | (?:<\|im_start\|>assistant | <[|｜]assistant[|｜]>"
+    r"| <\|start_header_id\|>assistant<\|end_header_id\|>) \s* )"
+    r"[^\n]* (?:\n\s*<think>)? \s* \Z",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+class Tokenizer(Protocol):
+    """What is used of a Hugging Face tokenizer."""
+
+    chat_template: Any
+    bos_token: Any
+    bos_token_id: Any
+    eos_token_id: Any
+
+    def __call__(self, text: list[str], *, add_special_tokens: bool) -> Mapping[str, Any]: ...
+
+    def apply_chat_template(
+        self,
+        conversation: list[dict[str, str]],
+        *,
+        tokenize: bool,
+        add_generation_prompt: bool,
+        continue_final_message: bool,
+    ) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One row of the prompts contract (rlsys.schema.PROMPTS), field for field."""
+
+    prompt_id: str
+    source: str
+    text: str
+    token_ids: list[int]
+    answer: str
+    """JSON."""
+    info: str
+    """A JSON object."""
+    difficulty: float | None = None
+    token_budget: int | None = None
+    """Tokens that the answer may take; None: as many as sampling.max_tokens."""
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """The prompts of some rows, and how many rows were left out as too long."""
+
+    prompts: list[Prompt]
+    rows: list[Row]
+    """The row of each prompt."""
+    num_too_long: int
+
+
+def ends_in_open_turn(text: str) -> bool:
+    """Whether a text ends where an assistant has begun to speak, up to one line into its turn."""
+    return _OPEN_TURN.search(text) is not None
+
+
+def choose(row: Row, config: DataConfig, tokenizer: Tokenizer) -> PromptTemplate:
+    """The template for a row: the configured one, or what auto stands for (never auto).
+
+    Raises:
+        ConfigError: chat is asked for, but the tokenizer has no chat template.
+        DataError: a template is asked for, but the row's prompt already is a whole one.
+    """
+    template = config.template
+    is_open = row.text is not None and ends_in_open_turn(row.text)
+    if template is PromptTemplate.auto:
+        if is_open or row.kind is PromptKind.TEXT:
+            return PromptTemplate.verbatim
+        return PromptTemplate.chat if tokenizer.chat_template else PromptTemplate.r1_zero
+    if template is PromptTemplate.chat and not tokenizer.chat_template:
+        raise ConfigError(
+            "data.template=chat: the tokenizer has no chat template; nearest valid: r1_zero, plain"
+        )
+    if template is not PromptTemplate.verbatim and is_open:
+        raise DataError(
+            f"{row.place}: data.template={template.name}, but the prompt already ends in an open "
+            f"assistant turn ({(row.text or '')[-40:]!r}); use data.template=auto or verbatim"
+        )
+    return template
+
+
+def render(row: Row, config: DataConfig, tokenizer: Tokenizer) -> str:
+    """The whole text of a row's prompt, up to where the answer begins.
+
+    Raises:
+        ConfigError, DataError: as `choose`, and where the row does not fit the template.
+    """
+    template = choose(row, config, tokenizer)
+    if template is PromptTemplate.verbatim:
+        return _verbatim(row, config)
+    if template is PromptTemplate.chat:
+        return _chat(row, config, tokenizer)
+    asked, system = _single_question(row, template), _system(row, config)
+    if template is PromptTemplate.r1_zero:
+        return f"{system or R1_ZERO_PREAMBLE}\nUser: {asked}\nAssistant: <think>"
+    instruction = PLAIN_INSTRUCTION if row.kind is PromptKind.QUESTION else ""
+    lines = [f"Question: {asked}", system or instruction, "Answer:"]
+    return "\n".join(line for line in lines if line)
+
+
+def tokenize(rows: Sequence[Row], config: DataConfig, tokenizer: Tokenizer) -> Tokenized:
+    """Render and tokenize rows; those over config.max_prompt_tokens are left out and counted.
+
+    A beginning-of-sequence token is put first where the tokenizer does so by itself, except where
+    the chat template, or the text, has one of its own.
+
+    Raises:
+        ConfigError, DataError: as `render`; DataError when no row is short enough.
+    """
+    texts = [render(row, config, tokenizer) for row in rows]
+    encoded = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+    beginning = _beginning(tokenizer)
+    prompts: list[Prompt] = []
+    kept: list[Row] = []
+    shortest: int | None = None
+    for row, text, token_ids in zip(rows, texts, encoded, strict=True):
+        chat = choose(row, config, tokenizer) is PromptTemplate.chat
+        if beginning and not chat and not text.startswith(tokenizer.bos_token):
+            token_ids = beginning + token_ids
+        length = len(token_ids)
+        shortest = length if shortest is None else min(shortest, length)
+        if 0 < length <= config.max_prompt_tokens:
+            prompts.append(_prompt(row, text, token_ids))
+            kept.append(row)
+    if rows and not prompts:
+        raise DataError(
+            f"all {len(rows)} prompts are longer than data.max_prompt_tokens="
+            f"{config.max_prompt_tokens}; the shortest has {shortest} tokens"
+        )
+    return Tokenized(prompts, kept, num_too_long=len(rows) - len(prompts))
+
+
+def to_batch(prompts: Sequence[Prompt]) -> pa.RecordBatch:
+    """The prompts as one batch of the prompts contract."""
+    records = [vars(prompt) for prompt in prompts]
+    columns = {name: [record[name] for record in records] for name in schema.PROMPTS.names}
+    return schema.build(schema.PROMPTS, columns)
+
+
+def _verbatim(row: Row, config: DataConfig) -> str:
+    if config.system_prompt:
+        raise ConfigError(
+            f"data.system_prompt is set, but the prompt of {row.place} is used verbatim and has "
+            "no place for it; leave it empty or choose data.template=chat, r1_zero or plain"
+        )
+    if row.text is None:
+        raise DataError(
+            f"{row.place}: data.template=verbatim needs a prompt that is one text, got "
+            f"{len(row.messages)} messages; use data.template=chat"
+        )
+    return row.text
+
+
+def _chat(row: Row, config: DataConfig, tokenizer: Tokenizer) -> str:
+    system = _system(row, config)
+    if not system and row.kind in (PromptKind.QUESTION, PromptKind.PROGRAM):
+        system = CHAT_INSTRUCTION
+    turns = [{"role": m["role"], "content": m["content"]} for m in _turns(row)]
+    messages = [{"role": "system", "content": system}, *turns] if system else turns
+    # A conversation that ends in the assistant's words is a prefill: the answer continues it.
+    continues = messages[-1]["role"] == "assistant"
+    return str(
+        tokenizer.apply_chat_template(
+            messages,
+            tokenize=False,
+            add_generation_prompt=not continues,
+            continue_final_message=continues,
+        )
+    )
+
+
+def _single_question(row: Row, template: PromptTemplate) -> str:
+    turns = _turns(row)
+    if len(turns) != 1 or turns[0]["role"] != "user":
+        roles = ", ".join(message["role"] for message in row.messages)
+        raise DataError(
+            f"{row.place}: data.template={template.name} takes one user message, got the roles "
+            f"{roles}; use data.template=chat"
+        )
+    return turns[0]["content"].strip()
+
+
+def _system(row: Row, config: DataConfig) -> str:
+    """The configured system prompt, else the row's own, else nothing."""
+    own = "\n".join(m["content"] for m in row.messages if m["role"] == "system")
+    return config.system_prompt or own
+
+
+def _turns(row: Row) -> list[Message]:
+    return [message for message in row.messages if message["role"] != "system"]
+
+
+def _beginning(tokenizer: Tokenizer) -> list[int]:
+    """What the tokenizer puts before a text by itself; an end-of-sequence token is not that."""
+    special = tokenizer([""], add_special_tokens=True)["input_ids"][0]
+    return [token for token in special if token == tokenizer.bos_token_id][:1]
+
+
+def _prompt(row: Row, text: str, token_ids: list[int]) -> Prompt:
+    return Prompt(
+        prompt_id=row.prompt_id,
+        source=row.source,
+        text=text,
+        token_ids=token_ids,
+        answer=json.dumps(row.answer),
+        info=json.dumps(row.info),
+        difficulty=row.difficulty,
+    )

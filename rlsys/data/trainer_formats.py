@@ -1,0 +1,109 @@
+"""Rows as the ecosystem's trainers lay them out: verl, TRL, OpenRLHF."""
+
+from pathlib import Path
+from typing import Any
+
+from rlsys.config.data import DataConfig
+from rlsys.data.raw import RawRow, decode_object, first_number, shown
+from rlsys.data.rows import Message, PromptKind, Row, build_row, conversation, question
+from verifiers.extract import last_boxed
+
+TRL_ANSWERS = ("answer", "ground_truth", "solution")
+
+
+def read_verl(raw: RawRow, config: DataConfig) -> Row:
+    """verl: prompt (messages), reward_model.ground_truth, data_source, extra_info.
+
+    The ground truth is a text, a number, a struct, or a JSON text of a struct (decoded here).
+    """
+    reward_model = raw.mapping("reward_model")
+    answer = reward_model.get("ground_truth")
+    if answer is None:
+        got = f"the fields {', '.join(reward_model) or '(none)'}"
+        raise raw.error("reward_model.ground_truth", "an answer", got)
+    info = raw.mapping("extra_info")
+    kind, messages = _prompt(raw, "prompt")
+    return build_row(
+        raw,
+        config,
+        source=_source(raw, "data_source"),
+        kind=kind,
+        messages=messages,
+        answer=decode_object(answer),
+        info=info,
+        difficulty=first_number(info | raw.values, "difficulty", "level"),
+    )
+
+
+def read_trl(raw: RawRow, config: DataConfig) -> Row:
+    """TRL: prompt (a text to be continued, or messages) and any other columns.
+
+    The answer is `answer`, else `ground_truth`, else what is boxed in `solution`, else all of
+    it; None when the rows have none of the three. All other columns go to info.
+    """
+    kind, messages = _prompt(raw, "prompt")
+    column = next((c for c in TRL_ANSWERS if raw.values.get(c) is not None), "")
+    answer = decode_object(raw.values.get(column))
+    info = raw.rest("prompt", column)
+    if column == "solution" and isinstance(answer, str):
+        info["solution"] = answer
+        answer = last_boxed(answer) or answer
+    return build_row(
+        raw,
+        config,
+        source=_source(raw, "data_source"),
+        kind=kind,
+        messages=messages,
+        answer=answer,
+        info=info,
+        difficulty=first_number(raw.values, "difficulty", "level"),
+    )
+
+
+def read_openrlhf(raw: RawRow, config: DataConfig) -> Row:
+    """OpenRLHF: the prompt in data.input_key (text or messages), the answer in data.label_key."""
+    input_key, label_key = config.input_key or "input", config.label_key or "label"
+    kind, messages = _prompt(raw, input_key)
+    if config.label_key:
+        answer = raw.value(label_key, "an answer, as data.label_key says")
+    else:
+        answer = raw.values.get(label_key)
+    return build_row(
+        raw,
+        config,
+        source=_source(raw, "datasource"),
+        kind=PromptKind.QUESTION if kind is PromptKind.TEXT else kind,
+        messages=messages,
+        answer=decode_object(answer),
+        info=raw.rest(input_key, label_key, "datasource"),
+        difficulty=first_number(raw.values, "difficulty", "level"),
+    )
+
+
+def read_question_answer(raw: RawRow, config: DataConfig) -> Row:
+    """Rows of a question and its answer, of any JSON type; other columns go to info."""
+    return build_row(
+        raw,
+        config,
+        source=_source(raw, "source"),
+        kind=PromptKind.QUESTION,
+        messages=question(raw.text("question")),
+        answer=decode_object(raw.value("answer", "an answer")),
+        info=raw.rest("question", "answer"),
+        difficulty=first_number(raw.values, "difficulty", "level"),
+    )
+
+
+def _prompt(raw: RawRow, column: str) -> tuple[PromptKind, list[Message]]:
+    """A prompt column that holds a text or messages."""
+    value: Any = raw.value(column, "a text or a list of messages")
+    if isinstance(value, list) or isinstance(decode_object(value), list):
+        return PromptKind.CONVERSATION, conversation(raw, column)
+    if not isinstance(value, str) or not value.strip():
+        raise raw.error(column, "a text or a list of messages", shown(value))
+    return PromptKind.TEXT, question(value)
+
+
+def _source(raw: RawRow, column: str) -> str:
+    value = raw.values.get(column)
+    return value if isinstance(value, str) and value else Path(raw.file).name.split(".")[0]

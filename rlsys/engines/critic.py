@@ -1,0 +1,122 @@
+"""PPO's value model: the policy's initialization with a scalar head, in its own DeepSpeed engine."""
+
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from rlsys.algorithms.gae import clipped_value_loss, gae, moments, token_rewards, whiten
+from rlsys.algorithms.kl import kl_estimate
+from rlsys.config.algorithm import AlgorithmConfig, KlPlacement
+from rlsys.config.schema import LearnerConfig
+from rlsys.engines.deepspeed_setup import initialize
+from rlsys.engines.layout import Layout
+from rlsys.engines.policy import load_causal_lm
+from rlsys.engines.sequences import Sequences
+
+
+class ValueModel(nn.Module):
+    """Value of the state before each answer token."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.decoder = model.get_decoder()
+        self.head = nn.Linear(model.config.hidden_size, 1)
+        # Nothing is known at the start: a value of 0 everywhere makes GAE plain returns.
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, layout: Layout) -> torch.Tensor:
+        """Returns: [N] reward units, for the layout's answer tokens."""
+        hidden = self.decoder(
+            input_ids=layout.input_ids,
+            position_ids=layout.position_ids,
+            attention_mask=layout.attention_mask,
+            use_cache=False,
+        ).last_hidden_state
+        read = hidden.reshape(-1, hidden.shape[-1])[layout.read_at]
+        return self.head(read).squeeze(-1).float()
+
+
+class Critic:
+    """Estimates advantages for a batch, then learns from its returns."""
+
+    def __init__(
+        self,
+        deepspeed: ModuleType,
+        model_path: str,
+        config: LearnerConfig,
+        algorithm: AlgorithmConfig,
+    ) -> None:
+        self.config, self.algorithm = config, algorithm
+        model = ValueModel(load_causal_lm(model_path, torch.float32))
+        self.engine = initialize(deepspeed, model, config, algorithm.critic_learning_rate)
+
+    @torch.no_grad()
+    def estimate(self, sequences: Sequences, layouts: list[Layout]) -> None:
+        """Fill in values, returns and advantages (GAE) of the sequences.
+
+        Args:
+            layouts: microbatches that together hold every sequence, on the engine's device.
+        """
+        config = self.algorithm
+        values: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(sequences)
+        advantages, returns = list(values), list(values)
+        estimates = []
+        total = torch.zeros(3, dtype=torch.float64)
+        for layout in layouts:
+            mask = layout.mask.cpu()
+            value = layout.padded(self.engine.module(layout)).cpu()
+            rewards = torch.from_numpy(sequences.rewards[list(layout.sequences)]).float()
+            token = token_rewards(rewards, mask, self._kl(sequences, layout), config.kl_coefficient)
+            advantage, target = gae(token, value, mask, config.gamma, config.gae_lambda)
+            total += moments(advantage, mask)
+            estimates.append((layout, mask, value, advantage, target))
+        for layout, mask, value, advantage, target in estimates:
+            if config.whiten_advantages:
+                advantage = whiten(advantage, mask, total, config.std_floor)
+            for row, i in enumerate(layout.sequences):
+                values[i] = value[row][mask[row]].numpy()
+                advantages[i] = advantage[row][mask[row]].numpy()
+                returns[i] = target[row][mask[row]].numpy()
+        sequences.values, sequences.advantages, sequences.returns = values, advantages, returns
+
+    def _kl(self, sequences: Sequences, layout: Layout) -> torch.Tensor | None:
+        """[B, T] KL penalty of the sampled tokens, where it belongs to the reward."""
+        if self.algorithm.kl_placement is not KlPlacement.reward or sequences.reference is None:
+            return None
+        rollout = sequences.gather(sequences.rollout_logprobs, layout).cpu()
+        reference = sequences.gather(sequences.reference, layout).cpu()
+        return kl_estimate(rollout, reference, self.algorithm.kl_estimator)
+
+    def learn(
+        self,
+        sequences: Sequences,
+        layout: Layout,
+        weights: torch.Tensor,
+        world_size: int,
+        is_last: bool,
+    ) -> dict[str, float]:
+        """Forward and backward on one microbatch, and the update after the last one.
+
+        Args:
+            weights: [B] of the layout's sequences, as for the policy loss.
+        Returns: metrics, each a sum over the microbatch's tokens.
+        """
+        assert sequences.values is not None
+        assert sequences.returns is not None
+        self.engine.set_gradient_accumulation_boundary(is_last)
+        output = clipped_value_loss(
+            layout.padded(self.engine(layout)),
+            sequences.gather(sequences.values, layout),
+            sequences.gather(sequences.returns, layout),
+            layout.mask,
+            weights,
+            self.algorithm.value_clip,
+        )
+        self.engine.backward(output.loss * world_size)
+        if is_last:
+            self.engine.step()
+        return {f"critic_{name}": float(value) for name, value in output.metrics.items()}

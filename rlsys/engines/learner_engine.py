@@ -1,0 +1,295 @@
+"""Learning: one DeepSpeed rank that turns training batches into policy versions."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from rlsys.algorithms.aggregation import sequence_weights
+from rlsys.algorithms.kl import adapted_kl_coefficient
+from rlsys.algorithms.losses import LossInputs, policy_loss
+from rlsys.algorithms.off_policy import diagnostics
+from rlsys.algorithms.packing import plan_microbatches
+from rlsys.algorithms.proximal import interpolate_proximal
+from rlsys.config.algorithm import Advantage, AlgorithmConfig, OffPolicy
+from rlsys.config.schema import LearnerConfig
+from rlsys.engines.critic import Critic
+from rlsys.engines.deepspeed_setup import Rank, import_deepspeed, initialize
+from rlsys.engines.layout import Layout, lay_out, row_length, rows_of
+from rlsys.engines.policy import PolicyModel, load_causal_lm
+from rlsys.engines.reference_engine import score_sequences
+from rlsys.engines.sequences import Sequences
+from rlsys.engines.vllm_engine import Canary
+from rlsys.weights.bundle import Manifest, pack
+
+
+class LearnerEngine:
+    """One rank. Every rank is given the same batch and takes its own microbatches of it."""
+
+    def __init__(
+        self,
+        model_path: str,
+        config: LearnerConfig,
+        algorithm: AlgorithmConfig,
+        temperature: float,
+        max_tokens: int,
+        place: Rank,
+        seed: int,
+    ) -> None:
+        self.config, self.algorithm, self.place = config, algorithm, place
+        self.max_tokens = max_tokens
+        self.updates = 0
+        self.device = torch.device("cuda" if config.gpus else "cpu")
+        deepspeed = import_deepspeed(place, config.gpus > 0, config.threads)
+        torch.manual_seed(seed)
+        model = load_causal_lm(model_path, torch.float32)
+        if config.gradient_checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        policy = PolicyModel(
+            model, temperature, config.logprob_chunk, algorithm.entropy_coefficient > 0
+        )
+        self.engine = initialize(deepspeed, policy, config, config.optimizer.learning_rate)
+        self.gathered = deepspeed.zero.GatheredParameters
+        self.policy: PolicyModel = self.engine.module
+        self.critic = (
+            Critic(deepspeed, model_path, config, algorithm)
+            if algorithm.advantage is Advantage.gae
+            else None
+        )
+
+    # --- one optimizer step --------------------------------------------------------------------
+
+    def step(self, batch: pa.RecordBatch, version: int) -> dict[str, float]:
+        """One step (config.minibatches updates) on a `training` batch.
+
+        Args:
+            batch: the whole global batch, the same on every rank.
+            version: the policy version being trained.
+        Returns: metrics; means over trained tokens where not said otherwise.
+        """
+        started = time.monotonic()
+        sequences = Sequences.from_batch(batch)
+        if not len(sequences):
+            return {"trained_sequences": 0.0, "trained_tokens": 0.0}
+        if self.critic:
+            everything = self._layouts(sequences, range(len(sequences)), all_ranks=True)
+            self.critic.estimate(sequences, [layout for layout, _ in everything])
+        if self.algorithm.off_policy is OffPolicy.decoupled_recompute:
+            sequences.proximal = self._score(sequences)
+        totals: dict[str, float] = {}
+        log_ratios: list[torch.Tensor] = []
+        norms = [
+            self._update(sequences, minibatch, version, totals, log_ratios)
+            for minibatch in self._minibatches(sequences)
+        ]
+        report = self._report(sequences, totals, log_ratios)
+        if self.algorithm.kl_target:
+            observed = report.get("kl", 0.0)
+            self.algorithm = replace(
+                self.algorithm,
+                kl_coefficient=adapted_kl_coefficient(
+                    self.algorithm.kl_coefficient, observed, self.algorithm.kl_target
+                ),
+            )
+        return report | {
+            "gradient_norm": float(np.mean(norms)),
+            "learning_rate": float(self.engine.optimizer.param_groups[0]["lr"]),
+            "kl_coefficient": self.algorithm.kl_coefficient,
+            "learn_s": time.monotonic() - started,
+        }
+
+    def _minibatches(self, sequences: Sequences) -> Iterator[list[int]]:
+        """Whole groups, in order, shared among config.minibatches updates."""
+        groups = list(dict.fromkeys(sequences.groups))
+        for part in np.array_split(np.array(groups), self.config.minibatches):
+            members = set(part.tolist())
+            chosen = [i for i, group in enumerate(sequences.groups) if group in members]
+            if chosen:
+                yield chosen
+
+    def _update(
+        self,
+        sequences: Sequences,
+        minibatch: list[int],
+        version: int,
+        totals: dict[str, float],
+        log_ratios: list[torch.Tensor],
+    ) -> float:
+        """Forward and backward over this rank's microbatches, then one optimizer update.
+
+        Returns: the gradient's norm before clipping.
+        """
+        weights = np.zeros(len(sequences), dtype=np.float32)
+        weights[minibatch] = sequence_weights(
+            sequences.lengths[minibatch],
+            np.array([sequences.groups[i] for i in minibatch]),
+            self.algorithm,
+            self.max_tokens,
+        )
+        layouts = list(self._layouts(sequences, minibatch))
+        for number, (layout, num_chunks) in enumerate(layouts):
+            is_last = number == len(layouts) - 1
+            own = torch.from_numpy(weights[list(layout.sequences)]).to(self.device)
+            self.engine.set_gradient_accumulation_boundary(is_last)
+            logprobs, entropy = self.engine(layout, num_chunks)
+            inputs = self._loss_inputs(sequences, layout, version, own, logprobs, entropy)
+            output = policy_loss(inputs, self.algorithm)
+            # DeepSpeed averages gradients over ranks; the weights already count all of them.
+            self.engine.backward(output.loss * self.place.world_size)
+            log_ratios.append(output.log_ratio.float().cpu())
+            _add(totals, {name: float(value) for name, value in output.metrics.items()})
+            if self.critic:
+                world = self.place.world_size
+                _add(totals, self.critic.learn(sequences, layout, own, world, is_last))
+        self._set_learning_rate()
+        self.engine.step()
+        self.updates += 1
+        return float(self.engine.get_global_grad_norm() or 0.0)
+
+    def _layouts(
+        self, sequences: Sequences, chosen: list[int] | range, all_ranks: bool = False
+    ) -> Iterator[tuple[Layout, int | None]]:
+        """This rank's microbatches, or every rank's, with the head's calls for each."""
+        groups = [sequences.groups[i] for i in chosen]
+        rows = rows_of(groups, len(chosen), self.config.share_prompts)
+        rows = [[chosen[i] for i in row] for row in rows]
+        lengths = [row_length(row, sequences.prompts, sequences.answers) for row in rows]
+        world = 1 if all_ranks else self.place.world_size
+        plan = plan_microbatches(lengths, self.config.microbatch_tokens, world)
+        answers = sequences.answers
+        nothing = [np.empty(0, dtype=np.int64)] * len(sequences)
+        for number, microbatch in enumerate(plan[0 if all_ranks else self.place.rank]):
+            # A rank without work must still take part in ZeRO's collectives.
+            layout = (
+                lay_out([rows[r] for r in microbatch], sequences.prompts, answers)
+                if microbatch
+                else lay_out([[chosen[0]]], sequences.prompts, nothing)
+            )
+            tokens = [
+                sum(len(answers[i]) for r in ranks[number] for i in rows[r]) for ranks in plan
+            ]
+            chunks = max(1, -(-max(tokens) // self.config.logprob_chunk))
+            yield layout.to(self.device), chunks if self.config.zero_stage == 3 else None
+
+    def _loss_inputs(
+        self,
+        sequences: Sequences,
+        layout: Layout,
+        version: int,
+        weights: torch.Tensor,
+        logprobs: torch.Tensor,
+        entropy: torch.Tensor,
+    ) -> LossInputs:
+        policy = layout.padded(logprobs)
+        rollout = sequences.gather(sequences.rollout_logprobs, layout)
+        proximal = None
+        if self.algorithm.off_policy is OffPolicy.decoupled_interpolate:
+            versions = sequences.gather(sequences.versions, layout)
+            proximal = interpolate_proximal(rollout, policy.detach(), versions, version)
+        elif sequences.proximal is not None:
+            proximal = sequences.gather(sequences.proximal, layout)
+        reference = sequences.reference
+        return LossInputs(
+            policy_logprobs=policy,
+            rollout_logprobs=rollout,
+            proximal_logprobs=proximal,
+            reference_logprobs=None if reference is None else sequences.gather(reference, layout),
+            advantages=sequences.gather(sequences.advantages, layout),
+            mask=layout.mask,
+            weights=weights,
+            entropy=layout.padded(entropy),
+        )
+
+    def _score(self, sequences: Sequences) -> list[np.ndarray]:
+        """Logprobs of every answer under the policy as it is, without gradient."""
+        return score_sequences(
+            self.policy,
+            sequences.prompts,
+            sequences.answers,
+            sequences.groups,
+            self.config.share_prompts,
+            self.config.microbatch_tokens,
+        )
+
+    def _set_learning_rate(self) -> None:
+        optimizer = self.config.optimizer
+        share = min(1.0, (self.updates + 1) / max(1, optimizer.warmup_steps))
+        for group in self.engine.optimizer.param_groups:
+            group["lr"] = optimizer.learning_rate * share
+
+    def _report(
+        self, sequences: Sequences, totals: dict[str, float], log_ratios: list[torch.Tensor]
+    ) -> dict[str, float]:
+        """Sums over all ranks to means over trained tokens, and the ratio's quantiles."""
+        names = sorted(totals)
+        sums = torch.tensor([totals[name] for name in names], dtype=torch.float64)
+        log_ratio = torch.cat(log_ratios)
+        if self.place.world_size > 1:
+            sums = sums.to(self.device)
+            torch.distributed.all_reduce(sums)
+            gathered: list[torch.Tensor] = [log_ratio] * self.place.world_size
+            torch.distributed.all_gather_object(gathered, log_ratio)
+            log_ratio = torch.cat(gathered)
+        reduced = dict(zip(names, sums.tolist(), strict=True))
+        tokens = max(1.0, reduced.pop("tokens", 0.0))
+        report = {name: total / tokens for name, total in reduced.items()}
+        return (
+            report
+            | diagnostics(log_ratio)
+            | {
+                "clip_fraction": report.get("clipped_low", 0.0) + report.get("clipped_high", 0.0),
+                "trained_tokens": float(sequences.lengths.sum()),
+                "trained_sequences": float(len(sequences)),
+            }
+        )
+
+    # --- weights -------------------------------------------------------------------------------
+
+    def publish(self, version: int) -> tuple[Manifest, np.ndarray] | None:
+        """The weights as a bundle; all ranks must call, rank 0 returns it."""
+        if self.place.rank == 0:
+            return pack(version, self._named_weights())
+        for _ in self._named_weights():
+            pass
+        return None
+
+    def weight_names(self) -> list[str]:
+        """The tensors that every publish holds, under their Hugging Face names."""
+        return [name for name, _ in self.policy.model.named_parameters()]
+
+    def _named_weights(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Whole tensors, one after another; ZeRO-3 gathers each as it is asked for."""
+        dtype = getattr(torch, self.config.dtype.value)
+        for name, parameter in self.policy.model.named_parameters():
+            with self.gathered([parameter], enabled=self.config.zero_stage == 3):
+                yield name, parameter.detach().to(dtype).cpu().clone()
+
+    def canary(self, token_ids: list[int]) -> Canary:
+        """Logprobs of a fixed sequence under the present weights, at temperature 1."""
+        prompt, answer = np.array(token_ids[:1]), np.array(token_ids[1:])
+        temperature, self.policy.temperature = self.policy.temperature, 1.0
+        (logprobs,) = score_sequences(self.policy, [prompt], [answer], [0], False, 1 << 30)
+        self.policy.temperature = temperature
+        return Canary(token_ids, logprobs.tolist())
+
+    def save(self, folder: Path, tokenizer_path: str) -> None:
+        """DeepSpeed's state under folder/deepspeed, the policy in Hugging Face form under
+        folder/policy. All ranks must call; the caller renames the folder when all are done."""
+        self.engine.save_checkpoint(str(folder / "deepspeed"), tag="state")
+        if self.critic:
+            self.critic.engine.save_checkpoint(str(folder / "deepspeed_critic"), tag="state")
+        weights = dict(self._named_weights())
+        if self.place.rank == 0:
+            from transformers import AutoTokenizer
+
+            self.policy.model.save_pretrained(folder / "policy", state_dict=weights)
+            AutoTokenizer.from_pretrained(tokenizer_path).save_pretrained(folder / "policy")
+
+
+def _add(totals: dict[str, float], values: dict[str, float]) -> None:
+    for name, value in values.items():
+        totals[name] = totals.get(name, 0.0) + value

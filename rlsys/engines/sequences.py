@@ -1,0 +1,68 @@
+"""A training batch as arrays: what the learner and the critic read and fill in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from rlsys import schema
+from rlsys.engines.layout import Layout
+
+
+@dataclass
+class Sequences:
+    """One entry per trained answer; the inner arrays have one value per answer token."""
+
+    prompts: list[np.ndarray]
+    answers: list[np.ndarray]
+    rollout_logprobs: list[np.ndarray]
+    versions: list[np.ndarray]
+    reference: list[np.ndarray] | None
+    advantages: list[np.ndarray]
+    rewards: np.ndarray
+    groups: list[int]
+    proximal: list[np.ndarray] | None = None
+    """Logprobs under the policy at the step's start, for decoupled_recompute."""
+    values: list[np.ndarray] | None = None
+    """Of the critic at the step's start; with returns, only for advantage=gae."""
+    returns: list[np.ndarray] | None = None
+
+    @classmethod
+    def from_batch(cls, batch: pa.RecordBatch) -> "Sequences":
+        """The unmasked rows of a `training` batch."""
+        schema.check(batch, schema.TRAINING)
+        batch = batch.filter(batch.column("advantages").is_valid())
+        has_reference = batch.num_rows > 0 and batch.column("reference_logprobs").null_count == 0
+        return cls(
+            prompts=list_column(batch, "prompt_token_ids"),
+            answers=list_column(batch, "token_ids"),
+            rollout_logprobs=list_column(batch, "rollout_logprobs"),
+            versions=list_column(batch, "policy_versions"),
+            reference=list_column(batch, "reference_logprobs") if has_reference else None,
+            advantages=list_column(batch, "advantages"),
+            rewards=batch.column("reward").to_numpy(zero_copy_only=False),
+            groups=batch.column("group_id").to_pylist(),
+        )
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """[N] answer tokens of each sequence."""
+        return np.array([len(a) for a in self.answers], dtype=np.int64)
+
+    def gather(self, values: list[np.ndarray], layout: Layout) -> torch.Tensor:
+        """[B, T] float32 of a microbatch's sequences, zero outside its mask, on its device."""
+        chosen = [values[i] for i in layout.sequences]
+        flat = np.concatenate(chosen) if chosen else np.empty(0)
+        return layout.padded(torch.from_numpy(flat).float().to(layout.mask.device))
+
+
+def list_column(batch: pa.RecordBatch, name: str) -> list[np.ndarray]:
+    """A list column as one array per row, views of the batch where Arrow allows."""
+    column = batch.column(name)
+    values = column.values.to_numpy(zero_copy_only=False)
+    offsets = column.offsets.to_numpy()
+    return [values[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]

@@ -1,0 +1,277 @@
+"""Sampling: groups of answers from vLLM's AsyncLLM, with weights that change while it samples.
+
+The engine runs in a process of its own that vLLM starts; this class is the client. Everything is
+token ids; text is decoded once, for verifiers and people.
+"""
+
+import asyncio
+import logging
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from rlsys import schema
+from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig
+from rlsys.errors import WeightSyncError
+from rlsys.weights.bundle import Manifest
+
+# Both before vLLM is imported. One process per engine: on CPU the executor that vLLM picks keeps
+# a second process spinning on a shared-memory queue, a whole core of a laptop's two.
+_UNIPROC = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A fixed sequence and its logprobs [T] under the weights that were published, nats."""
+
+    token_ids: list[int]
+    logprobs: list[float]
+
+
+@dataclass(frozen=True)
+class UpdateReport:
+    """One weight update as the sampler saw it, in seconds; canary_error in nats."""
+
+    version: int
+    pause_s: float
+    total_s: float
+    canary_error: float
+
+
+class SamplingEngine:
+    """One vLLM engine. Build, `await start()`, sample; `shutdown()` ends its process."""
+
+    def __init__(
+        self,
+        name: str,
+        model_path: str,
+        model: ModelConfig,
+        config: RolloutConfig,
+        seed: int,
+    ) -> None:
+        self.name = name
+        self.model_path = model_path
+        self.model = model
+        self.config = config
+        self.seed = seed
+        self._requests = 0
+        self._published = Path(
+            tempfile.mkstemp(prefix=f"rlsys-{os.getpid()}-", dir=_shared_memory())[1]
+        )
+
+    async def start(self) -> None:
+        """Load the model and sample once, so that the first real request finds it warm."""
+        _quiet_vllm(self.config)
+        from transformers import AutoTokenizer
+        from vllm.config import WeightTransferConfig
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        from rlsys.weights.vllm_transfer import BACKEND
+
+        on_cpu = self.config.gpus == 0
+        arguments = AsyncEngineArgs(
+            model=self.model_path,
+            dtype=self.config.dtype.value,
+            seed=self.seed,
+            max_model_len=self.model.max_context,
+            max_num_seqs=self.config.max_sequences,
+            tensor_parallel_size=self.config.tensor_parallel,
+            gpu_memory_utilization=self.config.gpu_memory_utilization,
+            enforce_eager=on_cpu,
+            distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else None,
+            logprobs_mode="processed_logprobs",
+            enable_prefix_caching=False,
+            disable_log_stats=True,
+            weight_transfer_config=WeightTransferConfig(backend=BACKEND),
+            worker_extension_cls="rlsys.weights.vllm_transfer.WorkerExtension",
+        )
+        self.tokenizer = AutoTokenizer.from_pretrained(self.model_path)
+        self._close_thinking = self.tokenizer.encode("</think>", add_special_tokens=False)
+        self.engine = AsyncLLM.from_engine_args(arguments)
+        await self.engine.update_weight_version("0")
+        await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
+
+    async def expect_weights(self, names: list[str]) -> None:
+        """The tensors that every update must bring."""
+        from vllm.distributed.weight_transfer.base import WeightTransferInitRequest
+
+        await self.engine.init_weight_transfer_engine(WeightTransferInitRequest({"names": names}))
+
+    async def sample(
+        self, prompts: pa.RecordBatch, group_ids: list[int], size: int, sampling: SamplingConfig
+    ) -> pa.RecordBatch:
+        """Sample `size` answers for each prompt.
+
+        Args:
+            prompts: a `prompts` batch, one row per group.
+            group_ids: [rows].
+        Returns: a `rollouts` batch, `size` rows per group, in order.
+        """
+        schema.check(prompts, schema.PROMPTS)
+        rows = prompts.to_pylist()
+        groups = await asyncio.gather(
+            *(self._sample_group(row, g, size, sampling) for row, g in zip(rows, group_ids, strict=True))
+        )
+        columns = {name: [row[name] for group in groups for row in group] for name in schema.ROLLOUTS.names}
+        return schema.build(schema.ROLLOUTS, columns)
+
+    async def _sample_group(
+        self, prompt: dict, group_id: int, size: int, sampling: SamplingConfig
+    ) -> list[dict]:
+        started = time.monotonic()
+        output = await self._generate(prompt["token_ids"], sampling, size)
+        seconds = time.monotonic() - started
+        return [
+            self._row(prompt, group_id, completion, seconds)
+            for completion in sorted(output.outputs, key=lambda c: c.index)
+        ]
+
+    async def _generate(self, token_ids: list[int], sampling: SamplingConfig, size: int):  # noqa: ANN202
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        self._requests += 1
+        params = SamplingParams(
+            n=size,
+            temperature=sampling.temperature,
+            max_tokens=sampling.max_tokens,
+            stop=sampling.stop or None,
+            detokenize=bool(sampling.stop),
+            logprobs=0,
+            flat_logprobs=True,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+            seed=None,
+        )
+        request = f"{self.name}-{self._requests}"
+        async for output in self.engine.generate({"prompt_token_ids": list(token_ids)}, params, request):
+            final = output
+        return final
+
+    def _row(self, prompt: dict, group_id: int, completion, seconds: float) -> dict:  # noqa: ANN001
+        token_ids = list(completion.token_ids)
+        reasoning = _reasoning_tokens(token_ids, self._close_thinking)
+        ends = token_ids[:-1] if completion.finish_reason == "stop" and not completion.stop_reason else token_ids
+        return {
+            "prompt_id": prompt["prompt_id"],
+            "group_id": group_id,
+            "sample_index": completion.index,
+            "source": prompt["source"],
+            "prompt_text": prompt["text"],
+            "answer": prompt["answer"],
+            "info": prompt["info"],
+            "difficulty": prompt["difficulty"],
+            "prompt_token_ids": prompt["token_ids"],
+            "token_ids": token_ids,
+            "rollout_logprobs": np.asarray(completion.logprobs.logprobs, dtype=np.float32),
+            "policy_versions": _versions(completion.weight_versions, len(token_ids)),
+            "finish_reason": completion.finish_reason,
+            "text": self.tokenizer.decode(ends, skip_special_tokens=False),
+            "reasoning_tokens": reasoning,
+            "answer_tokens": len(token_ids) - reasoning,
+            "worker": self.name,
+            "sampled_s": seconds,
+        }
+
+    async def update_weights(
+        self, manifest: Manifest, buffer: np.ndarray, canary: Canary
+    ) -> UpdateReport:
+        """Load a published version into the running engine and prove it.
+
+        Requests in flight stop between two tokens, keep their key-value cache, and go on with the
+        new weights; their later tokens carry the new version.
+
+        Raises:
+            WeightSyncError: a tensor was altered, is missing or unknown, or the canary's logprobs
+                are not the learner's.
+        """
+        from vllm.distributed.weight_transfer.base import WeightTransferUpdateRequest
+
+        started = time.monotonic()
+        buffer.tofile(self._published)
+        update = {"path": str(self._published), "manifest": manifest.to_dict()}
+        paused = time.monotonic()
+        await self.engine.pause_generation(mode="keep", clear_cache=False)
+        await self.engine.start_weight_update()
+        try:
+            await self.engine.update_weights(WeightTransferUpdateRequest(update))
+        except Exception as error:
+            # vLLM carries its worker's error over as a bare Exception with the message only.
+            raise WeightSyncError(f"{self.name}: {error}") from error
+        await self.engine.finish_weight_update(weight_version=str(manifest.version))
+        await self.engine.resume_generation()
+        resumed = time.monotonic()
+        error = await self.canary_error(canary)
+        if not error <= self.config.canary_tolerance:
+            raise WeightSyncError(
+                f"{self.name}, version {manifest.version}: the canary's logprobs differ from the "
+                f"learner's by {error:.4g} nats (rollout.canary_tolerance="
+                f"{self.config.canary_tolerance}); the engine does not hold what was published"
+            )
+        return UpdateReport(manifest.version, resumed - paused, time.monotonic() - started, error)
+
+    async def canary_error(self, canary: Canary) -> float:
+        """Largest difference between this engine's and the given logprobs, nats."""
+        from vllm import SamplingParams
+
+        self._requests += 1
+        params = SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False)
+        request = f"{self.name}-canary-{self._requests}"
+        async for output in self.engine.generate({"prompt_token_ids": canary.token_ids}, params, request):
+            final = output
+        own = [
+            entry[token].logprob
+            for token, entry in zip(canary.token_ids[1:], final.prompt_logprobs[1:], strict=True)
+        ]
+        return float(np.max(np.abs(np.array(own) - np.array(canary.logprobs))))
+
+    def shutdown(self) -> None:
+        """End the engine's process and remove its shared memory."""
+        self.engine.shutdown()
+        self._published.unlink(missing_ok=True)
+
+
+def _versions(spans, num_tokens: int) -> np.ndarray:  # noqa: ANN001
+    """[T] policy version of each token from vLLM's weight version spans."""
+    versions = np.full(num_tokens, -1, dtype=np.int32)
+    for span in spans or ():
+        versions[span.start : span.end] = int(span.version)
+    if (versions < 0).any():
+        raise WeightSyncError(f"vLLM gave no weight version for some of {num_tokens} tokens: {spans}")
+    return versions
+
+
+def _reasoning_tokens(token_ids: list[int], close: list[int]) -> int:
+    """Tokens up to and including the first </think>; all of them when it never comes."""
+    size = len(close)
+    for i in range(len(token_ids) - size + 1):
+        if token_ids[i : i + size] == close:
+            return i + size
+    return len(token_ids)
+
+
+def _shared_memory() -> str:
+    return "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
+
+
+def _quiet_vllm(config: RolloutConfig) -> None:
+    """Environment that vLLM reads at import; set in this process and inherited by its engine."""
+    os.environ.update(
+        VLLM_NO_USAGE_STATS="1",
+        VLLM_LOGGING_LEVEL="WARNING",
+        VLLM_WORKER_MULTIPROC_METHOD="spawn",
+        OMP_NUM_THREADS=str(config.threads),
+    )
+    if config.gpus == 0:
+        os.environ.update(
+            VLLM_CPU_KVCACHE_SPACE=str(max(1, round(config.kv_cache_gib))),
+            VLLM_CPU_OMP_THREADS_BIND="nobind",
+            # The sampler is compiled at the first request otherwise: up to 17 s on two cores.
+            TORCHDYNAMO_DISABLE="1",
+        )
+    logging.getLogger("vllm").setLevel(logging.WARNING)

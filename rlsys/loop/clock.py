@@ -1,0 +1,77 @@
+"""Where a fleet member's time goes: busy, or waiting for something that has a name.
+
+A clock is always in exactly one state, so busy plus the named waits is wall time by construction.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of one or more clocks of a role, added up."""
+
+    busy_s: float = 0.0
+    wall_s: float = 0.0
+    waits: dict[str, float] = field(default_factory=dict)
+
+    def __add__(self, other: "Times") -> "Times":
+        names = sorted({*self.waits, *other.waits})
+        waits = {n: self.waits.get(n, 0.0) + other.waits.get(n, 0.0) for n in names}
+        return Times(self.busy_s + other.busy_s, self.wall_s + other.wall_s, waits)
+
+    def __sub__(self, other: "Times") -> "Times":
+        negative = Times(-other.busy_s, -other.wall_s, {n: -s for n, s in other.waits.items()})
+        return self + negative
+
+
+class Clock:
+    """The state of one process. Calls may overlap: it is busy while any call runs."""
+
+    def __init__(self, idle: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._started = self._since = now()
+        self._idle = idle
+        self._calls = 0
+        self._held: list[str] = []
+        self._busy = 0.0
+        self._waits: dict[str, float] = {}
+
+    @contextmanager
+    def busy(self, waited_for: str | None = None) -> Iterator[None]:
+        """Busy until the block ends; the idle time before it was a wait for `waited_for`."""
+        self._settle(waited_for)
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._settle()
+            self._calls -= 1
+
+    @contextmanager
+    def waiting(self, name: str) -> Iterator[None]:
+        """A named wait inside busy time, such as sampling held up by a weight update."""
+        self._settle()
+        self._held.append(name)
+        try:
+            yield
+        finally:
+            self._settle()
+            self._held.remove(name)
+
+    def times(self) -> Times:
+        """The sums so far."""
+        self._settle()
+        return Times(self._busy, self._since - self._started, dict(self._waits))
+
+    def _settle(self, waited_for: str | None = None) -> None:
+        """Book the time since the last change of state."""
+        now = self._now()
+        passed, self._since = now - self._since, now
+        if self._calls and not self._held:
+            self._busy += passed
+            return
+        name = self._held[-1] if self._held else waited_for or self._idle
+        self._waits[name] = self._waits.get(name, 0.0) + passed

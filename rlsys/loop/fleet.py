@@ -1,0 +1,113 @@
+"""The Fleet protocol: what the training loop asks of whoever samples, grades, scores and learns.
+
+The loop holds refs and small metadata; whether a ref is a Ray ObjectRef or, in a test, the batch
+itself, only the fleet knows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from rlsys.config.schema import SamplingConfig
+from rlsys.data.templates import Prompt
+from rlsys.loop.clock import Times
+from rlsys.loop.ready import ReadyGroup
+
+
+@dataclass(frozen=True)
+class Message:
+    """Some groups that travel together through sampling, grading and reference scoring."""
+
+    group_ids: tuple[int, ...]
+    prompts: tuple[Prompt, ...]
+    size: int
+    """Answers per group."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Sampled answers. Arrays are [groups * size], rows in group order."""
+
+    rollouts: Any
+    """Ref of a `rollouts` batch."""
+    oldest_version: np.ndarray
+    """int, of each answer's tokens."""
+    newest_version: np.ndarray
+    num_tokens: np.ndarray
+    truncated: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Verdicts of a message's answers. Arrays are [groups * size]."""
+
+    scores: Any
+    """Ref of a `scores` batch."""
+    rewards: np.ndarray
+    """float64, NaN for status infrastructure."""
+    correct: np.ndarray
+    components: dict[str, np.ndarray]
+    infrastructure: list[str]
+    """Reasons of the rows without a verdict."""
+
+
+@dataclass(frozen=True)
+class Referenced:
+    """A message's answers under the reference."""
+
+    reference: Any
+    """Ref of a `reference` batch."""
+    kl: np.ndarray
+    """[groups * size] float64, nats: log-ratio of sampler to reference summed over each answer."""
+
+
+@dataclass(frozen=True)
+class LearnRequest:
+    """What one optimizer step trains on. Arrays are [N], rows in group order."""
+
+    step: int
+    version: int
+    groups: Sequence[ReadyGroup]
+    advantages: np.ndarray
+    rewards: np.ndarray
+    trained: np.ndarray
+
+
+@dataclass(frozen=True)
+class PublishReport:
+    """How an update went for the workers: the worst of each figure."""
+
+    version: int
+    pause_s: float
+    total_s: float
+    canary_error: float
+    num_bytes: int = 0
+
+
+class Fleet(Protocol):
+    """Everything the loop needs of the cluster. Each call may raise WorkerError."""
+
+    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled: ...
+
+    async def grade(self, sampled: Sampled) -> Scored: ...
+
+    async def score_reference(self, sampled: Sampled) -> Referenced | None:
+        """None when the run has no reference worker."""
+        ...
+
+    async def learn(self, request: LearnRequest) -> dict[str, float]: ...
+
+    async def publish(self, version: int) -> PublishReport:
+        """Every rollout worker holds and has proved `version` when this returns."""
+        ...
+
+    async def save(self, folder: Path) -> None:
+        """Learner state and policy into an existing folder."""
+        ...
+
+    async def times(self) -> dict[str, Times]:
+        """Per role, since the fleet was ready."""
+        ...

@@ -1,0 +1,100 @@
+"""The held-out check: pass@1 of the policy that the rollout workers hold."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlsys.config.schema import RunConfig, SamplingConfig
+from rlsys.data.templates import Prompt
+from rlsys.loop.fleet import Fleet, Message
+from rlsys.loop.waits import Waits
+
+_GROUPS_PER_MESSAGE = 16
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """pass@1 over prompts, with its 95 % confidence interval over prompts."""
+
+    pass_at_1: float
+    low: float
+    high: float
+    prompts: int
+    samples: int
+    mean_tokens: float
+    truncated: float
+    versions: tuple[int, int]
+    """Oldest and newest policy version among the tokens: one, unless training went on."""
+
+    def __str__(self) -> str:
+        return f"{self.pass_at_1:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+async def evaluate(
+    fleet: Fleet, prompts: Sequence[Prompt], config: RunConfig, waits: Waits
+) -> HeldOut:
+    """Sample config.evaluation.samples answers for each prompt, and grade them.
+
+    Rows without a verdict take no part; a prompt without any is left out of the mean.
+    """
+    size = config.evaluation.samples
+    sampling = SamplingConfig(
+        config.sampling.max_tokens, config.evaluation.temperature, config.sampling.stop
+    )
+
+    async def part(chosen: Sequence[Prompt]) -> tuple[np.ndarray, ...]:
+        # Group ids of checks are negative: they are in no ledger.
+        ids = tuple(-1 - i for i in range(len(chosen)))
+        sampled = await waits.on(
+            "driver: held-out answers",
+            fleet.sample(Message(ids, tuple(chosen), size), sampling),
+        )
+        scored = await waits.on("driver: held-out verdicts", fleet.grade(sampled))
+        correct = np.where(np.isnan(scored.rewards), np.nan, scored.correct.astype(float))
+        return (
+            correct.reshape(len(chosen), size),
+            sampled.num_tokens,
+            sampled.truncated,
+            sampled.oldest_version,
+            sampled.newest_version,
+        )
+
+    step = _GROUPS_PER_MESSAGE
+    parts = await asyncio.gather(
+        *(part(prompts[i : i + step]) for i in range(0, len(prompts), step))
+    )
+    correct, tokens, truncated, oldest, newest = (
+        np.concatenate(arrays) for arrays in zip(*parts, strict=True)
+    )
+    rates = pass_rates(correct)
+    mean, low, high = mean_with_interval(rates)
+    return HeldOut(
+        pass_at_1=mean,
+        low=low,
+        high=high,
+        prompts=len(rates),
+        samples=size,
+        mean_tokens=float(tokens.mean()),
+        truncated=float(truncated.mean()),
+        versions=(int(oldest.min()), int(newest.max())),
+    )
+
+
+def pass_rates(correct: np.ndarray) -> np.ndarray:
+    """[P, n] 1, 0 or NaN (no verdict) to each prompt's share of right answers; prompts without
+    any verdict are left out."""
+    graded = ~np.isnan(correct)
+    known = graded.any(axis=1)
+    return np.nansum(correct[known], axis=1) / graded[known].sum(axis=1)
+
+
+def mean_with_interval(rates: np.ndarray) -> tuple[float, float, float]:
+    """Mean of [P] rates and its 95 % interval over prompts, by the normal approximation of the
+    mean; a single prompt has the interval [0, 1]."""
+    mean = float(rates.mean())
+    if len(rates) < 2:
+        return mean, 0.0, 1.0
+    half = 1.96 * float(rates.std(ddof=1)) / len(rates) ** 0.5
+    return mean, max(0.0, mean - half), min(1.0, mean + half)

@@ -1,0 +1,94 @@
+"""The ledger of groups: each admitted group is in exactly one state, and the sum must close."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rlsys.errors import RlsysError
+
+
+class State(StrEnum):
+    """The life of a group."""
+
+    ADMITTED = "admitted"
+    SAMPLED = "sampled"
+    SCORED = "scored"
+    READY = "ready"
+    TRAINED = "trained"
+    DROPPED = "dropped"
+
+
+_NEXT = {
+    State.ADMITTED: {State.SAMPLED, State.DROPPED},
+    State.SAMPLED: {State.SCORED, State.DROPPED},
+    State.SCORED: {State.READY, State.DROPPED},
+    State.READY: {State.TRAINED, State.DROPPED},
+}
+
+
+class LedgerError(RlsysError):
+    """A group moved in a way that no group may: trained twice, or lost."""
+
+
+@dataclass
+class Ledger:
+    """Counts of ended groups, and the state of each living one."""
+
+    admitted: int = 0
+    trained: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    living: dict[int, State] = field(default_factory=dict)
+
+    def admit(self, group_id: int) -> None:
+        """A new group."""
+        if group_id in self.living:
+            raise LedgerError(f"group {group_id} was admitted twice")
+        self.admitted += 1
+        self.living[group_id] = State.ADMITTED
+
+    def move(self, group_id: int, state: State) -> None:
+        """A living group's next state."""
+        now = self.living.get(group_id)
+        if now is None or state not in _NEXT[now]:
+            raise LedgerError(f"group {group_id} cannot go from {now or 'ended'} to {state}")
+        if state is State.TRAINED:
+            del self.living[group_id]
+            self.trained += 1
+        else:
+            self.living[group_id] = state
+
+    def drop(self, group_id: int, reason: str) -> None:
+        """End a living group without training on it."""
+        self.move(group_id, State.DROPPED)
+        del self.living[group_id]
+        self.dropped[reason] += 1
+
+    @property
+    def alive(self) -> int:
+        """Groups that have not ended."""
+        return len(self.living)
+
+    def check(self) -> None:
+        """Raise LedgerError unless admitted = trained + dropped + alive."""
+        ended = self.trained + sum(self.dropped.values())
+        if self.admitted != ended + self.alive:
+            raise LedgerError(f"the ledger does not close: {self.line()}")
+
+    def line(self) -> str:
+        """`admitted A = trained T + dropped D (reason n, ...) + alive L`."""
+        reasons = ", ".join(f"{r} {n}" for r, n in sorted(self.dropped.items()))
+        detail = f" ({reasons})" if reasons else ""
+        return (
+            f"admitted {self.admitted} = trained {self.trained} + dropped "
+            f"{sum(self.dropped.values())}{detail} + alive {self.alive}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For summary.json."""
+        return {
+            "admitted": self.admitted,
+            "trained": self.trained,
+            "dropped": dict(sorted(self.dropped.items())),
+            "alive": self.alive,
+        }

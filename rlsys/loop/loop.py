@@ -1,0 +1,261 @@
+"""The training loop: sample, score, reference, join, learn, publish, all at the same time.
+
+    prompts -> admit --message--> sample -> grade + reference -> join -> ReadyGroups
+                 ^ slots                                                     | oldest admissible
+                 |                                                           v
+                 +------ released when pulled <------ publish <------------ learn
+
+One asyncio loop in the driver; refs and small metadata only.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rlsys.config.schema import RunConfig
+from rlsys.data.stream import PromptStream
+from rlsys.errors import RlsysError, VerifierError, WorkerError
+from rlsys.loop.fleet import Fleet, Message, PublishReport, Referenced, Sampled, Scored
+from rlsys.loop.ledger import Ledger, State
+from rlsys.loop.outcome import has_signal, learn_request
+from rlsys.loop.ready import ReadyGroup, ReadyGroups
+from rlsys.loop.waits import Waits
+
+
+@dataclass
+class LoopState:
+    """What the loop knows; with the learner's state, what a checkpoint holds."""
+
+    version: int = 0
+    """Policy version of the learner: optimizer steps done."""
+    published: int = 0
+    """Version that every rollout worker holds."""
+    ledger: Ledger = field(default_factory=Ledger)
+    next_group: int = 0
+    graded: int = 0
+    infrastructure: int = 0
+    failures_in_a_row: int = 0
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One optimizer step, for whoever watches."""
+
+    step: int
+    groups: list[ReadyGroup]
+    staleness: np.ndarray
+    """[groups] version trained minus the oldest token's version."""
+    learner: dict[str, float]
+    publish: PublishReport | None
+    """The last publish that was complete when the step ended."""
+    seconds: float
+
+
+class Loop:
+    """Trains on a fleet. `after_step` sees every step's report and may start tasks of its own."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        prompts: PromptStream,
+        config: RunConfig,
+        after_step: Callable[[StepReport, asyncio.TaskGroup], Awaitable[None]],
+    ) -> None:
+        self.fleet, self.prompts, self.config = fleet, prompts, config
+        self.after_step = after_step
+        self.state = LoopState()
+        self.waits = Waits(config.loop.stall_timeout_s)
+        self.ready = ReadyGroups(config.loop.groups_per_step, config.loop.max_staleness)
+        slots = (config.loop.max_staleness + 1) * config.loop.groups_per_step
+        self.slots = asyncio.Semaphore(slots)
+        self.last_publish: PublishReport | None = None
+
+    async def train(self, steps: int) -> None:
+        """Train until `steps` optimizer steps are done, everywhere.
+
+        A slot covers one group from its admission until the weights trained on it are pulled, so
+        at most (max_staleness + 1) * groups_per_step groups are alive.
+
+        Raises: the first failure of any part; the other parts are stopped.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                admitting = tasks.create_task(self._admit(tasks, steps), name="admit")
+                publishing: asyncio.Task[None] | None = None
+                while self.state.version < steps:
+                    started = time.monotonic()
+                    groups = await self.waits.on(
+                        "learner: ready groups",
+                        self.ready.take(self.state.version),
+                        lambda: self.ready.blocking(self.state.version),
+                    )
+                    staleness, metrics = await self._learn(groups)
+                    if publishing:
+                        await self.waits.on("driver: previous publish", publishing)
+                    publishing = tasks.create_task(self._publish(len(groups)), name="publish")
+                    if self._must_settle():
+                        await self.waits.on("driver: publish", publishing)
+                    seconds = time.monotonic() - started
+                    report = StepReport(
+                        self.state.version, groups, staleness, metrics, self.last_publish, seconds
+                    )
+                    await self.after_step(report, tasks)
+                if publishing:
+                    await self.waits.on("driver: last publish", publishing)
+                admitting.cancel()
+        except* RlsysError as errors:
+            raise first_cause(errors) from errors
+        self.state.ledger.check()
+
+    def _must_settle(self) -> bool:
+        """Synchronous steps end with their publish, so that a step's report is whole."""
+        return self.config.loop.max_staleness == 0
+
+    async def _admit(self, tasks: asyncio.TaskGroup, steps: int) -> None:
+        """Start new groups while slots allow and the run still needs them."""
+        loop = self.config.loop
+        ledger = self.state.ledger
+        while True:
+            await self.slots.acquire()
+            wanted = (steps - self.state.version) * loop.groups_per_step - ledger.alive
+            if wanted <= 0:
+                self.slots.release()
+                await asyncio.sleep(0.05)
+                continue
+            size = 1
+            while size < min(loop.groups_per_message, wanted) and not self.slots.locked():
+                await self.slots.acquire()
+                size += 1
+            tasks.create_task(self._run(self._new_message(size)), name="group")
+
+    def _new_message(self, size: int) -> Message:
+        ids = tuple(range(self.state.next_group, self.state.next_group + size))
+        self.state.next_group += size
+        for group_id in ids:
+            self.state.ledger.admit(group_id)
+            self.ready.admit(group_id, self.state.published)
+        prompts = tuple(next(self.prompts) for _ in ids)
+        return Message(ids, prompts, self.config.loop.group_size)
+
+    async def _run(self, message: Message) -> None:
+        """One message from admission to ReadyGroups; failed work is sent again, then dropped."""
+        for attempt in itertools.count(1):
+            try:
+                groups = await self._work(message)
+            except WorkerError as error:
+                if attempt < self.config.loop.max_group_failures:
+                    continue
+                self._give_up(message, error)
+                return
+            self.state.failures_in_a_row = 0
+            for group in groups:
+                self._accept(group)
+            return
+
+    async def _work(self, message: Message) -> list[ReadyGroup]:
+        sampled = await self.waits.on(
+            "driver: rollout worker", self.fleet.sample(message, self.config.sampling)
+        )
+        scored, referenced = await asyncio.gather(
+            self.waits.on("driver: verifier", self.fleet.grade(sampled)),
+            self.waits.on("driver: reference worker", self.fleet.score_reference(sampled)),
+        )
+        self._count_infrastructure(scored)
+        return self._join(message, sampled, scored, referenced)
+
+    def _join(
+        self, message: Message, sampled: Sampled, scored: Scored, referenced: Referenced | None
+    ) -> list[ReadyGroup]:
+        groups = []
+        for number, (group_id, prompt) in enumerate(
+            zip(message.group_ids, message.prompts, strict=True)
+        ):
+            rows = slice(number * message.size, (number + 1) * message.size)
+            groups.append(
+                ReadyGroup(
+                    group_id=group_id,
+                    prompt_id=prompt.prompt_id,
+                    oldest_version=int(sampled.oldest_version[rows].min()),
+                    refs=(sampled.rollouts, scored.scores, referenced and referenced.reference),
+                    row=rows.start,
+                    rewards=scored.rewards[rows],
+                    correct=scored.correct[rows],
+                    num_tokens=sampled.num_tokens[rows],
+                    truncated=sampled.truncated[rows],
+                    kl=None if referenced is None else referenced.kl[rows],
+                    components={n: c[rows] for n, c in scored.components.items()},
+                    difficulty=float("nan") if prompt.difficulty is None else prompt.difficulty,
+                )
+            )
+        return groups
+
+    def _accept(self, group: ReadyGroup) -> None:
+        """A scored group becomes ready, or is dropped with its reason and its slot freed."""
+        ledger = self.state.ledger
+        ledger.move(group.group_id, State.SAMPLED)
+        ledger.move(group.group_id, State.SCORED)
+        if np.isfinite(group.rewards).sum() < 2:
+            self._drop(group.group_id, "infrastructure")
+        elif self.config.algorithm.drop_no_signal and not has_signal(group, self.config):
+            self._drop(group.group_id, "no_signal")
+        else:
+            ledger.move(group.group_id, State.READY)
+            self.ready.put(group)
+
+    def _drop(self, group_id: int, reason: str) -> None:
+        self.state.ledger.drop(group_id, reason)
+        self.ready.drop(group_id)
+        self.slots.release()
+
+    def _give_up(self, message: Message, error: WorkerError) -> None:
+        """Drop a message that failed again and again; a streak of those stops the run."""
+        for group_id in message.group_ids:
+            self._drop(group_id, "failed")
+        self.state.failures_in_a_row += len(message.group_ids)
+        if self.state.failures_in_a_row >= self.config.loop.max_failed_groups_in_a_row:
+            raise error
+
+    def _count_infrastructure(self, scored: Scored) -> None:
+        """Stop the run when verifiers, not answers, are what fails."""
+        self.state.graded += len(scored.rewards)
+        self.state.infrastructure += len(scored.infrastructure)
+        share = self.state.infrastructure / self.state.graded
+        limit = self.config.verifiers.max_infrastructure_share
+        if share > limit and self.state.graded >= 8 * self.config.loop.group_size:
+            raise VerifierError(
+                f"{share:.0%} of {self.state.graded} answers got no verdict, more than "
+                f"verifiers.max_infrastructure_share={limit}; last: {scored.infrastructure[-1]}"
+            )
+
+    async def _learn(self, groups: list[ReadyGroup]) -> tuple[np.ndarray, dict[str, float]]:
+        """One optimizer step; the learner's version goes up by one."""
+        version = self.state.version
+        staleness = np.array([version - g.oldest_version for g in groups])
+        request = learn_request(version, groups, self.config)
+        metrics = await self.waits.on("driver: learner", self.fleet.learn(request))
+        for group in groups:
+            self.state.ledger.move(group.group_id, State.TRAINED)
+        self.state.version += 1
+        return staleness, metrics
+
+    async def _publish(self, num_slots: int) -> None:
+        """New weights to every rollout worker; then, and only then, the batch's slots are free."""
+        version = self.state.version
+        self.last_publish = await self.waits.on(
+            "driver: weights pulled", self.fleet.publish(version)
+        )
+        self.state.published = version
+        for _ in range(num_slots):
+            self.slots.release()
+
+
+def first_cause(errors: BaseExceptionGroup) -> BaseException:
+    """The first leaf of an exception group: the failure that stopped the others."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,56 @@
+"""What a step's groups are worth: from their rewards to the request that the learner trains on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rlsys.algorithms import advantages as estimators
+from rlsys.algorithms.shaping import kl_in_reward, shaped_rewards, takes_part
+from rlsys.config.algorithm import Advantage, KlPlacement
+from rlsys.config.schema import RunConfig
+from rlsys.loop.fleet import LearnRequest
+from rlsys.loop.ready import ReadyGroup
+
+
+def learn_request(version: int, groups: Sequence[ReadyGroup], config: RunConfig) -> LearnRequest:
+    """Rewards, advantages and mask of a step's answers, in group order.
+
+    With advantage=gae the learner makes advantages per token from the rewards, so those here
+    are 0.
+    """
+    algorithm = config.algorithm
+    sizes = [len(g.rewards) for g in groups]
+    index = np.repeat([g.group_id for g in groups], sizes)
+    difficulty = np.repeat([g.difficulty for g in groups], sizes)
+    raw = np.concatenate([g.rewards for g in groups])
+    trained = takes_part(raw, np.concatenate([g.truncated for g in groups]), algorithm)
+    rewards = np.where(trained, _shaped(groups, index, config), np.nan)
+    if algorithm.advantage is Advantage.gae:
+        advantages = np.zeros(len(rewards))
+    else:
+        known = None if np.isnan(difficulty).all() else difficulty
+        advantages = estimators.sequence_advantages(rewards, index, known, algorithm)
+    return LearnRequest(version + 1, version, groups, advantages, rewards, trained)
+
+
+def has_signal(group: ReadyGroup, config: RunConfig) -> bool:
+    """Whether the group's rewards differ, so that its advantages are not all 0."""
+    return estimators.has_signal(group.rewards, config.algorithm.std_floor)
+
+
+def _shaped(groups: Sequence[ReadyGroup], index: np.ndarray, config: RunConfig) -> np.ndarray:
+    """Rewards with the configured length terms and, without a critic, the KL penalty."""
+    algorithm = config.algorithm
+    rewards = shaped_rewards(
+        np.concatenate([g.rewards for g in groups]),
+        np.concatenate([g.correct for g in groups]),
+        np.concatenate([g.num_tokens for g in groups]),
+        index,
+        config.sampling.max_tokens,
+        algorithm,
+    )
+    sums = [g.kl for g in groups if g.kl is not None]
+    in_reward = algorithm.kl_placement is KlPlacement.reward and algorithm.kl_coefficient > 0
+    if in_reward and sums and algorithm.advantage is not Advantage.gae:
+        rewards = kl_in_reward(rewards, np.concatenate(sums), algorithm.kl_coefficient)
+    return rewards

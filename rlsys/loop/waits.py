@@ -1,0 +1,51 @@
+"""Named waits with deadlines: nothing in the driver waits without saying for whom."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from rlsys.errors import StallError
+
+T = TypeVar("T")
+
+
+class Waits:
+    """What the driver waits for now, and since when."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self._open: dict[int, tuple[str, float]] = {}
+        self._count = 0
+
+    async def on(
+        self, name: str, work: Awaitable[T], detail: Callable[[], str] = lambda: ""
+    ) -> T:
+        """Await `work`; past the deadline, raise StallError saying who waits for whom."""
+        self._count += 1
+        ticket = self._count
+        self._open[ticket] = (name, time.monotonic())
+        try:
+            async with asyncio.timeout(self.timeout_s) as deadline:
+                return await work
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise StallError(
+                f"waited {self.timeout_s:.0f} s for {name} (loop.stall_timeout_s). "
+                f"{detail()}\nAll waits: {self.describe()}"
+            ) from error
+        finally:
+            del self._open[ticket]
+
+    def describe(self) -> str:
+        """Every open wait with its age, the longest first, equal names counted."""
+        now = time.monotonic()
+        ages: dict[str, list[float]] = {}
+        for name, since in self._open.values():
+            ages.setdefault(name, []).append(now - since)
+        parts = [
+            f"{name} {max(a):.1f} s" + (f" (x{len(a)})" if len(a) > 1 else "")
+            for name, a in sorted(ages.items(), key=lambda item: -max(item[1]))
+        ]
+        return ", ".join(parts) or "nothing"

@@ -1,0 +1,84 @@
+"""A step's metrics: from the loop's report to metrics.jsonl and TensorBoard."""
+
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+from rlsys.loop.clock import Times
+from rlsys.loop.loop import StepReport
+
+
+def step_metrics(report: StepReport) -> dict[str, float]:
+    """Flat `group/name` metrics of one optimizer step.
+
+    Token figures count answer tokens of the trained groups; staleness is in optimizer steps.
+    """
+    rewards = np.concatenate([g.rewards for g in report.groups])
+    correct = np.concatenate([g.correct for g in report.groups])
+    tokens = np.concatenate([g.num_tokens for g in report.groups])
+    truncated = np.concatenate([g.truncated for g in report.groups])
+    metrics = {
+        "reward/mean": float(np.nanmean(rewards)),
+        "reward/accuracy": float(correct.mean()),
+        "reward/missing": float(np.isnan(rewards).mean()),
+        "reward/groups_without_signal": float(
+            np.mean([np.ptp(g.rewards[~np.isnan(g.rewards)]) == 0 for g in report.groups])
+        ),
+        "answer/mean_tokens": float(tokens.mean()),
+        "answer/max_tokens": float(tokens.max()),
+        "answer/truncated": float(truncated.mean()),
+        "staleness/mean": float(report.staleness.mean()),
+        "staleness/max": float(report.staleness.max()),
+        "throughput/consumed_tokens": float(tokens.sum()),
+        "throughput/step_s": report.seconds,
+        "throughput/consumed_tokens_per_s": float(tokens.sum()) / max(report.seconds, 1e-9),
+    }
+    for kind, chosen in (("right", correct), ("wrong", ~correct)):
+        if chosen.any():
+            metrics[f"answer/mean_tokens_{kind}"] = float(tokens[chosen].mean())
+    for name in report.groups[0].components:
+        values = np.concatenate([g.components[name] for g in report.groups])
+        metrics[f"reward/{name}"] = float(np.nanmean(values))
+    if report.publish:
+        metrics |= {
+            "weights/pause_s": report.publish.pause_s,
+            "weights/total_s": report.publish.total_s,
+            "weights/canary_error": report.publish.canary_error,
+        }
+    return metrics | {f"policy/{name}": value for name, value in report.learner.items()}
+
+
+def time_shares(now: dict[str, Times], before: dict[str, Times]) -> dict[str, float]:
+    """`time/ROLE/busy` and `time/ROLE/WAIT` as shares of wall time since `before`."""
+    shares = {}
+    for role, times in now.items():
+        passed = times - before.get(role, Times())
+        wall = max(passed.wall_s, 1e-9)
+        shares[f"time/{role}/busy"] = passed.busy_s / wall
+        shares |= {f"time/{role}/{name}": s / wall for name, s in passed.waits.items()}
+    return shares
+
+
+class MetricsWriter:
+    """Appends to metrics.jsonl and TensorBoard event files in a run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lines = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(folder / "tensorboard"))
+
+    def write(self, step: int, metrics: dict[str, float]) -> None:
+        """One step. NaN and infinities become null, which JSON can hold."""
+        plain = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+        self._lines.write(json.dumps({"step": step, "time": time.time(), **plain}) + "\n")
+        self._lines.flush()
+        for name, value in metrics.items():
+            self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Flush both."""
+        self._lines.close()
+        self._board.close()

@@ -1,0 +1,93 @@
+"""What a run ends with: a table for people and summary.json for programs."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rlsys.loop.clock import Times
+from rlsys.loop.heldout import HeldOut
+from rlsys.loop.ledger import Ledger
+
+
+@dataclass
+class Summary:
+    """The evidence of one run."""
+
+    run: str
+    before: HeldOut
+    after: HeldOut
+    steps: int
+    wall_s: float
+    """From the command's start to its end."""
+    train_s: float
+    """Of the training loop alone."""
+    consumed_tokens: int
+    """Answer tokens that were trained on."""
+    ledger: Ledger
+    times: dict[str, Times]
+    staleness_mean: float
+    staleness_max: int
+    notes: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As written to summary.json."""
+        return {
+            "run": self.run,
+            "pass_at_1_before": self.before.pass_at_1,
+            "pass_at_1_after": self.after.pass_at_1,
+            "pass_at_1_before_interval": [self.before.low, self.before.high],
+            "pass_at_1_after_interval": [self.after.low, self.after.high],
+            "heldout": {"prompts": self.after.prompts, "samples": self.after.samples},
+            "steps": self.steps,
+            "wall_s": round(self.wall_s, 3),
+            "train_s": round(self.train_s, 3),
+            "consumed_tokens": self.consumed_tokens,
+            "consumed_tokens_per_s": round(self.consumed_tokens / max(self.train_s, 1e-9), 1),
+            "ledger": self.ledger.to_dict(),
+            "time": {
+                role: {
+                    "busy_s": round(t.busy_s, 3),
+                    "wall_s": round(t.wall_s, 3),
+                    "waits": {name: round(s, 3) for name, s in t.waits.items()},
+                }
+                for role, t in self.times.items()
+            },
+            "staleness": {"mean": self.staleness_mean, "max": self.staleness_max},
+            "notes": self.notes,
+        }
+
+    def write(self, folder: Path) -> None:
+        """summary.json in the run's folder."""
+        (folder / "summary.json").write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+
+    def show(self, console: Console) -> None:
+        """The printed table."""
+        head = Table(title=self.run, title_justify="left", show_header=False, box=None)
+        head.add_row("held-out pass@1 before", f"{self.before}")
+        head.add_row("held-out pass@1 after", f"{self.after}")
+        gain = self.after.pass_at_1 - self.before.pass_at_1
+        head.add_row(
+            "gain", f"{gain:+.3f} ({self.after.prompts} prompts x {self.after.samples}, 95 % CI)"
+        )
+        head.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
+        rate = self.consumed_tokens / max(self.train_s, 1e-9)
+        head.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")
+        head.add_row("staleness", f"mean {self.staleness_mean:.2f}, max {self.staleness_max}")
+        head.add_row("ledger", self.ledger.line())
+        console.print(head, highlight=False)
+        times = Table(box=None)
+        times.add_column("role")
+        for heading in ("wall s", "busy s", "busy"):
+            times.add_column(heading, justify="right")
+        times.add_column("waits")
+        for role, t in self.times.items():
+            waits = ", ".join(f"{name} {s:.1f} s" for name, s in t.waits.items())
+            share = t.busy_s / max(t.wall_s, 1e-9)
+            times.add_row(role, f"{t.wall_s:.1f}", f"{t.busy_s:.1f}", f"{share:.0%}", waits)
+        console.print(times, highlight=False)
+        for note in self.notes:
+            console.print(note, highlight=False)

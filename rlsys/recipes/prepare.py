@@ -1,0 +1,65 @@
+"""What a run needs before any cluster: the policy's path, and tokenized prompts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlsys.config.schema import RunConfig
+from rlsys.data.load import RunRows, load_rows
+from rlsys.data.templates import Prompt, tokenize
+from rlsys.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run's inputs."""
+
+    model_path: str
+    train: list[Prompt]
+    held_out: list[Prompt]
+    notes: list[str]
+    """What the user should know of: rows that were left out."""
+
+
+def prepare(config: RunConfig, progress: Callable[[str], None]) -> Prepared:
+    """Read the rows, then find or make the policy, then tokenize.
+
+    Raises:
+        DataError, ConfigError: before any model is loaded.
+    """
+    progress("reading the rows")
+    rows = read_rows(config)
+    model_path = config.model.path
+    if not model_path:
+        from rlsys.recipes.warm_start import prepare_local_policy
+
+        cache = Path(config.model.cache).expanduser()
+        model_path = str(prepare_local_policy(config.model.local, cache, config.run.seed, progress))
+    progress("tokenizing the prompts")
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model_path)
+    train = tokenize(rows.train, config.data, tokenizer)
+    held_out = tokenize(rows.held_out, config.data, tokenizer)
+    if len(held_out.prompts) < config.evaluation.final_prompts:
+        raise ConfigError(
+            f"evaluation.final_prompts={config.evaluation.final_prompts}: there are only "
+            f"{len(held_out.prompts)} held-out prompts; nearest valid: {len(held_out.prompts)}"
+        )
+    notes = list(rows.notes)
+    too_long = train.num_too_long + held_out.num_too_long
+    if too_long:
+        notes.append(
+            f"{too_long} prompts of over {config.data.max_prompt_tokens} tokens are left out "
+            "(data.max_prompt_tokens)"
+        )
+    return Prepared(model_path, train.prompts, held_out.prompts, notes)
+
+
+def read_rows(config: RunConfig) -> RunRows:
+    """The run's training and held-out rows; no tokenizer and no model needed."""
+    if config.data.train:
+        return load_rows(config.data)
+    from rlsys.data.arithmetic import training_rows
+
+    return training_rows(config.model.local, config.run.seed)

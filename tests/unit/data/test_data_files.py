@@ -1,0 +1,154 @@
+"""Files and folders on disk: what is accepted, and one clear error for what is not."""
+
+import gzip
+import json
+import time
+
+import pytest
+
+from rlsys.config.data import DataConfig, RowFormat
+from rlsys.data.read import read_rows
+from rlsys.errors import DataError
+
+ROW = b'{"question": "2+2?", "answer": "4"}'
+
+
+def read_bytes(tmp_path, content, name="rows.jsonl", **settings):
+    path = tmp_path / name
+    path.write_bytes(content)
+    return read_rows(str(path), DataConfig(**settings))
+
+
+def test_only_newline_ends_a_line(tmp_path):
+    text = "a\u2028b\u2029c\u0085d"
+    line = json.dumps({"question": text, "answer": "4"}, ensure_ascii=False).encode()
+    rows = read_bytes(tmp_path, line + b"\n" + ROW).rows
+    assert [row.text for row in rows] == [text, "2+2?"]
+
+
+def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_fine(tmp_path):
+    rows = read_bytes(tmp_path, b"\xef\xbb\xbf" + ROW + b"\r\n\r\n\n" + ROW + b"\r\n").rows
+    assert [row.number for row in rows] == [1, 4]  # lines, as an editor counts them
+
+
+def test_json_array_and_gzip(tmp_path):
+    array = b"[" + ROW + b",\n" + ROW + b"]"
+    assert len(read_bytes(tmp_path, array, "rows.json").rows) == 2
+    assert len(read_bytes(tmp_path, gzip.compress(ROW), "rows.jsonl.gz").rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "got"),
+    [
+        (b'{"question": "2+2?", "ans', "Unterminated string"),
+        (b"[1, 2]", r"\[1, 2\] \(list\)"),
+        (b'{"question": "\xff"}', "invalid start byte"),
+        (b"[" * 100_000, "recursion"),
+    ],
+)
+def test_a_line_that_is_no_json_object_is_named_by_its_number(tmp_path, line, got):
+    with pytest.raises(DataError, match=rf"rows\.jsonl, row 2: expected a JSON object, .*{got}"):
+        read_bytes(tmp_path, ROW + b"\n" + line + b"\n" + ROW)
+
+
+def test_the_first_of_several_bad_rows_is_reported_with_the_number_of_others(tmp_path):
+    content = b"\n".join([ROW, b'{"question": "Q"}', b"nonsense", ROW])
+    with pytest.raises(DataError) as raised:
+        read_bytes(tmp_path, content)
+    expected = "row 2, column answer: expected an answer, got no such column among question"
+    assert expected in str(raised.value)
+    assert "leaves out this row and 1 more" in str(raised.value)
+
+
+def test_unreadable_rows_can_be_left_out_and_are_counted(tmp_path):
+    content = b"\n".join([ROW, b'{"question": "Q"}', b"nonsense"])
+    reading = read_bytes(tmp_path, content, skip_unreadable_rows=True)
+    assert len(reading.rows) == 1
+    assert len(reading.unreadable) == 2
+    assert "row 3" in reading.unreadable[1]
+
+
+def test_a_file_without_one_readable_row_is_an_error_even_when_skipping(tmp_path):
+    with pytest.raises(DataError, match="no row can be read"):
+        read_bytes(tmp_path, b'{"question": "Q", "answer": null}', skip_unreadable_rows=True)
+
+
+def test_lone_surrogates_are_refused_before_they_reach_a_tokenizer(tmp_path):
+    with pytest.raises(DataError, match="row 1, column prompt: expected valid Unicode"):
+        read_bytes(tmp_path, b'{"question": "\\ud800", "answer": "4"}')
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"[]"])
+def test_an_empty_file_is_an_error(tmp_path, content):
+    with pytest.raises(DataError, match="has no rows"):
+        read_bytes(tmp_path, content)
+
+
+def test_a_parquet_file_that_is_none_shows_how_it_begins(tmp_path):
+    with pytest.raises(DataError, match=r"expected a Parquet file, .*version https://git-lfs"):
+        read_bytes(tmp_path, b"version https://git-lfs.github.com/spec/v1\n", "rows.parquet")
+
+
+def test_a_gzip_file_that_is_none_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="expected a gzip file"):
+        read_bytes(tmp_path, ROW, "rows.jsonl.gz")
+
+
+def test_a_missing_file_names_the_nearest_existing(tmp_path):
+    (tmp_path / "train.jsonl").write_bytes(ROW)
+    with pytest.raises(DataError, match=r"no data file .*tran\.jsonl; nearest existing: .*/train"):
+        read_rows(str(tmp_path / "tran.jsonl"), DataConfig())
+
+
+def test_a_missing_folder_lists_what_is_there(tmp_path):
+    (tmp_path / "gsm8k").mkdir()
+    with pytest.raises(DataError, match="there are: gsm8k"):
+        read_rows(str(tmp_path / "nowhere" / "deep" / "train.jsonl"), DataConfig())
+
+
+def test_an_unknown_file_type_names_the_known_ones(tmp_path):
+    with pytest.raises(DataError, match=r"rows\.csv: expected a file that ends in \.parquet"):
+        read_bytes(tmp_path, b"question,answer\n", "rows.csv")
+
+
+def test_unknown_columns_list_what_each_format_needs(tmp_path):
+    with pytest.raises(DataError) as raised:
+        read_bytes(tmp_path, b'{"instruction": "Q", "output": "A"}')
+    message = str(raised.value)
+    assert "the columns instruction, output" in message
+    assert "verl: prompt + reward_model" in message
+    for layout in RowFormat:
+        assert layout is RowFormat.auto or f"  {layout.name}: " in message
+
+
+def test_a_named_format_that_does_not_fit_says_what_it_needs(tmp_path):
+    with pytest.raises(DataError, match=r"columns are question, answer, .* verl: prompt \+ rew"):
+        read_bytes(tmp_path, ROW, format=RowFormat.verl)
+
+
+def test_a_folder_is_read_in_the_order_of_names_each_file_in_its_own_format(tmp_path):
+    (tmp_path / "b.jsonl").write_bytes(ROW)
+    (tmp_path / "a.jsonl").write_bytes(b'{"prompt": "P", "answer": "1"}')
+    (tmp_path / "README.md").write_bytes(b"not data")
+    reading = read_rows(str(tmp_path), DataConfig())
+    assert [row.answer for row in reading.rows] == ["1", "4"]
+    assert reading.formats == (RowFormat.trl, RowFormat.question_answer)
+
+
+def test_a_folder_that_mixes_training_and_test_files_is_refused(tmp_path):
+    (tmp_path / "math_train.jsonl").write_bytes(ROW)
+    (tmp_path / "test-00000.jsonl").write_bytes(ROW)
+    with pytest.raises(DataError, match=r"mixes training and test files \(math_train\.jsonl, te"):
+        read_rows(str(tmp_path), DataConfig())
+
+
+def test_an_empty_folder_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="the folder holds no file"):
+        read_rows(str(tmp_path), DataConfig())
+
+
+def test_reading_8001_rows_takes_less_than_two_seconds(benchmark):
+    path = benchmark("countdown/countdown_train.parquet")
+    begun = time.perf_counter()
+    assert len(read_rows(path, DataConfig()).rows) == 8001
+    assert time.perf_counter() - begun < 2.0

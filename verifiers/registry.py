@@ -1,0 +1,145 @@
+"""Verifiers by name: built in, from plug-in files, and from installed packages.
+
+A plug-in file assigns `VERIFIERS = {"name": Class}`; a package has an entry point of that name in
+the group `rlsys.verifiers`. Options are the parameters of the class.
+"""
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from rlsys.errors import VerifierError
+from verifiers.base import Verifier
+
+ENTRY_POINT_GROUP = "rlsys.verifiers"
+Factory = Callable[..., Verifier]
+
+_BUILT_IN: Mapping[str, str] = MappingProxyType(
+    {
+        "countdown": "verifiers.countdown:CountdownVerifier",
+        "format": "verifiers.format:FormatVerifier",
+        "math": "verifiers.math:MathVerifier",
+        "reasoning": "verifiers.reasoning:ReasoningVerifier",
+    }
+)
+
+
+class Registry:
+    """The verifiers that this process can make.
+
+    Args:
+        plugins: paths of plug-in files, relative to the working directory.
+
+    Raises:
+        VerifierError: a plug-in file is missing, fails to import or has no VERIFIERS.
+    """
+
+    def __init__(self, plugins: Sequence[str] = ()) -> None:
+        self._from_files: dict[str, Factory] = {}
+        for plugin in plugins:
+            for name, factory in _load_file(Path(plugin)).items():
+                if name in _BUILT_IN or name in self._from_files:
+                    raise VerifierError(f"plug-in {plugin}: the name {name!r} is already taken")
+                self._from_files[name] = factory
+
+    def names(self) -> list[str]:
+        """All names, sorted; importing none of the built-in verifiers."""
+        installed = entry_points(group=ENTRY_POINT_GROUP).names
+        return sorted({*_BUILT_IN, *self._from_files, *installed})
+
+    def factory(self, name: str) -> Factory:
+        """The class behind a name.
+
+        Raises:
+            VerifierError: no verifier has this name; says the nearest.
+        """
+        if name in _BUILT_IN:
+            module, _, attribute = _BUILT_IN[name].partition(":")
+            return typing.cast(Factory, vars(importlib.import_module(module))[attribute])
+        if name in self._from_files:
+            return self._from_files[name]
+        for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+            return typing.cast(Factory, entry_point.load())
+        raise VerifierError(f"no verifier {name!r}{_nearest(name, self.names())}")
+
+    def check(self, name: str, options: Mapping[str, Any]) -> None:
+        """Raise VerifierError unless the verifier exists and takes these options."""
+        factory = self.factory(name)
+        parameters = inspect.signature(factory).parameters
+        if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+            return
+        hints = typing.get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+        for option, value in options.items():
+            if option not in parameters:
+                raise VerifierError(
+                    f"verifier {name!r} has no option {option!r}{_nearest(option, parameters)}"
+                )
+            if not _fits(value, hints.get(option)):
+                raise VerifierError(
+                    f"verifier {name!r}: option {option}={value!r} must be a "
+                    f"{_type_name(hints[option])}, not a {type(value).__name__}; options: "
+                    f"{', '.join(parameters)}"
+                )
+
+    def create(self, name: str, options: Mapping[str, Any] | None = None) -> Verifier:
+        """Make a verifier.
+
+        Raises:
+            VerifierError: unknown name, or an option that is unknown, mistyped or refused.
+        """
+        options = options or {}
+        self.check(name, options)
+        return self.factory(name)(**options)
+
+
+def _load_file(path: Path) -> dict[str, Factory]:
+    if not path.is_file():
+        siblings = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise VerifierError(f"no plug-in file {path}{_nearest(str(path), siblings)}")
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    module_name = f"rlsys_plugin_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise VerifierError(f"plug-in {path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # dataclasses look their module up by name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's file raises becomes one error that names it
+        raise VerifierError(f"plug-in {path}: {type(error).__name__}: {error}") from error
+    verifiers = vars(module).get("VERIFIERS")
+    if not isinstance(verifiers, dict) or not verifiers:
+        raise VerifierError(f'plug-in {path}: expected VERIFIERS = {{"name": Class}}')
+    return verifiers
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value read from YAML fits a parameter's annotation; unknown ones fit."""
+    hint = typing.get_origin(hint) or hint
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (bool, str, list, dict):
+        return isinstance(value, hint)
+    return True
+
+
+def _type_name(hint: Any) -> str:
+    return hint.__name__ if inspect.isclass(hint) else str(hint)
+
+
+def _nearest(value: str, choices: typing.Iterable[str]) -> str:
+    choices = sorted(choices)
+    close = difflib.get_close_matches(value, choices, n=1)
+    guess = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{guess}; there are: {', '.join(choices) or 'none'}"
