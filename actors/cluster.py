@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import ray
 
+from actors import guardian
 from rlsys.config.schema import ClusterConfig
 from rlsys.errors import ResourceError
 
@@ -22,7 +23,8 @@ def connected(config: ClusterConfig) -> Iterator[str]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray hides devices from actors without GPUs otherwise; this is its coming default.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    options = {"logging_level": logging.WARNING, "log_to_driver": False}
+    options = {"logging_level": logging.ERROR, "log_to_driver": False}
+    watchdog = guardian.start()
     try:
         if config.address:
             ray.init(address=config.address, **options)
@@ -40,6 +42,8 @@ def connected(config: ClusterConfig) -> Iterator[str]:
         )
     finally:
         ray.shutdown()
+        assert watchdog.stdin is not None
+        watchdog.stdin.close()
 
 
 def _join_or_start(config: ClusterConfig, options: dict) -> None:

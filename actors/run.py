@@ -35,7 +35,7 @@ def train(config: RunConfig, name: str, console: Console, started: float) -> Sum
     samples = folder / "samples"
     samples.mkdir(parents=True)
     (folder / "config.yaml").write_text(to_yaml(config))
-    with Display(config.loop.steps, console) as display:
+    with Display(config.loop.steps, console, started) as display:
         display.note(f"run {folder}")
         prepared = prepare(config, display.stage)
         for note in prepared.notes:
@@ -70,6 +70,7 @@ class Run:
         self.times: dict[str, Times] = {}
         self.heldout: HeldOut | None = None
         self.consumed_tokens = 0
+        self.last_step = 0.0
         self.staleness: list[np.ndarray] = []
 
     async def train(
@@ -87,7 +88,7 @@ class Run:
         before = await self._evaluate(final)
         self.display.note(f"held-out pass@1 before training: {before}")
         self.display.stage("training: waiting for the first groups")
-        train_started = time.monotonic()
+        train_started = self.last_step = time.monotonic()
         self.times = await self.fleet.times()
         begin = self.times
         await self.loop.train(config.loop.steps)
@@ -118,8 +119,9 @@ class Run:
     async def _after_step(self, report: StepReport, tasks: asyncio.TaskGroup) -> None:
         loop = self.config.loop
         times = await self.fleet.times()
-        metrics = step_metrics(report) | time_shares(times, self.times)
-        self.times = times
+        now = time.monotonic()
+        metrics = step_metrics(report, now - self.last_step) | time_shares(times, self.times)
+        self.times, self.last_step = times, now
         if self.heldout:
             metrics["heldout/pass_at_1"] = self.heldout.pass_at_1
         self.consumed_tokens += int(metrics["throughput/consumed_tokens"])

@@ -86,7 +86,9 @@ def main() -> None:
             {
                 "benchmark": "verifiers_math",
                 "baseline": "math-verify in-process, default time-outs",
-                "ratio": round(measured["fast_checks_per_s"] / measured["baseline_checks_per_s"], 2),
+                "ratio": round(
+                    measured["fast_checks_per_s"] / measured["baseline_checks_per_s"], 2
+                ),
                 **{name: round(value) for name, value in measured.items()},
                 "hostile_answer_s": round(hostile_s, 3),
                 "after_replacement_s": round(replaced_s, 4),

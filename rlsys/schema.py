@@ -111,9 +111,9 @@ def build(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.RecordB
         raise SchemaError(f"{name}: missing columns {missing}, unknown columns {unknown}")
     try:
         arrays = [pa.array(columns[field.name], type=field.type) for field in schema]
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    except (ValueError, pa.ArrowTypeError) as error:  # ArrowInvalid is a ValueError
         raise SchemaError(f"{name}: {error}") from error
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def check(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

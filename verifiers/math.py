@@ -15,8 +15,8 @@ from verifiers.extract import after_hashes, final_answer, last_boxed
 from verifiers.literals import Form, Number, clean, danger, read_number, same
 from verifiers.math_process import Comparison, MathProcess, Outcome
 
-_BASED = re.compile(r"\(?(-?[0-9][0-9A-Za-z]*)\)?(?:_(?:\{\s*([0-9]{1,2})\s*\}|([0-9])))?")
-_LAYOUT = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\displaystyle|\\[!,;:]|\\ ")
+_BASED = re.compile(r"\(?(-?[0-9][0-9A-Fa-f]*)\)?(?:_(?:\{\s*([0-9]{1,2})\s*\}|([0-9])))?")
+_LAYOUT = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\displaystyle|(?<!\\)\\[!,;: ]")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|mathbf|textrm)\s*\{([^{}]*)\}")
 _SPACES = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
 _MAX_EXPECTED_CHARS = 20_000

@@ -30,6 +30,9 @@ WALL_FACTOR = 4
 for the CPU this many times longer is given up, too."""
 RECYCLE_CHECKS = 2000
 """Checks per checker: sympy's caches grow, and a full one would fail an honest answer."""
+FULL_SHARE = 0.9
+"""Share of its memory at which a checker counts as out of it: an allocation fails before the limit
+is reached."""
 CLIENT_POLL_S = 1.0
 WARM_UP = (
     (r"\frac{\sqrt{2}}{2}", r"\frac{1}{\sqrt{2}}"),
@@ -91,7 +94,7 @@ def keep(client_pid: int, deadline_s: float, memory_mb: int) -> None:
             reply = ask(checker, line, deadline_s)
         checks += 1
         failed = reply["outcome"] in ("timeout", "memory", "crash")
-        grown = reply.pop("rss_mb", 0) > memory_mb / 2
+        grown = reply.pop("peak_mb", 0) > memory_mb / 2
         if failed or grown or checks >= RECYCLE_CHECKS:
             checker.end()
             checker, checks = fork_checker(memory_mb), 0
@@ -147,14 +150,22 @@ def check_forever(requests: int, replies: int) -> None:
 
 
 def answer(expected: str, given: str) -> dict[str, Any]:
-    """The reply to one question, with the memory that the checker holds by now."""
+    """The reply to one question, with the checker's peak address space, MiB.
+
+    The library swallows MemoryError, so that a checker without memory finds no two answers equal:
+    a peak at the limit tells (a single huge allocation that failed does not show there).
+    """
     try:
-        reply = {"outcome": compare(expected, given), "detail": ""}
+        outcome, detail = compare(expected, given), ""
     except MemoryError:
-        reply = {"outcome": "memory", "detail": "out of memory"}
+        outcome, detail = "memory", "out of memory"
     except Exception as error:  # hostile text finds every fault of a parser; it is a verdict
-        reply = {"outcome": "crash", "detail": f"{type(error).__name__}: {error}"[:200]}
-    return reply | {"rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        outcome, detail = "crash", f"{type(error).__name__}: {error}"[:200]
+    peak_mb = _peak_address_space_mb()
+    limit_mb = resource.getrlimit(resource.RLIMIT_AS)[0] / 2**20
+    if outcome != "equal" and peak_mb > FULL_SHARE * limit_mb:
+        outcome, detail = "memory", f"{peak_mb:.0f} of {limit_mb:.0f} MiB"
+    return {"outcome": outcome, "detail": detail, "peak_mb": peak_mb}
 
 
 def compare(expected: str, given: str) -> str:
@@ -185,6 +196,13 @@ def _parse(text: str) -> list[Any]:
     one_line = " ".join(text.split("\n"))
     formula = one_line if "$" in one_line.replace("\\$", "") else f"${one_line}$"
     return list(parse(formula, [config], parsing_timeout=None))
+
+
+def _peak_address_space_mb() -> float:
+    """VmPeak of proc_pid_status(5)."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        peak_kib = next((line.split()[1] for line in status if line.startswith("VmPeak:")), "0")
+    return int(peak_kib) / 1024
 
 
 def _confine(keeper_pid: int, memory_mb: int) -> None:

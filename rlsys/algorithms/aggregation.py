@@ -51,7 +51,7 @@ def sequence_weights(
     num_groups = float(group_size.size)
     match config.aggregation:
         case Aggregation.sequence_mean:
-            denominator = num_groups * counts.size * counts
+            denominator = num_groups * group_size[groups] * counts
         case Aggregation.token_mean:
             denominator = np.full_like(counts, counts.sum())
         case Aggregation.group_token_mean:

@@ -111,7 +111,7 @@ def sapo(ratio: Tensor, advantages: Tensor, tau_positive: float, tau_negative: f
     f'(1) = 1, so on-policy the gradient is that of REINFORCE; it fades on both sides.
     """
     positive = advantages > 0
-    tau = torch.where(positive, tau_positive, tau_negative).to(ratio.dtype)
+    tau = torch.where(positive, ratio.new_tensor(tau_positive), ratio.new_tensor(tau_negative))
     loss = -(4.0 / tau) * torch.sigmoid(tau * (ratio - 1.0)) * advantages
     none = torch.zeros_like(positive)
     return Surrogate(loss, none, none, none)

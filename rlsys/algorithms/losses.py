@@ -96,8 +96,8 @@ def policy_loss(inputs: LossInputs, config: AlgorithmConfig) -> LossOutput:
         total = total + config.kl_coefficient * kl
     if config.entropy_coefficient and tokens.entropy is not None:
         total = total - config.entropy_coefficient * tokens.entropy
-    weights = inputs.weights.to(total.dtype)[:, None]
-    loss = (weights * torch.where(tokens.mask, total, 0.0)).sum()
+    # Outside the mask advantages, KL and entropy are 0, and so is every term.
+    loss = (inputs.weights.to(total.dtype)[:, None] * total).sum()
 
     metrics = _metrics(tokens, token_loss, ratio, surrogate, fix)
     metrics["non_finite"] = (inputs.mask & ~tokens.mask).sum().to(loss.dtype)

@@ -5,12 +5,13 @@ config file, the command line. After loading there is no DictConfig any more.
 """
 
 import difflib
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from rlsys.config.schema import RunConfig
 from rlsys.config.validate import validate
@@ -39,7 +40,10 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
     merged = OmegaConf.structured(RunConfig)
     for place, layer in layers:
         merged = _merge(merged, layer, place)
-    config = cast(RunConfig, OmegaConf.to_object(merged))
+    try:
+        config = cast(RunConfig, OmegaConf.to_object(merged))
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{path}: {error.full_key}: {_first_line(error)}") from error
     validate(config)
     return config
 
@@ -56,7 +60,7 @@ def _read(path: Path) -> DictConfig:
         raise ConfigError(f"no config file {path}{_nearest(str(path), siblings)}")
     try:
         loaded = OmegaConf.load(path)
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(loaded, DictConfig):
         raise ConfigError(f"{path} must hold a mapping of sections, not a list or a text")
@@ -95,27 +99,59 @@ def _parse_overrides(overrides: list[str]) -> DictConfig:
 
 
 def _merge(base: DictConfig, layer: DictConfig, place: str) -> DictConfig:
+    _check_section(RunConfig, OmegaConf.to_container(layer), "", place)
     try:
         return cast(DictConfig, OmegaConf.merge(base, layer))
-    except ConfigKeyError as error:
-        key = str(error.full_key)
-        raise ConfigError(
-            f"{place}: unknown key {key!r}{_nearest(key, _all_keys(base))}"
-        ) from error
     except OmegaConfBaseException as error:
         key = str(error.full_key)
         value = OmegaConf.select(layer, key)
         raise ConfigError(f"{place}: {key}={value!r}: {_first_line(error)}") from error
 
 
-def _all_keys(config: DictConfig, prefix: str = "") -> list[str]:
+def _check_section(section: type, values: Any, path: str, place: str) -> None:
+    """Raise ConfigError on a key that the section does not have, or a value of another shape.
+
+    OmegaConf would find them, too, but names no path inside lists and none for whole sections.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(f"{place}: {path}={values!r}: expected a section of settings")
+    hints = get_type_hints(section)
+    for name, value in values.items():
+        key = f"{path}.{name}" if path else str(name)
+        if name not in hints:
+            siblings = [f"{path}.{n}" if path else n for n in hints]
+            nearest = _nearest(key, [*siblings, *_all_keys(RunConfig)])
+            raise ConfigError(f"{place}: unknown key {key!r}{nearest}")
+        if is_dataclass(hints[name]):
+            _check_section(cast(type, hints[name]), value, key, place)
+        elif get_origin(hints[name]) is list:
+            _check_list(get_args(hints[name])[0], value, key, place)
+
+
+def _check_list(element: type, values: Any, path: str, place: str) -> None:
+    if not isinstance(values, list):
+        raise ConfigError(
+            f"{place}: {path}={values!r}: expected a list (a list is replaced as a whole)"
+        )
+    if not is_dataclass(element):
+        return
+    for index, item in enumerate(values):
+        _check_section(element, item, f"{path}[{index}]", place)
+        try:
+            OmegaConf.merge(OmegaConf.structured(element), item)
+        except OmegaConfBaseException as error:
+            key = str(error.full_key)
+            raise ConfigError(
+                f"{place}: {path}[{index}].{key}={item.get(key)!r}: {_first_line(error)}"
+            ) from error
+
+
+def _all_keys(section: type, prefix: str = "") -> list[str]:
     keys = []
-    for name in config:
-        key = f"{prefix}{name}"
-        keys.append(key)
-        node: Any = config._get_node(name)
-        if isinstance(node, DictConfig):
-            keys += _all_keys(node, f"{key}.")
+    for name, hint in get_type_hints(section).items():
+        keys.append(f"{prefix}{name}")
+        if is_dataclass(hint):
+            keys += _all_keys(cast(type, hint), f"{prefix}{name}.")
     return keys
 
 

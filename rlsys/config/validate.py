@@ -10,6 +10,7 @@ from pathlib import Path
 from rlsys.config import algorithm as algorithm_config
 from rlsys.config import data as data_config
 from rlsys.config import verifiers as verifiers_config
+from rlsys.config.algorithm import Advantage
 from rlsys.config.schema import RunConfig
 from rlsys.errors import ConfigError
 
@@ -20,6 +21,7 @@ def validate(config: RunConfig) -> None:
     """Raise ConfigError on the first setting, or pair of settings, that cannot work."""
     _positive(config)
     _batch(config)
+    _context(config)
     _model(config)
     _transport(config)
     data_config.validate(config.data)
@@ -31,16 +33,23 @@ def _positive(config: RunConfig) -> None:
     at_least = {
         "loop.steps": (config.loop.steps, 1),
         "loop.groups_per_step": (config.loop.groups_per_step, 1),
+        "loop.groups_per_message": (config.loop.groups_per_message, 1),
         "loop.max_staleness": (config.loop.max_staleness, 0),
+        "loop.max_group_failures": (config.loop.max_group_failures, 1),
+        "loop.max_failed_groups_in_a_row": (config.loop.max_failed_groups_in_a_row, 1),
         "loop.evaluate_every": (config.loop.evaluate_every, 0),
         "loop.checkpoint_every": (config.loop.checkpoint_every, 1),
         "loop.keep_checkpoints": (config.loop.keep_checkpoints, 1),
         "rollout.workers": (config.rollout.workers, 1),
+        "rollout.threads": (config.rollout.threads, 1),
         "rollout.max_sequences": (config.rollout.max_sequences, 1),
         "rollout.tensor_parallel": (config.rollout.tensor_parallel, 1),
         "verifiers.workers": (config.verifiers.workers, 1),
         "reference.workers": (config.reference.workers, 1),
+        "reference.threads": (config.reference.threads, 1),
+        "reference.microbatch_tokens": (config.reference.microbatch_tokens, 1),
         "learner.ranks": (config.learner.ranks, 1),
+        "learner.threads": (config.learner.threads, 1),
         "learner.minibatches": (config.learner.minibatches, 1),
         "learner.microbatch_tokens": (config.learner.microbatch_tokens, 1),
         "learner.logprob_chunk": (config.learner.logprob_chunk, 1),
@@ -52,7 +61,10 @@ def _positive(config: RunConfig) -> None:
     for path, (value, least) in at_least.items():
         if value < least:
             raise ConfigError(f"{path}={value}: must be at least {least}")
-    if config.sampling.temperature <= 0:
+    # `not >`, so that NaN is refused, too.
+    if not config.loop.stall_timeout_s > 0:
+        raise ConfigError(f"loop.stall_timeout_s={config.loop.stall_timeout_s}: must be above 0")
+    if not config.sampling.temperature > 0:
         raise ConfigError(
             f"sampling.temperature={config.sampling.temperature}: must be above 0 in training, "
             "since greedy answers of one prompt are all equal and carry no signal; use 1.0"
@@ -82,23 +94,39 @@ def _batch(config: RunConfig) -> None:
         )
     if not 0 <= learner.zero_stage <= 3:
         raise ConfigError(f"learner.zero_stage={learner.zero_stage}: must be 0, 1, 2 or 3")
-    if config.sampling.max_tokens + config.data.max_prompt_tokens > config.model.max_context:
+    algorithm = config.algorithm
+    if algorithm.advantage is Advantage.pass_at_k and algorithm.pass_k > loop.group_size:
         raise ConfigError(
-            f"sampling.max_tokens={config.sampling.max_tokens} and data.max_prompt_tokens="
-            f"{config.data.max_prompt_tokens} exceed model.max_context={config.model.max_context}; "
-            f"nearest valid: sampling.max_tokens="
-            f"{max(1, config.model.max_context - config.data.max_prompt_tokens)}"
+            f"algorithm.pass_k={algorithm.pass_k} exceeds loop.group_size={loop.group_size}; "
+            f"nearest valid: {loop.group_size}"
         )
+
+
+def _context(config: RunConfig) -> None:
+    answer, prompt = config.sampling.max_tokens, config.data.max_prompt_tokens
+    context = config.model.max_context
+    if answer + prompt <= context:
+        return
+    nearest = (
+        f"sampling.max_tokens={context - prompt}"
+        if prompt < context
+        else f"model.max_context={answer + prompt}"
+    )
+    raise ConfigError(
+        f"sampling.max_tokens={answer} and data.max_prompt_tokens={prompt} exceed "
+        f"model.max_context={context}; nearest valid: {nearest}"
+    )
 
 
 def _model(config: RunConfig) -> None:
     path = config.model.path
     looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1
     folder = Path(path).expanduser()
-    if path and looks_local and not (folder / "config.json").is_file():
+    is_local = looks_local or folder.is_dir()
+    if path and is_local and not (folder / "config.json").is_file():
         state = "has no config.json" if folder.is_dir() else "does not exist"
         raise ConfigError(f"model.path={path!r}: the directory {state}{_nearest_folder(folder)}")
-    if path and not looks_local and not folder.exists() and _offline():
+    if path and not is_local and _offline():
         raise ConfigError(
             f"model.path={path!r}: no such directory, and the hub is switched off (HF_HUB_OFFLINE)"
         )

@@ -74,14 +74,15 @@ def lay_out(
     """
     length = max(row_length(row, prompts, answers) for row in rows)
     input_ids = np.zeros((len(rows), length), dtype=np.int64)
-    position_ids = np.zeros((len(rows), length), dtype=np.int64)
+    # Padding counts on: a position that is not one more than the last begins a packed sequence for
+    # transformers, which then builds a mask where plain causal attention needs none.
+    position_ids = np.tile(np.arange(length, dtype=np.int64), (len(rows), 1))
     segment = np.full((len(rows), length), -1, dtype=np.int32)
     read_at, targets, order = [], [], []
     for r, row in enumerate(rows):
         prompt = prompts[row[0]]
         size = len(prompt)
         input_ids[r, :size] = prompt
-        position_ids[r, :size] = np.arange(size)
         segment[r, :size] = 0
         start = size
         for number, i in enumerate(row, 1):

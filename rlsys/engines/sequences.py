@@ -8,6 +8,7 @@ import torch
 
 from rlsys import schema
 from rlsys.engines.layout import Layout
+from rlsys.errors import SchemaError
 
 
 @dataclass
@@ -30,10 +31,19 @@ class Sequences:
 
     @classmethod
     def from_batch(cls, batch: pa.RecordBatch) -> "Sequences":
-        """The unmasked rows of a `training` batch."""
+        """The unmasked rows of a `training` batch.
+
+        Raises:
+            SchemaError: only some rows have reference logprobs, so the KL would be of a part.
+        """
         schema.check(batch, schema.TRAINING)
         batch = batch.filter(batch.column("advantages").is_valid())
-        has_reference = batch.num_rows > 0 and batch.column("reference_logprobs").null_count == 0
+        without_reference = batch.column("reference_logprobs").null_count
+        if 0 < without_reference < batch.num_rows:
+            raise SchemaError(
+                f"training: {without_reference} of {batch.num_rows} rows have no reference_logprobs"
+            )
+        has_reference = without_reference < batch.num_rows
         return cls(
             prompts=list_column(batch, "prompt_token_ids"),
             answers=list_column(batch, "token_ids"),

@@ -7,10 +7,8 @@ token ids; text is decoded once, for verifiers and people.
 import asyncio
 import logging
 import os
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -60,9 +58,9 @@ class SamplingEngine:
         self.config = config
         self.seed = seed
         self._requests = 0
-        self._published = Path(
-            tempfile.mkstemp(prefix=f"rlsys-{os.getpid()}-", dir=_shared_memory())[1]
-        )
+        # Anonymous shared memory that the engine's process opens through this process's
+        # descriptor: it is gone with this process, however that ends.
+        self._shared = os.fdopen(os.memfd_create("rlsys-weights"), "r+b")
 
     async def start(self) -> None:
         """Load the model and sample once, so that the first real request finds it warm."""
@@ -193,8 +191,11 @@ class SamplingEngine:
         from vllm.distributed.weight_transfer.base import WeightTransferUpdateRequest
 
         started = time.monotonic()
-        buffer.tofile(self._published)
-        update = {"path": str(self._published), "manifest": manifest.to_dict()}
+        self._shared.seek(0)
+        self._shared.write(buffer.data)
+        self._shared.flush()
+        path = f"/proc/{os.getpid()}/fd/{self._shared.fileno()}"
+        update = {"path": path, "manifest": manifest.to_dict()}
         paused = time.monotonic()
         await self.engine.pause_generation(mode="keep", clear_cache=False)
         await self.engine.start_weight_update()
@@ -231,9 +232,9 @@ class SamplingEngine:
         return float(np.max(np.abs(np.array(own) - np.array(canary.logprobs))))
 
     def shutdown(self) -> None:
-        """End the engine's process and remove its shared memory."""
-        self.engine.shutdown()
-        self._published.unlink(missing_ok=True)
+        """End the engine's process and give its shared memory back."""
+        self.engine.shutdown(timeout=2.0)
+        self._shared.close()
 
 
 def _versions(spans, num_tokens: int) -> np.ndarray:  # noqa: ANN001
@@ -253,10 +254,6 @@ def _reasoning_tokens(token_ids: list[int], close: list[int]) -> int:
         if token_ids[i : i + size] == close:
             return i + size
     return len(token_ids)
-
-
-def _shared_memory() -> str:
-    return "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
 
 
 def _quiet_vllm(config: RolloutConfig) -> None:

@@ -1,5 +1,6 @@
 """Atomic checkpoints: a folder appears under its name only when every part of it is on disk."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -28,9 +29,7 @@ async def write(
     partial.mkdir(parents=True)
     await save_learner(partial)
     (partial / "loop.json").write_text(json.dumps(state, indent=2))
-    for path in partial.rglob("*"):
-        _sync(path)
-    _sync(partial)
+    await asyncio.to_thread(_sync_tree, partial)
     if final.exists():
         shutil.rmtree(final)
     os.replace(partial, final)
@@ -43,6 +42,11 @@ async def write(
 def complete(folder: Path) -> list[Path]:
     """The finished checkpoints, oldest first."""
     return sorted(p for p in folder.glob("step-*") if p.is_dir() and p.suffix != _PARTIAL)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        _sync(path)
 
 
 def _sync(path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt
+from rlsys.errors import VerifierError
 from rlsys.loop.fleet import Fleet, Message
 from rlsys.loop.waits import Waits
 
@@ -38,6 +39,9 @@ async def evaluate(
     """Sample config.evaluation.samples answers for each prompt, and grade them.
 
     Rows without a verdict take no part; a prompt without any is left out of the mean.
+
+    Raises:
+        VerifierError: no answer got a verdict.
     """
     size = config.evaluation.samples
     sampling = SamplingConfig(
@@ -69,6 +73,8 @@ async def evaluate(
         np.concatenate(arrays) for arrays in zip(*parts, strict=True)
     )
     rates = pass_rates(correct)
+    if not len(rates):
+        raise VerifierError(f"none of {correct.size} held-out answers got a verdict")
     mean, low, high = mean_with_interval(rates)
     return HeldOut(
         pass_at_1=mean,

@@ -10,7 +10,6 @@ One asyncio loop in the driver; refs and small metadata only.
 
 import asyncio
 import itertools
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -52,7 +51,6 @@ class StepReport:
     learner: dict[str, float]
     publish: PublishReport | None
     """The last publish that was complete when the step ended."""
-    seconds: float
 
 
 class Loop:
@@ -87,7 +85,6 @@ class Loop:
                 admitting = tasks.create_task(self._admit(tasks, steps), name="admit")
                 publishing: asyncio.Task[None] | None = None
                 while self.state.version < steps:
-                    started = time.monotonic()
                     groups = await self.waits.on(
                         "learner: ready groups",
                         self.ready.take(self.state.version),
@@ -99,9 +96,8 @@ class Loop:
                     publishing = tasks.create_task(self._publish(len(groups)), name="publish")
                     if self._must_settle():
                         await self.waits.on("driver: publish", publishing)
-                    seconds = time.monotonic() - started
                     report = StepReport(
-                        self.state.version, groups, staleness, metrics, self.last_publish, seconds
+                        self.state.version, groups, staleness, metrics, self.last_publish
                     )
                     await self.after_step(report, tasks)
                 if publishing:

@@ -23,12 +23,12 @@ _ROWS_SHOWN = 12
 
 
 class Display:
-    """Stage, steps and times. Use as a context manager."""
+    """Stage, steps and times, counted from `started` (time.monotonic()). A context manager."""
 
-    def __init__(self, total_steps: int, console: Console | None = None) -> None:
-        self.console = console or Console()
+    def __init__(self, total_steps: int, console: Console, started: float) -> None:
+        self.console = console
         self.total_steps = total_steps
-        self.started = time.monotonic()
+        self.started = started
         self.stage_line = ""
         self.rows: list[tuple[int, dict[str, float]]] = []
         self.live: Live | None = None
@@ -67,7 +67,7 @@ class Display:
     def note(self, line: str) -> None:
         """A line that stays on the screen."""
         if self.live:
-            self.console.print(line, highlight=False)
+            self.console.print(line, highlight=False, markup=False)
         else:
             self._print(line)
 

@@ -12,8 +12,8 @@ from rlsys.loop.clock import Times
 from rlsys.loop.loop import StepReport
 
 
-def step_metrics(report: StepReport) -> dict[str, float]:
-    """Flat `group/name` metrics of one optimizer step.
+def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
+    """Flat `group/name` metrics of one optimizer step; `seconds` since the one before.
 
     Token figures count answer tokens of the trained groups; staleness is in optimizer steps.
     """
@@ -21,10 +21,11 @@ def step_metrics(report: StepReport) -> dict[str, float]:
     correct = np.concatenate([g.correct for g in report.groups])
     tokens = np.concatenate([g.num_tokens for g in report.groups])
     truncated = np.concatenate([g.truncated for g in report.groups])
+    graded = ~np.isnan(rewards)
     metrics = {
-        "reward/mean": float(np.nanmean(rewards)),
-        "reward/accuracy": float(correct.mean()),
-        "reward/missing": float(np.isnan(rewards).mean()),
+        "reward/mean": float(rewards[graded].mean()),
+        "reward/accuracy": float(correct[graded].mean()),
+        "reward/missing": float(1 - graded.mean()),
         "reward/groups_without_signal": float(
             np.mean([np.ptp(g.rewards[~np.isnan(g.rewards)]) == 0 for g in report.groups])
         ),
@@ -34,15 +35,17 @@ def step_metrics(report: StepReport) -> dict[str, float]:
         "staleness/mean": float(report.staleness.mean()),
         "staleness/max": float(report.staleness.max()),
         "throughput/consumed_tokens": float(tokens.sum()),
-        "throughput/step_s": report.seconds,
-        "throughput/consumed_tokens_per_s": float(tokens.sum()) / max(report.seconds, 1e-9),
+        "throughput/step_s": seconds,
+        "throughput/consumed_tokens_per_s": float(tokens.sum()) / max(seconds, 1e-9),
     }
-    for kind, chosen in (("right", correct), ("wrong", ~correct)):
+    for kind, chosen in (("right", correct & graded), ("wrong", ~correct & graded)):
         if chosen.any():
             metrics[f"answer/mean_tokens_{kind}"] = float(tokens[chosen].mean())
-    for name in report.groups[0].components:
-        values = np.concatenate([g.components[name] for g in report.groups])
-        metrics[f"reward/{name}"] = float(np.nanmean(values))
+    # Which components a group has depends on its prompts' sources.
+    for name in sorted({name for g in report.groups for name in g.components}):
+        values = np.concatenate([g.components.get(name, []) for g in report.groups])
+        if not np.isnan(values).all():
+            metrics[f"reward/{name}"] = float(np.nanmean(values))
     if report.publish:
         metrics |= {
             "weights/pause_s": report.publish.pause_s,

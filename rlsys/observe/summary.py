@@ -90,4 +90,4 @@ class Summary:
             times.add_row(role, f"{t.wall_s:.1f}", f"{t.busy_s:.1f}", f"{share:.0%}", waits)
         console.print(times, highlight=False)
         for note in self.notes:
-            console.print(note, highlight=False)
+            console.print(note, highlight=False, markup=False)

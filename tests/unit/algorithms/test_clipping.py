@@ -49,7 +49,7 @@ def test_zero_advantage_has_no_loss_and_is_not_counted_as_clipped():
 
 def test_cispo_clips_the_weight_and_keeps_every_tokens_gradient():
     logprobs = row(-1.0, -2.0, -3.0, grad=True)
-    ratio = row(0.1, 1.0, 9.0)
+    ratio = row(0.1, 1.0, 9.0) * (logprobs - logprobs.detach()).exp()
     out = cispo(ratio, logprobs, row(1, -1, 1), clip_low=0.5, clip_high=4.0)
     # Weights 0.5, 1, 5.
     assert out.loss.tolist()[0] == pytest.approx([0.5, -2.0, 15.0])
@@ -94,6 +94,12 @@ def test_sequence_ratio_is_the_geometric_mean_over_trained_tokens():
     mask = torch.tensor([[True, True, False]])
     ratio = sequence_ratio(log_ratio, mask)
     assert ratio.tolist()[0] == pytest.approx([4.0, 4.0, 4.0])
+
+
+def test_sequence_ratio_sends_a_tokens_gradient_to_that_token_alone():
+    log_ratio = row(2.0, 8.0).log().requires_grad_()
+    ratio = sequence_ratio(log_ratio, torch.tensor([[True, True]]))
+    assert gradient(ratio[0, 1], log_ratio) == pytest.approx([0.0, 4.0])
 
 
 def test_sequence_ratio_of_no_tokens_is_one():

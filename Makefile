@@ -1,0 +1,34 @@
+# make train: the main job. make test, make check: as CI runs them. make setup: .venv alone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/cpu.lock
+STAMP := $(VENV)/.installed-from
+
+.PHONY: setup train test check soak bench clean
+
+setup: $(STAMP)
+
+# The stamp is a copy of the lock file, written when the installation is whole: an interrupted
+# one is done again, and so is one from another lock file.
+$(STAMP): $(LOCK) pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rlsys needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python requirements/check_install.py
+	cp $(LOCK) $@
+
+train: setup
+	$(BIN)/rlsys train --config configs/local.yaml
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV)

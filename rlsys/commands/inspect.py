@@ -1,0 +1,78 @@
+"""`rlsys inspect FILE`: three rows as they will be prompted, and a dry verdict of the gold answer.
+
+Starts no Ray and loads no model; the tokenizer is the run's.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from rlsys.config.schema import RunConfig
+    from rlsys.config.verifiers import RewardConfig
+    from rlsys.data.rows import Row
+    from rlsys.data.templates import Tokenizer
+
+_NO_LIMIT = 1_000_000
+"""Prompt tokens shown without a config: to be left out is a matter of a run."""
+
+
+def inspect(
+    file: Annotated[str, typer.Argument(help="A data file, or a folder of them.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="section.key=value, as in data.template=plain")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The run's YAML file; without it, templates and verifiers are chosen."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Directory or hub id of the model whose tokenizer is used.")
+    ] = "",
+    rows: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 3,
+) -> None:
+    """Show rows as they will be prompted: text, token ids, mask, and how the right answer fares."""
+    from rlsys.config.load import CONFIGS, load
+    from rlsys.data.inspect import inspect_rows, render_inspection
+    from rlsys.data.read import read_rows
+    from verifiers.compose import Composite
+
+    console = Console()
+    overrides = overrides or []
+    settings = load(config or CONFIGS / "base.yaml", overrides)
+    reading = read_rows(file, settings.data)
+    if config is None:
+        _fit(settings, reading.rows, overrides)
+    tokenizer = _tokenizer(model or settings.model.path, console)
+    composite = Composite(settings.verifiers) if settings.verifiers.rewards else None
+    try:
+        grade = composite.verify if composite else None
+        inspection = inspect_rows(reading, settings.data, tokenizer, grade, rows)
+    finally:
+        if composite:
+            composite.close()
+    console.print(render_inspection(inspection))
+
+
+def _fit(settings: "RunConfig", rows: Sequence["Row"], overrides: Sequence[str]) -> None:
+    """Without a config: no limit of length, and the verifier that such rows need; what is named
+    on the command line stays."""
+    if not any(override.startswith("data.max_prompt_tokens=") for override in overrides):
+        settings.data.max_prompt_tokens = _NO_LIMIT
+    if not any(override.startswith("verifiers.") for override in overrides):
+        settings.verifiers.rewards = fitting_rewards(rows)
+
+
+def fitting_rewards(rows: Sequence["Row"]) -> list["RewardConfig"]:
+    """The built-in verifier for such rows; none for programs, which would have to be run."""
+    from rlsys.config.verifiers import RewardConfig
+    from rlsys.data.countdown import read_puzzle
+    from rlsys.data.rows import PromptKind
+
+    if any(row.kind is PromptKind.PROGRAM for row in rows):
+        return []
+    is_countdown = all(read_puzzle(row.answer) is not None for row in rows)
+    return [RewardConfig(name="countdown" if is_countdown else "math")]

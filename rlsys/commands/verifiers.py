@@ -1,0 +1,122 @@
+"""`rlsys verifiers list` and `rlsys verifiers show NAME`: what can grade answers, and how."""
+
+import ast
+import dataclasses
+import inspect
+import json
+import textwrap
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+app = typer.Typer(no_args_is_help=True, help="What can grade answers.")
+
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", help="A plug-in file, as in verifiers.plugins; may be repeated."),
+]
+
+
+@app.command("list")
+def list_verifiers(plugin: Plugins = None) -> None:
+    """List the verifiers by name: built in, from plug-in files, from installed packages."""
+    from verifiers.registry import Registry
+
+    registry = Registry(plugin or ())
+    table = Table(box=None)
+    for heading in ("name", "from", "what it pays for"):
+        table.add_column(heading)
+    for name in registry.names():
+        factory = registry.factory(name)
+        table.add_row(Text(name), Text(factory.__module__), Text(summary_of(factory)))
+    Console().print(table)
+
+
+@app.command("show")
+def show_verifier(name: str, plugin: Plugins = None) -> None:
+    """Show what a verifier pays for, its options, and a config that uses it."""
+    from verifiers.registry import Registry
+
+    factory = Registry(plugin or ()).factory(name)
+    console = Console()
+    console.print(Text(f"{name} ({factory.__module__})", style="bold"))
+    for paragraph in (inspect.getdoc(factory) or "(no description)").split("\n\n"):
+        console.print(Text(" ".join(paragraph.split()) + "\n"))
+    console.print(_options_table(factory))
+    console.print("\nin a config:\n", style="bold")
+    console.print(Text(_example(name, factory)))
+
+
+def summary_of(factory: Callable[..., Any]) -> str:
+    """The first sentence of its description, on one line."""
+    text = " ".join((inspect.getdoc(factory) or "").partition("\n\n")[0].split())
+    return text or "(no description)"
+
+
+def option_texts(factory: Callable[..., Any]) -> dict[str, str]:
+    """The text under each field of a class, which Python itself does not keep."""
+    if not inspect.isclass(factory):
+        return {}
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(factory))).body[0]
+    except (OSError, TypeError):  # no source: made at run time, or shipped without it
+        return {}
+    assert isinstance(tree, ast.ClassDef)
+    texts = {}
+    for field, below in zip(tree.body, tree.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+            and isinstance(below.value.value, str)
+        ):
+            texts[field.target.id] = " ".join(below.value.value.split())
+    return texts
+
+
+def _options_table(factory: Callable[..., Any]) -> Table | Text:
+    parameters = inspect.signature(factory).parameters.values()
+    if not parameters:
+        return Text("no options")
+    hints = typing.get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    texts = option_texts(factory)
+    table = Table(box=None)
+    for heading in ("option", "type", "default", "meaning"):
+        table.add_column(heading)
+    for parameter in parameters:
+        hint = hints.get(parameter.name)
+        plain = hint.__name__ if inspect.isclass(hint) else str(hint or "any")
+        default = _default(factory, parameter)
+        table.add_row(
+            Text(parameter.name),
+            Text(plain),
+            Text("(required)" if default is inspect.Parameter.empty else repr(default)),
+            Text(texts.get(parameter.name, "")),
+        )
+    return table
+
+
+def _default(factory: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    """A parameter's default; `inspect.Parameter.empty` when it has none."""
+    if dataclasses.is_dataclass(factory):
+        for field in dataclasses.fields(factory):
+            if field.name == parameter.name and callable(field.default_factory):
+                return field.default_factory()
+    return parameter.default
+
+
+def _example(name: str, factory: Callable[..., Any]) -> str:
+    """YAML that uses the verifier, with its first option, as JSON writes it, at its default."""
+    options = ""
+    for parameter in inspect.signature(factory).parameters.values():
+        default = _default(factory, parameter)
+        if isinstance(default, (bool, int, float, str)):
+            options = f", options: {{{parameter.name}: {json.dumps(default)}}}"
+            break
+    return f"verifiers:\n  rewards:\n    - {{name: {name}, weight: 1.0{options}}}"

@@ -1,0 +1,199 @@
+"""The policy of a run that names no model: made here, in a minute, on two CPU cores.
+
+It is a Qwen2-architecture causal LM with a tokenizer of its own, warm-started on solved
+arithmetic problems (rlsys.data.arithmetic). All demonstrations are right, but they come in two
+manners, mixed at random: careful ones work step by step, hasty ones state the answer at once. The
+policy learns both manners. It cannot compute several steps at once, so where it is hasty it
+guesses; it fails often, solves some, and for each problem sometimes does the one, sometimes the
+other. That is what reinforcement needs: groups with both right and wrong answers, from the first
+step on and for any seed. A policy that fails because its training stopped early has been tried:
+its pass@1 varies from 0.05 to 0.5 with the seed.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from rlsys.config.recipes import LocalPolicyConfig, validate
+from rlsys.data import arithmetic
+from rlsys.recipes.warm_start import Example, warm_start
+
+VERSION = 1
+"""Counts changes of this recipe that change the policy it makes."""
+EOS = "<eos>"
+PAD = "<pad>"
+
+# The system message is left out: the policy was trained on bare questions.
+_CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'user' %}{{ message['content'] + '\n' }}"
+    "{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token }}"
+    "{% endif %}{% endfor %}"
+)
+
+
+def prepare_local_policy(
+    config: LocalPolicyConfig,
+    cache_dir: str | Path,
+    seed: int,
+    progress: Callable[[str], None],
+) -> Path:
+    """The folder of the warm-started policy in Hugging Face format, made unless it is there.
+
+    The folder's name is a hash of all that the policy depends on. It appears by one rename, so a
+    folder of that name is complete, also when several processes prepare it at once.
+
+    Raises:
+        ConfigError: a setting that cannot work.
+    """
+    validate(config)
+    cache = Path(cache_dir).expanduser()
+    target = cache / f"arithmetic-{_content_hash(config, seed)}"
+    if target.is_dir():
+        progress(f"local policy: {target} (prepared before)")
+        return target
+    cache.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".preparing-", dir=cache))
+    try:
+        _build(config, seed, building, progress)
+        building.chmod(0o755)
+        _publish(building, target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    progress(f"local policy: {target}")
+    return target
+
+
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """A tokenizer of bytes, two-digit numbers and the task's words; it decodes what it encodes.
+
+    A piece that the pre-tokenizer cuts out whole is one token, anything else falls into bytes.
+    """
+    pieces = [*arithmetic.WORDS, *(str(number) for number in range(10, 100))]
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
+    symbols += [_byte_symbols(byte_level, piece) for piece in pieces]
+    vocabulary = {symbol: index for index, symbol in enumerate([PAD, EOS, *symbols])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], ignore_merges=True))
+    pattern = "|".join(_escape(word) for word in arithmetic.WORDS) + "|[1-9][0-9]"
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(pattern), "isolated"), byte_level]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=EOS,
+        pad_token=PAD,
+        clean_up_tokenization_spaces=False,
+        chat_template=_CHAT_TEMPLATE,
+    )
+
+
+def build_model(config: LocalPolicyConfig, tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
+    """The policy with random weights, from torch's global generator."""
+    return Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=len(tokenizer),
+            hidden_size=config.hidden_size,
+            intermediate_size=config.intermediate_size,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            num_key_value_heads=config.heads,
+            max_position_embeddings=config.max_positions,
+            initializer_range=config.init_std,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def demonstrations(
+    config: LocalPolicyConfig, tokenizer: PreTrainedTokenizerFast, seed: int
+) -> Callable[[random.Random], Example]:
+    """What draws a demonstration: a training problem, solved carefully or hastily."""
+    problems = arithmetic.generate(config.problems, seed)
+
+    def draw(rng: random.Random) -> Example:
+        problem = rng.choice(problems)
+        careful = rng.random() < config.careful_share
+        solve = arithmetic.careful_solution if careful else arithmetic.hasty_solution
+        prompt = tokenizer.apply_chat_template(
+            [{"role": "user", "content": problem.question}], tokenize=False
+        )
+        return Example(
+            prompt=tuple(tokenizer.encode(prompt)),
+            completion=tuple(tokenizer.encode(solve(problem) + EOS)),
+        )
+
+    return draw
+
+
+def _build(
+    config: LocalPolicyConfig, seed: int, folder: Path, progress: Callable[[str], None]
+) -> None:
+    tokenizer = build_tokenizer()
+    with _seeded(seed, config.threads):
+        model = build_model(config, tokenizer)
+        progress(f"warm start: {model.num_parameters():,} parameters, {config.steps} steps")
+        warm_start(model, demonstrations(config, tokenizer, seed), config, seed, progress)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _publish(building: Path, target: Path) -> None:
+    try:
+        os.rename(building, target)
+    except OSError:
+        # Another process was faster; its folder holds the same policy.
+        if not target.is_dir():
+            raise
+
+
+@contextmanager
+def _seeded(seed: int, threads: int) -> Iterator[None]:
+    """Run with a seeded generator and a number of threads, and leave the process's own alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _content_hash(config: LocalPolicyConfig, seed: int) -> str:
+    settings = asdict(config)
+    del settings["threads"]  # changes how long it takes, not what is made
+    content = {
+        "settings": settings,
+        "seed": seed,
+        "recipe": VERSION,
+        "task": arithmetic.VERSION,
+        "tokenizer": build_tokenizer().backend_tokenizer.to_str(),
+        "chat_template": _CHAT_TEMPLATE,
+    }
+    encoded = json.dumps(content, sort_keys=True).encode()
+    return hashlib.blake2b(encoded, digest_size=8).hexdigest()
+
+
+def _byte_symbols(byte_level: pre_tokenizers.ByteLevel, text: str) -> str:
+    """A text in the printable alphabet by which byte-level tokenizers write bytes."""
+    return "".join(piece for piece, _ in byte_level.pre_tokenize_str(text))
+
+
+def _escape(text: str) -> str:
+    return "".join(f"\\{c}" if c in ".*+?|()[]{}^$\\/" else c for c in text)

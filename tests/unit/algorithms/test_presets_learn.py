@@ -1,0 +1,92 @@
+"""Every preset, put together from its YAML, raises the reward of a tabular policy on stale data."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from rlsys.algorithms.advantages import sequence_advantages
+from rlsys.algorithms.aggregation import sequence_weights
+from rlsys.algorithms.gae import gae, moments, token_rewards, whiten
+from rlsys.algorithms.losses import LossInputs, policy_loss
+from rlsys.algorithms.proximal import interpolate_proximal
+from rlsys.algorithms.shaping import kl_in_reward, shaped_rewards
+from rlsys.config.algorithm import Advantage, AlgorithmConfig, KlPlacement, OffPolicy
+
+PRESETS = Path(__file__).resolve().parents[3] / "configs" / "algorithms"
+LONGEST, VOCABULARY, GROUPS, SIZE, STALENESS = 4, 5, 4, 8, 2
+
+
+def load(path):
+    section = OmegaConf.load(path).algorithm
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(AlgorithmConfig), section))
+
+
+def sample(logits, generator):
+    """Answers end with token 0; the reward is the share of tokens that are 1."""
+    num = GROUPS * SIZE
+    probabilities = logits.softmax(-1).expand(num, -1, -1).reshape(-1, VOCABULARY)
+    tokens = torch.multinomial(probabilities, 1, generator=generator).reshape(num, LONGEST)
+    ended = (tokens == 0).int().cumsum(1) - (tokens == 0).int()
+    mask = ended == 0
+    rewards = ((tokens == 1) & mask).sum(1) / LONGEST
+    return tokens, mask, rewards.double()
+
+
+def logprobs_of(logits, tokens):
+    return logits.log_softmax(-1).expand(len(tokens), -1, -1).gather(2, tokens[..., None])[..., 0]
+
+
+def token_advantages(config, rewards, mask, kl, groups):
+    if config.advantage is Advantage.gae:
+        given = token_rewards(rewards, mask, kl, config.kl_coefficient)
+        values = torch.full_like(given, 0.2)
+        advantages, _ = gae(given, values, mask, config.gamma, config.gae_lambda)
+        return whiten(advantages, mask, moments(advantages, mask), config.std_floor)
+    numbers = rewards.numpy()
+    lengths = mask.sum(1).numpy()
+    numbers = shaped_rewards(numbers, numbers > 0.5, lengths, groups, 2 * LONGEST, config)
+    if config.kl_placement is KlPlacement.reward:
+        numbers = kl_in_reward(numbers, torch.where(mask, kl, 0).sum(1).numpy(), 0.001)
+    per_answer = sequence_advantages(numbers, groups, None, config)
+    return torch.from_numpy(per_answer)[:, None].expand(mask.shape)
+
+
+@pytest.mark.parametrize("path", sorted(PRESETS.glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_reward_rises(path):
+    config = load(path)
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.zeros(LONGEST, VOCABULARY, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([logits], lr=0.03)
+    groups = np.repeat(np.arange(GROUPS), SIZE)
+    history = [logits.detach().clone()]
+    for version in range(60):
+        sampler_version = max(0, version - STALENESS)
+        tokens, mask, rewards = sample(history[sampler_version], generator)
+        rollout = logprobs_of(history[sampler_version], tokens)
+        reference = logprobs_of(history[0], tokens)
+        policy = logprobs_of(logits, tokens)
+        proximal = policy.detach()
+        if config.off_policy is OffPolicy.decoupled_interpolate:
+            versions = torch.full_like(tokens, sampler_version)
+            proximal = interpolate_proximal(rollout, policy, versions, version)
+        weights = sequence_weights(mask.sum(1).numpy(), groups, config, LONGEST)
+        inputs = LossInputs(
+            policy_logprobs=policy,
+            rollout_logprobs=rollout,
+            proximal_logprobs=proximal,
+            reference_logprobs=reference,
+            advantages=token_advantages(config, rewards, mask, rollout - reference, groups),
+            mask=mask,
+            weights=torch.from_numpy(weights),
+            entropy=None,
+        )
+        optimizer.zero_grad()
+        policy_loss(inputs, config).loss.backward()
+        optimizer.step()
+        history.append(logits.detach().clone())
+    first, last = (sample(history[i], generator)[2].mean().item() for i in (0, -1))
+    assert first < 0.25
+    assert last > first + 0.25

@@ -1,0 +1,119 @@
+import asyncio
+import random
+
+import numpy as np
+import pytest
+from fake_fleet import FakeFleet, Latencies, constant, long_tail, make_config, make_prompts
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual_time import run
+
+from rlsys.config.schema import RunConfig, SamplingConfig
+from rlsys.errors import StallError, VerifierError
+from rlsys.loop.fleet import Message, Sampled
+from rlsys.loop.heldout import evaluate, mean_with_interval, pass_rates
+from rlsys.loop.waits import Waits
+
+NAN = float("nan")
+
+
+def test_pass_rates_count_graded_answers_only() -> None:
+    correct = np.array([[1.0, 0.0], [1.0, NAN], [NAN, NAN], [0.0, 0.0]])
+    assert pass_rates(correct).tolist() == [0.5, 1.0, 0.0]
+
+
+def test_the_interval_is_1_96_standard_errors_over_prompts() -> None:
+    # Standard deviation 0.5, standard error 0.25 of 4 prompts.
+    rates = np.array([0.25, 0.25, 0.75, 0.75]) + np.array([-0.1830127, 0, 0, 0.1830127])
+    mean, low, high = mean_with_interval(rates)
+    error = rates.std(ddof=1) / 2
+    assert mean == pytest.approx(0.5)
+    assert (low, high) == pytest.approx((0.5 - 1.96 * error, 0.5 + 1.96 * error))
+
+
+def test_the_interval_of_one_prompt_says_nothing() -> None:
+    assert mean_with_interval(np.array([1.0])) == (1.0, 0.0, 1.0)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1))
+def test_the_interval_holds_the_mean_and_lies_between_0_and_1(rates: list[float]) -> None:
+    mean, low, high = mean_with_interval(np.array(rates))
+    assert 0.0 <= low <= mean + 1e-12
+    assert mean - 1e-12 <= high <= 1.0
+
+
+def evaluated(fleet: FakeFleet, count: int, config: RunConfig):  # type: ignore[no-untyped-def]
+    async def scenario():  # type: ignore[no-untyped-def]
+        return await evaluate(fleet, make_prompts(count), config, Waits(100.0))
+
+    return run(scenario())
+
+
+def test_every_held_out_prompt_is_sampled_with_the_evaluations_own_settings() -> None:
+    seen: list[tuple[Message, SamplingConfig]] = []
+
+    class Watched(FakeFleet):
+        async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
+            seen.append((message, sampling))
+            return await super().sample(message, sampling)
+
+    config = make_config()
+    config.evaluation.samples, config.evaluation.temperature = 2, 0.6
+    config.sampling.max_tokens, config.sampling.stop = 77, ["\n"]
+    result = evaluated(Watched(), 35, config)
+    prompts = [p.prompt_id for message, _ in seen for p in message.prompts]
+    assert sorted(prompts) == sorted(p.prompt_id for p in make_prompts(35))
+    assert all(g < 0 for message, _ in seen for g in message.group_ids)
+    assert {s.temperature for _, s in seen} == {0.6}
+    assert {(s.max_tokens, tuple(s.stop)) for _, s in seen} == {(77, ("\n",))}
+    # Each prompt has one wrong and one right answer.
+    assert (result.pass_at_1, result.low, result.high) == (0.5, 0.5, 0.5)
+    assert (result.prompts, result.samples, result.mean_tokens) == (35, 2, 5.0)
+
+
+def test_answers_stay_with_their_prompt_however_long_each_part_takes() -> None:
+    latencies = Latencies(sample=long_tail(random.Random(1), 3.0))
+    config = make_config()
+    config.evaluation.samples = 2
+    # Groups of checks are numbered from -1 within a message: the first of each 16 is right.
+    fleet = FakeFleet(latencies, rewards=lambda group, size: np.full(size, float(group == -1)))
+    result = evaluated(fleet, 40, config)
+    assert result.pass_at_1 == pytest.approx(3 / 40)
+
+
+def test_prompts_without_a_verdict_are_left_out() -> None:
+    config = make_config()
+    config.evaluation.samples = 2
+    fleet = FakeFleet(rewards=lambda g, size: np.full(size, NAN if g == -1 else 1.0))
+    result = evaluated(fleet, 5, config)
+    assert (result.pass_at_1, result.prompts) == (1.0, 4)
+
+
+def test_a_check_without_any_verdict_is_an_error_and_not_a_nan() -> None:
+    fleet = FakeFleet(rewards=lambda g, size: np.full(size, NAN))
+    with pytest.raises(VerifierError, match="none of 20 held-out answers"):
+        evaluated(fleet, 5, make_config())
+
+
+def test_the_versions_of_the_tokens_are_reported() -> None:
+    fleet = FakeFleet(held=4)
+
+    async def scenario():  # type: ignore[no-untyped-def]
+        check = asyncio.create_task(evaluate(fleet, make_prompts(3), make_config(), Waits(100.0)))
+        await asyncio.sleep(0.5)
+        fleet.held = 5
+        return await check
+
+    assert run(scenario()).versions == (4, 5)
+
+
+def test_a_check_that_hangs_is_a_stall_with_a_name() -> None:
+    fleet = FakeFleet(Latencies(sample=constant(1e6)))
+    with pytest.raises(StallError, match="driver: held-out answers"):
+        evaluated(fleet, 3, make_config())
+
+
+def test_a_result_reads_as_value_and_interval() -> None:
+    config = make_config()
+    config.evaluation.samples = 2
+    assert str(evaluated(FakeFleet(), 3, config)) == "0.500 [0.500, 0.500]"

@@ -1,0 +1,80 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from batches import reference, rollouts, scores
+
+from rlsys import schema
+from rlsys.errors import SchemaError
+from rlsys.loop.join import samples_table, training_batch
+
+
+def test_advantages_are_spread_over_the_tokens_of_each_answer() -> None:
+    batch = training_batch(
+        [rollouts(4, [[7, 8], [9]]), rollouts(5, [[3, 3, 3], []])],
+        [reference(4, [2, 1]), reference(5, [3, 0])],
+        advantages=np.array([0.5, -0.5, 1.0, -1.0]),
+        rewards=np.array([1.0, 0.0, 1.0, 0.0]),
+        trained=np.array([True, True, True, True]),
+    )
+    assert schema.check(batch, schema.TRAINING) is batch
+    assert batch.column("group_id").to_pylist() == [4, 4, 5, 5]
+    assert batch.column("advantages").to_pylist() == [[0.5, 0.5], [-0.5], [1.0, 1.0, 1.0], []]
+    assert batch.column("reference_logprobs").to_pylist() == [[-1, -1], [-2], [-1, -1, -1], []]
+    assert batch.column("reward").to_pylist() == [1.0, 0.0, 1.0, 0.0]
+    assert batch.column("token_ids").to_pylist() == [[7, 8], [9], [3, 3, 3], []]
+    assert batch.column("prompt_token_ids").to_pylist() == [[1, 2]] * 4
+
+
+def test_a_row_that_is_not_trained_has_null_advantages() -> None:
+    batch = training_batch(
+        [rollouts(4, [[7, 8], [9]])],
+        None,
+        advantages=np.array([0.5, 0.0]),
+        rewards=np.array([1.0, np.nan]),
+        trained=np.array([True, False]),
+    )
+    assert batch.column("advantages").to_pylist() == [[0.5, 0.5], None]
+    assert batch.column("reference_logprobs").null_count == 2
+    assert batch.column("reward").to_pylist() == [1.0, 0.0]
+
+
+def test_slices_of_a_message_are_joined_as_whole_groups_are() -> None:
+    message = pa.concat_batches([rollouts(4, [[7], [8]]), rollouts(5, [[9], [6]])])
+    batch = training_batch(
+        [message.slice(2, 2)],
+        None,
+        advantages=np.array([1.0, -1.0]),
+        rewards=np.array([1.0, 0.0]),
+        trained=np.array([True, True]),
+    )
+    assert batch.column("token_ids").to_pylist() == [[9], [6]]
+    assert batch.column("group_id").to_pylist() == [5, 5]
+
+
+def test_a_reference_batch_of_another_group_is_refused() -> None:
+    with pytest.raises(SchemaError, match="group_id of rollouts and reference do not agree"):
+        training_batch(
+            [rollouts(4, [[7]])], [reference(5, [1])], np.zeros(1), np.zeros(1), np.ones(1, bool)
+        )
+
+
+def test_a_batch_of_another_contract_is_refused() -> None:
+    with pytest.raises(SchemaError, match="expected a rollouts batch .* got reference"):
+        training_batch([reference(4, [1])], None, np.zeros(1), np.zeros(1), np.ones(1, bool))
+
+
+def test_rows_without_their_advantage_are_refused() -> None:
+    with pytest.raises(SchemaError, match="2 rows for 1 advantages"):
+        training_batch([rollouts(4, [[7], [8]])], None, np.zeros(1), np.zeros(1), np.ones(1, bool))
+
+
+def test_samples_hold_rollouts_with_verdict_and_step() -> None:
+    table = samples_table(
+        [rollouts(4, [[7], [8]]), rollouts(5, [[9]])],
+        [scores(4, [1.0, None]), scores(5, [0.5])],
+        step=12,
+    )
+    assert table.column_names[: len(schema.ROLLOUTS.names)] == schema.ROLLOUTS.names
+    assert table.column("reward").to_pylist() == [1.0, None, 0.5]
+    assert table.column("step").to_pylist() == [12, 12, 12]
+    assert table.column("components").to_pylist()[0] == [("accuracy", 1.0)]

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from fake_fleet import make_config
+
+from rlsys.config.algorithm import Advantage, KlEstimator, KlPlacement
+from rlsys.loop.outcome import has_signal, learn_request
+from rlsys.loop.ready import ReadyGroup
+
+
+def group(group_id: int, rewards: list[float], **changes: object) -> ReadyGroup:
+    n = len(rewards)
+    fields: dict[str, object] = {
+        "group_id": group_id,
+        "prompt_id": f"p{group_id}",
+        "oldest_version": 0,
+        "refs": (),
+        "row": 0,
+        "rewards": np.array(rewards),
+        "correct": np.array(rewards) == 1.0,
+        "num_tokens": np.full(n, 10),
+        "truncated": np.zeros(n, dtype=bool),
+        "kl": None,
+        "components": {},
+        "difficulty": float("nan"),
+    }
+    return ReadyGroup(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_advantages_are_taken_within_each_group() -> None:
+    groups = [group(7, [1.0, 0.0, 0.0, 1.0]), group(3, [1.0, 1.0, 1.0, 1.0])]
+    request = learn_request(5, groups, make_config())
+    assert (request.step, request.version) == (6, 5)
+    # Mean 1/2, sample standard deviation 1/sqrt(3).
+    z = 3**0.5 / 2
+    np.testing.assert_allclose(request.advantages, [z, -z, -z, z, 0, 0, 0, 0], rtol=1e-9)
+    assert request.trained.all()
+
+
+def test_an_answer_without_a_verdict_is_left_out_of_the_statistics_and_of_the_loss() -> None:
+    request = learn_request(0, [group(1, [1.0, float("nan"), 0.0])], make_config())
+    assert request.trained.tolist() == [True, False, True]
+    # Mean 1/2, sample standard deviation 1/sqrt(2) of the two that were graded.
+    np.testing.assert_allclose(request.advantages, [0.5**0.5, 0.0, -(0.5**0.5)])
+    assert np.isnan(request.rewards[1])
+
+
+def test_overlong_masking_takes_cut_off_answers_out_of_the_statistics_too() -> None:
+    config = make_config()
+    config.algorithm.overlong_mask = True
+    cut = np.array([False, True, False])
+    request = learn_request(0, [group(1, [1.0, 1.0, 0.0], truncated=cut)], config)
+    assert request.trained.tolist() == [True, False, True]
+    np.testing.assert_allclose(request.advantages, [0.5**0.5, 0.0, -(0.5**0.5)])
+
+
+def test_the_kl_penalty_is_subtracted_before_the_advantages() -> None:
+    config = make_config()
+    config.algorithm.advantage = Advantage.group_mean
+    config.algorithm.kl_placement = KlPlacement.reward
+    config.algorithm.kl_estimator = KlEstimator.k1
+    config.algorithm.kl_coefficient = 0.1
+    request = learn_request(0, [group(1, [1.0, 0.0], kl=np.array([2.0, 4.0]))], config)
+    # Rewards 0.8 and -0.4, mean 0.2.
+    np.testing.assert_allclose(request.rewards, [0.8, -0.4])
+    np.testing.assert_allclose(request.advantages, [0.6, -0.6])
+
+
+def test_with_a_critic_the_driver_leaves_advantages_and_kl_to_the_learner() -> None:
+    config = make_config()
+    config.algorithm.advantage = Advantage.gae
+    config.algorithm.kl_placement = KlPlacement.reward
+    config.algorithm.kl_coefficient = 0.1
+    request = learn_request(0, [group(1, [1.0, 0.0], kl=np.array([2.0, 4.0]))], config)
+    assert request.advantages.tolist() == [0.0, 0.0]
+    assert request.rewards.tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("rewards", "signal"),
+    [
+        ([1.0, 1.0], False),
+        ([1.0, 0.0], True),
+        ([float("nan"), 1.0], False),
+        ([float("nan"), 1.0, 0.0], True),
+    ],
+)
+def test_a_signal_is_a_difference_between_known_rewards(rewards: list[float], signal: bool) -> None:
+    assert has_signal(group(1, rewards), make_config()) is signal

@@ -1,0 +1,79 @@
+import asyncio
+
+import pytest
+from virtual_time import run
+
+from rlsys.errors import StallError
+from rlsys.loop.waits import Waits
+
+
+async def later(seconds: float, value: int = 1) -> int:
+    await asyncio.sleep(seconds)
+    return value
+
+
+def test_a_wait_returns_what_the_work_returns() -> None:
+    waits = Waits(10.0)
+    assert run(waits.on("driver: learner", later(9.0, 5))) == 5
+    assert waits.describe() == "nothing"
+
+
+def test_a_wait_past_its_deadline_says_who_waits_for_whom() -> None:
+    waits = Waits(10.0)
+
+    async def scenario() -> None:
+        others = [asyncio.create_task(waits.on("driver: verifier", later(1.0))) for _ in range(2)]
+        await asyncio.sleep(0.5)
+        try:
+            await waits.on("driver: learner", later(11.0), lambda: "3 of 4 groups ready")
+        finally:
+            await asyncio.gather(*others)
+
+    with pytest.raises(StallError) as caught:
+        run(scenario())
+    text = str(caught.value)
+    assert text.startswith("waited 10 s for driver: learner (loop.stall_timeout_s). 3 of 4 groups")
+    assert "All waits: driver: learner" in text
+    assert waits.describe() == "nothing"
+
+
+def test_equal_waits_are_counted() -> None:
+    waits = Waits(10.0)
+
+    async def scenario() -> str:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(waits.on("driver: learner", later(2.0)))
+            tasks.create_task(waits.on("driver: verifier", later(2.0)))
+            tasks.create_task(waits.on("driver: verifier", later(2.0)))
+            await asyncio.sleep(1.0)
+            text = waits.describe()
+        return text
+
+    parts = sorted(run(scenario()).split(", "))
+    assert parts[0].startswith("driver: learner 0.")
+    assert parts[1].startswith("driver: verifier 0.")
+    assert parts[1].endswith("s (x2)")
+
+
+def test_a_timeout_of_the_work_itself_is_no_stall() -> None:
+    async def work() -> None:
+        raise TimeoutError("the sandbox's own")
+
+    waits = Waits(10.0)
+    with pytest.raises(TimeoutError, match="the sandbox's own"):
+        run(waits.on("driver: verifier", work()))
+    assert waits.describe() == "nothing"
+
+
+def test_cancelling_a_wait_closes_it() -> None:
+    waits = Waits(10.0)
+
+    async def scenario() -> str:
+        waiting = asyncio.create_task(waits.on("driver: learner", later(5.0)))
+        await asyncio.sleep(1.0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return waits.describe()
+
+    assert run(scenario()) == "nothing"

@@ -1,0 +1,13 @@
+"""One maths verifier for all tests: starting its process is what takes time."""
+
+import pytest
+
+from verifiers.math import MathVerifier
+
+
+@pytest.fixture(scope="session")
+def verifier():
+    """A maths verifier with a short deadline of CPU time."""
+    made = MathVerifier(deadline_s=0.5)
+    yield made
+    made.close()

@@ -1,0 +1,167 @@
+"""The maths verifier: right, nearly right, and hostile answers."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from rlsys.errors import VerifierError
+from verifiers.base import Completion, Status
+from verifiers.math import MathVerifier
+
+
+def grade(verifier, expected, text, finish_reason="stop"):
+    return verifier.verify(Completion("", text, expected, finish_reason=finish_reason))
+
+
+def grade_answer(verifier, expected, answer):
+    return grade(verifier, expected, f"<think>so</think><answer>{answer}</answer>")
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer"),
+    [
+        ("025", "25"),
+        (25, "025"),
+        (2.5, "5/2"),
+        ("#### 70,000", "$70000"),
+        (r"so it is \boxed{\frac{1}{2}}", "0.5"),
+        (["7", "8"], "8"),
+        ("145^\\circ", "145"),
+        ("x=5", "5"),
+        (r"\frac{\sqrt{3}}{3}", r"\frac{1}{\sqrt{3}}"),
+        ("p - q", "-q + p"),
+        ("1,-2", r"\{-2, 1\}"),
+        (r"1 \pm \sqrt{19}", r"1+\sqrt{19}, 1-\sqrt{19}"),
+        (r"\begin{pmatrix} -2 \\ -14 \end{pmatrix}", r"\begin{bmatrix}-2\\-14\end{bmatrix}"),
+        (r"\text{Evelyn}", "Evelyn"),
+        (r"\text{(E)}", "E"),
+        ("40_9", "40_{9}"),
+        ("40_9", "40"),
+        (r"\left( 3, \frac{\pi}{2} \right)", r"(3,\dfrac{\pi}{2})"),
+        ("2^{4950}", r"\boxed{2^{4950}}"),
+    ],
+)
+def test_equal_answers_are_correct(verifier, expected, answer):
+    verdict = grade_answer(verifier, expected, answer)
+    assert (verdict.reward, verdict.status) == (1.0, Status.CORRECT)
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer", "status"),
+    [
+        ("25", "24", Status.WRONG),
+        ("25", "-25", Status.WRONG),
+        ("25", "25.0000001", Status.WRONG),
+        ("25", "", Status.UNPARSABLE),
+        ("25", "25 or 26", Status.UNPARSABLE),
+        ("25", "25, 26", Status.UNPARSABLE),
+        ("25", "25x", Status.UNPARSABLE),
+        ("25", "definitely not 25, I think it is 12", Status.UNPARSABLE),
+        ("25", r"\pm 25", Status.UNPARSABLE),
+        ("1/3", "0.333", Status.WRONG),
+        ("40_9", "40_8", Status.WRONG),
+        ("40_9", "41_9", Status.WRONG),
+        ("40_9", "36 in base ten", Status.UNPARSABLE),
+        ("p - q", "q - p", Status.WRONG),
+        (r"\sqrt{51}", r"\pm\sqrt{51}", Status.WRONG),
+        (r"\sqrt{51}", r"\sqrt{51} \text{ or } \sqrt{5}", Status.WRONG),
+        (r"\sqrt{51}", r"\sqrt{51}" + " " * 200 + r"\sqrt{5}", Status.WRONG),
+        (r"(2,\infty)", r"[2,\infty)", Status.WRONG),
+        (r"\text{Evelyn}", "Angela", Status.WRONG),
+        (r"\text{(E)}", "A, B, C, D, E", Status.WRONG),
+        (r"\frac{\sqrt{3}}{3}", r"\frac{\sqrt{3}}{4}", Status.WRONG),
+        ("2^{2008} - 2", "2^{2008}", Status.WRONG),
+    ],
+)
+def test_near_misses_get_nothing(verifier, expected, answer, status):
+    verdict = grade_answer(verifier, expected, answer)
+    assert (verdict.reward, verdict.status) == (0.0, status)
+
+
+@pytest.mark.parametrize("answer", ["3*4+5", "34/2", r"\frac{34}{2}", r"\sqrt{289}", "20 - 3"])
+def test_expression_for_a_number_counts_only_when_asked_for(verifier, answer):
+    assert grade_answer(verifier, "17", answer).reward == 0.0
+    lenient = MathVerifier(expressions=True)
+    lenient.process = verifier.process
+    assert grade_answer(lenient, "17", answer).reward == 1.0
+
+
+def test_completion_that_was_cut_off_has_no_answer(verifier):
+    assert grade(verifier, "12", "3 * 4 = 12", "length").status is Status.UNPARSABLE
+    assert grade(verifier, "12", "3 * 4 = 12", "stop").status is Status.CORRECT
+
+
+@pytest.mark.parametrize("expected", ["", None, True, {"numbers": [1]}, [], [None]])
+def test_unreadable_expected_answer_is_an_error_and_no_verdict(verifier, expected):
+    with pytest.raises(VerifierError, match="expected answer"):
+        grade_answer(verifier, expected, "1")
+
+
+REFUSED_OR_HARMLESS = [
+    *("9**9**9", "9^{9^{9}}", "((10!)!)!", "9" * 5000, "(" * 5000, "{" * 900, r"\frac" * 150),
+    *("x^{" * 9 + "2" + "}" * 9, r"\sqrt{" * 10 + "2" + "}" * 10, "$" * 900, "\\" * 900, "|" * 40),
+    *("nan", r"\infty", r"\frac{0}{0}", "0^0", "\x00", "\ud800", "１２", "1_0", " " * 900),
+    *("__import__('os').abort()", r"\text{" * 9 + "}" * 9, r"\boxed{" * 900, "^" * 300, "!" * 300),
+    *(r"\gcd(9^{9999},6^{9999})", r"\sum_{k=1}^{9999999} k^k", r"\begin{pmatrix}" * 9),
+]
+
+
+@pytest.mark.parametrize("answer", REFUSED_OR_HARMLESS, ids=range(len(REFUSED_OR_HARMLESS)))
+@pytest.mark.parametrize("expected", ["17", r"\frac{3\sqrt{2}}{7}"], ids=["number", "symbolic"])
+def test_hostile_answer_gets_nothing_and_leaves_the_process_running(verifier, expected, answer):
+    verdict = grade_answer(verifier, expected, answer)
+    assert verdict.reward == 0.0
+    assert verdict.status is not Status.INFRASTRUCTURE
+    keeper = verifier.process.pid
+    assert grade_answer(verifier, r"\sqrt{2}", r"\frac{2}{\sqrt{2}}").reward == 1.0
+    assert verifier.process.pid is not None
+    assert keeper in (None, verifier.process.pid)
+
+
+@pytest.mark.parametrize("answer", [r"\prod_{k=1}^{9999} k^{k}", "9^{5000\\cdot 5000\\cdot 50}"])
+def test_answer_that_would_take_for_ever_times_out(verifier, answer):
+    assert grade_answer(verifier, r"\sqrt{2}", r"\sqrt{3}").status is Status.WRONG
+    keeper = verifier.process.pid
+    began = time.monotonic()
+    assert grade_answer(verifier, r"\sqrt{2}", answer).status is Status.TIMEOUT
+    assert time.monotonic() - began < 5
+    assert grade_answer(verifier, r"\sqrt{2}", r"\frac{2}{\sqrt{2}}").reward == 1.0
+    assert verifier.process.pid == keeper
+
+
+def test_verifier_works_from_several_threads_at_once(verifier):
+    verdicts = []
+
+    def ask(number):
+        given = rf"\frac{{{number}\sqrt{{2}}}}{{2}}"
+        verdicts.append((number, grade_answer(verifier, r"\sqrt{2}", given).reward))
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(1, 7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(verdicts) == [(n, float(n == 2)) for n in range(1, 7)]
+
+
+def test_impossible_limits_are_refused():
+    with pytest.raises(VerifierError, match="deadline_s=0"):
+        MathVerifier(deadline_s=0)
+    with pytest.raises(VerifierError, match="memory_mb=10"):
+        MathVerifier(memory_mb=10)
+
+
+def test_numbers_never_start_the_process():
+    verifier = MathVerifier()
+    for answer in ("12", "3*4", "twelve", "9**9**9"):
+        grade_answer(verifier, "12", answer)
+    assert verifier.process.pid is None
+
+
+def test_process_cannot_be_talked_into_running_code(verifier, tmp_path):
+    target = tmp_path / "made"
+    answer = rf"\operatorname{{__import__}}('os').mkdir('{target}')"
+    assert grade_answer(verifier, r"\sqrt{2}", answer).reward == 0.0
+    assert not os.path.exists(target)

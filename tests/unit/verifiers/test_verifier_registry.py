@@ -1,0 +1,128 @@
+"""Verifiers by name."""
+
+import textwrap
+from importlib.metadata import EntryPoint, EntryPoints
+
+import pytest
+
+from rlsys.errors import VerifierError
+from verifiers import registry
+from verifiers.base import Completion
+from verifiers.math import MathVerifier
+from verifiers.registry import Registry
+
+PLUGIN = """
+    from verifiers.base import Completion, Status, Verdict
+
+    class Short:
+        name = "short"
+
+        def __init__(self, limit: int = 10) -> None:
+            self.limit = limit
+
+        def verify(self, completion):
+            right = len(completion.text) <= self.limit
+            return Verdict(float(right), Status.CORRECT if right else Status.WRONG)
+
+        def self_test(self):
+            return [(Completion("", "yes", None), 1.0)]
+
+    VERIFIERS = {"short": Short}
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_plugin(source, name="plugin.py"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(source))
+        return str(path)
+
+    return write_plugin
+
+
+def test_built_in_verifiers_are_made_by_name():
+    assert set(Registry().names()) >= {"countdown", "format", "math", "reasoning"}
+    made = Registry().create("math", {"deadline_s": 1})
+    assert isinstance(made, MathVerifier)
+    assert (made.name, made.deadline_s) == ("math", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("maths", {}, "no verifier 'maths'; did you mean 'math'?"),
+        ("zzz", {}, "no verifier 'zzz'; there are: countdown, format, math, reasoning"),
+        ("math", {"dedline_s": 1}, "no option 'dedline_s'; did you mean 'deadline_s'?"),
+        ("format", {"strict": True}, "no option 'strict'; there are: none"),
+        ("math", {"deadline_s": "2"}, "deadline_s='2' must be a float, not a str; options: exp"),
+        ("math", {"expressions": 1}, "expressions=1 must be a bool, not a int"),
+        ("reasoning", {"min_steps": 1.5}, "min_steps=1.5 must be a int, not a float"),
+        ("reasoning", {"extra_connectives": "ergo"}, "extra_connectives='ergo' must be a list"),
+        ("math", {"name": "other"}, "no option 'name'"),
+    ],
+)
+def test_unknown_name_or_option_is_one_error_with_the_nearest(name, options, message):
+    with pytest.raises(VerifierError) as caught:
+        Registry().create(name, options)
+    assert message in str(caught.value)
+
+
+def test_plugin_file_adds_its_verifiers(write):
+    loaded = Registry([write(PLUGIN)])
+    assert "short" in loaded.names()
+    short = loaded.create("short", {"limit": 3})
+    assert short.verify(Completion("", "yes", None)).reward == 1.0
+    assert short.verify(Completion("", "longer", None)).reward == 0.0
+    with pytest.raises(VerifierError, match="did you mean 'limit'"):
+        loaded.create("short", {"limits": 3})
+
+
+def test_plugin_file_may_hold_dataclasses_with_postponed_annotations(write):
+    source = """
+        from __future__ import annotations
+        from dataclasses import dataclass
+
+        @dataclass
+        class Data:
+            limit: int = 3
+
+        VERIFIERS = {"data": Data}
+    """
+    loaded = Registry([write(source)])
+    loaded.check("data", {"limit": 4})
+    with pytest.raises(VerifierError, match="must be a int"):
+        loaded.check("data", {"limit": "4"})
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("def", "SyntaxError"),
+        ("X = 1", "expected VERIFIERS"),
+        ("VERIFIERS = {'math': int}", "the name 'math' is already taken"),
+    ],
+)
+def test_broken_plugin_file_is_one_error_that_names_it(write, source, message):
+    path = write(source)
+    with pytest.raises(VerifierError, match=f"plugin.py: .*{message}"):
+        Registry([path])
+
+
+def test_missing_plugin_file_names_the_nearest(write):
+    path = write(PLUGIN, "my_verifier.py")
+    with pytest.raises(VerifierError, match=r"did you mean '.*my_verifier\.py'"):
+        Registry([path.replace("verifier", "verifer")])
+
+
+def test_installed_package_adds_its_verifiers(monkeypatch):
+    group = "rlsys.verifiers"
+    point = EntryPoint("boxed", "verifiers.format:FormatVerifier", group)
+
+    def installed(**selection):
+        return EntryPoints([point]).select(**selection)
+
+    monkeypatch.setattr(registry, "entry_points", installed)
+    assert "boxed" in Registry().names()
+    assert Registry().create("boxed").name == "format"

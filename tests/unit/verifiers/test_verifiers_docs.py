@@ -1,0 +1,50 @@
+"""What docs/verifiers.md shows works as it stands there."""
+
+import re
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from rlsys.config.verifiers import RewardConfig, VerifiersConfig, validate
+from rlsys.errors import VerifierError
+from verifiers.base import Completion
+from verifiers.compose import Composite, run_self_test
+from verifiers.registry import Registry
+
+TEXT = (Path(__file__).resolve().parents[3] / "docs" / "verifiers.md").read_text()
+
+
+def block(language):
+    found = re.search(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_example_plugin_is_short_and_grades(tmp_path):
+    path = tmp_path / "short_answer.py"
+    path.write_text(block("python"))
+    assert len(block("python").splitlines()) <= 30
+    reward = RewardConfig("short_answer", options={"max_chars": 40})
+    config = VerifiersConfig(plugins=[str(path)], rewards=[reward])
+    validate(config)
+    composite = Composite(config)
+    assert run_self_test(composite) == 2
+    long = "so " * 20 + "<answer>4</answer>"
+    assert composite.verify(Completion("2+2?", long, "4")).reward == 0.0
+
+
+def test_example_config_is_valid():
+    section = OmegaConf.create(block("yaml"))["verifiers"]
+    made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(VerifiersConfig), section))
+    assert isinstance(made, VerifiersConfig)
+    validate(made)
+
+
+def test_every_built_in_verifier_and_option_is_described():
+    for name in ("countdown", "format", "math", "reasoning"):
+        assert f"**{name}**" in TEXT
+        with pytest.raises(VerifierError) as caught:
+            Registry().check(name, {"?": 1})
+        options = str(caught.value).rpartition("there are: ")[2].split(", ")
+        assert all(option == "none" or f"`{option}`" in TEXT for option in options)
