@@ -235,13 +235,8 @@ class RayFleet:
         workers = self.members["rollout"]
         pulls = [w.update_weights.remote(manifest, canary, calls[0][1]) for w in workers]
         reports = await self._all("rollout", pulls)
-        return PublishReport(
-            version,
-            max(r.pause_s for r in reports),
-            max(r.total_s for r in reports),
-            max(r.canary_error for r in reports),
-            manifest.total_bytes,
-        )
+        # The slowest worker's figures: its pull is what the slots wait for.
+        return max(reports, key=lambda report: report.total_s)
 
     async def save(self, folder: Path) -> None:
         await self._all("learner", [r.save.remote(folder) for r in self.members["learner"]])

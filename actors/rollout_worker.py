@@ -1,14 +1,16 @@
 """The rollout worker: a SamplingEngine as an async Ray actor."""
 
+import time
+
 import numpy as np
 import pyarrow as pa
 import ray
 
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.engines.sequences import list_column
-from rlsys.engines.vllm_engine import Canary, SamplingEngine, UpdateReport
+from rlsys.engines.vllm_engine import Canary, SamplingEngine
 from rlsys.loop.clock import Clock, Times
-from rlsys.loop.fleet import Sampled
+from rlsys.loop.fleet import PublishReport, Sampled
 from rlsys.weights.bundle import Manifest
 
 
@@ -48,10 +50,21 @@ class RolloutWorker:
 
     async def update_weights(
         self, manifest: Manifest, canary: Canary, buffer: np.ndarray
-    ) -> UpdateReport:
-        """Pull a published version; requests in flight go on with it."""
-        with self.clock.busy(), self.clock.waiting("weights"):
-            return await self.engine.update_weights(manifest, buffer, canary)
+    ) -> PublishReport:
+        """Pull a published version and prove it; requests in flight go on with it."""
+        started = time.monotonic()
+        with self.clock.busy():
+            with self.clock.waiting("weights"):
+                await self.engine.load_weights(manifest, buffer)
+            loaded = time.monotonic()
+            error = await self.engine.prove_weights(manifest.version, canary)
+        return PublishReport(
+            version=manifest.version,
+            pause_s=loaded - started,
+            total_s=time.monotonic() - started,
+            canary_error=error,
+            num_bytes=manifest.total_bytes,
+        )
 
     async def times(self) -> Times:
         """Busy and waits since the start."""

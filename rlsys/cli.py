@@ -4,14 +4,16 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from rlsys.config.load import load
-from rlsys.config.schema import RunConfig
+from rlsys.commands import doctor, inspect, verifiers
 from rlsys.errors import RlsysError
+
+if TYPE_CHECKING:
+    from rlsys.config.schema import RunConfig
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,6 +38,8 @@ def train(
     overrides: Overrides = None,
 ) -> None:
     """Train a policy: asynchronous GRPO on real parts."""
+    from rlsys.config.load import load
+
     started = time.monotonic()
     console = Console()
     console.print(f"rlsys train: reading {config}", highlight=False)
@@ -49,7 +53,12 @@ def train(
         raise typer.Exit(1)
 
 
-def run_name(config: RunConfig, path: Path) -> str:
+app.command()(inspect.inspect)
+app.command()(doctor.doctor)
+app.add_typer(verifiers.app, name="verifiers")
+
+
+def run_name(config: "RunConfig", path: Path) -> str:
     """config.run.name, or the config file's name; numbered when its folder exists."""
     base = config.run.name or path.stem
     folder = Path(config.run.directory).expanduser()

@@ -245,9 +245,9 @@ def check_devices(num_gpus: int) -> Check:
 
 
 def check_shared_memory(folder: Path) -> Check:
-    """Weights and Ray's object store lie in shared memory."""
+    """Ray keeps its object store there: weights and batches."""
     if not folder.is_dir():
-        hint = "weights travel through the temporary folder instead"
+        hint = "Ray keeps its object store in the temporary folder instead"
         return Check("shared memory", f"no {folder}", Level.NOTE, hint)
     usage = shutil.disk_usage(folder)
     free, total = usage.free / 2**30, usage.total / 2**30

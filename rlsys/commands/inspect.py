@@ -41,12 +41,13 @@ def inspect(
     from verifiers.compose import Composite
 
     console = Console()
-    overrides = overrides or []
+    overrides = [*(overrides or ()), *([f"model.path={model}"] if model else ())]
     settings = load(config or CONFIGS / "base.yaml", overrides)
     reading = read_rows(file, settings.data)
     if config is None:
         _fit(settings, reading.rows, overrides)
-    tokenizer = _tokenizer(model or settings.model.path, console)
+    with console.status("loading the tokenizer"):
+        tokenizer = _tokenizer(settings.model.path)
     composite = Composite(settings.verifiers) if settings.verifiers.rewards else None
     try:
         grade = composite.verify if composite else None
@@ -55,6 +56,9 @@ def inspect(
         if composite:
             composite.close()
     console.print(render_inspection(inspection))
+    if config is None:
+        by = ", ".join(r.name for r in settings.verifiers.rewards) or "none: programs are not run"
+        console.print(f"without --config: prompts of any length; verifier: {by}", highlight=False)
 
 
 def _fit(settings: "RunConfig", rows: Sequence["Row"], overrides: Sequence[str]) -> None:
@@ -76,3 +80,21 @@ def fitting_rewards(rows: Sequence["Row"]) -> list["RewardConfig"]:
         return []
     is_countdown = all(read_puzzle(row.answer) is not None for row in rows)
     return [RewardConfig(name="countdown" if is_countdown else "math")]
+
+
+def _tokenizer(path: str) -> "Tokenizer":
+    """The tokenizer of a model, else that of the small local policy, which is made here."""
+    if not path:
+        from rlsys.recipes.local_policy import build_tokenizer
+
+        return build_tokenizer()
+    from transformers import AutoTokenizer
+
+    from rlsys.errors import ConfigError
+
+    try:
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"model.path={path!r}: no tokenizer can be loaded: {reason}") from error
+    return tokenizer

@@ -55,9 +55,11 @@ def to_yaml(config: RunConfig) -> str:
 
 def _read(path: Path) -> DictConfig:
     if not path.is_file():
-        siblings = [str(p) for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-        siblings += [str(p) for p in CONFIGS.glob("*.yaml")]
-        raise ConfigError(f"no config file {path}{_nearest(str(path), siblings)}")
+        files = {p.name: str(p) for f in (CONFIGS, path.parent) for p in f.glob("*.yaml")}
+        close = difflib.get_close_matches(path.name, files, n=1)
+        there = f"there are: {', '.join(sorted(files.values()))}"
+        hint = f"did you mean {files[close[0]]!r}?" if close else there
+        raise ConfigError(f"no config file {path}; {hint}")
     try:
         loaded = OmegaConf.load(path)
     except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
@@ -91,7 +93,8 @@ def _parse_overrides(overrides: list[str]) -> DictConfig:
         key, separator, value = text.partition("=")
         if not separator or not key:
             raise ConfigError(f"override {text!r}: expected section.key=value")
-        pairs.append((f"{key}.preset" if key == "algorithm" else key, value))
+        # OmegaConf reads nothing as None, which no field takes; here it is the empty text.
+        pairs.append((f"{key}.preset" if key == "algorithm" else key, value or "''"))
     try:
         return OmegaConf.from_dotlist([f"{key}={value}" for key, value in pairs])
     except (yaml.YAMLError, OmegaConfBaseException) as error:

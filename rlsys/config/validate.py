@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rlsys.config import algorithm as algorithm_config
 from rlsys.config import data as data_config
+from rlsys.config import recipes as recipes_config
 from rlsys.config import verifiers as verifiers_config
 from rlsys.config.algorithm import Advantage
 from rlsys.config.schema import RunConfig
@@ -25,6 +26,7 @@ def validate(config: RunConfig) -> None:
     _model(config)
     _transport(config)
     data_config.validate(config.data)
+    recipes_config.validate(config.model.local)
     algorithm_config.validate(config.algorithm)
     verifiers_config.validate(config.verifiers)
 

@@ -12,7 +12,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from rlsys.errors import ConfigError
 
@@ -21,7 +20,7 @@ VERSION = 1
 SOURCE = "arithmetic"
 LEVELS = (2, 3, 4)
 LARGEST_VALUE = 20
-LARGEST_OPERAND = 9
+LARGEST_OPERAND = 5
 
 _PRODUCT_SHARE = 0.3
 _HELD_OUT_SHARE = 8
@@ -125,26 +124,11 @@ def hasty_solution(problem: Problem) -> str:
     return _conclude("this looks easy", problem.answer)
 
 
-def as_rows(problems: Sequence[Problem]) -> list[dict[str, Any]]:
-    """The problems as rows of the question_answer format, with their difficulty and source."""
-    return [
-        {
-            "question": problem.question,
-            "answer": problem.answer,
-            "difficulty": float(problem.difficulty),
-            "source": SOURCE,
-        }
-        for problem in problems
-    ]
-
-
 def _conclude(thought: str, answer: str) -> str:
     return f"<think>{thought}. so the answer is {answer}.</think><answer>{answer}</answer>"
 
 
-def _draw_new(
-    rng: random.Random, level: int, split: Split, known: dict[str, Problem]
-) -> Problem:
+def _draw_new(rng: random.Random, level: int, split: Split, known: dict[str, Problem]) -> Problem:
     for _ in range(_FAILED_DRAWS):
         problem = _draw(rng, level)
         if problem.question not in known and split_of(problem.question) is split:

@@ -1,4 +1,4 @@
-"""PPO's value model: the policy's initialization with a scalar head, in its own DeepSpeed engine."""
+"""PPO's value model: the policy's initialization with a scalar head, in an engine of its own."""
 
 from types import ModuleType
 

@@ -44,9 +44,7 @@ class Layout:
         )
 
 
-def rows_of(
-    group_index: Sequence[int], num_sequences: int, share_prompts: bool
-) -> list[list[int]]:
+def rows_of(group_index: Sequence[int], num_sequences: int, share_prompts: bool) -> list[list[int]]:
     """Which sequences share a row: whole groups, or one sequence each."""
     if not share_prompts:
         return [[i] for i in range(num_sequences)]

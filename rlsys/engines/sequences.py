@@ -1,6 +1,7 @@
 """A training batch as arrays: what the learner and the critic read and fill in."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -75,4 +76,4 @@ def list_column(batch: pa.RecordBatch, name: str) -> list[np.ndarray]:
     column = batch.column(name)
     values = column.values.to_numpy(zero_copy_only=False)
     offsets = column.offsets.to_numpy()
-    return [values[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [values[a:b] for a, b in pairwise(offsets)]

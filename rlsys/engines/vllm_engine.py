@@ -31,16 +31,6 @@ class Canary:
     logprobs: list[float]
 
 
-@dataclass(frozen=True)
-class UpdateReport:
-    """One weight update as the sampler saw it, in seconds; canary_error in nats."""
-
-    version: int
-    pause_s: float
-    total_s: float
-    canary_error: float
-
-
 class SamplingEngine:
     """One vLLM engine. Build, `await start()`, sample; `shutdown()` ends its process."""
 
@@ -176,27 +166,22 @@ class SamplingEngine:
             "sampled_s": seconds,
         }
 
-    async def update_weights(
-        self, manifest: Manifest, buffer: np.ndarray, canary: Canary
-    ) -> UpdateReport:
-        """Load a published version into the running engine and prove it.
+    async def load_weights(self, manifest: Manifest, buffer: np.ndarray) -> None:
+        """Load a published version into the running engine; sampling pauses meanwhile.
 
         Requests in flight stop between two tokens, keep their key-value cache, and go on with the
         new weights; their later tokens carry the new version.
 
         Raises:
-            WeightSyncError: a tensor was altered, is missing or unknown, or the canary's logprobs
-                are not the learner's.
+            WeightSyncError: a tensor was altered, is missing or unknown.
         """
         from vllm.distributed.weight_transfer.base import WeightTransferUpdateRequest
 
-        started = time.monotonic()
         self._shared.seek(0)
         self._shared.write(buffer.data)
         self._shared.flush()
         path = f"/proc/{os.getpid()}/fd/{self._shared.fileno()}"
         update = {"path": path, "manifest": manifest.to_dict()}
-        paused = time.monotonic()
         await self.engine.pause_generation(mode="keep", clear_cache=False)
         await self.engine.start_weight_update()
         try:
@@ -206,15 +191,22 @@ class SamplingEngine:
             raise WeightSyncError(f"{self.name}: {error}") from error
         await self.engine.finish_weight_update(weight_version=str(manifest.version))
         await self.engine.resume_generation()
-        resumed = time.monotonic()
+
+    async def prove_weights(self, version: int, canary: Canary) -> float:
+        """Compare this engine's logprobs of the canary with the learner's.
+
+        Returns: the largest difference, nats.
+        Raises:
+            WeightSyncError: it is above config.canary_tolerance.
+        """
         error = await self.canary_error(canary)
         if not error <= self.config.canary_tolerance:
             raise WeightSyncError(
-                f"{self.name}, version {manifest.version}: the canary's logprobs differ from the "
+                f"{self.name}, version {version}: the canary's logprobs differ from the "
                 f"learner's by {error:.4g} nats (rollout.canary_tolerance="
                 f"{self.config.canary_tolerance}); the engine does not hold what was published"
             )
-        return UpdateReport(manifest.version, resumed - paused, time.monotonic() - started, error)
+        return error
 
     async def canary_error(self, canary: Canary) -> float:
         """Largest difference between this engine's and the given logprobs, nats."""

@@ -78,13 +78,16 @@ class LearnRequest:
 
 @dataclass(frozen=True)
 class PublishReport:
-    """How an update went for the workers: the worst of each figure."""
+    """How a rollout worker's update went; of several workers, the slowest one's."""
 
     version: int
     pause_s: float
+    """Sampling stood still."""
     total_s: float
+    """The pause, and the canary's proof beside sampling that goes on."""
     canary_error: float
-    num_bytes: int = 0
+    """Largest difference to the learner's logprobs, nats."""
+    num_bytes: int
 
 
 class Fleet(Protocol):

@@ -18,9 +18,7 @@ class Waits:
         self._open: dict[int, tuple[str, float]] = {}
         self._count = 0
 
-    async def on(
-        self, name: str, work: Awaitable[T], detail: Callable[[], str] = lambda: ""
-    ) -> T:
+    async def on(self, name: str, work: Awaitable[T], detail: Callable[[], str] = lambda: "") -> T:
         """Await `work`; past the deadline, raise StallError saying who waits for whom."""
         self._count += 1
         ticket = self._count

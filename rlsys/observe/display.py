@@ -35,7 +35,9 @@ class Display:
 
     def __enter__(self) -> "Display":
         if self.console.is_terminal:
-            self.live = Live(get_renderable=self._render, console=self.console, refresh_per_second=4)
+            self.live = Live(
+                get_renderable=self._render, console=self.console, refresh_per_second=4
+            )
             self.live.start()
         return self
 
@@ -60,7 +62,9 @@ class Display:
         self.stage_line = f"training: step {step} of {self.total_steps}; {_times(metrics)}"
         if not self.live:
             figures = "  ".join(
-                f"{name} {form.format(metrics[key])}" for name, key, form in _COLUMNS if key in metrics
+                f"{name} {form.format(metrics[key])}"
+                for name, key, form in _COLUMNS
+                if key in metrics
             )
             self._print(f"step {step}/{self.total_steps}  {figures}  | {_times(metrics)}")
 
@@ -73,7 +77,9 @@ class Display:
 
     def _print(self, line: str) -> None:
         elapsed = time.monotonic() - self.started
-        self.console.print(f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True)
+        self.console.print(
+            f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True
+        )
 
     def _render(self) -> Group:
         elapsed = time.monotonic() - self.started
@@ -84,7 +90,9 @@ class Display:
         for heading in ("step", *(name for name, _, _ in _COLUMNS)):
             table.add_column(heading, justify="right")
         for step, metrics in self.rows:
-            cells = [form.format(metrics[key]) if key in metrics else "" for _, key, form in _COLUMNS]
+            cells = [
+                form.format(metrics[key]) if key in metrics else "" for _, key, form in _COLUMNS
+            ]
             table.add_row(str(step), *cells)
         return Group(head, table)
 

@@ -22,8 +22,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import AddedToken, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from rlsys.config.recipes import LocalPolicyConfig, validate
 from rlsys.data import arithmetic
@@ -31,8 +31,8 @@ from rlsys.recipes.warm_start import Example, warm_start
 
 VERSION = 1
 """Counts changes of this recipe that change the policy it makes."""
-EOS = "<eos>"
-PAD = "<pad>"
+EOS = "<|endoftext|>"
+PAD = "<|pad|>"
 
 # The system message is left out: the policy was trained on bare questions.
 _CHAT_TEMPLATE = (
@@ -75,32 +75,28 @@ def prepare_local_policy(
     return target
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
+def build_tokenizer() -> Qwen2Tokenizer:
     """A tokenizer of bytes, two-digit numbers and the task's words; it decodes what it encodes.
 
-    A piece that the pre-tokenizer cuts out whole is one token, anything else falls into bytes.
+    transformers loads the tokenizer of any Qwen2 model as this class, which keeps vocabulary and
+    added tokens but puts its own pre-tokenizer in; so words are added tokens, which it leaves be.
+    Text is brought into Unicode's composed form (NFC) first.
     """
-    pieces = [*arithmetic.WORDS, *(str(number) for number in range(10, 100))]
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
-    symbols += [_byte_symbols(byte_level, piece) for piece in pieces]
-    vocabulary = {symbol: index for index, symbol in enumerate([PAD, EOS, *symbols])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], ignore_merges=True))
-    pattern = "|".join(_escape(word) for word in arithmetic.WORDS) + "|[1-9][0-9]"
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(pattern), "isolated"), byte_level]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
+    symbols = [EOS, PAD, *sorted(ByteLevel.alphabet())]
+    tokenizer = Qwen2Tokenizer(
+        vocab={symbol: index for index, symbol in enumerate(symbols)},
+        merges=[],
         eos_token=EOS,
+        unk_token=EOS,
         pad_token=PAD,
-        clean_up_tokenization_spaces=False,
         chat_template=_CHAT_TEMPLATE,
     )
+    pieces = [*arithmetic.WORDS, *(str(number) for number in range(10, 100))]
+    tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in pieces])
+    return tokenizer
 
 
-def build_model(config: LocalPolicyConfig, tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
+def build_model(config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer) -> Qwen2ForCausalLM:
     """The policy with random weights, from torch's global generator."""
     return Qwen2ForCausalLM(
         Qwen2Config(
@@ -121,7 +117,7 @@ def build_model(config: LocalPolicyConfig, tokenizer: PreTrainedTokenizerFast) -
 
 
 def demonstrations(
-    config: LocalPolicyConfig, tokenizer: PreTrainedTokenizerFast, seed: int
+    config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer, seed: int
 ) -> Callable[[random.Random], Example]:
     """What draws a demonstration: a training problem, solved carefully or hastily."""
     problems = arithmetic.generate(config.problems, seed)
@@ -188,12 +184,3 @@ def _content_hash(config: LocalPolicyConfig, seed: int) -> str:
     }
     encoded = json.dumps(content, sort_keys=True).encode()
     return hashlib.blake2b(encoded, digest_size=8).hexdigest()
-
-
-def _byte_symbols(byte_level: pre_tokenizers.ByteLevel, text: str) -> str:
-    """A text in the printable alphabet by which byte-level tokenizers write bytes."""
-    return "".join(piece for piece, _ in byte_level.pre_tokenize_str(text))
-
-
-def _escape(text: str) -> str:
-    return "".join(f"\\{c}" if c in ".*+?|()[]{}^$\\/" else c for c in text)

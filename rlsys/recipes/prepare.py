@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlsys.config.schema import RunConfig
+from rlsys.data.generated import generated_rows
 from rlsys.data.load import RunRows, load_rows
 from rlsys.data.templates import Prompt, tokenize
 from rlsys.errors import ConfigError
@@ -31,7 +32,7 @@ def prepare(config: RunConfig, progress: Callable[[str], None]) -> Prepared:
     rows = read_rows(config)
     model_path = config.model.path
     if not model_path:
-        from rlsys.recipes.warm_start import prepare_local_policy
+        from rlsys.recipes.local_policy import prepare_local_policy
 
         cache = Path(config.model.cache).expanduser()
         model_path = str(prepare_local_policy(config.model.local, cache, config.run.seed, progress))
@@ -60,6 +61,4 @@ def read_rows(config: RunConfig) -> RunRows:
     """The run's training and held-out rows; no tokenizer and no model needed."""
     if config.data.train:
         return load_rows(config.data)
-    from rlsys.data.arithmetic import training_rows
-
-    return training_rows(config.model.local, config.run.seed)
+    return generated_rows(config.data.holdout, config.run.seed)

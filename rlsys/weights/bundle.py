@@ -59,9 +59,7 @@ class Manifest:
         return cls(plain["version"], plain["total_bytes"], records)
 
 
-def pack(
-    version: int, tensors: Iterable[tuple[str, torch.Tensor]]
-) -> tuple[Manifest, np.ndarray]:
+def pack(version: int, tensors: Iterable[tuple[str, torch.Tensor]]) -> tuple[Manifest, np.ndarray]:
     """Copy named tensors into one buffer.
 
     Returns: the manifest, and the buffer as uint8 [total_bytes].
@@ -73,7 +71,7 @@ def pack(
     for name, data, tensor in arrays:
         buffer[offset : offset + len(data)] = data
         dtype = str(tensor.dtype).removeprefix("torch.")
-        crc = zlib.crc32(data)
+        crc = zlib.crc32(memoryview(data))
         records.append(TensorRecord(name, dtype, tuple(tensor.shape), offset, len(data), crc))
         offset += _aligned(len(data))
     return Manifest(version, total, tuple(records)), buffer
@@ -92,7 +90,7 @@ def unpack(manifest: Manifest, buffer: np.ndarray) -> Iterator[tuple[str, torch.
         )
     for record in manifest.tensors:
         data = buffer[record.offset : record.offset + record.num_bytes]
-        if zlib.crc32(data) != record.fingerprint:
+        if zlib.crc32(memoryview(data)) != record.fingerprint:
             raise WeightSyncError(
                 f"version {manifest.version}: tensor {record.name} was altered on its way"
             )
@@ -102,9 +100,9 @@ def unpack(manifest: Manifest, buffer: np.ndarray) -> Iterator[tuple[str, torch.
 
 def check_names(manifest: Manifest, expected: Iterable[str]) -> None:
     """Raise WeightSyncError naming the tensors that are missing or that nobody expects."""
-    published = {t.name for t in manifest.tensors}
-    missing = sorted(set(expected) - published)
-    unknown = sorted(published - set(expected))
+    published, wanted = {t.name for t in manifest.tensors}, set(expected)
+    missing = sorted(wanted - published)
+    unknown = sorted(published - wanted)
     if missing or unknown:
         raise WeightSyncError(
             f"version {manifest.version}: missing tensors {missing[:3]}, unknown tensors "

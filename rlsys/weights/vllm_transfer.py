@@ -10,7 +10,7 @@ it again brings it to the new weights. The canary after each update would show a
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from vllm.distributed.weight_transfer.base import (
@@ -19,6 +19,7 @@ from vllm.distributed.weight_transfer.base import (
     WeightTransferUpdateInfo,
 )
 from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
+from vllm.model_executor.layers.quantization.base_config import QuantizeMethodBase
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 from vllm.model_executor.model_loader.reload import (
     finalize_layerwise_reload,
@@ -70,7 +71,8 @@ class SharedMemoryTransfer(WeightTransferEngine[SharedMemoryInit, SharedMemoryUp
         finalize_layerwise_reload(self.model, self.model_config)
         for module in self.model.modules():
             if isinstance(module, ParallelLMHead):
-                module.quant_method.process_weights_after_loading(module)
+                method = cast(QuantizeMethodBase, module.quant_method)
+                method.process_weights_after_loading(module)
 
     def shutdown(self) -> None:
         """Nothing is held between updates."""

@@ -11,9 +11,8 @@ from rlsys.algorithms.advantages import sequence_advantages
 from rlsys.algorithms.aggregation import sequence_weights
 from rlsys.algorithms.gae import gae, moments, token_rewards, whiten
 from rlsys.algorithms.losses import LossInputs, policy_loss
-from rlsys.algorithms.proximal import interpolate_proximal
 from rlsys.algorithms.shaping import kl_in_reward, shaped_rewards
-from rlsys.config.algorithm import Advantage, AlgorithmConfig, KlPlacement, OffPolicy
+from rlsys.config.algorithm import Advantage, AlgorithmConfig, KlPlacement
 
 PRESETS = Path(__file__).resolve().parents[3] / "configs" / "algorithms"
 LONGEST, VOCABULARY, GROUPS, SIZE, STALENESS = 4, 5, 4, 8, 2
@@ -49,7 +48,8 @@ def token_advantages(config, rewards, mask, kl, groups):
     lengths = mask.sum(1).numpy()
     numbers = shaped_rewards(numbers, numbers > 0.5, lengths, groups, 2 * LONGEST, config)
     if config.kl_placement is KlPlacement.reward:
-        numbers = kl_in_reward(numbers, torch.where(mask, kl, 0).sum(1).numpy(), 0.001)
+        sums = torch.where(mask, kl, 0.0).sum(1).numpy()
+        numbers = kl_in_reward(numbers, sums, config.kl_coefficient)
     per_answer = sequence_advantages(numbers, groups, None, config)
     return torch.from_numpy(per_answer)[:, None].expand(mask.shape)
 
@@ -63,20 +63,16 @@ def test_the_reward_rises(path):
     groups = np.repeat(np.arange(GROUPS), SIZE)
     history = [logits.detach().clone()]
     for version in range(60):
-        sampler_version = max(0, version - STALENESS)
-        tokens, mask, rewards = sample(history[sampler_version], generator)
-        rollout = logprobs_of(history[sampler_version], tokens)
+        sampler = history[max(0, version - STALENESS)]
+        tokens, mask, rewards = sample(sampler, generator)
+        rollout = logprobs_of(sampler, tokens)
         reference = logprobs_of(history[0], tokens)
         policy = logprobs_of(logits, tokens)
-        proximal = policy.detach()
-        if config.off_policy is OffPolicy.decoupled_interpolate:
-            versions = torch.full_like(tokens, sampler_version)
-            proximal = interpolate_proximal(rollout, policy, versions, version)
         weights = sequence_weights(mask.sum(1).numpy(), groups, config, LONGEST)
         inputs = LossInputs(
             policy_logprobs=policy,
             rollout_logprobs=rollout,
-            proximal_logprobs=proximal,
+            proximal_logprobs=policy.detach(),
             reference_logprobs=reference,
             advantages=token_advantages(config, rewards, mask, rollout - reference, groups),
             mask=mask,

@@ -48,9 +48,7 @@ def test_every_preset_fits_the_local_config(preset):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_config_repeats_no_default(name):
-    base = OmegaConf.merge(
-        OmegaConf.structured(RunConfig), OmegaConf.load(CONFIGS / "base.yaml")
-    )
+    base = OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.load(CONFIGS / "base.yaml"))
     own = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
     repeated = []
     for key, value in leaves(own):

@@ -54,7 +54,7 @@ def scores(group_id: int, rewards: list[float | None]) -> pa.RecordBatch:
             "group_id": [group_id] * n,
             "sample_index": list(range(n)),
             "reward": rewards,
-            "components": [{"accuracy": 1.0}.items()] * n,
+            "components": [[("accuracy", 1.0)]] * n,
             "status": ["correct"] * n,
             "reason": [""] * n,
             "seconds": [0.01] * n,

@@ -1,7 +1,7 @@
 """A fleet of coroutines for the loop's tests: latencies, failures and weights, no model.
 
-The learner is an actor with a mailbox, as in Ray: what it is asked first it does first, so a publish
-packs the weights of the moment at which the learner gets to it.
+The learner is an actor with a mailbox, as in Ray: what it is asked first it does first, so a
+publish packs the weights of the moment at which the learner gets to it.
 """
 
 import asyncio
@@ -22,24 +22,23 @@ from rlsys.loop.clock import Times
 from rlsys.loop.fleet import LearnRequest, Message, PublishReport, Referenced, Sampled, Scored
 from rlsys.loop.loop import Loop, StepReport
 
-
-def constant(seconds: float) -> Callable[[], float]:
-    return lambda: seconds
+Latency = float | Callable[[], float]
+"""Seconds, or what draws them."""
 
 
 def long_tail(rng: random.Random, mean_s: float) -> Callable[[], float]:
-    """Log-normal with sigma 1.5: one call in a hundred takes ten times the mean."""
-    return lambda: mean_s * rng.lognormvariate(-1.125, 1.5)
+    """Log-normal with sigma 1.5, cut at 100 s: one call in a hundred takes ten times the mean."""
+    return lambda: min(100.0, mean_s * rng.lognormvariate(-1.125, 1.5))
 
 
 @dataclass
 class Latencies:
-    sample: Callable[[], float] = constant(1.0)
-    grade: Callable[[], float] = constant(0.1)
-    reference: Callable[[], float] = constant(0.1)
-    learn: Callable[[], float] = constant(1.0)
-    pack: Callable[[], float] = constant(0.01)
-    pull: Callable[[], float] = constant(0.1)
+    sample: Latency = 1.0
+    grade: Latency = 0.1
+    reference: Latency = 0.1
+    learn: Latency = 1.0
+    pack: Latency = 0.01
+    pull: Latency = 0.1
 
 
 def no_failure(call: str, group_id: int, attempt: int) -> bool:
@@ -74,7 +73,7 @@ class FakeFleet:
         for group_id in message.group_ids:
             self.admitted_at.setdefault(group_id, oldest)
             self.log.append(f"sample {group_id}")
-        await asyncio.sleep(self.latencies.sample())
+        await _pass(self.latencies.sample)
         self._fail("sample", message.group_ids[0])
         n = len(message.group_ids) * message.size
         return Sampled(
@@ -86,7 +85,7 @@ class FakeFleet:
         )
 
     async def grade(self, sampled: Sampled) -> Scored:
-        await asyncio.sleep(self.latencies.grade())
+        await _pass(self.latencies.grade)
         message: Message = sampled.rollouts
         self._fail("grade", message.group_ids[0])
         rewards = np.concatenate([self.rewards(g, message.size) for g in message.group_ids])
@@ -94,7 +93,7 @@ class FakeFleet:
         return Scored("scores", rewards, rewards == 1.0, {"accuracy": rewards}, reasons)
 
     async def score_reference(self, sampled: Sampled) -> Referenced | None:
-        await asyncio.sleep(self.latencies.reference())
+        await _pass(self.latencies.reference)
         self._fail("reference", sampled.rollouts.group_ids[0])
         return Referenced("reference", np.zeros(len(sampled.oldest_version)))
 
@@ -102,7 +101,7 @@ class FakeFleet:
         async with self.learner:
             self.log.append(f"learn {request.version}")
             self.requests.append(request)
-            await asyncio.sleep(self.latencies.learn())
+            await _pass(self.latencies.learn)
             self._fail("learn", request.version)
             self.trained_version += 1
             return {"loss": 0.0}
@@ -110,8 +109,8 @@ class FakeFleet:
     async def publish(self, version: int) -> PublishReport:
         async with self.learner:
             self.packed[version] = self.trained_version
-            await asyncio.sleep(self.latencies.pack())
-        await asyncio.sleep(self.latencies.pull())
+            await _pass(self.latencies.pack)
+        await _pass(self.latencies.pull)
         self._fail("publish", version)
         self.held = version
         self.log.append(f"pulled {version}")
@@ -127,6 +126,10 @@ class FakeFleet:
         self.attempts[call, number] += 1
         if self.fails(call, number, self.attempts[call, number]):
             raise WorkerError(f"{call} {number} failed")
+
+
+async def _pass(latency: Latency) -> None:
+    await asyncio.sleep(latency if isinstance(latency, float) else latency())
 
 
 def make_config(max_staleness: int = 2, groups_per_step: int = 4, **loop: Any) -> RunConfig:

@@ -62,9 +62,14 @@ def test_a_named_wait_inside_a_call_is_not_busy_time() -> None:
 def test_a_call_that_raises_ends_its_busy_time() -> None:
     now = HandClock()
     clock = Clock("slots", now)
-    with pytest.raises(RuntimeError), clock.busy(), clock.waiting("weights"):
-        now.seconds += 1.0
-        raise RuntimeError
+
+    def fail() -> None:
+        with clock.busy(), clock.waiting("weights"):
+            now.seconds += 1.0
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     now.seconds += 2.0
     assert clock.times() == Times(0.0, 3.0, {"slots": 2.0, "weights": 1.0})
 

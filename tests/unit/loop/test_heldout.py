@@ -3,7 +3,7 @@ import random
 
 import numpy as np
 import pytest
-from fake_fleet import FakeFleet, Latencies, constant, long_tail, make_config, make_prompts
+from fake_fleet import FakeFleet, Latencies, long_tail, make_config, make_prompts
 from hypothesis import given
 from hypothesis import strategies as st
 from virtual_time import run
@@ -108,7 +108,7 @@ def test_the_versions_of_the_tokens_are_reported() -> None:
 
 
 def test_a_check_that_hangs_is_a_stall_with_a_name() -> None:
-    fleet = FakeFleet(Latencies(sample=constant(1e6)))
+    fleet = FakeFleet(Latencies(sample=1e6))
     with pytest.raises(StallError, match="driver: held-out answers"):
         evaluated(fleet, 3, make_config())
 

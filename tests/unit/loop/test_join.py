@@ -59,7 +59,7 @@ def test_a_reference_batch_of_another_group_is_refused() -> None:
 
 
 def test_a_batch_of_another_contract_is_refused() -> None:
-    with pytest.raises(SchemaError, match="expected a rollouts batch .* got reference"):
+    with pytest.raises(SchemaError, match=r"expected a rollouts batch .* got reference"):
         training_batch([reference(4, [1])], None, np.zeros(1), np.zeros(1), np.ones(1, bool))
 
 

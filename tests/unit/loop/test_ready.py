@@ -76,6 +76,14 @@ def test_deadlines_count_together() -> None:
     assert ids(filled_and_put(2, 2, admitted, [0, 1]).admissible(0)) is None
 
 
+def test_younger_groups_queue_behind_the_older_ones_deadline() -> None:
+    # At version 1: group 0 needs step 2, so groups 1 and 2 have only step 3 between them.
+    ready = filled_and_put(1, 2, {0: 0, 1: 1, 2: 1, 3: 1}, [3])
+    assert ready.admissible(1) is None
+    ready.drop(2)
+    assert ids(ready.admissible(1)) == [3]
+
+
 def filled_and_put(
     groups_per_step: int, max_staleness: int, admitted: dict[int, int], scored: list[int]
 ) -> ReadyGroups:

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer: hours of latency in milliseconds, repeatably."""
+"""An event loop whose clock jumps to the next timer: hours of latency take milliseconds."""
 
 import asyncio
 import heapq

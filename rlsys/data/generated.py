@@ -1,0 +1,39 @@
+"""The generated arithmetic task as the rows of a run."""
+
+from rlsys.data.arithmetic import SOURCE, Problem, Split, generate
+from rlsys.data.load import RunRows
+from rlsys.data.rows import Message, PromptKind, Row, content_id
+
+_TRAIN = 4000
+_HELD_OUT_SEED = 0
+"""The held-out problems are the same for every seed of a run, so that runs can be compared."""
+
+
+def generated_rows(held_out: int, seed: int) -> RunRows:
+    """Training problems of this seed, and `held_out` held-out ones that no seed trains on."""
+    train = generate(_TRAIN, seed, Split.train)
+    checks = generate(held_out, _HELD_OUT_SEED, Split.held_out)
+    return RunRows(_rows(train), _rows(checks), ())
+
+
+def _rows(problems: list[Problem]) -> list[Row]:
+    rows = []
+    for number, problem in enumerate(problems, 1):
+        messages = (Message(role="user", content=problem.question),)
+        answer = str(problem.answer)
+        rows.append(
+            Row(
+                prompt_id=content_id(SOURCE, messages, answer),
+                source=SOURCE,
+                # The policy was warmed up on bare questions: a template would be new to it.
+                kind=PromptKind.CONVERSATION,
+                messages=messages,
+                text=None,
+                answer=answer,
+                info={},
+                difficulty=float(problem.difficulty),
+                file="generated arithmetic",
+                number=number,
+            )
+        )
+    return rows

@@ -1,0 +1,107 @@
+"""The main job, with the real vLLM, DeepSpeed and Ray on a tiny policy."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from rlsys import schema
+from rlsys.config.load import load
+from rlsys.loop import checkpoint
+
+from .conftest import Workplace
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run(workplace: Workplace) -> Path:
+    """The folder of one asynchronous run."""
+    done = workplace.run("train", "--config", str(workplace.config))
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = workplace.folder / "runs" / "tiny"
+    (folder / "stdout").write_text(done.stdout)
+    return folder
+
+
+def test_every_step_is_trained_and_the_ledger_closes(run: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    ledger = summary["ledger"]
+    assert summary["steps"] == 8
+    assert ledger["trained"] == 8 * 4
+    ended = ledger["trained"] + sum(ledger["dropped"].values())
+    assert ledger["admitted"] == ended + ledger["alive"]
+    assert 0 <= summary["pass_at_1_before"] <= 1
+    assert 0 <= summary["pass_at_1_after"] <= 1
+
+
+def test_staleness_stays_within_its_bound(run: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["staleness"]["max"] <= 2
+    assert summary["staleness"]["mean"] > 0
+
+
+def test_times_of_each_role_add_up_to_wall_time(run: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    assert set(summary["time"]) == {"learner", "rollout", "verifier", "reference"}
+    for times in summary["time"].values():
+        assert times["busy_s"] + sum(times["waits"].values()) == pytest.approx(
+            times["wall_s"], rel=0.02
+        )
+
+
+def test_samples_are_in_the_rollouts_schema(run: Path) -> None:
+    files = sorted((run / "samples").glob("*.parquet"))
+    assert len(files) == 8
+    for step, file in enumerate(files, 1):
+        table = pq.read_table(file)
+        assert table.num_rows == 16
+        assert table.schema.names[: len(schema.ROLLOUTS.names)] == schema.ROLLOUTS.names
+        for row in table.to_pylist():
+            tokens = len(row["token_ids"])
+            assert len(row["policy_versions"]) == len(row["rollout_logprobs"]) == tokens
+            assert row["reasoning_tokens"] + row["answer_tokens"] == tokens
+            # Trained at version step - 1; never sampled by a later one, nor by one too old.
+            assert all(step - 1 - 2 <= v <= step - 1 for v in row["policy_versions"])
+
+
+def test_the_checkpointed_policy_loads_in_transformers(run: Path) -> None:
+    newest = checkpoint.complete(run / "checkpoints")[-1]
+    assert newest.name == "step-000008"
+    model = AutoModelForCausalLM.from_pretrained(newest / "policy")
+    tokenizer = AutoTokenizer.from_pretrained(newest / "policy")
+    assert model.get_input_embeddings().num_embeddings >= len(tokenizer)
+    assert any((newest / "deepspeed" / "state").iterdir())
+    assert json.loads((newest / "loop.json").read_text())["version"] == 8
+
+
+def test_metrics_have_a_line_per_step_and_the_config_reads_back(run: Path) -> None:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, 9))
+    wanted = {"reward/mean", "heldout/pass_at_1", "policy/kl", "policy/entropy", "staleness/max"}
+    assert wanted <= set(lines[-1])
+    assert list((run / "tensorboard").iterdir())
+    assert load(run / "config.yaml").loop.steps == 8
+
+
+def test_plain_lines_name_the_stages(run: Path) -> None:
+    text = (run / "stdout").read_text()
+    for line in ("starting rollout-0", "starting learner-0", "step 8/8", "admitted 32 = trained 32"):
+        assert line in text
+
+
+def test_staleness_zero_trains_on_answers_of_the_version_being_trained(
+    workplace: Workplace,
+) -> None:
+    done = workplace.run(
+        *("train", "--config", str(workplace.config)),
+        *("loop.max_staleness=0", "loop.steps=3", "run.name=sync", "loop.evaluate_every=0"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert workplace.summary("sync")["staleness"] == {"mean": 0.0, "max": 0}
+    for step in (1, 2, 3):
+        path = workplace.folder / "runs" / "sync" / "samples" / f"step-{step:06d}.parquet"
+        versions = pq.read_table(path).column("policy_versions").to_pylist()
+        assert {v for row in versions for v in row} == {step - 1}

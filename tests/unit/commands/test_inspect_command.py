@@ -1,0 +1,119 @@
+"""`rlsys inspect`, from the command line to what it prints."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from rlsys.cli import app
+from rlsys.commands import inspect as command
+from rlsys.config.data import DataConfig
+from rlsys.data.read import read_rows
+from rlsys.errors import ConfigError, DataError
+
+PUZZLE = {
+    "data_source": "countdown",
+    "prompt": [{"role": "user", "content": "Reach 98 with 44, 19 and 35."}],
+    "reward_model": {"ground_truth": {"numbers": [44, 19, 35], "target": 98}},
+}
+PROGRAM = {"task_id": "T/0", "prompt": "def f():\n", "entry_point": "f", "test": "assert f"}
+
+
+class CodePoints:
+    """A tokenizer of single characters, without a chat template."""
+
+    chat_template = None
+    bos_token = None
+    bos_token_id = None
+    eos_token_id = 3
+
+    def __call__(self, text, *, add_special_tokens):
+        return {"input_ids": [[ord(c) for c in t] for t in text]}
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs the command with the tokenizer above; rows fit on one line of the output."""
+    monkeypatch.setattr(command, "_tokenizer", lambda path: CodePoints())
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def invoke(*arguments):
+        result = CliRunner().invoke(app, ["inspect", *map(str, arguments)])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.output
+
+    return invoke
+
+
+@pytest.fixture
+def write(tmp_path):
+    def rows(*values):
+        path = tmp_path / "rows.jsonl"
+        path.write_text("".join(json.dumps(value) + "\n" for value in values))
+        return path
+
+    return rows
+
+
+def test_three_rows_are_shown_and_their_gold_answers_graded(run, write):
+    path = write(*({"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(4)))
+    output = run(path)
+    assert "What is 2 + 1?" in output
+    assert "What is 3 + 1?" not in output
+    assert output.count("correct, reward 1, math 1") == 3
+    assert "verifier: math" in output
+
+
+def test_puzzles_get_the_countdown_verifier_without_a_config(run, write):
+    assert "correct, reward 1, countdown 1" in run(write(PUZZLE))
+
+
+def test_programs_get_no_verifier_without_a_config(run, write):
+    output = run(write(PROGRAM))
+    assert "correct" not in output
+    assert "programs are not run" in output
+
+
+def test_a_config_brings_its_own_rewards_and_limits(run, write, tmp_path):
+    config = tmp_path / "mine.yaml"
+    config.write_text(
+        "data: {max_prompt_tokens: 100, template: plain}\n"
+        "verifiers: {rewards: [{name: right, verifier: math, weight: 0.5}]}\n"
+    )
+    row = {"question": "1 + 1?", "answer": "2"}
+    output = run(write(row, {"question": "x" * 99, "answer": "2"}), "--config", config)
+    assert "reward 0.5, right 1" in output
+    assert "1 (over 100 tokens)" in output
+
+
+def test_without_a_config_no_prompt_is_too_long(run, write):
+    assert "0 (over 1000000 tokens)" in run(write({"question": "x" * 9999, "answer": "2"}))
+
+
+def test_what_the_command_line_names_is_kept_without_a_config(run, write):
+    output = run(
+        write({"question": "1 + 1?", "answer": "2"}),
+        "data.template=plain",
+        "data.max_prompt_tokens=200",
+        "verifiers.rewards=[{name: format}]",
+    )
+    assert "0 (over 200 tokens)" in output
+    assert "Question: 1 + 1?" in output
+    assert "wrong, reward 0, format 0" in output
+
+
+def test_mixed_rows_are_not_taken_for_puzzles(write):
+    question = {**PUZZLE, "reward_model": {"ground_truth": "7"}}
+    rows = read_rows(str(write(PUZZLE, question)), DataConfig()).rows
+    assert [reward.name for reward in command.fitting_rewards(rows)] == ["math"]
+
+
+def test_a_missing_file_a_missing_model_and_a_wrong_key_are_errors_of_ours(run, write, tmp_path):
+    path = write(PUZZLE)
+    with pytest.raises(DataError, match=r"row\.jsonl.*nearest existing: .*rows\.jsonl"):
+        run(tmp_path / "row.jsonl")
+    with pytest.raises(ConfigError, match="does not exist"):
+        run(path, "--model", tmp_path / "model")
+    with pytest.raises(ConfigError, match=r"data\.template"):
+        run(path, "data.templat=plain")

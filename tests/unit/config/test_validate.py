@@ -1,0 +1,220 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlsys.config.algorithm import Advantage
+from rlsys.config.data import PromptTemplate
+from rlsys.config.schema import RunConfig
+from rlsys.config.validate import validate
+from rlsys.config.verifiers import RewardConfig
+from rlsys.errors import ConfigError
+
+
+@pytest.fixture
+def config() -> RunConfig:
+    config = RunConfig()
+    config.verifiers.rewards = [RewardConfig(name="math")]
+    return config
+
+
+def error_of(config: RunConfig) -> str:
+    with pytest.raises(ConfigError) as caught:
+        validate(config)
+    return str(caught.value)
+
+
+def put(config: RunConfig, path: str, value: Any) -> None:
+    *sections, name = path.split(".")
+    section: Any = config
+    for part in sections:
+        section = getattr(section, part)
+    assert name in vars(section)
+    setattr(section, name, value)
+
+
+def test_the_defaults_with_a_reward_are_valid(config: RunConfig) -> None:
+    validate(config)
+
+
+def test_a_group_of_one_is_refused_with_the_nearest_size(config: RunConfig) -> None:
+    config.loop.group_size = 1
+    message = error_of(config)
+    assert message.startswith("loop.group_size=1: ")
+    assert message.endswith("nearest valid: 2")
+
+
+@pytest.mark.parametrize(
+    ("groups", "minibatches", "nearest"), [(16, 3, 2), (12, 5, 4), (16, 100, 16), (7, 2, 1)]
+)
+def test_minibatches_that_do_not_divide_name_the_nearest_that_do(
+    config: RunConfig, groups: int, minibatches: int, nearest: int
+) -> None:
+    config.loop.groups_per_step = groups
+    config.learner.minibatches = minibatches
+    message = error_of(config)
+    assert f"learner.minibatches={minibatches} does not divide" in message
+    assert f"loop.groups_per_step={groups}" in message
+    assert message.endswith(f"nearest valid: {nearest}")
+
+
+def test_ranks_that_do_not_divide_an_update_name_the_nearest_that_do(config: RunConfig) -> None:
+    config.loop.groups_per_step, config.loop.group_size = 4, 3
+    config.learner.minibatches, config.learner.ranks = 2, 4
+    message = error_of(config)
+    assert message.startswith("learner.ranks=4 does not divide the 6 answers of an update")
+    assert message.endswith("nearest valid: 3")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("loop.steps", 0),
+        ("loop.groups_per_step", 0),
+        ("loop.groups_per_message", 0),
+        ("loop.max_staleness", -1),
+        ("loop.max_group_failures", 0),
+        ("loop.max_failed_groups_in_a_row", 0),
+        ("loop.stall_timeout_s", 0.0),
+        ("loop.stall_timeout_s", float("nan")),
+        ("loop.checkpoint_every", 0),
+        ("rollout.workers", 0),
+        ("rollout.threads", 0),
+        ("verifiers.workers", 0),
+        ("reference.microbatch_tokens", 0),
+        ("learner.ranks", 0),
+        ("learner.zero_stage", 4),
+        ("learner.zero_stage", -1),
+        ("sampling.max_tokens", 0),
+        ("sampling.temperature", 0.0),
+        ("sampling.temperature", float("nan")),
+        ("evaluation.samples", 0),
+        ("weights.transport", "pigeon"),
+        ("cluster.placement", "PAK"),
+        ("algorithm.clip_low", -0.1),
+        ("data.max_prompt_tokens", 0),
+    ],
+)
+def test_an_impossible_value_is_named_with_its_path(
+    config: RunConfig, path: str, value: Any
+) -> None:
+    put(config, path, value)
+    shown = repr(value) if isinstance(value, str) else value
+    assert f"{path}={shown}: " in error_of(config)
+
+
+def test_greedy_sampling_is_allowed_in_the_held_out_check(config: RunConfig) -> None:
+    config.evaluation.temperature = 0.0
+    validate(config)
+
+
+def test_answers_that_do_not_fit_the_context_name_the_longest_that_do(config: RunConfig) -> None:
+    config.model.max_context = 400
+    config.data.max_prompt_tokens = 300
+    config.sampling.max_tokens = 101
+    assert error_of(config).endswith("nearest valid: sampling.max_tokens=100")
+    config.sampling.max_tokens = 100
+    validate(config)
+
+
+def test_prompts_that_fill_the_context_name_the_context_needed(config: RunConfig) -> None:
+    config.model.max_context = 300
+    config.data.max_prompt_tokens = 300
+    config.sampling.max_tokens = 100
+    assert error_of(config).endswith("nearest valid: model.max_context=400")
+
+
+def test_pass_at_k_needs_groups_of_k(config: RunConfig) -> None:
+    config.algorithm.advantage = Advantage.pass_at_k
+    config.algorithm.pass_k, config.loop.group_size = 9, 8
+    assert error_of(config) == "algorithm.pass_k=9 exceeds loop.group_size=8; nearest valid: 8"
+    config.algorithm.pass_k = 8
+    validate(config)
+
+
+def test_settings_of_the_data_are_checked(config: RunConfig) -> None:
+    config.data.template = PromptTemplate.verbatim
+    config.data.system_prompt = "Think."
+    assert "data.system_prompt" in error_of(config)
+
+
+# --- the model ----------------------------------------------------------------------------------
+
+
+def model(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    return folder
+
+
+def test_a_missing_model_directory_names_those_beside_it(config: RunConfig, tmp_path: Path) -> None:
+    model(tmp_path / "qwen-small")
+    (tmp_path / "notes").mkdir()
+    config.model.path = str(tmp_path / "qwen-smal")
+    message = error_of(config)
+    assert f"model.path={config.model.path!r}: the directory does not exist" in message
+    assert message.endswith("models beside it: qwen-small")
+
+
+def test_a_missing_parent_is_named(config: RunConfig, tmp_path: Path) -> None:
+    config.model.path = str(tmp_path / "none" / "model")
+    assert error_of(config).endswith(f"{tmp_path / 'none'} does not exist either")
+
+
+def test_a_directory_without_a_model_is_refused(config: RunConfig, tmp_path: Path) -> None:
+    config.model.path = str(tmp_path)
+    assert "the directory has no config.json" in error_of(config)
+
+
+def test_a_relative_directory_without_a_model_is_no_hub_id(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "empty").mkdir(parents=True)
+    config.model.path = "models/empty"
+    assert "the directory has no config.json" in error_of(config)
+
+
+@pytest.mark.parametrize("path", ["", "models/good", "{tmp}/models/good", "./models/good"])
+def test_a_model_directory_is_accepted(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    model(tmp_path / "models" / "good")
+    monkeypatch.chdir(tmp_path)
+    config.model.path = path.format(tmp=tmp_path)
+    validate(config)
+
+
+@pytest.mark.parametrize(("offline", "refused"), [("1", True), ("0", False), ("", False)])
+def test_a_hub_id_is_refused_only_when_the_hub_is_switched_off(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, offline: str, refused: bool
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", offline)
+    config.model.path = "Qwen/Qwen3-0.6B"
+    if refused:
+        assert "HF_HUB_OFFLINE" in error_of(config)
+    else:
+        validate(config)
+
+
+# --- verifiers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda v: v.rewards.clear(), "verifiers.rewards is empty"),
+        (lambda v: v.rewards.append(RewardConfig(name="math")), "taken by an earlier component"),
+        (lambda v: v.rewards.append(RewardConfig(name="x", verifier="mth")), "'math'"),
+        (lambda v: setattr(v.rewards[0], "weight", 1.5), "add up to 1.5"),
+        (lambda v: setattr(v.rewards[0], "weight", -1.0), "must not be negative"),
+        (lambda v: setattr(v.rewards[0], "weight", 0.0), "no component has a weight above 0"),
+        (lambda v: setattr(v, "max_infrastructure_share", 2.0), "a share, from 0 to 1"),
+    ],
+)
+def test_impossible_rewards_are_refused(
+    config: RunConfig, change: Callable[[Any], Any], expected: str
+) -> None:
+    change(config.verifiers)
+    assert expected in error_of(config)

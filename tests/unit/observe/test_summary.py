@@ -1,0 +1,78 @@
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from rlsys.loop.clock import Times
+from rlsys.loop.heldout import HeldOut
+from rlsys.loop.ledger import Ledger
+from rlsys.observe.summary import Summary
+
+
+def heldout(value: float) -> HeldOut:
+    return HeldOut(value, value - 0.05, value + 0.05, 256, 4, 22.0, 0.01, (0, 0))
+
+
+@pytest.fixture
+def summary() -> Summary:
+    ledger = Ledger()
+    for group in range(3):
+        ledger.admit(group)
+    ledger.drop(0, "no_signal")
+    return Summary(
+        run="local",
+        before=heldout(0.25),
+        after=heldout(0.625),
+        steps=100,
+        wall_s=200.12345,
+        train_s=100.0,
+        consumed_tokens=250_000,
+        ledger=ledger,
+        times={"learner": Times(60.0, 100.0, {"ready groups": 39.0, "weights": 1.00049})},
+        staleness_mean=1.25,
+        staleness_max=2,
+        notes=["note [bold] stays"],
+    )
+
+
+def test_the_file_has_the_promised_keys(summary: Summary, tmp_path: Path) -> None:
+    summary.write(tmp_path)
+    content = json.loads((tmp_path / "summary.json").read_text())
+    expected = {
+        "pass_at_1_before": 0.25,
+        "pass_at_1_after": 0.625,
+        "steps": 100,
+        "wall_s": 200.123,
+        "consumed_tokens": 250_000,
+        "ledger": {"admitted": 3, "trained": 0, "dropped": {"no_signal": 1}, "alive": 2},
+        "time": {
+            "learner": {
+                "busy_s": 60.0,
+                "wall_s": 100.0,
+                "waits": {"ready groups": 39.0, "weights": 1.0},
+            }
+        },
+        "staleness": {"mean": 1.25, "max": 2},
+    }
+    assert {key: content[key] for key in expected} == expected
+    assert content["consumed_tokens_per_s"] == 2500.0
+
+
+def test_the_table_shows_the_evidence(summary: Summary) -> None:
+    text = io.StringIO()
+    summary.show(Console(file=text, width=120, color_system=None))
+    shown = " ".join(text.getvalue().split())
+    for part in (
+        "held-out pass@1 before 0.250 [0.200, 0.300]",
+        "held-out pass@1 after 0.625 [0.575, 0.675]",
+        "gain +0.375 (256 prompts x 4, 95 % CI)",
+        "steps 100 in 100.0 s (200.1 s in all)",
+        "consumed tokens 250,000 (2,500/s)",
+        "staleness mean 1.25, max 2",
+        "ledger admitted 3 = trained 0 + dropped 1 (no_signal 1) + alive 2",
+        "learner 100.0 60.0 60% ready groups 39.0 s, weights 1.0 s",
+        "note [bold] stays",
+    ):
+        assert part in shown

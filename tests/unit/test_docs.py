@@ -1,0 +1,93 @@
+"""What README and docs/ say of names, columns, settings and files is there."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from rlsys import schema
+from rlsys.config.data import PromptTemplate, RowFormat
+from rlsys.config.load import load
+from rlsys.config.schema import RunConfig
+from rlsys.config.verifiers import RewardConfig, VerifiersConfig
+from verifiers.compose import Composite, run_self_test
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+def text(name):
+    return (ROOT / name).read_text()
+
+
+def code_names(page):
+    return set(re.findall(r"`([^`\n]+)`", page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings_that_exist(page):
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if target.startswith("http"):
+            continue
+        path, _, heading = target.partition("#")
+        linked = page if not path else (page.parent / path).resolve()
+        assert linked.is_file(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+            assert heading in slugs, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_named_in_the_pages_exist(page):
+    for name in code_names(page.read_text()):
+        if re.fullmatch(r"(configs|rlsys|actors|verifiers|benchmarks|tests)/[\w/.]+", name):
+            assert (ROOT / name).exists() or "NAME" in name, name
+
+
+def test_the_readmes_plugin_is_short_and_passes_its_self_test(tmp_path):
+    found = re.search(r"```python\n(.*?)```", text("README.md"), re.DOTALL)
+    assert found is not None
+    path = tmp_path / "brief.py"
+    path.write_text(found[1])
+    assert len(found[1].splitlines()) <= 15
+    config = VerifiersConfig(plugins=[str(path)], rewards=[RewardConfig("brief")])
+    assert run_self_test(Composite(config)) == 2
+
+
+def test_every_contract_lists_its_columns():
+    page = text("docs/architecture.md")
+    for contract in ("prompts", "rollouts", "scores", "reference", "training"):
+        row = re.search(rf"^\| `{contract}` \|.*\| (.*) \|$", page, re.MULTILINE)
+        assert row is not None
+        columns = re.findall(r"[a-z_]+", re.sub(r"\([^)]*\)", "", row[1]))
+        assert columns == vars(schema)[contract.upper()].names
+
+
+def test_every_section_of_the_settings_is_explained():
+    page = text("docs/running.md")
+    rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert {field.name for field in dataclasses.fields(RunConfig)} <= rows
+
+
+def test_settings_named_in_the_pages_exist():
+    sections = {field.name for field in dataclasses.fields(RunConfig)}
+    config = load(ROOT / "configs" / "base.yaml")
+    for page in PAGES:
+        for name in code_names(page.read_text()):
+            section, _, setting = name.partition("=")[0].partition(".")
+            is_setting = re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", setting) is not None
+            if section not in sections or not is_setting or setting in ("py", "yaml", "json"):
+                continue
+            value = config
+            for part in (section, *setting.split(".")):
+                assert part in vars(value), f"{page.name}: {name}"
+                value = vars(value)[part]
+
+
+def test_every_row_format_and_template_is_explained():
+    page = text("docs/data.md")
+    rows = set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE))
+    formats = {layout.name for layout in RowFormat} - {"auto"}
+    assert formats | {template.name for template in PromptTemplate} <= rows
