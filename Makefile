@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/cpu.lock
 STAMP := $(VENV)/.installed-from
 
-.PHONY: setup train test check soak bench clean
+.PHONY: setup train test check bench clean
 
 setup: $(STAMP)
 
@@ -32,3 +32,8 @@ check: setup
 
 clean:
 	rm -rf $(VENV)
+
+# Long: minutes to tens of minutes each; results go into docs/performance.md and algorithms.md.
+bench: setup
+	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/learning.py

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 
@@ -24,7 +25,7 @@ def connected(config: ClusterConfig) -> Iterator[str]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Ray starts workers at niceness 15: whatever else a laptop does would come before training.
     os.environ.setdefault("RAY_worker_niceness", "0")
-    options = {"logging_level": logging.ERROR, "log_to_driver": False}
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     watchdog = guardian.start()
     try:
         if config.address:
@@ -47,10 +48,9 @@ def connected(config: ClusterConfig) -> Iterator[str]:
         watchdog.stdin.close()
 
 
-def _join_or_start(config: ClusterConfig, options: dict) -> None:
-    wanted = config.num_cpus or None
+def _join_or_start(config: ClusterConfig, options: dict[str, Any]) -> None:
     try:
-        ray.init(num_cpus=wanted or os.cpu_count(), include_dashboard=False, **options)
+        ray.init(num_cpus=config.num_cpus or os.cpu_count(), include_dashboard=False, **options)
     except ValueError as error:
         # Ray refuses these arguments where a cluster is running already: that one is joined.
         if "existing cluster" not in str(error):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
-from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -20,7 +20,7 @@ from actors.rollout_worker import RolloutWorker
 from actors.verifier_worker import VerifierWorker
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt, to_batch
-from rlsys.errors import RlsysError, StallError, WorkerError
+from rlsys.errors import FleetError, RlsysError, StallError, WorkerError
 from rlsys.loop.clock import Times
 from rlsys.loop.fleet import (
     LearnRequest,
@@ -77,33 +77,34 @@ class RayFleet:
         """
         roles = needs(self.config)
         check_resources(roles)
-        await self._place(roles)
-        self._create(roles)
+        self.group = await self._place(roles)
+        self._create(roles, self.group)
         await self._start_members()
         self.progress("proving the rollout workers' weights")
         await self.publish(0)
 
-    async def _place(self, roles: list[Need]) -> None:
+    async def _place(self, roles: list[Need]) -> PlacementGroup:
         bundles = [
             {"CPU": max(need.cpus, _SMALLEST_CPU)} | ({"GPU": need.gpus} if need.gpus else {})
             for need in roles
             for _ in range(need.count)
         ]
-        self.group = placement_group(bundles, strategy=self.config.cluster.placement)
+        group = placement_group(bundles, strategy=self.config.cluster.placement)
         self.progress("placing the fleet")
         try:
             async with asyncio.timeout(30):
-                await self.group.ready()
+                await group.ready()
         except TimeoutError as error:
             raise StallError(
                 f"the cluster could not place {len(bundles)} members within 30 s "
                 f"(cluster.placement={self.config.cluster.placement}); free now: "
                 f"{ray.available_resources()}"
             ) from error
+        return group
 
-    def _create(self, roles: list[Need]) -> None:
+    def _create(self, roles: list[Need], group: PlacementGroup) -> None:
         config = self.config
-        makers: dict[str, Callable[[int], tuple[type, tuple]]] = {
+        makers: dict[str, Callable[[int], tuple[type, tuple[Any, ...]]]] = {
             "learner": lambda i: (LearnerRank, (i, self.model_path, config, self.samples)),
             "verifier": lambda i: (VerifierWorker, (config.verifiers,)),
             "reference": lambda i: (ReferenceWorker, (self.model_path, config)),
@@ -119,11 +120,11 @@ class RayFleet:
         for need in roles:
             for i in range(need.count):
                 strategy = PlacementGroupSchedulingStrategy(
-                    self.group, placement_group_bundle_index=bundle
+                    group, placement_group_bundle_index=bundle
                 )
                 bundle += 1
                 made, arguments = makers[need.role](i)
-                options = ray.remote(made).options(
+                options: Any = ray.remote(made).options(
                     name=f"{need.role}-{i}",
                     num_cpus=max(need.cpus, _SMALLEST_CPU),
                     num_gpus=need.gpus,
@@ -147,7 +148,7 @@ class RayFleet:
             self._named(f"starting {self.names[w]}", w.start.remote(prompts), w) for w in workers
         ]
         names, *_ = await asyncio.gather(self._start_learner(), *starts)
-        await self._all("rollout", [w.expect_weights.remote(names) for w in workers])
+        await self._all("rollout", lambda worker: worker.expect_weights.remote(names))
 
     async def _start_learner(self) -> list[str]:
         """The ranks meet at rank 0; returns the names of the policy's tensors."""
@@ -213,38 +214,35 @@ class RayFleet:
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         batches, spans = _spans(request)
-        calls = [
-            rank.learn.remote(
-                request.step,
-                request.version,
-                spans,
-                request.advantages,
-                request.rewards,
-                request.trained,
-                *batches,
-            )
-            for rank in self.members["learner"]
-        ]
-        results = await self._all("learner", calls)
+        arrays = (request.advantages, request.rewards, request.trained)
+        results = await self._all(
+            "learner",
+            lambda rank: rank.learn.remote(request.step, request.version, spans, *arrays, *batches),
+        )
         return results[0]
 
     async def publish(self, version: int) -> PublishReport:
-        calls = [r.publish.remote(version, self.canary_ids) for r in self.members["learner"]]
-        heads = await self._all("learner", [head for head, _ in calls])
-        manifest, canary = heads[0]
-        workers = self.members["rollout"]
-        pulls = [w.update_weights.remote(manifest, canary, calls[0][1]) for w in workers]
-        reports = await self._all("rollout", pulls)
+        buffers: list[Any] = []
+
+        def publish(rank: Any) -> Any:
+            head, buffer = rank.publish.remote(version, self.canary_ids)
+            buffers.append(buffer)
+            return head
+
+        manifest, canary = (await self._all("learner", publish))[0]
+        reports = await self._all(
+            "rollout", lambda w: w.update_weights.remote(manifest, canary, buffers[0])
+        )
         # The slowest worker's figures: its pull is what the slots wait for.
         return max(reports, key=lambda report: report.total_s)
 
     async def save(self, folder: Path) -> None:
-        await self._all("learner", [r.save.remote(folder) for r in self.members["learner"]])
+        await self._all("learner", lambda rank: rank.save.remote(folder))
 
     async def times(self) -> dict[str, Times]:
         result = {}
-        for role, members in self.members.items():
-            times = await self._all(role, [m.times.remote() for m in members])
+        for role in self.members:
+            times = await self._all(role, lambda member: member.times.remote())
             result[role] = sum(times, Times())
         return result
 
@@ -258,6 +256,8 @@ class RayFleet:
             return batch, await self._call(meta, worker)
 
     def _idlest(self, role: str) -> Any:
+        if not self.members[role]:
+            raise FleetError(f"no {role} worker is left")
         return min(self.members[role], key=lambda m: self.load[self.names[m]])
 
     def _loaded(self, worker: Any) -> "_Load":
@@ -266,10 +266,17 @@ class RayFleet:
     async def _call(self, ref: Any, member: Any) -> Any:
         return await self._guard(ref, member)
 
-    async def _all(self, role: str, refs: list[Any]) -> list[Any]:
-        members = self.members[role]
-        calls = (self._call(ref, m) for ref, m in zip(refs, members, strict=True))
-        return list(await asyncio.gather(*calls))
+    async def _all(self, role: str, call: Callable[[Any], Any]) -> list[Any]:
+        """Call every member of a role; one that dies is left out while others live."""
+        results = await asyncio.gather(
+            *(self._call(call(member), member) for member in list(self.members[role])),
+            return_exceptions=True,
+        )
+        failures = [r for r in results if isinstance(r, BaseException)]
+        for failure in failures:
+            if not isinstance(failure, _DiedError):
+                raise failure
+        return [r for r in results if not isinstance(r, BaseException)]
 
     async def _guard(self, work: Awaitable[T], member: Any) -> T:
         """Turn Ray's errors into ours, with the member's name and the root exception."""
@@ -282,8 +289,24 @@ class RayFleet:
             raise WorkerError(
                 f"{self.names[member]} raised {type(cause).__name__}: {cause}\n{error}"
             ) from error
-        except (ActorDiedError, RayActorError) as error:
-            raise WorkerError(f"{self.names[member]} died: {error}; {_log_place()}") from error
+        except RayActorError as error:
+            self._bury(member, error)
+            raise _DiedError(f"{self.names[member]} died: {error}; {_log_place()}") from error
+
+    def _bury(self, member: Any, error: RayActorError) -> None:
+        """Send nothing more to a dead member; without another one, the run cannot go on."""
+        name = self.names[member]
+        role = name.rsplit("-", 1)[0]
+        if member in self.members[role]:
+            self.members[role].remove(member)
+        if role == "learner" or not self.members[role]:
+            raise FleetError(
+                f"{name} died and no {role} is left to go on with: {error}; {_log_place()}"
+            ) from error
+
+
+class _DiedError(WorkerError):
+    """A member died, and its role has others."""
 
 
 class _Load:

@@ -43,7 +43,9 @@ def check_resources(roles: list[Need]) -> None:
     if not short:
         return
     lines = [f"{'role':<12}{'members':>8}{'CPUs':>8}{'GPUs':>8}"]
-    lines += [f"{n.role:<12}{n.count:>8}{n.count * n.cpus:>8g}{n.count * n.gpus:>8g}" for n in roles]
+    lines += [
+        f"{n.role:<12}{n.count:>8}{n.count * n.cpus:>8g}{n.count * n.gpus:>8g}" for n in roles
+    ]
     lines.append(f"{'need':<12}{sum(n.count for n in roles):>8}{cpus:>8g}{gpus:>8g}")
     lines.append(f"{'have':<12}{'':>8}{have.get('CPU', 0.0):>8g}{have.get('GPU', 0.0):>8g}")
     hint = "lower the shares or counts in rollout, learner, reference and verifiers"

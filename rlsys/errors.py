@@ -34,4 +34,9 @@ class StallError(RlsysError):
 
 
 class WorkerError(RlsysError):
-    """A fleet member died or raised; names it and its root exception."""
+    """A fleet member died or raised; names it and its root exception. Its work may be sent again,
+    to another member where there is one."""
+
+
+class FleetError(RlsysError):
+    """A role has lost its last member, or a learner rank is gone; the run cannot go on."""

@@ -22,7 +22,7 @@ class LocalPolicyConfig:
     """Standard deviation of the initial weights; 0.04 halves the steps that 0.02 needs."""
     problems: int = 3000
     """Distinct training problems, each solved anew whenever it is drawn."""
-    careful_share: float = 0.4
+    careful_share: float = 0.3
     """Share of the demonstrations that work step by step; the others guess. It sets how often the
     policy fails at first, and does so alike for all seeds, unlike a shorter training."""
     steps: int = 300

@@ -62,7 +62,7 @@ class LoopConfig:
     """Optimizer steps between the oldest token's policy version and the version trained;
     0 is the synchronous algorithm. 2 hides the pipeline's latency without measurable harm."""
     max_group_failures: int = 3
-    """How often one group's work may fail before the group is dropped with its reason."""
+    """How often one call for a group may fail before the group is dropped with its reason."""
     max_failed_groups_in_a_row: int = 8
     """A streak of failed groups stops the run: something is broken, not unlucky."""
     evaluate_every: int = 10
@@ -188,7 +188,7 @@ class ClusterConfig:
 
     address: str = ""
     """Empty: join the running cluster, else start one on this machine."""
-    num_cpus: float = 0.0
+    num_cpus: int = 0
     """CPUs that a cluster started here offers; 0: as many as the machine has."""
     placement: str = "PACK"
     """Ray placement strategy: PACK, SPREAD, STRICT_PACK or STRICT_SPREAD."""

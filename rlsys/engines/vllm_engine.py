@@ -4,11 +4,14 @@ The engine runs in a process of its own that vLLM starts; this class is the clie
 token ids; text is decoded once, for verifiers and people.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import os
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +20,10 @@ from rlsys import schema
 from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig
 from rlsys.errors import WeightSyncError
 from rlsys.weights.bundle import Manifest
+
+if TYPE_CHECKING:
+    from vllm import SamplingParams
+    from vllm.outputs import CompletionOutput, RequestOutput, WeightVersionSpan
 
 # Both before vLLM is imported. One process per engine: on CPU the executor that vLLM picks keeps
 # a second process spinning on a shared-memory queue, a whole core of a laptop's two.
@@ -104,14 +111,19 @@ class SamplingEngine:
         schema.check(prompts, schema.PROMPTS)
         rows = prompts.to_pylist()
         groups = await asyncio.gather(
-            *(self._sample_group(row, g, size, sampling) for row, g in zip(rows, group_ids, strict=True))
+            *(
+                self._sample_group(row, g, size, sampling)
+                for row, g in zip(rows, group_ids, strict=True)
+            )
         )
-        columns = {name: [row[name] for group in groups for row in group] for name in schema.ROLLOUTS.names}
+        columns = {
+            name: [row[name] for group in groups for row in group] for name in schema.ROLLOUTS.names
+        }
         return schema.build(schema.ROLLOUTS, columns)
 
     async def _sample_group(
-        self, prompt: dict, group_id: int, size: int, sampling: SamplingConfig
-    ) -> list[dict]:
+        self, prompt: dict[str, Any], group_id: int, size: int, sampling: SamplingConfig
+    ) -> list[dict[str, Any]]:
         started = time.monotonic()
         output = await self._generate(prompt["token_ids"], sampling, size)
         seconds = time.monotonic() - started
@@ -120,11 +132,12 @@ class SamplingEngine:
             for completion in sorted(output.outputs, key=lambda c: c.index)
         ]
 
-    async def _generate(self, token_ids: list[int], sampling: SamplingConfig, size: int):  # noqa: ANN202
+    async def _generate(
+        self, token_ids: list[int], sampling: SamplingConfig, size: int
+    ) -> RequestOutput:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        self._requests += 1
         params = SamplingParams(
             n=size,
             temperature=sampling.temperature,
@@ -134,17 +147,33 @@ class SamplingEngine:
             logprobs=0,
             flat_logprobs=True,
             output_kind=RequestOutputKind.FINAL_ONLY,
-            seed=None,
         )
+        return await self._finish(token_ids, params)
+
+    async def _finish(self, token_ids: list[int], params: SamplingParams) -> RequestOutput:
+        """A request's last output."""
+        from vllm.inputs import TokensPrompt
+
+        self._requests += 1
         request = f"{self.name}-{self._requests}"
-        async for output in self.engine.generate({"prompt_token_ids": list(token_ids)}, params, request):
+        prompt = TokensPrompt(prompt_token_ids=list(token_ids))
+        async for output in self.engine.generate(prompt, params, request):
             final = output
         return final
 
-    def _row(self, prompt: dict, group_id: int, completion, seconds: float) -> dict:  # noqa: ANN001
+    def _row(
+        self, prompt: dict[str, Any], group_id: int, completion: CompletionOutput, seconds: float
+    ) -> dict[str, Any]:
+        from vllm.logprobs import FlatLogprobs
+
+        assert isinstance(completion.logprobs, FlatLogprobs)
         token_ids = list(completion.token_ids)
         reasoning = _reasoning_tokens(token_ids, self._close_thinking)
-        ends = token_ids[:-1] if completion.finish_reason == "stop" and not completion.stop_reason else token_ids
+        ends = (
+            token_ids[:-1]
+            if completion.finish_reason == "stop" and not completion.stop_reason
+            else token_ids
+        )
         return {
             "prompt_id": prompt["prompt_id"],
             "group_id": group_id,
@@ -212,14 +241,13 @@ class SamplingEngine:
         """Largest difference between this engine's and the given logprobs, nats."""
         from vllm import SamplingParams
 
-        self._requests += 1
         params = SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False)
-        request = f"{self.name}-canary-{self._requests}"
-        async for output in self.engine.generate({"prompt_token_ids": canary.token_ids}, params, request):
-            final = output
+        output = await self._finish(canary.token_ids, params)
+        assert isinstance(output.prompt_logprobs, list)
         own = [
             entry[token].logprob
-            for token, entry in zip(canary.token_ids[1:], final.prompt_logprobs[1:], strict=True)
+            for token, entry in zip(canary.token_ids, output.prompt_logprobs, strict=True)
+            if entry is not None  # the first token has none
         ]
         return float(np.max(np.abs(np.array(own) - np.array(canary.logprobs))))
 
@@ -229,13 +257,15 @@ class SamplingEngine:
         self._shared.close()
 
 
-def _versions(spans, num_tokens: int) -> np.ndarray:  # noqa: ANN001
+def _versions(spans: list[WeightVersionSpan] | None, num_tokens: int) -> np.ndarray:
     """[T] policy version of each token from vLLM's weight version spans."""
     versions = np.full(num_tokens, -1, dtype=np.int32)
     for span in spans or ():
         versions[span.start : span.end] = int(span.version)
     if (versions < 0).any():
-        raise WeightSyncError(f"vLLM gave no weight version for some of {num_tokens} tokens: {spans}")
+        raise WeightSyncError(
+            f"vLLM gave no weight version for some of {num_tokens} tokens: {spans}"
+        )
     return versions
 
 

@@ -12,6 +12,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.outcome import has_signal, learn_request
 from rlsys.loop.ready import ReadyGroup, ReadyGroups
 from rlsys.loop.waits import Waits
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -138,30 +141,36 @@ class Loop:
         return Message(ids, prompts, self.config.loop.group_size)
 
     async def _run(self, message: Message) -> None:
-        """One message from admission to ReadyGroups; failed work is sent again, then dropped."""
-        for attempt in itertools.count(1):
-            try:
-                groups = await self._work(message)
-            except WorkerError as error:
-                if attempt < self.config.loop.max_group_failures:
-                    continue
-                self._give_up(message, error)
-                return
-            self.state.failures_in_a_row = 0
-            for group in groups:
-                self._accept(group)
+        """One message from admission to ReadyGroups, or to a drop when its work keeps failing."""
+        try:
+            groups = await self._work(message)
+        except WorkerError as error:
+            self._give_up(message, error)
             return
+        self.state.failures_in_a_row = 0
+        for group in groups:
+            self._accept(group)
 
     async def _work(self, message: Message) -> list[ReadyGroup]:
-        sampled = await self.waits.on(
-            "driver: rollout worker", self.fleet.sample(message, self.config.sampling)
+        sampled = await self._insist(
+            "driver: rollout worker", lambda: self.fleet.sample(message, self.config.sampling)
         )
         scored, referenced = await asyncio.gather(
-            self.waits.on("driver: verifier", self.fleet.grade(sampled)),
-            self.waits.on("driver: reference worker", self.fleet.score_reference(sampled)),
+            self._insist("driver: verifier", lambda: self.fleet.grade(sampled)),
+            self._insist("driver: reference worker", lambda: self.fleet.score_reference(sampled)),
         )
         self._count_infrastructure(scored)
         return self._join(message, sampled, scored, referenced)
+
+    async def _insist(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        """A call to a worker, sent again when it fails, config.loop.max_group_failures times."""
+        for attempt in itertools.count(1):
+            try:
+                return await self.waits.on(name, call())
+            except WorkerError:
+                if attempt == self.config.loop.max_group_failures:
+                    raise
+        raise AssertionError("unreachable")
 
     def _join(
         self, message: Message, sampled: Sampled, scored: Scored, referenced: Referenced | None

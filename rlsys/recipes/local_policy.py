@@ -11,6 +11,7 @@ its pass@1 varies from 0.05 to 0.5 with the seed.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -29,7 +30,7 @@ from rlsys.config.recipes import LocalPolicyConfig, validate
 from rlsys.data import arithmetic
 from rlsys.recipes.warm_start import Example, warm_start
 
-VERSION = 1
+VERSION = 2
 """Counts changes of this recipe that change the policy it makes."""
 EOS = "<|endoftext|>"
 PAD = "<|pad|>"
@@ -41,6 +42,9 @@ _CHAT_TEMPLATE = (
     "{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token }}"
     "{% endif %}{% endfor %}"
 )
+_HABIT_SHARE = 0.2
+"""Part of the warm start, at its end, in which config.careful_share rules."""
+_CAREFUL_LESSONS = 0.9
 
 
 def prepare_local_policy(
@@ -119,12 +123,20 @@ def build_model(config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer) -> Qwen2Fo
 def demonstrations(
     config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer, seed: int
 ) -> Callable[[random.Random], Example]:
-    """What draws a demonstration: a training problem, solved carefully or hastily."""
+    """What draws a demonstration: a training problem, solved carefully or hastily.
+
+    First the lessons, nearly all careful, then the habit, config.careful_share of them: so the
+    policy knows how to work carefully, whatever share of its answers do. Mixed throughout, a small
+    share left too few lessons to learn from (pass@1 of careful answers 0.35 instead of 0.75).
+    """
     problems = arithmetic.generate(config.problems, seed)
+    lessons = (1.0 - _HABIT_SHARE) * config.steps * config.batch_size
+    drawn = itertools.count()
 
     def draw(rng: random.Random) -> Example:
         problem = rng.choice(problems)
-        careful = rng.random() < config.careful_share
+        share = _CAREFUL_LESSONS if next(drawn) < lessons else config.careful_share
+        careful = rng.random() < share
         solve = arithmetic.careful_solution if careful else arithmetic.hasty_solution
         prompt = tokenizer.apply_chat_template(
             [{"role": "user", "content": problem.question}], tokenize=False

@@ -71,7 +71,7 @@ def pack(version: int, tensors: Iterable[tuple[str, torch.Tensor]]) -> tuple[Man
     for name, data, tensor in arrays:
         buffer[offset : offset + len(data)] = data
         dtype = str(tensor.dtype).removeprefix("torch.")
-        crc = zlib.crc32(memoryview(data))
+        crc = zlib.crc32(data.data)
         records.append(TensorRecord(name, dtype, tuple(tensor.shape), offset, len(data), crc))
         offset += _aligned(len(data))
     return Manifest(version, total, tuple(records)), buffer
@@ -90,7 +90,7 @@ def unpack(manifest: Manifest, buffer: np.ndarray) -> Iterator[tuple[str, torch.
         )
     for record in manifest.tensors:
         data = buffer[record.offset : record.offset + record.num_bytes]
-        if zlib.crc32(memoryview(data)) != record.fingerprint:
+        if zlib.crc32(data.data) != record.fingerprint:
             raise WeightSyncError(
                 f"version {manifest.version}: tensor {record.name} was altered on its way"
             )

@@ -10,7 +10,7 @@ it again brings it to the new weights. The canary after each update would show a
 """
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from vllm.distributed.weight_transfer.base import (
@@ -19,7 +19,6 @@ from vllm.distributed.weight_transfer.base import (
     WeightTransferUpdateInfo,
 )
 from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
-from vllm.model_executor.layers.quantization.base_config import QuantizeMethodBase
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 from vllm.model_executor.model_loader.reload import (
     finalize_layerwise_reload,
@@ -65,14 +64,14 @@ class SharedMemoryTransfer(WeightTransferEngine[SharedMemoryInit, SharedMemoryUp
         buffer = np.memmap(update_info.path, dtype=np.uint8, mode="c")
         # Proved as a whole before the first tensor is loaded: never half an update.
         tensors = list(unpack(manifest, buffer))
-        self.model.load_weights(iter(tensors))
+        model: Any = self.model  # a plain nn.Module to the type checker
+        model.load_weights(iter(tensors))
 
     def finish_weight_update(self) -> None:
         finalize_layerwise_reload(self.model, self.model_config)
         for module in self.model.modules():
             if isinstance(module, ParallelLMHead):
-                method = cast(QuantizeMethodBase, module.quant_method)
-                method.process_weights_after_loading(module)
+                module.quant_method.process_weights_after_loading(module)
 
     def shutdown(self) -> None:
         """Nothing is held between updates."""

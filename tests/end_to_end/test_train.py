@@ -88,7 +88,12 @@ def test_metrics_have_a_line_per_step_and_the_config_reads_back(run: Path) -> No
 
 def test_plain_lines_name_the_stages(run: Path) -> None:
     text = (run / "stdout").read_text()
-    for line in ("starting rollout-0", "starting learner-0", "step 8/8", "admitted 32 = trained 32"):
+    for line in (
+        "starting rollout-0",
+        "starting learner-0",
+        "step 8/8",
+        "admitted 32 = trained 32",
+    ):
         assert line in text
 
 

@@ -1,0 +1,95 @@
+"""`ray job submit` from a clean copy against a head with its dashboard, as the README has it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, Workplace
+
+pytestmark = pytest.mark.slow
+
+RAY = str(Path(sys.executable).with_name("ray"))
+PORT, DASHBOARD = 26379, 28265
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A head on ports of its own; yields the environment that reaches it."""
+    environment = os.environ | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(tmp_path / "token"),
+        "RAY_TMPDIR": "/tmp/rlsys-test-ray",
+        "RAY_ADDRESS": f"http://127.0.0.1:{DASHBOARD}",
+    }
+    token = _ray(environment, "get-auth-token", "--generate").strip().splitlines()[-1]
+    (tmp_path / "token").write_text(token)
+    start = {k: v for k, v in environment.items() if k != "RAY_ADDRESS"}
+    # In the foreground, so that ending it ends this cluster and no other.
+    head = subprocess.Popen(
+        [
+            *(RAY, "start", "--head", "--block", "--num-cpus=2", "--disable-usage-stats"),
+            *(f"--port={PORT}", f"--dashboard-port={DASHBOARD}"),
+        ],
+        env=start,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _await_dashboard(environment)
+        yield environment
+    finally:
+        head.send_signal(signal.SIGTERM)
+        head.wait(timeout=30)
+        shutil.rmtree("/tmp/rlsys-test-ray", ignore_errors=True)
+
+
+def test_the_main_job_runs_by_ray_job_submit(
+    workplace: Workplace, cluster: dict[str, str], tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    ignored = shutil.ignore_patterns(".venv", ".git", "runs", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, clone, ignore=ignored)
+    output = _ray(
+        cluster,
+        *("job", "submit", "--working-dir", str(clone), "--", sys.executable, "-m", "rlsys"),
+        *("train", "--config", str(workplace.config), "loop.steps=3", "run.name=job"),
+    )
+    assert "succeeded" in output
+    summary = workplace.summary("job")
+    assert summary["steps"] == 3
+    assert summary["ledger"]["trained"] == 12
+    listed = _ray(cluster, "list", "actors", "--limit", "50")
+    for name in ("rollout-0", "verifier-0", "reference-0", "learner-0"):
+        assert name in listed
+
+
+def _await_dashboard(environment: dict[str, str]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            _ray(environment, "job", "list")
+        except AssertionError:
+            assert time.monotonic() < deadline, "the head's dashboard does not answer"
+            time.sleep(1)
+        else:
+            return
+
+
+def _ray(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [RAY, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
