@@ -23,8 +23,8 @@ class LocalPolicyConfig:
     problems: int = 3000
     """Distinct training problems, each solved anew whenever it is drawn."""
     careful_share: float = 0.3
-    """Share of the demonstrations that work step by step; the others guess. It sets how often the
-    policy fails at first, and does so alike for all seeds, unlike a shorter training."""
+    """Share of step-by-step demonstrations at the warm start's end; the others guess. It sets how
+    often the policy fails at first, and does so alike for all seeds, unlike a shorter training."""
     steps: int = 300
     """Optimizer steps; a count, not a time, so that a seed gives the same policy anywhere."""
     batch_size: int = 32

@@ -112,7 +112,9 @@ def _inspect(
         if tokenizer.eos_token_id is not None:
             response_ids.append(tokenizer.eos_token_id)  # sampled and trained like any other
         if grade is not None:
-            verdict = grade(Completion(prompt.text, completion, row.answer, row.info, row.source))
+            verdict = grade(
+                Completion(prompt.text, completion, row.answer, json.loads(prompt.info), row.source)
+            )
     return InspectedRow(
         number=row.number,
         prompt_id=row.prompt_id,

@@ -165,7 +165,7 @@ def test_tokenize_gives_one_prompt_per_row_with_json_columns(base_tokenizer):
     assert (prompt.prompt_id, prompt.source, prompt.text) == ("id1", "test", "ab")
     assert prompt.token_ids == [97, 98]
     assert json.loads(prompt.answer) == {"target": 3}
-    assert json.loads(prompt.info) == {"n": 1}
+    assert json.loads(prompt.info) == {"question": "ab", "n": 1}
     assert (prompt.difficulty, prompt.token_budget) == (2.0, None)
 
 

@@ -91,7 +91,7 @@ def test_components_are_means_over_the_answers_that_have_them() -> None:
 
 
 def test_the_last_weight_update_is_reported() -> None:
-    publish = PublishReport(4, pause_s=0.1, total_s=0.3, canary_error=1e-6)
+    publish = PublishReport(4, pause_s=0.1, total_s=0.3, canary_error=1e-6, num_bytes=8)
     metrics = step_metrics(report([group([1.0, 0.0], [1, 1])], publish), 1.0)
     assert metrics["weights/pause_s"] == 0.1
     assert metrics["weights/total_s"] == 0.3

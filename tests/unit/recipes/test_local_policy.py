@@ -1,6 +1,7 @@
 """The local policy: tokenizer, weights, cache."""
 
 import unicodedata
+import random
 from pathlib import Path
 
 import pytest
@@ -67,16 +68,27 @@ def test_the_default_policy_has_about_three_million_parameters() -> None:
     assert model.num_parameters() == 3_111_424
 
 
-def test_demonstrations_are_careful_or_hasty_as_configured() -> None:
-    import random
+def test_the_warm_start_ends_with_the_configured_share_of_careful_solutions() -> None:
+    for share, opening in ((1.0, "<think>we need "), (0.0, "<think>this looks easy")):
+        config = tiny(careful_share=share)
+        draw = demonstrations(config, TOKENIZER, seed=0)
+        rng = random.Random(0)
+        total = config.steps * config.batch_size
+        drawn = [draw(rng) for _ in range(total)]
+        habit = drawn[int(0.8 * total) + 1 :]
+        assert habit
+        assert all(TOKENIZER.decode(d.completion).startswith(opening) for d in habit)
+        assert TOKENIZER.decode(habit[0].prompt).endswith("=?\n")
+        assert habit[0].completion[-1] == TOKENIZER.eos_token_id
 
+
+def test_the_warm_start_begins_with_mostly_careful_lessons() -> None:
+    config = tiny(careful_share=0.0, steps=100, batch_size=10)
+    draw = demonstrations(config, TOKENIZER, seed=0)
     rng = random.Random(0)
-    careful = demonstrations(tiny(careful_share=1.0), TOKENIZER, seed=0)(rng)
-    hasty = demonstrations(tiny(careful_share=0.0), TOKENIZER, seed=0)(rng)
-    assert TOKENIZER.decode(careful.prompt).endswith("=?\n")
-    assert TOKENIZER.decode(careful.completion).startswith("<think>we need ")
-    assert TOKENIZER.decode(hasty.completion).startswith("<think>this looks easy")
-    assert hasty.completion[-1] == TOKENIZER.eos_token_id
+    lessons = [TOKENIZER.decode(draw(rng).completion) for _ in range(800)]
+    careful = sum("first" in text for text in lessons)
+    assert 0.85 < careful / len(lessons) < 0.95
 
 
 def test_the_prepared_policy_loads_learned_and_is_made_once(tmp_path: Path) -> None:
