@@ -14,6 +14,7 @@ from rlsys.config.schema import RunConfig
 from rlsys.engines.deepspeed_setup import Rank
 from rlsys.engines.learner_engine import LearnerEngine
 from rlsys.engines.vllm_engine import Canary
+from rlsys.errors import WeightSyncError
 from rlsys.loop.clock import Clock, Times
 from rlsys.loop.join import samples_table, training_batch
 from rlsys.weights.bundle import Manifest
@@ -35,6 +36,7 @@ class LearnerRank:
 
     def __init__(self, rank: int, model_path: str, config: RunConfig, samples: Path) -> None:
         self.rank, self.model_path, self.config, self.samples = rank, model_path, config, samples
+        self.version = 0
         self.clock = Clock(idle="ready groups")
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples")
         self.written: Future[None] | None = None
@@ -78,6 +80,7 @@ class LearnerRank:
             ]
             batch = training_batch(rollouts, references or None, advantages, rewards, trained)
             metrics = self.engine.step(batch, version)
+            self.version = version + 1
             if self.rank == 0:
                 scores = [batches[s.scores].slice(s.row, s.size) for s in spans]
                 self._write_samples(samples_table(rollouts, scores, step), step)
@@ -95,6 +98,10 @@ class LearnerRank:
         self, version: int, canary_ids: list[int]
     ) -> tuple[tuple[Manifest, Canary] | None, np.ndarray | None]:
         """The weights as a bundle, with the canary's logprobs under them; from rank 0."""
+        if version != self.version:
+            raise WeightSyncError(
+                f"learner-{self.rank} holds version {self.version} and was asked for {version}"
+            )
         with self.clock.busy():
             bundle = self.engine.publish(version)
             canary = self.engine.canary(canary_ids)

@@ -74,6 +74,7 @@ class Loop:
         slots = (config.loop.max_staleness + 1) * config.loop.groups_per_step
         self.slots = asyncio.Semaphore(slots)
         self.last_publish: PublishReport | None = None
+        self.last_infrastructure = ""
 
     async def train(self, steps: int) -> None:
         """Train until `steps` optimizer steps are done, everywhere.
@@ -97,6 +98,8 @@ class Loop:
                     if publishing:
                         await self.waits.on("driver: previous publish", publishing)
                     publishing = tasks.create_task(self._publish(len(groups)), name="publish")
+                    # The learner must be asked for these weights before it is asked to go on.
+                    await asyncio.sleep(0)
                     if self._must_settle():
                         await self.waits.on("driver: publish", publishing)
                     report = StepReport(
@@ -152,15 +155,28 @@ class Loop:
             self._accept(group)
 
     async def _work(self, message: Message) -> list[ReadyGroup]:
+        ledger = self.state.ledger
         sampled = await self._insist(
             "driver: rollout worker", lambda: self.fleet.sample(message, self.config.sampling)
         )
-        scored, referenced = await asyncio.gather(
-            self._insist("driver: verifier", lambda: self.fleet.grade(sampled)),
-            self._insist("driver: reference worker", lambda: self.fleet.score_reference(sampled)),
-        )
-        self._count_infrastructure(scored)
-        return self._join(message, sampled, scored, referenced)
+        for group_id in message.group_ids:
+            ledger.move(group_id, State.SAMPLED)
+        try:
+            async with asyncio.TaskGroup() as scoring:
+                grading = scoring.create_task(
+                    self._insist("driver: verifier", lambda: self.fleet.grade(sampled))
+                )
+                referencing = scoring.create_task(
+                    self._insist(
+                        "driver: reference worker", lambda: self.fleet.score_reference(sampled)
+                    )
+                )
+        except* RlsysError as errors:
+            raise first_cause(errors) from errors
+        for group_id in message.group_ids:
+            ledger.move(group_id, State.SCORED)
+        self._count_infrastructure(grading.result())
+        return self._join(message, sampled, grading.result(), referencing.result())
 
     async def _insist(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         """A call to a worker, sent again when it fails, config.loop.max_group_failures times."""
@@ -200,15 +216,15 @@ class Loop:
 
     def _accept(self, group: ReadyGroup) -> None:
         """A scored group becomes ready, or is dropped with its reason and its slot freed."""
-        ledger = self.state.ledger
-        ledger.move(group.group_id, State.SAMPLED)
-        ledger.move(group.group_id, State.SCORED)
-        if np.isfinite(group.rewards).sum() < 2:
+        if group.oldest_version < self.ready.admitted_version(group.group_id):
+            # No worker that pulled what was published before the admission can sample such tokens.
+            self._drop(group.group_id, "stale")
+        elif np.isfinite(group.rewards).sum() < 2:
             self._drop(group.group_id, "infrastructure")
         elif self.config.algorithm.drop_no_signal and not has_signal(group, self.config):
             self._drop(group.group_id, "no_signal")
         else:
-            ledger.move(group.group_id, State.READY)
+            self.state.ledger.move(group.group_id, State.READY)
             self.ready.put(group)
 
     def _drop(self, group_id: int, reason: str) -> None:
@@ -228,12 +244,13 @@ class Loop:
         """Stop the run when verifiers, not answers, are what fails."""
         self.state.graded += len(scored.rewards)
         self.state.infrastructure += len(scored.infrastructure)
+        self.last_infrastructure = (scored.infrastructure or [self.last_infrastructure])[-1]
         share = self.state.infrastructure / self.state.graded
         limit = self.config.verifiers.max_infrastructure_share
         if share > limit and self.state.graded >= 8 * self.config.loop.group_size:
             raise VerifierError(
                 f"{share:.0%} of {self.state.graded} answers got no verdict, more than "
-                f"verifiers.max_infrastructure_share={limit}; last: {scored.infrastructure[-1]}"
+                f"verifiers.max_infrastructure_share={limit}; last: {self.last_infrastructure}"
             )
 
     async def _learn(self, groups: list[ReadyGroup]) -> tuple[np.ndarray, dict[str, float]]:

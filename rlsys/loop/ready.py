@@ -55,6 +55,10 @@ class ReadyGroups:
         """A group begins its life while workers hold `version`."""
         self._admitted[group_id] = version
 
+    def admitted_version(self, group_id: int) -> int:
+        """What the workers held when a living group was admitted."""
+        return self._admitted[group_id]
+
     def put(self, group: ReadyGroup) -> None:
         """A group has been scored."""
         self._ready[group.group_id] = group

@@ -114,7 +114,7 @@ class FakeFleet:
         self._fail("publish", version)
         self.held = version
         self.log.append(f"pulled {version}")
-        return PublishReport(version, 0.0, 0.0, 0.0)
+        return PublishReport(version, 0.0, 0.0, 0.0, num_bytes=0)
 
     async def save(self, folder: Path) -> None:
         self.log.append(f"save {folder}")

@@ -179,7 +179,6 @@ def test_a_straggler_is_waited_for_in_time_and_never_overtaken_for_ever() -> Non
     assert len(fleet.requests) == 6
 
 
-@pytest.mark.xfail(strict=True, reason="the loop trusts the fleet to hold what was published")
 def test_answers_older_than_max_staleness_are_refused_and_counted() -> None:
     """A rollout worker that came back with old weights: its tokens are older than its groups."""
 
@@ -197,7 +196,6 @@ def test_answers_older_than_max_staleness_are_refused_and_counted() -> None:
     assert loop.state.ledger.dropped["stale"] > 0
 
 
-@pytest.mark.xfail(strict=True, reason="the publish task has not begun when learn is called")
 def test_weights_are_packed_before_the_learner_learns_on() -> None:
     """Ready groups lie waiting and the watcher does not wait, so nothing but the loop itself keeps
     the next learn from reaching the learner before the publish."""
@@ -299,7 +297,6 @@ def test_a_task_that_the_watcher_starts_is_awaited_before_training_ends() -> Non
     assert finished == [1, 2, 3]
 
 
-@pytest.mark.xfail(strict=True, reason="gather does not cancel the reference call")
 def test_a_stopped_run_leaves_no_task_behind() -> None:
     fleet = FakeFleet(Latencies(reference=500.0), fails=lambda what, *_: what == "grade")
 
@@ -399,7 +396,6 @@ def test_a_share_of_missing_verdicts_below_the_limit_is_masked() -> None:
         )
 
 
-@pytest.mark.xfail(strict=True, reason="IndexError: the last message has no reason to quote")
 def test_a_missing_verdict_is_reported_even_when_the_last_message_had_all_of_its_own() -> None:
     """Verdicts fail early on, before enough are graded to judge; the message that makes it enough
     has none missing."""
@@ -473,7 +469,6 @@ def test_the_ledger_closes_after_every_step() -> None:
     assert len(lines) == 8
 
 
-@pytest.mark.xfail(strict=True, reason="sampled and scored are entered only when both are over")
 def test_living_groups_are_in_a_state_of_the_ledger() -> None:
     loop = make_loop(FakeFleet(Latencies(learn=20.0)), make_config())
 

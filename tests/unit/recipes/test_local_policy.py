@@ -1,7 +1,7 @@
 """The local policy: tokenizer, weights, cache."""
 
-import unicodedata
 import random
+import unicodedata
 from pathlib import Path
 
 import pytest
