@@ -33,13 +33,13 @@ def train(config: RunConfig, name: str, console: Console, started: float) -> Sum
     """
     folder = Path(config.run.directory).expanduser().resolve() / name
     samples = folder / "samples"
-    samples.mkdir(parents=True)
-    (folder / "config.yaml").write_text(to_yaml(config))
     with Display(config.loop.steps, console, started) as display:
-        display.note(f"run {folder}")
         prepared = prepare(config, display.stage)
         for note in prepared.notes:
             display.note(note)
+        samples.mkdir(parents=True)
+        (folder / "config.yaml").write_text(to_yaml(config))
+        display.note(f"run {folder}")
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             display.note(cluster)

@@ -19,18 +19,18 @@ class LocalPolicyConfig:
     max_positions: int = 512
     """Tokens of prompt and answer together."""
     init_std: float = 0.04
-    """Standard deviation of the initial weights; 0.04 halves the steps that 0.02 needs."""
+    """Standard deviation of the initial weights; of 0.02, 0.04 and 0.06, 0.04 learned fastest."""
     problems: int = 3000
     """Distinct training problems, each solved anew whenever it is drawn."""
     careful_share: float = 0.3
     """Share of step-by-step demonstrations at the warm start's end; the others guess. It sets how
-    often the policy fails at first, and does so alike for all seeds, unlike a shorter training."""
+    often the policy fails at first: at 0.3, two answers of three."""
     steps: int = 300
     """Optimizer steps; a count, not a time, so that a seed gives the same policy anywhere."""
     batch_size: int = 32
     """Demonstrations per optimizer step."""
     learning_rate: float = 1e-3
-    """Peak of AdamW's; 1.5e-3 learns no faster and 3e-3 fails to learn."""
+    """AdamW's peak; 3e-3 learned far less in as many steps."""
     warmup_steps: int = 30
     """Linear warm-up; after it, a cosine to a twentieth of the peak."""
     threads: int = 2

@@ -1,4 +1,4 @@
-"""The policy of a run that names no model: made here, in a minute, on two CPU cores.
+"""The policy of a run that names no model: made here, in about a minute, on two CPU cores.
 
 It is a Qwen2-architecture causal LM with a tokenizer of its own, warm-started on solved
 arithmetic problems (rlsys.data.arithmetic). All demonstrations are right, but they come in two
@@ -6,8 +6,9 @@ manners, mixed at random: careful ones work step by step, hasty ones state the a
 policy learns both manners. It cannot compute several steps at once, so where it is hasty it
 guesses; it fails often, solves some, and for each problem sometimes does the one, sometimes the
 other. That is what reinforcement needs: groups with both right and wrong answers, from the first
-step on and for any seed. A policy that fails because its training stopped early has been tried:
-its pass@1 varies from 0.05 to 0.5 with the seed.
+step on, and a better manner within the policy's reach. Policies that fail for want of lessons
+were tried and do not serve: of two with pass@1 0.23 and 0.27, one gained nothing in 40 steps of
+GRPO at a learning rate of 1e-4, the other forgot what it knew within 20 at 3e-4.
 """
 
 import hashlib

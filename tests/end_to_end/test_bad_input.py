@@ -3,8 +3,7 @@
 import time
 
 import pytest
-
-from .conftest import Workplace
+from workplace import Workplace
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from .conftest import ROOT, Workplace
+from workplace import ROOT, Workplace
 
 pytestmark = pytest.mark.slow
 

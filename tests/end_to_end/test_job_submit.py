@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from .conftest import ROOT, Workplace
+from workplace import ROOT, Workplace
 
 pytestmark = pytest.mark.slow
 

@@ -6,12 +6,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from workplace import Workplace
 
 from rlsys import schema
 from rlsys.config.load import load
 from rlsys.loop import checkpoint
-
-from .conftest import Workplace
 
 pytestmark = pytest.mark.slow
 
