@@ -20,7 +20,7 @@ def test_every_error_survives_pickling_with_its_message(kind: type) -> None:
 
 def test_every_public_error_derives_from_the_root() -> None:
     kinds = [k for k in vars(errors).values() if isinstance(k, type)]
-    assert len(kinds) == 9
+    assert {RlsysError, ConfigError, WorkerError} <= set(kinds)
     assert all(issubclass(kind, RlsysError) for kind in kinds)
     assert issubclass(LedgerError, RlsysError)
 
