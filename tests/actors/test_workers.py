@@ -1,0 +1,56 @@
+"""Verifier and reference workers, and the cluster's limits, on local Ray."""
+
+import numpy as np
+import pytest
+import ray
+from batches import ANSWER, rollouts, settings
+
+from actors.placement import Need, check_resources, needs
+from actors.reference_worker import ReferenceWorker
+from actors.verifier_worker import VerifierWorker
+from rlsys.errors import ResourceError
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_verifier_worker_grades_a_batch_and_names_what_it_saw(cluster: None) -> None:
+    config = settings()
+    worker = ray.remote(VerifierWorker).options(num_cpus=0.2).remote(config.verifiers)
+    ray.get(worker.start.remote(), timeout=60)
+    wrong = "<think>so it is 4.</think><answer>4</answer>"
+    scores, meta = worker.grade.remote(rollouts(1, 2, [ANSWER, wrong]))
+    seen = ray.get(meta)
+    assert seen.rewards.tolist() == [1.0, 0.0]
+    assert seen.correct.tolist() == [True, False]
+    assert seen.infrastructure == []
+    assert ray.get(scores).column("status").to_pylist() == ["correct", "wrong"]
+    times = ray.get(worker.times.remote())
+    assert times.busy_s + sum(times.waits.values()) == pytest.approx(times.wall_s)
+    ray.kill(worker)
+
+
+def test_a_reference_worker_scores_every_answer_token(cluster: None, tiny_policy: str) -> None:
+    worker = ray.remote(ReferenceWorker).options(num_cpus=0.2).remote(tiny_policy, settings())
+    ray.get(worker.start.remote(), timeout=60)
+    batch = rollouts(2, 3)
+    reference, meta = worker.score.remote(batch)
+    logprobs = ray.get(reference).column("reference_logprobs").to_pylist()
+    assert [len(row) for row in logprobs] == [len(ids) for ids in batch.column("token_ids")]
+    sampler = batch.column("rollout_logprobs").to_pylist()
+    expected = [sum(s) - sum(r) for s, r in zip(sampler, logprobs, strict=True)]
+    np.testing.assert_allclose(ray.get(meta).kl, expected, rtol=1e-3, atol=1e-3)
+    ray.kill(worker)
+
+
+def test_a_fleet_that_does_not_fit_is_a_table(cluster: None) -> None:
+    with pytest.raises(ResourceError, match="100 CPUs needed, 4 there") as caught:
+        check_resources([Need("rollout", 50, 2.0, 0.0)])
+    assert "need" in str(caught.value)
+    assert "have" in str(caught.value)
+
+
+def test_without_a_kl_term_no_reference_worker_is_needed() -> None:
+    config = settings()
+    assert "reference" in [need.role for need in needs(config)]
+    config.algorithm.kl_coefficient = 0.0
+    assert "reference" not in [need.role for need in needs(config)]
