@@ -21,8 +21,6 @@ def connected(config: ClusterConfig) -> Iterator[str]:
     joined; else one is started on this machine and ended with the block.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray hides devices from actors without GPUs otherwise; this is its coming default.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Ray starts workers at niceness 15: whatever else a laptop does would come before training.
     os.environ.setdefault("RAY_worker_niceness", "0")
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}

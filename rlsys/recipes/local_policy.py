@@ -26,6 +26,7 @@ from pathlib import Path
 import torch
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import AddedToken, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from rlsys.config.recipes import LocalPolicyConfig, validate
 from rlsys.data import arithmetic
@@ -158,6 +159,7 @@ def _build(
         model = build_model(config, tokenizer)
         progress(f"warm start: {model.num_parameters():,} parameters, {config.steps} steps")
         warm_start(model, demonstrations(config, tokenizer, seed), config, seed, progress)
+    disable_progress_bar()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
