@@ -82,6 +82,7 @@ class Run:
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
         self.loop = Loop(self.fleet, stream, config, self._after_step)
         self.stream = stream
+        self.display.waiting = self.loop.waits.describe
         await self.fleet.start()
         final = held_out[: config.evaluation.final_prompts]
         self.display.stage(f"held-out check before training: {len(final)} prompts")

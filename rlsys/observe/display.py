@@ -1,6 +1,7 @@
 """What a person sees while a run goes on: a live table on a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -32,6 +33,8 @@ class Display:
         self.stage_line = ""
         self.rows: list[tuple[int, dict[str, float]]] = []
         self.live: Live | None = None
+        self.waiting: Callable[[], str] = lambda: ""
+        """What the driver waits for now, and since when; shown on a terminal."""
 
     def __enter__(self) -> "Display":
         if self.console.is_terminal:
@@ -84,6 +87,8 @@ class Display:
     def _render(self) -> Group:
         elapsed = time.monotonic() - self.started
         head = Text(f"{elapsed:6.1f} s  {self.stage_line}", style="bold")
+        if waits := self.waiting():
+            head.append(f"\n          waiting for {waits}", style="not bold")
         if not self.rows:
             return Group(head)
         table = Table(box=None, pad_edge=False)
