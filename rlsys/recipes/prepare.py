@@ -1,14 +1,20 @@
 """What a run needs before any cluster: the policy's path, and tokenized prompts."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlsys.config.schema import RunConfig
 from rlsys.data.generated import generated_rows
 from rlsys.data.load import RunRows, load_rows
 from rlsys.data.templates import Prompt, tokenize
 from rlsys.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,7 @@ def prepare(config: RunConfig, progress: Callable[[str], None]) -> Prepared:
         cache = Path(config.model.cache).expanduser()
         model_path = str(prepare_local_policy(config.model.local, cache, config.run.seed, progress))
     progress("tokenizing the prompts")
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model_path)
+    tokenizer = _tokenizer(model_path)
     train = tokenize(rows.train, config.data, tokenizer)
     held_out = tokenize(rows.held_out, config.data, tokenizer)
     if len(held_out.prompts) < config.evaluation.final_prompts:
@@ -62,3 +66,16 @@ def read_rows(config: RunConfig) -> RunRows:
     if config.data.train:
         return load_rows(config.data)
     return generated_rows(config.data.holdout, config.run.seed)
+
+
+def _tokenizer(model_path: str) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(model_path)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"model.path={model_path!r}: no tokenizer could be loaded from this directory or hub "
+            f"id: {reason}"
+        ) from error
