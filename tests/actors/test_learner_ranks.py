@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-from batches import rollouts, settings
+from sent_batches import rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
 from rlsys.engines.verifier_engine import scores_batch

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import ray
-from batches import ANSWER, rollouts, settings
+from sent_batches import ANSWER, rollouts, settings
 
 from actors.placement import Need, check_resources, needs
 from actors.reference_worker import ReferenceWorker
