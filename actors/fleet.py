@@ -14,7 +14,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from actors.learner_rank import LearnerRank, Span
-from actors.placement import Need, check_resources, needs
+from actors.placement import Need, needs
 from actors.reference_worker import ReferenceWorker
 from actors.rollout_worker import RolloutWorker
 from actors.verifier_worker import VerifierWorker
@@ -72,11 +72,10 @@ class RayFleet:
         """Place, start and prove every member.
 
         Raises:
-            ResourceError: the cluster is too small; within seconds, before any model is loaded.
+            StallError: the cluster cannot place the members, or one does not get ready in time.
             WorkerError: a member failed to start; named, with its root exception.
         """
         roles = needs(self.config)
-        check_resources(roles)
         self.group = await self._place(roles)
         self._create(roles, self.group)
         await self._start_members()

@@ -11,6 +11,7 @@ from rich.console import Console
 from actors.cluster import connected
 from actors.fleet import RayFleet
 from actors.metrics import RayGauges
+from actors.placement import check_resources, needs
 from rlsys.config.load import to_yaml
 from rlsys.config.schema import RunConfig
 from rlsys.data.stream import PromptStream
@@ -22,7 +23,7 @@ from rlsys.loop.loop import Loop, StepReport
 from rlsys.observe.display import Display
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.summary import Summary
-from rlsys.recipes.prepare import prepare
+from rlsys.recipes.prepare import prepare, read_rows
 
 
 def train(config: RunConfig, name: str, console: Console, started: float) -> Summary:
@@ -34,15 +35,18 @@ def train(config: RunConfig, name: str, console: Console, started: float) -> Sum
     folder = Path(config.run.directory).expanduser().resolve() / name
     samples = folder / "samples"
     with Display(config.loop.steps, console, started) as display:
-        prepared = prepare(config, display.stage)
-        for note in prepared.notes:
-            display.note(note)
-        samples.mkdir(parents=True)
-        (folder / "config.yaml").write_text(to_yaml(config))
-        display.note(f"run {folder}")
+        display.stage("reading the rows")
+        rows = read_rows(config)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             display.note(cluster)
+            check_resources(needs(config))
+            prepared = prepare(config, rows, display.stage)
+            for note in prepared.notes:
+                display.note(note)
+            samples.mkdir(parents=True)
+            (folder / "config.yaml").write_text(to_yaml(config))
+            display.note(f"run {folder}")
             prompts = [*prepared.train, *prepared.held_out]
             fleet = RayFleet(config, prepared.model_path, prompts, samples, display.stage)
             run = Run(config, name, folder, fleet, display)

@@ -1,4 +1,4 @@
-"""What a run needs before any cluster: the policy's path, and tokenized prompts."""
+"""What a run needs before its fleet: the policy's path, and tokenized prompts."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ class Prepared:
     """What the user should know of: rows that were left out."""
 
 
-def prepare(config: RunConfig, progress: Callable[[str], None]) -> Prepared:
-    """Read the rows, then find or make the policy, then tokenize.
+def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -> Prepared:
+    """Find or make the policy, then tokenize the rows of `read_rows`.
 
     Raises:
-        DataError, ConfigError: before any model is loaded.
+        ConfigError: the model has no tokenizer, or there are too few held-out prompts.
+        DataError: no prompt is short enough.
     """
-    progress("reading the rows")
-    rows = read_rows(config)
     model_path = config.model.path
     if not model_path:
         from rlsys.recipes.local_policy import prepare_local_policy
@@ -62,7 +61,11 @@ def prepare(config: RunConfig, progress: Callable[[str], None]) -> Prepared:
 
 
 def read_rows(config: RunConfig) -> RunRows:
-    """The run's training and held-out rows; no tokenizer and no model needed."""
+    """The run's training and held-out rows; no tokenizer, no model and no cluster needed.
+
+    Raises:
+        DataError, ConfigError: as rlsys.data.load.load_rows.
+    """
     if config.data.train:
         return load_rows(config.data)
     return generated_rows(config.data.holdout, config.run.seed)

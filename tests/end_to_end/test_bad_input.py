@@ -41,6 +41,5 @@ def test_a_fleet_too_large_for_the_machine_is_a_table_not_a_hang(workplace: Work
     text = " ".join(done.stderr.split())
     for word in ("the fleet does not fit", "CPUs needed", "1 GPUs needed", "need", "have"):
         assert word in text
-    # The policy's preparation, where this test is the first to need it, is no part of it.
-    assert "starting rollout-0" not in done.stdout
-    assert time.monotonic() - started < 120
+    assert "warm start" not in done.stdout
+    assert time.monotonic() - started < 60
