@@ -129,7 +129,7 @@ def demonstrations(
 
     First the lessons, nearly all careful, then the habit, config.careful_share of them: so the
     policy knows how to work carefully, whatever share of its answers do. Mixed throughout, a small
-    share left too few lessons to learn from (pass@1 of careful answers 0.35 instead of 0.75).
+    share left too few lessons to learn from: pass@1 stayed below 0.4 in 60 steps.
     """
     problems = arithmetic.generate(config.problems, seed)
     lessons = (1.0 - _HABIT_SHARE) * config.steps * config.batch_size
