@@ -123,7 +123,7 @@ class Run:
 
     async def _after_step(self, report: StepReport, tasks: asyncio.TaskGroup) -> None:
         loop = self.config.loop
-        times = await self.fleet.times()
+        times = await self.loop.waits.on("driver: times", self.fleet.times())
         now = time.monotonic()
         metrics = step_metrics(report, now - self.last_step) | time_shares(times, self.times)
         self.times, self.last_step = times, now
