@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/cpu.lock
 STAMP := $(VENV)/.installed-from
 
-.PHONY: setup train test check bench clean
+.PHONY: setup train test check soak bench clean
 
 setup: $(STAMP)
 
@@ -29,6 +29,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Minutes each: faults, memory and hostile programs over thousands of repetitions.
+soak: setup
+	$(BIN)/python -m pytest -m soak
 
 clean:
 	rm -rf $(VENV)
