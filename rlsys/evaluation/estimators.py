@@ -1,0 +1,182 @@
+"""What n graded samples of a problem say about k of them: Pass@k, Cons@k, and how sure that is.
+
+Every estimator is exact for the samples at hand: the mean over all subsets of k of the n samples,
+without drawing any. Nothing is estimated where n < k.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over problems with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+    problems: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The samples of one problem as votes: samples that gave no answer abstain."""
+
+    right: int
+    """Samples whose answer is the expected one."""
+    wrong: tuple[int, ...] = ()
+    """Samples of each class of equal wrong answers."""
+    abstained: int = 0
+
+    @property
+    def total(self) -> int:
+        """n."""
+        return self.right + sum(self.wrong) + self.abstained
+
+
+def pass_at_k(num_samples: np.ndarray, num_correct: np.ndarray, k: int) -> np.ndarray:
+    """Chance that at least one of k samples is right (Chen et al., arXiv:2107.03374, eq. 1).
+
+        pass@k = 1 - C(n - c, k) / C(n, k) = 1 - prod_{i = n-c+1}^{n} (1 - k / i)
+
+    The product has no large numbers, so n may be in the thousands. k = 1 gives c / n.
+
+    Args:
+        num_samples: [P] int, n of each problem.
+        num_correct: [P] int, c of each problem, at most n.
+        k: subset size, at least 1.
+    Returns: [P] float64; NaN where n < k.
+    """
+    _require_k(k)
+    result = np.full(len(num_samples), np.nan)
+    for i, (n, c) in enumerate(zip(num_samples.tolist(), num_correct.tolist(), strict=True)):
+        if not 0 <= c <= n:
+            raise ValueError(f"problem {i}: {c} of {n} samples cannot be right")
+        if n >= k:
+            failing = 0.0 if n - c < k else math.prod(1 - k / j for j in range(n - c + 1, n + 1))
+            result[i] = 1.0 - failing
+    return result
+
+
+def cons_at_k(votes: Votes, k: int) -> float:
+    """Chance that the most frequent answer among k samples is the right one (self-consistency,
+    arXiv:2203.11171), as the mean over all subsets of k of the n samples.
+
+    Samples without an answer do not vote; a subset of nothing but those is wrong. Where m answers
+    are equally frequent one of them is picked blindly, so a tie that includes the right answer
+    counts 1 / m.
+
+    The subset is a draw from a multivariate hypergeometric law. For each number j of right votes,
+    wrong classes with at most j votes are added one by one; the state is (votes so far, classes
+    that have exactly j). All weights are integers, so nothing is lost to rounding.
+
+    Returns: NaN where n < k.
+    """
+    _require_k(k)
+    if votes.total < k:
+        return math.nan
+    favourable = 0.0
+    subsets = math.comb(votes.total, k)
+    for right in range(1, min(votes.right, k) + 1):
+        ways = math.comb(votes.right, right)
+        for (others, tied), weight in _losing(votes.wrong, right, k - right).items():
+            abstaining = math.comb(votes.abstained, k - right - others)
+            if abstaining:
+                favourable += ways * weight * abstaining / subsets / (tied + 1)
+    return favourable
+
+
+def _losing(classes: Sequence[int], ceiling: int, room: int) -> dict[tuple[int, int], int]:
+    """Ways to draw from the wrong classes, none more than `ceiling` times.
+
+    Returns: (votes drawn, at most `room`; classes drawn exactly `ceiling` times) to the ways.
+    """
+    states = {(0, 0): 1}
+    for size in classes:
+        grown: dict[tuple[int, int], int] = {}
+        for (drawn, tied), weight in states.items():
+            for more in range(min(size, ceiling, room - drawn) + 1):
+                key = (drawn + more, tied + (more == ceiling))
+                grown[key] = grown.get(key, 0) + weight * math.comb(size, more)
+        states = grown
+    return states
+
+
+def pass_rates(correct: np.ndarray) -> np.ndarray:
+    """Share of right answers of each problem, which is also Pass@1.
+
+    Args:
+        correct: [P, n] 1, 0, or NaN for a sample without a verdict.
+    Returns: [P'] float64; problems without any verdict are left out.
+    """
+    graded = ~np.isnan(correct)
+    known = graded.any(axis=1)
+    return np.nansum(correct[known], axis=1) / graded[known].sum(axis=1)
+
+
+def mean_with_interval(values: np.ndarray, seed: int = 0) -> Interval:
+    """Mean of [P] values in [0, 1] over problems, with its 95 % percentile bootstrap interval.
+
+    The interval answers "with other problems of this kind", so it resamples problems. A single
+    problem says nothing about others: its interval is [0, 1]. So that a perfect score is not
+    reported as certain, the interval is never narrower than the rule of three: with P problems
+    all right (or all wrong) the bound is 3 / P away from them.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    if not len(values):
+        raise ValueError("no problem has a value")
+    mean = float(values.mean())
+    if len(values) == 1:
+        return Interval(mean, 0.0, 1.0, 1)
+    if np.ptp(values) == 0:
+        margin = 3 / len(values)
+        return Interval(mean, max(0.0, mean - margin), min(1.0, mean + margin), len(values))
+    rows = np.random.default_rng(seed).integers(len(values), size=(_RESAMPLES, len(values)))
+    low, high = np.percentile(values[rows].mean(axis=1), [2.5, 97.5])
+    return Interval(mean, float(low), float(high), len(values))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """B minus A on the same problems."""
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+    """Chance of a difference at least this large, if the two were equally good."""
+    problems: int
+
+
+def paired_difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> Difference:
+    """Paired comparison of two runs on the same [P] problems.
+
+    The interval is the bootstrap of the differences; the p-value a two-sided permutation test
+    that swaps the runs problem by problem, with Phipson and Smyth's (+1) / (+1) so that it is
+    never 0.
+    """
+    delta = b - a
+    if not len(delta):
+        raise ValueError("the runs have no problem in common")
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(len(delta), size=(_RESAMPLES, len(delta)))
+    low, high = np.percentile(delta[rows].mean(axis=1), [2.5, 97.5])
+    signs = rng.choice([-1.0, 1.0], size=(_RESAMPLES, len(delta)))
+    mean = float(delta.mean())
+    extreme = int((np.abs((signs * delta).mean(axis=1)) >= abs(mean) - 1e-12).sum())
+    return Difference(mean, float(low), float(high), (extreme + 1) / (_RESAMPLES + 1), len(delta))
+
+
+def _require_k(k: int) -> None:
+    if k < 1:
+        raise ValueError(f"k={k}: must be at least 1")
