@@ -9,6 +9,7 @@ way. So a long answer is waited for in time, and never thrown away or overtaken 
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,11 +50,16 @@ class ReadyGroups:
         self.max_staleness = max_staleness
         self._admitted: dict[int, int] = {}
         self._ready: dict[int, ReadyGroup] = {}
+        # Living and ready groups by the version they were admitted under: the few numbers that
+        # the test of feasibility needs, so that it costs the same for any number of groups.
+        self._num_admitted: Counter[int] = Counter()
+        self._num_ready: Counter[int] = Counter()
         self._changed = asyncio.Event()
 
     def admit(self, group_id: int, version: int) -> None:
         """A group begins its life while workers hold `version`."""
         self._admitted[group_id] = version
+        self._num_admitted[version] += 1
 
     def admitted_version(self, group_id: int) -> int:
         """What the workers held when a living group was admitted."""
@@ -62,12 +68,12 @@ class ReadyGroups:
     def put(self, group: ReadyGroup) -> None:
         """A group has been scored."""
         self._ready[group.group_id] = group
+        self._num_ready[self._admitted[group.group_id]] += 1
         self._changed.set()
 
     def drop(self, group_id: int) -> None:
-        """A living group ended without becoming ready."""
-        self._admitted.pop(group_id)
-        self._ready.pop(group_id, None)
+        """A living group ended without being trained."""
+        self._end(group_id)
         self._changed.set()
 
     def __len__(self) -> int:
@@ -78,29 +84,45 @@ class ReadyGroups:
         while (batch := self.admissible(version)) is None:
             self._changed.clear()
             await self._changed.wait()
-        for group in batch:
-            del self._ready[group.group_id]
-            del self._admitted[group.group_id]
+        self.remove(batch)
         return batch
+
+    def remove(self, batch: Sequence[ReadyGroup]) -> None:
+        """The groups of a batch go to the learner."""
+        for group in batch:
+            self._end(group.group_id)
 
     def admissible(self, version: int) -> list[ReadyGroup] | None:
         """The batch that may be trained at `version` now, or None: too few, or it would let a
         group that is not ready grow too old."""
+        if len(self._ready) < self.groups_per_step or not self._rest_in_time(version):
+            return None
         oldest_first = sorted(
             self._ready.values(), key=lambda g: (self._admitted[g.group_id], g.group_id)
         )
-        batch = oldest_first[: self.groups_per_step]
-        if len(batch) < self.groups_per_step:
-            return None
-        taken = {group.group_id for group in batch}
-        left = Counter(a for group_id, a in self._admitted.items() if group_id not in taken)
-        due = 0
-        for admitted_version in sorted(left):
-            due += left[admitted_version]
+        return oldest_first[: self.groups_per_step]
+
+    def _rest_in_time(self, version: int) -> bool:
+        """Whether all that would be left of the living can still meet its deadlines."""
+        to_take, due = self.groups_per_step, 0
+        for admitted_version in sorted(self._num_admitted):
+            taken = min(to_take, self._num_ready[admitted_version])
+            left = self._num_admitted[admitted_version] - taken
+            to_take -= taken
+            due += left
             steps_left = admitted_version + self.max_staleness - version
-            if due > steps_left * self.groups_per_step:
-                return None
-        return batch
+            if left and due > steps_left * self.groups_per_step:
+                return False
+        return True
+
+    def _end(self, group_id: int) -> None:
+        admitted_version = self._admitted.pop(group_id)
+        self._num_admitted[admitted_version] -= 1
+        if self._ready.pop(group_id, None):
+            self._num_ready[admitted_version] -= 1
+        if not self._num_admitted[admitted_version]:
+            del self._num_admitted[admitted_version]
+            del self._num_ready[admitted_version]
 
     def blocking(self, version: int) -> str:
         """Whom a taker at `version` waits for, in words, for a stall's report."""

@@ -6,13 +6,13 @@ import pytest
 from fake_fleet import FakeFleet, Latencies, long_tail, make_config, make_prompts
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_time import run
 
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.errors import StallError, VerifierError
 from rlsys.loop.fleet import Message, Sampled
 from rlsys.loop.heldout import evaluate, mean_with_interval, pass_rates
 from rlsys.loop.waits import Waits
+from rlsys.simulate.clock import run
 
 NAN = float("nan")
 

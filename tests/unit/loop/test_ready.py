@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_time import run
 
 from rlsys.loop.ready import ReadyGroup, ReadyGroups
+from rlsys.simulate.clock import run
 
 
 def group(group_id: int) -> ReadyGroup:
@@ -150,6 +150,7 @@ def test_no_group_ever_grows_too_old_and_the_taker_is_never_stuck(
     rng = random.Random(seed)
     ready = ReadyGroups(groups_per_step, max_staleness)
     admitted: dict[int, int] = {}
+    unfinished: list[int] = []
     next_group = published = 0
     free = (max_staleness + 1) * groups_per_step
     for version in range(8):
@@ -157,19 +158,19 @@ def test_no_group_ever_grows_too_old_and_the_taker_is_never_stuck(
             for _ in range(rng.randint(0, free)):
                 ready.admit(next_group, published)
                 admitted[next_group] = published
+                unfinished.append(next_group)
                 next_group, free = next_group + 1, free - 1
             batch = ready.admissible(version)
             if batch is not None:
                 break
-            unfinished = [g for g in admitted if g not in ready._ready]
             if unfinished:
-                ready.put(group(rng.choice(unfinished)))
+                ready.put(group(unfinished.pop(rng.randrange(len(unfinished)))))
             elif free == 0:
                 # All alive are ready: a batch must be there, or the newest pull is to come.
                 assert published < version
                 published, free = published + 1, free + groups_per_step
         for taken in batch:
             assert version - admitted.pop(taken.group_id) <= max_staleness
-            del ready._ready[taken.group_id], ready._admitted[taken.group_id]
+        ready.remove(batch)
         while published < version + 1 and rng.random() < 0.7:
             published, free = published + 1, free + groups_per_step

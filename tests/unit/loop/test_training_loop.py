@@ -17,13 +17,13 @@ from fake_fleet import (
 )
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from virtual_time import run
 
 from rlsys.config.schema import SamplingConfig
 from rlsys.errors import StallError, VerifierError, WeightSyncError, WorkerError
 from rlsys.loop.fleet import Message, Sampled
 from rlsys.loop.ledger import State
 from rlsys.loop.loop import Loop, StepReport, first_cause
+from rlsys.simulate.clock import run
 
 
 def trained_groups(fleet: FakeFleet) -> list[int]:

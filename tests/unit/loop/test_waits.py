@@ -1,10 +1,10 @@
 import asyncio
 
 import pytest
-from virtual_time import run
 
 from rlsys.errors import StallError
 from rlsys.loop.waits import Waits
+from rlsys.simulate.clock import run
 
 
 async def later(seconds: float, value: int = 1) -> int:
