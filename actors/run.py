@@ -14,6 +14,7 @@ from actors.metrics import RayGauges
 from actors.placement import check_resources, needs
 from rlsys.config.load import to_yaml
 from rlsys.config.schema import RunConfig
+from rlsys.config.verifiers import require_sources
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.loop import checkpoint
@@ -37,6 +38,7 @@ def train(config: RunConfig, name: str, console: Console, started: float) -> Sum
     with Display(config.loop.steps, console, started) as display:
         display.stage("reading the rows")
         rows = read_rows(config)
+        require_sources(config.verifiers, {row.source for row in (*rows.train, *rows.held_out)})
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             display.note(cluster)

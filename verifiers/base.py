@@ -1,8 +1,11 @@
-"""What a verifier is: a pure question about one answer, and the verdict it returns."""
+"""What a verifier is: a pure question about an answer, and the verdict it returns."""
 
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class Status(StrEnum):
@@ -49,6 +52,10 @@ class Verdict:
             raise ValueError(f"reward {self.reward} is outside [0, 1]")
 
 
+Expectation = float | tuple[float, float]
+"""The reward that a known completion must get, or the lowest and the highest that it may get."""
+
+
 class Verifier(Protocol):
     """Grades one completion. Wrong answers are verdicts; an exception means a broken verifier."""
 
@@ -56,6 +63,55 @@ class Verifier(Protocol):
 
     def verify(self, completion: Completion) -> Verdict: ...
 
-    def self_test(self) -> list[tuple[Completion, float]]:
+    def self_test(self) -> Sequence[tuple[Completion, Expectation]]:
         """Known completions and the rewards that they must get, graded before training."""
         ...
+
+
+@runtime_checkable
+class BatchVerifier(Protocol):
+    """A verifier that is faster on many completions at once, such as one that asks a model."""
+
+    def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
+        """One verdict for each completion, in order; an exception means a broken verifier."""
+        ...
+
+
+def verify_all(verifier: Verifier, completions: Sequence[Completion]) -> list[Verdict]:
+    """Verdicts of any verifier, broken ones included: in one call when it takes batches, else
+    one by one.
+
+    An exception says that the verifier failed, not that the answer is wrong: its completions get
+    no reward at all, and their status is counted. `seconds` is filled in where the verifier left
+    it at 0; a batch's time is shared out evenly.
+    """
+    if completions and isinstance(verifier, BatchVerifier):
+        return _timed(verifier, lambda: verifier.verify_all(completions), len(completions))
+    return [
+        _timed(verifier, lambda one=one: [verifier.verify(one)], 1)[0]  # type: ignore[misc]
+        for one in completions
+    ]
+
+
+def _timed(verifier: Verifier, call: Callable[[], Any], count: int) -> list[Verdict]:
+    kind = type(verifier).__name__
+    began = time.perf_counter()
+    try:
+        verdicts, fault = call(), ""
+    except Exception as error:  # whatever a verifier raises must not end the worker
+        verdicts, fault = [], f"{kind}: {type(error).__name__}: {error}"
+    if not fault:
+        fault = _fault(kind, verdicts, count)
+    if fault:
+        verdicts = [Verdict(None, Status.INFRASTRUCTURE, fault[:500])] * count
+    share = (time.perf_counter() - began) / max(1, count)
+    return [v if v.seconds else dataclasses.replace(v, seconds=share) for v in verdicts]
+
+
+def _fault(kind: str, verdicts: Any, count: int) -> str:
+    if not isinstance(verdicts, list) or len(verdicts) != count:
+        return f"{kind}: expected a list of {count} verdicts, got a {type(verdicts).__name__}"
+    for verdict in verdicts:
+        if not isinstance(verdict, Verdict):
+            return f"{kind}: returned a {type(verdict).__name__}, not a Verdict"
+    return ""

@@ -1,13 +1,12 @@
 """One reward from several verifiers: a weighted sum, gates, and a route per data source."""
 
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.errors import VerifierError
-from verifiers.base import Completion, Status, Verdict, Verifier
+from verifiers.base import Completion, Status, Verdict, Verifier, verify_all
 from verifiers.registry import Registry
 
 
@@ -31,6 +30,40 @@ class Component:
     def grades(self, source: str) -> bool:
         """Whether completions of this source go to this component."""
         return not self.sources or source in self.sources
+
+
+@dataclass
+class _Sum:
+    """One completion's reward, as its components come in."""
+
+    accuracy: str
+    fault: str = ""
+    values: dict[str, float] = field(default_factory=dict)
+    total: float = 0.0
+    gates: float = 1.0
+    status: Status = Status.WRONG
+    reason: str = ""
+    seconds: float = 0.0
+
+    def add(self, component: Component, verdict: Verdict) -> None:
+        self.seconds += verdict.seconds
+        if verdict.reward is None:
+            self.fault = f"{component.name}: {verdict.reason}"
+            return
+        self.values[component.name] = verdict.reward
+        self.values |= {f"{component.name}.{k}": v for k, v in verdict.components.items()}
+        if component.gate:
+            self.gates *= verdict.reward
+        else:
+            self.total += component.weight * verdict.reward
+        if component.name == self.accuracy:
+            self.status, self.reason = verdict.status, verdict.reason
+
+    def verdict(self) -> Verdict:
+        if self.fault:
+            return Verdict(None, Status.INFRASTRUCTURE, self.fault, self.values, self.seconds)
+        reward = min(1.0, self.total) * self.gates
+        return Verdict(reward, self.status, self.reason, self.values, self.seconds)
 
 
 class Composite:
@@ -67,42 +100,31 @@ class Composite:
             raise VerifierError(f"no reward component grades the source {source!r}")
         return self._accuracy(paid)
 
-    def require_sources(self, sources: Iterable[str]) -> None:
-        """Raise VerifierError unless every source is graded; to be asked before training."""
-        for source in sources:
-            self.accuracy_component_for(source)
+    def verify(self, completion: Completion) -> Verdict:
+        """Grade one completion, as `grade` does a batch."""
+        return self.grade([completion])[0]
 
     def grade(self, batch: Sequence[Completion]) -> list[Verdict]:
-        """Grade completions in order; never raises for the sake of one of them."""
-        return [self.verify(completion) for completion in batch]
+        """Grade completions in order; never raises for the sake of one of them.
 
-    def verify(self, completion: Completion) -> Verdict:
-        """Grade one completion. `components` has each component's reward under its name, and what
-        the verifier itself took apart under `name.part`."""
-        began = time.perf_counter()
-        try:
-            accuracy = self.accuracy_component_for(completion.source)
-        except VerifierError as error:
-            return _no_verdict(str(error), {}, began)
-        values: dict[str, float] = {}
-        total, gates = 0.0, 1.0
-        status, reason = Status.WRONG, ""
+        Each component gets all completions of its sources at once, without those that an earlier
+        component had no verdict on. `components` of a verdict has each component's reward under
+        its name, and what the verifier itself took apart under `name.part`.
+        """
+        sums = [self._begin(completion) for completion in batch]
         for component in self.components:
-            if not component.grades(completion.source):
-                continue
-            verdict = _verify(component.verifier, completion)
-            if verdict.reward is None:
-                return _no_verdict(f"{component.name}: {verdict.reason}", values, began)
-            values[component.name] = verdict.reward
-            values |= {f"{component.name}.{part}": v for part, v in verdict.components.items()}
-            if component.gate:
-                gates *= verdict.reward
-            else:
-                total += component.weight * verdict.reward
-            if component.name == accuracy:
-                status, reason = verdict.status, verdict.reason
-        reward = min(1.0, total) * gates
-        return Verdict(reward, status, reason, values, time.perf_counter() - began)
+            graded = [component.grades(one.source) for one in batch]
+            chosen = [i for i, it_is in enumerate(graded) if it_is and not sums[i].fault]
+            verdicts = verify_all(component.verifier, [batch[i] for i in chosen])
+            for i, verdict in zip(chosen, verdicts, strict=True):
+                sums[i].add(component, verdict)
+        return [one.verdict() for one in sums]
+
+    def _begin(self, completion: Completion) -> "_Sum":
+        try:
+            return _Sum(self.accuracy_component_for(completion.source))
+        except VerifierError as error:
+            return _Sum("", fault=str(error))
 
     def close(self) -> None:
         """End the processes that verifiers keep."""
@@ -124,19 +146,22 @@ def run_self_test(composite: Composite) -> int:
     """
     count = 0
     for component in composite.components:
-        cases = component.verifier.self_test()
+        verifier = component.verifier
+        cases = verifier.self_test()
         if not cases:
-            raise VerifierError(f"verifier {component.verifier.name!r} has no self-test cases")
-        for completion, expected in cases:
-            verdict = _verify(component.verifier, completion)
-            if verdict.reward is None or abs(verdict.reward - expected) > 1e-6:
+            raise VerifierError(f"verifier {verifier.name!r} has no self-test cases")
+        verdicts = verify_all(verifier, [completion for completion, _ in cases])
+        for (completion, expected), verdict in zip(cases, verdicts, strict=True):
+            low, high = expected if isinstance(expected, tuple) else (expected, expected)
+            if verdict.reward is None or not low - 1e-6 <= verdict.reward <= high + 1e-6:
+                wanted = f"{low} to {high}" if isinstance(expected, tuple) else str(expected)
                 raise VerifierError(
-                    f"verifier {component.verifier.name!r} fails its self-test: completion "
+                    f"verifier {verifier.name!r} fails its self-test: completion "
                     f"{completion.text[:200]!r} with expected answer {completion.answer!r} got "
-                    f"reward {verdict.reward}, expected {expected} ({verdict.status}"
+                    f"reward {verdict.reward}, expected {wanted} ({verdict.status}"
                     f"{': ' + verdict.reason if verdict.reason else ''})"
                 )
-            count += 1
+        count += len(cases)
     return count
 
 
@@ -144,25 +169,3 @@ def _component(registry: Registry, reward: RewardConfig) -> Component:
     name = reward.name or reward.verifier
     verifier = registry.create(reward.verifier or name, reward.options)
     return Component(name, verifier, reward.weight, reward.gate, frozenset(reward.sources))
-
-
-def _verify(verifier: Verifier, completion: Completion) -> Verdict:
-    """A verdict of any verifier, broken ones included.
-
-    An exception says that the verifier failed, not that the answer is wrong: the completion gets
-    no reward at all, and its status is counted.
-    """
-    try:
-        verdict = verifier.verify(completion)
-    except Exception as error:
-        reason = f"{type(verifier).__name__}: {type(error).__name__}: {error}"
-        return Verdict(None, Status.INFRASTRUCTURE, reason[:500])
-    if not isinstance(verdict, Verdict):
-        reason = f"{type(verifier).__name__}: returned a {type(verdict).__name__}, not a Verdict"
-        return Verdict(None, Status.INFRASTRUCTURE, reason)
-    return verdict
-
-
-def _no_verdict(reason: str, values: dict[str, float], began: float) -> Verdict:
-    seconds = time.perf_counter() - began
-    return Verdict(None, Status.INFRASTRUCTURE, reason, values, seconds)

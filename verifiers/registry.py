@@ -69,7 +69,7 @@ class Registry:
             return self._from_files[name]
         for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=name):
             return typing.cast(Factory, entry_point.load())
-        raise VerifierError(f"no verifier {name!r}{_nearest(name, self.names())}")
+        raise VerifierError(f"no verifier {name!r}{nearest(name, self.names())}")
 
     def check(self, name: str, options: Mapping[str, Any]) -> None:
         """Raise VerifierError unless the verifier exists and takes these options."""
@@ -81,7 +81,7 @@ class Registry:
         for option, value in options.items():
             if option not in parameters:
                 raise VerifierError(
-                    f"verifier {name!r} has no option {option!r}{_nearest(option, parameters)}"
+                    f"verifier {name!r} has no option {option!r}{nearest(option, parameters)}"
                 )
             if not _fits(value, hints.get(option)):
                 raise VerifierError(
@@ -104,7 +104,7 @@ class Registry:
 def _load_file(path: Path) -> dict[str, Factory]:
     if not path.is_file():
         siblings = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        raise VerifierError(f"no plug-in file {path}{_nearest(str(path), siblings)}")
+        raise VerifierError(f"no plug-in file {path}{nearest(str(path), siblings)}")
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     module_name = f"rlsys_plugin_{path.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -138,7 +138,8 @@ def _type_name(hint: Any) -> str:
     return hint.__name__ if inspect.isclass(hint) else str(hint)
 
 
-def _nearest(value: str, choices: typing.Iterable[str]) -> str:
+def nearest(value: str, choices: typing.Iterable[str]) -> str:
+    """The end of an error message: the choice that the value may have meant, and all choices."""
     choices = sorted(choices)
     close = difflib.get_close_matches(value, choices, n=1)
     guess = f"; did you mean {close[0]!r}?" if close else ""

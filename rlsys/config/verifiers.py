@@ -1,10 +1,11 @@
 """Which verifiers grade an answer, and how their rewards add up."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from rlsys.errors import ConfigError, VerifierError
-from verifiers.registry import Registry
+from verifiers.registry import Registry, nearest
 
 _TOLERANCE = 1e-9
 
@@ -52,6 +53,20 @@ class VerifiersConfig:
 def component_names(config: VerifiersConfig) -> list[str]:
     """Names of the components, in order."""
     return [reward.name or reward.verifier for reward in config.rewards]
+
+
+def require_sources(config: VerifiersConfig, sources: Iterable[str]) -> None:
+    """Raise ConfigError unless every source of the data has a component that pays for it."""
+    paid = [reward for reward in config.rewards if reward.weight > 0 and not reward.gate]
+    if any(not reward.sources for reward in paid):
+        return
+    named = {source for reward in paid for source in reward.sources}
+    for source in sorted(set(sources)):
+        if source not in named:
+            raise ConfigError(
+                f"verifiers.rewards: no component with a weight grades the source {source!r} of "
+                f"the data{nearest(source, named)}; a component without sources grades all"
+            )
 
 
 def validate(config: VerifiersConfig) -> None:

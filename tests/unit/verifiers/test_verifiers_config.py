@@ -6,7 +6,13 @@ import sys
 import pytest
 from omegaconf import OmegaConf
 
-from rlsys.config.verifiers import RewardConfig, VerifiersConfig, component_names, validate
+from rlsys.config.verifiers import (
+    RewardConfig,
+    VerifiersConfig,
+    component_names,
+    require_sources,
+    validate,
+)
 from rlsys.errors import ConfigError
 
 
@@ -64,6 +70,24 @@ def test_impossible_setting_is_one_error_that_names_it(made, message):
 
 def test_weights_of_thirds_may_add_up_to_one():
     validate(config(*(RewardConfig(n, weight=1 / 3) for n in ("math", "format", "reasoning"))))
+
+
+def test_source_of_the_data_that_nothing_pays_for_is_one_error_with_the_nearest():
+    made = config(
+        RewardConfig("math", weight=0.5, sources=["gsm8k"]),
+        RewardConfig("countdown", weight=0.5, sources=["countdown"]),
+        RewardConfig("format", gate=True),
+        RewardConfig("reasoning", weight=0.0),
+    )
+    require_sources(made, ["gsm8k", "countdown"])
+    message = "grades the source 'gsm8' of the data; did you mean 'gsm8k'"
+    with pytest.raises(ConfigError, match=message):
+        require_sources(made, ["gsm8k", "gsm8"])
+
+
+def test_component_without_sources_pays_for_all():
+    rewards = [RewardConfig("math", sources=["gsm8k"]), RewardConfig("format", weight=0.1)]
+    require_sources(config(*rewards), ["gsm8k", "anything"])
 
 
 def test_section_is_read_from_yaml():
