@@ -1,0 +1,154 @@
+"""A simulated sampling engine: continuous batching in continuous time, without a model.
+
+A decoding step of n sequences takes step_s + n * sequence_s, and gives each one token. Sequences
+beyond max_sequences wait their turn. Between two events nothing changes, so an engine needs one
+timer, whatever the number of tokens.
+"""
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class EngineLaw:
+    """How fast an engine decodes."""
+
+    step_s: float
+    """Of a decoding step, whatever its batch: reading the weights."""
+    sequence_s: float
+    """What each sequence adds to a step: its attention and arithmetic."""
+    max_sequences: int
+
+    def decode_step_s(self, sequences: int) -> float:
+        """Seconds of one step of a batch."""
+        return self.step_s + sequences * self.sequence_s
+
+    @property
+    def full_speed(self) -> float:
+        """Tokens/s of a full batch: the most that the engine can do."""
+        return self.max_sequences / self.decode_step_s(self.max_sequences)
+
+
+@dataclass(eq=False)
+class _Request:
+    """Sequences that are waited for together."""
+
+    left: int
+    done: asyncio.Future[None]
+    ends: float = 0.0
+    """Progress at which the last of those that have begun ends."""
+
+
+@dataclass
+class SimulatedEngine:
+    """Decodes sequences of given lengths; holds a weight version."""
+
+    law: EngineLaw
+    held: int = 0
+    tokens: int = 0
+    """Decoded, or about to be: of all sequences that have begun."""
+    busy_s: float = 0.0
+    """While at least one sequence ran."""
+    paused_s: float = 0.0
+    """While sampling stood still for new weights."""
+    _running: list[tuple[float, int, _Request]] = field(default_factory=list)
+    """Heap of sequences by the progress at which they end."""
+    _waiting: deque[tuple[int, _Request]] = field(default_factory=deque)
+    _requests: set[_Request] = field(default_factory=set)
+    _progress: float = 0.0
+    """Tokens that a sequence running since the start would have."""
+    _since: float = 0.0
+    _paused: bool = False
+    _timer: asyncio.TimerHandle | None = None
+    _order: Iterator[int] = field(default_factory=itertools.count)
+
+    async def generate(self, lengths: list[int]) -> None:
+        """Until sequences of these lengths, in tokens, are decoded."""
+        request = _Request(len(lengths), asyncio.get_running_loop().create_future())
+        self.settle()
+        self._requests.add(request)
+        self._waiting.extend((length, request) for length in lengths)
+        self._begin()
+        self._arm()
+        await request.done
+
+    def pause(self) -> None:
+        """Sampling stands still; sequences keep what they have."""
+        self.settle()
+        self._paused = True
+        self._arm()
+
+    def resume(self, version: int) -> None:
+        """Sampling goes on with new weights."""
+        self.settle()
+        self._paused = False
+        self.held = version
+        self._arm()
+
+    def settle(self) -> None:
+        """Bring the books up to now: progress, sequences that ended, busy and paused time."""
+        now = asyncio.get_running_loop().time()
+        passed, self._since = now - self._since, now
+        if self._paused:
+            self.paused_s += passed
+            return
+        while self._running:
+            step_s = self.law.decode_step_s(len(self._running))
+            until_next_s = (self._running[0][0] - self._progress) * step_s
+            # A nanosecond is the rounding of event times.
+            if until_next_s > passed + 1e-9:
+                self._progress += passed / step_s
+                self.busy_s += passed
+                return
+            passed -= until_next_s
+            self.busy_s += until_next_s
+            self._end_first()
+
+    def _end_first(self) -> None:
+        """The sequence that is due ends; one that waits takes its place."""
+        self._progress, _, request = heapq.heappop(self._running)
+        request.left -= 1
+        if not request.left:
+            self._requests.remove(request)
+            if not request.done.done():
+                request.done.set_result(None)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin waiting sequences while the batch has room."""
+        while self._waiting and len(self._running) < self.law.max_sequences:
+            length, request = self._waiting.popleft()
+            request.ends = max(request.ends, self._progress + length)
+            self.tokens += length
+            heapq.heappush(self._running, (self._progress + length, next(self._order), request))
+
+    def _arm(self) -> None:
+        """One timer, for the next event that anyone waits for."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._running and not self._paused:
+            seconds = self._seconds_to_next()
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._wake)
+
+    def _seconds_to_next(self) -> float:
+        """Until a whole request ends; while sequences wait, until the first one ends."""
+        if self._waiting:
+            ahead = [self._running[0][0]]
+        else:
+            target = min(request.ends for request in self._requests)
+            ahead = sorted(end for end, _, _ in self._running if end <= target)
+        seconds, progress, count = 0.0, self._progress, len(self._running)
+        for end in ahead:
+            seconds += (end - progress) * self.law.decode_step_s(count)
+            progress, count = end, count - 1
+        return max(0.0, seconds)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.settle()
+        self._arm()

@@ -1,0 +1,152 @@
+"""SimulatedFleet: the Fleet protocol with latency laws in place of engines.
+
+Runs under any event loop; under the virtual clock (clock.py) hours take seconds. The loop cannot
+tell it from a real fleet: members are called one at a time or batch continuously as theirs do, the
+learner does first what it is asked first, and weights are held by each engine on its own.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rlsys.config.schema import SamplingConfig
+from rlsys.loop.clock import Times
+from rlsys.loop.dispatch import LeastLoaded
+from rlsys.loop.fleet import LearnRequest, Message, PublishReport, Referenced, Sampled, Scored
+from rlsys.simulate.engine import EngineLaw, SimulatedEngine
+from rlsys.simulate.laws import LengthLaw
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the work of each stage takes, beside sampling."""
+
+    grade_s: float
+    """Of one answer, in one verifier worker."""
+    reference_token_s: float
+    """Of one answer token, in one reference worker; 0: no reference."""
+    learn_token_s: float
+    """Of one answer token, in all learner ranks together."""
+    learn_step_s: float
+    """Of an optimizer step beside its tokens."""
+    pack_s: float
+    """The learner makes new weights ready."""
+    pull_s: float
+    """A rollout worker takes them; it does not sample meanwhile."""
+
+
+@dataclass(frozen=True)
+class Members:
+    """How many workers each role has; the learner is one, however many ranks."""
+
+    rollout: int
+    verifier: int
+    reference: int
+
+
+class Pool:
+    """Members that work on one call at a time, first come, first served."""
+
+    def __init__(self, members: int) -> None:
+        self.members = members
+        self.busy_s = 0.0
+        self._free = asyncio.Semaphore(members)
+
+    async def work(self, seconds: float) -> None:
+        """Wait for a free member, and keep it busy."""
+        async with self._free:
+            await asyncio.sleep(seconds)
+        self.busy_s += seconds
+
+
+class SimulatedFleet:
+    """Draws an answer's length, keeps members busy for as long as the laws say, holds nothing.
+
+    Rewards are 0 or 1 with equal chance.
+    """
+
+    def __init__(
+        self, engine: EngineLaw, lengths: LengthLaw, costs: Costs, members: Members, seed: int
+    ) -> None:
+        self.law, self.lengths, self.costs, self.members = engine, lengths, costs, members
+        self.engines = [SimulatedEngine(engine) for _ in range(members.rollout)]
+        self.dispatch = LeastLoaded(range(members.rollout))
+        self.verifiers, self.references = Pool(members.verifier), Pool(members.reference)
+        self.learner = Pool(1)
+        self.random = np.random.default_rng(seed)
+        self.pauses_s = 0.0
+
+    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
+        count = len(message.group_ids) * message.size
+        lengths = self.lengths.draw(self.random, count)
+        index = self.dispatch.take()
+        engine = self.engines[index]
+        oldest = engine.held
+        await engine.generate(lengths.tolist())
+        self.dispatch.give_back(index)
+        return Sampled(
+            rollouts=None,
+            oldest_version=np.full(count, oldest),
+            newest_version=np.full(count, engine.held),
+            num_tokens=lengths,
+            truncated=np.zeros(count, dtype=bool),
+        )
+
+    async def grade(self, sampled: Sampled) -> Scored:
+        count = len(sampled.num_tokens)
+        await self.verifiers.work(self.costs.grade_s * count)
+        rewards = self.random.integers(0, 2, count).astype(np.float64)
+        return Scored(None, rewards, rewards == 1.0, {}, [])
+
+    async def score_reference(self, sampled: Sampled) -> Referenced | None:
+        if not self.costs.reference_token_s:
+            return None
+        await self.references.work(self.costs.reference_token_s * float(sampled.num_tokens.sum()))
+        return Referenced(None, np.zeros(len(sampled.num_tokens)))
+
+    async def learn(self, request: LearnRequest) -> dict[str, float]:
+        tokens = sum(int(group.num_tokens.sum()) for group in request.groups)
+        await self.learner.work(self.costs.learn_step_s + self.costs.learn_token_s * tokens)
+        return {"loss": 0.0}
+
+    async def publish(self, version: int) -> PublishReport:
+        await self.learner.work(self.costs.pack_s)
+        for engine in self.engines:
+            engine.pause()
+        await asyncio.sleep(self.costs.pull_s)
+        for engine in self.engines:
+            engine.resume(version)
+        self.pauses_s += self.costs.pull_s
+        return PublishReport(version, self.costs.pull_s, self.costs.pull_s, 0.0, num_bytes=0)
+
+    async def save(self, folder: Path) -> None:
+        """There is nothing to save."""
+
+    async def times(self) -> dict[str, Times]:
+        """Busy while it works, as real members see it; a rollout worker with any sequence."""
+        wall = asyncio.get_running_loop().time()
+        for engine in self.engines:
+            engine.settle()
+        busy = sum(engine.busy_s for engine in self.engines)
+        paused = sum(engine.paused_s for engine in self.engines)
+        idle = wall * len(self.engines) - busy - paused
+        result = {"rollout": Times(busy, busy + paused + idle, {"slots": idle, "weights": paused})}
+        pools = {"verifier": self.verifiers, "reference": self.references, "learner": self.learner}
+        for role, pool in pools.items():
+            name = "ready groups" if role == "learner" else "rollouts"
+            waits = {name: wall * pool.members - pool.busy_s}
+            result[role] = Times(pool.busy_s, wall * pool.members, waits)
+        return result
+
+    def least_busy_s(self) -> dict[str, float]:
+        """Per stage, the time that its work so far would have taken without any waiting: members
+        share it evenly, and every engine decodes full batches."""
+        tokens = sum(engine.tokens for engine in self.engines)
+        return {
+            "rollout": tokens / self.law.full_speed / self.members.rollout,
+            "verifier": self.verifiers.busy_s / self.members.verifier,
+            "reference": self.references.busy_s / self.members.reference,
+            "learner": self.learner.busy_s,
+        }
