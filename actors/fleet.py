@@ -27,6 +27,7 @@ from rlsys.loop.fleet import (
     Message,
     PublishReport,
     Referenced,
+    Rows,
     Sampled,
     Scored,
 )
@@ -68,9 +69,11 @@ class RayFleet:
 
     # --- start and end -------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Place, start and prove every member.
+    async def start(self, checkpoint: Path | None = None, version: int = 0) -> None:
+        """Place, start and prove every member, with the weights of a checkpoint if one is given.
 
+        Args:
+            version: the policy version that the checkpoint holds.
         Raises:
             StallError: the cluster cannot place the members, or one does not get ready in time.
             WorkerError: a member failed to start; named, with its root exception.
@@ -78,9 +81,9 @@ class RayFleet:
         roles = needs(self.config)
         self.group = await self._place(roles)
         self._create(roles, self.group)
-        await self._start_members()
+        await self._start_members(checkpoint, version)
         self.progress("proving the rollout workers' weights")
-        await self.publish(0)
+        await self.publish(version)
 
     async def _place(self, roles: list[Need]) -> PlacementGroup:
         bundles = [
@@ -134,7 +137,7 @@ class RayFleet:
                 self.members.setdefault(need.role, []).append(member)
                 self.names[member] = f"{need.role}-{i}"
 
-    async def _start_members(self) -> None:
+    async def _start_members(self, checkpoint: Path | None, version: int) -> None:
         """Everything starts at once; then rollout workers learn which tensors to expect."""
         prompts = ray.put(to_batch(self.prompts))
         starts = [
@@ -146,14 +149,14 @@ class RayFleet:
         starts += [
             self._named(f"starting {self.names[w]}", w.start.remote(prompts), w) for w in workers
         ]
-        names, *_ = await asyncio.gather(self._start_learner(), *starts)
+        names, *_ = await asyncio.gather(self._start_learner(checkpoint, version), *starts)
         await self._all("rollout", lambda worker: worker.expect_weights.remote(names))
 
-    async def _start_learner(self) -> list[str]:
+    async def _start_learner(self, checkpoint: Path | None, version: int) -> list[str]:
         """The ranks meet at rank 0; returns the names of the policy's tensors."""
         ranks = self.members["learner"]
         address, port = await self._call(ranks[0].address.remote(), ranks[0])
-        starts = [m.start.remote(len(ranks), address, port) for m in ranks]
+        starts = [m.start.remote(len(ranks), address, port, checkpoint, version) for m in ranks]
         names = await asyncio.gather(
             *(
                 self._named(f"starting {self.names[m]}", ref, m)
@@ -212,7 +215,8 @@ class RayFleet:
         return replace(meta, reference=batch)
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
-        batches, spans = _spans(request)
+        rows = [Rows(group.refs, group.row, len(group.rewards)) for group in request.groups]
+        batches, spans = _spans(rows)
         arrays = (request.advantages, request.rewards, request.trained)
         results = await self._all(
             "learner",
@@ -235,8 +239,13 @@ class RayFleet:
         # The slowest worker's figures: its pull is what the slots wait for.
         return max(reports, key=lambda report: report.total_s)
 
-    async def save(self, folder: Path) -> None:
-        await self._all("learner", lambda rank: rank.save.remote(folder))
+    async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
+        batches, spans = _spans(kept)
+        await self._all("learner", lambda rank: rank.save.remote(folder, spans, *batches))
+
+    async def restore(self, folder: Path) -> list[tuple[Any, ...]]:
+        first = self.members["learner"][0]
+        return await self._call(first.restore.remote(folder), first)
 
     async def times(self) -> dict[str, Times]:
         result = {}
@@ -321,25 +330,18 @@ class _Load:
         self.load[self.name] -= 1
 
 
-def _spans(request: LearnRequest) -> tuple[list[Any], list[Span]]:
-    """The distinct refs of a request's groups, and where in them each group lies."""
+def _spans(rows: Sequence[Rows]) -> tuple[list[Any], list[Span]]:
+    """The distinct refs of some rows, and where in their batches each entry lies."""
     index: dict[Any, int] = {}
 
-    def place(ref: Any) -> int:
-        return index.setdefault(ref, len(index))
+    def place(ref: Any) -> int | None:
+        return None if ref is None else index.setdefault(ref, len(index))
 
     spans = []
-    for group in request.groups:
-        rollouts, scores, reference = group.refs
-        spans.append(
-            Span(
-                place(rollouts),
-                place(scores),
-                None if reference is None else place(reference),
-                group.row,
-                len(group.rewards),
-            )
-        )
+    for entry in rows:
+        rollouts, scores, reference = map(place, entry.refs)
+        assert rollouts is not None
+        spans.append(Span(rollouts, scores, reference, entry.row, entry.size))
     return list(index), spans
 
 

@@ -1,6 +1,7 @@
 """A learner rank: a LearnerEngine as a Ray actor. Rank 0 also publishes, and writes samples."""
 
 import socket
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,12 @@ import ray
 
 from rlsys.config.schema import RunConfig
 from rlsys.engines.deepspeed_setup import Rank
+from rlsys.engines.determinism import make_deterministic
 from rlsys.engines.learner_engine import LearnerEngine
 from rlsys.engines.vllm_engine import Canary
 from rlsys.errors import WeightSyncError
 from rlsys.loop.clock import Clock, Times
-from rlsys.loop.join import samples_table, training_batch
+from rlsys.loop.join import Kept, read_kept, samples_table, training_batch, write_kept
 from rlsys.weights.bundle import Manifest
 
 
@@ -25,10 +27,14 @@ class Span:
     """One group's rows in the batches of a learn call: indices into the call's batches."""
 
     rollouts: int
-    scores: int
+    scores: int | None
     reference: int | None
     row: int
     size: int
+
+
+KEPT = "kept"
+"""Folder of a checkpoint with what was sampled and not yet trained."""
 
 
 class LearnerRank:
@@ -47,9 +53,19 @@ class LearnerRank:
             probe.bind(("", 0))
             return ray.util.get_node_ip_address(), probe.getsockname()[1]
 
-    def start(self, world_size: int, master_address: str, master_port: int) -> list[str]:
-        """Meet the other ranks and load the policy; returns the names of its weights."""
+    def start(
+        self,
+        world_size: int,
+        master_address: str,
+        master_port: int,
+        checkpoint: Path | None = None,
+        version: int = 0,
+    ) -> list[str]:
+        """Meet the other ranks and load the policy, and the state that `save` left in a
+        checkpoint of `version`; returns the names of the policy's weights."""
         config = self.config
+        if config.run.deterministic:
+            make_deterministic()
         self.engine = LearnerEngine(
             self.model_path,
             config.learner,
@@ -59,6 +75,9 @@ class LearnerRank:
             Rank(self.rank, world_size, master_address, master_port),
             config.run.seed,
         )
+        if checkpoint:
+            self.engine.load(checkpoint)
+        self.version = version
         self.clock = Clock(idle="ready groups")
         return self.engine.weight_names()
 
@@ -82,7 +101,9 @@ class LearnerRank:
             metrics = self.engine.step(batch, version)
             self.version = version + 1
             if self.rank == 0:
-                scores = [batches[s.scores].slice(s.row, s.size) for s in spans]
+                scores = [
+                    batches[s.scores].slice(s.row, s.size) for s in spans if s.scores is not None
+                ]
                 self._write_samples(samples_table(rollouts, scores, step), step)
         return metrics
 
@@ -110,12 +131,22 @@ class LearnerRank:
         manifest, buffer = bundle
         return (manifest, canary), buffer
 
-    def save(self, folder: Path) -> None:
-        """This rank's part of a checkpoint, and every sample written so far."""
+    def save(self, folder: Path, spans: list[Span], *batches: pa.RecordBatch) -> None:
+        """This rank's part of a checkpoint, and every sample written so far; rank 0 also keeps
+        the rows of `spans`."""
         with self.clock.busy():
             if self.written:
                 self.written.result()
+            if self.rank == 0:
+                write_kept(folder / KEPT, [_kept(span, batches) for span in spans])
             self.engine.save(folder, self.model_path)
+
+    def restore(self, folder: Path) -> list[tuple[ray.ObjectRef | None, ...]]:
+        """The rows that rank 0 kept in a checkpoint, in Ray's store again."""
+        return [
+            tuple(None if batch is None else ray.put(batch) for batch in batches)
+            for batches in read_kept(folder / KEPT)
+        ]
 
     def times(self) -> Times:
         """Busy and waits since the start."""
@@ -124,3 +155,16 @@ class LearnerRank:
     def shutdown(self) -> None:
         """Wait for the last samples to be on disk."""
         self.writer.shutdown(wait=True)
+
+
+def _kept(span: Span, batches: Sequence[pa.RecordBatch]) -> Kept:
+    """A span's rows of its rollouts, scores and reference batches."""
+
+    def rows(index: int | None) -> pa.RecordBatch | None:
+        return None if index is None else batches[index].slice(span.row, span.size)
+
+    return (
+        batches[span.rollouts].slice(span.row, span.size),
+        rows(span.scores),
+        rows(span.reference),
+    )

@@ -5,6 +5,7 @@ import pyarrow as pa
 import ray
 
 from rlsys.config.schema import RunConfig
+from rlsys.engines.determinism import make_deterministic
 from rlsys.engines.reference_engine import ReferenceEngine
 from rlsys.engines.sequences import list_column
 from rlsys.loop.clock import Clock, Times
@@ -15,6 +16,8 @@ class ReferenceWorker:
     """Scores batches of rollouts under the frozen initial policy, one at a time."""
 
     def __init__(self, model_path: str, config: RunConfig) -> None:
+        if config.run.deterministic:
+            make_deterministic()
         self.engine = ReferenceEngine(
             model_path, config.reference, config.learner, config.sampling.temperature
         )

@@ -18,8 +18,11 @@ class RolloutWorker:
     """Samples groups; pulls and proves new weights while it does."""
 
     def __init__(self, name: str, model_path: str, config: RunConfig, index: int) -> None:
-        seed = config.run.seed * 1000 + index
-        self.engine = SamplingEngine(name, model_path, config.model, config.rollout, seed)
+        run = config.run
+        seed = run.seed if run.deterministic else run.seed * 1000 + index
+        self.engine = SamplingEngine(
+            name, model_path, config.model, config.rollout, seed, run.deterministic
+        )
         self.clock = Clock(idle="slots")
 
     async def start(self, prompts: pa.RecordBatch) -> None:

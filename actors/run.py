@@ -158,7 +158,7 @@ class Run:
                 self.folder / "checkpoints",
                 step,
                 content,
-                self.fleet.save,
+                lambda folder: self.fleet.save(folder, []),
                 self.config.loop.keep_checkpoints,
             ),
         )

@@ -38,5 +38,9 @@ class WorkerError(RlsysError):
     to another member where there is one."""
 
 
+class CheckpointError(RlsysError):
+    """A checkpoint cannot be written, is damaged, or does not belong to what it is used for."""
+
+
 class FleetError(RlsysError):
     """A role has lost its last member, or a learner rank is gone; the run cannot go on."""

@@ -30,6 +30,10 @@ class RunSection:
     """Relative to where the command is started."""
     seed: int = 0
     """Seeds the prompt order, the sampler and the local policy."""
+    deterministic: bool = False
+    """true: on CPU, the same settings give the same weights and metrics, bit for bit. Needs
+    loop.max_staleness=0 and one thread everywhere, and engines sample one answer at a time, so it
+    is for tests and for hunting a fault."""
 
 
 @dataclass

@@ -25,6 +25,7 @@ def validate(config: RunConfig) -> None:
     _context(config)
     _model(config)
     _transport(config)
+    _deterministic(config)
     data_config.validate(config.data)
     recipes_config.validate(config.model.local)
     algorithm_config.validate(config.algorithm)
@@ -143,6 +144,25 @@ def _transport(config: RunConfig) -> None:
         raise ConfigError(
             f"cluster.placement={config.cluster.placement!r}: one of {', '.join(_PLACEMENTS)}"
         )
+
+
+def _deterministic(config: RunConfig) -> None:
+    """What would let timing into the numbers is refused where they must repeat."""
+    if not config.run.deterministic:
+        return
+    needed = {
+        "loop.max_staleness": (config.loop.max_staleness, 0),
+        "loop.groups_per_message": (config.loop.groups_per_message, 1),
+        "rollout.threads": (config.rollout.threads, 1),
+        "learner.threads": (config.learner.threads, 1),
+        "reference.threads": (config.reference.threads, 1),
+        "rollout.gpus": (config.rollout.gpus, 0),
+        "learner.gpus": (config.learner.gpus, 0),
+        "reference.gpus": (config.reference.gpus, 0),
+    }
+    for path, (value, wanted) in needed.items():
+        if value != wanted:
+            raise ConfigError(f"{path}={value}: run.deterministic=true needs {path}={wanted}")
 
 
 def _nearest_divisor(number: int, wanted: int) -> int:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +20,13 @@ from rlsys.config.algorithm import Advantage, AlgorithmConfig, OffPolicy
 from rlsys.config.schema import LearnerConfig
 from rlsys.engines.critic import Critic
 from rlsys.engines.deepspeed_setup import Rank, import_deepspeed, initialize
+from rlsys.engines.determinism import random_states, set_random_states
 from rlsys.engines.layout import Layout, lay_out, row_length, rows_of
 from rlsys.engines.policy import PolicyModel, load_causal_lm
 from rlsys.engines.reference_engine import score_sequences
 from rlsys.engines.sequences import Sequences
 from rlsys.engines.vllm_engine import Canary
+from rlsys.errors import CheckpointError
 from rlsys.weights.bundle import Manifest, pack
 
 
@@ -276,18 +279,46 @@ class LearnerEngine:
         self.policy.temperature = temperature
         return Canary(token_ids, logprobs.tolist())
 
+    # --- checkpoints ---------------------------------------------------------------------------
+
     def save(self, folder: Path, tokenizer_path: str) -> None:
         """DeepSpeed's state under folder/deepspeed, the policy in Hugging Face form under
         folder/policy. All ranks must call; the caller renames the folder when all are done."""
-        self.engine.save_checkpoint(str(folder / "deepspeed"), tag="state")
-        if self.critic:
-            self.critic.engine.save_checkpoint(str(folder / "deepspeed_critic"), tag="state")
+        for name, engine in self._engines().items():
+            engine.save_checkpoint(str(folder / name), tag="state")
+        own = {
+            "updates": self.updates,
+            "kl_coefficient": self.algorithm.kl_coefficient,
+            "random": random_states(),
+        }
+        torch.save(own, folder / f"rank-{self.place.rank}.pt")
         weights = dict(self._named_weights())
         if self.place.rank == 0:
             from transformers import AutoTokenizer
 
             self.policy.model.save_pretrained(folder / "policy", state_dict=weights)
             AutoTokenizer.from_pretrained(tokenizer_path).save_pretrained(folder / "policy")
+
+    def load(self, folder: Path) -> None:
+        """Go on where `save` was called: weights, optimizers, counters and random states. All
+        ranks must call, on an engine that has not stepped yet, as many as there were then.
+
+        Raises:
+            CheckpointError: DeepSpeed finds no state of this rank in the folder.
+        """
+        for name, engine in self._engines().items():
+            path, _ = engine.load_checkpoint(str(folder / name), tag="state")
+            if path is None:
+                raise CheckpointError(f"{folder / name}: no state of rank {self.place.rank}")
+        own = torch.load(folder / f"rank-{self.place.rank}.pt", weights_only=True)
+        self.updates = own["updates"]
+        self.algorithm = replace(self.algorithm, kl_coefficient=own["kl_coefficient"])
+        set_random_states(own["random"])
+
+    def _engines(self) -> dict[str, Any]:
+        """DeepSpeed's engines by the name of their folder in a checkpoint."""
+        critic = {"deepspeed_critic": self.critic.engine} if self.critic else {}
+        return {"deepspeed": self.engine} | critic
 
 
 def _add(totals: dict[str, float], values: dict[str, float]) -> None:

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from rlsys import schema
 from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig
+from rlsys.engines.determinism import group_seed
 from rlsys.errors import WeightSyncError
 from rlsys.weights.bundle import Manifest
 
@@ -48,12 +49,15 @@ class SamplingEngine:
         model: ModelConfig,
         config: RolloutConfig,
         seed: int,
+        deterministic: bool = False,
     ) -> None:
+        """deterministic: an answer depends on weights, `seed`, group and place in the group alone,
+        not on the engine, nor on what it samples beside it."""
         self.name = name
         self.model_path = model_path
         self.model = model
         self.config = config
-        self.seed = seed
+        self.seed, self.deterministic = seed, deterministic
         self._requests = 0
         # Anonymous shared memory that the engine's process opens through this process's
         # descriptor: it is gone with this process, however that ends.
@@ -75,7 +79,8 @@ class SamplingEngine:
             dtype=self.config.dtype.value,
             seed=self.seed,
             max_model_len=self.model.max_context,
-            max_num_seqs=self.config.max_sequences,
+            # What is sampled together is rounded together, and timing decides what is together.
+            max_num_seqs=1 if self.deterministic else self.config.max_sequences,
             tensor_parallel_size=self.config.tensor_parallel,
             gpu_memory_utilization=self.config.gpu_memory_utilization,
             enforce_eager=on_cpu,
@@ -125,7 +130,8 @@ class SamplingEngine:
         self, prompt: dict[str, Any], group_id: int, size: int, sampling: SamplingConfig
     ) -> list[dict[str, Any]]:
         started = time.monotonic()
-        output = await self._generate(prompt["token_ids"], sampling, size)
+        seed = group_seed(self.seed, group_id) if self.deterministic else None
+        output = await self._generate(prompt["token_ids"], sampling, size, seed)
         seconds = time.monotonic() - started
         return [
             self._row(prompt, group_id, completion, seconds)
@@ -133,13 +139,15 @@ class SamplingEngine:
         ]
 
     async def _generate(
-        self, token_ids: list[int], sampling: SamplingConfig, size: int
+        self, token_ids: list[int], sampling: SamplingConfig, size: int, seed: int | None = None
     ) -> RequestOutput:
+        """Answer i takes the seed `seed` + i; without one, the engine's own generator."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         params = SamplingParams(
             n=size,
+            seed=seed,
             temperature=sampling.temperature,
             max_tokens=sampling.max_tokens,
             stop=sampling.stop or None,

@@ -77,6 +77,17 @@ class LearnRequest:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Rows of batches that the fleet holds: a group's, or a whole message's."""
+
+    refs: tuple[Any, ...]
+    """Of a rollouts, a scores and a reference batch; the last two None where there are none."""
+    row: int
+    """Where the rows begin in those batches."""
+    size: int
+
+
+@dataclass(frozen=True)
 class PublishReport:
     """How a rollout worker's update went; of several workers, the slowest one's."""
 
@@ -107,8 +118,12 @@ class Fleet(Protocol):
         """Every rollout worker holds and has proved `version` when this returns."""
         ...
 
-    async def save(self, folder: Path) -> None:
-        """Learner state and policy into an existing folder."""
+    async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
+        """Learner state, policy and the kept rows into an existing folder."""
+        ...
+
+    async def restore(self, folder: Path) -> list[tuple[Any, ...]]:
+        """Refs to the rows that `save` kept in the folder, each the whole of its batches."""
         ...
 
     async def times(self) -> dict[str, Times]:

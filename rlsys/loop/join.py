@@ -1,12 +1,23 @@
-"""Join rollouts, scores and reference batches into what the learner trains on."""
+"""Join rollouts, scores and reference batches: for the learner, for the samples on the disk, and
+for a checkpoint, which keeps what was sampled and not yet trained."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from rlsys import schema
 from rlsys.errors import SchemaError
+
+Kept = tuple[pa.RecordBatch, pa.RecordBatch | None, pa.RecordBatch | None]
+"""The same rows' rollouts, scores and reference; the last two None where there are none."""
+
+_KEPT = {
+    "rollouts.arrow": schema.ROLLOUTS,
+    "scores.arrow": schema.SCORES,
+    "reference.arrow": schema.REFERENCE,
+}
 
 
 def training_batch(
@@ -64,3 +75,24 @@ def samples_table(
     for name in ("reward", "status", "reason", "components"):
         table = table.append_column(name, verdicts.column(name))
     return table.append_column("step", pa.array([step] * table.num_rows, type=pa.int32()))
+
+
+def write_kept(folder: Path, kept: Sequence[Kept]) -> None:
+    """One Arrow file per contract in a new folder; its batch i is of kept[i], empty for None."""
+    folder.mkdir()
+    for column, (name, contract) in enumerate(_KEPT.items()):
+        nothing = pa.RecordBatch.from_pylist([], schema=contract)
+        with pa.ipc.new_file(folder / name, contract) as writer:
+            for batches in kept:
+                batch = batches[column]
+                writer.write_batch(nothing if batch is None else batch)
+
+
+def read_kept(folder: Path) -> list[Kept]:
+    """What `write_kept` was given."""
+    columns = []
+    for name in _KEPT:
+        with pa.ipc.open_file(folder / name) as reader:
+            batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        columns.append([batch if batch.num_rows else None for batch in batches])
+    return list(zip(*columns, strict=True))

@@ -7,7 +7,7 @@ publish packs the weights of the moment at which the learner gets to it.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.errors import WorkerError
 from rlsys.loop.clock import Times
-from rlsys.loop.fleet import LearnRequest, Message, PublishReport, Referenced, Sampled, Scored
+from rlsys.loop.fleet import LearnRequest, Message, PublishReport, Referenced, Rows, Sampled, Scored
 from rlsys.loop.loop import Loop, StepReport
 
 Latency = float | Callable[[], float]
@@ -62,6 +62,7 @@ class FakeFleet:
     log: list[str] = field(default_factory=list)
     admitted_at: dict[int, int] = field(default_factory=dict)
     requests: list[LearnRequest] = field(default_factory=list)
+    saved: list[tuple[Any, ...]] = field(default_factory=list)
     packed: dict[int, int] = field(default_factory=dict)
     attempts: Counter[tuple[str, int]] = field(default_factory=Counter)
     on_sample: Callable[[], None] = lambda: None
@@ -116,8 +117,12 @@ class FakeFleet:
         self.log.append(f"pulled {version}")
         return PublishReport(version, 0.0, 0.0, 0.0, num_bytes=0)
 
-    async def save(self, folder: Path) -> None:
+    async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         self.log.append(f"save {folder}")
+        self.saved = [rows.refs for rows in kept]
+
+    async def restore(self, folder: Path) -> list[tuple[Any, ...]]:
+        return self.saved
 
     async def times(self) -> dict[str, Times]:
         return {}

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -5,7 +7,7 @@ from batches import reference, rollouts, scores
 
 from rlsys import schema
 from rlsys.errors import SchemaError
-from rlsys.loop.join import samples_table, training_batch
+from rlsys.loop.join import read_kept, samples_table, training_batch, write_kept
 
 
 def test_advantages_are_spread_over_the_tokens_of_each_answer() -> None:
@@ -78,3 +80,22 @@ def test_samples_hold_rollouts_with_verdict_and_step() -> None:
     assert table.column("reward").to_pylist() == [1.0, None, 0.5]
     assert table.column("step").to_pylist() == [12, 12, 12]
     assert table.column("components").to_pylist()[0] == [("accuracy", 1.0)]
+
+
+def test_kept_rows_come_back_as_they_were(tmp_path: Path) -> None:
+    message = pa.concat_batches([rollouts(4, [[7], [8]]), rollouts(5, [[9], [6, 3]])])
+    ready = (message.slice(2, 2), scores(5, [1.0, None]), reference(5, [1, 2]))
+    sampled = (rollouts(8, [[1, 2, 3]]), None, None)
+    write_kept(tmp_path / "kept", [ready, sampled])
+    back = read_kept(tmp_path / "kept")
+    assert [[b is None for b in entry] for entry in back] == [[False] * 3, [False, True, True]]
+    for entry, wanted in zip(back, (ready, sampled), strict=True):
+        for batch, original in zip(entry, wanted, strict=True):
+            assert (
+                batch is None if original is None else batch.equals(original, check_metadata=True)
+            )
+
+
+def test_nothing_kept_comes_back_as_nothing(tmp_path: Path) -> None:
+    write_kept(tmp_path / "kept", [])
+    assert read_kept(tmp_path / "kept") == []
