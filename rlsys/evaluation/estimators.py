@@ -138,7 +138,7 @@ def mean_with_interval(values: np.ndarray, seed: int = 0) -> Interval:
     mean = float(values.mean())
     if len(values) == 1:
         return Interval(mean, 0.0, 1.0, 1)
-    if np.ptp(values) == 0:
+    if np.ptp(values) == 0 and mean in (0.0, 1.0):
         margin = 3 / len(values)
         return Interval(mean, max(0.0, mean - margin), min(1.0, mean + margin), len(values))
     rows = np.random.default_rng(seed).integers(len(values), size=(_RESAMPLES, len(values)))

@@ -9,6 +9,7 @@ import numpy as np
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt
 from rlsys.errors import VerifierError
+from rlsys.evaluation.estimators import mean_with_interval, pass_rates
 from rlsys.loop.fleet import Fleet, Message
 from rlsys.loop.waits import Waits
 
@@ -75,32 +76,14 @@ async def evaluate(
     rates = pass_rates(correct)
     if not len(rates):
         raise VerifierError(f"none of {correct.size} held-out answers got a verdict")
-    mean, low, high = mean_with_interval(rates)
+    interval = mean_with_interval(rates)
     return HeldOut(
-        pass_at_1=mean,
-        low=low,
-        high=high,
-        prompts=len(rates),
+        pass_at_1=interval.mean,
+        low=interval.low,
+        high=interval.high,
+        prompts=interval.problems,
         samples=size,
         mean_tokens=float(tokens.mean()),
         truncated=float(truncated.mean()),
         versions=(int(oldest.min()), int(newest.max())),
     )
-
-
-def pass_rates(correct: np.ndarray) -> np.ndarray:
-    """[P, n] 1, 0 or NaN (no verdict) to each prompt's share of right answers; prompts without
-    any verdict are left out."""
-    graded = ~np.isnan(correct)
-    known = graded.any(axis=1)
-    return np.nansum(correct[known], axis=1) / graded[known].sum(axis=1)
-
-
-def mean_with_interval(rates: np.ndarray) -> tuple[float, float, float]:
-    """Mean of [P] rates and its 95 % interval over prompts, by the normal approximation of the
-    mean; a single prompt has the interval [0, 1]."""
-    mean = float(rates.mean())
-    if len(rates) < 2:
-        return mean, 0.0, 1.0
-    half = 1.96 * float(rates.std(ddof=1)) / len(rates) ** 0.5
-    return mean, max(0.0, mean - half), min(1.0, mean + half)

@@ -135,6 +135,13 @@ def test_the_interval_holds_the_mean_and_shrinks_with_more_problems() -> None:
     assert large.high == pytest.approx(0.549, abs=0.006)
 
 
+@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1))
+def test_the_interval_lies_between_0_and_1_around_the_mean(rates: list[float]) -> None:
+    found = mean_with_interval(np.array(rates))
+    assert 0.0 <= found.low <= found.mean + 1e-12
+    assert found.mean - 1e-12 <= found.high <= 1.0
+
+
 def test_a_perfect_score_and_a_single_problem_are_not_reported_as_certain() -> None:
     assert mean_with_interval(np.ones(30)).low == pytest.approx(0.9)
     assert (mean_with_interval(np.ones(1)).low, mean_with_interval(np.ones(1)).high) == (0, 1)

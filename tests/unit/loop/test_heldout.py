@@ -4,42 +4,15 @@ import random
 import numpy as np
 import pytest
 from fake_fleet import FakeFleet, Latencies, long_tail, make_config, make_prompts
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.errors import StallError, VerifierError
 from rlsys.loop.fleet import Message, Sampled
-from rlsys.loop.heldout import evaluate, mean_with_interval, pass_rates
+from rlsys.loop.heldout import evaluate
 from rlsys.loop.waits import Waits
 from rlsys.simulate.clock import run
 
 NAN = float("nan")
-
-
-def test_pass_rates_count_graded_answers_only() -> None:
-    correct = np.array([[1.0, 0.0], [1.0, NAN], [NAN, NAN], [0.0, 0.0]])
-    assert pass_rates(correct).tolist() == [0.5, 1.0, 0.0]
-
-
-def test_the_interval_is_1_96_standard_errors_over_prompts() -> None:
-    # Standard deviation 0.5, standard error 0.25 of 4 prompts.
-    rates = np.array([0.25, 0.25, 0.75, 0.75]) + np.array([-0.1830127, 0, 0, 0.1830127])
-    mean, low, high = mean_with_interval(rates)
-    error = rates.std(ddof=1) / 2
-    assert mean == pytest.approx(0.5)
-    assert (low, high) == pytest.approx((0.5 - 1.96 * error, 0.5 + 1.96 * error))
-
-
-def test_the_interval_of_one_prompt_says_nothing() -> None:
-    assert mean_with_interval(np.array([1.0])) == (1.0, 0.0, 1.0)
-
-
-@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1))
-def test_the_interval_holds_the_mean_and_lies_between_0_and_1(rates: list[float]) -> None:
-    mean, low, high = mean_with_interval(np.array(rates))
-    assert 0.0 <= low <= mean + 1e-12
-    assert mean - 1e-12 <= high <= 1.0
 
 
 def evaluated(fleet: FakeFleet, count: int, config: RunConfig):  # type: ignore[no-untyped-def]

@@ -1,0 +1,84 @@
+"""Two evaluations side by side, with a paired test on the problems that both have."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlsys.errors import DataError
+from rlsys.evaluation.estimators import Difference, paired_difference
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One benchmark and setting of both results."""
+
+    benchmark: str
+    setting: str
+    a: float
+    b: float
+    difference: Difference
+    unpaired: int
+    """Problems that only one of the results has; they take no part."""
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """results.json of an evaluation.
+
+    Raises:
+        DataError: the folder holds none.
+    """
+    path = folder / "results.json"
+    if not path.is_file():
+        raise DataError(f"{folder}: no results.json; is it the folder of a finished `rlsys eval`?")
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def compare(a: dict[str, Any], b: dict[str, Any]) -> list[Pair]:
+    """Pass@1 of B minus A, problem by problem, wherever both have a benchmark with one
+    temperature and budget.
+
+    Raises:
+        DataError: they have nothing in common.
+    """
+    of_a = {_key(r): r for r in a["results"]}
+    pairs = []
+    for r in b["results"]:
+        other = of_a.get(_key(r))
+        common = sorted(set(r["rates"]) & set(other["rates"])) if other else []
+        if other is None or not common:
+            continue
+        rates_a = np.array([other["rates"][p] for p in common])
+        rates_b = np.array([r["rates"][p] for p in common])
+        pairs.append(
+            Pair(
+                benchmark=r["benchmark"],
+                setting=_setting(r),
+                a=float(rates_a.mean()),
+                b=float(rates_b.mean()),
+                difference=paired_difference(rates_a, rates_b),
+                unpaired=len(set(r["rates"]) ^ set(other["rates"])),
+            )
+        )
+    if not pairs:
+        raise DataError(
+            f"nothing to compare: A has {', '.join(map(_name, a['results'])) or 'nothing'}; "
+            f"B has {', '.join(map(_name, b['results'])) or 'nothing'}"
+        )
+    return pairs
+
+
+def _key(result: dict[str, Any]) -> tuple[Any, ...]:
+    return result["benchmark"], result["temperature"], result["budget"]
+
+
+def _setting(result: dict[str, Any]) -> str:
+    budget = "" if result["budget"] is None else f"-b{result['budget']}"
+    return f"t{result['temperature']:g}{budget}"
+
+
+def _name(result: dict[str, Any]) -> str:
+    return f"{result['benchmark']}/{_setting(result)}"

@@ -1,0 +1,61 @@
+"""Which model `rlsys eval`, `chat` and `serve` mean, and how much it can read."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from rlsys.errors import ConfigError
+
+_DEFAULT_CONTEXT = 4096
+
+
+def resolve(model: str) -> str:
+    """A Hugging Face directory or hub id from what a user names: also a checkpoint of a run, its
+    `policy` folder, or the run itself, which stands for its newest checkpoint.
+
+    Raises:
+        ConfigError: the folder holds no model.
+    """
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        if model.startswith((".", "/", "~")) or model.count("/") > 1:
+            raise ConfigError(f"MODEL {model}: no such folder")
+        return model
+    checkpoints = sorted(folder.glob("checkpoints/step-*/policy"))
+    for candidate in (folder, folder / "policy", *reversed(checkpoints)):
+        if (candidate / "config.json").is_file():
+            return str(candidate)
+    raise ConfigError(
+        f"MODEL {model}: neither a Hugging Face model (config.json) nor a run or checkpoint of "
+        "rlsys (policy/, checkpoints/step-*/policy/)"
+    )
+
+
+def context_of(path: str) -> int:
+    """Tokens that the model's positions allow; 4,096 where its config does not say.
+
+    Raises:
+        ConfigError: the model's config cannot be loaded.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"MODEL {path}: its config cannot be loaded: {reason}") from error
+    return int(config.to_dict().get("max_position_embeddings") or _DEFAULT_CONTEXT)
+
+
+def fingerprint(path: str) -> str:
+    """What tells one state of a local model from another: its config, and the sizes and times of
+    its weight files. A hub id is its own fingerprint."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return path
+    content: list[Any] = [json.loads((folder / "config.json").read_text())]
+    for file in sorted(folder.glob("*.safetensors")):
+        stat = file.stat()
+        content.append([file.name, stat.st_size, stat.st_mtime_ns])
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()

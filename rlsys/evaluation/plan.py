@@ -1,0 +1,157 @@
+"""What an evaluation samples: benchmarks x settings x problems, and which answers exist already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rlsys.config.schema import SamplingConfig
+from rlsys.data.templates import Prompt
+from rlsys.errors import ConfigError
+from rlsys.evaluation.benchmark import Benchmark
+from rlsys.evaluation.samples import Samples
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to sample."""
+
+    temperature: float
+    max_tokens: int
+    budget: int | None = None
+    """Thinking tokens at most; None: as many as fit."""
+    samples: int = 1
+    """Answers per problem."""
+
+    @property
+    def name(self) -> str:
+        """As folders and tables have it: `t0.6`, `t0.6-b512`."""
+        budget = "" if self.budget is None else f"-b{self.budget}"
+        return f"t{self.temperature:g}{budget}"
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One benchmark for one model: prompts in its file's order, with what was left out."""
+
+    benchmark: Benchmark
+    prompts: tuple[Prompt, ...]
+    left_out: int
+    """Problems whose prompt leaves no room for an answer in the model's context."""
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Some problems of one benchmark under one setting, sampled and graded together."""
+
+    exam: Exam
+    setting: Setting
+    first: int
+    """Index of the first problem."""
+    prompts: tuple[Prompt, ...]
+
+    @property
+    def answers(self) -> int:
+        """How many it asks for."""
+        return len(self.prompts) * self.setting.samples
+
+    @property
+    def sampling(self) -> SamplingConfig:
+        """For the sampling engine."""
+        return SamplingConfig(
+            max_tokens=self.setting.max_tokens,
+            temperature=self.setting.temperature,
+            stop=list(self.exam.benchmark.stop) if self._continues else [],
+        )
+
+    @property
+    def _continues(self) -> bool:
+        head = json.loads(self.prompts[0].info).get("prompt")
+        return head is not None and self.prompts[0].text == head
+
+
+def settings(
+    temperatures: Sequence[float], budgets: Sequence[int | None], samples: int, max_tokens: int
+) -> tuple[Setting, ...]:
+    """Every temperature with every budget. Greedy answers of one prompt are all equal, so at
+    temperature 0 there is one sample.
+
+    Raises:
+        ConfigError: a temperature is negative, or a budget leaves nothing for the answer.
+    """
+    found = []
+    for temperature in temperatures:
+        if not temperature >= 0:
+            raise ConfigError(f"--temperatures: {temperature} must be 0 or more")
+        for budget in budgets:
+            if budget is not None and not 0 <= budget < max_tokens:
+                raise ConfigError(
+                    f"--budgets: {budget} thinking tokens must be at least 0 and leave room for "
+                    f"the answer in max_tokens={max_tokens}"
+                )
+            found.append(Setting(temperature, max_tokens, budget, samples if temperature else 1))
+    return tuple(found)
+
+
+def missing(exams: Sequence[Exam], samples: Samples, size: int) -> Iterator[Cell]:
+    """The cells of at most `size` problems that no earlier run has finished, in order."""
+    for exam in exams:
+        for setting in exam.settings:
+            done = samples.done(exam.benchmark.name, setting.name)
+            todo = [i for i, p in enumerate(exam.prompts) if p.prompt_id not in done]
+            for begin in range(0, len(todo), size):
+                chosen = todo[begin : begin + size]
+                yield Cell(exam, setting, chosen[0], tuple(exam.prompts[i] for i in chosen))
+
+
+def describe(model: str, fingerprint: str, exams: Sequence[Exam]) -> dict[str, Any]:
+    """The plan as JSON values: what has to be the same for a killed evaluation to continue."""
+    return {
+        "model": model,
+        "fingerprint": fingerprint,
+        "benchmarks": {
+            exam.benchmark.name: {
+                "verifier": exam.benchmark.verifier,
+                "problems": len(exam.prompts),
+                "left_out": exam.left_out,
+                "settings": {s.name: asdict(s) for s in exam.settings},
+            }
+            for exam in exams
+        },
+    }
+
+
+def settle(folder: Path, plan: dict[str, Any]) -> bool:
+    """Write the plan into the result's folder, or check that it is the one that lies there.
+
+    Returns: whether an earlier run's samples are continued.
+    Raises:
+        ConfigError: the folder holds another plan; names the first difference.
+    """
+    path = folder / "plan.json"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(plan, indent=2) + "\n")
+        return False
+    earlier = json.loads(path.read_text())
+    difference = _difference(earlier, plan)
+    if difference:
+        raise ConfigError(
+            f"--out {folder}: holds an evaluation with another plan ({difference}); name another "
+            "folder, or remove this one"
+        )
+    return True
+
+
+def _difference(earlier: Any, now: Any, place: str = "") -> str:
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        for key in [*earlier, *(k for k in now if k not in earlier)]:
+            found = _difference(earlier.get(key), now.get(key), f"{place}.{key}" if place else key)
+            if found:
+                return found
+        return ""
+    return "" if earlier == now else f"{place}: {earlier!r} then, {now!r} now"

@@ -1,0 +1,189 @@
+"""From graded samples to figures: one Result for each benchmark and setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from rlsys.errors import VerifierError
+from rlsys.evaluation.estimators import (
+    Interval,
+    Votes,
+    cons_at_k,
+    mean_with_interval,
+    pass_at_k,
+)
+from rlsys.evaluation.plan import Exam, Setting
+from rlsys.evaluation.votes import Equal, answer_of, count_votes
+from rlsys.thinking.usage import Usage
+from verifiers.base import Status
+
+COLUMNS = (
+    "prompt_id",
+    "prompt_text",
+    "text",
+    "finish_reason",
+    "status",
+    "reason",
+    "prompt_token_ids",
+    "reasoning_tokens",
+    "answer_tokens",
+)
+_LARGEST_EXACT_VOTE = 512
+"""Votes per problem up to which Cons@k is worked out for every k; beyond, only up to this k."""
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Answer lengths in tokens, thinking included: [N] int arrays."""
+
+    right: np.ndarray
+    wrong: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """One benchmark under one setting."""
+
+    benchmark: str
+    setting: Setting
+    problems: int
+    left_out: int
+    pass_at: dict[int, Interval]
+    """Pass@k by k; k = 1 is the mean accuracy, which is also average@n."""
+    cons_at: dict[int, Interval]
+    """Cons@k by k; empty where answers cannot be voted on."""
+    truncated: float
+    """Share of answers that were cut off at a token limit."""
+    no_verdict: int
+    """Answers that the verifier could not grade; they count neither as right nor as wrong."""
+    usage: Usage
+    lengths: Lengths
+    rates: dict[str, float]
+    """Share of right answers of each problem, by prompt_id."""
+
+    @property
+    def key(self) -> str:
+        """As tables and file names have it."""
+        return f"{self.benchmark}/{self.setting.name}"
+
+    @property
+    def mean_thinking(self) -> float:
+        """Thinking tokens of an answer."""
+        return self.usage.thinking_tokens / max(1, self.usage.requests)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, without the lengths."""
+
+        def intervals(values: dict[int, Interval]) -> dict[str, list[float]]:
+            return {str(k): [v.mean, v.low, v.high] for k, v in values.items()}
+
+        return {
+            "benchmark": self.benchmark,
+            "temperature": self.setting.temperature,
+            "max_tokens": self.setting.max_tokens,
+            "budget": self.setting.budget,
+            "samples": self.setting.samples,
+            "problems": self.problems,
+            "left_out": self.left_out,
+            "pass_at": intervals(self.pass_at),
+            "cons_at": intervals(self.cons_at),
+            "truncated": self.truncated,
+            "no_verdict": self.no_verdict,
+            "prompt_tokens": self.usage.prompt_tokens,
+            "thinking_tokens": self.usage.thinking_tokens,
+            "answer_tokens": self.usage.answer_tokens,
+            "answers": self.usage.requests,
+            "rates": self.rates,
+        }
+
+
+def result(exam: Exam, setting: Setting, samples: pa.Table, equal: Equal | None) -> Result:
+    """Figures of one benchmark under one setting.
+
+    Args:
+        samples: COLUMNS of its samples.
+        equal: whether two answers are the same; None where they cannot be voted on.
+
+    Raises:
+        VerifierError: no answer got a verdict.
+    """
+    rows = samples.to_pylist()
+    by_problem: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_problem.setdefault(row["prompt_id"], []).append(row)
+    graded = {
+        problem: [row for row in group if row["status"] != Status.INFRASTRUCTURE]
+        for problem, group in by_problem.items()
+    }
+    known = {problem: group for problem, group in graded.items() if group}
+    if not known:
+        reason = rows[0]["reason"] if rows else "there are no samples"
+        raise VerifierError(f"{exam.benchmark.name}: no answer got a verdict; first: {reason}")
+    counts = np.array([len(group) for group in known.values()])
+    right = np.array([sum(map(_is_right, group)) for group in known.values()])
+    ladder = _ladder(setting.samples)
+    return Result(
+        benchmark=exam.benchmark.name,
+        setting=setting,
+        problems=len(known),
+        left_out=exam.left_out,
+        pass_at=_by_k(ladder, lambda k: pass_at_k(counts, right, k)),
+        cons_at={} if equal is None else _consensus(list(known.values()), ladder, equal),
+        truncated=float(np.mean([row["finish_reason"] == "length" for row in rows])),
+        no_verdict=len(rows) - int(counts.sum()),
+        usage=Usage(
+            sum(len(row["prompt_token_ids"]) for row in rows),
+            sum(row["reasoning_tokens"] for row in rows),
+            sum(row["answer_tokens"] for row in rows),
+            len(rows),
+        ),
+        lengths=_lengths([row for group in known.values() for row in group]),
+        rates={p: float(c / n) for p, c, n in zip(known, right, counts, strict=True)},
+    )
+
+
+def _consensus(
+    problems: Sequence[list[dict[str, Any]]], ladder: list[int], equal: Equal
+) -> dict[int, Interval]:
+    votes = [_votes(group, equal) for group in problems]
+    return _by_k(
+        [k for k in ladder if k <= _LARGEST_EXACT_VOTE],
+        lambda k: np.array([cons_at_k(v, k) for v in votes]),
+    )
+
+
+def _votes(group: list[dict[str, Any]], equal: Equal) -> Votes:
+    answers = [answer_of(r["text"], r["prompt_text"], r["finish_reason"]) for r in group]
+    return count_votes(answers, [_is_right(row) for row in group], equal)
+
+
+def _by_k(ladder: list[int], estimate: Callable[[int], np.ndarray]) -> dict[int, Interval]:
+    """Means over the problems that have at least k graded samples; k without any is left out."""
+    found = {}
+    for k in ladder:
+        values = estimate(k)
+        enough = values[~np.isnan(values)]
+        if len(enough):
+            found[k] = mean_with_interval(enough)
+    return found
+
+
+def _ladder(samples: int) -> list[int]:
+    """1, 2, 4, ... and the number of samples itself."""
+    powers = [2**i for i in range(samples.bit_length()) if 2**i < samples]
+    return [*powers, samples]
+
+
+def _is_right(row: dict[str, Any]) -> bool:
+    return bool(row["status"] == Status.CORRECT)
+
+
+def _lengths(rows: list[dict[str, Any]]) -> Lengths:
+    tokens = np.array([row["reasoning_tokens"] + row["answer_tokens"] for row in rows])
+    right = np.array([_is_right(row) for row in rows])
+    return Lengths(tokens[right], tokens[~right])

@@ -1,0 +1,133 @@
+"""Sampling and grading an evaluation, cell by cell, against the part of a fleet that it needs."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import pyarrow as pa
+
+from rlsys.config.schema import SamplingConfig
+from rlsys.errors import WorkerError
+from rlsys.evaluation.plan import Cell, Exam, missing
+from rlsys.evaluation.samples import Samples
+from rlsys.loop.fleet import Message, Sampled, Scored
+from rlsys.loop.waits import Waits
+
+T = TypeVar("T")
+_ATTEMPTS = 3
+_CELLS = 8
+"""Cells that fill the engines: enough that one long answer does not leave them idle."""
+
+
+class Examiners(Protocol):
+    """What an evaluation asks of a fleet. Each call may raise WorkerError."""
+
+    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled: ...
+
+    async def grade(self, sampled: Sampled) -> Scored: ...
+
+    async def fetch(self, ref: Any) -> pa.RecordBatch:
+        """The batch behind a ref."""
+        ...
+
+
+class Progress:
+    """Answers done and to do, and what time that leaves."""
+
+    def __init__(self, total: int, done: int) -> None:
+        self.total, self.done, self.before = total, done, done
+        self.started = time.monotonic()
+
+    def add(self, answers: int) -> None:
+        """More answers are graded and on disk."""
+        self.done += answers
+
+    @property
+    def left_s(self) -> float | None:
+        """Estimate from the pace so far; None before the first answers."""
+        fresh = self.done - self.before
+        if not fresh:
+            return None
+        return (time.monotonic() - self.started) / fresh * (self.total - self.done)
+
+    def __str__(self) -> str:
+        left = self.left_s
+        estimate = "" if left is None else f", about {duration(left)} left"
+        return f"{self.done:,} of {self.total:,} answers{estimate}"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+async def examine(
+    fleet: Examiners,
+    exams: Sequence[Exam],
+    samples: Samples,
+    waits: Waits,
+    concurrency: int,
+    tell: Callable[[Progress], None],
+) -> None:
+    """Sample and grade what `samples` does not hold yet.
+
+    Each cell is on disk, whole, as soon as it is graded: a killed evaluation continues there.
+
+    Args:
+        concurrency: answers that are being sampled at once, over all workers.
+        tell: called after every cell.
+    Raises:
+        WorkerError: a cell failed _ATTEMPTS times.
+        StallError: a worker did not answer before its deadline.
+    """
+    largest = max(s.samples for exam in exams for s in exam.settings)
+    cells = list(missing(exams, samples, max(1, concurrency // (_CELLS * largest))))
+    todo = sum(cell.answers for cell in cells)
+    total = sum(len(exam.prompts) * s.samples for exam in exams for s in exam.settings)
+    progress = Progress(total, total - todo)
+    # Twice as many cells as fill the engines: while some are graded, others are sampled.
+    room = asyncio.Semaphore(2 * _CELLS)
+    groups = itertools.count()
+
+    async def finish(cell: Cell) -> None:
+        try:
+            await _examine_cell(fleet, cell, samples, waits, groups)
+        finally:
+            room.release()
+        progress.add(cell.answers)
+        tell(progress)
+
+    tell(progress)
+    async with asyncio.TaskGroup() as tasks:
+        for cell in cells:
+            await room.acquire()
+            tasks.create_task(finish(cell))
+
+
+async def _examine_cell(
+    fleet: Examiners, cell: Cell, samples: Samples, waits: Waits, groups: "itertools.count[int]"
+) -> None:
+    name, size = cell.exam.benchmark.name, cell.setting.samples
+    ids = tuple(next(groups) for _ in cell.prompts)
+    message = Message(ids, cell.prompts, size)
+    sampled = await _insist(
+        lambda: waits.on(f"driver: answers to {name}", fleet.sample(message, cell.sampling))
+    )
+    scored = await _insist(lambda: waits.on(f"driver: verdicts on {name}", fleet.grade(sampled)))
+    rollouts = await waits.on("driver: answers fetched", fleet.fetch(sampled.rollouts))
+    scores = await waits.on("driver: verdicts fetched", fleet.fetch(scored.scores))
+    samples.write(name, cell.setting.name, cell.first, rollouts, scores)
+
+
+async def _insist(call: Callable[[], Awaitable[T]]) -> T:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return await call()
+        except WorkerError:
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")

@@ -1,0 +1,79 @@
+"""Graded answers on disk: Parquet in the rollouts schema with each answer's verdict beside it.
+
+    samples/<benchmark>/<setting>/part-000128.parquet     problems from the 128th on
+
+A part is complete or absent: it is written under another name and renamed. That is all that a
+killed evaluation needs to continue.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rlsys import schema
+from rlsys.errors import SchemaError
+
+_SCORE_COLUMNS = ("reward", "components", "status", "reason", "seconds")
+
+
+class Samples:
+    """The samples of one evaluation."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(
+        self,
+        benchmark: str,
+        setting: str,
+        first: int,
+        rollouts: pa.RecordBatch,
+        scores: pa.RecordBatch,
+    ) -> None:
+        """One part: answers and their verdicts, rows in the same order.
+
+        Raises:
+            SchemaError: the batches are not of these contracts, or of different rows.
+        """
+        table = join(rollouts, scores)
+        folder = self.folder / benchmark / setting
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"part-{first:06d}.parquet"
+        unfinished = path.with_suffix(".unfinished")
+        pq.write_table(table, unfinished, compression="zstd")
+        unfinished.replace(path)
+
+    def parts(self, benchmark: str, setting: str) -> list[Path]:
+        """The finished parts, in order."""
+        return sorted((self.folder / benchmark / setting).glob("part-*.parquet"))
+
+    def done(self, benchmark: str, setting: str) -> set[str]:
+        """Ids of the problems that have been sampled and graded."""
+        table = self.read(benchmark, setting, ["prompt_id"])
+        return set() if table is None else set(table.column("prompt_id").to_pylist())
+
+    def read(self, benchmark: str, setting: str, columns: Sequence[str]) -> pa.Table | None:
+        """Columns of all parts; None when there are none."""
+        parts = self.parts(benchmark, setting)
+        if not parts:
+            return None
+        return pa.concat_tables([pq.read_table(part, columns=list(columns)) for part in parts])
+
+
+def join(rollouts: pa.RecordBatch, scores: pa.RecordBatch) -> pa.Table:
+    """Answers and their verdicts as one table.
+
+    Raises:
+        SchemaError: as Samples.write.
+    """
+    schema.check(rollouts, schema.ROLLOUTS)
+    schema.check(scores, schema.SCORES)
+    for column in ("group_id", "sample_index"):
+        if not rollouts.column(column).equals(scores.column(column)):
+            raise SchemaError(f"rollouts and scores differ in {column}: they are of other rows")
+    table = pa.Table.from_batches([rollouts])
+    for column in _SCORE_COLUMNS:
+        table = table.append_column(column, scores.column(column))
+    return table

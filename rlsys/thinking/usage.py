@@ -1,0 +1,100 @@
+"""What a request used and what it costs: prompt, thinking and answer tokens.
+
+Thinking tokens are billed as output tokens, as commercial reasoning APIs do, and they occupy the
+context window while the answer is written.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlsys.errors import ConfigError
+
+_PER = 1_000_000
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one request, or of many together."""
+
+    prompt_tokens: int = 0
+    thinking_tokens: int = 0
+    answer_tokens: int = 0
+    requests: int = 0
+
+    @property
+    def output_tokens(self) -> int:
+        """What is billed as output: thinking and answer."""
+        return self.thinking_tokens + self.answer_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        """What the context windows held."""
+        return self.prompt_tokens + self.output_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.thinking_tokens + other.thinking_tokens,
+            self.answer_tokens + other.answer_tokens,
+            self.requests + other.requests,
+        )
+
+    def thinking_share(self, context: int) -> float:
+        """Share of the context window that thinking took, the mean over requests."""
+        return self.thinking_tokens / (max(1, self.requests) * context)
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+
+    def cost(self, usage: Usage) -> float:
+        """US dollars."""
+        billed = usage.prompt_tokens * self.input + usage.output_tokens * self.output
+        return billed / _PER
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """The sum."""
+    return sum(usages, Usage())
+
+
+def read_price(table: Path, model: str) -> Price:
+    """A model's price from a YAML table `{model: {input: 0.5, output: 2.0}}`.
+
+    Raises:
+        ConfigError: the file is missing, the model is not in it, or a price is not a number of at
+            least 0.
+    """
+    from omegaconf import OmegaConf
+
+    if not table.is_file():
+        raise ConfigError(f"price table {table}: no such file")
+    prices = OmegaConf.to_container(OmegaConf.load(table))
+    if not isinstance(prices, dict):
+        raise ConfigError(f"price table {table}: expected {{model: {{input: ..., output: ...}}}}")
+    if model not in prices:
+        known = sorted(map(str, prices))
+        close = difflib.get_close_matches(model, known, n=1, cutoff=0.3)
+        guess = f"; did you mean {close[0]!r}?" if close else ""
+        raise ConfigError(
+            f"price table {table}: no model {model!r}{guess}; there are: {', '.join(known)}"
+        )
+    entry = prices[model]
+    values = []
+    for side in ("input", "output"):
+        value = entry.get(side) if isinstance(entry, dict) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            raise ConfigError(
+                f"price table {table}: {model}.{side}={value!r} must be US dollars per million "
+                "tokens, 0 or more"
+            )
+        values.append(float(value))
+    return Price(*values)

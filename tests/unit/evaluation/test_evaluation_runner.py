@@ -1,0 +1,234 @@
+"""An evaluation against a fleet that answers from a list: resuming, voting, reporting."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from rlsys import schema
+from rlsys.config.schema import SamplingConfig
+from rlsys.data.templates import Prompt
+from rlsys.errors import ConfigError, VerifierError, WorkerError
+from rlsys.evaluation.benchmark import Benchmark, Vote
+from rlsys.evaluation.compare import compare, read_result
+from rlsys.evaluation.plan import Exam, Setting, describe, settings, settle
+from rlsys.evaluation.report import write
+from rlsys.evaluation.results import COLUMNS, result
+from rlsys.evaluation.runner import Progress, duration, examine
+from rlsys.evaluation.samples import Samples
+from rlsys.evaluation.votes import count_votes, equal_by
+from rlsys.loop.fleet import Message, Sampled, Scored
+from rlsys.loop.waits import Waits
+from rlsys.thinking.usage import Price
+from verifiers.base import Status
+from verifiers.math import MathVerifier
+
+SUMS = Benchmark("sums", "", "math", Vote.ANSWERS, 16, ("sums.jsonl",))
+
+
+def prompts(count: int) -> tuple[Prompt, ...]:
+    return tuple(
+        Prompt(f"p{i}", "sums", f"{i}+1=?", [1, 2, 3], json.dumps(str(i + 1)), "{}")
+        for i in range(count)
+    )
+
+
+class ListedAnswers:
+    """Answers i + 1 (right) in the first half of a problem's samples, then 1/2 and 0.5 in turn."""
+
+    def __init__(self, fail_after: int | None = None) -> None:
+        self.sampled: list[str] = []
+        self.fail_after = fail_after
+
+    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
+        await asyncio.sleep(0)
+        if self.fail_after is not None and len(self.sampled) >= self.fail_after:
+            raise WorkerError("rollout-0 died")
+        rows: list[dict[str, Any]] = []
+        for group_id, prompt in zip(message.group_ids, message.prompts, strict=True):
+            self.sampled.append(prompt.prompt_id)
+            for i in range(message.size):
+                right = json.loads(prompt.answer)
+                given = right if i < message.size / 2 else ("1/2" if i % 2 else "0.5")
+                rows.append(row(prompt, group_id, i, f"<think>t</think><answer>{given}</answer>"))
+        batch = schema.build(
+            schema.ROLLOUTS, {name: [r[name] for r in rows] for name in schema.ROLLOUTS.names}
+        )
+        nothing = np.zeros(len(rows))
+        return Sampled(batch, nothing, nothing, nothing, nothing)
+
+    async def grade(self, sampled: Sampled) -> Scored:
+        rows = sampled.rollouts.to_pylist()
+        right = [f"<answer>{json.loads(r['answer'])}<" in r["text"] for r in rows]
+        scores = schema.build(
+            schema.SCORES,
+            {
+                "group_id": [r["group_id"] for r in rows],
+                "sample_index": [r["sample_index"] for r in rows],
+                "reward": [float(r) for r in right],
+                "components": [[] for _ in rows],
+                "status": [str(Status.CORRECT if r else Status.WRONG) for r in right],
+                "reason": [""] * len(rows),
+                "seconds": [0.0] * len(rows),
+            },
+        )
+        return Scored(scores, np.array(right, float), np.array(right), {}, [])
+
+    async def fetch(self, ref: pa.RecordBatch) -> pa.RecordBatch:
+        return ref
+
+
+def row(prompt: Prompt, group_id: int, index: int, text: str) -> dict[str, Any]:
+    return {
+        "prompt_id": prompt.prompt_id,
+        "group_id": group_id,
+        "sample_index": index,
+        "source": prompt.source,
+        "prompt_text": prompt.text,
+        "answer": prompt.answer,
+        "info": prompt.info,
+        "difficulty": None,
+        "prompt_token_ids": prompt.token_ids,
+        "token_ids": [1, 2, 3, 4],
+        "rollout_logprobs": [0.0] * 4,
+        "policy_versions": [0] * 4,
+        "finish_reason": "stop",
+        "text": text,
+        "reasoning_tokens": 3,
+        "answer_tokens": 1,
+        "worker": "rollout-0",
+        "sampled_s": 0.1,
+    }
+
+
+def run(fleet: ListedAnswers, exam: Exam, folder: Path) -> list[str]:
+    told: list[str] = []
+    samples = Samples(folder / "samples")
+    asyncio.run(
+        examine(fleet, [exam], samples, Waits(5.0), 8, lambda progress: told.append(str(progress)))
+    )
+    return told
+
+
+def exam(count: int = 5, samples: int = 4) -> Exam:
+    return Exam(SUMS, prompts(count), 2, (Setting(1.0, 16, samples=samples),))
+
+
+def test_an_evaluation_samples_every_problem_once_and_tells_how_far_it_is(tmp_path: Path) -> None:
+    fleet = ListedAnswers()
+    told = run(fleet, exam(), tmp_path)
+    assert sorted(fleet.sampled) == ["p0", "p1", "p2", "p3", "p4"]
+    assert told[0] == "0 of 20 answers"
+    assert told[-1] == "20 of 20 answers, about 0 s left"
+
+
+def test_a_killed_evaluation_continues_where_it_was(tmp_path: Path) -> None:
+    with pytest.raises(ExceptionGroup):
+        run(ListedAnswers(fail_after=3), exam(), tmp_path)
+    done = Samples(tmp_path / "samples").done("sums", "t1")
+    assert 0 < len(done) < 5
+    (tmp_path / "samples/sums/t1/part-000004.unfinished").write_text("cut off")
+    fleet = ListedAnswers()
+    run(fleet, exam(), tmp_path)
+    assert sorted([*done, *fleet.sampled]) == ["p0", "p1", "p2", "p3", "p4"]
+
+
+def table_of(folder: Path) -> pa.Table:
+    table = Samples(folder / "samples").read("sums", "t1", COLUMNS)
+    assert table is not None
+    return table
+
+
+def test_the_result_holds_pass_and_cons_at_k(tmp_path: Path) -> None:
+    run(ListedAnswers(), exam(), tmp_path)
+    found = result(exam(), exam().settings[0], table_of(tmp_path), equal_by(MathVerifier()))
+    assert list(found.pass_at) == list(found.cons_at) == [1, 2, 4]
+    assert found.pass_at[1].mean == 0.5
+    # Pairs of {right, right, 1/2, 0.5}: one in six misses.
+    assert found.pass_at[2].mean == pytest.approx(5 / 6)
+    # Two right ones against two equal wrong ones: a tie.
+    assert found.cons_at[4].mean == 0.5
+    assert found.usage.thinking_tokens == 60
+    assert found.left_out == 2
+    assert len(found.lengths.right) == len(found.lengths.wrong) == 10
+
+
+def test_answers_without_a_verdict_are_neither_right_nor_wrong(tmp_path: Path) -> None:
+    run(ListedAnswers(), exam(count=1), tmp_path)
+    table = table_of(tmp_path)
+    one = table.set_column(
+        table.column_names.index("status"),
+        "status",
+        pa.array(["correct", "infrastructure", "wrong", "wrong"]),
+    )
+    found = result(exam(count=1), exam().settings[0], one, None)
+    assert found.no_verdict == 1
+    assert found.pass_at[1].mean == pytest.approx(1 / 3)
+    assert 4 not in found.pass_at
+    assert found.cons_at == {}
+    none = table.set_column(
+        table.column_names.index("status"), "status", pa.array(["infrastructure"] * 4)
+    )
+    with pytest.raises(VerifierError, match="no answer got a verdict"):
+        result(exam(), exam().settings[0], none, None)
+
+
+def test_a_report_is_tables_and_plots_and_two_of_them_compare(tmp_path: Path) -> None:
+    run(ListedAnswers(), exam(), tmp_path)
+    found = result(exam(), exam().settings[0], table_of(tmp_path), equal_by(MathVerifier()))
+    write(tmp_path, "a-model", 100, [found], Price(1.0, 2.0))
+    text = (tmp_path / "results.md").read_text()
+    assert "| sums | t1 | 5 | 4 | 0.500 [" in text
+    assert "2 problems do not fit" in text
+    # 60 prompt tokens at $1 and 80 output tokens at $2 per million.
+    assert json.loads((tmp_path / "results.json").read_text())["results"][0][
+        "cost_usd"
+    ] == pytest.approx(220e-6)
+    names = sorted(p.name for p in (tmp_path / "plots").iterdir())
+    assert names == ["sums-cons_at_k.png", "sums-lengths.png", "sums-pass_at_k.png"]
+    (pair,) = compare(read_result(tmp_path), read_result(tmp_path))
+    assert (pair.difference.mean, pair.difference.p_value, pair.unpaired) == (0.0, 1.0, 0)
+
+
+def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path: Path) -> None:
+    assert settle(tmp_path, describe("m", "f", [exam()])) is False
+    assert settle(tmp_path, describe("m", "f", [exam()])) is True
+    with pytest.raises(ConfigError, match=r"benchmarks\.sums\.settings\.t1\.samples: 4 then, 8"):
+        settle(tmp_path, describe("m", "f", [exam(samples=8)]))
+
+
+def test_settings_are_every_temperature_with_every_budget() -> None:
+    made = settings([0.0, 0.6], [None, 512], 8, 1024)
+    assert [(s.name, s.samples) for s in made] == [
+        ("t0", 1),
+        ("t0-b512", 1),
+        ("t0.6", 8),
+        ("t0.6-b512", 8),
+    ]
+    with pytest.raises(ConfigError, match="2048 thinking tokens"):
+        settings([1.0], [2048], 1, 1024)
+    with pytest.raises(ConfigError, match=r"-0\.5 must be 0 or more"):
+        settings([-0.5], [None], 1, 1024)
+
+
+def test_votes_are_counted_by_the_verifiers_equality() -> None:
+    equal = equal_by(MathVerifier())
+    votes = count_votes(
+        ["0.5", "1/2", "12", None, "0.50", r"\frac{\sqrt2}{2}"],
+        [False, False, True, False, False, False],
+        equal,
+    )
+    assert (votes.right, votes.wrong, votes.abstained) == (1, (3, 1), 1)
+
+
+def test_what_cannot_be_an_expected_answer_equals_nothing() -> None:
+    assert not equal_by(MathVerifier())("x" * 30_000, "1")
+
+
+def test_durations_read_as_people_say_them() -> None:
+    assert [duration(s) for s in (45, 700, 12_600)] == ["45 s", "12 min", "3.5 h"]
+    assert Progress(4, 4).left_s is None
