@@ -38,6 +38,10 @@ class WorkerError(RlsysError):
     to another member where there is one."""
 
 
+class DiskError(RlsysError):
+    """A file of the run cannot be written; names it and the reason."""
+
+
 class CheckpointError(RlsysError):
     """A checkpoint cannot be written, is damaged, or does not belong to what it is used for."""
 

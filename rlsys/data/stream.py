@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rlsys.data.templates import Prompt
@@ -40,6 +40,19 @@ class PromptStream(Iterator[Prompt]):
     def epoch(self) -> int:
         """The epoch of the last prompt handed out, counted from 0."""
         return self._epoch
+
+    def named(self, prompt_ids: Iterable[str]) -> list[Prompt]:
+        """The prompts with these ids, whether they have been handed out or not.
+
+        Raises:
+            DataError: there is none with such an id.
+        """
+        by_id = {prompt.prompt_id: prompt for prompt in self._prompts}
+        wanted = list(prompt_ids)
+        missing = [prompt_id for prompt_id in wanted if prompt_id not in by_id]
+        if missing:
+            raise DataError(f"no prompt has the id {missing[0]!r}; {len(by_id)} have another")
+        return [by_id[prompt_id] for prompt_id in wanted]
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream stands, as a few JSON values."""

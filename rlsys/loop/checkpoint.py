@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsys.errors import CheckpointError, WorkerError
+from rlsys.loop.disk import sync
 
 LATEST = "latest"
 _PARTIAL = ".partial"
@@ -54,7 +55,7 @@ async def write(
         await asyncio.to_thread(_sync_tree, partial)
         final = folder / _free_name(folder, step)
         partial.rename(final)
-        _sync(folder)
+        sync(folder)
         _point_to(final)
         for old in _superseded(folder, keep):
             # Under another name first: a checkpoint half removed must not look complete.
@@ -135,7 +136,7 @@ def _point_to(final: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(final.name)
     link.replace(final.parent / LATEST)
-    _sync(final.parent)
+    sync(final.parent)
 
 
 def _remove_partial(folder: Path) -> None:
@@ -165,15 +166,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _sync_tree(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)
 
 
 def _gib(size: int) -> str:

@@ -32,6 +32,17 @@ class LedgerError(RlsysError):
 
 
 @dataclass
+class Events:
+    """Groups that were admitted or ended, in order, since the last look."""
+
+    admitted: list[tuple[int, str]] = field(default_factory=list)
+    """Group and prompt id."""
+    trained: list[int] = field(default_factory=list)
+    dropped: list[tuple[int, str]] = field(default_factory=list)
+    """Group and reason."""
+
+
+@dataclass
 class Ledger:
     """Counts of ended groups, and the state of each living one."""
 
@@ -39,13 +50,17 @@ class Ledger:
     trained: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     living: dict[int, State] = field(default_factory=dict)
+    events: Events | None = None
+    """Set by whoever writes a history and takes them; None: nobody does."""
 
-    def admit(self, group_id: int) -> None:
+    def admit(self, group_id: int, prompt_id: str) -> None:
         """A new group."""
         if group_id in self.living:
             raise LedgerError(f"group {group_id} was admitted twice")
         self.admitted += 1
         self.living[group_id] = State.ADMITTED
+        if self.events is not None:
+            self.events.admitted.append((group_id, prompt_id))
 
     def move(self, group_id: int, state: State) -> None:
         """A living group's next state."""
@@ -55,6 +70,8 @@ class Ledger:
         if state is State.TRAINED:
             del self.living[group_id]
             self.trained += 1
+            if self.events is not None:
+                self.events.trained.append(group_id)
         else:
             self.living[group_id] = state
 
@@ -63,6 +80,13 @@ class Ledger:
         self.move(group_id, State.DROPPED)
         del self.living[group_id]
         self.dropped[reason] += 1
+        if self.events is not None:
+            self.events.dropped.append((group_id, reason))
+
+    def take_events(self) -> Events:
+        """What happened since the last call, which from now on is collected."""
+        taken, self.events = self.events or Events(), Events()
+        return taken
 
     @property
     def alive(self) -> int:
@@ -85,10 +109,21 @@ class Ledger:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """For summary.json."""
+        """For summary.json and checkpoints."""
         return {
             "admitted": self.admitted,
             "trained": self.trained,
             "dropped": dict(sorted(self.dropped.items())),
             "alive": self.alive,
         }
+
+    @classmethod
+    def restored(cls, counts: dict[str, Any], living: dict[int, State]) -> "Ledger":
+        """A ledger that goes on where `to_dict` was taken.
+
+        Raises:
+            LedgerError: it does not close with these living groups.
+        """
+        ledger = cls(counts["admitted"], counts["trained"], Counter(counts["dropped"]), living)
+        ledger.check()
+        return ledger

@@ -43,6 +43,14 @@ class LoopState:
     failures_in_a_row: int = 0
 
 
+@dataclass
+class Flight:
+    """A message between its admission and its groups' end or readiness."""
+
+    message: Message
+    sampled: Sampled | None = None
+
+
 @dataclass(frozen=True)
 class StepReport:
     """One optimizer step, for whoever watches."""
@@ -73,6 +81,8 @@ class Loop:
         self.ready = ReadyGroups(config.loop.groups_per_step, config.loop.max_staleness)
         slots = (config.loop.max_staleness + 1) * config.loop.groups_per_step
         self.slots = asyncio.Semaphore(slots)
+        self.flights: dict[int, Flight] = {}
+        """By the first group of their message."""
         self.last_publish: PublishReport | None = None
         self.last_infrastructure = ""
 
@@ -121,6 +131,8 @@ class Loop:
         """Start new groups while slots allow and the run still needs them."""
         loop = self.config.loop
         ledger = self.state.ledger
+        for restored in list(self.flights.values()):
+            tasks.create_task(self._run(restored), name="group")
         while True:
             await self.slots.acquire()
             wanted = (steps - self.state.version) * loop.groups_per_step - ledger.alive
@@ -134,33 +146,41 @@ class Loop:
                 size += 1
             tasks.create_task(self._run(self._new_message(size)), name="group")
 
-    def _new_message(self, size: int) -> Message:
+    def _new_message(self, size: int) -> Flight:
         ids = tuple(range(self.state.next_group, self.state.next_group + size))
         self.state.next_group += size
-        for group_id in ids:
-            self.state.ledger.admit(group_id)
-            self.ready.admit(group_id, self.state.published)
         prompts = tuple(next(self.prompts) for _ in ids)
-        return Message(ids, prompts, self.config.loop.group_size)
+        for group_id, prompt in zip(ids, prompts, strict=True):
+            self.state.ledger.admit(group_id, prompt.prompt_id)
+            self.ready.admit(group_id, self.state.published)
+        flight = Flight(Message(ids, prompts, self.config.loop.group_size))
+        self.flights[ids[0]] = flight
+        return flight
 
-    async def _run(self, message: Message) -> None:
+    async def _run(self, flight: Flight) -> None:
         """One message from admission to ReadyGroups, or to a drop when its work keeps failing."""
         try:
-            groups = await self._work(message)
+            groups = await self._work(flight)
         except WorkerError as error:
-            self._give_up(message, error)
+            self._give_up(flight.message, error)
             return
+        finally:
+            del self.flights[flight.message.group_ids[0]]
         self.state.failures_in_a_row = 0
         for group in groups:
             self._accept(group)
 
-    async def _work(self, message: Message) -> list[ReadyGroup]:
-        ledger = self.state.ledger
-        sampled = await self._insist(
-            "driver: rollout worker", lambda: self.fleet.sample(message, self.config.sampling)
-        )
-        for group_id in message.group_ids:
-            ledger.move(group_id, State.SAMPLED)
+    async def _work(self, flight: Flight) -> list[ReadyGroup]:
+        ledger, message = self.state.ledger, flight.message
+        # One that was restored from a checkpoint may have been sampled before.
+        sampled = flight.sampled
+        if sampled is None:
+            sampled = await self._insist(
+                "driver: rollout worker", lambda: self.fleet.sample(message, self.config.sampling)
+            )
+            flight.sampled = sampled
+            for group_id in message.group_ids:
+                ledger.move(group_id, State.SAMPLED)
         try:
             async with asyncio.TaskGroup() as scoring:
                 grading = scoring.create_task(

@@ -79,6 +79,10 @@ class ReadyGroups:
     def __len__(self) -> int:
         return len(self._ready)
 
+    def groups(self) -> list[ReadyGroup]:
+        """The ready groups, in the order of their ids."""
+        return [self._ready[group_id] for group_id in sorted(self._ready)]
+
     async def take(self, version: int) -> list[ReadyGroup]:
         """Wait for groups_per_step groups to train at `version`, and take them."""
         while (batch := self.admissible(version)) is None:

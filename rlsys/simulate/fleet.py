@@ -6,15 +6,17 @@ learner does first what it is asked first, and weights are held by each engine o
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rlsys.config.schema import SamplingConfig
 from rlsys.loop.clock import Times
 from rlsys.loop.dispatch import LeastLoaded
-from rlsys.loop.fleet import LearnRequest, Message, PublishReport, Referenced, Sampled, Scored
+from rlsys.loop.fleet import LearnRequest, Message, PublishReport, Referenced, Rows, Sampled, Scored
 from rlsys.simulate.engine import EngineLaw, SimulatedEngine
 from rlsys.simulate.laws import LengthLaw
 
@@ -121,8 +123,12 @@ class SimulatedFleet:
         self.pauses_s += self.costs.pull_s
         return PublishReport(version, self.costs.pull_s, self.costs.pull_s, 0.0, num_bytes=0)
 
-    async def save(self, folder: Path) -> None:
-        """There is nothing to save."""
+    async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
+        """Nothing is on the disk; what is kept stays in memory."""
+        self.kept = [rows.refs for rows in kept]
+
+    async def restore(self, folder: Path) -> list[tuple[Any, ...]]:
+        return self.kept
 
     async def times(self) -> dict[str, Times]:
         """Busy while it works, as real members see it; a rollout worker with any sequence."""

@@ -119,7 +119,7 @@ class FakeFleet:
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         self.log.append(f"save {folder}")
-        self.saved = [rows.refs for rows in kept]
+        self.saved = [(_part(rows), *rows.refs[1:]) for rows in kept]
 
     async def restore(self, folder: Path) -> list[tuple[Any, ...]]:
         return self.saved
@@ -131,6 +131,13 @@ class FakeFleet:
         self.attempts[call, number] += 1
         if self.fails(call, number, self.attempts[call, number]):
             raise WorkerError(f"{call} {number} failed")
+
+
+def _part(rows: Rows) -> Message:
+    """The groups of a message that some rows are of: a rollouts ref is the message itself here."""
+    message: Message = rows.refs[0]
+    groups = slice(rows.row // message.size, (rows.row + rows.size) // message.size)
+    return Message(message.group_ids[groups], message.prompts[groups], message.size)
 
 
 async def _pass(latency: Latency) -> None:

@@ -9,7 +9,7 @@ LIFE = [State.SAMPLED, State.SCORED, State.READY, State.TRAINED]
 
 def test_a_group_lives_from_admission_to_training() -> None:
     ledger = Ledger()
-    ledger.admit(7)
+    ledger.admit(7, "p")
     assert ledger.living == {7: State.ADMITTED}
     for state in LIFE:
         ledger.move(7, state)
@@ -20,9 +20,9 @@ def test_a_group_lives_from_admission_to_training() -> None:
 def test_drops_are_counted_by_reason() -> None:
     ledger = Ledger()
     for group, reason in ((1, "no_signal"), (2, "failed"), (3, "no_signal")):
-        ledger.admit(group)
+        ledger.admit(group, "p")
         ledger.drop(group, reason)
-    ledger.admit(4)
+    ledger.admit(4, "p")
     ledger.check()
     assert ledger.line() == ("admitted 4 = trained 0 + dropped 3 (failed 1, no_signal 2) + alive 1")
     assert ledger.to_dict() == {
@@ -35,7 +35,7 @@ def test_drops_are_counted_by_reason() -> None:
 
 def test_a_group_cannot_be_trained_twice() -> None:
     ledger = Ledger()
-    ledger.admit(1)
+    ledger.admit(1, "p")
     for state in LIFE:
         ledger.move(1, state)
     with pytest.raises(LedgerError, match="group 1 cannot go from ended to trained"):
@@ -44,7 +44,7 @@ def test_a_group_cannot_be_trained_twice() -> None:
 
 def test_a_dropped_group_cannot_be_trained() -> None:
     ledger = Ledger()
-    ledger.admit(1)
+    ledger.admit(1, "p")
     ledger.drop(1, "failed")
     with pytest.raises(LedgerError, match="group 1 cannot go from ended"):
         ledger.move(1, State.SAMPLED)
@@ -52,16 +52,16 @@ def test_a_dropped_group_cannot_be_trained() -> None:
 
 def test_a_group_cannot_skip_a_state() -> None:
     ledger = Ledger()
-    ledger.admit(1)
+    ledger.admit(1, "p")
     with pytest.raises(LedgerError, match="from admitted to ready"):
         ledger.move(1, State.READY)
 
 
 def test_a_living_group_cannot_be_admitted_again() -> None:
     ledger = Ledger()
-    ledger.admit(1)
+    ledger.admit(1, "p")
     with pytest.raises(LedgerError, match="group 1 was admitted twice"):
-        ledger.admit(1)
+        ledger.admit(1, "p")
 
 
 def test_a_ledger_that_does_not_close_is_an_error() -> None:
@@ -76,7 +76,7 @@ def test_the_ledger_closes_whatever_is_tried(moves: list[tuple[int, str]]) -> No
     for group, what in moves:
         try:
             if what == "admit":
-                ledger.admit(group)
+                ledger.admit(group, "p")
             elif what == "drop":
                 ledger.drop(group, "tried")
             else:

@@ -19,7 +19,7 @@ def heldout(value: float) -> HeldOut:
 def summary() -> Summary:
     ledger = Ledger()
     for group in range(3):
-        ledger.admit(group)
+        ledger.admit(group, "p")
     ledger.drop(0, "no_signal")
     return Summary(
         run="local",

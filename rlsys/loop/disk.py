@@ -1,0 +1,40 @@
+"""Writing to the run's folder: what fails is named, and what is replaced is never half there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rlsys.errors import DiskError
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block, such as that of a full disk, into DiskError with the path."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(f"{path} could not be written: {error}") from error
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's names, are on the disk (fsync(2))."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a whole file: after a crash it has the old text or the new one.
+
+    Raises:
+        DiskError: the disk is full or fails; the old text is still there.
+    """
+    new = path.with_name(f".{path.name}.new")
+    with disk_errors(path):
+        new.write_text(text, encoding="utf-8")
+        sync(new)
+        new.replace(path)
+        sync(path.parent)
