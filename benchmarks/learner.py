@@ -1,10 +1,19 @@
-"""Forward and backward of one step's answers: shared prompts and bfloat16 against the baseline.
+"""One optimizer step on answers of mixed length: this learner against padded Hugging Face.
 
-    python benchmarks/learner.py [--repeats 5]
+    python benchmarks/learner.py [--repeats 5] [--dtypes float32 bfloat16]
 
-16 groups of 8 answers of 12 to 35 tokens behind prompts of 12 tokens, under a policy of the local
-policy's shape with random weights, on one thread. The baseline is one padded row per answer in
-float32. The variants take turns; figures are medians. The last line is one JSON object.
+64 sequences in groups of 8, prompts of 12 tokens, 28 to 256 tokens in all with a median of 66 (a
+quarter of the longest), under a policy of the local policy's shape with random weights, on one
+thread. Each variant does forward, backward and the same fused AdamW step:
+
+padded             the baseline: Qwen2ForCausalLM on one [64, 256] batch, 4 sequences at a time, all
+                   logits at once
+padded_microbatch  the same, each microbatch padded to its own longest sequence
+packed             PolicyModel on rows of at most 1,024 tokens without padding
+packed_shared      the same, a group's answers behind one copy of their prompt
+
+Variants take turns; figures are medians, and ratios are of equal number formats. The last line is
+one JSON object.
 """
 
 import argparse
@@ -21,19 +30,31 @@ import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from rlsys.algorithms.packing import plan_microbatches
-from rlsys.engines.layout import lay_out, row_length, rows_of
+from rlsys.engines import attention
+from rlsys.engines.layout import block_length, blocks_of, lay_out
 from rlsys.engines.policy import PolicyModel
 
-GROUPS, SIZE, PROMPT_TOKENS, MICROBATCH_TOKENS = 16, 8, 12, 1024
-VARIANTS = {
-    "baseline": (False, torch.float32),
-    "shared_prompts": (True, torch.float32),
-    "bfloat16": (False, torch.bfloat16),
-    "shared_prompts_bfloat16": (True, torch.bfloat16),
-}
+GROUPS, SIZE, PROMPT_TOKENS, LONGEST, MICROBATCH_TOKENS = 8, 8, 12, 256, 1024
+VARIANTS = ("padded", "padded_microbatch", "packed", "packed_shared")
 
 
-def policy(dtype: torch.dtype) -> PolicyModel:
+class Batch:
+    """The same sequences for every variant."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        count = GROUPS * SIZE
+        totals = np.clip(64 * np.exp(rng.normal(0.0, 0.5, count)), 28, LONGEST).astype(int)
+        totals[rng.integers(count)] = LONGEST
+        prompts = [rng.integers(5, 99, PROMPT_TOKENS) for _ in range(GROUPS)]
+        self.groups = [i // SIZE for i in range(count)]
+        self.prompts = [prompts[group] for group in self.groups]
+        self.answers = [rng.integers(5, 99, n - PROMPT_TOKENS) for n in totals]
+        self.totals = totals
+        self.advantages = rng.normal(size=count)
+
+
+def model(dtype: torch.dtype, implementation: str) -> Qwen2ForCausalLM:
     """The local policy's shape."""
     torch.manual_seed(0)
     config = Qwen2Config(
@@ -44,45 +65,95 @@ def policy(dtype: torch.dtype) -> PolicyModel:
         num_attention_heads=4,
         num_key_value_heads=4,
         tie_word_embeddings=True,
+        attn_implementation=implementation,
     )
-    return PolicyModel(Qwen2ForCausalLM(config).to(dtype), 1.0, 2048)
+    return Qwen2ForCausalLM(config).to(dtype)
 
 
-def seconds(model: PolicyModel, share: bool) -> float:
-    """Forward and backward over every microbatch of the step."""
-    rng = np.random.default_rng(0)
-    prompts = [rng.integers(5, 99, PROMPT_TOKENS) for _ in range(GROUPS)]
-    prompts = [prompt for prompt in prompts for _ in range(SIZE)]
-    answers = [rng.integers(5, 99, rng.integers(12, 36)) for _ in range(GROUPS * SIZE)]
-    groups = [i // SIZE for i in range(GROUPS * SIZE)]
-    rows = rows_of(groups, len(answers), share)
-    lengths = [row_length(row, prompts, answers) for row in rows]
-    (plan,) = plan_microbatches(lengths, MICROBATCH_TOKENS, 1)
-    started = time.perf_counter()
-    for microbatch in plan:
-        logprobs, _ = model(lay_out([rows[r] for r in microbatch], prompts, answers))
-        logprobs.sum().backward()
-    return time.perf_counter() - started
+class Learner:
+    """One variant: its model and optimizer."""
+
+    def __init__(self, variant: str, dtype: torch.dtype) -> None:
+        self.variant = variant
+        packed = variant.startswith("packed")
+        self.model = model(dtype, attention.NAME if packed else "sdpa")
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5, fused=True)
+        self.policy = PolicyModel(self.model, 1.0, 2048)
+
+    def step(self, batch: Batch) -> float:
+        """Seconds of forward, backward and the optimizer's step."""
+        started = time.perf_counter()
+        if self.variant.startswith("packed"):
+            self._packed(batch)
+        else:
+            self._padded(batch)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return time.perf_counter() - started
+
+    def _packed(self, batch: Batch) -> None:
+        shared = self.variant == "packed_shared"
+        blocks = blocks_of(batch.groups, len(batch.answers), shared)
+        lengths = [block_length(block, batch.prompts, batch.answers) for block in blocks]
+        (plan,) = plan_microbatches(lengths, MICROBATCH_TOKENS, 1)
+        for microbatch in plan:
+            layout = lay_out([blocks[b] for b in microbatch], batch.prompts, batch.answers)
+            logprobs, _ = self.policy(layout)
+            advantages = torch.from_numpy(batch.advantages[list(layout.sequences)])
+            (layout.padded(logprobs) * advantages[:, None]).sum().backward()
+
+    def _padded(self, batch: Batch) -> None:
+        size = MICROBATCH_TOKENS // LONGEST
+        for start in range(0, len(batch.answers), size):
+            chosen = range(start, min(start + size, len(batch.answers)))
+            totals = batch.totals[list(chosen)]
+            width = LONGEST if self.variant == "padded" else int(totals.max())
+            ids = np.zeros((len(chosen), width), dtype=np.int64)
+            for row, i in enumerate(chosen):
+                ids[row, : totals[row]] = np.concatenate([batch.prompts[i], batch.answers[i]])
+            tokens = torch.from_numpy(ids)
+            real = np.arange(width)[None, :] < totals[:, None]
+            logits = self.model(input_ids=tokens, attention_mask=torch.from_numpy(real)).logits
+            logprobs = logits[:, :-1].float().log_softmax(-1)
+            picked = logprobs.gather(2, tokens[:, 1:, None])[..., 0]
+            trained = torch.from_numpy(real[:, 1:])
+            trained[:, : PROMPT_TOKENS - 1] = False
+            advantages = torch.from_numpy(batch.advantages[list(chosen)])
+            (torch.where(trained, picked, 0.0) * advantages[:, None]).sum().backward()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    models = {name: policy(dtype) for name, (_, dtype) in VARIANTS.items()}
-    times: dict[str, list[float]] = {name: [] for name in VARIANTS}
-    for turn in range(repeats + 1):
-        for name, (share, _) in VARIANTS.items():
-            print(f"turn {turn}, {name}", file=sys.stderr, flush=True)
-            taken = seconds(models[name], share)
-            if turn:  # the first turn warms up
-                times[name].append(taken)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    speedups = {name: medians["baseline"] / median for name, median in medians.items()}
-    for name, median in medians.items():
-        print(f"{name:<26}{median:.3f} s  {speedups[name]:.2f} times the baseline")
-    print(json.dumps({"seconds": medians, "speedup_over_baseline": speedups}))
+    batch = Batch()
+    tokens = sum(len(answer) for answer in batch.answers)
+    middle, longest = np.median(batch.totals), batch.totals.max()
+    print(f"sequences of median {middle:.0f} and at most {longest}, {tokens} answer tokens")
+    results: dict[str, dict[str, dict[str, float]]] = {}
+    for dtype in arguments.dtypes:
+        learners = {name: Learner(name, getattr(torch, dtype)) for name in VARIANTS}
+        times: dict[str, list[float]] = {name: [] for name in VARIANTS}
+        for turn in range(arguments.repeats + 1):
+            print(f"{dtype}, turn {turn}", file=sys.stderr, flush=True)
+            for name, learner in learners.items():
+                seconds = learner.step(batch)
+                if turn:  # the first turn warms up
+                    times[name].append(seconds)
+        medians = {name: statistics.median(values) for name, values in times.items()}
+        results[dtype] = {
+            name: {"tokens_per_s": tokens / median, "over_padded": medians["padded"] / median}
+            for name, median in medians.items()
+        }
+        for name, figures in results[dtype].items():
+            print(
+                f"{dtype:<10}{name:<18}{figures['tokens_per_s']:8.0f} answer tokens/s  "
+                f"{figures['over_padded']:.2f} times padded",
+                flush=True,
+            )
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -166,7 +166,7 @@ class LearnerConfig:
     dtype: Precision = Precision.float32
     """Precision of forward and backward; master weights and optimizer are float32."""
     microbatch_tokens: int = 8192
-    """Tokens of one forward and backward, padding included; memory grows with it."""
+    """Tokens of one forward and backward, in a row without padding; memory grows with it."""
     minibatches: int = 1
     """Optimizer updates per step, each on its share of the groups; must divide groups_per_step."""
     logprob_chunk: int = 2048
@@ -174,7 +174,7 @@ class LearnerConfig:
     gradient_checkpointing: bool = False
     share_prompts: bool = False
     """Lay a group's answers behind one copy of their prompt: less work where prompts are as long
-    as answers, more attention work where answers are long."""
+    as answers."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 

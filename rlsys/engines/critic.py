@@ -13,7 +13,7 @@ from rlsys.config.algorithm import AlgorithmConfig, KlPlacement
 from rlsys.config.schema import LearnerConfig
 from rlsys.engines.deepspeed_setup import initialize
 from rlsys.engines.layout import Layout
-from rlsys.engines.policy import load_causal_lm
+from rlsys.engines.policy import hidden_states, load_causal_lm
 from rlsys.engines.sequences import Sequences
 
 
@@ -30,14 +30,8 @@ class ValueModel(nn.Module):
 
     def forward(self, layout: Layout) -> torch.Tensor:
         """Returns: [N] reward units, for the layout's answer tokens."""
-        hidden = self.decoder(
-            input_ids=layout.input_ids,
-            position_ids=layout.position_ids,
-            attention_mask=layout.attention_mask,
-            use_cache=False,
-        ).last_hidden_state
-        read = hidden.reshape(-1, hidden.shape[-1])[layout.read_at]
-        return self.head(read).squeeze(-1).float()
+        hidden = hidden_states(self.decoder, layout)
+        return self.head(hidden[layout.read_at]).squeeze(-1).float()
 
 
 class Critic:

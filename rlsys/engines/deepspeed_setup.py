@@ -53,6 +53,7 @@ def initialize(
         lr=learning_rate,
         betas=(settings.beta1, settings.beta2),
         weight_decay=settings.weight_decay,
+        fused=True,
     )
     engine, _, _, _ = deepspeed.initialize(
         model=module,

@@ -1,9 +1,9 @@
-"""How sequences lie in a microbatch: rows of prompt and answers, and where each answer's
-logprobs are read.
+"""How sequences lie in a microbatch: end to end in one row, and where logprobs are read.
 
-A row holds one prompt and one or more of its answers. Several answers share the one copy of
+A block holds one prompt and one or more of its answers. Several answers share the one copy of
 their prompt: each sees the prompt and itself only, and its positions go on from the prompt's end,
-so its logprobs are those of prompt + answer alone (a test proves it).
+so its logprobs are those of prompt + answer alone (a test proves it). Blocks follow each other
+without padding, and see nothing of each other.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from rlsys.engines.attention import AttentionPlan, Segment, plan_attention
+
 
 @dataclass(frozen=True)
 class Layout:
-    """A microbatch of R rows padded to L tokens, with B answers of N tokens in all."""
+    """A microbatch: one row of S tokens, with B answers of N tokens in all."""
 
-    input_ids: torch.Tensor  # [R, L] int64
-    position_ids: torch.Tensor  # [R, L] int64
-    attention_mask: torch.Tensor | None  # [R, 1, L, L] bool; None: plain causal
-    read_at: torch.Tensor  # [N] int64, into R * L: the position that predicts each token
+    input_ids: torch.Tensor  # [1, S] int64
+    position_ids: torch.Tensor  # [1, S] int64, from 0 in each block
+    attention: AttentionPlan
+    read_at: torch.Tensor  # [N] int64, into S: the position that predicts each token
     targets: torch.Tensor  # [N] int64
     mask: torch.Tensor  # [B, T] bool, true on answer tokens
     sequences: tuple[int, ...]  # the B sequences' indices, in the order of `mask`
@@ -32,11 +34,10 @@ class Layout:
 
     def to(self, device: torch.device) -> "Layout":
         """The same on another device."""
-        mask = None if self.attention_mask is None else self.attention_mask.to(device)
         return Layout(
             self.input_ids.to(device),
             self.position_ids.to(device),
-            mask,
+            self.attention.to(device),
             self.read_at.to(device),
             self.targets.to(device),
             self.mask.to(device),
@@ -44,76 +45,70 @@ class Layout:
         )
 
 
-def rows_of(group_index: Sequence[int], num_sequences: int, share_prompts: bool) -> list[list[int]]:
-    """Which sequences share a row: whole groups, or one sequence each."""
+def blocks_of(
+    group_index: Sequence[int], num_sequences: int, share_prompts: bool
+) -> list[list[int]]:
+    """Which sequences share a block: whole groups, or one sequence each."""
     if not share_prompts:
         return [[i] for i in range(num_sequences)]
-    rows: dict[int, list[int]] = {}
+    blocks: dict[int, list[int]] = {}
     for i in range(num_sequences):
-        rows.setdefault(group_index[i], []).append(i)
-    return list(rows.values())
+        blocks.setdefault(group_index[i], []).append(i)
+    return list(blocks.values())
 
 
-def row_length(
-    row: Sequence[int], prompts: Sequence[np.ndarray], answers: Sequence[np.ndarray]
+def block_length(
+    block: Sequence[int], prompts: Sequence[np.ndarray], answers: Sequence[np.ndarray]
 ) -> int:
-    """Tokens of a row: its prompt once, and its answers."""
-    return len(prompts[row[0]]) + sum(len(answers[i]) for i in row)
+    """Tokens of a block: its prompt once, and its answers."""
+    return len(prompts[block[0]]) + sum(len(answers[i]) for i in block)
 
 
 def lay_out(
-    rows: Sequence[Sequence[int]], prompts: Sequence[np.ndarray], answers: Sequence[np.ndarray]
+    blocks: Sequence[Sequence[int]], prompts: Sequence[np.ndarray], answers: Sequence[np.ndarray]
 ) -> Layout:
-    """Build a microbatch from rows of sequence indices.
+    """Build a microbatch from blocks of sequence indices.
 
     Args:
-        rows: [R] lists of indices; the sequences of a row have the same prompt.
+        blocks: lists of indices; the sequences of a block have the same prompt.
         prompts, answers: token ids of every sequence; a prompt has at least one token.
     """
-    length = max(row_length(row, prompts, answers) for row in rows)
-    input_ids = np.zeros((len(rows), length), dtype=np.int64)
-    # Padding counts on: a position that is not one more than the last begins a packed sequence for
-    # transformers, which then builds a mask where plain causal attention needs none.
-    position_ids = np.tile(np.arange(length, dtype=np.int64), (len(rows), 1))
-    segment = np.full((len(rows), length), -1, dtype=np.int32)
-    read_at, targets, order = [], [], []
-    for r, row in enumerate(rows):
-        prompt = prompts[row[0]]
-        size = len(prompt)
-        input_ids[r, :size] = prompt
-        segment[r, :size] = 0
-        start = size
-        for number, i in enumerate(row, 1):
-            answer = answers[i]
-            end = start + len(answer)
-            input_ids[r, start:end] = answer
-            position_ids[r, start:end] = np.arange(size, size + len(answer))
-            segment[r, start:end] = number
+    tokens: list[np.ndarray] = []
+    positions: list[np.ndarray] = []
+    read_at: list[np.ndarray] = []
+    segments: list[Segment] = []
+    start = 0
+    for block in blocks:
+        prompt = prompts[block[0]]
+        size, first = len(prompt), start
+        tokens.append(prompt)
+        positions.append(np.arange(size))
+        start += size
+        for i in block:
+            length = len(answers[i])
+            tokens.append(answers[i])
+            positions.append(np.arange(size, size + length))
             # The first token is predicted by the prompt's end, each later one by the one before.
-            previous = np.arange(start - 1, end - 1)
-            previous[:1] = size - 1
-            read_at.append(r * length + previous[: len(answer)])
-            targets.append(answer)
-            order.append(i)
-            start = end
-    shared = any(len(row) > 1 for row in rows)
+            previous = np.arange(start - 1, start + length - 1)
+            previous[:1] = first + size - 1
+            read_at.append(previous)
+            if len(block) > 1:
+                segments.append(Segment(start, length, first, size))
+            start += length
+        segments.append(Segment(first, size if len(block) > 1 else start - first))
+    order = [i for block in blocks for i in block]
     lengths = np.array([len(answers[i]) for i in order])
     mask = np.arange(max(1, int(lengths.max())))[None, :] < lengths[:, None]
     return Layout(
-        torch.from_numpy(input_ids),
-        torch.from_numpy(position_ids),
-        torch.from_numpy(_shared_mask(segment)) if shared else None,
-        torch.from_numpy(np.concatenate(read_at)),
-        torch.from_numpy(np.concatenate(targets).astype(np.int64)),
+        _row(tokens)[None],
+        _row(positions)[None],
+        plan_attention(segments),
+        _row(read_at),
+        _row([answers[i] for i in order]),
         torch.from_numpy(mask),
         tuple(order),
     )
 
 
-def _shared_mask(segment: np.ndarray) -> np.ndarray:
-    """[R, L] segments (0 prompt, k answer, -1 padding) to [R, 1, L, L] who-sees-whom."""
-    length = segment.shape[1]
-    causal = np.tril(np.ones((length, length), dtype=bool))
-    query, key = segment[:, :, None], segment[:, None, :]
-    mask = causal & ((key == 0) | (key == query))
-    return mask[:, None]
+def _row(parts: list[np.ndarray]) -> torch.Tensor:
+    return torch.from_numpy(np.concatenate(parts).astype(np.int64))

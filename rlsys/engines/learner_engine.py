@@ -21,7 +21,7 @@ from rlsys.config.schema import LearnerConfig
 from rlsys.engines.critic import Critic
 from rlsys.engines.deepspeed_setup import Rank, import_deepspeed, initialize
 from rlsys.engines.determinism import random_states, set_random_states
-from rlsys.engines.layout import Layout, lay_out, row_length, rows_of
+from rlsys.engines.layout import Layout, block_length, blocks_of, lay_out
 from rlsys.engines.policy import PolicyModel, load_causal_lm
 from rlsys.engines.reference_engine import score_sequences
 from rlsys.engines.sequences import Sequences
@@ -158,9 +158,9 @@ class LearnerEngine:
     ) -> Iterator[tuple[Layout, int | None]]:
         """This rank's microbatches, or every rank's, with the head's calls for each."""
         groups = [sequences.groups[i] for i in chosen]
-        rows = rows_of(groups, len(chosen), self.config.share_prompts)
-        rows = [[chosen[i] for i in row] for row in rows]
-        lengths = [row_length(row, sequences.prompts, sequences.answers) for row in rows]
+        blocks = blocks_of(groups, len(chosen), self.config.share_prompts)
+        blocks = [[chosen[i] for i in block] for block in blocks]
+        lengths = [block_length(block, sequences.prompts, sequences.answers) for block in blocks]
         world = 1 if all_ranks else self.place.world_size
         plan = plan_microbatches(lengths, self.config.microbatch_tokens, world)
         answers = sequences.answers
@@ -168,12 +168,12 @@ class LearnerEngine:
         for number, microbatch in enumerate(plan[0 if all_ranks else self.place.rank]):
             # A rank without work must still take part in ZeRO's collectives.
             layout = (
-                lay_out([rows[r] for r in microbatch], sequences.prompts, answers)
+                lay_out([blocks[b] for b in microbatch], sequences.prompts, answers)
                 if microbatch
                 else lay_out([[chosen[0]]], sequences.prompts, nothing)
             )
             tokens = [
-                sum(len(answers[i]) for r in ranks[number] for i in rows[r]) for ranks in plan
+                sum(len(answers[i]) for b in ranks[number] for i in blocks[b]) for ranks in plan
             ]
             chunks = max(1, -(-max(tokens) // self.config.logprob_chunk))
             yield layout.to(self.device), chunks if self.config.zero_stage == 3 else None

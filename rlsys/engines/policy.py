@@ -7,6 +7,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from rlsys.algorithms.logprobs import chunked_logprobs
+from rlsys.engines import attention
 from rlsys.engines.layout import Layout
 
 
@@ -32,15 +33,9 @@ class PolicyModel(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Logprobs [N] and entropies [N] of the layout's answer tokens, nats, at the sampling
         temperature; num_chunks as in chunked_logprobs."""
-        hidden = self.model.get_decoder()(
-            input_ids=layout.input_ids,
-            position_ids=layout.position_ids,
-            attention_mask=layout.attention_mask,
-            use_cache=False,
-        ).last_hidden_state
         return chunked_logprobs(
             self.model.get_output_embeddings(),
-            hidden.reshape(-1, hidden.shape[-1])[layout.read_at],
+            hidden_states(self.model.get_decoder(), layout)[layout.read_at],
             layout.targets,
             self.temperature,
             self.chunk_tokens,
@@ -49,6 +44,19 @@ class PolicyModel(nn.Module):
         )
 
 
+def hidden_states(decoder: nn.Module, layout: Layout) -> torch.Tensor:
+    """[S, H] final hidden states of a packed row, under a decoder with packed attention."""
+    output = decoder(
+        input_ids=layout.input_ids,
+        position_ids=layout.position_ids,
+        attention_plan=layout.attention,
+        use_cache=False,
+    )
+    return output.last_hidden_state[0]
+
+
 def load_causal_lm(path: str | Path, dtype: torch.dtype) -> PreTrainedModel:
-    """A Hugging Face model directory or hub id."""
-    return AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype, attn_implementation="sdpa")
+    """A Hugging Face model directory or hub id, with packed attention."""
+    return AutoModelForCausalLM.from_pretrained(
+        str(path), dtype=dtype, attn_implementation=attention.NAME
+    )

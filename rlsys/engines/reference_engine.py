@@ -7,7 +7,7 @@ import torch
 from rlsys import schema
 from rlsys.algorithms.packing import plan_microbatches
 from rlsys.config.schema import LearnerConfig, ReferenceConfig
-from rlsys.engines.layout import lay_out, row_length, rows_of
+from rlsys.engines.layout import block_length, blocks_of, lay_out
 from rlsys.engines.policy import PolicyModel, load_causal_lm
 from rlsys.engines.sequences import list_column
 
@@ -62,12 +62,12 @@ def score_sequences(
 ) -> list[np.ndarray]:
     """Logprobs [T_i] float32 of each answer under a policy, without gradient."""
     device = next(policy.parameters()).device
-    rows = rows_of(groups, len(answers), share_prompts)
-    lengths = [row_length(row, prompts, answers) for row in rows]
+    blocks = blocks_of(groups, len(answers), share_prompts)
+    lengths = [block_length(block, prompts, answers) for block in blocks]
     (plan,) = plan_microbatches(lengths, microbatch_tokens, 1)
     scores: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(answers)
     for microbatch in plan:
-        layout = lay_out([rows[r] for r in microbatch], prompts, answers).to(device)
+        layout = lay_out([blocks[b] for b in microbatch], prompts, answers).to(device)
         logprobs, _ = policy(layout)
         values = logprobs.float().cpu().numpy()
         start = 0

@@ -7,6 +7,8 @@ import pytest
 import torch
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
+from rlsys.engines import attention
+
 VOCABULARY = 41
 
 
@@ -26,7 +28,7 @@ def model() -> Iterator[PreTrainedModel]:
         max_position_embeddings=64,
         initializer_range=0.3,
         tie_word_embeddings=True,
-        attn_implementation="sdpa",
+        attn_implementation=attention.NAME,
     )
     yield Qwen2ForCausalLM(config)
     torch.set_num_threads(threads)

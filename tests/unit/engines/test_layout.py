@@ -1,54 +1,48 @@
 import numpy as np
 import torch
+from attention_plans import who_sees_whom
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsys.engines.layout import lay_out, row_length, rows_of
+from rlsys.engines.layout import block_length, blocks_of, lay_out
 
 PROMPTS = [np.array([7, 8]), np.array([7, 8]), np.array([9])]
 ANSWERS = [np.array([1, 2, 3]), np.array([4]), np.array([5, 6])]
 
 
-def test_separate_rows_hold_prompt_and_answer_and_padding() -> None:
+def test_blocks_lie_end_to_end_without_padding() -> None:
     layout = lay_out([[0], [1], [2]], PROMPTS, ANSWERS)
-    assert layout.input_ids.tolist() == [[7, 8, 1, 2, 3], [7, 8, 4, 0, 0], [9, 5, 6, 0, 0]]
-    assert layout.attention_mask is None
-    # Each token is read where the one before it stands; rows are 5 long.
-    assert layout.read_at.tolist() == [1, 2, 3, 6, 10, 11]
+    assert layout.input_ids.tolist() == [[7, 8, 1, 2, 3, 7, 8, 4, 9, 5, 6]]
+    assert layout.position_ids.tolist() == [[0, 1, 2, 3, 4, 0, 1, 2, 0, 1, 2]]
+    # Each token is read where the one before it stands.
+    assert layout.read_at.tolist() == [1, 2, 3, 6, 8, 9]
     assert layout.targets.tolist() == [1, 2, 3, 4, 5, 6]
     assert layout.mask.tolist() == [[True] * 3, [True, False, False], [True, True, False]]
     assert layout.sequences == (0, 1, 2)
 
 
-def test_positions_of_separate_rows_count_on_through_padding() -> None:
-    """So that transformers sees no packed sequences in them, and needs no mask."""
-    layout = lay_out([[0], [1], [2]], PROMPTS, ANSWERS)
-    assert layout.position_ids.tolist() == [[0, 1, 2, 3, 4]] * 3
-
-
-def test_shared_rows_hold_the_prompt_once_and_positions_go_on_from_its_end() -> None:
+def test_a_shared_block_holds_the_prompt_once_and_positions_go_on_from_its_end() -> None:
     layout = lay_out([[0, 1], [2]], PROMPTS, ANSWERS)
-    assert layout.input_ids.tolist() == [[7, 8, 1, 2, 3, 4], [9, 5, 6, 0, 0, 0]]
-    assert layout.position_ids[0].tolist() == [0, 1, 2, 3, 4, 2]
-    assert layout.position_ids[1, :3].tolist() == [0, 1, 2]
+    assert layout.input_ids.tolist() == [[7, 8, 1, 2, 3, 4, 9, 5, 6]]
+    assert layout.position_ids.tolist() == [[0, 1, 2, 3, 4, 2, 0, 1, 2]]
     # The first token of the second answer, too, is read at the prompt's end.
     assert layout.read_at.tolist() == [1, 2, 3, 1, 6, 7]
     assert layout.targets.tolist() == [1, 2, 3, 4, 5, 6]
 
 
-def test_answers_of_a_shared_row_see_the_prompt_and_themselves_only() -> None:
+def test_answers_of_a_shared_block_see_the_prompt_and_themselves_only() -> None:
     layout = lay_out([[0, 1], [2]], PROMPTS, ANSWERS)
-    assert layout.attention_mask is not None
-    assert layout.attention_mask.shape == (2, 1, 6, 6)
-    assert layout.attention_mask[0, 0].int().tolist() == [
-        [1, 0, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0, 0],
-        [1, 1, 1, 0, 0, 0],
-        [1, 1, 1, 1, 0, 0],
-        [1, 1, 1, 1, 1, 0],
-        [1, 1, 0, 0, 0, 1],
+    assert who_sees_whom(layout.attention).int().tolist() == [
+        [1, 0, 0, 0, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0, 0, 0],
+        [1, 1, 1, 1, 1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 1, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 1, 0, 0],
+        [0, 0, 0, 0, 0, 0, 1, 1, 0],
+        [0, 0, 0, 0, 0, 0, 1, 1, 1],
     ]
-    assert layout.attention_mask.any(dim=-1).all()
 
 
 def test_padded_puts_values_where_the_mask_is_and_lets_gradient_through() -> None:
@@ -63,8 +57,8 @@ def test_padded_puts_values_where_the_mask_is_and_lets_gradient_through() -> Non
 
 def test_an_empty_answer_has_a_row_of_the_mask_without_tokens() -> None:
     answers = [np.array([1, 2]), np.empty(0, dtype=np.int64)]
-    for rows in ([[0], [1]], [[0, 1]]):
-        layout = lay_out(rows, PROMPTS[:2], answers)
+    for blocks in ([[0], [1]], [[0, 1]]):
+        layout = lay_out(blocks, PROMPTS[:2], answers)
         assert layout.mask.tolist() == [[True, True], [False, False]]
         assert layout.padded(torch.tensor([5.0, 6.0])).tolist() == [[5, 6], [0, 0]]
 
@@ -77,28 +71,24 @@ def test_a_microbatch_of_empty_answers_only_has_no_tokens() -> None:
 
 
 def test_a_layout_moves_with_all_its_tensors() -> None:
-    layout = lay_out([[0, 1]], PROMPTS, ANSWERS).to(torch.device("meta"))
-    assert layout.attention_mask is not None
-    tensors = (
-        layout.input_ids,
-        layout.position_ids,
-        layout.attention_mask,
-        layout.read_at,
-        layout.targets,
-        layout.mask,
-    )
+    layout = lay_out([[0, 1], [2]], PROMPTS, ANSWERS).to(torch.device("meta"))
+    tensors = [layout.input_ids, layout.position_ids, layout.read_at, layout.targets, layout.mask]
+    tensors.append(layout.attention.place)
+    for bucket in layout.attention.buckets:
+        tensors += [bucket.queries, bucket.keys]
+        tensors += [] if bucket.mask is None else [bucket.mask]
+    assert len(tensors) > 10
     assert all(t.device.type == "meta" for t in tensors)
-    assert lay_out([[0]], PROMPTS, ANSWERS).to(torch.device("meta")).attention_mask is None
 
 
-def test_groups_share_a_row_only_when_asked_to() -> None:
-    assert rows_of([5, 5, 7, 5], 4, share_prompts=True) == [[0, 1, 3], [2]]
-    assert rows_of([5, 5, 7, 5], 4, share_prompts=False) == [[0], [1], [2], [3]]
+def test_groups_share_a_block_only_when_asked_to() -> None:
+    assert blocks_of([5, 5, 7, 5], 4, share_prompts=True) == [[0, 1, 3], [2]]
+    assert blocks_of([5, 5, 7, 5], 4, share_prompts=False) == [[0], [1], [2], [3]]
 
 
-def test_a_rows_length_counts_its_prompt_once() -> None:
-    assert row_length([0, 1], PROMPTS, ANSWERS) == 2 + 3 + 1
-    assert row_length([2], PROMPTS, ANSWERS) == 1 + 2
+def test_a_blocks_length_counts_its_prompt_once() -> None:
+    assert block_length([0, 1], PROMPTS, ANSWERS) == 2 + 3 + 1
+    assert block_length([2], PROMPTS, ANSWERS) == 1 + 2
 
 
 @given(st.data())
@@ -106,18 +96,18 @@ def test_every_answer_token_is_read_where_its_predecessor_stands(data: st.DataOb
     sizes = data.draw(
         st.lists(st.tuples(st.integers(1, 4), st.lists(st.integers(0, 4), min_size=1)))
     )
-    prompts, answers, rows = [], [], []
+    prompts, answers, blocks = [], [], []
     for size, lengths in sizes:
-        rows.append(list(range(len(answers), len(answers) + len(lengths))))
+        blocks.append(list(range(len(answers), len(answers) + len(lengths))))
         # Every token of the batch is another number.
         start = 1 + sum(map(len, prompts)) + sum(map(len, answers))
         prompt = np.arange(start, start + size)
         for length in lengths:
             prompts.append(prompt)
             answers.append(1000 * (len(answers) + 1) + np.arange(length))
-    if not rows:
+    if not blocks:
         return
-    layout = lay_out(rows, prompts, answers)
+    layout = lay_out(blocks, prompts, answers)
     before = [
         token
         for i in layout.sequences

@@ -5,16 +5,20 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from rlsys.engines.layout import lay_out, rows_of
+from rlsys.engines import attention
+from rlsys.engines.layout import blocks_of, lay_out
 from rlsys.engines.policy import PolicyModel, load_causal_lm
 
+VOCABULARY = 41
 Groups = tuple[list[np.ndarray], list[np.ndarray], list[int]]
 
 
 def by_the_book(model: PreTrainedModel, prompt: np.ndarray, answer: np.ndarray) -> torch.Tensor:
-    """log_softmax of the whole model's logits on prompt + answer alone."""
+    """log_softmax of the whole model's logits on prompt + answer alone, by its own attention."""
     ids = torch.from_numpy(np.concatenate([prompt, answer]))[None]
+    model.set_attn_implementation("sdpa")
     logprobs = model(input_ids=ids).logits[0].log_softmax(dim=-1)
+    model.set_attn_implementation(attention.NAME)
     steps = torch.arange(len(prompt) - 1, len(prompt) + len(answer) - 1)
     return logprobs[steps, torch.from_numpy(answer)]
 
@@ -26,20 +30,33 @@ def gradients(model: PreTrainedModel) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("share_prompts", [False, True])
-def test_logprobs_are_those_of_prompt_and_answer_alone(
-    model: PreTrainedModel, groups: Groups, share_prompts: bool
+@pytest.mark.parametrize("small_keys", [0, 256], ids=["fused_kernel", "products"])
+def test_logprobs_and_gradients_are_those_of_prompt_and_answer_alone(
+    model: PreTrainedModel,
+    groups: Groups,
+    share_prompts: bool,
+    small_keys: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Packed equals unpacked: whatever else lies in the row changes nothing."""
+    monkeypatch.setattr(attention, "_SMALL_KEYS", small_keys)
     prompts, answers, index = groups
-    layout = lay_out(rows_of(index, len(answers), share_prompts), prompts, answers)
-    with torch.no_grad():
-        logprobs, entropies = PolicyModel(model, 1.0, 1000)(layout)
-        expected = [by_the_book(model, prompts[i], answers[i]) for i in layout.sequences]
-    torch.testing.assert_close(logprobs, torch.cat(expected), atol=1e-5, rtol=0)
+    layout = lay_out(blocks_of(index, len(answers), share_prompts), prompts, answers)
+    slope = torch.linspace(-1, 1, 23)
+    logprobs, entropies = PolicyModel(model, 1.0, 1000)(layout)
+    (logprobs * slope).sum().backward()
+    packed_gradients = gradients(model)
+    expected = torch.cat([by_the_book(model, prompts[i], answers[i]) for i in layout.sequences])
+    (expected * slope).sum().backward()
+    torch.testing.assert_close(logprobs, expected, atol=1e-5, rtol=0)
+    for name, gradient in gradients(model).items():
+        scale = float(gradient.abs().max())
+        torch.testing.assert_close(packed_gradients[name], gradient, atol=1e-5 * scale, rtol=1e-4)
     assert logprobs.shape == entropies.shape == (23,)
     assert (entropies > 0).all()
 
 
-def test_shared_rows_give_the_same_logprobs_and_gradients_as_separate_rows(
+def test_shared_prompts_give_the_same_logprobs_and_gradients_as_separate_ones(
     model: PreTrainedModel, groups: Groups
 ) -> None:
     prompts, answers, index = groups
@@ -47,7 +64,7 @@ def test_shared_rows_give_the_same_logprobs_and_gradients_as_separate_rows(
     weights = torch.randn(7, 7, generator=torch.Generator().manual_seed(1))
     results = []
     for share_prompts in (False, True):
-        layout = lay_out(rows_of(index, len(answers), share_prompts), prompts, answers)
+        layout = lay_out(blocks_of(index, len(answers), share_prompts), prompts, answers)
         assert layout.sequences == tuple(range(7))
         padded = layout.padded(policy(layout)[0])
         (padded * weights).sum().backward()
@@ -67,7 +84,7 @@ def test_chunks_of_the_head_change_nothing(
     model: PreTrainedModel, groups: Groups, chunk: int, num_chunks: int | None
 ) -> None:
     prompts, answers, index = groups
-    layout = lay_out(rows_of(index, len(answers), True), prompts, answers)
+    layout = lay_out(blocks_of(index, len(answers), True), prompts, answers)
     whole, _ = PolicyModel(model, 1.0, 1000)(layout)
     whole.sum().backward()
     expected = gradients(model)
@@ -81,7 +98,8 @@ def test_chunks_of_the_head_change_nothing(
 def test_the_temperature_divides_the_logits(model: PreTrainedModel) -> None:
     prompt, answer = np.array([3, 5]), np.array([7])
     with torch.no_grad():
-        logits = model(input_ids=torch.tensor([[3, 5]])).logits[0, -1]
+        tokens = np.arange(VOCABULARY)
+        logits = torch.cat([by_the_book(model, prompt, tokens[[i]]) for i in tokens])
         (found,), (entropy,) = PolicyModel(model, 0.5, 8)(lay_out([[0]], [prompt], [answer]))
     distribution = (logits / 0.5).softmax(dim=0)
     assert float(found) == pytest.approx(float(distribution[7].log()), abs=1e-5)
@@ -120,7 +138,7 @@ def test_a_saved_policy_is_loaded_in_the_asked_precision(
     model.save_pretrained(tmp_path)
     loaded = load_causal_lm(tmp_path, dtype)
     assert {p.dtype for p in loaded.parameters()} == {dtype}
-    assert loaded.config._attn_implementation == "sdpa"
+    assert loaded.config._attn_implementation == attention.NAME
     for (name, own), (_, saved) in zip(
         loaded.named_parameters(), model.named_parameters(), strict=True
     ):

@@ -1,0 +1,202 @@
+"""Attention inside each sequence of a packed row: no padding outside it, and no flash-attn.
+
+Linear layers, norms and embeddings see one row of S tokens end to end. Attention alone must know
+where sequences end: a plan gathers segments of like length into small padded batches (buckets),
+each is computed, and the results are put back in the row's order. A segment is a stretch of tokens
+that attend to their context (none, or a shared prompt) and to each other causally.
+
+Importing this module registers the function with transformers as attn_implementation="packed".
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AttentionInterface
+
+from rlsys.errors import ConfigError
+
+Ints = NDArray[np.int64]
+
+NAME = "packed"
+
+_WASTE = 0.75
+"""A bucket's shortest segment has at least this share of its longest one's tokens."""
+_SMALL_KEYS = 256
+"""Up to so many keys plain products beat the fused kernel on CPU, whose backward pass takes 1 ms
+for 36 tokens of 4 heads in bfloat16; the products take 0.1 ms (docs/performance.md)."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Tokens [start, start + size) of the row, whose context is [context, context + context_size),
+    which ends where the segment's positions begin."""
+
+    start: int
+    size: int
+    context: int = 0
+    context_size: int = 0
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """n segments padded to A queries and K keys; padding repeats the row's first token."""
+
+    queries: Tensor  # [n, A] int64, into the row
+    keys: Tensor  # [n, K] int64, into the row; context first, right-aligned against the segment
+    mask: Tensor | None  # [n, 1, A, K] bool, true where a query sees a key; None: causal, K = A
+
+    def to(self, device: torch.device) -> "Bucket":
+        """The same on another device."""
+        mask = None if self.mask is None else self.mask.to(device)
+        return Bucket(self.queries.to(device), self.keys.to(device), mask)
+
+
+@dataclass(frozen=True)
+class AttentionPlan:
+    """Who attends to whom in a row of S tokens."""
+
+    buckets: tuple[Bucket, ...]
+    place: Tensor  # [S] int64: where each token lies among all buckets' queries, end to end
+
+    def to(self, device: torch.device) -> "AttentionPlan":
+        """The same on another device."""
+        return AttentionPlan(tuple(b.to(device) for b in self.buckets), self.place.to(device))
+
+
+def plan_attention(segments: Sequence[Segment]) -> AttentionPlan:
+    """Sort segments into buckets of like length.
+
+    Args:
+        segments: at least one of at least one token; together they hold each token once.
+    """
+    place = np.empty(sum(s.size for s in segments), dtype=np.int64)
+    buckets = []
+    offset = 0
+    for members in _buckets(segments):
+        queries, keys, mask = _indices(members)
+        for number, segment in enumerate(members):
+            first = offset + number * queries.shape[1]
+            place[segment.start : segment.start + segment.size] = first + np.arange(segment.size)
+        offset += queries.size
+        as_tensor = None if mask is None else torch.from_numpy(mask)
+        buckets.append(Bucket(torch.from_numpy(queries), torch.from_numpy(keys), as_tensor))
+    return AttentionPlan(tuple(buckets), torch.from_numpy(place))
+
+
+def _buckets(segments: Sequence[Segment]) -> list[list[Segment]]:
+    """Longest first; a new bucket where the next one would be padded too much."""
+    buckets: list[list[Segment]] = []
+    for segment in sorted(segments, key=lambda s: (s.context_size > 0, -s.size, -s.context_size)):
+        if buckets and _fits(segment, buckets[-1]):
+            buckets[-1].append(segment)
+        elif segment.size:
+            buckets.append([segment])
+    return buckets
+
+
+def _fits(segment: Segment, bucket: list[Segment]) -> bool:
+    longest = bucket[0]
+    if not segment.size or (segment.context_size > 0) != (longest.context_size > 0):
+        return False
+    context = max(s.context_size for s in bucket)
+    small, large = sorted((segment.context_size, context))
+    return segment.size >= _WASTE * longest.size and small >= _WASTE * large
+
+
+def _indices(members: list[Segment]) -> tuple[Ints, Ints, NDArray[np.bool_] | None]:
+    """[n, A] queries, [n, K] keys and [n, 1, A, K] mask of one bucket."""
+    size = max(s.size for s in members)
+    context = max(s.context_size for s in members)
+    starts = np.array([s.start for s in members])[:, None]
+    sizes = np.array([s.size for s in members])[:, None]
+    own = np.arange(size)[None, :]
+    queries = np.where(own < sizes, starts + own, 0)
+    if not context:
+        # A padded key comes after every real query of its segment, so causality hides it.
+        return queries, queries, None
+    contexts = np.array([s.context for s in members])[:, None]
+    context_sizes = np.array([s.context_size for s in members])[:, None]
+    back = np.arange(context)[None, :] - context + context_sizes
+    keys = np.concatenate([np.where(back >= 0, contexts + back, 0), queries], axis=1)
+    seen = np.concatenate([back >= 0, np.ones_like(queries, dtype=bool)], axis=1)
+    causal = np.tril(np.ones((size, context + size), dtype=bool), context)
+    return queries, keys, (seen[:, None, :] & causal[None])[:, None]
+
+
+def packed_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float | None = None,
+    attention_plan: AttentionPlan,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    s_aux: Tensor | None = None,
+    **ignored: object,
+) -> tuple[Tensor, None]:
+    """Attention of one packed row, as transformers calls it from each layer.
+
+    There is no dropout: logprobs must be those of the policy that the sampler ran.
+
+    Args:
+        query:          [1, heads, S, D].
+        key, value:     [1, heads or a divisor of it, S, D].
+        attention_mask: unused; the plan says who sees whom.
+        attention_plan: of this row, handed through the model's forward.
+    Returns: [1, S, heads, D], and no attention weights.
+    Raises:
+        ConfigError: the model's attention is of a kind that this function does not compute.
+    """
+    if softcap is not None or s_aux is not None:
+        raise ConfigError("model.path: attention with a soft cap or sinks cannot be trained here")
+    scale = 1.0 / math.sqrt(query.shape[-1]) if scaling is None else scaling
+    rows = [x[0].transpose(0, 1) for x in (query, key, value)]  # [S, heads, D]
+    parts = []
+    for bucket in attention_plan.buckets:
+        longest = bucket.keys.shape[1]
+        if sliding_window is not None and longest > sliding_window:
+            raise ConfigError(
+                f"model.path: a sequence of {longest} tokens is longer than the model's sliding "
+                f"window; nearest valid: model.max_context={sliding_window}"
+            )
+        q, k, v = (
+            _pick(row, index)
+            for row, index in zip(rows, (bucket.queries, bucket.keys, bucket.keys), strict=True)
+        )
+        out = _attend(q, k, v, bucket.mask, scale)
+        parts.append(out.transpose(1, 2).flatten(0, 1))
+    return torch.cat(parts).index_select(0, attention_plan.place)[None], None
+
+
+def _pick(row: Tensor, index: Tensor) -> Tensor:
+    """[S, heads, D] at [n, L] positions, as [n, heads, L, D]."""
+    # index_select: its backward pass adds whole rows, three times as fast as that of row[index].
+    return row.index_select(0, index.flatten()).unflatten(0, index.shape).transpose(1, 2)
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """[n, heads, A, D] of a bucket; grouped key heads serve several query heads each."""
+    repeats = q.shape[1] // k.shape[1]
+    if repeats > 1:
+        k, v = (x.repeat_interleave(repeats, dim=1) for x in (k, v))
+    if q.device.type != "cpu" or k.shape[2] > _SMALL_KEYS:
+        return functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale
+        )
+    if mask is None:
+        mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
+    bias = torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, float("-inf"))
+    scores = torch.matmul(q * scale, k.transpose(2, 3)) + bias
+    return torch.matmul(scores.softmax(-1), v)
+
+
+AttentionInterface.register(NAME, packed_attention)
