@@ -29,6 +29,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "format": "verifiers.format:FormatVerifier",
         "math": "verifiers.math:MathVerifier",
         "reasoning": "verifiers.reasoning:ReasoningVerifier",
+        "repository": "verifiers.repository.verifier:RepositoryVerifier",
     }
 )
 

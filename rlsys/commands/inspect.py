@@ -76,7 +76,7 @@ def fitting_rewards(rows: Sequence["Row"]) -> list["RewardConfig"]:
     from rlsys.data.countdown import read_puzzle
     from rlsys.data.rows import PromptKind
 
-    if any(row.kind is PromptKind.PROGRAM for row in rows):
+    if any(row.kind in (PromptKind.PROGRAM, PromptKind.PATCH) for row in rows):
         return []
     is_countdown = all(read_puzzle(row.answer) is not None for row in rows)
     return [RewardConfig(name="countdown" if is_countdown else "math")]

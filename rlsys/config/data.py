@@ -20,6 +20,7 @@ class RowFormat(Enum):
     humaneval = "humaneval"
     mbpp = "mbpp"
     code_contests = "code_contests"
+    swebench = "swebench"
 
 
 class PromptTemplate(Enum):

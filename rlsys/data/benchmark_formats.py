@@ -1,5 +1,6 @@
-"""Rows of the well-known benchmarks: GSM8K, MATH, AIME, HumanEval, MBPP, CodeContests."""
+"""Rows of the well-known benchmarks: maths, programs, repositories."""
 
+import json
 import re
 
 from rlsys.config.data import DataConfig
@@ -162,3 +163,47 @@ def read_code_contests(raw: RawRow, config: DataConfig) -> Row:
         | raw.rest("problem", "tests"),
         difficulty=first_number(raw.values, "difficulty"),
     )
+
+
+def read_swebench(raw: RawRow, config: DataConfig) -> Row:
+    """SWE-bench: an issue of a repository; the answer is a patch, graded by the tests it brings.
+
+    The prompt is the issue, or the column `text` where the data set has one (issue and source
+    files). FAIL_TO_PASS and PASS_TO_PASS are lists, or JSON texts of lists.
+    """
+    repo = raw.text("repo", "owner/name of the repository")
+    tests = {column: _test_names(raw, column) for column in ("FAIL_TO_PASS", "PASS_TO_PASS")}
+    issue = raw.text("problem_statement", "the issue")
+    given = raw.text("text") if raw.values.get("text") else issue
+    task = (
+        f"This is an issue of the repository {repo}. Write a patch that resolves it, a unified "
+        "diff in a fenced block that `git apply` takes. Leave the tests as they are.\n\n"
+        f"{given.strip()}"
+    )
+    columns = ("instance_id", "base_commit", "test_patch")
+    used = ("repo", "problem_statement", "text", "patch", *columns, *tests)
+    return build_row(
+        raw,
+        config,
+        source="swebench",
+        kind=PromptKind.PATCH,
+        messages=question(task),
+        answer=raw.values.get("patch"),
+        info={"repo": repo, "question": issue}
+        | {column: raw.text(column) for column in columns}
+        | tests
+        | raw.rest(*used),
+    )
+
+
+def _test_names(raw: RawRow, column: str) -> list[str]:
+    expected = "a list of test names, or a JSON text of one"
+    names = raw.value(column, expected)
+    if isinstance(names, str):
+        try:
+            names = json.loads(names)
+        except ValueError:
+            raise raw.error(column, expected, shown(names)) from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise raw.error(column, expected, shown(names))
+    return names

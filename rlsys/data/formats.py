@@ -48,6 +48,11 @@ FORMATS = (
         (("text", "code", "test_list"), ("prompt", "code", "test_list")),
     ),
     Format(RowFormat.code_contests, benchmarks.read_code_contests, (("problem", "tests"),)),
+    Format(
+        RowFormat.swebench,
+        benchmarks.read_swebench,
+        (("instance_id", "base_commit", "problem_statement", "test_patch"),),
+    ),
     Format(RowFormat.trl, trainers.read_trl, (("prompt",),)),
     Format(
         RowFormat.aime,

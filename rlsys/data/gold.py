@@ -21,6 +21,8 @@ def gold_completion(row: Row, prompt: str) -> str | None:
     """
     if row.kind is PromptKind.PROGRAM:
         return _program(row, prompt)
+    if row.kind is PromptKind.PATCH:
+        return _patch(row, prompt)
     answer = _answer_text(row.answer)
     if answer is None:
         return None
@@ -36,6 +38,14 @@ def _program(row: Row, prompt: str) -> str | None:
         return row.answer  # the head of a function, completed as it stands
     program = f"{row.info.get('prompt', '')}{row.answer}"
     block = f"```python\n{program.rstrip()}\n```"
+    return _in_form(prompt, _REASONING, block, fallback=block)
+
+
+def _patch(row: Row, prompt: str) -> str | None:
+    if not isinstance(row.answer, str):
+        return None
+    patch = row.answer.rstrip("\n")  # a last line of one space is a line of context
+    block = f"```diff\n{patch}\n```"
     return _in_form(prompt, _REASONING, block, fallback=block)
 
 

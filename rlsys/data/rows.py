@@ -27,6 +27,8 @@ class PromptKind(StrEnum):
     """A bare question: the template says how to answer."""
     PROGRAM = "program"
     """A programming task: the answer is a fenced block of Python."""
+    PATCH = "patch"
+    """A repository to mend: the answer is a fenced unified diff."""
     CONVERSATION = "conversation"
     """Messages that say themselves how to answer."""
     TEXT = "text"

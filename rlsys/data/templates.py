@@ -197,7 +197,7 @@ def _verbatim(row: Row, config: DataConfig) -> str:
 
 def _chat(row: Row, config: DataConfig, tokenizer: Tokenizer) -> str:
     system = _system(row, config)
-    if not system and row.kind in (PromptKind.QUESTION, PromptKind.PROGRAM):
+    if not system and row.kind in (PromptKind.QUESTION, PromptKind.PROGRAM, PromptKind.PATCH):
         system = CHAT_INSTRUCTION
     turns = [{"role": m["role"], "content": m["content"]} for m in _turns(row)]
     messages = [{"role": "system", "content": system}, *turns] if system else turns

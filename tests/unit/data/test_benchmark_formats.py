@@ -157,3 +157,45 @@ def test_math_training_file_has_four_rows_without_an_answer(benchmark):
         "row 5329",
         "row 5331",
     ]
+
+
+SWEBENCH = {
+    "repo": "o/n",
+    "instance_id": "o__n-1",
+    "base_commit": "abc",
+    "patch": "--- a/x\n",
+    "test_patch": "--- a/t\n",
+    "problem_statement": "It breaks.",
+    "FAIL_TO_PASS": '["t.py::test_a"]',
+    "PASS_TO_PASS": ["t.py::test_b"],
+    "version": "1.0",
+}
+
+
+def test_swebench_row_reads_its_tests_as_lists_and_as_json_texts(write_rows):
+    reading = read(write_rows(SWEBENCH))
+    assert reading.formats == (RowFormat.swebench,)
+    row = reading.rows[0]
+    assert (row.source, row.kind, row.answer) == ("swebench", PromptKind.PATCH, "--- a/x\n")
+    assert row.info["FAIL_TO_PASS"] == ["t.py::test_a"]
+    assert row.info["PASS_TO_PASS"] == ["t.py::test_b"]
+    assert row.info["version"] == "1.0"
+    assert row.messages[0]["content"].endswith("\n\nIt breaks.")
+    assert "patch" not in row.info
+    oracle = read(write_rows(SWEBENCH | {"text": "<issue>It breaks.</issue><code>"})).rows[0]
+    assert oracle.messages[0]["content"].endswith("\n\n<issue>It breaks.</issue><code>")
+
+
+@pytest.mark.parametrize("names", [None, "t.py::test_a", "{}", [1]])
+def test_swebench_row_without_readable_tests_is_an_error(write_rows, names):
+    with pytest.raises(
+        DataError, match="row 1, column FAIL_TO_PASS: expected a list of test names"
+    ):
+        read(write_rows(SWEBENCH | {"FAIL_TO_PASS": names}))
+
+
+def test_all_swebench_rows_are_read(benchmark):
+    rows = read(benchmark("swebench/swebench_sample.jsonl")).rows
+    assert len(rows) == 14
+    assert {len(row.info["base_commit"]) for row in rows} == {40}
+    assert all(row.answer.startswith("diff --git ") and row.info["FAIL_TO_PASS"] for row in rows)
