@@ -49,8 +49,8 @@ class SimulatedEngine:
 
     law: EngineLaw
     held: int = 0
-    tokens: int = 0
-    """Decoded, or about to be: of all sequences that have begun."""
+    tokens: float = 0.0
+    """Decoded so far."""
     busy_s: float = 0.0
     """While at least one sequence ran."""
     paused_s: float = 0.0
@@ -101,12 +101,17 @@ class SimulatedEngine:
             until_next_s = (self._running[0][0] - self._progress) * step_s
             # A nanosecond is the rounding of event times.
             if until_next_s > passed + 1e-9:
-                self._progress += passed / step_s
-                self.busy_s += passed
+                self._decode(passed, step_s)
                 return
             passed -= until_next_s
-            self.busy_s += until_next_s
+            self._decode(until_next_s, step_s)
             self._end_first()
+
+    def _decode(self, seconds: float, step_s: float) -> None:
+        """Time in which the batch stays the same."""
+        self._progress += seconds / step_s
+        self.tokens += len(self._running) * seconds / step_s
+        self.busy_s += seconds
 
     def _end_first(self) -> None:
         """The sequence that is due ends; one that waits takes its place."""
@@ -123,7 +128,6 @@ class SimulatedEngine:
         while self._waiting and len(self._running) < self.law.max_sequences:
             length, request = self._waiting.popleft()
             request.ends = max(request.ends, self._progress + length)
-            self.tokens += length
             heapq.heappush(self._running, (self._progress + length, next(self._order), request))
 
     def _arm(self) -> None:

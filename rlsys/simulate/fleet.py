@@ -149,6 +149,8 @@ class SimulatedFleet:
     def least_busy_s(self) -> dict[str, float]:
         """Per stage, the time that its work so far would have taken without any waiting: members
         share it evenly, and every engine decodes full batches."""
+        for engine in self.engines:
+            engine.settle()
         tokens = sum(engine.tokens for engine in self.engines)
         return {
             "rollout": tokens / self.law.full_speed / self.members.rollout,

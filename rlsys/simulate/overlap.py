@@ -1,0 +1,101 @@
+"""How much of the waiting that a synchronous loop cannot avoid an asynchronous one does avoid."""
+
+import asyncio
+from dataclasses import dataclass
+from math import ceil
+
+from rlsys.config.schema import RunConfig
+from rlsys.data.stream import PromptStream
+from rlsys.data.templates import Prompt
+from rlsys.loop.loop import Loop, StepReport
+from rlsys.simulate.engine import EngineLaw
+from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
+from rlsys.simulate.laws import LengthLaw
+
+_WARM_UP_STEPS = 10
+
+
+def overlap(sync_s: float, async_s: float, ideal_s: float) -> float:
+    """E = (t_sync - t_async) / (t_sync - t_ideal), seconds for the same work.
+
+    1: the slowest stage never waits. 0: nothing was gained over the synchronous loop.
+
+    Raises:
+        ValueError: the synchronous loop already is ideal, so there is nothing to gain.
+    """
+    if ideal_s >= sync_s:
+        raise ValueError(f"ideal {ideal_s:g} s is not below synchronous {sync_s:g} s")
+    return (sync_s - async_s) / (sync_s - ideal_s)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A cluster and a task, as laws."""
+
+    engine: EngineLaw
+    lengths: LengthLaw
+    longest: int
+    """Tokens at which an answer is cut off."""
+    costs: Costs
+    members: Members
+    groups_per_step: int
+    group_size: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """One simulated run, in virtual seconds, without its first steps and its last ones (for which
+    nothing new is admitted)."""
+
+    token_s: float
+    """Seconds per consumed token."""
+    busy_token_s: dict[str, float]
+    """Per stage, seconds of work per consumed token when nothing waits; the largest is ideal."""
+    step_tokens: float
+    """Consumed tokens of a step."""
+    ledger: str
+
+
+def bound_that_fits(scenario: Scenario, ideal_step_s: float) -> int:
+    """The smallest max_staleness under which the longest answer need not be waited for.
+
+    An answer that begins when version v is pulled has max_staleness steps of time until a step
+    must have it; an engine's full batch decodes it in longest * decode_step_s. A smaller bound
+    makes any loop wait that neither drops nor cuts long answers.
+    """
+    full = scenario.engine.decode_step_s(scenario.engine.max_sequences)
+    return max(1, ceil(scenario.longest * full / ideal_step_s))
+
+
+async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int) -> Block:
+    """The real loop on a scenario's fleet; to be run under a virtual clock.
+
+    Raises:
+        LedgerError: a group was lost or trained twice.
+    """
+    config = RunConfig()
+    config.loop.max_staleness = max_staleness
+    config.loop.groups_per_step = scenario.groups_per_step
+    config.loop.group_size = scenario.group_size
+    config.loop.stall_timeout_s = 1e6
+    fleet = SimulatedFleet(
+        scenario.engine, scenario.lengths, scenario.costs, scenario.members, seed
+    )
+    ends: list[tuple[float, int, dict[str, float]]] = []
+
+    async def after_step(report: StepReport, tasks: asyncio.TaskGroup) -> None:
+        tokens = sum(int(group.num_tokens.sum()) for group in report.groups)
+        ends.append((asyncio.get_running_loop().time(), tokens, fleet.least_busy_s()))
+
+    prompts = PromptStream([Prompt("p", "simulated", "?", [1], '"1"', "{}")], seed)
+    loop = Loop(fleet, prompts, config, after_step)
+    await loop.train(steps)
+    loop.state.ledger.check()
+    (start, _, before), *_, (end, _, after) = window = ends[_WARM_UP_STEPS : -max_staleness - 1]
+    tokens = sum(tokens for _, tokens, _ in window[1:])
+    return Block(
+        token_s=(end - start) / tokens,
+        busy_token_s={role: (after[role] - before[role]) / tokens for role in after},
+        step_tokens=tokens / (len(window) - 1),
+        ledger=loop.state.ledger.line(),
+    )
