@@ -19,6 +19,7 @@ from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.loop import checkpoint
 from rlsys.loop.clock import Times
+from rlsys.loop.event_loop import WatchedEventLoop
 from rlsys.loop.heldout import HeldOut, evaluate
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.observe.display import Display
@@ -51,9 +52,11 @@ def train(config: RunConfig, name: str, console: Console, started: float) -> Sum
             display.note(f"run {folder}")
             prompts = [*prepared.train, *prepared.held_out]
             fleet = RayFleet(config, prepared.model_path, prompts, samples, display.stage)
-            run = Run(config, name, folder, fleet, display)
+            event_loop = WatchedEventLoop()
+            run = Run(config, name, folder, fleet, display, event_loop)
             try:
-                summary = asyncio.run(run.train(prepared.train, prepared.held_out, started))
+                with asyncio.Runner(loop_factory=lambda: event_loop) as runner:
+                    summary = runner.run(run.train(prepared.train, prepared.held_out, started))
             finally:
                 display.stage("ending the fleet")
                 fleet.shutdown()
@@ -67,10 +70,16 @@ class Run:
     """Watches a loop: metrics, held-out checks, checkpoints."""
 
     def __init__(
-        self, config: RunConfig, name: str, folder: Path, fleet: RayFleet, display: Display
+        self,
+        config: RunConfig,
+        name: str,
+        folder: Path,
+        fleet: RayFleet,
+        display: Display,
+        event_loop: WatchedEventLoop,
     ) -> None:
         self.config, self.name, self.folder = config, name, folder
-        self.fleet, self.display = fleet, display
+        self.fleet, self.display, self.event_loop = fleet, display, event_loop
         self.writer = MetricsWriter(folder)
         self.gauges = RayGauges(name)
         self.times: dict[str, Times] = {}
@@ -89,6 +98,8 @@ class Run:
         self.loop = Loop(self.fleet, stream, config, self._after_step)
         self.stream = stream
         self.display.waiting = self.loop.waits.describe
+        task = asyncio.current_task()
+        self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))
         await self.fleet.start()
         final = held_out[: config.evaluation.final_prompts]
         self.display.stage(f"held-out check before training: {len(final)} prompts")
@@ -96,11 +107,10 @@ class Run:
         self.display.note(f"held-out pass@1 before training: {before}")
         self.display.stage("training: waiting for the first groups")
         train_started = self.last_step = time.monotonic()
-        self.times = await self.fleet.times()
-        begin = self.times
+        self.times = begin = await self._times()
         await self.loop.train(config.loop.steps)
         train_s = time.monotonic() - train_started
-        end = await self.fleet.times()
+        end = await self._times()
         self.display.stage(f"held-out check after training: {len(final)} prompts")
         after = await self._evaluate(final)
         self.writer.close()
@@ -115,9 +125,15 @@ class Run:
             consumed_tokens=self.consumed_tokens,
             ledger=self.loop.state.ledger,
             times={role: times - begin[role] for role, times in end.items()},
+            members={need.role: need.count for need in needs(config)},
             staleness_mean=float(staleness.mean()),
             staleness_max=int(staleness.max()),
         )
+
+    async def _times(self) -> dict[str, Times]:
+        """Of every role, and of this process."""
+        times = await self.loop.waits.on("driver: times", self.fleet.times())
+        return times | {"driver": self.event_loop.clock.times()}
 
     async def _evaluate(self, prompts: Sequence[Prompt]) -> HeldOut:
         self.heldout = await evaluate(self.fleet, prompts, self.config, self.loop.waits)
@@ -125,7 +141,7 @@ class Run:
 
     async def _after_step(self, report: StepReport, tasks: asyncio.TaskGroup) -> None:
         loop = self.config.loop
-        times = await self.loop.waits.on("driver: times", self.fleet.times())
+        times = await self._times()
         now = time.monotonic()
         metrics = step_metrics(report, now - self.last_step) | time_shares(times, self.times)
         self.times, self.last_step = times, now

@@ -28,9 +28,14 @@ class Times:
 
 
 class Clock:
-    """The state of one process. Calls may overlap: it is busy while any call runs."""
+    """The state of one process. Calls may overlap: it is busy while any call runs.
 
-    def __init__(self, idle: str, now: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        idle: what it waits for while no call runs; None: it is busy whenever it is in no named
+            wait.
+    """
+
+    def __init__(self, idle: str | None, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._started = self._since = now()
         self._idle = idle
@@ -40,9 +45,9 @@ class Clock:
         self._waits: dict[str, float] = {}
 
     @contextmanager
-    def busy(self, waited_for: str | None = None) -> Iterator[None]:
-        """Busy until the block ends; the idle time before it was a wait for `waited_for`."""
-        self._settle(waited_for)
+    def busy(self) -> Iterator[None]:
+        """Busy until the block ends."""
+        self._settle()
         self._calls += 1
         try:
             yield
@@ -66,12 +71,13 @@ class Clock:
         self._settle()
         return Times(self._busy, self._since - self._started, dict(self._waits))
 
-    def _settle(self, waited_for: str | None = None) -> None:
+    def _settle(self) -> None:
         """Book the time since the last change of state."""
         now = self._now()
         passed, self._since = now - self._since, now
-        if self._calls and not self._held:
+        idle = None if self._calls else self._idle
+        name = self._held[-1] if self._held else idle
+        if name is None:
             self._busy += passed
-            return
-        name = self._held[-1] if self._held else waited_for or self._idle
-        self._waits[name] = self._waits.get(name, 0.0) + passed
+        else:
+            self._waits[name] = self._waits.get(name, 0.0) + passed

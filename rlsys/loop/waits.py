@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rlsys.errors import StallError
 
@@ -17,12 +17,16 @@ class Waits:
         self.timeout_s = timeout_s
         self._open: dict[int, tuple[str, float]] = {}
         self._count = 0
+        self._of_task: dict[asyncio.Task[Any] | None, str] = {}
 
     async def on(self, name: str, work: Awaitable[T], detail: Callable[[], str] = lambda: "") -> T:
         """Await `work`; past the deadline, raise StallError saying who waits for whom."""
         self._count += 1
         ticket = self._count
         self._open[ticket] = (name, time.monotonic())
+        task = asyncio.current_task()
+        around = self._of_task.get(task)
+        self._of_task[task] = name
         try:
             async with asyncio.timeout(self.timeout_s) as deadline:
                 return await work
@@ -35,6 +39,14 @@ class Waits:
             ) from error
         finally:
             del self._open[ticket]
+            if around is None:
+                del self._of_task[task]
+            else:
+                self._of_task[task] = around
+
+    def of(self, task: asyncio.Task[Any] | None) -> str | None:
+        """What a task waits for now."""
+        return self._of_task.get(task)
 
     def describe(self) -> str:
         """Every open wait with its age, the longest first, equal names counted."""

@@ -11,6 +11,7 @@ from rich.table import Table
 from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
 from rlsys.loop.ledger import Ledger
+from rlsys.observe.balance import Balance, advice, balance
 
 
 @dataclass
@@ -29,9 +30,17 @@ class Summary:
     """Answer tokens that were trained on."""
     ledger: Ledger
     times: dict[str, Times]
+    """Per role, summed over its members; the driver has a row of its own."""
+    members: dict[str, int]
+    """How many members each role of the fleet has."""
     staleness_mean: float
     staleness_max: int
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def balance(self) -> Balance:
+        """Which role limits the run, and what the others would need."""
+        return balance(self.times, self.members)
 
     def to_dict(self) -> dict[str, Any]:
         """As written to summary.json."""
@@ -55,6 +64,11 @@ class Summary:
                     "waits": {name: round(s, 3) for name, s in t.waits.items()},
                 }
                 for role, t in self.times.items()
+            },
+            "balance": {
+                "bottleneck": self.balance.bottleneck,
+                "members": self.members,
+                "needed": {role: round(n, 3) for role, n in self.balance.needed.items()},
             },
             "staleness": {"mean": self.staleness_mean, "max": self.staleness_max},
             "notes": self.notes,
@@ -89,5 +103,9 @@ class Summary:
             share = t.busy_s / max(t.wall_s, 1e-9)
             times.add_row(role, f"{t.wall_s:.1f}", f"{t.busy_s:.1f}", f"{share:.0%}", waits)
         console.print(times, highlight=False)
+        found = self.balance
+        waited = self.times[found.bottleneck].waits
+        for line in advice(found, max(waited, key=lambda name: waited[name], default="nothing")):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         for note in self.notes:
             console.print(note, highlight=False, markup=False)

@@ -12,8 +12,6 @@ from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import LengthLaw
 
-_WARM_UP_STEPS = 10
-
 
 def overlap(sync_s: float, async_s: float, ideal_s: float) -> float:
     """E = (t_sync - t_async) / (t_sync - t_ideal), seconds for the same work.
@@ -44,8 +42,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Block:
-    """One simulated run, in virtual seconds, without its first steps and its last ones (for which
-    nothing new is admitted)."""
+    """The measured steps of one simulated run, in virtual seconds."""
 
     token_s: float
     """Seconds per consumed token."""
@@ -70,6 +67,10 @@ def bound_that_fits(scenario: Scenario, ideal_step_s: float) -> int:
 async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int) -> Block:
     """The real loop on a scenario's fleet; to be run under a virtual clock.
 
+    Measured are `steps` steps in the middle of a longer run: before them as many as it takes until
+    the oldest living groups are as old as they get, after them those for which nothing new is
+    admitted.
+
     Raises:
         LedgerError: a group was lost or trained twice.
     """
@@ -89,9 +90,10 @@ async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int
 
     prompts = PromptStream([Prompt("p", "simulated", "?", [1], '"1"', "{}")], seed)
     loop = Loop(fleet, prompts, config, after_step)
-    await loop.train(steps)
+    warm_up = 10 + 2 * max_staleness
+    await loop.train(warm_up + steps + max_staleness + 1)
     loop.state.ledger.check()
-    (start, _, before), *_, (end, _, after) = window = ends[_WARM_UP_STEPS : -max_staleness - 1]
+    (start, _, before), *_, (end, _, after) = window = ends[warm_up - 1 : warm_up + steps]
     tokens = sum(tokens for _, tokens, _ in window[1:])
     return Block(
         token_s=(end - start) / tokens,

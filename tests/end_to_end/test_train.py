@@ -44,10 +44,25 @@ def test_staleness_stays_within_its_bound(run: Path) -> None:
 
 def test_times_of_each_role_add_up_to_wall_time(run: Path) -> None:
     summary = json.loads((run / "summary.json").read_text())
-    assert set(summary["time"]) == {"learner", "rollout", "verifier", "reference"}
+    assert set(summary["time"]) == {"learner", "rollout", "verifier", "reference", "driver"}
     for times in summary["time"].values():
         assert times["busy_s"] + sum(times["waits"].values()) == pytest.approx(
             times["wall_s"], rel=0.02
+        )
+        # Members measure with clocks of their own; there is one member of each role.
+        assert times["wall_s"] == pytest.approx(summary["train_s"], rel=0.02)
+    assert summary["balance"]["members"] == dict.fromkeys(summary["balance"]["needed"], 1)
+
+
+def test_shares_of_each_role_add_up_in_every_step(run: Path) -> None:
+    for line in (run / "metrics.jsonl").read_text().splitlines():
+        sums: dict[str, float] = {}
+        for name, value in json.loads(line).items():
+            if name.startswith("time/"):
+                role = name.split("/")[1]
+                sums[role] = sums.get(role, 0.0) + value
+        assert sums == pytest.approx(
+            dict.fromkeys(("learner", "rollout", "verifier", "reference", "driver"), 1.0), rel=0.02
         )
 
 

@@ -25,13 +25,14 @@ def test_idle_time_is_a_wait_for_what_the_clock_is_idle_for() -> None:
     assert clock.times() == Times(busy_s=2.0, wall_s=6.0, waits={"rollouts": 4.0})
 
 
-def test_idle_time_can_be_named_by_the_call_that_ends_it() -> None:
+def test_without_idle_time_all_but_named_waits_is_busy() -> None:
     now = HandClock()
-    clock = Clock("nothing", now)
+    clock = Clock(None, now)
     now.seconds += 3.0
-    with clock.busy(waited_for="ready groups"):
+    with clock.waiting("learner"):
         now.seconds += 2.0
-    assert clock.times() == Times(2.0, 5.0, {"ready groups": 3.0, "nothing": 0.0})
+    now.seconds += 4.0
+    assert clock.times() == Times(7.0, 9.0, {"learner": 2.0})
 
 
 def test_overlapping_calls_are_busy_once() -> None:

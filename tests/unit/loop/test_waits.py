@@ -77,3 +77,22 @@ def test_cancelling_a_wait_closes_it() -> None:
         return waits.describe()
 
     assert run(scenario()) == "nothing"
+
+
+def test_a_task_s_wait_is_known_and_an_outer_one_comes_back_after_an_inner_one() -> None:
+    waits = Waits(10.0)
+
+    async def outer() -> None:
+        await waits.on("driver: verifier", later(1.0))
+        await later(1.0)
+
+    async def scenario() -> list[str | None]:
+        task = asyncio.create_task(waits.on("driver: learner", outer()))
+        seen = []
+        for _ in range(3):
+            await asyncio.sleep(0.7)
+            seen.append(waits.of(task))
+        await task
+        return seen
+
+    assert run(scenario()) == ["driver: verifier", "driver: learner", None]

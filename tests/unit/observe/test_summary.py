@@ -31,6 +31,7 @@ def summary() -> Summary:
         consumed_tokens=250_000,
         ledger=ledger,
         times={"learner": Times(60.0, 100.0, {"ready groups": 39.0, "weights": 1.00049})},
+        members={"learner": 1},
         staleness_mean=1.25,
         staleness_max=2,
         notes=["note [bold] stays"],
