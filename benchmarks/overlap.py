@@ -1,6 +1,6 @@
 """How much of a synchronous loop's waiting the asynchronous loop avoids: E.
 
-    python benchmarks/overlap.py --simulated [--steps 50] [--repeats 3]
+    python benchmarks/overlap.py --simulated | --real [--steps N] [--repeats N] [--cases short]
 
 E = (t_sync - t_async) / (t_sync - t_ideal), in seconds per consumed token; t_ideal is the largest
 busy time of a stage, as if that stage never waited and every engine decoded full batches.
@@ -12,15 +12,26 @@ law. Each is run with max_staleness=2, the default, and with the smallest bound 
 longest answer need not be waited for (rlsys/simulate/overlap.py, bound_that_fits); blocks of sync
 and async alternate.
 
-The last line of stdout is one JSON object. Its `E` is the smallest over all scenarios at the bound
-that fits, `E_at_default` the smallest at the default.
+Real: `rlsys train` on the local policy, in cases of benchmarks/throughput.py, three modes in turn:
+async (max_staleness=2); split_sync (max_staleness=0, sampler and learner on a core each);
+one_after_another (max_staleness=0, each with both cores while the other waits). E is against
+split_sync. A stage's busy time is the smaller one of sync and async: side by side on two cores,
+stages slow each other down.
+
+The last line of stdout is one JSON object. Simulated, its `E` is the smallest over all scenarios at
+the bound that fits, `E_at_default` the smallest at the default; real, the smallest over the cases.
 """
 
 import argparse
 import json
 import statistics
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+from local_runs import CASES
+from local_runs import alternate as alternate_runs
 
 from rlsys.config.schema import RunConfig
 from rlsys.simulate.clock import run
@@ -58,6 +69,13 @@ SCENARIOS = {
     "power_law": replace(
         BALANCED, lengths=Pareto(mean=2000, shape=1.5, limit=32000), longest=32000
     ),
+}
+MODES = {
+    "split_sync": ["loop.max_staleness=0"],
+    "async": ["loop.max_staleness=2"],
+    "one_after_another": [
+        *("loop.max_staleness=0", "rollout.threads=2", "learner.threads=2", "reference.threads=2")
+    ],
 }
 DEFAULT_BOUND = RunConfig().loop.max_staleness
 
@@ -104,13 +122,44 @@ def simulated(steps: int, repeats: int) -> dict[str, Any]:
     }
 
 
+def real(cases: list[str], steps: int, repeats: int) -> dict[str, Any]:
+    """The local job."""
+    directory = Path(tempfile.mkdtemp(prefix="rlsys-overlap-"))
+    results: dict[str, Any] = {}
+    for case in cases:
+        medians = alternate_runs(case, MODES, steps, repeats, directory)
+        sync, fast = medians["split_sync"], medians["async"]
+        busy = {
+            name: min(mode[name] / mode["tokens_per_s"] for mode in (sync, fast))
+            for name in sync
+            if name.endswith("_busy")
+        }
+        bottleneck = max(busy, key=lambda name: busy[name])
+        results[case] = {
+            "E": overlap(1 / sync["tokens_per_s"], 1 / fast["tokens_per_s"], busy[bottleneck]),
+            "ideal_tokens_per_s": 1 / busy[bottleneck],
+            "bottleneck": bottleneck.removesuffix("_busy"),
+            "modes": medians,
+        }
+        for mode, figures in medians.items():
+            print(f"{case:<12}{mode:<19}" + "  ".join(f"{k} {v:.2f}" for k, v in figures.items()))
+    return {"E": min(result["E"] for result in results.values()), "cases": results}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--simulated", action="store_true", required=True)
-    parser.add_argument("--steps", type=int, default=50)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--simulated", action="store_true")
+    what.add_argument("--real", action="store_true")
+    parser.add_argument("--steps", type=int, default=50, help="measured steps of each block")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=["short"], help="real")
     arguments = parser.parse_args()
-    print(json.dumps(simulated(arguments.steps, arguments.repeats)))
+    if arguments.simulated:
+        result = simulated(arguments.steps, arguments.repeats)
+    else:
+        result = real(arguments.cases, arguments.steps, arguments.repeats)
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

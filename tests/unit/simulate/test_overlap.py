@@ -1,0 +1,58 @@
+import pytest
+
+from rlsys.simulate.clock import run
+from rlsys.simulate.engine import EngineLaw
+from rlsys.simulate.fleet import Costs, Members
+from rlsys.simulate.laws import Constant
+from rlsys.simulate.overlap import Scenario, bound_that_fits, overlap, simulate
+
+# A step is 2 groups of 2 answers of 10 tokens. Seconds: sampling 10 x (0.1 + 4 x 0.025) = 2;
+# grading 2 calls x 2 answers x 0.25 = 1; learning 1 + 40 x 0.05 = 3; publishing 0.5 + 0.5.
+SCENARIO = Scenario(
+    EngineLaw(step_s=0.1, sequence_s=0.025, max_sequences=4),
+    Constant(10),
+    longest=10,
+    costs=Costs(
+        grade_s=0.25,
+        reference_token_s=0.0,
+        learn_token_s=0.05,
+        learn_step_s=1.0,
+        pack_s=0.5,
+        pull_s=0.5,
+    ),
+    members=Members(rollout=1, verifier=1, reference=1),
+    groups_per_step=2,
+    group_size=2,
+)
+
+
+def test_overlap_is_the_share_of_avoidable_time_that_was_avoided() -> None:
+    assert overlap(sync_s=10.0, async_s=6.0, ideal_s=5.0) == 0.8
+    assert overlap(sync_s=10.0, async_s=10.0, ideal_s=5.0) == 0.0
+
+
+def test_overlap_of_a_loop_without_avoidable_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="ideal 5 s is not below synchronous 5 s"):
+        overlap(5.0, 5.0, 5.0)
+
+
+@pytest.mark.parametrize(("ideal_step_s", "bound"), [(100.0, 1), (2.0, 1), (1.0, 2), (0.7, 3)])
+def test_the_bound_that_fits_covers_the_longest_answer(ideal_step_s: float, bound: int) -> None:
+    # 10 tokens in a full batch take 2 s.
+    assert bound_that_fits(SCENARIO, ideal_step_s) == bound
+
+
+def test_a_synchronous_step_takes_all_stages_after_one_another() -> None:
+    block = run(simulate(SCENARIO, max_staleness=0, steps=5, seed=0))
+    assert block.token_s * 40 == pytest.approx(2 + 1 + 3 + 1)
+    assert block.step_tokens == 40
+
+
+def test_an_asynchronous_step_takes_as_long_as_the_slowest_stage() -> None:
+    block = run(simulate(SCENARIO, max_staleness=2, steps=5, seed=0))
+    # The learner learns and packs.
+    assert block.token_s * 40 == pytest.approx(3.5)
+    assert {role: s * 40 for role, s in block.busy_token_s.items()} == pytest.approx(
+        {"rollout": 2.0, "verifier": 1.0, "reference": 0.0, "learner": 3.5}, abs=0.5
+    )
+    assert block.ledger == "admitted 44 = trained 44 + dropped 0 + alive 0"
