@@ -29,6 +29,10 @@ class VerifierError(RlsysError):
     """A verifier is missing, misconfigured or fails its self-test."""
 
 
+class SandboxError(RlsysError):
+    """The sandbox cannot be set up on this machine, or is closed; says what is missing."""
+
+
 class StallError(RlsysError):
     """A named wait passed its deadline; says who waits for whom."""
 

@@ -10,6 +10,7 @@ from enum import Enum
 from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.data import DataConfig
 from rlsys.config.recipes import LocalPolicyConfig
+from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import VerifiersConfig
 
 
@@ -213,6 +214,7 @@ class RunConfig:
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     verifiers: VerifiersConfig = field(default_factory=VerifiersConfig)
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     reference: ReferenceConfig = field(default_factory=ReferenceConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     weights: WeightsConfig = field(default_factory=WeightsConfig)

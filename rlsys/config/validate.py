@@ -10,6 +10,7 @@ from pathlib import Path
 from rlsys.config import algorithm as algorithm_config
 from rlsys.config import data as data_config
 from rlsys.config import recipes as recipes_config
+from rlsys.config import sandbox as sandbox_config
 from rlsys.config import verifiers as verifiers_config
 from rlsys.config.algorithm import Advantage
 from rlsys.config.schema import RunConfig
@@ -30,6 +31,7 @@ def validate(config: RunConfig) -> None:
     recipes_config.validate(config.model.local)
     algorithm_config.validate(config.algorithm)
     verifiers_config.validate(config.verifiers)
+    sandbox_config.validate(config.sandbox)
 
 
 def _positive(config: RunConfig) -> None:

@@ -1,0 +1,1 @@
+"""Runs programs that nobody trusts. interface.py has the contract, docs/security.md the bounds."""
