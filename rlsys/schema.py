@@ -16,6 +16,7 @@ VERSION = 1
 
 _i32_list = pa.list_(pa.int32())
 _f32_list = pa.list_(pa.float32())
+_bool_list = pa.list_(pa.bool_())
 
 
 def _schema(name: str, fields: list[tuple[str, pa.DataType]]) -> pa.Schema:
@@ -51,6 +52,7 @@ ROLLOUTS = _schema(
         ("token_ids", _i32_list),
         ("rollout_logprobs", _f32_list),  # per token, nats, under the sampling transform
         ("policy_versions", _i32_list),  # per token
+        ("forced", _bool_list),  # per token, true where a thinking limit wrote it, not the policy
         ("finish_reason", pa.string()),  # stop | length
         ("text", pa.string()),
         ("reasoning_tokens", pa.int32()),
@@ -91,6 +93,7 @@ TRAINING = _schema(
         ("token_ids", _i32_list),
         ("rollout_logprobs", _f32_list),
         ("policy_versions", _i32_list),
+        ("forced", _bool_list),  # true: masked out of the loss
         ("reference_logprobs", _f32_list),  # null without a reference worker
         ("advantages", _f32_list),  # per token; null: the row is masked out of the loss
         ("reward", pa.float32()),

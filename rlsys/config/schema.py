@@ -90,6 +90,11 @@ class SamplingConfig:
     """1.0 samples the policy itself; the learner applies the same temperature."""
     stop: list[str] = field(default_factory=list)
     """Texts that end an answer, beside the end-of-sequence token."""
+    max_reasoning_tokens: int | None = None
+    """Thinking tokens at which `</think>` is forced, unless the prompt has a budget of its own;
+    null: no limit but max_tokens. Forced tokens are masked out of the loss."""
+    min_reasoning_tokens: int = 0
+    """Thinking tokens before which neither `</think>` nor the end of the answer can come."""
 
 
 @dataclass

@@ -24,6 +24,7 @@ def validate(config: RunConfig) -> None:
     _positive(config)
     _batch(config)
     _context(config)
+    _thinking(config)
     _model(config)
     _transport(config)
     _deterministic(config)
@@ -121,6 +122,23 @@ def _context(config: RunConfig) -> None:
         f"sampling.max_tokens={answer} and data.max_prompt_tokens={prompt} exceed "
         f"model.max_context={context}; nearest valid: {nearest}"
     )
+
+
+def _thinking(config: RunConfig) -> None:
+    sampling = config.sampling
+    most, least = sampling.max_reasoning_tokens, sampling.min_reasoning_tokens
+    if most is not None and not 0 <= most < sampling.max_tokens:
+        raise ConfigError(
+            f"sampling.max_reasoning_tokens={most} must be at least 0 and leave room for the "
+            f"answer in sampling.max_tokens={sampling.max_tokens}; nearest valid: "
+            f"{min(max(most, 0), sampling.max_tokens - 1)}"
+        )
+    largest = sampling.max_tokens - 1 if most is None else most
+    if not 0 <= least <= largest:
+        raise ConfigError(
+            f"sampling.min_reasoning_tokens={least} must be from 0 to {largest}; nearest valid: "
+            f"{min(max(least, 0), largest)}"
+        )
 
 
 def _model(config: RunConfig) -> None:

@@ -80,7 +80,7 @@ class Prompt:
     """A JSON object."""
     difficulty: float | None = None
     token_budget: int | None = None
-    """Tokens that the answer may take; None: as many as sampling.max_tokens."""
+    """Thinking tokens that the answer may take; None: as sampling.max_reasoning_tokens says."""
 
 
 @dataclass(frozen=True)

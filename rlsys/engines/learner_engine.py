@@ -128,7 +128,7 @@ class LearnerEngine:
         """
         weights = np.zeros(len(sequences), dtype=np.float32)
         weights[minibatch] = sequence_weights(
-            sequences.lengths[minibatch],
+            sequences.num_trained[minibatch],
             np.array([sequences.groups[i] for i in minibatch]),
             self.algorithm,
             self.max_tokens,
@@ -202,7 +202,7 @@ class LearnerEngine:
             proximal_logprobs=proximal,
             reference_logprobs=None if reference is None else sequences.gather(reference, layout),
             advantages=sequences.gather(sequences.advantages, layout),
-            mask=layout.mask,
+            mask=sequences.mask(layout),
             weights=weights,
             entropy=layout.padded(entropy),
         )
@@ -245,7 +245,7 @@ class LearnerEngine:
             | diagnostics(log_ratio)
             | {
                 "clip_fraction": report.get("clipped_low", 0.0) + report.get("clipped_high", 0.0),
-                "trained_tokens": float(sequences.lengths.sum()),
+                "trained_tokens": float(sequences.num_trained.sum()),
                 "trained_sequences": float(len(sequences)),
             }
         )

@@ -20,6 +20,8 @@ class Sequences:
     answers: list[np.ndarray]
     rollout_logprobs: list[np.ndarray]
     versions: list[np.ndarray]
+    forced: list[np.ndarray]
+    """Bool: tokens that the policy did not choose, masked out of the loss."""
     reference: list[np.ndarray] | None
     advantages: list[np.ndarray]
     rewards: np.ndarray
@@ -50,6 +52,7 @@ class Sequences:
             answers=list_column(batch, "token_ids"),
             rollout_logprobs=list_column(batch, "rollout_logprobs"),
             versions=list_column(batch, "policy_versions"),
+            forced=list_column(batch, "forced"),
             reference=list_column(batch, "reference_logprobs") if has_reference else None,
             advantages=list_column(batch, "advantages"),
             rewards=batch.column("reward").to_numpy(zero_copy_only=False),
@@ -60,9 +63,13 @@ class Sequences:
         return len(self.answers)
 
     @property
-    def lengths(self) -> np.ndarray:
-        """[N] answer tokens of each sequence."""
-        return np.array([len(a) for a in self.answers], dtype=np.int64)
+    def num_trained(self) -> np.ndarray:
+        """[N] answer tokens of each sequence that the loss counts."""
+        return np.array([(~forced).sum() for forced in self.forced], dtype=np.int64)
+
+    def mask(self, layout: Layout) -> torch.Tensor:
+        """[B, T] bool of a microbatch: answer tokens that the policy chose."""
+        return layout.mask & (self.gather(self.forced, layout) == 0)
 
     def gather(self, values: list[np.ndarray], layout: Layout) -> torch.Tensor:
         """[B, T] float32 of a microbatch's sequences, zero outside its mask, on its device."""

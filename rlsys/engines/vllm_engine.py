@@ -19,12 +19,15 @@ import pyarrow as pa
 from rlsys import schema
 from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig
 from rlsys.engines.determinism import group_seed
+from rlsys.engines.rollout_rows import Ask, rollout_row
 from rlsys.errors import WeightSyncError
+from rlsys.thinking.limits import extra_args
+from rlsys.thinking.track import Tags
 from rlsys.weights.bundle import Manifest
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
-    from vllm.outputs import CompletionOutput, RequestOutput, WeightVersionSpan
+    from vllm.outputs import RequestOutput
 
 # Both before vLLM is imported. One process per engine: on CPU the executor that vLLM picks keeps
 # a second process spinning on a shared-memory queue, a whole core of a laptop's two.
@@ -71,6 +74,7 @@ class SamplingEngine:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        from rlsys.thinking.vllm_processor import PROCESSOR
         from rlsys.weights.vllm_transfer import BACKEND
 
         on_cpu = self.config.gpus == 0
@@ -89,10 +93,11 @@ class SamplingEngine:
             enable_prefix_caching=False,
             disable_log_stats=True,
             weight_transfer_config=WeightTransferConfig(backend=BACKEND),
+            logits_processors=[PROCESSOR],
             worker_extension_cls="rlsys.weights.vllm_transfer.WorkerExtension",
         )
         self.tokenizer = AutoTokenizer.from_pretrained(self.model_path)
-        self._close_thinking = self.tokenizer.encode("</think>", add_special_tokens=False)
+        self.tags = Tags.of(self.tokenizer)
         self.engine = AsyncLLM.from_engine_args(arguments)
         await self.engine.update_weight_version("0")
         await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
@@ -117,7 +122,7 @@ class SamplingEngine:
         rows = prompts.to_pylist()
         groups = await asyncio.gather(
             *(
-                self._sample_group(row, g, size, sampling)
+                self._sample_group(Ask.of(row, g, sampling), size, sampling)
                 for row, g in zip(rows, group_ids, strict=True)
             )
         )
@@ -127,19 +132,26 @@ class SamplingEngine:
         return schema.build(schema.ROLLOUTS, columns)
 
     async def _sample_group(
-        self, prompt: dict[str, Any], group_id: int, size: int, sampling: SamplingConfig
+        self, ask: Ask, size: int, sampling: SamplingConfig
     ) -> list[dict[str, Any]]:
         started = time.monotonic()
-        seed = group_seed(self.seed, group_id) if self.deterministic else None
-        output = await self._generate(prompt["token_ids"], sampling, size, seed)
+        seed = group_seed(self.seed, ask.group_id) if self.deterministic else None
+        extra = extra_args(ask.limits, ask.opened)
+        output = await self._generate(ask.prompt["token_ids"], sampling, size, seed, extra)
         seconds = time.monotonic() - started
         return [
-            self._row(prompt, group_id, completion, seconds)
+            rollout_row(ask, completion, self.tokenizer, self.tags)
+            | {"worker": self.name, "sampled_s": seconds}
             for completion in sorted(output.outputs, key=lambda c: c.index)
         ]
 
     async def _generate(
-        self, token_ids: list[int], sampling: SamplingConfig, size: int, seed: int | None = None
+        self,
+        token_ids: list[int],
+        sampling: SamplingConfig,
+        size: int,
+        seed: int | None = None,
+        extra: dict[str, Any] | None = None,
     ) -> RequestOutput:
         """Answer i takes the seed `seed` + i; without one, the engine's own generator."""
         from vllm import SamplingParams
@@ -155,6 +167,7 @@ class SamplingEngine:
             logprobs=0,
             flat_logprobs=True,
             output_kind=RequestOutputKind.FINAL_ONLY,
+            extra_args=extra,
         )
         return await self._finish(token_ids, params)
 
@@ -168,40 +181,6 @@ class SamplingEngine:
         async for output in self.engine.generate(prompt, params, request):
             final = output
         return final
-
-    def _row(
-        self, prompt: dict[str, Any], group_id: int, completion: CompletionOutput, seconds: float
-    ) -> dict[str, Any]:
-        from vllm.logprobs import FlatLogprobs
-
-        assert isinstance(completion.logprobs, FlatLogprobs)
-        token_ids = list(completion.token_ids)
-        reasoning = _reasoning_tokens(token_ids, self._close_thinking)
-        ends = (
-            token_ids[:-1]
-            if completion.finish_reason == "stop" and not completion.stop_reason
-            else token_ids
-        )
-        return {
-            "prompt_id": prompt["prompt_id"],
-            "group_id": group_id,
-            "sample_index": completion.index,
-            "source": prompt["source"],
-            "prompt_text": prompt["text"],
-            "answer": prompt["answer"],
-            "info": prompt["info"],
-            "difficulty": prompt["difficulty"],
-            "prompt_token_ids": prompt["token_ids"],
-            "token_ids": token_ids,
-            "rollout_logprobs": np.asarray(completion.logprobs.logprobs, dtype=np.float32),
-            "policy_versions": _versions(completion.weight_versions, len(token_ids)),
-            "finish_reason": completion.finish_reason,
-            "text": self.tokenizer.decode(ends, skip_special_tokens=False),
-            "reasoning_tokens": reasoning,
-            "answer_tokens": len(token_ids) - reasoning,
-            "worker": self.name,
-            "sampled_s": seconds,
-        }
 
     async def load_weights(self, manifest: Manifest, buffer: np.ndarray) -> None:
         """Load a published version into the running engine; sampling pauses meanwhile.
@@ -263,27 +242,6 @@ class SamplingEngine:
         """End the engine's process and give its shared memory back."""
         self.engine.shutdown(timeout=2.0)
         self._shared.close()
-
-
-def _versions(spans: list[WeightVersionSpan] | None, num_tokens: int) -> np.ndarray:
-    """[T] policy version of each token from vLLM's weight version spans."""
-    versions = np.full(num_tokens, -1, dtype=np.int32)
-    for span in spans or ():
-        versions[span.start : span.end] = int(span.version)
-    if (versions < 0).any():
-        raise WeightSyncError(
-            f"vLLM gave no weight version for some of {num_tokens} tokens: {spans}"
-        )
-    return versions
-
-
-def _reasoning_tokens(token_ids: list[int], close: list[int]) -> int:
-    """Tokens up to and including the first </think>; all of them when it never comes."""
-    size = len(close)
-    for i in range(len(token_ids) - size + 1):
-        if token_ids[i : i + size] == close:
-            return i + size
-    return len(token_ids)
 
 
 def _quiet_vllm(config: RolloutConfig) -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rlsys.config.schema import RunConfig, SamplingConfig
+from rlsys.config.schema import RunConfig
 from rlsys.data.templates import Prompt
 from rlsys.errors import VerifierError
 from rlsys.evaluation.estimators import mean_with_interval, pass_rates
@@ -45,9 +45,7 @@ async def evaluate(
         VerifierError: no answer got a verdict.
     """
     size = config.evaluation.samples
-    sampling = SamplingConfig(
-        config.sampling.max_tokens, config.evaluation.temperature, config.sampling.stop
-    )
+    sampling = replace(config.sampling, temperature=config.evaluation.temperature)
 
     async def part(chosen: Sequence[Prompt]) -> tuple[np.ndarray, ...]:
         # Group ids of checks are negative: they are in no ledger.

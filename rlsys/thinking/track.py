@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from rlsys.thinking.limits import Limits
 from rlsys.thinking.parse import CLOSE, OPEN
@@ -17,13 +17,13 @@ from rlsys.thinking.parse import CLOSE, OPEN
 class Tokenizer(Protocol):
     """What is used of a Hugging Face tokenizer."""
 
-    eos_token_id: int | None
+    eos_token_id: Any
 
     def __len__(self) -> int: ...
 
-    def convert_ids_to_tokens(self, ids: list[int]) -> list[str | None]: ...
+    def convert_ids_to_tokens(self, ids: list[int]) -> Any: ...
 
-    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]: ...
+    def encode(self, text: str, *, add_special_tokens: bool) -> Any: ...
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def cluster() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_policy(tmp_path_factory: pytest.TempPathFactory) -> str:
     shape = LocalPolicyConfig(
-        hidden_size=32, intermediate_size=64, layers=2, heads=2, steps=2, warmup_steps=1, threads=1
+        hidden_size=64, intermediate_size=128, layers=2, heads=2, steps=2, warmup_steps=1, threads=1
     )
     folder: Path = tmp_path_factory.mktemp("policy")
     return str(prepare_local_policy(shape, folder, 0, lambda line: None))

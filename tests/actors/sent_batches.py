@@ -39,6 +39,7 @@ def rollouts(groups: int, size: int, texts: list[str] | None = None) -> pa.Recor
         "token_ids": [rng.integers(5, 60, n) for n in lengths],
         "rollout_logprobs": [rng.uniform(-4.5, -3.5, n) for n in lengths],
         "policy_versions": [np.zeros(n) for n in lengths],
+        "forced": [np.zeros(n, bool) for n in lengths],
         "finish_reason": ["stop"] * rows,
         "text": texts or [ANSWER] * rows,
         "reasoning_tokens": [2] * rows,

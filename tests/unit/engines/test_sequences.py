@@ -18,6 +18,7 @@ def training(**changes: list[Any]) -> pa.RecordBatch:
         "token_ids": [[1, 2, 3], [4], []],
         "rollout_logprobs": [[-0.5, -1.0, -1.5], [-2.0], []],
         "policy_versions": [[3, 3, 4], [4], []],
+        "forced": [[False, True, False], [False], []],
         "reference_logprobs": [[-1.0, -1.0, -1.0], [-3.0], []],
         "advantages": [[0.5, 0.5, 0.5], [-0.5], []],
         "reward": [1.0, 0.0, 0.5],
@@ -41,7 +42,14 @@ def test_every_column_becomes_one_array_per_answer() -> None:
     assert plain(sequences.advantages) == [[0.5, 0.5, 0.5], [-0.5], []]
     assert sequences.rewards.tolist() == [1.0, 0.0, 0.5]
     assert sequences.groups == [4, 4, 5]
-    assert sequences.lengths.tolist() == [3, 1, 0]
+    assert sequences.num_trained.tolist() == [2, 1, 0]
+
+
+def test_tokens_that_a_limit_forced_are_outside_the_losss_mask() -> None:
+    sequences = Sequences.from_batch(training())
+    layout = lay_out([[0], [1]], sequences.prompts, sequences.answers)
+    assert layout.mask.tolist() == [[True, True, True], [True, False, False]]
+    assert sequences.mask(layout).tolist() == [[True, False, True], [True, False, False]]
 
 
 def test_masked_rows_are_left_out_of_every_column() -> None:
@@ -64,7 +72,7 @@ def test_a_reference_for_some_rows_only_is_refused() -> None:
 def test_a_batch_whose_rows_are_all_masked_is_empty() -> None:
     sequences = Sequences.from_batch(training(advantages=[None] * 3))
     assert len(sequences) == 0
-    assert sequences.lengths.tolist() == []
+    assert sequences.num_trained.tolist() == []
     assert sequences.reference is None
 
 

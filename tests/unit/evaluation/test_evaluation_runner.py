@@ -96,6 +96,7 @@ def row(prompt: Prompt, group_id: int, index: int, text: str) -> dict[str, Any]:
         "token_ids": [1, 2, 3, 4],
         "rollout_logprobs": [0.0] * 4,
         "policy_versions": [0] * 4,
+        "forced": [False] * 4,
         "finish_reason": "stop",
         "text": text,
         "reasoning_tokens": 3,

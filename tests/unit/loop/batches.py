@@ -24,6 +24,7 @@ def rollouts(
             "token_ids": answers,
             "rollout_logprobs": [[-0.5] * len(a) for a in answers],
             "policy_versions": [[3] * len(a) for a in answers],
+            "forced": [[False] * len(a) for a in answers],
             "finish_reason": ["stop"] * n,
             "text": ["1"] * n,
             "reasoning_tokens": [0] * n,

@@ -1,0 +1,72 @@
+"""Budget forcing in the real vLLM: what is written, what is marked, and under which logprobs."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from rlsys import schema
+from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig
+from rlsys.engines.vllm_engine import SamplingEngine
+
+pytestmark = pytest.mark.slow
+
+PROMPT = "1+2=?<think>"
+
+
+def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(tiny_policy: str) -> None:
+    engine = SamplingEngine("rollout-0", tiny_policy, ModelConfig(max_context=96), _small(), 0)
+
+    async def scenario() -> list[list[dict[str, Any]]]:
+        await engine.start()
+        ids = engine.tokenizer.encode(PROMPT, add_special_tokens=False)
+        prompts = _prompts(ids, [None, 3])
+        free = SamplingConfig(max_tokens=24)
+        cut = SamplingConfig(max_tokens=24, max_reasoning_tokens=6)
+        held = SamplingConfig(max_tokens=24, min_reasoning_tokens=20)
+        batches = await asyncio.gather(
+            *(engine.sample(prompts, [0, 1], 8, s) for s in (free, cut, held))
+        )
+        return [batch.to_pylist() for batch in batches]
+
+    try:
+        free, cut, held = asyncio.run(scenario())
+        close = engine.tags.close_ids[0]
+        end = engine.tokenizer.eos_token_id
+    finally:
+        engine.shutdown()
+    assert not any(any(row["forced"]) for row in free[:8])
+    # A prompt's own budget of 3 comes before the run's.
+    for row, budget in [*((r, 6) for r in cut[:8]), *((r, 3) for r in cut[8:])]:
+        ended = [t for t in row["token_ids"][:budget] if t in (close, end)]
+        assert row["reasoning_tokens"] <= budget + 1
+        assert any(row["forced"]) is (not ended)
+        for token, logprob, forced in zip(
+            row["token_ids"], row["rollout_logprobs"], row["forced"], strict=True
+        ):
+            assert not forced or (token == close and logprob == 0.0)
+    assert any(any(row["forced"]) for row in cut)
+    for row in held[:8]:
+        assert len(row["token_ids"]) > 20
+        assert close not in row["token_ids"][:20]
+
+
+def _small() -> RolloutConfig:
+    return RolloutConfig(max_sequences=32)
+
+
+def _prompts(ids: list[int], budgets: list[int | None]) -> Any:
+    count = len(budgets)
+    return schema.build(
+        schema.PROMPTS,
+        {
+            "prompt_id": [f"p{i}" for i in range(count)],
+            "source": ["arithmetic"] * count,
+            "text": [PROMPT] * count,
+            "token_ids": [ids] * count,
+            "answer": ['"3"'] * count,
+            "info": ["{}"] * count,
+            "difficulty": [None] * count,
+            "token_budget": budgets,
+        },
+    )
