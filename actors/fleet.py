@@ -1,26 +1,27 @@
 """RayFleet: the Fleet protocol on Ray actors. The driver's side holds refs and metadata only."""
 
 import asyncio
-import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
-from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from actors.launch import Launcher
 from actors.learner_rank import LearnerRank, Span
-from actors.placement import Need, needs
+from actors.look import report
+from actors.placement import needs
 from actors.reference_worker import ReferenceWorker
 from actors.rollout_worker import RolloutWorker
+from actors.roster import Seat, seats
+from actors.supervision import Supervisor
 from actors.verifier_worker import VerifierWorker
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt, to_batch
-from rlsys.errors import FleetError, RlsysError, StallError, WorkerError
+from rlsys.engines.vllm_engine import Canary
+from rlsys.errors import WorkerDiedError
 from rlsys.loop.clock import Times
 from rlsys.loop.fleet import (
     LearnRequest,
@@ -31,21 +32,32 @@ from rlsys.loop.fleet import (
     Sampled,
     Scored,
 )
+from rlsys.loop.waits import Waits
+from rlsys.weights.bundle import Manifest
+from verifiers.registry import read_plugins
 
-T = TypeVar("T")
 _CANARY_TOKENS = 64
-_SMALLEST_CPU = 0.001
-"""A bundle must not be empty, so a share of 0 CPUs asks for very little."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The newest weights: what every rollout worker has to hold before it samples."""
+
+    manifest: Manifest
+    canary: Canary
+    buffer: Any
+    """Ref of the bytes."""
 
 
 class RayFleet:
-    """Starts the members, spreads calls over them, and ends them.
+    """Starts the members, spreads calls over them, replaces those that die, and ends them.
 
     Args:
         model_path: the policy that learner, rollout and reference workers start from.
         prompts: every prompt that will be asked for, in training and held out.
         samples: folder for the Parquet samples of each step.
         progress: told what is being waited for during the start.
+        notice: told of deaths and replacements.
     """
 
     def __init__(
@@ -55,17 +67,28 @@ class RayFleet:
         prompts: Sequence[Prompt],
         samples: Path,
         progress: Callable[[str], None],
+        notice: Callable[[str], None],
     ) -> None:
         self.config, self.model_path = config, model_path
         self.samples, self.progress = samples, progress
         self.row_of = {p.prompt_id: i for i, p in enumerate(prompts)}
         self.prompts = prompts
+        self.plugins = read_plugins(config.verifiers.plugins)
         longest = max(prompts, key=lambda p: len(p.token_ids))
         self.canary_ids = list(longest.token_ids)[-_CANARY_TOKENS:]
-        self.group: PlacementGroup | None = None
-        self.members: dict[str, list[Any]] = {}
-        self.names: dict[Any, str] = {}
-        self.load: Counter[str] = Counter()
+        self.starting = Waits(config.cluster.ready_timeout_s, "cluster.ready_timeout_s")
+        self.launcher = Launcher(config.cluster, _threads(config), self._maker)
+        self.supervisor = Supervisor(
+            seats(needs(config)),
+            self.launcher,
+            config.cluster.max_deaths_in_a_row,
+            self._bring_up,
+            notice,
+        )
+        self.has_reference = bool(self.supervisor.of("reference"))
+        self.weight_names: list[str] = []
+        self.published: Published | None = None
+        self.reports: dict[Seat, PublishReport] = {}
 
     # --- start and end -------------------------------------------------------------------------
 
@@ -78,256 +101,228 @@ class RayFleet:
             StallError: the cluster cannot place the members, or one does not get ready in time.
             WorkerError: a member failed to start; named, with its root exception.
         """
-        roles = needs(self.config)
-        self.group = await self._place(roles)
-        self._create(roles, self.group)
-        await self._start_members(checkpoint, version)
-        self.progress("proving the rollout workers' weights")
-        await self.publish(version)
-
-    async def _place(self, roles: list[Need]) -> PlacementGroup:
-        bundles = [
-            {"CPU": max(need.cpus, _SMALLEST_CPU)} | ({"GPU": need.gpus} if need.gpus else {})
-            for need in roles
-            for _ in range(need.count)
-        ]
-        group = placement_group(bundles, strategy=self.config.cluster.placement)
+        supervisor = self.supervisor
         self.progress("placing the fleet")
-        try:
-            async with asyncio.timeout(30):
-                await group.ready()
-        except TimeoutError as error:
-            raise StallError(
-                f"the cluster could not place {len(bundles)} members within 30 s "
-                f"(cluster.placement={self.config.cluster.placement}); free now: "
-                f"{ray.available_resources()}"
-            ) from error
-        return group
-
-    def _create(self, roles: list[Need], group: PlacementGroup) -> None:
-        config = self.config
-        makers: dict[str, Callable[[int], tuple[type, tuple[Any, ...]]]] = {
-            "learner": lambda i: (LearnerRank, (i, self.model_path, config, self.samples)),
-            "verifier": lambda i: (VerifierWorker, (config.verifiers,)),
-            "reference": lambda i: (ReferenceWorker, (self.model_path, config)),
-            "rollout": lambda i: (RolloutWorker, (f"rollout-{i}", self.model_path, config, i)),
-        }
-        threads = {
-            "learner": config.learner.threads,
-            "rollout": config.rollout.threads,
-            "reference": config.reference.threads,
-            "verifier": 1,
-        }
-        bundle = 0
-        for need in roles:
-            for i in range(need.count):
-                strategy = PlacementGroupSchedulingStrategy(
-                    group, placement_group_bundle_index=bundle
-                )
-                bundle += 1
-                made, arguments = makers[need.role](i)
-                options: Any = ray.remote(made).options(
-                    name=f"{need.role}-{i}",
-                    num_cpus=max(need.cpus, _SMALLEST_CPU),
-                    num_gpus=need.gpus,
-                    scheduling_strategy=strategy,
-                    runtime_env={"env_vars": {"OMP_NUM_THREADS": str(threads[need.role])}},
-                )
-                member = options.remote(*arguments)
-                self.members.setdefault(need.role, []).append(member)
-                self.names[member] = f"{need.role}-{i}"
-
-    async def _start_members(self, checkpoint: Path | None, version: int) -> None:
-        """Everything starts at once; then rollout workers learn which tensors to expect."""
-        prompts = ray.put(to_batch(self.prompts))
-        starts = [
-            self._named(f"starting {self.names[m]}", m.start.remote(), m)
-            for role in ("verifier", "reference")
-            for m in self.members.get(role, [])
-        ]
-        workers = self.members["rollout"]
-        starts += [
-            self._named(f"starting {self.names[w]}", w.start.remote(prompts), w) for w in workers
-        ]
-        names, *_ = await asyncio.gather(self._start_learner(checkpoint, version), *starts)
-        await self._all("rollout", lambda worker: worker.expect_weights.remote(names))
-
-    async def _start_learner(self, checkpoint: Path | None, version: int) -> list[str]:
-        """The ranks meet at rank 0; returns the names of the policy's tensors."""
-        ranks = self.members["learner"]
-        address, port = await self._call(ranks[0].address.remote(), ranks[0])
-        starts = [m.start.remote(len(ranks), address, port, checkpoint, version) for m in ranks]
-        names = await asyncio.gather(
-            *(
-                self._named(f"starting {self.names[m]}", ref, m)
-                for ref, m in zip(starts, ranks, strict=True)
-            )
+        await self.launcher.place(needs(self.config))
+        for seat in supervisor.seats:
+            await self.launcher.seat(seat)
+        self.prompt_table = ray.put(to_batch(self.prompts))
+        # Everything starts at once; a rollout worker then needs what the learner holds.
+        others = [seat for seat in supervisor.seats if seat.role != "learner"]
+        await asyncio.gather(
+            self._start_learner(checkpoint, version),
+            *(self._start_member(seat) for seat in others),
         )
-        return names[0]
+        self.progress("proving the rollout workers' weights")
+        self.published = await self.starting.on("driver: first weights", self._pack(version))
+        for seat in supervisor.of("rollout"):
+            await self._hand_weights(seat)
+        for seat in supervisor.seats:
+            supervisor.admit(seat)
 
-    async def _named(self, what: str, ref: Any, member: Any) -> Any:
-        """A member's start: shown while it is waited for, with a deadline."""
-        self.progress(what)
-        started = time.monotonic()
-        try:
-            async with asyncio.timeout(self.config.cluster.ready_timeout_s):
-                result = await self._call(ref, member)
-        except TimeoutError as error:
-            raise StallError(
-                f"{what}: not ready after cluster.ready_timeout_s="
-                f"{self.config.cluster.ready_timeout_s:g}; {_log_place()}"
-            ) from error
-        self.progress(f"{what}: done in {time.monotonic() - started:.1f} s")
-        return result
+    async def _start_learner(self, checkpoint: Path | None, version: int) -> None:
+        """The ranks meet at rank 0, and say what the policy's tensors are called."""
+        ranks = self.supervisor.of("learner")
+        for seat in ranks:
+            await self._identify(seat)
+        address, port = await self._step(ranks[0], "address", ranks[0].actor.address.remote())
+        self.progress("starting the learner")
+        starting = self.supervisor.call_all(
+            ranks,
+            lambda seat: seat.actor.start.remote(len(ranks), address, port, checkpoint, version),
+        )
+        names = await self.starting.on("driver: start of the learner", starting)
+        self.progress("starting the learner: done")
+        self.weight_names = names[0]
+
+    async def _start_member(self, seat: Seat) -> None:
+        """The actor is there and its engine loaded when this returns."""
+        self.progress(f"starting {seat.name}")
+        await self._identify(seat)
+        arguments = [self.prompt_table] if seat.role == "rollout" else []
+        await self._step(seat, "start", seat.actor.start.remote(*arguments))
+        self.progress(f"starting {seat.name}: done")
+
+    async def _hand_weights(self, seat: Seat) -> None:
+        """A rollout worker learns which tensors to expect, and holds the newest weights, proved.
+
+        Newer ones may be published meanwhile: it is up to date when this returns.
+        """
+        expecting = seat.actor.expect_weights.remote(self.weight_names)
+        await self._step(seat, "list of weights", expecting)
+        held = None
+        while held is not self.published:
+            held = self.published
+            await self.starting.on(f"driver: first weights of {seat.name}", self._pull(seat))
+
+    async def _bring_up(self, seat: Seat) -> None:
+        """A new actor on a dead one's seat."""
+        await self._start_member(seat)
+        if seat.role == "rollout":
+            await self._hand_weights(seat)
+
+    async def _identify(self, seat: Seat) -> None:
+        seat.identity = await self._step(seat, "process", seat.actor.introduce.remote())
+
+    async def _step(self, seat: Seat, what: str, ref: Any) -> Any:
+        """One step of a member's start, with its name and its deadline."""
+        return await self.starting.on(
+            f"driver: {what} of {seat.name}", self.supervisor.call(seat, ref)
+        )
 
     def shutdown(self) -> None:
         """End every member, kindly first: engines have processes and samples of their own."""
-        ends = [m.shutdown.remote() for members in self.members.values() for m in members]
+        self.supervisor.stop()
+        actors = [seat.actor for seat in self.supervisor.seats if seat.actor is not None]
+        ends = [actor.shutdown.remote() for actor in actors]
+        _, late = ray.wait(ends, num_returns=len(ends), timeout=15) if ends else ([], [])
         try:
-            ray.get(ends, timeout=15)
-        except (RayActorError, RayTaskError, GetTimeoutError):
-            self.progress("a member did not end by itself and is killed")
-        for members in self.members.values():
-            for member in members:
-                ray.kill(member)
-        if self.group is not None:
-            remove_placement_group(self.group)
+            ray.get([ref for ref in ends if ref not in late])
+        except (RayActorError, RayTaskError, GetTimeoutError) as error:
+            self.progress(f"a member did not end by itself: {str(error).splitlines()[0]}")
+        for actor in actors:
+            ray.kill(actor)
+        self.launcher.end()
+
+    def _maker(self, seat: Seat) -> tuple[type, tuple[Any, ...]]:
+        """What sits on a seat."""
+        config = self.config
+        made: dict[str, tuple[type, tuple[Any, ...]]] = {
+            "learner": (LearnerRank, (seat.index, self.model_path, config, self.samples)),
+            "verifier": (VerifierWorker, (config.verifiers, self.plugins)),
+            "reference": (ReferenceWorker, (self.model_path, config)),
+            "rollout": (
+                RolloutWorker,
+                (seat.name, self.model_path, config, seat.index, seat.births),
+            ),
+        }
+        return made[seat.role]
 
     # --- the Fleet protocol --------------------------------------------------------------------
 
     async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
         rows = [self.row_of[p.prompt_id] for p in message.prompts]
-
-        def call(worker: Any) -> list[Any]:
-            return worker.sample.remote(list(message.group_ids), rows, message.size, sampling)
-
-        rollouts, meta = await self._spread("rollout", call)
+        ids = list(message.group_ids)
+        _, rollouts, meta = await self.supervisor.work(
+            "rollout", lambda actor: actor.sample.remote(ids, rows, message.size, sampling)
+        )
         return replace(meta, rollouts=rollouts)
 
     async def grade(self, sampled: Sampled) -> Scored:
-        scores, meta = await self._spread("verifier", lambda w: w.grade.remote(sampled.rollouts))
+        rollouts = sampled.rollouts
+        first, scores, meta = await self.supervisor.work(
+            "verifier", lambda actor: actor.grade.remote(rollouts)
+        )
+        if meta.infrastructure:
+            # Only these rows, and by another worker where there is one; then they are masked.
+            graded = scores
+            _, scores, meta = await self.supervisor.work(
+                "verifier", lambda actor: actor.grade_again.remote(rollouts, graded), first
+            )
         return replace(meta, scores=scores)
 
     async def score_reference(self, sampled: Sampled) -> Referenced | None:
-        if "reference" not in self.members:
+        if not self.has_reference:
             return None
-        batch, meta = await self._spread("reference", lambda w: w.score.remote(sampled.rollouts))
+        _, batch, meta = await self.supervisor.work(
+            "reference", lambda actor: actor.score.remote(sampled.rollouts)
+        )
         return replace(meta, reference=batch)
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         rows = [Rows(group.refs, group.row, len(group.rewards)) for group in request.groups]
         batches, spans = _spans(rows)
         arrays = (request.advantages, request.rewards, request.trained)
-        results = await self._all(
-            "learner",
-            lambda rank: rank.learn.remote(request.step, request.version, spans, *arrays, *batches),
+        results = await self.supervisor.call_all(
+            self.supervisor.of("learner"),
+            lambda seat: seat.actor.learn.remote(
+                request.step, request.version, spans, *arrays, *batches
+            ),
         )
         return results[0]
 
     async def publish(self, version: int) -> PublishReport:
-        buffers: list[Any] = []
-
-        def publish(rank: Any) -> Any:
-            head, buffer = rank.publish.remote(version, self.canary_ids)
-            buffers.append(buffer)
-            return head
-
-        manifest, canary = (await self._all("learner", publish))[0]
-        reports = await self._all(
-            "rollout", lambda w: w.update_weights.remote(manifest, canary, buffers[0])
-        )
+        self.published = await self._pack(version)
+        pulls = [asyncio.ensure_future(self._try_pull(s)) for s in self.supervisor.ready("rollout")]
+        try:
+            await asyncio.gather(*pulls)
+        finally:
+            for pull in pulls:
+                pull.cancel()
+        # One that died meanwhile pulls on its way back; without any, sampling cannot go on.
+        await self.supervisor.some_ready("rollout")
         # The slowest worker's figures: its pull is what the slots wait for.
+        reports = [self.reports[seat] for seat in self.supervisor.ready("rollout")]
         return max(reports, key=lambda report: report.total_s)
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         batches, spans = _spans(kept)
-        await self._all("learner", lambda rank: rank.save.remote(folder, spans, *batches))
+        await self.supervisor.call_all(
+            self.supervisor.of("learner"),
+            lambda seat: seat.actor.save.remote(folder, spans, *batches),
+        )
 
     async def restore(self, folder: Path) -> list[tuple[Any, ...]]:
-        first = self.members["learner"][0]
-        return await self._call(first.restore.remote(folder), first)
+        first = self.supervisor.of("learner")[0]
+        return await self.supervisor.call(first, first.actor.restore.remote(folder))
 
     async def times(self) -> dict[str, Times]:
-        result = {}
-        for role in self.members:
-            times = await self._all(role, lambda member: member.times.remote())
-            result[role] = sum(times, Times())
+        seen = await asyncio.gather(*(self._times_of(seat) for seat in self.supervisor.seats))
+        result: dict[str, Times] = {}
+        for seat, times in zip(self.supervisor.seats, seen, strict=True):
+            result[seat.role] = result.get(seat.role, Times()) + times
         return result
 
-    # --- calls ---------------------------------------------------------------------------------
+    async def stacks(self) -> str:
+        """Where the driver and the members that it waits for stand, for the report of a stall."""
+        return await report(self.supervisor.seats)
 
-    async def _spread(self, role: str, call: Callable[[Any], list[Any]]) -> tuple[Any, Any]:
-        """Call the member with the least to do; returns the batch's ref and the metadata."""
-        worker = self._idlest(role)
-        with self._loaded(worker):
-            batch, meta = call(worker)
-            return batch, await self._call(meta, worker)
+    # --- parts of it ---------------------------------------------------------------------------
 
-    def _idlest(self, role: str) -> Any:
-        if not self.members[role]:
-            raise FleetError(f"no {role} worker is left")
-        return min(self.members[role], key=lambda m: self.load[self.names[m]])
+    async def _pack(self, version: int) -> Published:
+        """The learner's weights as one buffer, and the canary's logprobs under them."""
+        buffers: list[Any] = []
 
-    def _loaded(self, worker: Any) -> "_Load":
-        return _Load(self.load, self.names[worker])
+        def publish(seat: Seat) -> Any:
+            head, buffer = seat.actor.publish.remote(version, self.canary_ids)
+            buffers.append(buffer)
+            return head
 
-    async def _call(self, ref: Any, member: Any) -> Any:
-        return await self._guard(ref, member)
+        heads = await self.supervisor.call_all(self.supervisor.of("learner"), publish)
+        manifest, canary = heads[0]
+        return Published(manifest, canary, buffers[0])
 
-    async def _all(self, role: str, call: Callable[[Any], Any]) -> list[Any]:
-        """Call every member of a role; one that dies is left out while others live."""
-        results = await asyncio.gather(
-            *(self._call(call(member), member) for member in list(self.members[role])),
-            return_exceptions=True,
-        )
-        failures = [r for r in results if isinstance(r, BaseException)]
-        for failure in failures:
-            if not isinstance(failure, _DiedError):
-                raise failure
-        return [r for r in results if not isinstance(r, BaseException)]
+    async def _pull(self, seat: Seat) -> None:
+        """A rollout worker loads and proves the newest weights."""
+        assert self.published is not None
+        new = self.published
+        ref = seat.actor.update_weights.remote(new.manifest, new.canary, new.buffer)
+        self.reports[seat] = await self.supervisor.call(seat, ref)
 
-    async def _guard(self, work: Awaitable[T], member: Any) -> T:
-        """Turn Ray's errors into ours, with the member's name and the root exception."""
+    async def _try_pull(self, seat: Seat) -> None:
         try:
-            return await work
-        except RayTaskError as error:
-            cause = error.cause
-            if isinstance(cause, RlsysError):
-                raise cause from error
-            raise WorkerError(
-                f"{self.names[member]} raised {type(cause).__name__}: {cause}\n{error}"
-            ) from error
-        except RayActorError as error:
-            self._bury(member, error)
-            raise _DiedError(f"{self.names[member]} died: {error}; {_log_place()}") from error
+            await self._pull(seat)
+        except WorkerDiedError:
+            return  # its successor pulls before it samples
 
-    def _bury(self, member: Any, error: RayActorError) -> None:
-        """Send nothing more to a dead member; without another one, the run cannot go on."""
-        name = self.names[member]
-        role = name.rsplit("-", 1)[0]
-        if member in self.members[role]:
-            self.members[role].remove(member)
-        if role == "learner" or not self.members[role]:
-            raise FleetError(
-                f"{name} died and no {role} is left to go on with: {error}; {_log_place()}"
-            ) from error
+    async def _times_of(self, seat: Seat) -> Times:
+        if not seat.ready:
+            return seat.times.empty()
+        try:
+            times = await self.supervisor.call(seat, seat.actor.times.remote())
+        except WorkerDiedError:
+            return seat.times.empty()
+        return seat.times.saw(times)
 
 
-class _DiedError(WorkerError):
-    """A member died, and its role has others."""
-
-
-class _Load:
-    """Counts a member's open calls."""
-
-    def __init__(self, load: Counter[str], name: str) -> None:
-        self.load, self.name = load, name
-
-    def __enter__(self) -> None:
-        self.load[self.name] += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.load[self.name] -= 1
+def _threads(config: RunConfig) -> dict[str, int]:
+    """OpenMP threads per role."""
+    return {
+        "learner": config.learner.threads,
+        "rollout": config.rollout.threads,
+        "reference": config.reference.threads,
+        "verifier": 1,
+    }
 
 
 def _spans(rows: Sequence[Rows]) -> tuple[list[Any], list[Span]]:
@@ -343,8 +338,3 @@ def _spans(rows: Sequence[Rows]) -> tuple[list[Any], list[Span]]:
         assert rollouts is not None
         spans.append(Span(rollouts, scores, reference, entry.row, entry.size))
     return list(index), spans
-
-
-def _log_place() -> str:
-    """Where this Ray session's logs are."""
-    return f"logs: {ray.nodes()[0].get('NodeManagerHostname', 'head')}:/tmp/ray/session_latest/logs"

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
+from actors.member import Member
 from rlsys.config.schema import RunConfig
 from rlsys.engines.deepspeed_setup import Rank
 from rlsys.engines.determinism import make_deterministic
 from rlsys.engines.learner_engine import LearnerEngine
 from rlsys.engines.vllm_engine import Canary
 from rlsys.errors import WeightSyncError
-from rlsys.loop.clock import Clock, Times
+from rlsys.loop.clock import Clock
 from rlsys.loop.join import Kept, read_kept, samples_table, training_batch, write_kept
 from rlsys.weights.bundle import Manifest
 
@@ -37,7 +38,7 @@ KEPT = "kept"
 """Folder of a checkpoint with what was sampled and not yet trained."""
 
 
-class LearnerRank:
+class LearnerRank(Member):
     """Trains on what it is given; `learn`, `publish` and `save` are called on every rank."""
 
     def __init__(self, rank: int, model_path: str, config: RunConfig, samples: Path) -> None:
@@ -148,10 +149,7 @@ class LearnerRank:
             for batches in read_kept(folder / KEPT)
         ]
 
-    def times(self) -> Times:
-        """Busy and waits since the start."""
-        return self.clock.times()
-
+    @ray.method(concurrency_group="control")
     def shutdown(self) -> None:
         """Wait for the last samples to be on disk."""
         self.writer.shutdown(wait=True)

@@ -4,27 +4,30 @@ import numpy as np
 import pyarrow as pa
 import ray
 
+from actors.member import Member
 from rlsys.config.schema import RunConfig
 from rlsys.engines.determinism import make_deterministic
 from rlsys.engines.reference_engine import ReferenceEngine
 from rlsys.engines.sequences import list_column
-from rlsys.loop.clock import Clock, Times
+from rlsys.loop.clock import Clock
 from rlsys.loop.fleet import Referenced
 
 
-class ReferenceWorker:
+class ReferenceWorker(Member):
     """Scores batches of rollouts under the frozen initial policy, one at a time."""
 
     def __init__(self, model_path: str, config: RunConfig) -> None:
-        if config.run.deterministic:
-            make_deterministic()
-        self.engine = ReferenceEngine(
-            model_path, config.reference, config.learner, config.sampling.temperature
-        )
+        self.model_path, self.config = model_path, config
         self.clock = Clock(idle="rollouts")
 
     def start(self) -> None:
         """The model is loaded when this returns."""
+        config = self.config
+        if config.run.deterministic:
+            make_deterministic()
+        self.engine = ReferenceEngine(
+            self.model_path, config.reference, config.learner, config.sampling.temperature
+        )
         self.clock = Clock(idle="rollouts")
 
     @ray.method(num_returns=2)
@@ -37,9 +40,6 @@ class ReferenceWorker:
             kl = [float(np.sum(s - f)) for s, f in zip(sampler, frozen, strict=True)]
         return batch, Referenced(reference=None, kl=np.array(kl))
 
-    def times(self) -> Times:
-        """Busy and waits since the start."""
-        return self.clock.times()
-
+    @ray.method(concurrency_group="control")
     def shutdown(self) -> None:
         """Nothing is held outside this process."""

@@ -6,20 +6,25 @@ import numpy as np
 import pyarrow as pa
 import ray
 
+from actors.member import AsyncMember
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.engines.sequences import list_column
 from rlsys.engines.vllm_engine import Canary, SamplingEngine
-from rlsys.loop.clock import Clock, Times
+from rlsys.loop.clock import Clock
 from rlsys.loop.fleet import PublishReport, Sampled
 from rlsys.weights.bundle import Manifest
 
 
-class RolloutWorker:
+class RolloutWorker(AsyncMember):
     """Samples groups; pulls and proves new weights while it does."""
 
-    def __init__(self, name: str, model_path: str, config: RunConfig, index: int) -> None:
+    def __init__(
+        self, name: str, model_path: str, config: RunConfig, index: int, births: int
+    ) -> None:
         run = config.run
-        seed = run.seed if run.deterministic else run.seed * 1000 + index
+        # A worker on a dead one's seat must not draw the same numbers again.
+        own = (run.seed + 1000 * births) * 1000 + index
+        seed = run.seed if run.deterministic else own
         self.engine = SamplingEngine(
             name, model_path, config.model, config.rollout, seed, run.deterministic
         )
@@ -68,10 +73,6 @@ class RolloutWorker:
             canary_error=error,
             num_bytes=manifest.total_bytes,
         )
-
-    async def times(self) -> Times:
-        """Busy and waits since the start."""
-        return self.clock.times()
 
     async def shutdown(self) -> None:
         """End the engine's process."""

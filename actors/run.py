@@ -17,11 +17,13 @@ from rlsys.config.schema import RunConfig
 from rlsys.config.verifiers import require_sources
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
+from rlsys.errors import RlsysError
 from rlsys.loop import checkpoint
 from rlsys.loop.clock import Times
 from rlsys.loop.event_loop import WatchedEventLoop
 from rlsys.loop.heldout import HeldOut, evaluate
-from rlsys.loop.loop import Loop, StepReport
+from rlsys.loop.lag import LagMeter
+from rlsys.loop.loop import Loop, StepReport, first_cause
 from rlsys.observe.display import Display
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.summary import Summary
@@ -51,7 +53,9 @@ def train(config: RunConfig, name: str, console: Console, started: float) -> Sum
             (folder / "config.yaml").write_text(to_yaml(config))
             display.note(f"run {folder}")
             prompts = [*prepared.train, *prepared.held_out]
-            fleet = RayFleet(config, prepared.model_path, prompts, samples, display.stage)
+            fleet = RayFleet(
+                config, prepared.model_path, prompts, samples, display.stage, display.note
+            )
             event_loop = WatchedEventLoop()
             run = Run(config, name, folder, fleet, display, event_loop)
             try:
@@ -82,6 +86,7 @@ class Run:
         self.fleet, self.display, self.event_loop = fleet, display, event_loop
         self.writer = MetricsWriter(folder)
         self.gauges = RayGauges(name)
+        self.lag = LagMeter()
         self.times: dict[str, Times] = {}
         self.heldout: HeldOut | None = None
         self.consumed_tokens = 0
@@ -91,12 +96,30 @@ class Run:
     async def train(
         self, prompts: Sequence[Prompt], held_out: Sequence[Prompt], started: float
     ) -> Summary:
-        """Start the fleet, check, train, check again."""
+        """Start the fleet, check, train, check again; stop when the fleet is past help."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                beside = [
+                    tasks.create_task(self.fleet.supervisor.failed(), name="watch fleet"),
+                    tasks.create_task(self.lag.run(), name="measure lag"),
+                ]
+                summary = await self._train(prompts, held_out, started)
+                for task in beside:
+                    task.cancel()
+        except* RlsysError as errors:
+            raise first_cause(errors) from errors
+        return summary
+
+    async def _train(
+        self, prompts: Sequence[Prompt], held_out: Sequence[Prompt], started: float
+    ) -> Summary:
         config = self.config
         self.held_out = held_out
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
         self.loop = Loop(self.fleet, stream, config, self._after_step)
         self.stream = stream
+        self.loop.notice = self.display.note
+        self.loop.waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
         self.display.waiting = self.loop.waits.describe
         task = asyncio.current_task()
         self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))
@@ -136,7 +159,7 @@ class Run:
         return times | {"driver": self.event_loop.clock.times()}
 
     async def _evaluate(self, prompts: Sequence[Prompt]) -> HeldOut:
-        self.heldout = await evaluate(self.fleet, prompts, self.config, self.loop.waits)
+        self.heldout = await evaluate(self.fleet, prompts, self.config, self.loop.retries)
         return self.heldout
 
     async def _after_step(self, report: StepReport, tasks: asyncio.TaskGroup) -> None:
@@ -144,6 +167,7 @@ class Run:
         times = await self._times()
         now = time.monotonic()
         metrics = step_metrics(report, now - self.last_step) | time_shares(times, self.times)
+        metrics |= self.lag.take()
         self.times, self.last_step = times, now
         if self.heldout:
             metrics["heldout/pass_at_1"] = self.heldout.pass_at_1

@@ -4,47 +4,58 @@ import numpy as np
 import pyarrow as pa
 import ray
 
+from actors.member import Member
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.engines.verifier_engine import VerifierEngine
-from rlsys.loop.clock import Clock, Times
+from rlsys.loop.clock import Clock
 from rlsys.loop.fleet import Scored
 from verifiers.base import Status
+from verifiers.registry import PluginFile
 
 
-class VerifierWorker:
+class VerifierWorker(Member):
     """Grades batches of rollouts, one at a time."""
 
-    def __init__(self, config: VerifiersConfig) -> None:
-        self.engine = VerifierEngine(config)
+    def __init__(self, config: VerifiersConfig, plugins: list[PluginFile]) -> None:
+        self.config, self.plugins = config, plugins
         self.clock = Clock(idle="rollouts")
 
     def start(self) -> None:
         """The self-test has passed when this returns."""
+        self.engine = VerifierEngine(self.config, self.plugins)
         self.clock = Clock(idle="rollouts")
 
     @ray.method(num_returns=2)
     def grade(self, rollouts: pa.RecordBatch) -> tuple[pa.RecordBatch, Scored]:
         """Verdicts, and what the driver may know of them."""
         with self.clock.busy():
-            batch = self.engine.grade(rollouts)
-        statuses = batch.column("status").to_pylist()
-        reasons = batch.column("reason").to_pylist()
-        rows = [dict(pairs) for pairs in batch.column("components").to_pylist()]
-        names = sorted({name for row in rows for name in row})
-        return batch, Scored(
-            scores=None,
-            rewards=batch.column("reward").to_numpy(zero_copy_only=False).astype(np.float64),
-            correct=np.array([s == Status.CORRECT for s in statuses]),
-            components={n: np.array([row.get(n, np.nan) for row in rows]) for n in names},
-            infrastructure=[
-                r for s, r in zip(statuses, reasons, strict=True) if s == Status.INFRASTRUCTURE
-            ],
-        )
+            return _with_metadata(self.engine.grade(rollouts))
 
-    def times(self) -> Times:
-        """Busy and waits since the start."""
-        return self.clock.times()
+    @ray.method(num_returns=2)
+    def grade_again(
+        self, rollouts: pa.RecordBatch, scores: pa.RecordBatch
+    ) -> tuple[pa.RecordBatch, Scored]:
+        """The same after another try at the rows that another worker had no verdict on."""
+        with self.clock.busy():
+            return _with_metadata(self.engine.grade_again(rollouts, scores))
 
+    @ray.method(concurrency_group="control")
     def shutdown(self) -> None:
         """End the verifiers' own processes."""
         self.engine.close()
+
+
+def _with_metadata(scores: pa.RecordBatch) -> tuple[pa.RecordBatch, Scored]:
+    statuses = scores.column("status").to_pylist()
+    reasons = scores.column("reason").to_pylist()
+    rows = [dict(pairs) for pairs in scores.column("components").to_pylist()]
+    names = sorted({name for row in rows for name in row})
+    return scores, Scored(
+        scores=None,
+        rewards=scores.column("reward").to_numpy(zero_copy_only=False).astype(np.float64),
+        correct=np.array([s == Status.CORRECT for s in statuses]),
+        components={n: np.array([row.get(n, np.nan) for row in rows]) for n in names},
+        infrastructure=[
+            r for s, r in zip(statuses, reasons, strict=True) if s == Status.INFRASTRUCTURE
+        ],
+    )

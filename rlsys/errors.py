@@ -42,6 +42,10 @@ class WorkerError(RlsysError):
     to another member where there is one."""
 
 
+class WorkerDiedError(WorkerError):
+    """A fleet member, or the node of an object, is gone. It says nothing about the work itself."""
+
+
 class DiskError(RlsysError):
     """A file of the run cannot be written; names it and the reason."""
 
@@ -51,4 +55,8 @@ class CheckpointError(RlsysError):
 
 
 class FleetError(RlsysError):
-    """A role has lost its last member, or a learner rank is gone; the run cannot go on."""
+    """The fleet is past help: a member cannot be replaced. The run cannot go on."""
+
+
+class LearnerLostError(FleetError):
+    """A learner rank is gone, and what it learned since the last checkpoint with it."""

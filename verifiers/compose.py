@@ -1,13 +1,13 @@
 """One reward from several verifiers: a weighted sum, gates, and a route per data source."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict, Verifier, verify_all
-from verifiers.registry import Registry
+from verifiers.registry import PluginFile, Registry
 
 
 @runtime_checkable
@@ -74,12 +74,17 @@ class Composite:
     The status is that of the accuracy component: the one with the largest weight for the source,
     the first of equals. When any component has no verdict, neither has the completion.
 
+    Args:
+        plugins: the plug-in files as read elsewhere; None: read config.plugins here.
+
     Raises:
         VerifierError: a verifier cannot be made.
     """
 
-    def __init__(self, config: VerifiersConfig) -> None:
-        registry = Registry(config.plugins)
+    def __init__(
+        self, config: VerifiersConfig, plugins: Sequence[PluginFile] | None = None
+    ) -> None:
+        registry = Registry(config.plugins if plugins is None else plugins)
         self.components = [_component(registry, reward) for reward in config.rewards]
         if not any(c.weight > 0 and not c.gate for c in self.components):
             raise VerifierError("no reward component has a weight above 0")
@@ -137,9 +142,11 @@ class Composite:
         return max(components, key=lambda component: component.weight).name
 
 
-def run_self_test(composite: Composite) -> int:
+def run_self_test(composite: Composite, about_to: Callable[[str], None] = lambda what: None) -> int:
     """Grade every verifier's known cases, as training will; returns how many there were.
 
+    Args:
+        about_to: told what comes next, so that it is known where a verifier hangs or crashes.
     Raises:
         VerifierError: a verifier has no cases or gets one wrong; names the verifier, the
             completion, the reward it gave and the one expected.
@@ -147,9 +154,12 @@ def run_self_test(composite: Composite) -> int:
     count = 0
     for component in composite.components:
         verifier = component.verifier
+        about_to(f"self-test of verifier {verifier.name!r}")
         cases = verifier.self_test()
         if not cases:
             raise VerifierError(f"verifier {verifier.name!r} has no self-test cases")
+        texts = [completion.text[:80] for completion, _ in cases]
+        about_to(f"self-test of verifier {verifier.name!r}, grading one of {texts}")
         verdicts = verify_all(verifier, [completion for completion, _ in cases])
         for (completion, expected), verdict in zip(cases, verdicts, strict=True):
             low, high = expected if isinstance(expected, tuple) else (expected, expected)

@@ -7,18 +7,36 @@ the group `rlsys.verifiers`. Options are the parameters of the class.
 import difflib
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from rlsys.errors import VerifierError
 from verifiers.base import Verifier
+
+
+@dataclass(frozen=True)
+class PluginFile:
+    """A plug-in file as it was read: sent to other nodes, it is the same there."""
+
+    path: str
+    source: str
+
+
+def read_plugins(paths: Sequence[str]) -> list[PluginFile]:
+    """Read plug-in files, relative to the working directory.
+
+    Raises:
+        VerifierError: one is missing; says the nearest.
+    """
+    return [_read(Path(path).expanduser()) for path in paths]
+
 
 ENTRY_POINT_GROUP = "rlsys.verifiers"
 Factory = Callable[..., Verifier]
@@ -38,18 +56,19 @@ class Registry:
     """The verifiers that this process can make.
 
     Args:
-        plugins: paths of plug-in files, relative to the working directory.
+        plugins: plug-in files, or their paths, relative to the working directory.
 
     Raises:
         VerifierError: a plug-in file is missing, fails to import or has no VERIFIERS.
     """
 
-    def __init__(self, plugins: Sequence[str] = ()) -> None:
+    def __init__(self, plugins: Sequence[str | PluginFile] = ()) -> None:
         self._from_files: dict[str, Factory] = {}
         for plugin in plugins:
-            for name, factory in _load_file(Path(plugin)).items():
+            (file,) = [plugin] if isinstance(plugin, PluginFile) else read_plugins([plugin])
+            for name, factory in _load(file).items():
                 if name in _BUILT_IN or name in self._from_files:
-                    raise VerifierError(f"plug-in {plugin}: the name {name!r} is already taken")
+                    raise VerifierError(f"plug-in {file.path}: the name {name!r} is already taken")
                 self._from_files[name] = factory
 
     def names(self) -> list[str]:
@@ -102,24 +121,25 @@ class Registry:
         return self.factory(name)(**options)
 
 
-def _load_file(path: Path) -> dict[str, Factory]:
+def _read(path: Path) -> PluginFile:
     if not path.is_file():
         siblings = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise VerifierError(f"no plug-in file {path}{nearest(str(path), siblings)}")
-    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    module_name = f"rlsys_plugin_{path.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise VerifierError(f"plug-in {path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses look their module up by name
+    return PluginFile(str(path.resolve()), path.read_text(encoding="utf-8"))
+
+
+def _load(file: PluginFile) -> dict[str, Factory]:
+    digest = hashlib.sha256(file.path.encode()).hexdigest()[:8]
+    module = ModuleType(f"rlsys_plugin_{Path(file.path).stem}_{digest}")
+    module.__file__ = file.path
+    sys.modules[module.__name__] = module  # dataclasses look their module up by name
     try:
-        spec.loader.exec_module(module)
+        exec(compile(file.source, file.path, "exec"), vars(module))
     except Exception as error:  # whatever a user's file raises becomes one error that names it
-        raise VerifierError(f"plug-in {path}: {type(error).__name__}: {error}") from error
+        raise VerifierError(f"plug-in {file.path}: {type(error).__name__}: {error}") from error
     verifiers = vars(module).get("VERIFIERS")
     if not isinstance(verifiers, dict) or not verifiers:
-        raise VerifierError(f'plug-in {path}: expected VERIFIERS = {{"name": Class}}')
+        raise VerifierError(f'plug-in {file.path}: expected VERIFIERS = {{"name": Class}}')
     return verifiers
 
 

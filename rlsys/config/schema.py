@@ -67,9 +67,15 @@ class LoopConfig:
     """Optimizer steps between the oldest token's policy version and the version trained;
     0 is the synchronous algorithm. 2 hides the pipeline's latency without measurable harm."""
     max_group_failures: int = 3
-    """How often one call for a group may fail before the group is dropped with its reason."""
+    """How often one call for a group may raise before the group is dropped as `failed`: its data
+    are at fault."""
+    max_group_losses: int = 5
+    """How often one call for a group may be lost with its worker or node before the group is
+    dropped as `lost`. More than failures, since a death is mostly no fault of the group; a bound,
+    since a group may be what kills its workers."""
     max_failed_groups_in_a_row: int = 8
-    """A streak of failed groups stops the run: something is broken, not unlucky."""
+    """A streak of dropped groups, of either kind, stops the run: something is broken, not
+    unlucky."""
     evaluate_every: int = 10
     """Steps between held-out checks; 0: only before and after."""
     checkpoint_every: int = 50
@@ -203,7 +209,9 @@ class ClusterConfig:
     placement: str = "PACK"
     """Ray placement strategy: PACK, SPREAD, STRICT_PACK or STRICT_SPREAD."""
     ready_timeout_s: float = 300.0
-    """Deadline for a fleet member's start."""
+    """Deadline for a fleet member's start, at the beginning and when it replaces a dead one."""
+    max_deaths_in_a_row: int = 5
+    """How often a member may die without finishing a call in between; one more stops the run."""
 
 
 @dataclass

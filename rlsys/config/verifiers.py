@@ -39,12 +39,17 @@ class VerifiersConfig:
     cpus_per_worker: float = 0.25
     """Ray's share for placement; a worker is idle most of the time."""
     plugins: list[str] = field(default_factory=list)
-    """Plug-in files, relative to the working directory, loaded in every worker."""
+    """Plug-in files, relative to the working directory of the command; their text is sent to every
+    worker, on every node."""
     rewards: list[RewardConfig] = field(default_factory=list)
     """The components; the one with the largest weight says whether an answer is correct."""
     timeout_s: float = 30.0
-    """Seconds per completion before its worker counts as failed; above the verifiers' own limits,
+    """Seconds per completion (per batch, for a verifier that takes batches) before the verifiers'
+    process is killed and the completion is without a verdict; above the verifiers' own limits,
     which make verdicts."""
+    memory_mb: int = 8192
+    """Resident MiB at which the verifiers' process is killed in the same way; a guard against a
+    verifier that eats the machine, with room for a reward model."""
     max_infrastructure_share: float = 0.05
     """Share of completions without a verdict at which the run stops: beyond it, what is masked out
     is no longer an accident."""
@@ -75,6 +80,7 @@ def validate(config: VerifiersConfig) -> None:
         ("workers", config.workers),
         ("cpus_per_worker", config.cpus_per_worker),
         ("timeout_s", config.timeout_s),
+        ("memory_mb", config.memory_mb),
     ):
         if value <= 0:
             raise ConfigError(f"verifiers.{path}={value}: must be above 0")

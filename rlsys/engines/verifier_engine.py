@@ -1,38 +1,49 @@
 """Grading: a batch of rollouts in, a batch of verdicts out."""
 
 import json
+from collections.abc import Sequence
 
 import pyarrow as pa
 
 from rlsys import schema
 from rlsys.config.verifiers import VerifiersConfig
-from verifiers.base import Completion, Verdict
-from verifiers.compose import Composite, run_self_test
+from rlsys.engines.verifier_process import VerifierProcess
+from verifiers.base import Completion, Status, Verdict
+from verifiers.registry import PluginFile
+
+_COLUMNS = ("prompt_text", "text", "answer", "info", "source", "finish_reason")
 
 
 class VerifierEngine:
-    """The configured rewards behind `grade`. Building it runs every verifier's self-test."""
+    """The configured rewards behind `grade`. Building it runs every verifier's self-test.
 
-    def __init__(self, config: VerifiersConfig) -> None:
-        self.composite = Composite(config)
-        run_self_test(self.composite)
+    Args:
+        plugins: the plug-in files as read where the run was started; None: read them here.
+    """
+
+    def __init__(
+        self, config: VerifiersConfig, plugins: Sequence[PluginFile] | None = None
+    ) -> None:
+        self.process = VerifierProcess(config, plugins)
 
     def grade(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
         """A `scores` batch, the same rows in the same order as the `rollouts` batch."""
         schema.check(rollouts, schema.ROLLOUTS)
-        columns = ("prompt_text", "text", "answer", "info", "source", "finish_reason")
-        rows = zip(*(rollouts.column(name).to_pylist() for name in columns), strict=True)
-        verdicts = self.composite.grade(
-            [
-                Completion(prompt, text, json.loads(answer), json.loads(info), source, finish)
-                for prompt, text, answer, info, source, finish in rows
-            ]
-        )
+        return scores_batch(rollouts, self.process.grade(_completions(rollouts)))
+
+    def grade_again(self, rollouts: pa.RecordBatch, scores: pa.RecordBatch) -> pa.RecordBatch:
+        """The `scores` batch with the rows that have no verdict graded anew; only those."""
+        verdicts = verdicts_of(scores)
+        missing = [i for i, v in enumerate(verdicts) if v.status is Status.INFRASTRUCTURE]
+        for i, verdict in zip(
+            missing, self.process.grade(_completions(rollouts.take(missing))), strict=True
+        ):
+            verdicts[i] = verdict
         return scores_batch(rollouts, verdicts)
 
     def close(self) -> None:
-        """End the verifiers' own processes."""
-        self.composite.close()
+        """End the verifiers' processes."""
+        self.process.close()
 
 
 def scores_batch(rollouts: pa.RecordBatch, verdicts: list[Verdict]) -> pa.RecordBatch:
@@ -49,3 +60,25 @@ def scores_batch(rollouts: pa.RecordBatch, verdicts: list[Verdict]) -> pa.Record
             "seconds": [v.seconds for v in verdicts],
         },
     )
+
+
+def verdicts_of(scores: pa.RecordBatch) -> list[Verdict]:
+    """A `scores` batch as verdicts."""
+    return [
+        Verdict(
+            row["reward"],
+            Status(row["status"]),
+            row["reason"],
+            dict(row["components"]),
+            row["seconds"],
+        )
+        for row in scores.to_pylist()
+    ]
+
+
+def _completions(rollouts: pa.RecordBatch) -> list[Completion]:
+    rows = zip(*(rollouts.column(name).to_pylist() for name in _COLUMNS), strict=True)
+    return [
+        Completion(prompt, text, json.loads(answer), json.loads(info), source, finish)
+        for prompt, text, answer, info, source, finish in rows
+    ]

@@ -3,6 +3,7 @@
 A clock is always in exactly one state, so busy plus the named waits is wall time by construction.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ class Times:
 
 
 class Clock:
-    """The state of one process. Calls may overlap: it is busy while any call runs.
+    """The state of one process. Calls may overlap: it is busy while any call runs. It may be read
+    from another thread.
 
     Args:
         idle: what it waits for while no call runs; None: it is busy whenever it is in no named
@@ -43,33 +45,39 @@ class Clock:
         self._held: list[str] = []
         self._busy = 0.0
         self._waits: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Busy until the block ends."""
-        self._settle()
-        self._calls += 1
+        with self._lock:
+            self._settle()
+            self._calls += 1
         try:
             yield
         finally:
-            self._settle()
-            self._calls -= 1
+            with self._lock:
+                self._settle()
+                self._calls -= 1
 
     @contextmanager
     def waiting(self, name: str) -> Iterator[None]:
         """A named wait inside busy time, such as sampling held up by a weight update."""
-        self._settle()
-        self._held.append(name)
+        with self._lock:
+            self._settle()
+            self._held.append(name)
         try:
             yield
         finally:
-            self._settle()
-            self._held.remove(name)
+            with self._lock:
+                self._settle()
+                self._held.remove(name)
 
     def times(self) -> Times:
         """The sums so far."""
-        self._settle()
-        return Times(self._busy, self._since - self._started, dict(self._waits))
+        with self._lock:
+            self._settle()
+            return Times(self._busy, self._since - self._started, dict(self._waits))
 
     def _settle(self) -> None:
         """Book the time since the last change of state."""

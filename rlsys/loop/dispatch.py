@@ -31,12 +31,17 @@ class LeastLoaded(Generic[M]):
         """A member that gets no more calls; giving its open ones back changes nothing."""
         del self._at[self._load.pop(member)][member]
 
-    def take(self) -> M:
-        """The member with the fewest open calls, with one more now. There must be a member."""
+    def take(self, other_than: M | None = None) -> M:
+        """The member with the fewest open calls, with one more now; `other_than` only when it is
+        the only one. There must be a member."""
         while not self._at[self._lowest]:
             self._lowest += 1
-        member = next(iter(self._at[self._lowest]))
-        self._move(member, self._lowest + 1)
+        if other_than is not None and len(self) > 1:
+            others = (m for at in self._at[self._lowest :] for m in at if m != other_than)
+            member = next(others)
+        else:
+            member = next(iter(self._at[self._lowest]))
+        self._move(member, self._load[member] + 1)
         return member
 
     def give_back(self, member: M) -> None:

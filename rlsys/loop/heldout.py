@@ -11,7 +11,7 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import VerifierError
 from rlsys.evaluation.estimators import mean_with_interval, pass_rates
 from rlsys.loop.fleet import Fleet, Message
-from rlsys.loop.waits import Waits
+from rlsys.loop.retries import Retries
 
 _GROUPS_PER_MESSAGE = 16
 
@@ -35,7 +35,7 @@ class HeldOut:
 
 
 async def evaluate(
-    fleet: Fleet, prompts: Sequence[Prompt], config: RunConfig, waits: Waits
+    fleet: Fleet, prompts: Sequence[Prompt], config: RunConfig, retries: Retries
 ) -> HeldOut:
     """Sample config.evaluation.samples answers for each prompt, and grade them.
 
@@ -43,6 +43,7 @@ async def evaluate(
 
     Raises:
         VerifierError: no answer got a verdict.
+        WorkerError: a call's budget of `retries` is spent.
     """
     size = config.evaluation.samples
     sampling = replace(config.sampling, temperature=config.evaluation.temperature)
@@ -50,11 +51,11 @@ async def evaluate(
     async def part(chosen: Sequence[Prompt]) -> tuple[np.ndarray, ...]:
         # Group ids of checks are negative: they are in no ledger.
         ids = tuple(-1 - i for i in range(len(chosen)))
-        sampled = await waits.on(
-            "driver: held-out answers",
-            fleet.sample(Message(ids, tuple(chosen), size), sampling),
+        message = Message(ids, tuple(chosen), size)
+        sampled = await retries.insist(
+            "driver: held-out answers", lambda: fleet.sample(message, sampling)
         )
-        scored = await waits.on("driver: held-out verdicts", fleet.grade(sampled))
+        scored = await retries.insist("driver: held-out verdicts", lambda: fleet.grade(sampled))
         correct = np.where(np.isnan(scored.rewards), np.nan, scored.correct.astype(float))
         return (
             correct.reshape(len(chosen), size),

@@ -9,23 +9,21 @@ One asyncio loop in the driver; refs and small metadata only.
 """
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
 from rlsys.config.schema import RunConfig
 from rlsys.data.stream import PromptStream
-from rlsys.errors import RlsysError, VerifierError, WorkerError
+from rlsys.errors import RlsysError, WorkerDiedError, WorkerError
 from rlsys.loop.fleet import Fleet, Message, PublishReport, Referenced, Sampled, Scored
 from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.outcome import has_signal, learn_request
 from rlsys.loop.ready import ReadyGroup, ReadyGroups
+from rlsys.loop.retries import Retries
+from rlsys.loop.verdict_watch import VerdictWatch
 from rlsys.loop.waits import Waits
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -38,8 +36,6 @@ class LoopState:
     """Version that every rollout worker holds."""
     ledger: Ledger = field(default_factory=Ledger)
     next_group: int = 0
-    graded: int = 0
-    infrastructure: int = 0
     failures_in_a_row: int = 0
 
 
@@ -78,13 +74,16 @@ class Loop:
         self.after_step = after_step
         self.state = LoopState()
         self.waits = Waits(config.loop.stall_timeout_s)
+        self.retries = Retries(self.waits, config.loop)
+        self.verdicts = VerdictWatch(config)
         self.ready = ReadyGroups(config.loop.groups_per_step, config.loop.max_staleness)
         slots = (config.loop.max_staleness + 1) * config.loop.groups_per_step
         self.slots = asyncio.Semaphore(slots)
         self.flights: dict[int, Flight] = {}
         """By the first group of their message."""
         self.last_publish: PublishReport | None = None
-        self.last_infrastructure = ""
+        self.notice: Callable[[str], None] = lambda line: None
+        """Told of groups that are given up, and why."""
 
     async def train(self, steps: int) -> None:
         """Train until `steps` optimizer steps are done, everywhere.
@@ -175,7 +174,7 @@ class Loop:
         # One that was restored from a checkpoint may have been sampled before.
         sampled = flight.sampled
         if sampled is None:
-            sampled = await self._insist(
+            sampled = await self.retries.insist(
                 "driver: rollout worker", lambda: self.fleet.sample(message, self.config.sampling)
             )
             flight.sampled = sampled
@@ -184,10 +183,10 @@ class Loop:
         try:
             async with asyncio.TaskGroup() as scoring:
                 grading = scoring.create_task(
-                    self._insist("driver: verifier", lambda: self.fleet.grade(sampled))
+                    self.retries.insist("driver: verifier", lambda: self.fleet.grade(sampled))
                 )
                 referencing = scoring.create_task(
-                    self._insist(
+                    self.retries.insist(
                         "driver: reference worker", lambda: self.fleet.score_reference(sampled)
                     )
                 )
@@ -195,18 +194,8 @@ class Loop:
             raise first_cause(errors) from errors
         for group_id in message.group_ids:
             ledger.move(group_id, State.SCORED)
-        self._count_infrastructure(grading.result())
+        self.verdicts.saw(len(grading.result().rewards), grading.result().infrastructure)
         return self._join(message, sampled, grading.result(), referencing.result())
-
-    async def _insist(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
-        """A call to a worker, sent again when it fails, config.loop.max_group_failures times."""
-        for attempt in itertools.count(1):
-            try:
-                return await self.waits.on(name, call())
-            except WorkerError:
-                if attempt == self.config.loop.max_group_failures:
-                    raise
-        raise AssertionError("unreachable")
 
     def _join(
         self, message: Message, sampled: Sampled, scored: Scored, referenced: Referenced | None
@@ -253,25 +242,14 @@ class Loop:
         self.slots.release()
 
     def _give_up(self, message: Message, error: WorkerError) -> None:
-        """Drop a message that failed again and again; a streak of those stops the run."""
+        """Drop a message whose budget is spent; a streak of those stops the run."""
+        reason = "lost" if isinstance(error, WorkerDiedError) else "failed"
         for group_id in message.group_ids:
-            self._drop(group_id, "failed")
+            self._drop(group_id, reason)
+        self.notice(f"groups {list(message.group_ids)} dropped as {reason}: {error}")
         self.state.failures_in_a_row += len(message.group_ids)
         if self.state.failures_in_a_row >= self.config.loop.max_failed_groups_in_a_row:
             raise error
-
-    def _count_infrastructure(self, scored: Scored) -> None:
-        """Stop the run when verifiers, not answers, are what fails."""
-        self.state.graded += len(scored.rewards)
-        self.state.infrastructure += len(scored.infrastructure)
-        self.last_infrastructure = (scored.infrastructure or [self.last_infrastructure])[-1]
-        share = self.state.infrastructure / self.state.graded
-        limit = self.config.verifiers.max_infrastructure_share
-        if share > limit and self.state.graded >= 8 * self.config.loop.group_size:
-            raise VerifierError(
-                f"{share:.0%} of {self.state.graded} answers got no verdict, more than "
-                f"verifiers.max_infrastructure_share={limit}; last: {self.last_infrastructure}"
-            )
 
     async def _learn(self, groups: list[ReadyGroup]) -> tuple[np.ndarray, dict[str, float]]:
         """One optimizer step; the learner's version goes up by one."""

@@ -8,13 +8,17 @@ from typing import Any, TypeVar
 from rlsys.errors import StallError
 
 T = TypeVar("T")
+_STACKS_S = 20.0
 
 
 class Waits:
     """What the driver waits for now, and since when."""
 
-    def __init__(self, timeout_s: float) -> None:
-        self.timeout_s = timeout_s
+    def __init__(self, timeout_s: float, setting: str = "loop.stall_timeout_s") -> None:
+        self.timeout_s, self.setting = timeout_s, setting
+        self.stacks: Callable[[], Awaitable[str]] = _no_stacks
+        """Where everybody stands, for the report of a stall."""
+        self._report: asyncio.Task[str] | None = None
         self._open: dict[int, tuple[str, float]] = {}
         self._count = 0
         self._of_task: dict[asyncio.Task[Any] | None, str] = {}
@@ -33,10 +37,11 @@ class Waits:
         except TimeoutError as error:
             if not deadline.expired():
                 raise
-            raise StallError(
-                f"waited {self.timeout_s:.0f} s for {name} (loop.stall_timeout_s). "
+            message = (
+                f"waited {self.timeout_s:.0f} s for {name} ({self.setting}). "
                 f"{detail()}\nAll waits: {self.describe()}"
-            ) from error
+            )
+            raise StallError(f"{message}\n{await self._read_stacks()}".rstrip()) from error
         finally:
             del self._open[ticket]
             if around is None:
@@ -47,6 +52,12 @@ class Waits:
     def of(self, task: asyncio.Task[Any] | None) -> str | None:
         """What a task waits for now."""
         return self._of_task.get(task)
+
+    async def _read_stacks(self) -> str:
+        """Once for all waits that end together."""
+        if self._report is None:
+            self._report = asyncio.create_task(_in_time(self.stacks()), name="read stacks")
+        return await self._report
 
     def describe(self) -> str:
         """Every open wait with its age, the longest first, equal names counted."""
@@ -59,3 +70,16 @@ class Waits:
             for name, a in sorted(ages.items(), key=lambda item: -max(item[1]))
         ]
         return ", ".join(parts) or "nothing"
+
+
+async def _no_stacks() -> str:
+    return ""
+
+
+async def _in_time(reading: Awaitable[str]) -> str:
+    """What is read of stuck processes must not be waited for, either."""
+    try:
+        async with asyncio.timeout(_STACKS_S):
+            return await reading
+    except TimeoutError:
+        return f"The stacks could not be read within {_STACKS_S:g} s."

@@ -25,6 +25,7 @@ from vllm.model_executor.model_loader.reload import (
     initialize_layerwise_reload,
 )
 
+from rlsys import stacks
 from rlsys.weights.bundle import Manifest, check_names, unpack
 
 BACKEND = "rlsys_shared_memory"
@@ -53,6 +54,7 @@ class SharedMemoryTransfer(WeightTransferEngine[SharedMemoryInit, SharedMemoryUp
 
     def init_transfer_engine(self, init_info: SharedMemoryInit) -> None:
         self.names = init_info.names
+        stacks.register()
 
     def start_weight_update(self) -> None:
         initialize_layerwise_reload(self.model)

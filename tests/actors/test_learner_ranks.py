@@ -9,6 +9,7 @@ import ray
 from sent_batches import rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
+from actors.member import actor_class
 from rlsys.engines.verifier_engine import scores_batch
 from rlsys.weights.bundle import unpack
 from verifiers.base import Status, Verdict
@@ -25,7 +26,7 @@ def trained_weights(
     config = settings(ranks=ranks, **learner)
     config.algorithm.kl_coefficient = 0.0
     members = [
-        ray.remote(LearnerRank).options(num_cpus=0.5).remote(rank, policy, config, folder)
+        actor_class(LearnerRank).options(num_cpus=0.5).remote(rank, policy, config, folder)
         for rank in range(ranks)
     ]
     try:

@@ -9,6 +9,7 @@ import ray
 from sent_batches import rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
+from actors.member import actor_class
 from rlsys import schema
 from rlsys.config.algorithm import Advantage
 from rlsys.config.schema import RunConfig
@@ -26,7 +27,7 @@ class Learner:
 
     def __init__(self, policy: str, folder: Path, config: RunConfig) -> None:
         ranks = range(config.learner.ranks)
-        options = ray.remote(LearnerRank).options(num_cpus=0.5)
+        options = actor_class(LearnerRank).options(num_cpus=0.5)
         self.members = [options.remote(rank, policy, config, folder) for rank in ranks]
         batch = rollouts(GROUPS, SIZE)
         scores = scores_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)

@@ -5,6 +5,7 @@ import pytest
 import ray
 from sent_batches import ANSWER, rollouts, settings
 
+from actors.member import actor_class
 from actors.placement import Need, check_resources, needs
 from actors.reference_worker import ReferenceWorker
 from actors.verifier_worker import VerifierWorker
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_verifier_worker_grades_a_batch_and_names_what_it_saw(cluster: None) -> None:
     config = settings()
-    worker = ray.remote(VerifierWorker).options(num_cpus=0.2).remote(config.verifiers)
+    worker = actor_class(VerifierWorker).options(num_cpus=0.2).remote(config.verifiers, [])
     ray.get(worker.start.remote(), timeout=60)
     wrong = "<think>so it is 4.</think><answer>4</answer>"
     scores, meta = worker.grade.remote(rollouts(1, 2, [ANSWER, wrong]))
@@ -30,7 +31,7 @@ def test_a_verifier_worker_grades_a_batch_and_names_what_it_saw(cluster: None) -
 
 
 def test_a_reference_worker_scores_every_answer_token(cluster: None, tiny_policy: str) -> None:
-    worker = ray.remote(ReferenceWorker).options(num_cpus=0.2).remote(tiny_policy, settings())
+    worker = actor_class(ReferenceWorker).options(num_cpus=0.2).remote(tiny_policy, settings())
     ray.get(worker.start.remote(), timeout=60)
     batch = rollouts(2, 3)
     reference, meta = worker.score.remote(batch)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -26,24 +26,44 @@ def test_a_killed_driver_leaves_no_process_behind(workplace: Workplace) -> None:
         _wait(lambda: not _alive(family), 30)
 
 
-def test_a_killed_verifier_ends_the_run_with_its_name(workplace: Workplace) -> None:
+def test_killed_workers_are_replaced_and_the_run_ends_well(workplace: Workplace) -> None:
+    with _training(workplace, "bereaved", steps=14) as (driver, log):
+        for step, worker in ((1, "RolloutWorker"), (3, "VerifierWorker"), (5, "ReferenceWorker")):
+            _wait(lambda step=step: f"step {step}/" in log.read_text(), 180)
+            assert _kill(driver, worker) == 1
+        assert driver.wait(timeout=240) == 0, log.read_text()
+    for name in ("rollout-0", "verifier-0", "reference-0"):
+        assert f"{name} died" in log.read_text()
+        assert f"{name} is back" in log.read_text()
+    summary = workplace.summary("bereaved")
+    ledger = summary["ledger"]
+    assert summary["steps"] == 14
+    assert (ledger["admitted"], ledger["trained"], ledger["dropped"]) == (14 * 4, 14 * 4, {})
+    for times in summary["time"].values():
+        assert times["busy_s"] + sum(times["waits"].values()) == pytest.approx(
+            times["wall_s"], rel=0.02
+        )
+    assert summary["time"]["rollout"]["waits"]["respawn"] > 1
+
+
+def test_a_killed_learner_ends_the_run_with_its_name(workplace: Workplace) -> None:
     with _training(workplace, "orphaned") as (driver, log):
         _wait(lambda: "step 1/" in log.read_text(), 180)
         family = psutil.Process(driver.pid).children(recursive=True)
-        for process in family:
-            if "VerifierWorker" in " ".join(process.cmdline()):
-                process.kill()
-        assert driver.wait(timeout=60) != 0
-        assert "verifier-0 died" in log.read_text()
+        assert _kill(driver, "LearnerRank") == 1
+        assert driver.wait(timeout=60) == 2
+        assert "LearnerLostError: learner-0 died" in log.read_text()
         _wait(lambda: not _alive(family), 30)
 
 
 @contextmanager
-def _training(workplace: Workplace, name: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """A run that would go on for long, in the background."""
+def _training(
+    workplace: Workplace, name: str, steps: int = 10_000
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A run in the background, for long unless `steps` are few."""
     log = workplace.folder / f"{name}.log"
     command = [sys.executable, "-m", "rlsys", "train", "--config", str(workplace.config)]
-    command += ["loop.steps=10000", f"run.name={name}"]
+    command += [f"loop.steps={steps}", f"run.name={name}"]
     with log.open("wb") as sink:
         driver = subprocess.Popen(
             command, cwd=ROOT, stdout=sink, stderr=subprocess.STDOUT, env=dict(os.environ)
@@ -54,6 +74,17 @@ def _training(workplace: Workplace, name: str) -> Iterator[tuple[subprocess.Pope
         if driver.poll() is None:
             driver.send_signal(signal.SIGTERM)
             driver.wait(timeout=60)
+
+
+def _kill(driver: subprocess.Popen[bytes], actor: str) -> int:
+    """Kill the run's actors of a class; returns how many there were."""
+    killed = 0
+    for process in psutil.Process(driver.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if f"ray::{actor}" in " ".join(process.cmdline()):
+                process.kill()
+                killed += 1
+    return killed
 
 
 def _wait(condition: Callable[[], bool], timeout_s: float) -> None:

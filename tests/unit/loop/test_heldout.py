@@ -9,6 +9,7 @@ from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.errors import StallError, VerifierError
 from rlsys.loop.fleet import Message, Sampled
 from rlsys.loop.heldout import evaluate
+from rlsys.loop.retries import Retries
 from rlsys.loop.waits import Waits
 from rlsys.simulate.clock import run
 
@@ -17,7 +18,8 @@ NAN = float("nan")
 
 def evaluated(fleet: FakeFleet, count: int, config: RunConfig):  # type: ignore[no-untyped-def]
     async def scenario():  # type: ignore[no-untyped-def]
-        return await evaluate(fleet, make_prompts(count), config, Waits(100.0))
+        retries = Retries(Waits(100.0), config.loop)
+        return await evaluate(fleet, make_prompts(count), config, retries)
 
     return run(scenario())
 
@@ -72,7 +74,9 @@ def test_the_versions_of_the_tokens_are_reported() -> None:
     fleet = FakeFleet(held=4)
 
     async def scenario():  # type: ignore[no-untyped-def]
-        check = asyncio.create_task(evaluate(fleet, make_prompts(3), make_config(), Waits(100.0)))
+        config = make_config()
+        retries = Retries(Waits(100.0), config.loop)
+        check = asyncio.create_task(evaluate(fleet, make_prompts(3), config, retries))
         await asyncio.sleep(0.5)
         fleet.held = 5
         return await check

@@ -377,7 +377,9 @@ def test_too_many_answers_without_a_verdict_stop_the_run() -> None:
     fleet = FakeFleet(rewards=without_verdict(1))
     config = make_config()
     config.verifiers.max_infrastructure_share = 0.2
-    with pytest.raises(VerifierError, match=r"25% of 32 answers.*share=0.2.*the sandbox is gone"):
+    with pytest.raises(
+        VerifierError, match=r"25% of the newest 32 answers.*share=0.2.*the sandbox is gone"
+    ):
         run(make_loop(fleet, config).train(50))
 
 
@@ -407,7 +409,7 @@ def test_a_missing_verdict_is_reported_even_when_the_last_message_had_all_of_its
     config.verifiers.max_infrastructure_share = 0.2
     in_turn = (1.0 + 0.01 * i for i in itertools.count())
     fleet = FakeFleet(Latencies(sample=lambda: next(in_turn)), rewards=rewards)
-    with pytest.raises(VerifierError, match=r"25% of 32 answers.*the sandbox is gone"):
+    with pytest.raises(VerifierError, match=r"25% of the newest 32 answers.*the sandbox is gone"):
         run(make_loop(fleet, config).train(50))
 
 

@@ -1,0 +1,96 @@
+"""Placing the fleet, and seating an actor: at the start, and again when one has died."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import ray
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from actors.member import actor_class
+from actors.placement import Need
+from actors.roster import Seat
+from rlsys.config.schema import ClusterConfig
+from rlsys.errors import FleetError, StallError
+
+Maker = Callable[[Seat], tuple[type, tuple[Any, ...]]]
+"""A seat's class and the arguments of its constructor."""
+
+_SMALLEST_CPU = 0.001
+"""A bundle must not be empty, so a share of 0 CPUs asks for very little."""
+_PLACE_S = 30.0
+_NAME_S = 30.0
+"""How long Ray may take to give a dead actor's name back; seen: below 1 s."""
+
+
+class Launcher:
+    """Owns the placement group, and creates actors in it."""
+
+    def __init__(self, config: ClusterConfig, threads: dict[str, int], maker: Maker) -> None:
+        self.config, self.threads, self.maker = config, threads, maker
+        self.group: PlacementGroup | None = None
+
+    async def place(self, needs: list[Need]) -> None:
+        """Reserve a bundle for every seat.
+
+        Raises:
+            StallError: the cluster does not have the room.
+        """
+        bundles = [
+            {"CPU": max(need.cpus, _SMALLEST_CPU)} | ({"GPU": need.gpus} if need.gpus else {})
+            for need in needs
+            for _ in range(need.count)
+        ]
+        self.group = placement_group(bundles, strategy=self.config.placement)
+        try:
+            async with asyncio.timeout(_PLACE_S):
+                await self.group.ready()
+        except TimeoutError as error:
+            raise StallError(
+                f"the cluster could not place {len(bundles)} members within {_PLACE_S:g} s "
+                f"(cluster.placement={self.config.placement}); free now: "
+                f"{ray.available_resources()}"
+            ) from error
+
+    async def seat(self, seat: Seat) -> None:
+        """Create the seat's actor, under the seat's name, in its bundle."""
+        assert self.group is not None
+        made, arguments = self.maker(seat)
+        need = seat.need
+        # CPU threads are an environment variable, since libraries read it when they are imported.
+        options = actor_class(made).options(
+            name=seat.name,
+            num_cpus=max(need.cpus, _SMALLEST_CPU),
+            num_gpus=need.gpus,
+            scheduling_strategy=PlacementGroupSchedulingStrategy(
+                self.group, placement_group_bundle_index=seat.bundle
+            ),
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": str(self.threads[seat.role])}},
+        )
+        seat.actor = await _named(options, arguments, seat)
+        seat.lifeline = seat.actor.lifeline.remote()
+        seat.identity = None
+        seat.births += 1
+
+    def end(self) -> None:
+        """Give the bundles back."""
+        if self.group is not None:
+            remove_placement_group(self.group)
+
+
+async def _named(options: Any, arguments: tuple[Any, ...], seat: Seat) -> Any:
+    """An actor under the seat's name, as soon as Ray has given back a dead one's."""
+    try:
+        async with asyncio.timeout(_NAME_S):
+            while True:
+                try:
+                    return options.remote(*arguments)
+                except ValueError as error:
+                    if "already taken" not in str(error):
+                        raise
+                await asyncio.sleep(0.05)
+    except TimeoutError as error:
+        raise FleetError(
+            f"{seat.name}: Ray still holds the name of the actor that died, after {_NAME_S:g} s"
+        ) from error

@@ -1,0 +1,79 @@
+"""What every fleet member has, whatever it does: a lifeline, an identity, a clock."""
+
+import asyncio
+import os
+import threading
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import ray
+
+from rlsys import stacks
+from rlsys.loop.clock import Clock, Times
+
+_CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1})
+"""Ray's threads beside the one that works: looking at a member never queues behind its work."""
+
+
+def actor_class(member: type) -> Any:
+    """A member's class as a Ray actor class."""
+    remote: Any = ray.remote
+    return remote(concurrency_groups=dict(_CONCURRENCY_GROUPS))(member)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which process on which node an actor is."""
+
+    node_id: str
+    host: str
+    pid: int
+
+
+class Member:
+    """A member whose methods are plain functions. Its work runs on one thread, in order."""
+
+    clock: Clock
+
+    @ray.method(concurrency_group="lifeline")
+    def lifeline(self) -> None:
+        """Never returns: the call fails when the process is gone, and only then."""
+        threading.Event().wait()
+
+    @ray.method(concurrency_group="control")
+    def introduce(self) -> Identity:
+        """Who this is. From now on its stacks can be read, too (rlsys/stacks.py)."""
+        return _introduce()
+
+    @ray.method(concurrency_group="control")
+    def times(self) -> Times:
+        """Busy and waits since the start."""
+        return self.clock.times()
+
+
+class AsyncMember:
+    """A member whose methods are coroutines; each concurrency group has an event loop."""
+
+    clock: Clock
+
+    @ray.method(concurrency_group="lifeline")
+    async def lifeline(self) -> None:
+        """Never returns: the call fails when the process is gone, and only then."""
+        await asyncio.Event().wait()
+
+    @ray.method(concurrency_group="control")
+    async def introduce(self) -> Identity:
+        """Who this is. From now on its stacks can be read, too (rlsys/stacks.py)."""
+        return _introduce()
+
+    @ray.method(concurrency_group="control")
+    async def times(self) -> Times:
+        """Busy and waits since the start."""
+        return self.clock.times()
+
+
+def _introduce() -> Identity:
+    stacks.register()
+    context = ray.get_runtime_context()
+    return Identity(context.get_node_id(), ray.util.get_node_ip_address(), os.getpid())

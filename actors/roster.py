@@ -1,0 +1,82 @@
+"""The roster: every seat of the fleet, and the actor that sits on it now."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors.member import Identity
+from actors.placement import Need
+from rlsys.loop.clock import Times
+
+
+class TimeBook:
+    """A seat's times over all the actors that sat on it. Between two, it waits for `respawn`."""
+
+    def __init__(self) -> None:
+        self._before = Times()
+        self._last = Times()
+        self._seen_at = time.monotonic()
+
+    def saw(self, times: Times) -> Times:
+        """The sitting actor's own times; returns the seat's."""
+        self._last, self._seen_at = times, time.monotonic()
+        return self._before + times
+
+    def empty(self) -> Times:
+        """The seat's times while nobody sits on it."""
+        gap = time.monotonic() - self._seen_at
+        return self._before + self._last + Times(0.0, gap, {"respawn": gap})
+
+    def taken(self) -> None:
+        """A new actor sits down, with a clock that starts at 0."""
+        self._before, self._last = self.empty(), Times()
+        self._seen_at = time.monotonic()
+
+
+@dataclass(eq=False)
+class Seat:
+    """One place of the fleet: a role, a number, a bundle of the placement group."""
+
+    need: Need
+    index: int
+    bundle: int
+    actor: Any = None
+    """Ray's handle."""
+    lifeline: Any = None
+    """Ref of a call that fails when the actor is gone."""
+    identity: Identity | None = None
+    ready: bool = False
+    """The actor may be given work."""
+    unanswered: int = 0
+    """Calls of any kind that the driver waits for."""
+    births: int = 0
+    """Actors that sat here so far."""
+    deaths_in_a_row: int = 0
+    """Actors that died here since the last call that was answered."""
+    times: TimeBook = field(default_factory=TimeBook)
+
+    @property
+    def role(self) -> str:
+        """learner, rollout, verifier or reference."""
+        return self.need.role
+
+    @property
+    def name(self) -> str:
+        """The actor's name in Ray."""
+        return f"{self.need.role}-{self.index}"
+
+    @property
+    def where(self) -> str:
+        """Where its log is, for a person."""
+        if self.identity is None:
+            return "it had not started"
+        return (
+            f"its log: {self.identity.host}:/tmp/ray/session_latest/logs/"
+            f"worker-*-{self.identity.pid}.err"
+        )
+
+
+def seats(needs: list[Need]) -> list[Seat]:
+    """A seat per member, in the order of the placement group's bundles."""
+    places = [(need, index) for need in needs for index in range(need.count)]
+    return [Seat(need, index, bundle) for bundle, (need, index) in enumerate(places)]

@@ -1,0 +1,48 @@
+"""The share of answers without a verdict, over the newest answers."""
+
+from collections import deque
+
+from rlsys.config.schema import RunConfig
+from rlsys.errors import VerifierError
+
+_STEPS = 4
+_LEAST_GROUPS = 8
+
+
+class VerdictWatch:
+    """Stops the run when verifiers, not answers, are what fails.
+
+    The share is that of the newest four steps' answers: over the whole run, thousands of good
+    steps would hide that every verdict is missing now, and a bad start would never be forgiven.
+    Judged from eight groups on, since one bad group of two says nothing.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        loop = config.loop
+        self.limit = config.verifiers.max_infrastructure_share
+        self.window = max(_STEPS * loop.groups_per_step, _LEAST_GROUPS) * loop.group_size
+        self.least = _LEAST_GROUPS * loop.group_size
+        self._graded = self._missing = 0
+        self._newest: deque[tuple[int, int]] = deque()
+        self._last = ""
+
+    def saw(self, graded: int, reasons: list[str]) -> None:
+        """A message's verdicts are in: `graded` answers, `reasons` of those without a verdict.
+
+        Raises:
+            VerifierError: too many are missing; says how many, of how many, and the last reason.
+        """
+        self._newest.append((graded, len(reasons)))
+        self._graded += graded
+        self._missing += len(reasons)
+        self._last = (reasons or [self._last])[-1]
+        while self._graded - self._newest[0][0] >= self.window:
+            graded, missing = self._newest.popleft()
+            self._graded -= graded
+            self._missing -= missing
+        share = self._missing / self._graded
+        if self._graded >= self.least and share > self.limit:
+            raise VerifierError(
+                f"{share:.0%} of the newest {self._graded} answers got no verdict, more than "
+                f"verifiers.max_infrastructure_share={self.limit}; last: {self._last}"
+            )

@@ -1,0 +1,98 @@
+"""Where a process stands: stacks of threads and of asyncio tasks, also of one that is stuck.
+
+A registered process answers a signal by writing the stacks of all its threads to a file in memory
+that others read through /proc. The handler is faulthandler's, in C: it runs while the interpreter
+is held by a loop in C code, where no Python code of the process would run any more.
+"""
+
+import asyncio
+import faulthandler
+import fcntl
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from types import CoroutineType, GeneratorType
+from typing import Any
+
+import psutil
+
+_FILE = "rlsys-stacks"
+_SIGNAL = signal.SIGUSR2
+_ANSWER_S = 2.0
+_QUIET_S = 0.05
+
+
+def register() -> None:
+    """Answer the signal from now on, until the process ends."""
+    file = os.memfd_create(_FILE)
+    fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)
+    faulthandler.register(_SIGNAL, file=file, all_threads=True)
+
+
+def of_family(pid: int) -> str:
+    """Stacks of a process of this machine and of its descendants, as far as they registered."""
+    try:
+        root = psutil.Process(pid)
+        family = [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return f"process {pid} is gone"
+    answers = [(process.pid, _answer(process.pid)) for process in family]
+    parts = [f"process {pid}, newest call first:\n{text}" for pid, text in answers if text]
+    return "\n".join(parts) or f"process {pid} has not registered yet"
+
+
+def of_tasks() -> str:
+    """Every task of the running event loop and where it waits, outermost call first; equal ones
+    are counted."""
+    lines = Counter(f"{task.get_name()}: {_places(task.get_coro())}" for task in _tasks())
+    return "\n".join(f"{line}" + (f" (x{n})" if n > 1 else "") for line, n in lines.items())
+
+
+def _tasks() -> list["asyncio.Task[Any]"]:
+    """Named ones by name; numbers that asyncio gave would make equal tasks differ."""
+    tasks = sorted(asyncio.all_tasks(), key=lambda task: task.get_name())
+    for task in tasks:
+        if task.get_name().startswith("Task-"):
+            task.set_name("task")
+    return tasks
+
+
+def _places(coroutine: Any) -> str:
+    places = []
+    while isinstance(coroutine, CoroutineType | GeneratorType):
+        if isinstance(coroutine, CoroutineType):
+            frame, inner = coroutine.cr_frame, coroutine.cr_await
+        else:
+            frame, inner = coroutine.gi_frame, coroutine.gi_yieldfrom
+        if frame is not None:
+            code = frame.f_code
+            places.append(f"{Path(code.co_filename).name}:{frame.f_lineno} {code.co_name}")
+        coroutine = inner
+    return " > ".join(places) or "has not begun"
+
+
+def _answer(pid: int) -> str:
+    """What the process writes when it is signalled; empty when it has not registered.
+
+    An unregistered process would be killed by the signal, so the file is looked for first.
+    """
+    try:
+        files = [link for link in Path(f"/proc/{pid}/fd").iterdir() if _FILE in os.readlink(link)]
+        if not files:
+            return ""
+        size = before = files[0].stat().st_size
+        os.kill(pid, _SIGNAL)
+        deadline = time.monotonic() + _ANSWER_S
+        while time.monotonic() < deadline:
+            time.sleep(_QUIET_S)
+            now = files[0].stat().st_size
+            if now == size > before:
+                with files[0].open("rb") as file:
+                    file.seek(before)
+                    return file.read().decode(errors="replace")
+            size = now
+    except (FileNotFoundError, ProcessLookupError):
+        return "it ended meanwhile"
+    return f"no answer within {_ANSWER_S:g} s: it is stopped, or in a system call without end"
