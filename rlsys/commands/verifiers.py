@@ -1,4 +1,4 @@
-"""`rlsys verifiers list` and `rlsys verifiers show NAME`: what can grade answers, and how."""
+"""`rlsys verifiers list`, `show NAME` and `check NAME`: what can grade answers, how, how safely."""
 
 import ast
 import dataclasses
@@ -50,6 +50,58 @@ def show_verifier(name: str, plugin: Plugins = None) -> None:
     console.print(_options_table(factory))
     console.print("\nin a config:\n", style="bold")
     console.print(Text(_example(name, factory)))
+
+
+@app.command("check")
+def check_verifier(
+    name: str,
+    plugin: Plugins = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the verifier, as in max_chars=40.")
+    ] = None,
+    timeout_s: Annotated[float, typer.Option(help="As verifiers.timeout_s.")] = 10.0,
+    memory_mb: Annotated[int, typer.Option(help="As verifiers.memory_mb.")] = 2048,
+) -> None:
+    """Try a verifier in a real worker: right, wrong and hostile answers, each class reported.
+
+    Ends with status 0 when every answer got a verdict and the known ones the right one, 1 when
+    not, 2 when the verifier cannot be made or fails its self-test.
+    """
+    from actors.verifier_check import check
+    from rlsys.config.verifiers import RewardConfig, VerifiersConfig, validate
+
+    reward = RewardConfig(name, options=_options(option or []))
+    config = VerifiersConfig(
+        plugins=plugin or [], rewards=[reward], timeout_s=timeout_s, memory_mb=memory_mb
+    )
+    validate(config)
+    console = Console()
+    console.print(f"{name}: starting a verifier worker on a local Ray", highlight=False)
+    table = Table(box=None)
+    for heading in ("answers", "number", "", "seconds", "outcome"):
+        table.add_column(heading)
+    failed = False
+    for finding in check(config):
+        failed |= not finding.passed
+        table.add_row(
+            Text(f"{finding.trial.name}: {finding.trial.meaning}"),
+            str(len(finding.trial.completions)),
+            Text("ok") if finding.passed else Text("FAILED", style="red"),
+            f"{finding.seconds:.2f}",
+            Text(finding.outcome),
+        )
+    console.print(table)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _options(pairs: list[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs; values are read as YAML reads them."""
+    from omegaconf import OmegaConf
+
+    options = OmegaConf.to_object(OmegaConf.from_dotlist(pairs))
+    assert isinstance(options, dict)
+    return {str(name): value for name, value in options.items()}
 
 
 def summary_of(factory: Callable[..., Any]) -> str:

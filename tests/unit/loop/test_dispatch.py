@@ -56,3 +56,11 @@ def test_the_member_taken_always_has_the_fewest_open_calls(events: list[str]) ->
         elif event == "remove" and busiest is not None:
             members.remove(busiest)
             del load[busiest]
+
+
+def test_another_member_is_taken_where_there_is_one() -> None:
+    members = LeastLoaded(["a", "b"])
+    assert [members.take("a") for _ in range(3)] == ["b", "b", "b"]
+    assert members.take() == "a"
+    members.remove("b")
+    assert members.take("a") == "a"

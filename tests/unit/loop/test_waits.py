@@ -96,3 +96,37 @@ def test_a_task_s_wait_is_known_and_an_outer_one_comes_back_after_an_inner_one()
         return seen
 
     assert run(scenario()) == ["driver: verifier", "driver: learner", None]
+
+
+def test_a_stall_ends_with_the_stacks_read_once_for_all_waits() -> None:
+    waits = Waits(10.0)
+    reads = []
+
+    async def read() -> str:
+        reads.append(1)
+        await asyncio.sleep(1.0)
+        return "verifier-0 is in regular_expression"
+
+    async def scenario() -> list[BaseException]:
+        waits.stacks = read
+        work = [waits.on("driver: verifier", later(99.0)) for _ in range(2)]
+        return await asyncio.gather(*work, return_exceptions=True)
+
+    errors = run(scenario())
+    assert [str(e).splitlines()[-1] for e in errors] == ["verifier-0 is in regular_expression"] * 2
+    assert reads == [1]
+
+
+def test_stacks_that_cannot_be_read_do_not_hold_the_stall_up() -> None:
+    waits = Waits(10.0)
+
+    async def never() -> str:
+        await asyncio.sleep(1e6)
+        return ""
+
+    async def scenario() -> None:
+        waits.stacks = never
+        await waits.on("driver: learner", later(99.0))
+
+    with pytest.raises(StallError, match="The stacks could not be read within 20 s"):
+        run(scenario())
