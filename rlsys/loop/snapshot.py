@@ -38,8 +38,6 @@ def take(loop: Loop) -> Snapshot:
     content = {
         "version": state.version,
         "next_group": state.next_group,
-        "graded": state.graded,
-        "infrastructure": state.infrastructure,
         "failures_in_a_row": state.failures_in_a_row,
         "ledger": state.ledger.to_dict(),
         "prompts": loop.prompts.state_dict(),
@@ -84,8 +82,6 @@ def restore(loop: Loop, state: dict[str, Any], refs: Sequence[tuple[Any, ...]]) 
         published=state["version"],
         ledger=Ledger.restored(state["ledger"], living),
         next_group=state["next_group"],
-        graded=state["graded"],
-        infrastructure=state["infrastructure"],
         failures_in_a_row=state["failures_in_a_row"],
     )
     limit = (loop.config.loop.max_staleness + 1) * loop.config.loop.groups_per_step
