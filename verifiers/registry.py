@@ -44,9 +44,13 @@ Factory = Callable[..., Verifier]
 _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "countdown": "verifiers.countdown:CountdownVerifier",
+        "fluency": "verifiers.fluency:FluencyVerifier",
         "format": "verifiers.format:FormatVerifier",
+        "judge": "verifiers.judge:JudgeVerifier",
+        "language": "verifiers.language:LanguageVerifier",
         "math": "verifiers.math:MathVerifier",
         "reasoning": "verifiers.reasoning:ReasoningVerifier",
+        "reward_model": "verifiers.reward_model:RewardModelVerifier",
         "repository": "verifiers.repository.verifier:RepositoryVerifier",
     }
 )

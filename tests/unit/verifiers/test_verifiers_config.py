@@ -102,6 +102,8 @@ def test_checking_a_config_imports_nothing_heavy():
     program = (
         "import sys; from rlsys.config.verifiers import *; "
         "validate(VerifiersConfig(rewards=[RewardConfig('math')])); import verifiers.compose; "
+        "import verifiers.fluency, verifiers.judge, verifiers.reward_model; "
+        "import verifiers.repository.verifier; "
         "print([m for m in ('torch', 'ray', 'vllm', 'sympy', 'math_verify') if m in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
