@@ -51,11 +51,12 @@ def make_fleet(workers: int) -> SimulatedFleet:
     )
 
 
-def make_config(workers: int, group_size: int) -> RunConfig:
+def make_config(workers: int, group_size: int, groups_per_message: int) -> RunConfig:
     """As many groups a step as workers, so that each works on three at a time."""
     config = RunConfig()
     config.loop.groups_per_step = workers
     config.loop.group_size = group_size
+    config.loop.groups_per_message = groups_per_message
     config.loop.stall_timeout_s = 1e6
     return config
 
@@ -84,19 +85,21 @@ def resident_mb() -> float:
 def simulator_s(workers: int, config: RunConfig, groups: int) -> float:
     """CPU seconds of the simulator alone, for so many groups."""
     fleet = make_fleet(workers)
-    alive = asyncio.Semaphore(3 * config.loop.groups_per_step)
+    alive = asyncio.Semaphore(3 * config.loop.groups_per_step // config.loop.groups_per_message)
 
-    async def one(group_id: int) -> None:
+    async def one(group_ids: range) -> None:
         async with alive:
-            message = Message((group_id,), (PROMPTS[0],), config.loop.group_size)
+            prompts = (PROMPTS[0],) * len(group_ids)
+            message = Message(tuple(group_ids), prompts, config.loop.group_size)
             sampled = await fleet.sample(message, config.sampling)
             await fleet.grade(sampled)
             await fleet.score_reference(sampled)
 
     async def all_groups() -> None:
-        for version, start in enumerate(range(0, groups, config.loop.groups_per_step)):
-            wave = range(start, min(groups, start + config.loop.groups_per_step))
-            await asyncio.gather(*(one(i) for i in wave))
+        step, size = config.loop.groups_per_step, config.loop.groups_per_message
+        for version, start in enumerate(range(0, groups, step)):
+            ends = range(start, min(groups, start + step), size)
+            await asyncio.gather(*(one(range(i, i + size)) for i in ends))
             await fleet.publish(version)
 
     started = time.process_time()
@@ -109,8 +112,9 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=10_000)
     parser.add_argument("--group-size", type=int, default=8)
+    parser.add_argument("--groups-per-message", type=int, default=1)
     arguments = parser.parse_args()
-    config = make_config(arguments.workers, arguments.group_size)
+    config = make_config(arguments.workers, arguments.group_size, arguments.groups_per_message)
     steps = arguments.groups // config.loop.groups_per_step
     groups = steps * config.loop.groups_per_step
     watch = Watch()
@@ -134,6 +138,7 @@ def main() -> None:
         "groups": groups,
         "rollout_workers": arguments.workers,
         "answers_per_group": arguments.group_size,
+        "groups_per_message": arguments.groups_per_message,
         "wall_s": round(wall_s, 1),
         "ledger": ledger.line(),
     }

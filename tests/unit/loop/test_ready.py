@@ -174,3 +174,33 @@ def test_no_group_ever_grows_too_old_and_the_taker_is_never_stuck(
         ready.remove(batch)
         while published < version + 1 and rng.random() < 0.7:
             published, free = published + 1, free + groups_per_step
+
+
+@given(
+    groups_per_step=st.integers(1, 3),
+    max_staleness=st.integers(0, 3),
+    version=st.integers(0, 4),
+    lives=st.lists(
+        st.tuples(st.integers(0, 4), st.sampled_from(["unfinished", "ready", "dropped"])),
+        max_size=12,
+    ),
+)
+def test_a_batch_is_admissible_just_when_the_rest_can_be_trained_in_time_one_step_after_the_other(
+    groups_per_step: int, max_staleness: int, version: int, lives: list[tuple[int, str]]
+) -> None:
+    ready = filled(groups_per_step, max_staleness, {})
+    # As in the loop, a group that is admitted later has seen no older version.
+    lives.sort()
+    for group_id, (admitted, life) in enumerate(lives):
+        ready.admit(group_id, admitted)
+        if life == "ready":
+            ready.put(group(group_id))
+        elif life == "dropped":
+            ready.drop(group_id)
+    scored = [i for i, (_, life) in enumerate(lives) if life == "ready"]
+    batch = scored[:groups_per_step]
+    rest = [a for i, (a, life) in enumerate(lives) if life != "dropped" and i not in batch]
+    steps = [version + 1 + place // groups_per_step for place in range(len(rest))]
+    in_time = all(step <= a + max_staleness for step, a in zip(steps, rest, strict=True))
+    wanted = batch if len(batch) == groups_per_step and in_time else None
+    assert ids(ready.admissible(version)) == wanted
