@@ -1,0 +1,227 @@
+"""The job's side of the fork: confine the process for good, then run what it was given.
+
+From `enter` on, nothing that this process says is believed: whatever module, function or
+descriptor is here belongs to the candidate.
+"""
+
+import atexit
+import builtins
+import gc
+import io
+import os
+import resource
+import socket
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from verifiers.sandbox import codec, frames, kernel
+
+SESSION_FD = 3
+MEMORY_EXIT = 119
+"""Status of a job that ended on an uncaught MemoryError: an unusual number, since any job may use
+it. Who does, says of itself that it failed."""
+STACK_BYTES = 64 << 20
+DESCRIPTORS = 256
+MAX_MESSAGE_CHARS = 2000
+_OWN_THREADS = 8
+"""Processes of the zygote's user namespace beside a job's threads, with room to spare."""
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What the zygote prepared once, and every job takes on."""
+
+    base_memory: int
+    """Address space of the zygote, bytes."""
+    ruleset: int | None
+    """Landlock's; None at level weak."""
+    seccomp: bytes
+    limits_threads: bool
+    """Whether RLIMIT_NPROC counts this sandbox's processes alone: in a user namespace."""
+
+
+@dataclass(frozen=True)
+class JobLimits:
+    """What is set inside the job; the deadlines are the zygote's."""
+
+    cpu_s: int
+    memory: int
+    tmp: int
+    threads: int
+
+
+def confine(confinement: Confinement, limits: JobLimits, descriptors: list[int]) -> None:
+    """Take all rights away from this process, and all descriptors but those to be 0, 1, 2...
+
+    Raises:
+        OSError, ValueError: a step failed; nothing of the candidate's has run.
+    """
+    kernel.die_with_parent()
+    os.setsid()
+    for place, fd in enumerate(descriptors):
+        os.dup2(fd, place, inheritable=False)
+    _set_limits(confinement, limits)
+    kernel.drop_capabilities()
+    kernel.forbid_new_privileges()
+    if confinement.ruleset is not None:
+        kernel.landlock_restrict(confinement.ruleset)
+
+
+def enter(confinement: Confinement, num_descriptors: int, say: int) -> None:
+    """The last step: let in only allowed system calls, say so, and close all other descriptors,
+    the one to say it on among them. What is said before the candidate runs cannot be its word."""
+    kernel.filter_system_calls(confinement.seccomp)
+    os.write(say, b"R")
+    kernel.close_from(num_descriptors)
+    gc.enable()
+
+
+def _set_limits(confinement: Confinement, limits: JobLimits) -> None:
+    wanted = {
+        resource.RLIMIT_AS: confinement.base_memory + limits.memory,
+        resource.RLIMIT_CPU: limits.cpu_s,
+        resource.RLIMIT_FSIZE: limits.tmp,
+        resource.RLIMIT_NOFILE: DESCRIPTORS,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    if confinement.limits_threads:
+        wanted[resource.RLIMIT_NPROC] = limits.threads + _OWN_THREADS
+    for kind, value in wanted.items():
+        ceiling = resource.getrlimit(kind)[1]
+        value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
+        resource.setrlimit(kind, (value, value))
+    # Only the soft limit: programs that recurse deeply raise their own stack, which is address
+    # space, too.
+    ceiling = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = STACK_BYTES if ceiling == resource.RLIM_INFINITY else min(STACK_BYTES, ceiling)
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, ceiling))
+
+
+# --- running ---------------------------------------------------------------------------------
+
+
+def run(payload: bytes) -> NoReturn:
+    """Run the payload's program, or serve its function; ends the process."""
+    source, entry_point = codec.decode(payload)
+    _open_standard_streams()
+    if entry_point is None:
+        _end(_status_of(lambda: _execute(source, "__main__")))
+    _end(_status_of(lambda: _serve(source, entry_point)))
+
+
+def _open_standard_streams() -> None:
+    stdin = io.TextIOWrapper(
+        io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="surrogateescape"
+    )
+    out, err = (io.BufferedWriter(io.FileIO(fd, "w", closefd=False)) for fd in (1, 2))
+    sys.stdin = sys.__stdin__ = stdin  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(  # type: ignore[misc]
+        out, encoding="utf-8", errors="surrogateescape"
+    )
+    sys.stderr = sys.__stderr__ = io.TextIOWrapper(  # type: ignore[misc]
+        err, encoding="utf-8", errors="backslashreplace", line_buffering=True
+    )
+
+
+def _execute(source: str, name: str) -> dict[str, Any]:
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    sys.argv = [f"{name}.py"]
+    namespace = vars(module)
+    namespace["__builtins__"] = builtins
+    exec(compile(source, f"{name}.py", "exec"), namespace)
+    return namespace
+
+
+def _status_of(program: Callable[[], object]) -> int:
+    """Exit status of a program, as `python program.py` would have it."""
+    try:
+        program()
+    except SystemExit as error:
+        if error.code is None or isinstance(error.code, int):
+            return (error.code or 0) & 0xFF
+        print(error.code, file=sys.stderr)
+        return 1
+    except MemoryError:
+        return MEMORY_EXIT
+    except BaseException as error:
+        # Whatever a program raises ends it with status 1; its first frame is ours.
+        below = error.__traceback__.tb_next if error.__traceback__ else None
+        traceback.print_exception(type(error), error, below)
+        return 1
+    return 0
+
+
+def _end(status: int) -> NoReturn:
+    """What the interpreter does at its end, without taking itself apart."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except MemoryError:
+        status = MEMORY_EXIT
+    except BaseException:
+        # Streams and handlers are the program's own by now; a failure is its failure.
+        status = status or 1
+    finally:
+        os._exit(status)
+
+
+def _serve(source: str, entry_point: str) -> None:
+    """Load the function, say so, and answer calls until the caller hangs up."""
+    channel = socket.socket(fileno=SESSION_FD)
+    try:
+        function = _load(source, entry_point)
+    except MemoryError:
+        raise
+    except BaseException as error:
+        # A program may raise anything while it is loaded: that is the answer.
+        channel.sendall(frames.pack(frames.LOADED, frames.RAISED, _error(error)))
+        return
+    channel.sendall(frames.pack(frames.LOADED, frames.VALUE, codec.encode(None)))
+    while (frame := frames.receive_blocking(channel)) is not None:
+        call_id, _, body = frame
+        args, kwargs = codec.decode(body)
+        kind, answer = _call(function, args, kwargs)
+        channel.sendall(frames.pack(call_id, kind, answer))
+
+
+def _load(source: str, entry_point: str) -> Callable[..., Any]:
+    namespace = _execute(source, "candidate")
+    if entry_point not in namespace:
+        raise NameError(f"the program defines no {entry_point!r}")
+    function = namespace[entry_point]
+    if not callable(function):
+        raise TypeError(f"{entry_point!r} is not callable")
+    return function
+
+
+def _call(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[bytes, bytes]:
+    try:
+        return frames.VALUE, codec.encode(function(*args, **kwargs))
+    except MemoryError:
+        raise
+    except codec.CodecError as error:
+        return frames.REJECTED, codec.encode(str(error)[:MAX_MESSAGE_CHARS])
+    except BaseException as error:
+        # As above: SystemExit and KeyboardInterrupt are answers, too.
+        return frames.RAISED, _error(error)
+
+
+def _error(error: BaseException) -> bytes:
+    try:
+        message = str(error)
+    except BaseException:
+        # The exception is the program's own class, so its words may raise, too.
+        message = "an error without words"
+    return codec.encode((type(error).__name__[:200], message[:MAX_MESSAGE_CHARS]))

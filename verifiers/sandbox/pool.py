@@ -1,0 +1,133 @@
+"""The sandbox: a pool of zygotes, each with one job at a time, for any number of threads."""
+
+import contextlib
+import os
+import queue
+from collections.abc import Iterator
+from types import TracebackType
+
+from rlsys.config.sandbox import SandboxConfig
+from rlsys.errors import SandboxError
+from verifiers.sandbox import codec
+from verifiers.sandbox.client import Zygote
+from verifiers.sandbox.interface import Ending, JobEnded, Limits, Outcome
+from verifiers.sandbox.levels import find_level, start_zygote
+from verifiers.sandbox.session import FunctionSession
+
+
+def open_sandbox(config: SandboxConfig) -> "ZygotePool":
+    """Find the level, start the zygotes, and prove each by a canary job.
+
+    Raises:
+        SandboxError: what the machine lacks for a level that is allowed.
+    """
+    return ZygotePool(config)
+
+
+class ZygotePool:
+    """Implements interface.Sandbox. A context manager; a zygote that died is replaced."""
+
+    def __init__(self, config: SandboxConfig) -> None:
+        self._preload = config.preload
+        self._is_closed = False
+        self.level, self._missing, first = find_level(config.allow_weak_isolation, self._preload)
+        self._all = {first}
+        self._free: queue.SimpleQueue[Zygote | None] = queue.SimpleQueue()
+        self._free.put(first)
+        self._size = config.zygotes or len(os.sched_getaffinity(0))
+        try:
+            for _ in range(self._size - 1):
+                self._free.put(self._start())
+        except SandboxError:
+            self.close()
+            raise
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """See interface.Sandbox."""
+        return tuple(self._missing)
+
+    @property
+    def num_zygotes(self) -> int:
+        """How many jobs can run at the same time; stays the same, whatever jobs do."""
+        return self._size
+
+    def run_program(self, source: str, stdin: bytes, limits: Limits) -> Outcome:
+        """See interface.Sandbox."""
+        try:
+            payload = codec.encode((source, None))
+        except (codec.CodecError, UnicodeEncodeError) as error:
+            return _no_job(Ending.REJECTED, f"source: {error}")
+        try:
+            with self._zygote() as zygote:
+                return zygote.start(payload, stdin, limits, None).finish()
+        except _StartError as error:
+            return _no_job(Ending.SETUP, str(error))
+
+    @contextlib.contextmanager
+    def open_function(
+        self, source: str, entry_point: str, limits: Limits
+    ) -> Iterator[FunctionSession]:
+        """See interface.Sandbox."""
+        try:
+            payload = codec.encode((source, entry_point))
+        except codec.CodecError as error:
+            raise JobEnded(_no_job(Ending.REJECTED, f"source: {error}")) from error
+        with contextlib.ExitStack() as stack:
+            try:
+                zygote = stack.enter_context(self._zygote())
+            except _StartError as error:
+                raise JobEnded(_no_job(Ending.SETUP, str(error))) from error
+            session = FunctionSession(zygote, payload, limits)
+            stack.callback(session.close)
+            yield session
+
+    def close(self) -> None:
+        """End every zygote, and with it its job; idempotent."""
+        self._is_closed = True
+        for zygote in list(self._all):
+            zygote.close()
+        self._free.put(None)
+
+    def __enter__(self) -> "ZygotePool":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _start(self) -> Zygote:
+        zygote = start_zygote(self.level, self._preload)
+        self._all.add(zygote)
+        return zygote
+
+    @contextlib.contextmanager
+    def _zygote(self) -> Iterator[Zygote]:
+        """A zygote for one job. Waits for a free one: every job ends by its deadline."""
+        zygote = self._free.get()
+        if zygote is None or self._is_closed:
+            self._free.put(None)
+            raise SandboxError("the sandbox is closed")
+        try:
+            if not zygote.is_alive:
+                self._all.discard(zygote)
+                try:
+                    zygote = self._start()
+                except SandboxError as error:
+                    raise _StartError(f"a zygote could not be replaced: {error}") from error
+            yield zygote
+        finally:
+            # A dead one goes back, too: the next job starts its successor.
+            self._free.put(zygote)
+
+
+class _StartError(Exception):
+    """No zygote for a job; becomes Ending.SETUP."""
+
+
+def _no_job(ending: Ending, reason: str) -> Outcome:
+    return Outcome(ending, None, None, b"", b"", 0.0, 0.0, reason)

@@ -1,0 +1,70 @@
+"""What a caller and a zygote tell each other, in packets on a socket pair.
+
+A request has a job's limits and, as descriptors, all that the job will hold. The zygote never
+reads them: what it has once read, later jobs inherit.
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+READY, FAILED = b"R", b"F"
+"""First packet of a zygote; FAILED is followed by the reason."""
+KILL = b"K"
+"""Ends the running job; may come too late."""
+MAX_PACKET = 4096
+PAYLOAD_FD, STDIN_FD, STDOUT_FD, STDERR_FD = range(4)
+MAX_DESCRIPTORS = 5
+"""The four above, and a session's socket."""
+
+_REQUEST = struct.Struct("<ddQQI")
+_REPORT = struct.Struct("<Bidd")
+
+
+class Cause(IntEnum):
+    """What the zygote saw."""
+
+    ENDED = 0
+    WALL = 1
+    CPU = 2
+    ASKED = 3
+    SETUP = 4
+
+
+@dataclass(frozen=True)
+class Request:
+    """Limits of a job, in seconds and bytes."""
+
+    wall_s: float
+    cpu_s: float
+    memory: int
+    tmp: int
+    threads: int
+
+    def pack(self) -> bytes:
+        return _REQUEST.pack(self.wall_s, self.cpu_s, self.memory, self.tmp, self.threads)
+
+    @classmethod
+    def unpack(cls, packet: bytes) -> "Request":
+        return cls(*_REQUEST.unpack(packet))
+
+
+@dataclass(frozen=True)
+class Report:
+    """The end of a job. status is as waitpid(2) has it."""
+
+    cause: Cause
+    status: int
+    wall_s: float
+    cpu_s: float
+    reason: str = ""
+
+    def pack(self) -> bytes:
+        numbers = _REPORT.pack(self.cause, self.status, self.wall_s, self.cpu_s)
+        return numbers + self.reason.encode("utf-8", "replace")[:1000]
+
+    @classmethod
+    def unpack(cls, packet: bytes) -> "Report":
+        cause, status, wall_s, cpu_s = _REPORT.unpack_from(packet)
+        reason = packet[_REPORT.size :].decode("utf-8", "replace")
+        return cls(Cause(cause), status, wall_s, cpu_s, reason)

@@ -1,0 +1,346 @@
+"""The program that forks jobs; started by client.py as `python -I -S`, never a fork of the caller.
+
+    caller  <-- packets (protocol.py) -->  zygote  --fork-->  job, PID 1 of its own namespace
+
+It prepares namespaces, root and rules once. Per job it makes a PID namespace, forks, watches the
+deadlines and reports the end. It reads nothing of a job and tells a job nothing of another; when
+its caller is gone, so are it and its job.
+"""
+
+import _sitebuiltins
+import builtins
+import ctypes
+import dataclasses
+import functools
+import gc
+import importlib
+import math
+import os
+import platform
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+from verifiers.sandbox import filters, job, kernel, protocol, view
+from verifiers.sandbox.protocol import Cause, Report, Request
+
+STRONG, RESTRICTED = "strong", "restricted"
+LANDLOCK_VERSION_ALONE = 3
+"""Before it, Landlock lets a job truncate files: too little where it stands alone."""
+DROPPED_ID = 65533
+"""User and group of root's jobs: nobody's, and among the 65,536 of a rootless container."""
+_NAMESPACES = (
+    kernel.CLONE_NEWUSER
+    | kernel.CLONE_NEWNS
+    | kernel.CLONE_NEWNET
+    | kernel.CLONE_NEWIPC
+    | kernel.CLONE_NEWUTS
+    | kernel.CLONE_NEWCGROUP
+    | kernel.CLONE_NEWPID
+)
+_CPU_LOOK_S = 0.01
+"""Shortest time between two looks at a job's CPU clock."""
+
+
+def main() -> None:
+    """Serve the caller at the other end of descriptor argv[1], at the level argv[2]."""
+    control = _control(int(sys.argv[1]))
+    level, preload = sys.argv[2], sys.argv[3].split(",") if sys.argv[3] else []
+    for name in ("exit", "quit"):
+        vars(builtins)[name] = _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)")
+    try:
+        for name in preload:
+            importlib.import_module(name)
+        zygote = _prepare(control, level)
+    except (OSError, ImportError, ValueError) as error:
+        control.send(protocol.FAILED + str(error).encode()[:1000])
+        return
+    control.send(protocol.READY)
+    zygote.serve()
+
+
+def _control(fd: int) -> socket.socket:
+    """The caller's socket, at the one place that a job's own descriptors may take from it."""
+    if fd != job.SESSION_FD:
+        os.dup2(fd, job.SESSION_FD, inheritable=False)
+        os.close(fd)
+    return socket.socket(fileno=job.SESSION_FD)
+
+
+def _prepare(control: socket.socket, level: str) -> "Zygote":
+    """All that jobs share. At level strong the rest of the program is a child, PID 1 of its own
+    namespace: with it die all jobs."""
+    if platform.machine() not in filters.PRIVATE_TMP:
+        raise OSError(0, f"no seccomp filter for {platform.machine()}")
+    with open("/proc/self/statm") as file:
+        base_memory = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    shown = view.of_this_interpreter()
+    if level == STRONG:
+        _enter_namespaces(shown)
+        _become_first_process(control)
+        socket.sethostname("sandbox")
+        seccomp = filters.PRIVATE_TMP[platform.machine()]
+    else:
+        _drop_root()
+        seccomp = filters.READ_ONLY[platform.machine()]
+    rules = None
+    if level in (STRONG, RESTRICTED):
+        version = kernel.landlock_version()
+        if level == RESTRICTED and version < LANDLOCK_VERSION_ALONE:
+            raise OSError(0, f"Landlock of version {version}, needs {LANDLOCK_VERSION_ALONE}")
+        rules = functools.partial(view.landlock_rules, shown, level == STRONG, version)
+    confinement = job.Confinement(base_memory, None, seccomp, level == STRONG)
+    return Zygote(control, confinement, rules, level == STRONG)
+
+
+def _enter_namespaces(shown: view.View) -> None:
+    """As root: the new root first, for the interpreter may lie where only root can look; then
+    another user, whose namespace has no right over root's files."""
+    proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+    is_root = os.geteuid() == 0 and _drops_to(proc)
+    if is_root:
+        kernel.unshare(kernel.CLONE_NEWNS)
+        view.enter_new_root(shown)
+        _drop_root()
+        kernel.be_dumpable()
+    user, group = os.geteuid(), os.getegid()
+    kernel.unshare(_NAMESPACES)
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        fd = os.open(f"self/{name}", os.O_WRONLY, dir_fd=proc)
+        os.write(fd, text.encode())
+        os.close(fd)
+    os.close(proc)
+    if is_root:
+        kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+    else:
+        view.enter_new_root(shown)
+
+
+def _drops_to(proc: int) -> bool:
+    """Whether root may become DROPPED_ID: not so where a user namespace maps root alone, and there
+    root is some ordinary user outside."""
+    with open(os.open("self/uid_map", os.O_RDONLY, dir_fd=proc)) as file:
+        ranges = [tuple(map(int, line.split())) for line in file]
+    return any(inside <= DROPPED_ID < inside + count for inside, _, count in ranges)
+
+
+def _drop_root() -> None:
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(DROPPED_ID, DROPPED_ID, DROPPED_ID)
+        os.setresuid(DROPPED_ID, DROPPED_ID, DROPPED_ID)
+
+
+def _become_first_process(control: socket.socket) -> None:
+    """Fork into the new PID namespace; the parent stays, to be waited for."""
+    child = os.fork()
+    if child == 0:
+        kernel.die_with_parent()
+        return
+    control.close()
+    os.waitpid(child, 0)
+    os._exit(0)
+
+
+class Zygote:
+    """Forks one job at a time."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        confinement: job.Confinement,
+        rules: Callable[[], int] | None,
+        is_strong: bool,
+    ) -> None:
+        self._control = control
+        self._rules = rules
+        self._confinement = confinement if is_strong else _with_rules(confinement, rules)
+        self._tmp = _PrivateTmp() if is_strong else None
+        self._own_namespace = os.pidfd_open(os.getpid()) if is_strong else None
+        # Written by a job that is set up, before anything of the candidate's runs.
+        self._set_up, self._say_set_up = os.pipe()
+        os.set_blocking(self._set_up, False)
+
+    def serve(self) -> None:
+        """Run jobs until the caller hangs up."""
+        gc.collect()
+        gc.disable()
+        gc.freeze()
+        while True:
+            packet, descriptors, _, _ = socket.recv_fds(
+                self._control, protocol.MAX_PACKET, protocol.MAX_DESCRIPTORS
+            )
+            if not packet:
+                return
+            if packet == protocol.KILL:
+                continue
+            report = self._run(Request.unpack(packet), descriptors)
+            try:
+                self._control.send(report.pack())
+            except (BrokenPipeError, ConnectionResetError):
+                return
+
+    def _run(self, request: Request, descriptors: list[int]) -> Report:
+        began = time.monotonic()
+        try:
+            if self._tmp is not None and self._tmp.renew(request.tmp):
+                # Landlock's rules are for files, not for names: a new /tmp needs new ones.
+                self._confinement = _with_rules(self._confinement, self._rules)
+            pid = self._fork()
+        except OSError as error:
+            _close(descriptors)
+            return Report(Cause.SETUP, 0, 0.0, 0.0, str(error))
+        if pid == 0:
+            self._become_job(request, descriptors)
+        _close(descriptors)
+        cause = self._watch(pid, request, began)
+        _, status, usage = os.wait4(pid, 0)
+        cpu_s = usage.ru_utime + usage.ru_stime
+        wall_s = time.monotonic() - began
+        said = self._what_it_said()
+        if said != b"R":
+            reason = said[1:].decode("utf-8", "replace") or "the job died while it was set up"
+            return Report(Cause.SETUP, status, wall_s, cpu_s, reason)
+        if cause is Cause.ENDED and os.WIFSIGNALED(status):
+            cause = _cause_of_signal(os.WTERMSIG(status), cpu_s >= request.cpu_s)
+        return Report(cause, status, wall_s, cpu_s)
+
+    def _fork(self) -> int:
+        """Fork a job, as PID 1 of a namespace of its own.
+
+        unshare(2) of a PID namespace works once, and is undone by setns(2) to the present one. So
+        this is libc's own fork, with no clone(2) by hand that would leave its thread id stale.
+        """
+        if self._own_namespace is None:
+            return os.fork()
+        kernel.unshare(kernel.CLONE_NEWPID)
+        pid = os.fork()
+        if pid:
+            kernel.set_namespace(self._own_namespace, kernel.CLONE_NEWPID)
+        return pid
+
+    def _become_job(self, request: Request, descriptors: list[int]) -> None:
+        """Never returns. The order matters: payload read, confined, the filter, said so."""
+        say = self._say_set_up
+        try:
+            payload = _read_all(descriptors[protocol.PAYLOAD_FD])
+            limits = job.JobLimits(
+                math.ceil(request.cpu_s) + 1, request.memory, request.tmp, request.threads
+            )
+            # Out of the way of the places 0 to 3 that the job's own will take.
+            own = [os.dup(fd) for fd in descriptors[1:]]
+            if self._tmp is not None:
+                os.chdir("/tmp")
+            job.confine(self._confinement, limits, own)
+            job.enter(self._confinement, len(own), say)
+        except BaseException as error:
+            # Whatever it was, the candidate has not run, and must not run in half a sandbox.
+            os.write(say, b"F" + str(error).encode()[:500])
+            os._exit(1)
+        job.run(payload)
+
+    def _watch(self, pid: int, request: Request, began: float) -> Cause:
+        """Wait for the job's end, or make it."""
+        pidfd = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.register(self._control, select.POLLIN)
+        clock = _cpu_clock(pid)
+        cause = None
+        try:
+            while cause is None:
+                wall_left = began + request.wall_s - time.monotonic()
+                cpu_left = request.cpu_s - _cpu_s(clock)
+                if wall_left <= 0 or cpu_left <= 0:
+                    cause = Cause.WALL if wall_left <= 0 else Cause.CPU
+                    break
+                wait = min(wall_left, max(cpu_left, _CPU_LOOK_S))
+                ready = {fd for fd, _ in poll.poll(math.ceil(wait * 1000))}
+                if pidfd in ready:
+                    return Cause.ENDED
+                if ready:
+                    self._control.recv(protocol.MAX_PACKET)
+                    cause = Cause.ASKED
+        finally:
+            os.close(pidfd)
+        os.kill(pid, signal.SIGKILL)
+        return cause
+
+    def _what_it_said(self) -> bytes:
+        try:
+            return os.read(self._set_up, protocol.MAX_PACKET)
+        except BlockingIOError:
+            return b""
+
+
+def _with_rules(confinement: job.Confinement, rules: Callable[[], int] | None) -> job.Confinement:
+    """The confinement with Landlock's rules made anew, where there are any."""
+    if confinement.ruleset is not None:
+        os.close(confinement.ruleset)
+    return dataclasses.replace(confinement, ruleset=rules() if rules else None)
+
+
+class _PrivateTmp:
+    """A file system in memory for one job after the other: the next one finds it as new."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._fresh: tuple[int, ...] = ()
+
+    def renew(self, size: int) -> bool:
+        """Mount another one and say so, unless this one has the size wanted and was never changed:
+        what is made, removed or renamed in it, or done to it, shows in its inode or its counts."""
+        if size == self._size and self._look() == self._fresh:
+            return False
+        if self._size:
+            kernel.unmount("/tmp")
+            self._size = 0
+        flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+        kernel.mount("tmp", "/tmp", "tmpfs", flags, f"mode=700,size={size},nr_inodes=4096")
+        self._size = size
+        self._fresh = self._look()
+        return True
+
+    @staticmethod
+    def _look() -> tuple[int, ...]:
+        folder, usage = os.stat("/tmp"), os.statvfs("/tmp")
+        times = (folder.st_mtime_ns, folder.st_ctime_ns)
+        return (folder.st_mode, folder.st_nlink, *times, usage.f_ffree, usage.f_bfree)
+
+
+def _cause_of_signal(number: int, spent: bool) -> Cause:
+    """A job cannot send itself SIGKILL (generate_filters.py), so it came from RLIMIT_CPU or from
+    the machine, which is no verdict."""
+    if number in (signal.SIGKILL, signal.SIGXCPU) and spent:
+        return Cause.CPU
+    return Cause.SETUP if number == signal.SIGKILL else Cause.ENDED
+
+
+def _cpu_clock(pid: int) -> int:
+    clock = ctypes.c_int()
+    if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)):
+        raise OSError(0, "clock_getcpuclockid")
+    return clock.value
+
+
+def _cpu_s(clock: int) -> float:
+    try:
+        return time.clock_gettime(clock)
+    except OSError:
+        return 0.0  # ended just now
+
+
+def _read_all(fd: int) -> bytes:
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+def _close(descriptors: list[int]) -> None:
+    for fd in descriptors:
+        os.close(fd)
