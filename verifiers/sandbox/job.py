@@ -152,9 +152,11 @@ def _status_of(program: Callable[[], object]) -> int:
     except MemoryError:
         return MEMORY_EXIT
     except BaseException as error:
-        # Whatever a program raises ends it with status 1; its first frame is ours.
-        below = error.__traceback__.tb_next if error.__traceback__ else None
-        traceback.print_exception(type(error), error, below)
+        # Whatever a program raises ends it with status 1; the first frames are ours.
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next
+        traceback.print_exception(type(error), error, trace)
         return 1
     return 0
 

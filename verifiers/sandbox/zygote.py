@@ -84,7 +84,8 @@ def _prepare(control: socket.socket, level: str) -> "Zygote":
         socket.sethostname("sandbox")
         seccomp = filters.PRIVATE_TMP[platform.machine()]
     else:
-        _drop_root()
+        if _can_drop_root():
+            _drop_root()
         seccomp = filters.READ_ONLY[platform.machine()]
     rules = None
     if level in (STRONG, RESTRICTED):
@@ -100,7 +101,7 @@ def _enter_namespaces(shown: view.View) -> None:
     """As root: the new root first, for the interpreter may lie where only root can look; then
     another user, whose namespace has no right over root's files."""
     proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
-    is_root = os.geteuid() == 0 and _drops_to(proc)
+    is_root = _can_drop_root()
     if is_root:
         kernel.unshare(kernel.CLONE_NEWNS)
         view.enter_new_root(shown)
@@ -123,19 +124,19 @@ def _enter_namespaces(shown: view.View) -> None:
         view.enter_new_root(shown)
 
 
-def _drops_to(proc: int) -> bool:
-    """Whether root may become DROPPED_ID: not so where a user namespace maps root alone, and there
-    root is some ordinary user outside."""
-    with open(os.open("self/uid_map", os.O_RDONLY, dir_fd=proc)) as file:
+def _can_drop_root() -> bool:
+    """Whether this is root and may become DROPPED_ID: not so where a user namespace maps root
+    alone, and there root is some ordinary user outside."""
+    with open("/proc/self/uid_map") as file:
         ranges = [tuple(map(int, line.split())) for line in file]
-    return any(inside <= DROPPED_ID < inside + count for inside, _, count in ranges)
+    is_mapped = any(inside <= DROPPED_ID < inside + count for inside, _, count in ranges)
+    return os.geteuid() == 0 and is_mapped
 
 
 def _drop_root() -> None:
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setresgid(DROPPED_ID, DROPPED_ID, DROPPED_ID)
-        os.setresuid(DROPPED_ID, DROPPED_ID, DROPPED_ID)
+    os.setgroups([])
+    os.setresgid(DROPPED_ID, DROPPED_ID, DROPPED_ID)
+    os.setresuid(DROPPED_ID, DROPPED_ID, DROPPED_ID)
 
 
 def _become_first_process(control: socket.socket) -> None:
