@@ -3,43 +3,59 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from actors.cluster import connected
 from actors.fleet import RayFleet
 from actors.metrics import RayGauges
 from actors.placement import check_resources, needs
+from rlsys.config.algorithm import Advantage
 from rlsys.config.load import to_yaml
-from rlsys.config.schema import RunConfig
+from rlsys.config.resume import FILE
+from rlsys.config.schema import Precision, RunConfig
 from rlsys.config.verifiers import require_sources
+from rlsys.data.fingerprints import fingerprints
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.errors import RlsysError
 from rlsys.loop import checkpoint
 from rlsys.loop.clock import Times
+from rlsys.loop.disk import replace_text
 from rlsys.loop.event_loop import WatchedEventLoop
 from rlsys.loop.heldout import HeldOut, evaluate
+from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause
+from rlsys.loop.run_folder import SAMPLES, check_inputs, cut_back, held, record_inputs
+from rlsys.loop.space import checkpoint_bytes
 from rlsys.observe.display import Display
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.summary import Summary
 from rlsys.recipes.prepare import prepare, read_rows
 
 
-def train(config: RunConfig, name: str, console: Console, started: float) -> Summary:
+def train(
+    config: RunConfig, name: str, console: Console, started: float, resume: bool = False
+) -> Summary:
     """Run the main job and leave its evidence in config.run.directory/name.
 
     Args:
         started: time.monotonic() of the command's start, for the wall time.
+        resume: go on with the run that is there.
     """
     folder = Path(config.run.directory).expanduser().resolve() / name
-    samples = folder / "samples"
-    with Display(config.loop.steps, console, started) as display:
+    with Display(config.loop.steps, console, started) as display, ExitStack() as holding:
         display.stage("reading the rows")
+        inputs = fingerprints(config.data)
+        origin = Origin()
+        if resume:
+            holding.enter_context(held(folder))
+            check_inputs(folder, inputs)
+            origin = newest(folder, config.loop.steps)
         rows = read_rows(config)
         require_sources(config.verifiers, {row.source for row in (*rows.train, *rows.held_out)})
         display.stage("starting Ray")
@@ -49,15 +65,23 @@ def train(config: RunConfig, name: str, console: Console, started: float) -> Sum
             prepared = prepare(config, rows, display.stage)
             for note in prepared.notes:
                 display.note(note)
-            samples.mkdir(parents=True)
-            (folder / "config.yaml").write_text(to_yaml(config))
-            display.note(f"run {folder}")
+            _check_space(folder, config, prepared.model_path)
+            if resume:
+                cut_back(folder, origin.version)
+                display.note(f"run {folder}, resumed after step {origin.version}")
+            else:
+                (folder / SAMPLES).mkdir(parents=True)
+                holding.enter_context(held(folder))
+                record_inputs(folder, inputs)
+                display.note(f"run {folder}")
+            replace_text(folder / FILE, to_yaml(config))
             prompts = [*prepared.train, *prepared.held_out]
             fleet = RayFleet(
-                config, prepared.model_path, prompts, samples, display.stage, display.note
+                config, prepared.model_path, prompts, folder / SAMPLES, display.stage, display.note
             )
             event_loop = WatchedEventLoop()
-            run = Run(config, name, folder, fleet, display, event_loop)
+            keeper = Keeper(folder, config, prepared.model_path, fleet, origin)
+            run = Run(config, name, keeper, fleet, display, event_loop)
             try:
                 with asyncio.Runner(loop_factory=lambda: event_loop) as runner:
                     summary = runner.run(run.train(prepared.train, prepared.held_out, started))
@@ -70,6 +94,15 @@ def train(config: RunConfig, name: str, console: Console, started: float) -> Sum
     return summary
 
 
+def _check_space(folder: Path, config: RunConfig, model_path: str) -> None:
+    """Raise CheckpointError when the disk obviously has no room for the run's checkpoints."""
+    policy_bytes = 4 if config.learner.dtype is Precision.float32 else 2
+    with_critic = config.algorithm.advantage is Advantage.gae
+    size = checkpoint_bytes(model_path, policy_bytes, with_critic)
+    if size is not None:
+        checkpoint.check_space(folder / FOLDER, size, config.loop.keep_checkpoints)
+
+
 class Run:
     """Watches a loop: metrics, held-out checks, checkpoints."""
 
@@ -77,21 +110,21 @@ class Run:
         self,
         config: RunConfig,
         name: str,
-        folder: Path,
+        keeper: Keeper,
         fleet: RayFleet,
         display: Display,
         event_loop: WatchedEventLoop,
     ) -> None:
-        self.config, self.name, self.folder = config, name, folder
+        self.config, self.name, self.keeper = config, name, keeper
         self.fleet, self.display, self.event_loop = fleet, display, event_loop
-        self.writer = MetricsWriter(folder)
+        origin = keeper.origin
+        self.writer = MetricsWriter(keeper.folder, origin.version if origin.resumed else None)
         self.gauges = RayGauges(name)
         self.lag = LagMeter()
+        self.earlier = replace(keeper.progress)
         self.times: dict[str, Times] = {}
-        self.heldout: HeldOut | None = None
-        self.consumed_tokens = 0
-        self.last_step = 0.0
-        self.staleness: list[np.ndarray] = []
+        self.begin: dict[str, Times] = {}
+        self.began = self.last_step = 0.0
 
     async def train(
         self, prompts: Sequence[Prompt], held_out: Sequence[Prompt], started: float
@@ -117,40 +150,43 @@ class Run:
         self.held_out = held_out
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
         self.loop = Loop(self.fleet, stream, config, self._after_step)
-        self.stream = stream
         self.loop.notice = self.display.note
         self.loop.waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
         self.display.waiting = self.loop.waits.describe
         task = asyncio.current_task()
         self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))
-        await self.fleet.start()
+        origin, progress = self.keeper.origin, self.keeper.progress
+        await self.fleet.start(origin.checkpoint, origin.version)
+        await self.keeper.restore(self.loop)
         final = held_out[: config.evaluation.final_prompts]
-        self.display.stage(f"held-out check before training: {len(final)} prompts")
-        before = await self._evaluate(final)
-        self.display.note(f"held-out pass@1 before training: {before}")
+        before = progress.before
+        if before is None:
+            self.display.stage(f"held-out check before training: {len(final)} prompts")
+            before = progress.before = await self._evaluate(final)
+            self.display.note(f"held-out pass@1 before training: {before}")
         self.display.stage("training: waiting for the first groups")
-        train_started = self.last_step = time.monotonic()
-        self.times = begin = await self._times()
+        self.began = self.last_step = time.monotonic()
+        self.times = self.begin = await self._times()
         await self.loop.train(config.loop.steps)
-        train_s = time.monotonic() - train_started
-        end = await self._times()
+        self._count_time(time.monotonic(), await self._times())
         self.display.stage(f"held-out check after training: {len(final)} prompts")
         after = await self._evaluate(final)
         self.writer.close()
-        staleness = np.concatenate(self.staleness)
+        self.keeper.history.close()
         return Summary(
             run=self.name,
             before=before,
             after=after,
             steps=self.loop.state.version,
             wall_s=time.monotonic() - started,
-            train_s=train_s,
-            consumed_tokens=self.consumed_tokens,
+            train_s=progress.train_s,
+            consumed_tokens=progress.consumed_tokens,
             ledger=self.loop.state.ledger,
-            times={role: times - begin[role] for role, times in end.items()},
+            times=progress.times,
             members={need.role: need.count for need in needs(config)},
-            staleness_mean=float(staleness.mean()),
-            staleness_max=int(staleness.max()),
+            staleness_mean=progress.staleness_mean,
+            staleness_max=progress.staleness_max,
+            resumes=progress.resumes,
         )
 
     async def _times(self) -> dict[str, Times]:
@@ -159,46 +195,41 @@ class Run:
         return times | {"driver": self.event_loop.clock.times()}
 
     async def _evaluate(self, prompts: Sequence[Prompt]) -> HeldOut:
-        self.heldout = await evaluate(self.fleet, prompts, self.config, self.loop.retries)
-        return self.heldout
+        check = await evaluate(self.fleet, prompts, self.config, self.loop.retries)
+        self.keeper.progress.heldout = check
+        return check
+
+    def _count_time(self, now: float, times: dict[str, Times]) -> None:
+        """Training time up to now, that of earlier drivers included."""
+        earlier = self.earlier
+        self.keeper.progress.train_s = earlier.train_s + now - self.began
+        self.keeper.progress.times = {
+            role: own - self.begin[role] + earlier.times.get(role, Times())
+            for role, own in times.items()
+        }
 
     async def _after_step(self, report: StepReport, tasks: asyncio.TaskGroup) -> None:
         loop = self.config.loop
         times = await self._times()
+        # Before anyone is told of the step.
+        taken = self.keeper.step(self.loop)
         now = time.monotonic()
         metrics = step_metrics(report, now - self.last_step) | time_shares(times, self.times)
         metrics |= self.lag.take()
         self.times, self.last_step = times, now
-        if self.heldout:
-            metrics["heldout/pass_at_1"] = self.heldout.pass_at_1
-        self.consumed_tokens += int(metrics["throughput/consumed_tokens"])
-        self.staleness.append(report.staleness)
+        self._count_time(now, times)
+        progress = self.keeper.progress
+        if progress.heldout:
+            metrics["heldout/pass_at_1"] = progress.heldout.pass_at_1
+        progress.saw(int(metrics["throughput/consumed_tokens"]), report.staleness)
         self.writer.write(report.step, metrics)
         self.gauges.write(metrics)
         self.display.step(report.step, metrics)
         last = report.step == loop.steps
         if loop.evaluate_every and report.step % loop.evaluate_every == 0 and not last:
             chosen = self.held_out[: self.config.evaluation.prompts]
-            tasks.create_task(self._evaluate(chosen), name="held-out check")
+            checking = tasks.create_task(self._evaluate(chosen), name="held-out check")
+            if self.config.run.deterministic:
+                await checking
         if last or report.step % loop.checkpoint_every == 0:
-            await self._checkpoint(report.step)
-
-    async def _checkpoint(self, step: int) -> None:
-        state = self.loop.state
-        content = {
-            "version": state.version,
-            "next_group": state.next_group,
-            "ledger": state.ledger.to_dict(),
-            "living": {str(g): str(s) for g, s in state.ledger.living.items()},
-            "prompts": self.stream.state_dict(),
-        }
-        await self.loop.waits.on(
-            "driver: checkpoint",
-            checkpoint.write(
-                self.folder / "checkpoints",
-                step,
-                content,
-                lambda folder: self.fleet.save(folder, []),
-                self.config.loop.keep_checkpoints,
-            ),
-        )
+            await self.keeper.checkpoint(self.loop, taken)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from rlsys.commands import doctor, inspect, verifiers
-from rlsys.errors import RlsysError
+from rlsys.errors import ConfigError, RlsysError
 
 if TYPE_CHECKING:
     from rlsys.config.schema import RunConfig
@@ -34,21 +34,32 @@ def root() -> None:
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Option(help="YAML file of what differs from configs/base.yaml")],
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of what differs from configs/base.yaml")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(help="name or folder of a run to go on with", metavar="RUN")
+    ] = None,
     overrides: Overrides = None,
 ) -> None:
     """Train a policy: asynchronous GRPO on real parts."""
-    from rlsys.config.load import load
-
     started = time.monotonic()
     console = Console()
-    console.print(f"rlsys train: reading {config}", highlight=False)
-    settings = load(config, overrides)
-    name = run_name(settings, config)
+    if config and not resume:
+        console.print(f"rlsys train: reading {config}", highlight=False)
+        settings, name = _new_run(config, overrides or [])
+    elif resume and not config:
+        console.print(f"rlsys train: resuming {resume}", highlight=False)
+        settings, name = _old_run(resume, overrides or [])
+    else:
+        raise ConfigError(
+            "rlsys train needs --config FILE for a new run, or --resume RUN to go on with an old "
+            "one, which has its own config"
+        )
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     from actors.run import train as run_training
 
-    summary = run_training(settings, name, console, started)
+    summary = run_training(settings, name, console, started, resume=resume is not None)
     if summary.steps < settings.loop.steps:
         raise typer.Exit(1)
 
@@ -56,6 +67,25 @@ def train(
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
 app.add_typer(verifiers.app, name="verifiers")
+
+
+def _new_run(config: Path, overrides: list[str]) -> "tuple[RunConfig, str]":
+    """Settings and name of a run that begins."""
+    from rlsys.config.load import load
+
+    settings = load(config, overrides)
+    return settings, run_name(settings, config)
+
+
+def _old_run(run: str, overrides: list[str]) -> "tuple[RunConfig, str]":
+    """Settings and name of a run that goes on; run.directory=PLACE is where its name is sought."""
+    from rlsys.config.resume import find_run, resumed_config
+    from rlsys.config.schema import RunSection
+
+    places = [text for text in overrides if text.startswith("run.directory=")]
+    directory = places[-1].partition("=")[2] if places else RunSection().directory
+    folder = find_run(run, directory)
+    return resumed_config(folder, [text for text in overrides if text not in places]), folder.name
 
 
 def run_name(config: "RunConfig", path: Path) -> str:

@@ -46,6 +46,10 @@ class WorkerDiedError(WorkerError):
     """A fleet member, or the node of an object, is gone. It says nothing about the work itself."""
 
 
+class ResumeError(RlsysError):
+    """A run cannot be gone on with: it is still running, or has done all of its steps."""
+
+
 class DiskError(RlsysError):
     """A file of the run cannot be written; names it and the reason."""
 

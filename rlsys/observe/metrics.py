@@ -9,7 +9,9 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from rlsys.loop.clock import Times
+from rlsys.loop.disk import disk_errors
 from rlsys.loop.loop import StepReport
+from rlsys.loop.run_folder import METRICS
 
 
 def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
@@ -67,17 +69,29 @@ def time_shares(now: dict[str, Times], before: dict[str, Times]) -> dict[str, fl
 
 
 class MetricsWriter:
-    """Appends to metrics.jsonl and TensorBoard event files in a run's folder."""
+    """Appends to metrics.jsonl and TensorBoard event files in a run's folder.
 
-    def __init__(self, folder: Path) -> None:
-        self._lines = (folder / "metrics.jsonl").open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(folder / "tensorboard"))
+    Args:
+        after_step: the step that a resumed run goes on from; TensorBoard then hides what earlier
+            event files hold of later steps.
+    """
+
+    def __init__(self, folder: Path, after_step: int | None = None) -> None:
+        self.path = folder / METRICS
+        self._lines = self.path.open("a", encoding="utf-8")
+        purge = None if after_step is None else after_step + 1
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
 
     def write(self, step: int, metrics: dict[str, float]) -> None:
-        """One step. NaN and infinities become null, which JSON can hold."""
+        """One step. NaN and infinities become null, which JSON can hold.
+
+        Raises:
+            DiskError: the disk is full or fails.
+        """
         plain = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
-        self._lines.write(json.dumps({"step": step, "time": time.time(), **plain}) + "\n")
-        self._lines.flush()
+        with disk_errors(self.path):
+            self._lines.write(json.dumps({"step": step, "time": time.time(), **plain}) + "\n")
+            self._lines.flush()
         for name, value in metrics.items():
             self._board.add_scalar(name, value, step)
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
+from rlsys.loop.keeper import SUMMARY
 from rlsys.loop.ledger import Ledger
 from rlsys.observe.balance import Balance, advice, balance
 
@@ -35,6 +36,8 @@ class Summary:
     """How many members each role of the fleet has."""
     staleness_mean: float
     staleness_max: int
+    resumes: int = 0
+    """How often another driver went on with the run; wall_s is the last one's."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -70,13 +73,14 @@ class Summary:
                 "members": self.members,
                 "needed": {role: round(n, 3) for role, n in self.balance.needed.items()},
             },
+            "resumes": self.resumes,
             "staleness": {"mean": self.staleness_mean, "max": self.staleness_max},
             "notes": self.notes,
         }
 
     def write(self, folder: Path) -> None:
         """summary.json in the run's folder."""
-        (folder / "summary.json").write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+        (folder / SUMMARY).write_text(json.dumps(self.to_dict(), indent=2) + "\n")
 
     def show(self, console: Console) -> None:
         """The printed table."""
@@ -92,6 +96,8 @@ class Summary:
         head.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")
         head.add_row("staleness", f"mean {self.staleness_mean:.2f}, max {self.staleness_max}")
         head.add_row("ledger", self.ledger.line())
+        if self.resumes:
+            head.add_row("resumed", f"{self.resumes} times")
         console.print(head, highlight=False)
         times = Table(box=None)
         times.add_column("role")

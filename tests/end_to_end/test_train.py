@@ -88,7 +88,7 @@ def test_the_checkpointed_policy_loads_in_transformers(run: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(newest / "policy")
     assert model.get_input_embeddings().num_embeddings >= len(tokenizer)
     assert any((newest / "deepspeed" / "state").iterdir())
-    assert json.loads((newest / "loop.json").read_text())["version"] == 8
+    assert checkpoint.read(newest)["loop"]["version"] == 8
 
 
 def test_metrics_have_a_line_per_step_and_the_config_reads_back(run: Path) -> None:

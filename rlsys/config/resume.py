@@ -1,0 +1,112 @@
+"""A resumed run's settings: its own, but for a few that do not change what it computes."""
+
+import difflib
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rlsys.config.load import load
+from rlsys.config.schema import RunConfig
+from rlsys.errors import ConfigError
+
+FILE = "config.yaml"
+"""In a run's folder: all of its settings."""
+
+_MAY_CHANGE = (
+    "cluster.",
+    "loop.steps",
+    "loop.evaluate_every",
+    "loop.checkpoint_every",
+    "loop.keep_checkpoints",
+    "loop.stall_timeout_s",
+    "loop.max_group_failures",
+    "loop.max_failed_groups_in_a_row",
+    "rollout.workers",
+    "rollout.cpus",
+    "rollout.gpus",
+    "rollout.threads",
+    "rollout.max_sequences",
+    "rollout.kv_cache_gib",
+    "rollout.gpu_memory_utilization",
+    "rollout.tensor_parallel",
+    "rollout.canary_tolerance",
+    "verifiers.workers",
+    "verifiers.cpus_per_worker",
+    "reference.workers",
+    "reference.cpus",
+    "reference.threads",
+    "reference.microbatch_tokens",
+    "learner.cpus",
+    "learner.threads",
+    "learner.microbatch_tokens",
+    "learner.logprob_chunk",
+    "learner.gradient_checkpointing",
+)
+
+
+def find_run(run: str, directory: str) -> Path:
+    """The folder of a run, by its path or by its name in `directory`.
+
+    Raises:
+        ConfigError: there is none; names the nearest.
+    """
+    parent = Path(directory).expanduser()
+    for folder in (Path(run).expanduser(), parent / run):
+        if (folder / FILE).is_file():
+            return folder.resolve()
+    names = sorted(path.parent.name for path in parent.glob(f"*/{FILE}"))
+    close = difflib.get_close_matches(run, names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"runs there: {', '.join(names) or 'none'}"
+    raise ConfigError(
+        f"--resume {run}: neither a folder with a {FILE}, nor a run in {parent} (run.directory); "
+        f"{hint}"
+    )
+
+
+def resumed_config(folder: Path, overrides: list[str]) -> RunConfig:
+    """The settings that a run's folder holds, with overrides that leave its meaning alone.
+
+    run.directory and run.name become those of the folder, which may have been moved.
+
+    Raises:
+        ConfigError: an override would change what is computed, or would take steps away.
+    """
+    saved, wanted = load(folder / FILE), load(folder / FILE, overrides)
+    for config in (saved, wanted):
+        config.run.directory, config.run.name = str(folder.parent), folder.name
+    before, after = _flat(asdict(saved)), _flat(asdict(wanted))
+    for key in sorted(before.keys() | after.keys()):
+        was, now = before.get(key), after.get(key)
+        if not _equal(was, now) and not key.startswith(_MAY_CHANGE):
+            raise ConfigError(
+                f"{key}={_shown(now)}: the run began with {key}={_shown(was)}, and to change it "
+                "would change what the run computes; leave it, or start a new run from the "
+                f"checkpoint's weights (model.path={folder}/checkpoints/latest/policy). A resumed "
+                f"run may change {', '.join(_MAY_CHANGE)}"
+            )
+    if wanted.loop.steps < saved.loop.steps:
+        raise ConfigError(
+            f"loop.steps={wanted.loop.steps}: the run has loop.steps={saved.loop.steps}, and a "
+            f"resumed one may only have more; nearest valid: {saved.loop.steps}"
+        )
+    return wanted
+
+
+def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in section.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _equal(a: Any, b: Any) -> bool:
+    nan = isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b)
+    return nan or a == b
+
+
+def _shown(value: Any) -> str:
+    return str(getattr(value, "value", value))

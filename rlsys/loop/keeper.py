@@ -1,0 +1,109 @@
+"""A run's memory on the disk: a line of history per step, checkpoints, and the way back to one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlsys.config.schema import RunConfig
+from rlsys.errors import CheckpointError, ResumeError
+from rlsys.loop import checkpoint, snapshot
+from rlsys.loop.fleet import Fleet
+from rlsys.loop.history import History
+from rlsys.loop.loop import Loop
+from rlsys.loop.progress import Progress
+
+FOLDER, SUMMARY = "checkpoints", "summary.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a driver takes a run up: at its first step, or at its newest checkpoint."""
+
+    resumed: bool = False
+    checkpoint: Path | None = None
+    """None: at the first step, also of a run that was killed before its first checkpoint."""
+    version: int = 0
+    content: dict[str, Any] | None = None
+    """What the checkpoint's JSON holds."""
+
+
+def newest(folder: Path, steps: int) -> Origin:
+    """The newest checkpoint of a run that is to do `steps` steps, or only its last check.
+
+    Raises:
+        CheckpointError: it is damaged.
+        ResumeError: all steps are done.
+    """
+    there = checkpoint.complete(folder / FOLDER)
+    if not there:
+        return Origin(resumed=True)
+    content = checkpoint.read(there[-1])
+    version = content["loop"]["version"]
+    if version >= steps and (folder / SUMMARY).exists():
+        raise ResumeError(
+            f"{folder} has done all of its {version} steps; for more, add loop.steps=N, above "
+            f"{version}"
+        )
+    return Origin(True, there[-1], version, content)
+
+
+class Keeper:
+    """Writes down what a loop does, and brings a new loop to where the last one was."""
+
+    def __init__(
+        self, folder: Path, config: RunConfig, model_path: str, fleet: Fleet, origin: Origin
+    ) -> None:
+        self.folder, self.config, self.model_path = folder, config, model_path
+        self.fleet, self.origin = fleet, origin
+        self.history = History(folder)
+        self.progress = Progress()
+        if origin.content:
+            self.progress = Progress.from_dict(origin.content["run"])
+        self.progress.resumes += origin.resumed
+
+    async def restore(self, loop: Loop) -> None:
+        """Bring a new loop to the origin; its fleet holds the origin's version.
+
+        Raises:
+            CheckpointError: the run began with another policy, or the history is of another run.
+            ConfigError, DataError: the prompts are not those of the checkpoint.
+        """
+        origin = self.origin
+        if origin.checkpoint and origin.content:
+            if origin.content["model_path"] != self.model_path:
+                raise CheckpointError(
+                    f"{origin.checkpoint} is of a run that began with the policy "
+                    f"{origin.content['model_path']}, and now there is {self.model_path}"
+                )
+            refs = await loop.waits.on("driver: kept groups", self.fleet.restore(origin.checkpoint))
+            snapshot.restore(loop, origin.content["loop"], refs)
+        if origin.resumed:
+            self.history.resume(origin.version, set(loop.state.ledger.living))
+        loop.state.ledger.take_events()
+
+    def step(self, loop: Loop) -> snapshot.Snapshot:
+        """Write the step's line of history; the snapshot is of the same moment."""
+        self.history.step(loop.state.version, loop.state.ledger.take_events())
+        return snapshot.take(loop)
+
+    async def checkpoint(self, loop: Loop, taken: snapshot.Snapshot) -> None:
+        """Write a snapshot, what it keeps, and the learner as it is.
+
+        Raises:
+            CheckpointError: the disk is full or fails; earlier checkpoints are whole.
+        """
+        content = {
+            "loop": taken.state,
+            "run": self.progress.to_dict(),
+            "model_path": self.model_path,
+        }
+        await loop.waits.on(
+            "driver: checkpoint",
+            checkpoint.write(
+                self.folder / FOLDER,
+                taken.state["version"],
+                content,
+                lambda folder: self.fleet.save(folder, taken.kept),
+                self.config.loop.keep_checkpoints,
+            ),
+        )

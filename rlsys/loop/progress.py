@@ -1,0 +1,76 @@
+"""What a run's summary says of its whole life, carried from one driver to the next."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rlsys.loop.clock import Times
+from rlsys.loop.heldout import HeldOut
+
+
+@dataclass
+class Progress:
+    """Sums over the steps that stand; what a killed driver did after its last checkpoint is not
+    among them, since it is done again."""
+
+    before: HeldOut | None = None
+    """The check before training."""
+    heldout: HeldOut | None = None
+    """The last check."""
+    consumed_tokens: int = 0
+    """Answer tokens that were trained on."""
+    staleness: Counter[int] = field(default_factory=Counter)
+    """Groups by their staleness."""
+    train_s: float = 0.0
+    times: dict[str, Times] = field(default_factory=dict)
+    """Per role, while training."""
+    resumes: int = 0
+
+    def saw(self, tokens: int, staleness: np.ndarray) -> None:
+        """One more step; staleness is [groups]."""
+        self.consumed_tokens += tokens
+        self.staleness.update(staleness.tolist())
+
+    @property
+    def staleness_mean(self) -> float:
+        """Over groups."""
+        total = sum(value * count for value, count in self.staleness.items())
+        return total / max(1, self.staleness.total())
+
+    @property
+    def staleness_max(self) -> int:
+        """Over groups."""
+        return max(self.staleness, default=0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, for a checkpoint."""
+        return {
+            "before": None if self.before is None else asdict(self.before),
+            "heldout": None if self.heldout is None else asdict(self.heldout),
+            "consumed_tokens": self.consumed_tokens,
+            "staleness": dict(self.staleness),
+            "train_s": self.train_s,
+            "times": {role: asdict(times) for role, times in self.times.items()},
+            "resumes": self.resumes,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Progress":
+        """What `to_dict` gave, through JSON."""
+        return cls(
+            before=_check(values["before"]),
+            heldout=_check(values["heldout"]),
+            consumed_tokens=values["consumed_tokens"],
+            staleness=Counter({int(k): count for k, count in values["staleness"].items()}),
+            train_s=values["train_s"],
+            times={role: Times(**times) for role, times in values["times"].items()},
+            resumes=values["resumes"],
+        )
+
+
+def _check(values: dict[str, Any] | None) -> HeldOut | None:
+    if values is None:
+        return None
+    return HeldOut(**values | {"versions": tuple(values["versions"])})
