@@ -21,6 +21,7 @@ _MAY_CHANGE = (
     "loop.keep_checkpoints",
     "loop.stall_timeout_s",
     "loop.max_group_failures",
+    "loop.max_group_losses",
     "loop.max_failed_groups_in_a_row",
     "rollout.workers",
     "rollout.cpus",

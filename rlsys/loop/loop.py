@@ -58,6 +58,8 @@ class StepReport:
     learner: dict[str, float]
     publish: PublishReport | None
     """The last publish that was complete when the step ended."""
+    waited_for_old: bool
+    """Whether an old group was waited for, though enough others were ready."""
 
 
 class Loop:
@@ -103,6 +105,7 @@ class Loop:
                         self.ready.take(self.state.version),
                         lambda: self.ready.blocking(self.state.version),
                     )
+                    waited_for_old = self.ready.waited_for_old
                     staleness, metrics = await self._learn(groups)
                     if publishing:
                         await self.waits.on("driver: previous publish", publishing)
@@ -112,7 +115,12 @@ class Loop:
                     if self._must_settle():
                         await self.waits.on("driver: publish", publishing)
                     report = StepReport(
-                        self.state.version, groups, staleness, metrics, self.last_publish
+                        self.state.version,
+                        groups,
+                        staleness,
+                        metrics,
+                        self.last_publish,
+                        waited_for_old,
                     )
                     await self.after_step(report, tasks)
                 if publishing:

@@ -55,6 +55,8 @@ class ReadyGroups:
         self._num_admitted: Counter[int] = Counter()
         self._num_ready: Counter[int] = Counter()
         self._changed = asyncio.Event()
+        self.waited_for_old = False
+        """Whether, for the last batch, an older group was waited for though enough were ready."""
 
     def admit(self, group_id: int, version: int) -> None:
         """A group begins its life while workers hold `version`."""
@@ -85,7 +87,9 @@ class ReadyGroups:
 
     async def take(self, version: int) -> list[ReadyGroup]:
         """Wait for groups_per_step groups to train at `version`, and take them."""
+        self.waited_for_old = False
         while (batch := self.admissible(version)) is None:
+            self.waited_for_old |= len(self._ready) >= self.groups_per_step
             self._changed.clear()
             await self._changed.wait()
         self.remove(batch)
