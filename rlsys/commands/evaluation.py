@@ -1,0 +1,202 @@
+"""`rlsys eval`, `rlsys compare` and `rlsys benchmarks`: how good is a model, and is that graded
+right?"""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rlsys.config.schema import RunConfig
+    from rlsys.evaluation.benchmark import Benchmark
+
+app = typer.Typer(no_args_is_help=True, help="The benchmarks that rlsys eval knows.")
+
+_NO_LIMIT = 1_000_000
+Data = Annotated[Path, typer.Option(help="Folder that holds the benchmarks' files.")]
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A Hugging Face directory or hub id, a run of rlsys or one of its checkpoints, or "
+            "`local`: the small policy that is prepared here."
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="section.key=value, as in rollout.workers=4")
+    ] = None,
+    benchmarks: Annotated[
+        str, typer.Option(help="Names (`rlsys benchmarks list`) or files, separated by commas.")
+    ] = "arithmetic",
+    data: Data = Path("data"),
+    samples: Annotated[int, typer.Option(min=1, help="Answers per problem.")] = 8,
+    temperatures: Annotated[str, typer.Option(help="Separated by commas; 0 is greedy.")] = "0.6",
+    budgets: Annotated[
+        str, typer.Option(help="Thinking tokens at most, separated by commas; none: no limit.")
+    ] = "none",
+    max_tokens: Annotated[
+        int, typer.Option(min=0, help="Answer tokens at most; 0: as each benchmark says.")
+    ] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="First problems only; 0: all.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the result; one that exists is continued.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file that says which workers and which cluster.")
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
+    ] = None,
+    price_of: Annotated[str, typer.Option(help="Whose prices of the table.")] = "local",
+) -> None:
+    """Evaluate a model: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
+    from rlsys.config.load import CONFIGS
+    from rlsys.evaluation.catalog import find
+    from rlsys.evaluation.job import Request, assemble
+    from rlsys.thinking.usage import read_price
+
+    started = time.monotonic()
+    console = Console()
+    chosen = find([name.strip() for name in benchmarks.split(",")])
+    request = Request(
+        model=model,
+        benchmarks=tuple(chosen),
+        data=data.expanduser(),
+        samples=samples,
+        temperatures=tuple(_numbers(temperatures, "--temperatures")),
+        budgets=tuple(_budgets(budgets)),
+        max_tokens=max_tokens,
+        limit=limit,
+    )
+    price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
+    console.print("loading the libraries (ray, torch, transformers)", highlight=False)
+    job = assemble(request, config, overrides or [], lambda line: console.print(line))
+    folder = out or Path("runs") / f"eval-{Path(job.model).name}"
+    from actors.evaluate import run
+
+    run(job, folder.resolve(), price, console, started)
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="Folder of an evaluation.")],
+    b: Annotated[Path, typer.Argument(help="Folder of another one.")],
+) -> None:
+    """Two evaluations side by side: Pass@1 of B minus A on the same problems."""
+    from rlsys.evaluation.compare import compare as compare_results
+    from rlsys.evaluation.compare import read_result
+
+    pairs = compare_results(read_result(a), read_result(b))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("benchmark", "setting", "problems", "A", "B", "B - A, 95 %", "p"):
+        table.add_column(heading, justify="left" if heading == "benchmark" else "right")
+    for pair in pairs:
+        d = pair.difference
+        table.add_row(
+            pair.benchmark,
+            pair.setting,
+            str(d.problems),
+            f"{pair.a:.3f}",
+            f"{pair.b:.3f}",
+            f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]",
+            f"{d.p_value:.4f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print("p: paired permutation test of Pass@1, two-sided", highlight=False)
+    for pair in pairs:
+        if pair.unpaired:
+            console.print(
+                f"{pair.benchmark} {pair.setting}: {pair.unpaired} problems are in one of them "
+                "only and take no part",
+                highlight=False,
+            )
+
+
+@app.command("list")
+def list_benchmarks() -> None:
+    """Every benchmark, with its verifier and where its rows are looked for."""
+    from rlsys.evaluation.catalog import find, names
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("benchmark", "what", "verifier", "file below --data"):
+        table.add_column(heading)
+    for benchmark in find(names()):
+        files = ", ".join(benchmark.files) or "none needed"
+        table.add_row(benchmark.name, benchmark.about, benchmark.verifier, files)
+    Console().print(table)
+
+
+@app.command("check")
+def check(
+    names: Annotated[list[str], typer.Argument(help="Names or files of benchmarks.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="section.key=value, as in sandbox.zygotes=2")
+    ] = None,
+    data: Data = Path("data"),
+) -> None:
+    """Grade each benchmark's own gold answers, and empty ones, as an evaluation would."""
+    from rlsys.config.load import CONFIGS, load
+    from rlsys.evaluation.catalog import find
+
+    console = Console()
+    settings = load(CONFIGS / "base.yaml", overrides or [])
+    failed = False
+    for benchmark in find(names):
+        failed |= not _check(benchmark, data.expanduser(), settings, console)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _check(benchmark: "Benchmark", data: Path, settings: "RunConfig", console: Console) -> bool:
+    from rlsys.data.templates import tokenize
+    from rlsys.evaluation.gold import check_gold
+    from rlsys.recipes.local_policy import build_tokenizer
+    from verifiers.compose import Composite
+
+    rows = benchmark.load(data)
+    # Any tokenizer will do: the prompt's text says how its answer has to be written.
+    prompting = benchmark.prompting(has_chat_template=False, max_prompt_tokens=_NO_LIMIT)
+    tokenized = tokenize(rows, prompting, build_tokenizer())
+    settings.verifiers.rewards = [benchmark.reward]
+    composite = Composite(settings.verifiers)
+    try:
+        with console.status(f"{benchmark.name}: {len(rows)} gold and {len(rows)} empty answers"):
+            report = check_gold(tokenized.rows, tokenized.prompts, composite.grade)
+    finally:
+        composite.close()
+    known = report.problems - report.without_gold
+    console.print(
+        f"{benchmark.name}: {report.right} of {known} gold answers are right, "
+        f"{report.empty_right} of {report.problems} empty ones",
+        highlight=False,
+    )
+    if report.without_gold:
+        console.print(f"  {report.without_gold} rows bring no gold answer", highlight=False)
+    for line in report.exceptions:
+        console.print(f"  {line}", highlight=False, markup=False)
+    return report.passed
+
+
+def _numbers(text: str, option: str) -> list[float]:
+    from rlsys.errors import ConfigError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"{option} {text}: numbers separated by commas, as in 0.6,1.0") from error
+
+
+def _budgets(text: str) -> list[int | None]:
+    from rlsys.errors import ConfigError
+
+    try:
+        return [None if part.strip() == "none" else int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(
+            f"--budgets {text}: whole numbers or none, separated by commas, as in 512,2048,none"
+        ) from error
