@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from actors.launch import Launcher
 from actors.learner_rank import LearnerRank, Span
 from actors.look import report
-from actors.placement import needs
+from actors.placement import Need
 from actors.reference_worker import ReferenceWorker
 from actors.rollout_worker import RolloutWorker
 from actors.roster import Seat, seats
@@ -56,6 +57,7 @@ class RayFleet:
         model_path: the policy that learner, rollout and reference workers start from.
         prompts: every prompt that will be asked for, in training and held out.
         samples: folder for the Parquet samples of each step.
+        roles: the members; an evaluation has no learner and no reference.
         progress: told what is being waited for during the start.
         notice: told of deaths and replacements.
     """
@@ -66,9 +68,11 @@ class RayFleet:
         model_path: str,
         prompts: Sequence[Prompt],
         samples: Path,
+        roles: list[Need],
         progress: Callable[[str], None],
         notice: Callable[[str], None],
     ) -> None:
+        self.roles = roles
         self.config, self.model_path = config, model_path
         self.samples, self.progress = samples, progress
         self.row_of = {p.prompt_id: i for i, p in enumerate(prompts)}
@@ -79,12 +83,13 @@ class RayFleet:
         self.starting = Waits(config.cluster.ready_timeout_s, "cluster.ready_timeout_s")
         self.launcher = Launcher(config.cluster, _threads(config), self._maker)
         self.supervisor = Supervisor(
-            seats(needs(config)),
+            seats(roles),
             self.launcher,
             config.cluster.max_deaths_in_a_row,
             self._bring_up,
             notice,
         )
+        self.has_learner = bool(self.supervisor.of("learner"))
         self.has_reference = bool(self.supervisor.of("reference"))
         self.weight_names: list[str] = []
         self.published: Published | None = None
@@ -103,20 +108,19 @@ class RayFleet:
         """
         supervisor = self.supervisor
         self.progress("placing the fleet")
-        await self.launcher.place(needs(self.config))
+        await self.launcher.place(self.roles)
         for seat in supervisor.seats:
             await self.launcher.seat(seat)
         self.prompt_table = ray.put(to_batch(self.prompts))
         # Everything starts at once; a rollout worker then needs what the learner holds.
         others = [seat for seat in supervisor.seats if seat.role != "learner"]
-        await asyncio.gather(
-            self._start_learner(checkpoint, version),
-            *(self._start_member(seat) for seat in others),
-        )
-        self.progress("proving the rollout workers' weights")
-        self.published = await self.starting.on("driver: first weights", self._pack(version))
-        for seat in supervisor.of("rollout"):
-            await self._hand_weights(seat)
+        learner = [self._start_learner(checkpoint, version)] if self.has_learner else []
+        await asyncio.gather(*learner, *(self._start_member(seat) for seat in others))
+        if self.has_learner:
+            self.progress("proving the rollout workers' weights")
+            self.published = await self.starting.on("driver: first weights", self._pack(version))
+            for seat in supervisor.of("rollout"):
+                await self._hand_weights(seat)
         for seat in supervisor.seats:
             supervisor.admit(seat)
 
@@ -158,7 +162,7 @@ class RayFleet:
     async def _bring_up(self, seat: Seat) -> None:
         """A new actor on a dead one's seat."""
         await self._start_member(seat)
-        if seat.role == "rollout":
+        if seat.role == "rollout" and self.has_learner:
             await self._hand_weights(seat)
 
     async def _identify(self, seat: Seat) -> None:
@@ -228,6 +232,10 @@ class RayFleet:
             "reference", lambda actor: actor.score.remote(sampled.rollouts)
         )
         return replace(meta, reference=batch)
+
+    async def fetch(self, ref: Any) -> pa.RecordBatch:
+        """The batch behind a ref, in the driver: for an evaluation, which writes it to disk."""
+        return await ref
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         rows = [Rows(group.refs, group.row, len(group.rewards)) for group in request.groups]

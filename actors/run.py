@@ -61,7 +61,8 @@ def train(
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             display.note(cluster)
-            check_resources(needs(config))
+            roles = needs(config)
+            check_resources(roles)
             prepared = prepare(config, rows, display.stage)
             for note in prepared.notes:
                 display.note(note)
@@ -77,7 +78,13 @@ def train(
             replace_text(folder / FILE, to_yaml(config))
             prompts = [*prepared.train, *prepared.held_out]
             fleet = RayFleet(
-                config, prepared.model_path, prompts, folder / SAMPLES, display.stage, display.note
+                config,
+                prepared.model_path,
+                prompts,
+                folder / SAMPLES,
+                roles,
+                display.stage,
+                display.note,
             )
             event_loop = WatchedEventLoop()
             keeper = Keeper(folder, config, prepared.model_path, fleet, origin)

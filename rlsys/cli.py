@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from rlsys.commands import doctor, inspect, verifiers
+from rlsys.commands import doctor, evaluation, inspect, talk, verifiers
 from rlsys.errors import ConfigError, RlsysError
 
 if TYPE_CHECKING:
@@ -66,6 +66,11 @@ def train(
 
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
+app.command("eval")(evaluation.evaluate)
+app.command()(evaluation.compare)
+app.command()(talk.chat)
+app.command()(talk.serve)
+app.add_typer(evaluation.app, name="benchmarks")
 app.add_typer(verifiers.app, name="verifiers")
 
 

@@ -7,7 +7,6 @@ token ids; text is decoded once, for verifiers and people.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from rlsys import schema
 from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig
 from rlsys.engines.determinism import group_seed
 from rlsys.engines.rollout_rows import Ask, rollout_row
+from rlsys.engines.vllm_environment import set_environment
 from rlsys.errors import WeightSyncError
-from rlsys.thinking.limits import extra_args
+from rlsys.thinking.limits import PROCESSOR, extra_args
 from rlsys.thinking.track import Tags
 from rlsys.weights.bundle import Manifest
 
@@ -68,13 +68,12 @@ class SamplingEngine:
 
     async def start(self) -> None:
         """Load the model and sample once, so that the first real request finds it warm."""
-        _quiet_vllm(self.config)
+        set_environment(self.config)
         from transformers import AutoTokenizer
         from vllm.config import WeightTransferConfig
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        from rlsys.thinking.vllm_processor import PROCESSOR
         from rlsys.weights.vllm_transfer import BACKEND
 
         on_cpu = self.config.gpus == 0
@@ -242,21 +241,3 @@ class SamplingEngine:
         """End the engine's process and give its shared memory back."""
         self.engine.shutdown(timeout=2.0)
         self._shared.close()
-
-
-def _quiet_vllm(config: RolloutConfig) -> None:
-    """Environment that vLLM reads at import; set in this process and inherited by its engine."""
-    os.environ.update(
-        VLLM_NO_USAGE_STATS="1",
-        VLLM_LOGGING_LEVEL="WARNING",
-        VLLM_WORKER_MULTIPROC_METHOD="spawn",
-        OMP_NUM_THREADS=str(config.threads),
-    )
-    if config.gpus == 0:
-        os.environ.update(
-            VLLM_CPU_KVCACHE_SPACE=str(max(1, round(config.kv_cache_gib))),
-            VLLM_CPU_OMP_THREADS_BIND="nobind",
-            # The sampler is compiled at the first request otherwise: up to 17 s on two cores.
-            TORCHDYNAMO_DISABLE="1",
-        )
-    logging.getLogger("vllm").setLevel(logging.WARNING)

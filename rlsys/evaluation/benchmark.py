@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,6 @@ from rlsys.config.verifiers import RewardConfig
 from rlsys.data.read import read_rows
 from rlsys.data.rows import Row
 from rlsys.errors import DataError
-
-
-class Vote(StrEnum):
-    """Whether answers can be equal to one another, which a majority vote needs."""
-
-    ANSWERS = "answers"
-    """Final answers, equal in the verifier's sense (1/2 and 0.5)."""
-    NONE = "none"
-    """Programs and patches: no vote, so no Cons@k."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +22,9 @@ class Benchmark:
     """One line for lists: what is asked, how many problems the published set has."""
     verifier: str
     """Name of the verifier that decides what is right."""
-    vote: Vote
+    votes: bool
+    """Whether final answers can be equal to one another (1/2 and 0.5), which Cons@k needs;
+    programs and patches cannot."""
     max_tokens: int
     """Answer tokens at most, as published evaluations of reasoning models use them."""
     files: tuple[str, ...] = ()

@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlsys.config.load import CONFIGS, load
 from rlsys.config.schema import RunConfig
 from rlsys.data.templates import Prompt, tokenize
 from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.benchmark import Benchmark
-from rlsys.evaluation.model import context_of, fingerprint, resolve
+from rlsys.evaluation.model import fingerprint, settle
 from rlsys.evaluation.plan import Exam, settings
 
-LOCAL = "local"
 _LEAST_ANSWER = 16
 """Answer tokens that a prompt must leave room for in the model's context."""
 
@@ -62,9 +60,8 @@ def assemble(
     from transformers import AutoTokenizer
 
     rows = {benchmark.name: benchmark.load(request.data) for benchmark in request.benchmarks}
-    settled = load(config or CONFIGS / "base.yaml", list(overrides))
-    model = _local(settled, tell) if request.model == LOCAL else resolve(request.model)
-    context = min(context_of(model), _limit_of(settled, overrides))
+    settled = settle(request.model, config, overrides, tell)
+    model, context = settled.model.path, settled.model.max_context
     try:
         tokenizer = AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError) as error:
@@ -95,30 +92,14 @@ def assemble(
                 settings(request.temperatures, request.budgets, request.samples, most),
             )
         )
-    return Job(
-        model, fingerprint(model), context, tuple(exams), _fit(settled, model, context, exams)
-    )
+    return Job(model, fingerprint(model), context, tuple(exams), _fit(settled, exams))
 
 
-def _local(config: RunConfig, tell: Callable[[str], None]) -> str:
-    from rlsys.recipes.local_policy import prepare_local_policy
-
-    cache = Path(config.model.cache).expanduser()
-    return str(prepare_local_policy(config.model.local, cache, config.run.seed, tell))
-
-
-def _limit_of(config: RunConfig, overrides: Sequence[str]) -> int:
-    """The context that the user allows: model.max_context where it is named, else any."""
-    named = any(override.startswith("model.max_context=") for override in overrides)
-    return config.model.max_context if named else 1 << 30
-
-
-def _fit(config: RunConfig, model: str, context: int, exams: Sequence[Exam]) -> RunConfig:
-    """The workers' settings for this model and these benchmarks; no more context than the longest
-    prompt and answer can take, since the engines reserve memory for it."""
-    config.model.path = model
+def _fit(config: RunConfig, exams: Sequence[Exam]) -> RunConfig:
+    """The workers' settings for these benchmarks; no more context than the longest prompt and
+    answer can take, since the engines reserve memory for it."""
     config.model.max_context = min(
-        context,
+        config.model.max_context,
         max(
             max(len(p.token_ids) for p in exam.prompts) + exam.settings[0].max_tokens
             for exam in exams

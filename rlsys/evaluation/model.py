@@ -2,12 +2,43 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rlsys.config.load import CONFIGS, load
+from rlsys.config.schema import RunConfig
 from rlsys.errors import ConfigError
 
+LOCAL = "local"
+"""Names the small policy that rlsys prepares itself."""
 _DEFAULT_CONTEXT = 4096
+
+
+def settle(
+    model: str, config: Path | None, overrides: Sequence[str], tell: Callable[[str], None]
+) -> RunConfig:
+    """The workers' settings for a model: its path and its context are in config.model.
+
+    model.max_context shortens the context where it is named; it is no limit otherwise.
+
+    Raises:
+        ConfigError: a setting, or the model, does not exist.
+    """
+    settled = load(config or CONFIGS / "base.yaml", list(overrides))
+    path = _local(settled, tell) if model == LOCAL else resolve(model)
+    context = context_of(path)
+    if any(override.startswith("model.max_context=") for override in overrides):
+        context = min(context, settled.model.max_context)
+    settled.model.path, settled.model.max_context = path, context
+    return settled
+
+
+def _local(config: RunConfig, tell: Callable[[str], None]) -> str:
+    from rlsys.recipes.local_policy import prepare_local_policy
+
+    cache = Path(config.model.cache).expanduser()
+    return str(prepare_local_policy(config.model.local, cache, config.run.seed, tell))
 
 
 def resolve(model: str) -> str:

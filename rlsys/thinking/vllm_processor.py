@@ -23,7 +23,6 @@ from rlsys.thinking.track import Steering, Tags
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
 
-PROCESSOR = f"{__name__}:ThinkingProcessor"
 _PROMPT_TAIL = 64
 """Tokens at the end of a prompt among which its open tag is looked for."""
 

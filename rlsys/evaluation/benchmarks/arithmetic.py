@@ -2,7 +2,7 @@
 
 from rlsys.data.generated import generated_rows
 from rlsys.data.rows import Row
-from rlsys.evaluation.benchmark import Benchmark, Vote
+from rlsys.evaluation.benchmark import Benchmark
 
 _PROBLEMS = 256
 
@@ -15,7 +15,7 @@ BENCHMARK = Benchmark(
     name="arithmetic",
     about=f"generated chains of sums, {_PROBLEMS}, no file needed",
     verifier="math",
-    vote=Vote.ANSWERS,
+    votes=True,
     max_tokens=64,
     rows=_rows,
 )

@@ -6,13 +6,13 @@ solution counts as wrong when it prints another one than the file's.
 """
 
 from rlsys.config.data import RowFormat
-from rlsys.evaluation.benchmark import Benchmark, Vote
+from rlsys.evaluation.benchmark import Benchmark
 
 BENCHMARK = Benchmark(
     name="codecontests",
     about="Codeforces programs, 165",
     verifier="code_programs",
-    vote=Vote.NONE,
+    votes=False,
     max_tokens=32_768,
     files=("codeforces/code_contests_test.jsonl",),
     format=RowFormat.code_contests,

@@ -5,13 +5,13 @@ appendix: whatever begins at the margin is no longer the function.
 """
 
 from rlsys.config.data import PromptTemplate, RowFormat
-from rlsys.evaluation.benchmark import Benchmark, Vote
+from rlsys.evaluation.benchmark import Benchmark
 
 BENCHMARK = Benchmark(
     name="humaneval",
     about="Python functions from their docstrings, 164",
     verifier="code_functions",
-    vote=Vote.NONE,
+    votes=False,
     max_tokens=32_768,
     files=("humaneval/humaneval.jsonl",),
     format=RowFormat.humaneval,

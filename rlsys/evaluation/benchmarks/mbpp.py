@@ -5,7 +5,7 @@ The published test split is the rows with task_id 11 to 510.
 
 from rlsys.config.data import RowFormat
 from rlsys.data.rows import Row
-from rlsys.evaluation.benchmark import Benchmark, Vote
+from rlsys.evaluation.benchmark import Benchmark
 
 _TEST_SPLIT = range(11, 511)
 
@@ -18,7 +18,7 @@ BENCHMARK = Benchmark(
     name="mbpp",
     about="Python functions from a sentence and three asserts, 500",
     verifier="code_functions",
-    vote=Vote.NONE,
+    votes=False,
     max_tokens=32_768,
     files=("mbpp/mbpp.jsonl",),
     format=RowFormat.mbpp,

@@ -13,7 +13,7 @@ from rlsys import schema
 from rlsys.config.schema import SamplingConfig
 from rlsys.data.templates import Prompt
 from rlsys.errors import ConfigError, VerifierError, WorkerError
-from rlsys.evaluation.benchmark import Benchmark, Vote
+from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.compare import compare, read_result
 from rlsys.evaluation.plan import Exam, Setting, describe, settings, settle
 from rlsys.evaluation.report import write
@@ -27,7 +27,7 @@ from rlsys.thinking.usage import Price
 from verifiers.base import Status
 from verifiers.math import MathVerifier
 
-SUMS = Benchmark("sums", "", "math", Vote.ANSWERS, 16, ("sums.jsonl",))
+SUMS = Benchmark("sums", "", "math", True, 16, ("sums.jsonl",))
 
 
 def prompts(count: int) -> tuple[Prompt, ...]:

@@ -1,0 +1,110 @@
+"""One evaluation from its plan to its report: a fleet of rollout and verifier workers."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.markdown import Markdown
+
+from actors.cluster import connected
+from actors.fleet import RayFleet
+from actors.placement import check_resources, needs
+from rlsys.errors import RlsysError
+from rlsys.evaluation import report
+from rlsys.evaluation.job import Job
+from rlsys.evaluation.plan import describe, missing, settle
+from rlsys.evaluation.results import COLUMNS, Result, result
+from rlsys.evaluation.runner import Progress, examine
+from rlsys.evaluation.samples import Samples
+from rlsys.evaluation.votes import Equal, equal_by
+from rlsys.loop.loop import first_cause
+from rlsys.loop.waits import Waits
+from rlsys.thinking.usage import Price
+from verifiers.math import MathVerifier
+
+_ROLES = ("rollout", "verifier")
+_LINES_EVERY_S = 10.0
+
+
+def run(job: Job, folder: Path, price: Price, console: Console, started: float) -> list[Result]:
+    """Sample what is missing, work out the figures, write and show the report.
+
+    Args:
+        folder: the result's; samples that lie there already are kept.
+        started: time.monotonic() of the command's start.
+    """
+
+    def tell(line: str) -> None:
+        elapsed = time.monotonic() - started
+        console.print(f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True)
+
+    continued = settle(folder, describe(job.model, job.fingerprint, job.exams))
+    samples = Samples(folder / "samples")
+    tell(f"{'continuing' if continued else 'evaluation'} {folder}")
+    if next(missing(job.exams, samples, 1), None) is not None:
+        with connected(job.config.cluster) as cluster:
+            tell(cluster)
+            _sample(job, samples, tell)
+    tell("working out the figures")
+    results = _results(job, samples)
+    report.write(folder, job.model, job.context, results, price)
+    console.print(Markdown(report.table(job.model, job.context, results, price)))
+    tell(f"tables, samples and plots: {folder}")
+    return results
+
+
+def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
+    config = job.config
+    roles = [need for need in needs(config) if need.role in _ROLES]
+    check_resources(roles)
+    fleet = RayFleet(config, job.model, job.prompts, samples.folder, roles, tell, tell)
+    waits = Waits(config.loop.stall_timeout_s)
+    waits.stacks = fleet.starting.stacks = fleet.stacks
+    concurrency = config.rollout.workers * config.rollout.max_sequences
+
+    async def work() -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                watch = tasks.create_task(fleet.supervisor.failed(), name="watch fleet")
+                await fleet.start()
+                await examine(fleet, job.exams, samples, waits, concurrency, _Teller(tell))
+                watch.cancel()
+        except* RlsysError as errors:
+            raise first_cause(errors) from errors
+
+    try:
+        asyncio.run(work())
+    finally:
+        tell("ending the fleet")
+        fleet.shutdown()
+
+
+def _results(job: Job, samples: Samples) -> list[Result]:
+    verifier = MathVerifier(expressions=True)
+    try:
+        found = []
+        for exam in job.exams:
+            equal: Equal | None = equal_by(verifier) if exam.benchmark.votes else None
+            for setting in exam.settings:
+                table = samples.read(exam.benchmark.name, setting.name, COLUMNS)
+                assert table is not None
+                found.append(result(exam, setting, table, equal))
+        return found
+    finally:
+        verifier.close()
+
+
+class _Teller:
+    """Says how far it is: at once at the beginning and the end, else every few seconds."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
+        self.last = -_LINES_EVERY_S
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self.last >= _LINES_EVERY_S or progress.done == progress.total:
+            self.last = now
+            self.tell(str(progress))

@@ -1,0 +1,281 @@
+"""`rlsys chat` and `rlsys serve`: talk to a model, or let programs do."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+
+from rlsys.thinking.parse import Part
+
+if TYPE_CHECKING:
+    from rlsys.config.schema import RunConfig
+    from rlsys.thinking.chat import Conversation, Turn
+    from rlsys.thinking.usage import Price
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="A Hugging Face directory or hub id, a run of rlsys or one of its checkpoints, or "
+        "`local`: the small policy that is prepared here."
+    ),
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="section.key=value, as in rollout.gpus=1")
+]
+_HELP = "/show the last thinking, /budget N (or none, or auto), /usage, /new conversation, /quit"
+
+
+def chat(
+    model: Model,
+    overrides: Overrides = None,
+    budget: Annotated[
+        str, typer.Option(help="Thinking tokens at most; none: no limit; auto: by the question.")
+    ] = "none",
+    temperature: Annotated[float, typer.Option(min=0.0)] = 0.6,
+    prices: Annotated[
+        Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
+    ] = None,
+    price_of: Annotated[str, typer.Option(help="Whose prices of the table.")] = "local",
+) -> None:
+    """A conversation: the thinking is folded away, /show unfolds it."""
+    from rlsys.config.load import CONFIGS
+    from rlsys.engines.chat_engine import ChatEngine
+    from rlsys.evaluation.model import settle
+    from rlsys.thinking.chat import Conversation
+    from rlsys.thinking.usage import read_price
+
+    console = Console()
+    price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
+    choice = _Budget(budget)
+    config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
+
+    async def talk() -> None:
+        engine = ChatEngine(config.model.path, config.model, config.rollout)
+        try:
+            with console.status(f"loading {config.model.path}"):
+                await engine.start()
+            conversation = Conversation(
+                engine,
+                engine.tokenizer,
+                engine.tags,
+                config.model.max_context,
+                temperature,
+                choice.of,
+            )
+            console.print(_HELP, style="dim", highlight=False)
+            await Talk(console, conversation, choice, price).run()
+        finally:
+            engine.shutdown()
+
+    asyncio.run(talk())
+
+
+def serve(
+    model: Model,
+    overrides: Overrides = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """vLLM's OpenAI-compatible server with a reasoning parser and thinking limits.
+
+    A request limits its thinking with `"vllm_xargs": {"max_reasoning_tokens": 512}`, and keeps it
+    open with `min_reasoning_tokens`.
+    """
+    from rlsys.engines.vllm_environment import set_environment
+    from rlsys.evaluation.model import settle
+
+    console = Console()
+    config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
+    command = server_command(config, host, port)
+    console.print(" ".join(command), highlight=False, markup=False, soft_wrap=True)
+    set_environment(config.rollout)
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+def server_command(config: "RunConfig", host: str, port: int) -> list[str]:
+    """vLLM's server as a command. By module: its console script looks for package metadata that
+    the CPU build does not have."""
+    from rlsys.thinking.limits import PROCESSOR
+
+    rollout = config.rollout
+    command = [
+        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
+        *("--model", config.model.path, "--host", host, "--port", str(port)),
+        *("--max-model-len", str(config.model.max_context), "--dtype", rollout.dtype.value),
+        *("--max-num-seqs", str(rollout.max_sequences)),
+        *("--tensor-parallel-size", str(rollout.tensor_parallel)),
+        # It reads <think> and </think>, whether the prompt or the model opens the block.
+        *("--reasoning-parser", "deepseek_r1"),
+        *("--logits-processors", PROCESSOR),
+    ]
+    return command if rollout.gpus else [*command, "--enforce-eager"]
+
+
+class _Budget:
+    """The budget that the user has chosen, for the next question."""
+
+    def __init__(self, text: str) -> None:
+        self.set(text)
+
+    def set(self, text: str) -> None:
+        """A number, none or auto.
+
+        Raises:
+            ConfigError: it is none of these.
+        """
+        from rlsys.errors import ConfigError
+
+        if text not in ("none", "auto") and not text.isdecimal():
+            raise ConfigError(f"--budget {text}: a whole number of tokens, none or auto")
+        self.text = text
+
+    def of(self, turns: "list[Turn]", question: str) -> int | None:
+        """Thinking tokens for a question."""
+        if self.text == "auto":
+            from rlsys.thinking.depth import Depth
+
+            return Depth().budget([turn.question for turn in turns], question)
+        return None if self.text == "none" else int(self.text)
+
+
+class Talk:
+    """Reads questions, shows answers, and obeys commands."""
+
+    def __init__(
+        self, console: Console, conversation: "Conversation", budget: _Budget, price: "Price"
+    ) -> None:
+        self.console, self.conversation = console, conversation
+        self.budget, self.price = budget, price
+        self.commands: dict[str, Callable[[str], None]] = {
+            "/show": self._show,
+            "/budget": self._set_budget,
+            "/usage": self._usage,
+            "/new": self._new,
+        }
+
+    async def run(self) -> None:
+        """Until /quit, or the end of the input."""
+        while True:
+            line = await asyncio.to_thread(self._read)
+            if line is None or line == "/quit":
+                return
+            name, _, rest = line.partition(" ")
+            if name in self.commands:
+                self.commands[name](rest.strip())
+            elif line.startswith("/"):
+                self.console.print(f"no command {name}; {_HELP}", style="red", highlight=False)
+            elif line:
+                await self._ask(line)
+
+    def _read(self) -> str | None:
+        try:
+            return self.console.input("[bold]> [/bold]").strip()
+        except EOFError:
+            return None
+
+    async def _ask(self, question: str) -> None:
+        from rlsys.errors import RlsysError
+
+        view = _View(self.console)
+        try:
+            with view:
+                turn = await self.conversation.ask(question, view.show)
+        except RlsysError as error:
+            self.console.print(str(error), style="red", highlight=False, markup=False)
+            return
+        self.console.print()
+        self.console.print(self._line(turn), style="dim", highlight=False)
+
+    def _line(self, turn: "Turn") -> str:
+        used = turn.usage
+        context = self.conversation.context
+        budget = "" if turn.budget is None else f" of {turn.budget:,}"
+        return (
+            f"{used.prompt_tokens:,} prompt, {used.thinking_tokens:,}{budget} thinking, "
+            f"{used.answer_tokens:,} answer tokens; thinking takes "
+            f"{used.thinking_share(context):.1%} of the context; ${self.price.cost(used):.6f}"
+        )
+
+    def _show(self, _: str) -> None:
+        turns = self.conversation.turns
+        thinking = turns[-1].thinking.strip() if turns else ""
+        self.console.print(escape(thinking) or "there was no thinking", style="dim italic")
+
+    def _set_budget(self, text: str) -> None:
+        from rlsys.errors import ConfigError
+
+        try:
+            self.budget.set(text)
+        except ConfigError as error:
+            self.console.print(str(error), style="red", highlight=False)
+
+    def _usage(self, _: str) -> None:
+        used = self.conversation.usage
+        self.console.print(
+            f"{used.requests} turns: {used.prompt_tokens:,} prompt, {used.thinking_tokens:,} "
+            f"thinking, {used.answer_tokens:,} answer tokens; ${self.price.cost(used):.6f}",
+            highlight=False,
+        )
+
+    def _new(self, _: str) -> None:
+        self.conversation.forget()
+        self.console.print("a new conversation", style="dim")
+
+
+class _View:
+    """One turn on the screen: a clock while it thinks, then the answer as it comes."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live: Live | None = None
+        self.answering = False
+
+    def __enter__(self) -> "_View":
+        self.started = time.monotonic()
+        if self.console.is_terminal:
+            self.live = Live(
+                get_renderable=self._clock,
+                console=self.console,
+                refresh_per_second=4,
+                transient=True,
+            )
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._fold()
+
+    def show(self, part: Part, piece: str) -> None:
+        """A piece of the turn."""
+        if part is Part.THINKING:
+            return
+        if not self.answering:
+            piece = piece.lstrip()
+            if not piece:
+                return
+            self._fold()
+            self.answering = True
+        self.console.print(piece, end="", highlight=False, markup=False, soft_wrap=True)
+
+    def _clock(self) -> Spinner:
+        return Spinner("dots", f"Thinking... {time.monotonic() - self.started:.0f} s")
+
+    def _fold(self) -> None:
+        if self.answering:
+            return
+        if self.live:
+            self.live.stop()
+            self.live = None
+        seconds = time.monotonic() - self.started
+        self.console.print(f"Thought for {seconds:.0f} s (/show)", style="dim", highlight=False)
+        self.answering = True

@@ -1,0 +1,73 @@
+"""Streaming answers from one vLLM engine, for conversations: no fleet, no Ray."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from rlsys.config.schema import ModelConfig, RolloutConfig
+from rlsys.engines.vllm_engine import SamplingEngine
+from rlsys.thinking.chat import Delta
+from rlsys.thinking.limits import Limits, extra_args
+from rlsys.thinking.track import Tags
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class ChatEngine:
+    """A Sampler (rlsys.thinking.chat) on a SamplingEngine. Build, `await start()`, stream."""
+
+    def __init__(self, model_path: str, model: ModelConfig, config: RolloutConfig) -> None:
+        self._engine = SamplingEngine("chat", model_path, model, config, seed=0)
+        self._requests = itertools.count()
+
+    async def start(self) -> None:
+        """Load the model."""
+        await self._engine.start()
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's."""
+        return self._engine.tokenizer
+
+    @property
+    def tags(self) -> Tags:
+        """The tokenizer's view of the thinking tags."""
+        return self._engine.tags
+
+    async def stream(
+        self,
+        token_ids: list[int],
+        temperature: float,
+        max_tokens: int,
+        limits: Limits,
+        opened: bool,
+    ) -> AsyncIterator[Delta]:
+        """One answer as it is written. The tags are part of the text, whatever the tokenizer
+        thinks of them."""
+        from vllm import SamplingParams
+        from vllm.inputs import TokensPrompt
+        from vllm.sampling_params import RequestOutputKind
+
+        params = SamplingParams(
+            temperature=temperature,
+            max_tokens=max_tokens,
+            skip_special_tokens=False,
+            output_kind=RequestOutputKind.DELTA,
+            extra_args=extra_args(limits, opened),
+        )
+        prompt = TokensPrompt(prompt_token_ids=token_ids)
+        end = self.tokenizer.eos_token
+        request = f"chat-{next(self._requests)}"
+        async for output in self._engine.engine.generate(prompt, params, request):
+            completion = output.outputs[0]
+            text = (
+                completion.text.removesuffix(end) if completion.finish_reason else completion.text
+            )
+            yield Delta(text, list(completion.token_ids))
+
+    def shutdown(self) -> None:
+        """End the engine's process."""
+        self._engine.shutdown()

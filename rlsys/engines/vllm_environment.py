@@ -1,0 +1,24 @@
+"""What vLLM reads from the environment, set before it is imported."""
+
+import logging
+import os
+
+from rlsys.config.schema import RolloutConfig
+
+
+def set_environment(config: RolloutConfig) -> None:
+    """In this process; inherited by the engine's."""
+    os.environ.update(
+        VLLM_NO_USAGE_STATS="1",
+        VLLM_LOGGING_LEVEL="WARNING",
+        VLLM_WORKER_MULTIPROC_METHOD="spawn",
+        OMP_NUM_THREADS=str(config.threads),
+    )
+    if config.gpus == 0:
+        os.environ.update(
+            VLLM_CPU_KVCACHE_SPACE=str(max(1, round(config.kv_cache_gib))),
+            VLLM_CPU_OMP_THREADS_BIND="nobind",
+            # The sampler is compiled at the first request otherwise: up to 17 s on two cores.
+            TORCHDYNAMO_DISABLE="1",
+        )
+    logging.getLogger("vllm").setLevel(logging.WARNING)
