@@ -162,7 +162,7 @@ def _check(benchmark: "Benchmark", data: Path, settings: "RunConfig", console: C
     # Any tokenizer will do: the prompt's text says how its answer has to be written.
     prompting = benchmark.prompting(has_chat_template=False, max_prompt_tokens=_NO_LIMIT)
     tokenized = tokenize(rows, prompting, build_tokenizer())
-    settings.verifiers.rewards = [benchmark.reward]
+    settings.verifiers.rewards = [benchmark.reward(data)]
     composite = Composite(settings.verifiers)
     try:
         with console.status(f"{benchmark.name}: {len(rows)} gold and {len(rows)} empty answers"):

@@ -32,6 +32,8 @@ class Benchmark:
     format: RowFormat = RowFormat.auto
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the verifier."""
+    path_options: Mapping[str, str] = field(default_factory=dict)
+    """Options of the verifier that are paths below the data folder."""
     continued: PromptTemplate = PromptTemplate.auto
     """Template for models without a chat template; with one, it is always used."""
     stop: tuple[str, ...] = ()
@@ -41,10 +43,11 @@ class Benchmark:
     belongs: Callable[[Row], bool] = lambda row: True
     """Whether a row of the file is in the benchmark: published splits of larger files."""
 
-    @property
-    def reward(self) -> RewardConfig:
+    def reward(self, data: Path) -> RewardConfig:
         """The verifier as the only component of the reward."""
-        return RewardConfig(self.name, self.verifier, 1.0, False, [self.name], dict(self.options))
+        paths = {name: str((data / path).resolve()) for name, path in self.path_options.items()}
+        options = dict(self.options) | paths
+        return RewardConfig(self.name, self.verifier, 1.0, False, [self.name], options)
 
     def find(self, data: Path) -> Path:
         """The file of its rows.

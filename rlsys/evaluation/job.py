@@ -92,10 +92,10 @@ def assemble(
                 settings(request.temperatures, request.budgets, request.samples, most),
             )
         )
-    return Job(model, fingerprint(model), context, tuple(exams), _fit(settled, exams))
+    return Job(model, fingerprint(model), context, tuple(exams), _fit(settled, exams, request.data))
 
 
-def _fit(config: RunConfig, exams: Sequence[Exam]) -> RunConfig:
+def _fit(config: RunConfig, exams: Sequence[Exam], data: Path) -> RunConfig:
     """The workers' settings for these benchmarks; no more context than the longest prompt and
     answer can take, since the engines reserve memory for it."""
     config.model.max_context = min(
@@ -105,5 +105,5 @@ def _fit(config: RunConfig, exams: Sequence[Exam]) -> RunConfig:
             for exam in exams
         ),
     )
-    config.verifiers.rewards = [exam.benchmark.reward for exam in exams]
+    config.verifiers.rewards = [exam.benchmark.reward(data) for exam in exams]
     return config
