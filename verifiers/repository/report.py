@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rlsys.errors import VerifierError
 from verifiers.base import Status
 from verifiers.sandbox.bubblewrap import RepositoryRun
+from verifiers.sandbox.interface import Ending
 
 _PHASES = ("setup", "call", "teardown")
 
@@ -52,11 +53,13 @@ def read_report(run: RepositoryRun, token: str, wall_s: float) -> Finding:
         ended = event["event"] == "end"
     if "ready" not in events:
         raise VerifierError(f"repository: the sandbox did not start: {run.output.strip()[-300:]}")
-    if run.exit_code is None:
+    if run.ending is Ending.TIMEOUT:
         return _without(Status.TIMEOUT, f"the tests took more than {wall_s:g} s")
     if not ended:
         said = run.output.strip()[-200:]
-        return _without(Status.CRASH, f"the tests ended early, status {run.exit_code}: {said}")
+        return _without(
+            Status.CRASH, f"the tests ended early ({run.ending}, status {run.exit_code}): {said}"
+        )
     passed = {n for n, nodes in nodes_of.items() if all(_passed(outcomes[x]) for x in nodes)}
     expected = {
         n for n, nodes in nodes_of.items() if any(_has(outcomes[x], "xfailed") for x in nodes)

@@ -3,6 +3,7 @@
 import base64
 import functools
 import json
+import os
 import random
 import secrets
 import subprocess
@@ -25,10 +26,12 @@ from verifiers.repository.patch import (
 )
 from verifiers.repository.report import Finding, read_report
 from verifiers.repository.task import Task, read_task
-from verifiers.sandbox.bubblewrap import Bubblewrap, RepositoryLimits
+from verifiers.sandbox.bubblewrap import Bubblewrap
+from verifiers.sandbox.interface import Limits
 
 _BASE, _RUNNER = "/base", "/runner.py"
 _MAX_OTHER_CANARIES = 8
+_REPORT_MB = 16.0
 _PREFIXES = "import json, sys; print(json.dumps([sys.prefix, sys.base_prefix]))"
 
 
@@ -64,6 +67,14 @@ class RepositoryVerifier:
                 raise VerifierError(f"repository: {option}={vars(self)[option]} must be above 0")
         if not self.mount.startswith("/") or self.mount in ("/", "/usr", "/tmp", _BASE):
             raise VerifierError(f"repository: mount={self.mount!r}; nearest valid: '/testbed'")
+        self._limits = Limits(
+            wall_s=self.wall_s,
+            cpu_s=self.wall_s * (os.cpu_count() or 1),  # the wall clock decides
+            memory_mb=self.memory_mb,
+            tmp_mb=self.disk_mb,
+            threads=self.processes,
+            output_mb=_REPORT_MB,
+        )
         self._sandbox = Bubblewrap()
         self._checkouts = Checkouts(Path(self.checkouts or "."))
         self._known = KnownRepository()
@@ -141,7 +152,7 @@ class RepositoryVerifier:
                 "PYTHONDONTWRITEBYTECODE": "1",
             },
             json.dumps(message).encode(),
-            RepositoryLimits(self.wall_s, self.memory_mb, self.disk_mb, self.processes),
+            self._limits,
             writable=(self.mount,),
         )
         return read_report(run, token, self.wall_s)

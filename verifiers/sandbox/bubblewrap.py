@@ -6,6 +6,7 @@ root that holds only the system's libraries and what is named, private and size-
 /dev/shm, process ids of its own, no capabilities, no further user namespaces, and resource limits.
 """
 
+import math
 import os
 import selectors
 import shutil
@@ -18,14 +19,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlsys.errors import VerifierError
+from rlsys.errors import SandboxError
+from verifiers.sandbox.interface import Ending, Limits
 
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SETTINGS = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/certs")
 _USER = 1000
 _NOBODY = 65534
 _KEPT_OUTPUT_BYTES = 16_384
-_MAX_REPORT_BYTES = 16 << 20
 _KILL_WAIT_S = 10.0
 
 # Root would keep its rights on files inside a user namespace, and no limit of processes binds it.
@@ -44,37 +45,25 @@ exec setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
 
 
 @dataclass(frozen=True)
-class RepositoryLimits:
-    """What one run may use."""
-
-    wall_s: float
-    """Seconds until SIGKILL of the whole process tree."""
-    memory_mb: int
-    """Address space of each process, MiB (RLIMIT_AS)."""
-    disk_mb: int
-    """Each of the writable folders, in memory, MiB; the largest file, too (RLIMIT_FSIZE)."""
-    processes: int
-    """Processes and threads at a time (RLIMIT_NPROC)."""
-
-
-@dataclass(frozen=True)
 class RepositoryRun:
     """What became of one run."""
 
+    ending: Ending
+    """EXITED, TIMEOUT, or CRASH when a signal ended it."""
     exit_code: int | None
-    """None when it was killed at its deadline."""
+    """For EXITED, else None."""
     report: bytes
-    """All that was written to the report's descriptor, up to 16 MiB."""
+    """All that was written to the report's descriptor, up to limits.output_mb."""
     output: str
-    """The end of standard output and error."""
-    seconds: float
+    """The end of standard output and error together, for people."""
+    wall_s: float
 
 
 class Bubblewrap:
     """Runs commands in the repository profile.
 
     Raises:
-        VerifierError: bwrap is not installed, or cannot make its namespaces here; says what is
+        SandboxError: bwrap is not installed, or cannot make its namespaces here; says what is
             missing and how to get it.
     """
 
@@ -83,18 +72,18 @@ class Bubblewrap:
         for tool in tools:
             if shutil.which(tool) is None:
                 package = "bubblewrap" if tool == "bwrap" else "util-linux"
-                raise VerifierError(
+                raise SandboxError(
                     f"the repository sandbox needs {tool}, which is not on PATH; it comes with the "
                     f"package {package} (apt-get install {package}, or dnf install {package})"
                 )
         self._stage = tempfile.TemporaryDirectory(prefix="rlsys-stage-")
         os.chmod(self._stage.name, 0o711)
         probe = self.run(
-            ["true"], {}, {}, b"", RepositoryLimits(30.0, 256, 1, 16), writable=("/work",)
+            ["true"], {}, {}, b"", Limits(wall_s=30.0, memory_mb=256), writable=("/work",)
         )
         if probe.exit_code != 0:
             self.close()
-            raise VerifierError(
+            raise SandboxError(
                 f"the repository sandbox cannot start a process: {probe.output.strip()!r}. It "
                 "needs user namespaces (sysctl kernel.unprivileged_userns_clone=1, or "
                 "kernel.apparmor_restrict_unprivileged_userns=0), in a container the right to make "
@@ -107,7 +96,7 @@ class Bubblewrap:
         readable: Mapping[str, str],
         environment: Mapping[str, str],
         message: bytes,
-        limits: RepositoryLimits,
+        limits: Limits,
         writable: Sequence[str] = (),
     ) -> RepositoryRun:
         """Run a command until it ends or its deadline passes; nothing of it is left afterwards.
@@ -118,7 +107,10 @@ class Bubblewrap:
                 that the command can see later, and what was read cannot be read again.
             readable: paths in the sandbox and the host's files or folders shown there, read-only.
             environment: the only variables that it will have.
-            writable: empty folders in memory, of limits.disk_mb each; /tmp and /dev/shm always are.
+            limits: of the shared ones, memory_mb is the address space and cpu_s the CPU time of
+                each process, tmp_mb the size of each writable folder and of the largest file,
+                threads counts processes, too, output_mb limits the report.
+            writable: empty folders in memory; /tmp and /dev/shm always are.
         """
         message_out, message_in = os.pipe()
         report_out, report_in = os.pipe()
@@ -127,9 +119,15 @@ class Bubblewrap:
         arguments = [
             *prefix,
             *_namespaces(environment),
-            *_files(dict(zip(readable, sources, strict=True)), writable, limits.disk_mb),
-            *("--", "prlimit", f"--as={limits.memory_mb << 20}", f"--nproc={limits.processes}"),
-            *(f"--fsize={limits.disk_mb << 20}", "--core=0", "--nofile=1024", "--"),
+            *_files(dict(zip(readable, sources, strict=True)), writable, limits.tmp_mb),
+            *(
+                "--",
+                "prlimit",
+                f"--cpu={math.ceil(limits.cpu_s)}",
+                f"--as={limits.memory_mb << 20}",
+                f"--nproc={limits.threads}",
+            ),
+            *(f"--fsize={limits.tmp_mb << 20}", "--core=0", "--nofile=1024", "--"),
             *(*command, str(message_out), str(report_in)),
         ]
         process = subprocess.Popen(
@@ -146,16 +144,19 @@ class Bubblewrap:
         writer = threading.Thread(target=_write_all, args=(message_in, message), daemon=True)
         writer.start()
         try:
-            report, output, in_time = _read_both(process, report_out, began + limits.wall_s)
+            most = int(limits.output_mb * (1 << 20))
+            report, output, in_time = _read_both(process, report_out, began + limits.wall_s, most)
         finally:
             _kill(process)
             writer.join(_KILL_WAIT_S)
             os.close(report_out)
+        ending = _ending(process.returncode) if in_time else Ending.TIMEOUT
         return RepositoryRun(
-            exit_code=process.returncode if in_time else None,
+            ending=ending,
+            exit_code=process.returncode if ending is Ending.EXITED else None,
             report=report,
             output=output.decode(errors="replace"),
-            seconds=time.monotonic() - began,
+            wall_s=time.monotonic() - began,
         )
 
     def close(self) -> None:
@@ -215,7 +216,7 @@ def _write_all(descriptor: int, message: bytes) -> None:
 
 
 def _read_both(
-    process: subprocess.Popen[bytes], report_out: int, deadline: float
+    process: subprocess.Popen[bytes], report_out: int, deadline: float, most: int
 ) -> tuple[bytes, bytes, bool]:
     """The report, the end of the output, and whether both ended before the deadline."""
     assert process.stdout is not None
@@ -234,10 +235,15 @@ def _read_both(
                     selector.unregister(key.fd)
                 contents[key.fd] += part
                 contents[output_out] = contents[output_out][-_KEPT_OUTPUT_BYTES:]
-                contents[report_out] = contents[report_out][:_MAX_REPORT_BYTES]
+                contents[report_out] = contents[report_out][:most]
             if time.monotonic() > deadline:
                 return contents[report_out], contents[output_out], False
     return contents[report_out], contents[output_out], _ends_by(process, deadline)
+
+
+def _ending(code: int) -> Ending:
+    """bwrap reports a signal's number above 128, as a shell does."""
+    return Ending.EXITED if 0 <= code <= 128 else Ending.CRASH
 
 
 def _ends_by(process: subprocess.Popen[bytes], deadline: float) -> bool:

@@ -6,12 +6,13 @@ import tarfile
 import pytest
 from repository_tree import STACK, git, make_clone, needs_bwrap
 
-from rlsys.errors import VerifierError
+from rlsys.errors import SandboxError, VerifierError
 from verifiers.repository.checkouts import Checkouts
 from verifiers.sandbox import bubblewrap
-from verifiers.sandbox.bubblewrap import Bubblewrap, RepositoryLimits
+from verifiers.sandbox.bubblewrap import Bubblewrap
+from verifiers.sandbox.interface import Ending, Limits
 
-LIMITS = RepositoryLimits(wall_s=10.0, memory_mb=512, disk_mb=4, processes=20)
+LIMITS = Limits(wall_s=10.0, memory_mb=512, tmp_mb=4, threads=20, output_mb=2.0)
 
 
 def test_commit_of_a_git_repository_is_written_out_whole(tmp_path):
@@ -59,7 +60,7 @@ def test_missing_checkout_names_the_nearest_and_a_missing_commit_what_git_said(t
 
 def test_missing_bwrap_is_one_error_that_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(bubblewrap.shutil, "which", lambda tool: None)
-    with pytest.raises(VerifierError, match=r"needs bwrap, .*apt-get install bubblewrap"):
+    with pytest.raises(SandboxError, match=r"needs bwrap, .*apt-get install bubblewrap"):
         Bubblewrap()
 
 
@@ -98,9 +99,9 @@ def test_sandbox_has_limits_and_nothing_of_the_host(sandbox):
 @needs_bwrap
 def test_killed_run_leaves_no_process(sandbox):
     script = "(setsid sleep 987654 &); sleep 987655"
-    done = run(sandbox, script, limits=RepositoryLimits(1.0, 512, 4, 20))
-    assert done.exit_code is None
-    assert done.seconds < 2.0
+    done = run(sandbox, script, limits=Limits(wall_s=1.0))
+    assert (done.ending, done.exit_code) == (Ending.TIMEOUT, None)
+    assert done.wall_s < 2.0
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert "98765" not in listed
 
@@ -110,4 +111,11 @@ def test_flood_of_output_is_kept_short(sandbox):
     done = run(sandbox, "head -c 20M /dev/zero; head -c 20M /dev/zero >&$1; echo end")
     assert done.exit_code == 0
     assert (len(done.output), done.output[-4:]) == (16_384, "end\n")
-    assert len(done.report) == 16 << 20
+    assert len(done.report) == 2 << 20
+
+
+@needs_bwrap
+def test_process_that_computes_past_its_cpu_limit_is_killed(sandbox):
+    done = run(sandbox, "while :; do :; done", limits=Limits(wall_s=10.0, cpu_s=1.0))
+    assert (done.ending, done.exit_code) == (Ending.CRASH, None)
+    assert done.wall_s < 8.0
