@@ -40,6 +40,7 @@ _MIN_SHARED_MEMORY_GIB = 1.0
 _CACHE = "~/.cache/rlsys"
 _ROOT = Path(__file__).resolve().parents[2]
 _IMPORT_TIMEOUT_S = 300.0
+_SANDBOX_TIMEOUT_S = 120.0
 _MARK = "rlsys-doctor "
 _IMPORTER = f"""
 import importlib, json, sys
@@ -94,6 +95,7 @@ def doctor(
         check_shared_memory(Path("/dev/shm")),
         check_ray_cluster(ray_address()),
         check_cache(Path(_CACHE).expanduser()),
+        check_sandbox(sandbox_report(_ROOT)),
     ]
     if imports:
         modules = [m for m in (*MIN_VERSIONS, "vllm") if importlib.util.find_spec(m)]
@@ -286,6 +288,31 @@ def check_cache(folder: Path) -> Check:
         hint = "name another folder: model.cache=FOLDER"
         return Check("cache", f"{folder}: {error.strerror}", Level.PROBLEM, hint)
     return Check("cache", f"{folder} can be written")
+
+
+def sandbox_report(root: Path) -> str:
+    """What `python -m verifiers.sandbox` prints: it runs a canary job at each level."""
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-m", "verifiers.sandbox"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=_SANDBOX_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"level none\n{error}"
+    return asked.stdout or f"level none\n{asked.stderr.strip()[-300:]}"
+
+
+def check_sandbox(report: str) -> Check:
+    """How well programs of the policy are confined; only verifiers that run programs need it."""
+    first, _, reasons = report.partition("\n")
+    level = first.removeprefix("level ")
+    if level == "strong":
+        return Check("sandbox", level)
+    return Check("sandbox", level, Level.NOTE, f"{reasons.strip()} (docs/security.md)")
 
 
 def count_gpus() -> int:

@@ -20,6 +20,7 @@ from verifiers.sandbox.job import MEMORY_EXIT
 from verifiers.sandbox.protocol import Cause, Report, Request
 
 START_TIMEOUT_S = 60.0
+CLOSE_TIMEOUT_S = 2.0
 OVERDUE_S = 10.0
 """How long past its job's wall limit a zygote may be silent before it is given up."""
 _ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +100,10 @@ class Zygote:
         self._process.wait()
 
     def close(self) -> None:
-        """End the zygote; idempotent."""
+        """End the zygote, which ends when its caller hangs up; idempotent."""
+        self.control.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=CLOSE_TIMEOUT_S)
         self.kill()
         if self._process.stderr is not None:
             self._process.stderr.close()

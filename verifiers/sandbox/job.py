@@ -110,13 +110,18 @@ def _set_limits(confinement: Confinement, limits: JobLimits) -> None:
 def run(payload: bytes) -> NoReturn:
     """Run the payload's program, or serve its function; ends the process."""
     source, entry_point = codec.decode(payload)
-    _open_standard_streams()
     if entry_point is None:
         _end(_status_of(lambda: _execute(source, "__main__")))
     _end(_status_of(lambda: _serve(source, entry_point)))
 
 
-def _open_standard_streams() -> None:
+def open_standard_streams() -> None:
+    """Streams over the descriptors 0, 1 and 2, whatever a job will have there: made once, by the
+    zygote. stdout must not look as if one could seek in it, so a pipe stands in for the job's."""
+    ours, stand_in = os.pipe()
+    os.dup2(stand_in, 1)
+    os.close(ours)
+    os.close(stand_in)
     stdin = io.TextIOWrapper(
         io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="surrogateescape"
     )

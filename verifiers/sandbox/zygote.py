@@ -171,6 +171,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Run jobs until the caller hangs up."""
+        job.open_standard_streams()
         gc.collect()
         gc.disable()
         gc.freeze()

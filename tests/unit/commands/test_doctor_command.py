@@ -174,3 +174,20 @@ def test_exit_status_says_whether_something_is_broken(monkeypatch):
     result = CliRunner().invoke(app, arguments)
     assert (result.exit_code, "1 problem(s)" in result.output) == (1, True)
     assert "install it" in result.output
+
+
+@pytest.mark.parametrize(
+    ("report", "level", "hint"),
+    [
+        ("level strong\n", Level.OK, ""),
+        ("level restricted\nstrong: no\n", Level.NOTE, "strong: no (docs/security.md)"),
+        ("level none\nno seccomp", Level.NOTE, "no seccomp (docs/security.md)"),
+    ],
+)
+def test_the_sandboxes_level_is_a_line_with_what_is_missing(report, level, hint):
+    found = report.split()[1]
+    assert doctor.check_sandbox(report) == Check("sandbox", found, level, hint)
+
+
+def test_the_sandboxes_report_begins_with_its_level():
+    assert doctor.sandbox_report(doctor._ROOT).startswith("level ")
