@@ -33,6 +33,7 @@ from rlsys.loop.loop import Loop, StepReport, first_cause
 from rlsys.loop.run_folder import SAMPLES, check_inputs, cut_back, held, record_inputs
 from rlsys.loop.space import checkpoint_bytes
 from rlsys.observe.display import Display
+from rlsys.observe.inflation import LengthAlarm
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.summary import Summary
 from rlsys.recipes.prepare import prepare, read_rows
@@ -132,6 +133,7 @@ class Run:
         self.times: dict[str, Times] = {}
         self.begin: dict[str, Times] = {}
         self.began = self.last_step = 0.0
+        self.length_alarm = LengthAlarm(config.observe)
 
     async def train(
         self, prompts: Sequence[Prompt], held_out: Sequence[Prompt], started: float
@@ -229,6 +231,10 @@ class Run:
         if progress.heldout:
             metrics["heldout/pass_at_1"] = progress.heldout.pass_at_1
         progress.saw(int(metrics["throughput/consumed_tokens"]), report.staleness)
+        warning = self.length_alarm.step(metrics["answer/mean_tokens"], metrics["reward/accuracy"])
+        if warning:
+            self.display.note(f"step {report.step}: {warning}")
+        metrics["alarm/length_inflation"] = float(self.length_alarm.on)
         self.writer.write(report.step, metrics)
         self.gauges.write(metrics)
         self.display.step(report.step, metrics)

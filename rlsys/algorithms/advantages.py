@@ -34,11 +34,12 @@ def sequence_advantages(
         difficulty:  [N] the data's difficulty, NaN where unknown; None without such a column.
     Returns: [N], constant over the tokens of a sequence; 0 where the reward is NaN.
     Raises:
-        ConfigError: for advantage=gae, which is per token (see gae.py), and for difficulty from
-            data that has none.
+        ConfigError: for advantage=gae and token_returns, which are per token (see gae.py), and for
+            difficulty from data that has none.
     """
-    if config.advantage is Advantage.gae:
-        raise ConfigError("algorithm.advantage=gae has one advantage per token, none per sequence")
+    if config.advantage in (Advantage.gae, Advantage.token_returns):
+        name = config.advantage.name
+        raise ConfigError(f"algorithm.advantage={name} has one advantage per token, not per answer")
     rewards = np.asarray(rewards, dtype=np.float64)
     known = ~np.isnan(rewards)
     advantages = np.zeros_like(rewards)

@@ -38,7 +38,7 @@ def gae(
 
     A_t = delta_t + gamma lam A_{t+1},  delta_t = r_t + gamma V_{t+1} - V_t,  V and A 0 at the end
 
-    With V = 0 and gamma = lam = 1 these are the rewards still to come, KL penalties included:
+    With V = 0 and lam = 1 these are the rewards still to come, KL penalties included:
     REINFORCE++'s advantage per token (arXiv:2501.03262, eq. 8).
 
     Args:
@@ -83,6 +83,19 @@ def whiten(values: Tensor, mask: Tensor, batch_moments: Tensor, std_floor: float
     return torch.where(mask, ((values - mean) / std).to(values.dtype), 0.0)
 
 
+def explained_variance(squared_error: float, mean: float, mean_square: float) -> float:
+    """How much of the returns' variance the values explain: 1 - E[(V - R)^2] / Var(R).
+
+    1 for a perfect critic, 0 for one that knows the mean alone, below 0 for a worse one. A bias of
+    the values counts as error.
+
+    Args: means over tokens of (V - R)^2, R and R^2.
+    Returns: 0 where the returns do not vary.
+    """
+    variance = mean_square - mean * mean
+    return 1.0 - squared_error / variance if variance > 1e-12 else 0.0
+
+
 @dataclass(frozen=True)
 class ValueLoss:
     """The critic's loss, and sums over its tokens to add over microbatches and ranks."""
@@ -105,8 +118,9 @@ def clipped_value_loss(
         mask:       [B, T] bool.
         weights:    [B] w_i of aggregation.sequence_weights, over the whole batch.
         clip:       c, reward units; 0: no clipping.
-    Returns: metrics `value_error` (squared, of old_values), `value_clipped`, `returns` and
-        `returns_square`: with the token count they give the explained variance.
+    Returns: metrics `value_loss` (of each token, unweighted), `value_error` (squared, of
+        old_values), `value_clipped`, `returns` and `returns_square`: with the token count they
+        give the explained variance.
     """
     values = torch.where(mask, values, 0.0)
     old_values = torch.where(mask, old_values, 0.0)
@@ -121,6 +135,7 @@ def clipped_value_loss(
     loss = 0.5 * (weights.to(error.dtype)[:, None] * error).sum()
     with torch.no_grad():
         metrics = {
+            "value_loss": 0.5 * error.sum(),
             "value_error": (old_values - returns).square().sum(),
             "value_clipped": (clipped & mask).sum().to(error.dtype),
             "returns": returns.sum(),

@@ -22,6 +22,7 @@ class Advantage(Enum):
     difficulty = "difficulty"
     pass_at_k = "pass_at_k"
     max_rl = "max_rl"
+    token_returns = "token_returns"
     gae = "gae"
 
 
@@ -130,7 +131,8 @@ class AlgorithmConfig:
     difficulty_edges: list[float] = field(default_factory=lambda: [0.25, 0.5, 0.75])
     """Inner edges of the buckets, increasing, in the source's unit; quarters of a solve rate."""
     whiten_advantages: bool = True
-    """Only for advantage=gae: mean 0 and standard deviation 1 over the batch's tokens."""
+    """Only for advantage=gae and token_returns: mean 0 and standard deviation 1 over the batch's
+    tokens."""
 
     aggregation: Aggregation = Aggregation.sequence_mean
     """Denominator of the loss."""
@@ -266,6 +268,10 @@ def _check_kl(config: AlgorithmConfig) -> None:
     if config.kl_target and not config.kl_coefficient:
         reason = "an adaptive coefficient needs algorithm.kl_coefficient above 0 to start from"
         _fail("kl_target", config.kl_target, reason, "0, or kl_coefficient=0.001")
+    per_token = config.advantage in (Advantage.gae, Advantage.token_returns)
+    if config.kl_target and config.kl_placement is KlPlacement.reward and not per_token:
+        reason = "an adaptive penalty in the reward needs advantages per token"
+        _fail("kl_target", config.kl_target, reason, "0, or advantage=token_returns")
     if not config.kl_coefficient:
         return
     unbiased = config.kl_estimator.name.endswith("_unbiased")
@@ -306,6 +312,7 @@ def _check_advantage(config: AlgorithmConfig) -> None:
     if config.drop_no_signal and config.advantage in (
         Advantage.batch_norm,
         Advantage.difficulty,
+        Advantage.token_returns,
         Advantage.gae,
     ):
         reason = (

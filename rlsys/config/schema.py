@@ -199,6 +199,17 @@ class WeightsConfig:
 
 
 @dataclass
+class ObserveConfig:
+    """What is watched for while a run goes on."""
+
+    length_alarm_window: int = 10
+    """Steps in each of the two windows that are compared: a step's answers alone are too few to
+    tell a trend; 0: no alarm."""
+    length_alarm_growth: float = 0.1
+    """Growth of the mean answer length, as a share, that counts as growth."""
+
+
+@dataclass
 class ClusterConfig:
     """The Ray cluster to run on."""
 
@@ -231,4 +242,5 @@ class RunConfig:
     reference: ReferenceConfig = field(default_factory=ReferenceConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
+    observe: ObserveConfig = field(default_factory=ObserveConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)

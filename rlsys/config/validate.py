@@ -28,6 +28,7 @@ def validate(config: RunConfig) -> None:
     _model(config)
     _transport(config)
     _deterministic(config)
+    _observe(config)
     data_config.validate(config.data)
     recipes_config.validate(config.model.local)
     algorithm_config.validate(config.algorithm)
@@ -107,6 +108,19 @@ def _batch(config: RunConfig) -> None:
         raise ConfigError(
             f"algorithm.pass_k={algorithm.pass_k} exceeds loop.group_size={loop.group_size}; "
             f"nearest valid: {loop.group_size}"
+        )
+
+
+def _observe(config: RunConfig) -> None:
+    window, growth = config.observe.length_alarm_window, config.observe.length_alarm_growth
+    if window == 1 or window < 0:
+        raise ConfigError(
+            f"observe.length_alarm_window={window}: one step has no spread to compare with; "
+            "nearest valid: 2, or 0 for no alarm"
+        )
+    if growth < 0:
+        raise ConfigError(
+            f"observe.length_alarm_growth={growth}: must not be negative; nearest valid: 0"
         )
 
 

@@ -7,9 +7,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from rlsys.algorithms.gae import clipped_value_loss, gae, moments, token_rewards, whiten
-from rlsys.algorithms.kl import kl_estimate
-from rlsys.config.algorithm import AlgorithmConfig, KlPlacement
+from rlsys.algorithms.gae import clipped_value_loss
+from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.schema import LearnerConfig
 from rlsys.engines.deepspeed_setup import initialize
 from rlsys.engines.layout import Layout
@@ -35,7 +34,7 @@ class ValueModel(nn.Module):
 
 
 class Critic:
-    """Estimates advantages for a batch, then learns from its returns."""
+    """Values of a batch before an update, then learns from its returns."""
 
     def __init__(
         self,
@@ -49,41 +48,19 @@ class Critic:
         self.engine = initialize(deepspeed, model, config, algorithm.critic_learning_rate)
 
     @torch.no_grad()
-    def estimate(self, sequences: Sequences, layouts: list[Layout]) -> None:
-        """Fill in values, returns and advantages (GAE) of the sequences.
+    def values(self, sequences: Sequences, layouts: list[Layout]) -> list[np.ndarray]:
+        """Value of the state before each answer token, float32, reward units.
 
         Args:
             layouts: microbatches that together hold every sequence, on the engine's device.
         """
-        config = self.algorithm
-        values: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(sequences)
-        advantages, returns = list(values), list(values)
-        estimates = []
-        total = torch.zeros(3, dtype=torch.float64)
+        values = [np.empty(0, dtype=np.float32)] * len(sequences)
         for layout in layouts:
-            mask = layout.mask.cpu()
-            value = layout.padded(self.engine.module(layout)).cpu()
-            rewards = torch.from_numpy(sequences.rewards[list(layout.sequences)]).float()
-            token = token_rewards(rewards, mask, self._kl(sequences, layout), config.kl_coefficient)
-            advantage, target = gae(token, value, mask, config.gamma, config.gae_lambda)
-            total += moments(advantage, mask)
-            estimates.append((layout, mask, value, advantage, target))
-        for layout, mask, value, advantage, target in estimates:
-            if config.whiten_advantages:
-                advantage = whiten(advantage, mask, total, config.std_floor)
-            for row, i in enumerate(layout.sequences):
-                values[i] = value[row][mask[row]].numpy()
-                advantages[i] = advantage[row][mask[row]].numpy()
-                returns[i] = target[row][mask[row]].numpy()
-        sequences.values, sequences.advantages, sequences.returns = values, advantages, returns
-
-    def _kl(self, sequences: Sequences, layout: Layout) -> torch.Tensor | None:
-        """[B, T] KL penalty of the sampled tokens, where it belongs to the reward."""
-        if self.algorithm.kl_placement is not KlPlacement.reward or sequences.reference is None:
-            return None
-        rollout = sequences.gather(sequences.rollout_logprobs, layout).cpu()
-        reference = sequences.gather(sequences.reference, layout).cpu()
-        return kl_estimate(rollout, reference, self.algorithm.kl_estimator)
+            flat = self.engine.module(layout).cpu().numpy()
+            ends = np.cumsum([len(sequences.answers[i]) for i in layout.sequences])
+            for i, part in zip(layout.sequences, np.split(flat, ends[:-1]), strict=True):
+                values[i] = part
+        return values
 
     def learn(
         self,

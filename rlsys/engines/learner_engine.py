@@ -11,6 +11,7 @@ import pyarrow as pa
 import torch
 
 from rlsys.algorithms.aggregation import sequence_weights
+from rlsys.algorithms.gae import explained_variance
 from rlsys.algorithms.kl import adapted_kl_coefficient
 from rlsys.algorithms.losses import LossInputs, policy_loss
 from rlsys.algorithms.off_policy import diagnostics
@@ -25,6 +26,7 @@ from rlsys.engines.layout import Layout, block_length, blocks_of, lay_out
 from rlsys.engines.policy import PolicyModel, load_causal_lm
 from rlsys.engines.reference_engine import score_sequences
 from rlsys.engines.sequences import Sequences
+from rlsys.engines.token_advantages import fill_token_advantages
 from rlsys.engines.vllm_engine import Canary
 from rlsys.errors import CheckpointError
 from rlsys.weights.bundle import Manifest, pack
@@ -80,8 +82,11 @@ class LearnerEngine:
             return {"trained_sequences": 0.0, "trained_tokens": 0.0}
         if self.critic:
             everything = self._layouts(sequences, range(len(sequences)), all_ranks=True)
-            self.critic.estimate(sequences, [layout for layout, _ in everything])
-        if self.algorithm.off_policy is OffPolicy.decoupled_recompute:
+            sequences.values = self.critic.values(sequences, [layout for layout, _ in everything])
+        if self.algorithm.advantage in (Advantage.gae, Advantage.token_returns):
+            fill_token_advantages(sequences, self.algorithm)
+        several = self.config.minibatches > 1
+        if several and self.algorithm.off_policy is OffPolicy.decoupled_recompute:
             sequences.proximal = self._score(sequences)
         totals: dict[str, float] = {}
         log_ratios: list[torch.Tensor] = []
@@ -144,7 +149,8 @@ class LearnerEngine:
             # DeepSpeed averages gradients over ranks; the weights already count all of them.
             self.engine.backward(output.loss * self.place.world_size)
             log_ratios.append(output.log_ratio.float().cpu())
-            _add(totals, {name: float(value) for name, value in output.metrics.items()})
+            sums = {"loss": output.loss.detach(), **output.metrics}
+            _add(totals, {name: float(value) for name, value in sums.items()})
             if self.critic:
                 world = self.place.world_size
                 _add(totals, self.critic.learn(sequences, layout, own, world, is_last))
@@ -193,8 +199,10 @@ class LearnerEngine:
         if self.algorithm.off_policy is OffPolicy.decoupled_interpolate:
             versions = sequences.gather(sequences.versions, layout)
             proximal = interpolate_proximal(rollout, policy.detach(), versions, version)
-        elif sequences.proximal is not None:
-            proximal = sequences.gather(sequences.proximal, layout)
+        elif self.algorithm.off_policy is OffPolicy.decoupled_recompute:
+            # With one update a step, the policy being trained is the one of the step's start.
+            scored = sequences.proximal
+            proximal = policy.detach() if scored is None else sequences.gather(scored, layout)
         reference = sequences.reference
         return LossInputs(
             policy_logprobs=policy,
@@ -239,11 +247,19 @@ class LearnerEngine:
             log_ratio = torch.cat(gathered)
         reduced = dict(zip(names, sums.tolist(), strict=True))
         tokens = max(1.0, reduced.pop("tokens", 0.0))
+        loss = reduced.pop("loss")
         report = {name: total / tokens for name, total in reduced.items()}
+        if self.critic:
+            report["critic_explained_variance"] = explained_variance(
+                report["critic_value_error"],
+                report["critic_returns"],
+                report.pop("critic_returns_square"),
+            )
         return (
             report
             | diagnostics(log_ratio)
             | {
+                "loss": loss,
                 "clip_fraction": report.get("clipped_low", 0.0) + report.get("clipped_high", 0.0),
                 "trained_tokens": float(sequences.num_trained.sum()),
                 "trained_sequences": float(len(sequences)),

@@ -27,7 +27,8 @@ class Sequences:
     rewards: np.ndarray
     groups: list[int]
     proximal: list[np.ndarray] | None = None
-    """Logprobs under the policy at the step's start, for decoupled_recompute."""
+    """Logprobs under the policy at the step's start, for decoupled_recompute with several
+    minibatches."""
     values: list[np.ndarray] | None = None
     """Of the critic at the step's start; with returns, only for advantage=gae."""
     returns: list[np.ndarray] | None = None

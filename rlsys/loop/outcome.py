@@ -11,12 +11,15 @@ from rlsys.config.schema import RunConfig
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.ready import ReadyGroup
 
+_PER_TOKEN = (Advantage.gae, Advantage.token_returns)
+"""Estimators whose advantages, and KL penalties in the reward, the learner makes per token."""
+
 
 def learn_request(version: int, groups: Sequence[ReadyGroup], config: RunConfig) -> LearnRequest:
     """Rewards, advantages and mask of a step's answers, in group order.
 
-    With advantage=gae the learner makes advantages per token from the rewards, so those here
-    are 0.
+    With advantage=gae and token_returns the learner makes advantages per token from the rewards,
+    so those here are 0.
     """
     algorithm = config.algorithm
     sizes = [len(g.rewards) for g in groups]
@@ -25,7 +28,7 @@ def learn_request(version: int, groups: Sequence[ReadyGroup], config: RunConfig)
     raw = np.concatenate([g.rewards for g in groups])
     trained = takes_part(raw, np.concatenate([g.truncated for g in groups]), algorithm)
     rewards = np.where(trained, _shaped(groups, index, config), np.nan)
-    if algorithm.advantage is Advantage.gae:
+    if algorithm.advantage in _PER_TOKEN:
         advantages = np.zeros(len(rewards))
     else:
         known = None if np.isnan(difficulty).all() else difficulty
@@ -39,7 +42,7 @@ def has_signal(group: ReadyGroup, config: RunConfig) -> bool:
 
 
 def _shaped(groups: Sequence[ReadyGroup], index: np.ndarray, config: RunConfig) -> np.ndarray:
-    """Rewards with the configured length terms and, without a critic, the KL penalty."""
+    """Rewards with the configured length terms and, unless it is per token, the KL penalty."""
     algorithm = config.algorithm
     rewards = shaped_rewards(
         np.concatenate([g.rewards for g in groups]),
@@ -51,6 +54,6 @@ def _shaped(groups: Sequence[ReadyGroup], index: np.ndarray, config: RunConfig) 
     )
     sums = [g.kl for g in groups if g.kl is not None]
     in_reward = algorithm.kl_placement is KlPlacement.reward and algorithm.kl_coefficient > 0
-    if in_reward and sums and algorithm.advantage is not Advantage.gae:
+    if in_reward and sums and algorithm.advantage not in _PER_TOKEN:
         rewards = kl_in_reward(rewards, np.concatenate(sums), algorithm.kl_coefficient)
     return rewards

@@ -19,6 +19,7 @@ _COLUMNS = (
     ("entropy", "policy/entropy", "{:.3f}"),
     ("KL", "policy/kl", "{:.4f}"),
     ("clip", "policy/clip_fraction", "{:.3f}"),
+    ("ESS", "policy/effective_sample_size", "{:.2f}"),
 )
 _ROWS_SHOWN = 12
 

@@ -34,6 +34,7 @@ def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
         "answer/mean_tokens": float(tokens.mean()),
         "answer/max_tokens": float(tokens.max()),
         "answer/truncated": float(truncated.mean()),
+        "answer/reward_per_token": float(rewards[graded].sum() / max(1, tokens[graded].sum())),
         "staleness/mean": float(report.staleness.mean()),
         "staleness/max": float(report.staleness.max()),
         "staleness/waited_for_old": float(report.waited_for_old),

@@ -1,5 +1,6 @@
 """Learner ranks on local Ray: what is learned must not depend on how it is spread."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from sent_batches import rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
+from rlsys.config.algorithm import Aggregation, AlgorithmConfig, OffPolicy, Ratio, WeightLevel
 from rlsys.engines.verifier_engine import scores_batch
 from rlsys.weights.bundle import unpack
 from verifiers.base import Status, Verdict
@@ -17,16 +19,63 @@ from verifiers.base import Status, Verdict
 pytestmark = pytest.mark.slow
 
 GROUPS, SIZE = 4, 4
+CASES = {
+    **{kind.name: AlgorithmConfig(aggregation=kind, kl_coefficient=0.0) for kind in Aggregation},
+    "gspo": AlgorithmConfig(
+        ratio=Ratio.sequence, weight_level=WeightLevel.geometric, kl_coefficient=0.0
+    ),
+    "decoupled": AlgorithmConfig(off_policy=OffPolicy.decoupled_recompute, kl_coefficient=0.0),
+}
+"""What is computed at the same weights: every denominator, and ratios that span an answer."""
 
 
-def trained_weights(
-    cluster: None, policy: str, folder: Path, ranks: int, **learner: Any
-) -> dict[str, np.ndarray]:
-    """Every weight after two optimizer steps, as rank 0 publishes them."""
+@dataclass
+class Learned:
+    """What a learner made of the batch."""
+
+    weights: dict[str, np.ndarray]
+    """After two optimizer steps, as rank 0 publishes them."""
+    losses: dict[str, float]
+    gradients: dict[str, dict[str, np.ndarray]]
+    """Per case, of every weight, before clipping."""
+
+
+class Probe(LearnerRank):
+    """A learner rank that shows the gradient of an update instead of taking it."""
+
+    def look(self, case: str, *arguments: Any) -> tuple[float, dict[str, np.ndarray]]:
+        """Loss and whole gradient of the first step under one case; the weights stay."""
+        from deepspeed.utils import safe_get_full_grad
+
+        learner = self.engine
+        before = learner.algorithm, learner.config.optimizer.learning_rate, learner.engine.step
+        found = {}
+
+        def step() -> None:
+            for name, parameter in learner.policy.model.named_parameters():
+                found[name] = safe_get_full_grad(parameter).double().numpy()
+            before[2]()
+
+        def score(*_: object) -> None:
+            raise AssertionError("one update a step needs no scoring pass")
+
+        learner.algorithm, learner.config.optimizer.learning_rate = CASES[case], 0.0
+        learner.engine.step, learner._score = step, score
+        try:
+            metrics = self.learn(1, 0, *arguments)
+        finally:
+            learner.algorithm, learner.config.optimizer.learning_rate = before[:2]
+            learner.engine.step = before[2]
+            del learner._score
+        return metrics["loss"], found
+
+
+def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any) -> Learned:
+    """Losses and gradients of each case, then the weights after two steps."""
     config = settings(ranks=ranks, **learner)
     config.algorithm.kl_coefficient = 0.0
     members = [
-        actor_class(LearnerRank).options(num_cpus=0.5).remote(rank, policy, config, folder)
+        actor_class(Probe).options(num_cpus=0.5).remote(rank, policy, config, folder)
         for rank in range(ranks)
     ]
     try:
@@ -40,6 +89,12 @@ def trained_weights(
         rewards = (advantages > 0).astype(float)
         # One answer has no verdict: it takes no part.
         trained = np.arange(GROUPS * SIZE) != 5
+        losses, gradients = {}, {}
+        for case in CASES:
+            calls = [
+                m.look.remote(case, spans, advantages, rewards, trained, *refs) for m in members
+            ]
+            losses[case], gradients[case] = ray.get(calls, timeout=120)[0]
         for step in (1, 2):
             calls = [
                 m.learn.remote(step, step - 1, spans, advantages, rewards, trained, *refs)
@@ -50,18 +105,17 @@ def trained_weights(
         heads = [m.publish.remote(2, [5, 6, 7]) for m in members]
         (manifest, _), *_ = ray.get([head for head, _ in heads], timeout=60)
         buffer = np.array(ray.get(heads[0][1]))
-        return {n: t.numpy().astype(np.float64) for n, t in unpack(manifest, buffer)}
+        weights = {n: t.numpy().astype(np.float64) for n, t in unpack(manifest, buffer)}
+        return Learned(weights, losses, gradients)
     finally:
         for member in members:
             ray.kill(member)
 
 
 @pytest.fixture(scope="module")
-def one_rank(
-    cluster: None, tiny_policy: str, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, np.ndarray]:
+def one_rank(cluster: None, tiny_policy: str, tmp_path_factory: pytest.TempPathFactory) -> Learned:
     folder = tmp_path_factory.mktemp("samples")
-    return trained_weights(cluster, tiny_policy, folder, 1, zero_stage=1)
+    return learned(cluster, tiny_policy, folder, 1, zero_stage=1)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +132,33 @@ def test_ranks_microbatches_and_sharding_learn_the_same(
     cluster: None,
     tiny_policy: str,
     tmp_path: Path,
-    one_rank: dict[str, np.ndarray],
+    one_rank: Learned,
     ranks: int,
     settings_of_learner: dict[str, Any],
 ) -> None:
-    other = trained_weights(cluster, tiny_policy, tmp_path, ranks, **settings_of_learner)
-    assert other.keys() == one_rank.keys()
-    for name, weight in one_rank.items():
+    other = learned(cluster, tiny_policy, tmp_path, ranks, **settings_of_learner)
+    for case in CASES:
+        assert other.losses[case] == pytest.approx(one_rank.losses[case], rel=1e-4, abs=1e-6), case
+        assert other.gradients[case].keys() == one_rank.gradients[case].keys()
+        largest = max(float(np.abs(g).max()) for g in one_rank.gradients[case].values())
+        assert largest > 1e-3
+        for name, gradient in one_rank.gradients[case].items():
+            found = other.gradients[case][name]
+            np.testing.assert_allclose(
+                found, gradient, atol=2e-5 * largest, err_msg=f"{case} {name}"
+            )
+    assert other.weights.keys() == one_rank.weights.keys()
+    for name, weight in one_rank.weights.items():
         # Adam divides by the gradient's size, so rounding shows where gradients nearly vanish.
-        np.testing.assert_allclose(other[name], weight, atol=2e-4, err_msg=name)
+        np.testing.assert_allclose(other.weights[name], weight, atol=2e-4, err_msg=name)
+
+
+def test_the_denominators_give_different_gradients(one_rank: Learned) -> None:
+    """So that their agreement over splits says something of each."""
+    names = list(CASES)
+    for number, one in enumerate(names):
+        for other in names[number + 1 :]:
+            pairs = zip(
+                one_rank.gradients[one].values(), one_rank.gradients[other].values(), strict=True
+            )
+            assert any(np.abs(a - b).max() > 1e-4 for a, b in pairs), (one, other)

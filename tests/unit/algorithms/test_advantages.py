@@ -11,7 +11,8 @@ from rlsys.config.algorithm import Advantage, AlgorithmConfig, DifficultySource
 from rlsys.errors import ConfigError
 
 NAN = float("nan")
-PER_SEQUENCE = [a for a in Advantage if a is not Advantage.gae]
+PER_TOKEN = [Advantage.gae, Advantage.token_returns]
+PER_SEQUENCE = [a for a in Advantage if a not in PER_TOKEN]
 GROUP_RELATIVE = [
     Advantage.group_zscore,
     Advantage.group_mean,
@@ -96,9 +97,10 @@ def test_difficulty_from_data_that_has_none_is_refused():
         advantages(Advantage.difficulty, [1], [0], difficulty_source=DifficultySource.data)
 
 
-def test_gae_has_no_advantage_per_sequence():
+@pytest.mark.parametrize("estimator", PER_TOKEN)
+def test_gae_and_returns_have_no_advantage_per_sequence(estimator):
     with pytest.raises(ConfigError, match="one advantage per token"):
-        advantages(Advantage.gae, [1, 0], [0, 0])
+        advantages(estimator, [1, 0], [0, 0])
 
 
 def test_pass_at_2_by_the_formulas_for_binary_rewards():

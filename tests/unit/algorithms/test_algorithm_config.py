@@ -67,7 +67,7 @@ def test_presets_choose_what_their_papers_say():
     assert (gspo.clip_low, gspo.clip_high) == (3e-4, 4e-4)
     assert preset("cispo").clip is Clip.cispo
     assert preset("rloo").advantage is Advantage.leave_one_out
-    assert preset("reinforce_pp").advantage is Advantage.batch_norm
+    assert preset("reinforce_pp").advantage is Advantage.token_returns
     assert preset("dppo").clip is Clip.dppo_mask
     assert preset("decoupled_ppo").off_policy is OffPolicy.decoupled_recompute
     assert preset("ppo").advantage is Advantage.gae
@@ -90,6 +90,10 @@ def test_presets_choose_what_their_papers_say():
         ({"ratio": Ratio.sequence}, "weight_level=token.*nearest valid: geometric"),
         ({"weight_rule": WeightRule.both, "weight_mask_high": 2.0}, r"nearest valid: 4"),
         ({"kl_target": 0.1, "kl_coefficient": 0.0}, r"kl_target=0\.1: .*kl_coefficient"),
+        (
+            {"kl_target": 0.1, "kl_placement": KlPlacement.reward},
+            r"kl_target=0\.1: .*nearest valid: 0, or advantage=token_returns",
+        ),
         ({"kl_estimator": KlEstimator.k1}, "kl_estimator=k1: .*k1_unbiased, k2 or k3"),
         (
             {"kl_estimator": KlEstimator.k3_unbiased, "kl_placement": KlPlacement.reward},

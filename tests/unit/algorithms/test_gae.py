@@ -1,10 +1,18 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from rlsys.algorithms.gae import clipped_value_loss, gae, moments, token_rewards, whiten
+from rlsys.algorithms.gae import (
+    clipped_value_loss,
+    explained_variance,
+    gae,
+    moments,
+    token_rewards,
+    whiten,
+)
 
 NAN = float("nan")
 
@@ -86,6 +94,8 @@ def test_value_loss_takes_the_worse_of_clipped_and_unclipped():
     torch.testing.assert_close(values.grad, tensor([0.25, 0, -0.1], [0, 0, 0]))
     assert out.metrics["value_clipped"].item() == 2
     assert out.metrics["value_error"].item() == pytest.approx(0.25 * 3 + 2.25)
+    # Half of max(1, 0.49), max(0, 0.09), 0.16 and max(1, 1.69).
+    assert out.metrics["value_loss"].item() == pytest.approx(0.5 * (1 + 0.09 + 0.16 + 1.69))
     assert out.metrics["returns"].item() == 3.0
     assert out.metrics["returns_square"].item() == 5.0
 
@@ -94,3 +104,22 @@ def test_value_loss_without_clip_is_half_the_squared_error():
     values = tensor([1.0, 0.0, 0.6], [1.0, 0.0, 0.0]).requires_grad_()
     assert value_loss(values, 0.0).loss.item() == pytest.approx(0.5 * (0.25 * 1.16 + 1))
     assert gradcheck(lambda v: value_loss(v, 0.0).loss, (values,))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1.0, 2.0, 3.0], 1.0),
+        ([2.0, 2.0, 2.0], 0.0),  # the mean alone
+        ([2.0, 3.0, 4.0], -0.5),  # off by 1 everywhere; the variance is 2/3
+    ],
+)
+def test_explained_variance_of_three_returns(values, expected):
+    returns = np.array([1.0, 2.0, 3.0])
+    error = float(((np.array(values) - returns) ** 2).mean())
+    got = explained_variance(error, float(returns.mean()), float((returns**2).mean()))
+    assert got == pytest.approx(expected)
+
+
+def test_returns_that_do_not_vary_have_no_variance_to_explain():
+    assert explained_variance(0.25, 0.5, 0.25) == 0.0

@@ -39,9 +39,10 @@ def logprobs_of(logits, tokens):
 
 
 def token_advantages(config, rewards, mask, kl, groups):
-    if config.advantage is Advantage.gae:
+    if config.advantage in (Advantage.gae, Advantage.token_returns):
         given = token_rewards(rewards, mask, kl, config.kl_coefficient)
-        values = torch.full_like(given, 0.2)
+        critic = config.advantage is Advantage.gae
+        values = torch.full_like(given, 0.2 if critic else 0.0)
         advantages, _ = gae(given, values, mask, config.gamma, config.gae_lambda)
         return whiten(advantages, mask, moments(advantages, mask), config.std_floor)
     numbers = rewards.numpy()

@@ -65,9 +65,10 @@ def test_the_kl_penalty_is_subtracted_before_the_advantages() -> None:
     np.testing.assert_allclose(request.advantages, [0.6, -0.6])
 
 
-def test_with_a_critic_the_driver_leaves_advantages_and_kl_to_the_learner() -> None:
+@pytest.mark.parametrize("advantage", [Advantage.gae, Advantage.token_returns])
+def test_advantages_and_kl_per_token_are_left_to_the_learner(advantage: Advantage) -> None:
     config = make_config()
-    config.algorithm.advantage = Advantage.gae
+    config.algorithm.advantage = advantage
     config.algorithm.kl_placement = KlPlacement.reward
     config.algorithm.kl_coefficient = 0.1
     request = learn_request(0, [group(1, [1.0, 0.0], kl=np.array([2.0, 4.0]))], config)

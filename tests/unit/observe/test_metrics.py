@@ -51,6 +51,7 @@ def test_a_steps_metrics_by_hand() -> None:
         "answer/mean_tokens": 25.0,
         "answer/max_tokens": 40.0,
         "answer/truncated": 0.25,
+        "answer/reward_per_token": 0.02,
         "answer/mean_tokens_right": 10.0,
         "answer/mean_tokens_wrong": 30.0,
         "staleness/mean": 0.5,

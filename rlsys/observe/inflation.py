@@ -1,0 +1,58 @@
+"""Length inflation: answers that grow longer while no more of them are right.
+
+Under GRPO's 1/|o| a token of a long wrong answer is punished less than one of a short wrong answer
+(arXiv:2503.20783, section 3.1), so lengths may grow with nothing to show for it. A single step says
+little; this compares two windows of steps.
+"""
+
+from collections import deque
+
+import numpy as np
+
+from rlsys.config.schema import ObserveConfig
+
+
+class LengthAlarm:
+    """Watches training's answer length and pass@1, step by step.
+
+    With W steps in each of two windows, the last W and the W before them, the alarm is on while
+
+        mean length (last) > (1 + growth) mean length (before)  and
+        mean pass@1 (last) - mean pass@1 (before) <= standard error of that difference
+
+    where the standard error is that of the steps within the windows. So a rise of pass@1 within
+    its own noise counts as none, and so does one of a policy that is right already.
+    """
+
+    def __init__(self, config: ObserveConfig) -> None:
+        self.window, self.growth = config.length_alarm_window, config.length_alarm_growth
+        self._lengths: deque[float] = deque(maxlen=2 * self.window)
+        self._pass_at_1: deque[float] = deque(maxlen=2 * self.window)
+        self.on = False
+
+    def step(self, length: float, pass_at_1: float) -> str:
+        """One more step.
+
+        Args:
+            length:    mean answer tokens of the step.
+            pass_at_1: share of the step's graded answers that are right.
+        Returns: the warning when the alarm goes on with this step, else an empty text.
+        """
+        self._lengths.append(length)
+        self._pass_at_1.append(pass_at_1)
+        was_on, self.on = self.on, False
+        if not self.window or len(self._lengths) < 2 * self.window:
+            return ""
+        lengths = np.array(self._lengths).reshape(2, -1).mean(axis=1)
+        rates = np.array(self._pass_at_1).reshape(2, -1)
+        before, last = rates.mean(axis=1)
+        error = float(np.sqrt((rates.var(axis=1, ddof=1) / self.window).sum()))
+        self.on = bool(lengths[1] > (1 + self.growth) * lengths[0] and last - before <= error)
+        if not self.on or was_on:
+            return ""
+        return (
+            f"warning: length-inflation: over {self.window} steps answers grew from "
+            f"{lengths[0]:.1f} to {lengths[1]:.1f} tokens while pass@1 went from {before:.3f} to "
+            f"{last:.3f}; algorithm.aggregation=token_mean or constant does not favour long wrong "
+            "answers"
+        )
