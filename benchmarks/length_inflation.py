@@ -80,13 +80,13 @@ def plot(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--directory", type=Path, default=None, help="where the runs are kept")
-    parser.add_argument("--only", nargs="+", choices=list(DENOMINATORS), default=list(DENOMINATORS))
+    parser.add_argument("--only", choices=list(DENOMINATORS), help="run one, not all three")
     parser.add_argument("--plot", type=Path, default=None, help="an .svg or .png file to write")
     parser.add_argument("overrides", nargs="*", help="section.key=value for every run")
     arguments = parser.parse_args()
     directory = arguments.directory or Path(tempfile.mkdtemp(prefix="rlsys-length-"))
     runs = {}
-    for name in arguments.only:
+    for name in [arguments.only] if arguments.only else list(DENOMINATORS):
         aggregation = DENOMINATORS[name]
         print(f"running {name} in {directory}", file=sys.stderr, flush=True)
         runs[name] = run(name, aggregation, directory, arguments.overrides)
