@@ -12,12 +12,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
+from verl.trainer.config import AlgoConfig
 from verl.trainer.ppo import core_algos as verl
 from verl.workers.config import ActorConfig
 
 from rlsys.algorithms.advantages import sequence_advantages
 from rlsys.algorithms.aggregation import sequence_weights
-from rlsys.algorithms.gae import clipped_value_loss, gae
+from rlsys.algorithms.gae import clipped_value_loss, gae, moments, whiten
 from rlsys.algorithms.kl import kl_estimate
 from rlsys.algorithms.losses import LossInputs, policy_loss
 from rlsys.config.algorithm import (
@@ -145,7 +146,13 @@ def compare_advantages(batch: Batch) -> dict[str, float]:
     rewards = torch.where(batch.mask, torch.randn_like(batch.values), 0.0)
     ours_gae = gae(rewards, batch.values, batch.mask, 0.99, 0.95)
     _, their_returns = verl.compute_gae_advantage_return(rewards, batch.values, mask, 0.99, 0.95)
+    to_come = gae(rewards, torch.zeros_like(rewards), batch.mask, 0.99, 1.0)[0]
+    whitened = whiten(to_come, batch.mask, moments(to_come, batch.mask), 1e-12)
+    plus_plus = verl.compute_reinforce_plus_plus_outcome_advantage(
+        rewards, mask, config=AlgoConfig(gamma=0.99)
+    )[0]
     return {
+        "token_returns, whitened": _difference(whitened, plus_plus * mask),
         "group_zscore": _difference(estimate(Advantage.group_zscore), grpo(True)),
         "group_mean": _difference(estimate(Advantage.group_mean), grpo(False)),
         "leave_one_out": _difference(estimate(Advantage.leave_one_out), rloo),
