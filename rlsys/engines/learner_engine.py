@@ -129,7 +129,7 @@ class LearnerEngine:
     ) -> float:
         """Forward and backward over this rank's microbatches, then one optimizer update.
 
-        Returns: the gradient's norm before clipping.
+        Returns: the gradient's norm before clipping; NaN under ZeRO 0, which does not keep it.
         """
         weights = np.zeros(len(sequences), dtype=np.float32)
         weights[minibatch] = sequence_weights(
@@ -157,7 +157,8 @@ class LearnerEngine:
         self._set_learning_rate()
         self.engine.step()
         self.updates += 1
-        return float(self.engine.get_global_grad_norm() or 0.0)
+        norm = self.engine.get_global_grad_norm()
+        return float("nan") if norm is None else float(norm)
 
     def _layouts(
         self, sequences: Sequences, chosen: list[int] | range, all_ranks: bool = False
