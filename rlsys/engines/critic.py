@@ -83,7 +83,7 @@ class Critic:
             layout.padded(self.engine(layout)),
             sequences.gather(sequences.values, layout),
             sequences.gather(sequences.returns, layout),
-            layout.mask,
+            sequences.mask(layout),
             weights,
             self.algorithm.value_clip,
         )

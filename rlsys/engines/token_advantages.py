@@ -14,23 +14,24 @@ def fill_token_advantages(sequences: Sequences, config: AlgorithmConfig) -> None
 
     The KL penalty of each token is in its reward where config.kl_placement says so. With
     advantage=token_returns there are no values, and advantages are the rewards still to come
-    (REINFORCE++, arXiv:2501.03262, eq. 8). Both are whitened over the step's tokens when
-    config.whiten_advantages is set (its eq. 9).
+    (REINFORCE++, arXiv:2501.03262, eq. 8). Both are whitened over the step's trained tokens when
+    config.whiten_advantages is set (its eq. 9). Forced tokens have no penalty.
 
     Args:
         sequences: with values for advantage=gae.
     """
-    lengths = torch.from_numpy(sequences.lengths)
+    lengths = torch.tensor([len(answer) for answer in sequences.answers])
     mask = torch.arange(max(1, int(lengths.max())))[None, :] < lengths[:, None]
 
     def table(values: list[np.ndarray]) -> torch.Tensor:
         flat = torch.from_numpy(np.concatenate(values)).float()
         return torch.zeros(mask.shape).masked_scatter(mask, flat)
 
+    trained = mask & (table(sequences.forced) == 0)
     kl = None
     if config.kl_placement is KlPlacement.reward and sequences.reference is not None:
         rollout, reference = table(sequences.rollout_logprobs), table(sequences.reference)
-        kl = kl_estimate(rollout, reference, config.kl_estimator)
+        kl = torch.where(trained, kl_estimate(rollout, reference, config.kl_estimator), 0.0)
     answer = torch.from_numpy(np.asarray(sequences.rewards, dtype=np.float32))
     rewards = token_rewards(answer, mask, kl, config.kl_coefficient)
     if config.advantage is Advantage.token_returns:
@@ -40,7 +41,7 @@ def fill_token_advantages(sequences: Sequences, config: AlgorithmConfig) -> None
         values, lam = table(sequences.values), config.gae_lambda
     advantages, returns = gae(rewards, values, mask, config.gamma, lam)
     if config.whiten_advantages:
-        advantages = whiten(advantages, mask, moments(advantages, mask), config.std_floor)
-    ends = np.cumsum(sequences.lengths)[:-1]
+        advantages = whiten(advantages, trained, moments(advantages, trained), config.std_floor)
+    ends = np.cumsum(lengths.numpy())[:-1]
     sequences.advantages = np.split(advantages[mask].numpy(), ends)
     sequences.returns = np.split(returns[mask].numpy(), ends)

@@ -14,6 +14,7 @@ def sequences() -> Sequences:
         answers=[np.array([6, 7]), np.array([8])],
         rollout_logprobs=[np.array([-1.0, -1.0]), np.array([-3.0])],
         versions=[np.zeros(2), np.zeros(1)],
+        forced=[np.zeros(2, dtype=bool), np.zeros(1, dtype=bool)],
         reference=[np.array([-1.5, -2.0]), np.array([-1.0])],
         advantages=[np.zeros(2), np.zeros(1)],
         rewards=np.array([1.0, 0.0]),
@@ -49,6 +50,16 @@ def test_reinforce_pp_is_normalized_over_the_batchs_tokens() -> None:
     raw = np.array([0.85, 0.9, 0.2])
     expected = (raw - raw.mean()) / raw.std(ddof=1)
     assert flat(batch.advantages) == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+def test_a_forced_token_has_no_penalty_and_no_place_in_the_statistics() -> None:
+    batch = sequences()
+    batch.forced[0][0] = True
+    fill_token_advantages(batch, config(Advantage.token_returns, whiten_advantages=False))
+    assert flat(batch.advantages) == pytest.approx([0.9, 0.9, 0.2])
+    fill_token_advantages(batch, config(Advantage.token_returns))
+    # Mean 0.55, standard deviation 0.35 sqrt(2) of the two others.
+    assert flat(batch.advantages) == pytest.approx([0.0, 0.5**0.5, -(0.5**0.5)], rel=1e-5)
 
 
 def test_without_a_reference_there_is_no_penalty() -> None:
