@@ -63,8 +63,8 @@ async def write(
     except (OSError, WorkerError) as error:
         _remove_partial(folder)
         raise CheckpointError(
-            f"the checkpoint of step {step} could not be written: {error}; "
-            f"{_gib(shutil.disk_usage(folder).free)} are free in {folder}; {_fallback(folder)}"
+            f"the checkpoint of step {step} could not be written to {folder}, where "
+            f"{_gib(shutil.disk_usage(folder).free)} are free; {_fallback(folder)}. Cause: {error}"
         ) from error
     return final
 

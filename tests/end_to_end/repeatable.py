@@ -28,21 +28,31 @@ DETERMINISTIC = (
 
 def kill_after_step(step: int, arguments: list[str], log: Path) -> None:
     """Start `rlsys ARGUMENTS`, and kill -9 it as soon as it says that the step is done."""
+    driver = start(arguments, log)
+    wait_for(f"step {step}/", log, driver)
+    driver.kill()
+    driver.wait()
+
+
+def start(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """`rlsys ARGUMENTS` in the background, writing to a log."""
     with log.open("wb") as sink:
-        driver = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "rlsys", *arguments],
             cwd=ROOT,
             stdout=sink,
             stderr=subprocess.STDOUT,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
-    deadline = time.monotonic() + 240
-    while f"step {step}/" not in log.read_text():
+
+
+def wait_for(text: str, log: Path, driver: subprocess.Popen[bytes]) -> None:
+    """Until the text stands in the log of a driver that lives."""
+    deadline = time.monotonic() + 300
+    while text not in log.read_text():
         assert driver.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.02)
-    driver.kill()
-    driver.wait()
 
 
 def policy(run: Path) -> bytes:

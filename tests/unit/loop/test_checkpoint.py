@@ -2,7 +2,8 @@ import asyncio
 import errno
 import os
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,6 +105,18 @@ def test_a_step_written_again_replaces_itself(tmp_path: Path) -> None:
     assert (tmp_path / "latest").resolve() == folder
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB; skipped where tests may not mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a tmpfs here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
 def test_a_folder_without_checkpoints_has_none(tmp_path: Path) -> None:
     assert checkpoint.complete(tmp_path / "none") == []
 
@@ -147,6 +160,22 @@ def test_a_disk_that_is_full_when_the_state_is_written_loses_nothing(
     with pytest.raises(CheckpointError, match="No space left"):
         write(tmp_path, 2, keep=1)
     assert entries(tmp_path) == ["latest", "step-000001"]
+
+
+def test_a_disk_that_fills_up_while_the_learner_saves_loses_nothing(small_disk: Path) -> None:
+    """The real thing: a disk of 256 KiB."""
+
+    async def save(folder: Path) -> None:
+        (folder / "weights").write_bytes(bytes(100_000))
+
+    async def save_too_much(folder: Path) -> None:
+        (folder / "weights").write_bytes(bytes(200_000))
+
+    asyncio.run(checkpoint.write(small_disk, 1, {"version": 1}, save, keep=1))
+    with pytest.raises(CheckpointError, match=r"step-000001 is complete.*No space left on device"):
+        asyncio.run(checkpoint.write(small_disk, 2, {"version": 2}, save_too_much, keep=1))
+    assert entries(small_disk) == ["latest", "step-000001"]
+    assert checkpoint.read(small_disk / "latest") == {"version": 1}
 
 
 def test_a_disk_without_room_for_the_runs_checkpoints_is_refused_before_it_starts(
