@@ -66,6 +66,12 @@ class LoopConfig:
     max_staleness: int = 2
     """Optimizer steps between the oldest token's policy version and the version trained;
     0 is the synchronous algorithm. 2 hides the pipeline's latency without measurable harm."""
+    adaptive_staleness: bool = False
+    """true: the bound moves between 1 and max_staleness with the measured effective sample size;
+    off, since a fixed bound is easier to compare runs by."""
+    target_effective_sample_size: float = 0.5
+    """Share of a step's tokens that importance weights must leave useful; below it, the adaptive
+    bound tightens. At 0.5 a step teaches as much as half of it would on-policy."""
     max_group_failures: int = 3
     """How often one call for a group may raise before the group is dropped as `failed`: its data
     are at fault."""

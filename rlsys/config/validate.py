@@ -70,6 +70,16 @@ def _positive(config: RunConfig) -> None:
     for path, (value, least) in at_least.items():
         if value < least:
             raise ConfigError(f"{path}={value}: must be at least {least}")
+    if config.loop.adaptive_staleness and config.loop.max_staleness < 1:
+        raise ConfigError(
+            "loop.adaptive_staleness=true: the bound moves between 1 and loop.max_staleness="
+            f"{config.loop.max_staleness}; nearest valid: loop.max_staleness=1"
+        )
+    target = config.loop.target_effective_sample_size
+    if not 0 < target < 1:
+        raise ConfigError(
+            f"loop.target_effective_sample_size={target}: a share between 0 and 1, both excluded"
+        )
     # `not >`, so that NaN is refused, too.
     if not config.loop.stall_timeout_s > 0:
         raise ConfigError(f"loop.stall_timeout_s={config.loop.stall_timeout_s}: must be above 0")

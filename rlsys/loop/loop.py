@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.schema import LoopConfig, RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.errors import RlsysError, WorkerDiedError, WorkerError
+from rlsys.loop.adaptive import AdaptiveBound
 from rlsys.loop.fleet import Fleet, Message, PublishReport, Referenced, Sampled, Scored
 from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.outcome import has_signal, learn_request
 from rlsys.loop.ready import ReadyGroup, ReadyGroups
 from rlsys.loop.retries import Retries
+from rlsys.loop.slots import Slots
 from rlsys.loop.verdict_watch import VerdictWatch
 from rlsys.loop.waits import Waits
 
@@ -60,6 +62,8 @@ class StepReport:
     """The last publish that was complete when the step ended."""
     waited_for_old: bool
     """Whether an old group was waited for, though enough others were ready."""
+    bound: int
+    """Largest staleness of groups that are admitted now."""
 
 
 class Loop:
@@ -79,8 +83,8 @@ class Loop:
         self.retries = Retries(self.waits, config.loop)
         self.verdicts = VerdictWatch(config)
         self.ready = ReadyGroups(config.loop.groups_per_step, config.loop.max_staleness)
-        slots = (config.loop.max_staleness + 1) * config.loop.groups_per_step
-        self.slots = asyncio.Semaphore(slots)
+        self.slots = Slots(num_slots(config.loop, config.loop.max_staleness))
+        self.adaptive = AdaptiveBound(config.loop) if config.loop.adaptive_staleness else None
         self.flights: dict[int, Flight] = {}
         """By the first group of their message."""
         self.last_publish: PublishReport | None = None
@@ -107,6 +111,7 @@ class Loop:
                     )
                     waited_for_old = self.ready.waited_for_old
                     staleness, metrics = await self._learn(groups)
+                    self._adapt(metrics)
                     if publishing:
                         await self.waits.on("driver: previous publish", publishing)
                     publishing = tasks.create_task(self._publish(len(groups)), name="publish")
@@ -121,6 +126,7 @@ class Loop:
                         metrics,
                         self.last_publish,
                         waited_for_old,
+                        self.ready.bound,
                     )
                     await self.after_step(report, tasks)
                 if publishing:
@@ -133,6 +139,13 @@ class Loop:
     def _must_settle(self) -> bool:
         """Synchronous steps end with their publish, so that a step's report is whole."""
         return self.config.loop.max_staleness == 0
+
+    def _adapt(self, metrics: dict[str, float]) -> None:
+        """Let the bound, and the slots with it, follow the step's effective sample size."""
+        if self.adaptive is None or "effective_sample_size" not in metrics:
+            return
+        self.ready.bound = self.adaptive.saw(metrics["effective_sample_size"])
+        self.slots.resize(num_slots(self.config.loop, self.ready.bound))
 
     async def _admit(self, tasks: asyncio.TaskGroup, steps: int) -> None:
         """Start new groups while slots allow and the run still needs them."""
@@ -279,6 +292,11 @@ class Loop:
         self.state.published = version
         for _ in range(num_slots):
             self.slots.release()
+
+
+def num_slots(config: LoopConfig, bound: int) -> int:
+    """Groups that may be alive, or trained on weights that are not pulled yet, under a bound."""
+    return (bound + 1) * config.groups_per_step
 
 
 def first_cause(errors: BaseExceptionGroup) -> BaseException:

@@ -1,8 +1,8 @@
 """ReadyGroups: scored groups until the learner takes them, oldest admissible first.
 
 Staleness is bounded by construction. A group admitted when workers held version a must be trained
-at version a + max_staleness at the latest. A batch is handed out only if, after it, every living
-group can still meet its deadline at groups_per_step groups a step (the feasibility test of
+at version a + bound at the latest, its deadline. A batch is handed out only if, after it, every
+living group can still meet its deadline at groups_per_step groups a step (the feasibility test of
 earliest-deadline-first scheduling); otherwise the taker waits for the groups that stand in the
 way. So a long answer is waited for in time, and never thrown away or overtaken for ever.
 """
@@ -47,30 +47,41 @@ class ReadyGroups:
 
     def __init__(self, groups_per_step: int, max_staleness: int) -> None:
         self.groups_per_step = groups_per_step
-        self.max_staleness = max_staleness
+        self.bound = max_staleness
+        """Of groups that are admitted from now on; those alive keep their deadlines."""
         self._admitted: dict[int, int] = {}
+        self._deadline: dict[int, int] = {}
         self._ready: dict[int, ReadyGroup] = {}
-        # Living and ready groups by the version they were admitted under: the few numbers that
-        # the test of feasibility needs, so that it costs the same for any number of groups.
-        self._num_admitted: Counter[int] = Counter()
+        # Living and ready groups by their deadline: the few numbers that the test of feasibility
+        # needs, so that it costs the same for any number of groups.
+        self._num_living: Counter[int] = Counter()
         self._num_ready: Counter[int] = Counter()
         self._changed = asyncio.Event()
         self.waited_for_old = False
         """Whether, for the last batch, an older group was waited for though enough were ready."""
 
-    def admit(self, group_id: int, version: int) -> None:
-        """A group begins its life while workers hold `version`."""
+    def admit(self, group_id: int, version: int, deadline: int | None = None) -> None:
+        """A group begins its life while workers hold `version`.
+
+        Args:
+            deadline: version at which it must be trained at the latest; None: version + bound.
+        """
         self._admitted[group_id] = version
-        self._num_admitted[version] += 1
+        self._deadline[group_id] = version + self.bound if deadline is None else deadline
+        self._num_living[self._deadline[group_id]] += 1
 
     def admitted_version(self, group_id: int) -> int:
         """What the workers held when a living group was admitted."""
         return self._admitted[group_id]
 
+    def deadline(self, group_id: int) -> int:
+        """The last version at which a living group may be trained."""
+        return self._deadline[group_id]
+
     def put(self, group: ReadyGroup) -> None:
         """A group has been scored."""
         self._ready[group.group_id] = group
-        self._num_ready[self._admitted[group.group_id]] += 1
+        self._num_ready[self._deadline[group.group_id]] += 1
         self._changed.set()
 
     def drop(self, group_id: int) -> None:
@@ -106,31 +117,31 @@ class ReadyGroups:
         if len(self._ready) < self.groups_per_step or not self._rest_in_time(version):
             return None
         oldest_first = sorted(
-            self._ready.values(), key=lambda g: (self._admitted[g.group_id], g.group_id)
+            self._ready.values(), key=lambda g: (self._deadline[g.group_id], g.group_id)
         )
         return oldest_first[: self.groups_per_step]
 
     def _rest_in_time(self, version: int) -> bool:
         """Whether all that would be left of the living can still meet its deadlines."""
         to_take, due = self.groups_per_step, 0
-        for admitted_version in sorted(self._num_admitted):
-            taken = min(to_take, self._num_ready[admitted_version])
-            left = self._num_admitted[admitted_version] - taken
+        for deadline in sorted(self._num_living):
+            taken = min(to_take, self._num_ready[deadline])
+            left = self._num_living[deadline] - taken
             to_take -= taken
             due += left
-            steps_left = admitted_version + self.max_staleness - version
-            if left and due > steps_left * self.groups_per_step:
+            if left and due > (deadline - version) * self.groups_per_step:
                 return False
         return True
 
     def _end(self, group_id: int) -> None:
-        admitted_version = self._admitted.pop(group_id)
-        self._num_admitted[admitted_version] -= 1
+        del self._admitted[group_id]
+        deadline = self._deadline.pop(group_id)
+        self._num_living[deadline] -= 1
         if self._ready.pop(group_id, None):
-            self._num_ready[admitted_version] -= 1
-        if not self._num_admitted[admitted_version]:
-            del self._num_admitted[admitted_version]
-            del self._num_ready[admitted_version]
+            self._num_ready[deadline] -= 1
+        if not self._num_living[deadline]:
+            del self._num_living[deadline]
+            del self._num_ready[deadline]
 
     def blocking(self, version: int) -> str:
         """Whom a taker at `version` waits for, in words, for a stall's report."""

@@ -5,7 +5,6 @@ whole, and messages that were sampled but not scored as rollouts. Messages that 
 sampled are known by their groups and prompts, and are sampled again by the weights of the resume.
 """
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ import numpy as np
 
 from rlsys.loop.fleet import Message, Rows, Sampled
 from rlsys.loop.ledger import Ledger, State
-from rlsys.loop.loop import Flight, Loop, LoopState
+from rlsys.loop.loop import Flight, Loop, LoopState, num_slots
 from rlsys.loop.ready import ReadyGroup
+from rlsys.loop.slots import Slots
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,13 @@ def take(loop: Loop) -> Snapshot:
         "failures_in_a_row": state.failures_in_a_row,
         "ledger": state.ledger.to_dict(),
         "prompts": loop.prompts.state_dict(),
+        "adaptive": loop.adaptive.to_dict() if loop.adaptive else None,
         "ready": [
-            _group_out(group) | {"admitted": loop.ready.admitted_version(group.group_id)}
+            _group_out(group)
+            | {
+                "admitted": loop.ready.admitted_version(group.group_id),
+                "deadline": loop.ready.deadline(group.group_id),
+            }
             for group in ready
         ],
         "sampled": [_flight_out(loop, flight) for flight in sampled],
@@ -65,17 +70,21 @@ def restore(loop: Loop, state: dict[str, Any], refs: Sequence[tuple[Any, ...]]) 
         LedgerError: the state does not close.
     """
     loop.prompts.load_state_dict(state["prompts"])
+    if loop.adaptive:
+        loop.adaptive.load(state["adaptive"])
+        loop.ready.bound = loop.adaptive.bound
     living: dict[int, State] = {}
     for entry, own in zip(state["ready"], refs, strict=False):
         group = _group_in(entry, own)
         living[group.group_id] = State.READY
-        loop.ready.admit(group.group_id, entry["admitted"])
+        loop.ready.admit(group.group_id, entry["admitted"], entry["deadline"])
         loop.ready.put(group)
     for entry, own in zip(state["sampled"], refs[len(state["ready"]) :], strict=True):
         _restore_flight(loop, entry, _sampled_in(entry, own[0]), living)
     for entry in state["unfinished"]:
         # Sampled anew, so as young as what the workers hold now.
-        entry["admitted"] = [state["version"]] * len(entry["group_ids"])
+        versions = [state["version"]] * len(entry["group_ids"])
+        entry |= {"admitted": versions, "deadline": [v + loop.ready.bound for v in versions]}
         _restore_flight(loop, entry, None, living)
     loop.state = LoopState(
         version=state["version"],
@@ -84,8 +93,7 @@ def restore(loop: Loop, state: dict[str, Any], refs: Sequence[tuple[Any, ...]]) 
         next_group=state["next_group"],
         failures_in_a_row=state["failures_in_a_row"],
     )
-    limit = (loop.config.loop.max_staleness + 1) * loop.config.loop.groups_per_step
-    loop.slots = asyncio.Semaphore(limit - len(living))
+    loop.slots = Slots(num_slots(loop.config.loop, loop.ready.bound), taken=len(living))
 
 
 def _restore_flight(
@@ -93,9 +101,9 @@ def _restore_flight(
 ) -> None:
     ids = tuple(entry["group_ids"])
     prompts = tuple(loop.prompts.named(entry["prompt_ids"]))
-    for group_id, version in zip(ids, entry["admitted"], strict=True):
+    for group_id, version, deadline in zip(ids, entry["admitted"], entry["deadline"], strict=True):
         living[group_id] = State.SAMPLED if sampled else State.ADMITTED
-        loop.ready.admit(group_id, version)
+        loop.ready.admit(group_id, version, deadline)
     loop.flights[ids[0]] = Flight(Message(ids, prompts, loop.config.loop.group_size), sampled)
 
 
@@ -105,6 +113,7 @@ def _flight_out(loop: Loop, flight: Flight) -> dict[str, Any]:
         "group_ids": list(message.group_ids),
         "prompt_ids": [prompt.prompt_id for prompt in message.prompts],
         "admitted": [loop.ready.admitted_version(g) for g in message.group_ids],
+        "deadline": [loop.ready.deadline(g) for g in message.group_ids],
     }
     if sampled:
         content |= {name: getattr(sampled, name).tolist() for name in _SAMPLED}

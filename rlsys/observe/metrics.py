@@ -38,6 +38,7 @@ def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
         "staleness/mean": float(report.staleness.mean()),
         "staleness/max": float(report.staleness.max()),
         "staleness/waited_for_old": float(report.waited_for_old),
+        "staleness/bound": float(report.bound),
         "throughput/consumed_tokens": float(tokens.sum()),
         "throughput/step_s": seconds,
         "throughput/consumed_tokens_per_s": float(tokens.sum()) / max(seconds, 1e-9),

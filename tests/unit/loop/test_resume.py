@@ -76,7 +76,7 @@ class Driver:
             (self.folder / "state.json").write_text(json.dumps(taken.state))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(
     max_staleness=st.integers(0, 2),
     groups_per_message=st.integers(1, 3),
@@ -202,6 +202,28 @@ def test_a_synchronous_run_that_is_resumed_trains_the_same_batches(tmp_path: Pat
         assert [g.group_id for g in other.groups] == [g.group_id for g in request.groups]
         assert [g.prompt_id for g in other.groups] == [g.prompt_id for g in request.groups]
         assert np.array_equal(other.advantages, request.advantages)
+
+
+def test_an_adaptive_bound_goes_on_with_its_slots_and_deadlines(tmp_path: Path) -> None:
+    config = make_config(max_staleness=3, adaptive_staleness=True)
+    loop = make_loop(FakeFleet(Latencies(sample=50.0)), config)
+
+    async def scenario() -> Loop:
+        training = asyncio.create_task(loop.train(5))
+        await asyncio.sleep(1.0)
+        for _ in range(20):
+            loop._adapt({"effective_sample_size": 0.01})
+        state = json.loads(json.dumps(snapshot.take(loop).state))
+        training.cancel()
+        resumed = make_loop(FakeFleet(), config)
+        snapshot.restore(resumed, state, [])
+        return resumed
+
+    resumed = run(scenario())
+    assert resumed.ready.bound == 1
+    # 16 groups were alive before the bound tightened; none is free until 9 have ended.
+    assert (resumed.slots.size, resumed.slots.taken) == (8, 16)
+    assert resumed.ready.deadline(0) == 1
 
 
 def test_a_checkpoint_of_another_history_is_refused(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def group(rewards: list[float], tokens: list[int], **components: list[float]) ->
 
 def report(groups: list[ReadyGroup], publish: PublishReport | None = None) -> StepReport:
     staleness = np.arange(len(groups))
-    return StepReport(5, groups, staleness, {"kl": 0.5, "entropy": 0.25}, publish, True)
+    return StepReport(5, groups, staleness, {"kl": 0.5, "entropy": 0.25}, publish, True, 2)
 
 
 def test_a_steps_metrics_by_hand() -> None:
@@ -57,6 +57,7 @@ def test_a_steps_metrics_by_hand() -> None:
         "staleness/mean": 0.5,
         "staleness/max": 1.0,
         "staleness/waited_for_old": 1.0,
+        "staleness/bound": 2.0,
         "throughput/consumed_tokens": 100.0,
         "throughput/step_s": 4.0,
         "throughput/consumed_tokens_per_s": 25.0,
