@@ -130,14 +130,15 @@ class RayFleet:
         for seat in ranks:
             await self._identify(seat)
         address, port = await self._step(ranks[0], "address", ranks[0].actor.address.remote())
-        self.progress("starting the learner")
+        names = ", ".join(seat.name for seat in ranks)
+        self.progress(f"starting {names}")
         starting = self.supervisor.call_all(
             ranks,
             lambda seat: seat.actor.start.remote(len(ranks), address, port, checkpoint, version),
         )
-        names = await self.starting.on("driver: start of the learner", starting)
-        self.progress("starting the learner: done")
-        self.weight_names = names[0]
+        weights = await self.starting.on("driver: start of the learner", starting)
+        self.progress(f"starting {names}: done")
+        self.weight_names = weights[0]
 
     async def _start_member(self, seat: Seat) -> None:
         """The actor is there and its engine loaded when this returns."""

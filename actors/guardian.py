@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from select import select
 
@@ -41,11 +42,24 @@ def watch(driver_id: int) -> None:
     own = os.getpid()
     left = [p for p in seen if p.pid != own and p.is_running()]
     _, left = psutil.wait_procs(left, timeout=_GRACE_S)
-    for process in left:
-        try:
+    # Python's resource trackers remove the semaphores that killed processes left in /dev/shm, and
+    # end by themselves, once nobody is left whom they serve.
+    trackers = [p for p in left if _is_tracker(p)]
+    _kill([p for p in left if p not in trackers])
+    _kill(psutil.wait_procs(trackers, timeout=_GRACE_S)[1])
+
+
+def _is_tracker(process: psutil.Process) -> bool:
+    try:
+        return "multiprocessing.resource_tracker" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            continue
 
 
 if __name__ == "__main__":

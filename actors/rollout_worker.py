@@ -1,6 +1,10 @@
 """The rollout worker: a SamplingEngine as an async Ray actor."""
 
+import asyncio
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +17,8 @@ from rlsys.engines.vllm_engine import Canary, SamplingEngine
 from rlsys.loop.clock import Clock
 from rlsys.loop.fleet import PublishReport, Sampled
 from rlsys.weights.bundle import Manifest
+
+_LOOK_S = 0.5
 
 
 class RolloutWorker(AsyncMember):
@@ -34,6 +40,7 @@ class RolloutWorker(AsyncMember):
         """Load the model; `prompts` is the table that later calls name rows of."""
         self.prompts = prompts
         await self.engine.start()
+        self.watch = asyncio.create_task(self._end_with_engine(), name="watch engine")
         self.clock = Clock(idle="slots")
 
     async def expect_weights(self, names: list[str]) -> None:
@@ -45,7 +52,7 @@ class RolloutWorker(AsyncMember):
         self, group_ids: list[int], rows: list[int], size: int, sampling: SamplingConfig
     ) -> tuple[pa.RecordBatch, Sampled]:
         """Answers for rows of the prompt table, and what the driver may know of them."""
-        with self.clock.busy():
+        with self.clock.busy(), self._ending_with_engine():
             batch = await self.engine.sample(self.prompts.take(rows), group_ids, size, sampling)
         versions = list_column(batch, "policy_versions")
         return batch, Sampled(
@@ -61,7 +68,7 @@ class RolloutWorker(AsyncMember):
     ) -> PublishReport:
         """Pull a published version and prove it; requests in flight go on with it."""
         started = time.monotonic()
-        with self.clock.busy():
+        with self.clock.busy(), self._ending_with_engine():
             with self.clock.waiting("weights"):
                 await self.engine.load_weights(manifest, buffer)
             loaded = time.monotonic()
@@ -74,6 +81,23 @@ class RolloutWorker(AsyncMember):
             num_bytes=manifest.total_bytes,
         )
 
+    async def _end_with_engine(self) -> None:
+        """A call to an engine that has just died may never be answered."""
+        while not self.engine.is_dead:
+            await asyncio.sleep(_LOOK_S)
+        os._exit(1)
+
+    @contextmanager
+    def _ending_with_engine(self) -> Iterator[None]:
+        """A worker without an engine ends, too, so that both kinds of death look the same."""
+        try:
+            yield
+        except Exception:  # whatever vLLM raises when its process is gone
+            if self.engine.is_dead:
+                os._exit(1)
+            raise
+
     async def shutdown(self) -> None:
         """End the engine's process."""
+        self.watch.cancel()
         self.engine.shutdown()

@@ -145,10 +145,6 @@ class Supervisor:
     def _of_task(self, seat: Seat, error: RayTaskError) -> RlsysError:
         """What a member raised."""
         cause = error.cause
-        if isinstance(cause, WorkerDiedError):
-            # The actor lives and says that its engine does not: it is of no use any more.
-            self._is_away(seat)
-            ray.kill(seat.actor)
         if isinstance(cause, RlsysError):
             return cause
         if isinstance(cause, RayError):

@@ -237,6 +237,11 @@ class SamplingEngine:
         ]
         return float(np.max(np.abs(np.array(own) - np.array(canary.logprobs))))
 
+    @property
+    def is_dead(self) -> bool:
+        """vLLM's own process has ended, and every call from now on will fail."""
+        return bool(self.engine.errored)
+
     def shutdown(self) -> None:
         """End the engine's process and give its shared memory back."""
         self.engine.shutdown(timeout=2.0)
