@@ -37,9 +37,7 @@ def table(output: str) -> dict[str, str]:
     return {line.split(":")[0].strip(): line for line in lines}
 
 
-def test_the_documented_example_survives_every_class(
-    workplace: Workplace, tmp_path: Path
-) -> None:
+def test_the_documented_example_survives_every_class(workplace: Workplace, tmp_path: Path) -> None:
     text = (ROOT / "docs" / "verifiers.md").read_text()
     (tmp_path / "short_answer.py").write_text(text.split("```python\n")[1].split("```")[0])
     done = workplace.run(

@@ -56,6 +56,8 @@ class FakeFleet:
 
     latencies: Latencies = field(default_factory=Latencies)
     fails: Callable[[str, int, int], bool] = no_failure
+    error: type[WorkerError] = WorkerError
+    """What a failing call raises."""
     rewards: Callable[[int, int], np.ndarray] = mixed_rewards
     held: int = 0
     trained_version: int = 0
@@ -130,7 +132,7 @@ class FakeFleet:
     def _fail(self, call: str, number: int) -> None:
         self.attempts[call, number] += 1
         if self.fails(call, number, self.attempts[call, number]):
-            raise WorkerError(f"{call} {number} failed")
+            raise self.error(f"{call} {number} failed")
 
 
 def _part(rows: Rows) -> Message:

@@ -19,7 +19,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rlsys.config.schema import SamplingConfig
-from rlsys.errors import StallError, VerifierError, WeightSyncError, WorkerError
+from rlsys.errors import StallError, VerifierError, WeightSyncError, WorkerDiedError, WorkerError
 from rlsys.loop.fleet import Message, Sampled
 from rlsys.loop.ledger import State
 from rlsys.loop.loop import Loop, StepReport, first_cause
@@ -233,6 +233,19 @@ def test_a_worker_that_fails_once_is_asked_again(call: str) -> None:
     assert fleet.attempts[call, 3] == 2
     assert 3 in trained_groups(fleet)
     assert loop.state.ledger.dropped == {}
+
+
+@pytest.mark.parametrize("call", ["sample", "grade", "reference"])
+def test_a_group_that_kills_its_workers_is_dropped_as_lost_and_said_to_be(call: str) -> None:
+    fleet = FakeFleet(fails=lambda what, group, attempt: (what, group) == (call, 3))
+    fleet.error = WorkerDiedError
+    loop = make_loop(fleet, make_config(max_group_failures=2, max_group_losses=4))
+    said: list[str] = []
+    loop.notice = said.append
+    run(loop.train(3))
+    assert fleet.attempts[call, 3] == 4
+    assert loop.state.ledger.dropped == {"lost": 1}
+    assert said == [f"groups [3] dropped as lost: {call} 3 failed"]
 
 
 @pytest.mark.parametrize("call", ["sample", "grade", "reference"])

@@ -1,0 +1,202 @@
+"""Supervision on real actors that do next to nothing: deaths, root causes, looking from outside."""
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from actors import look
+from actors.launch import Launcher
+from actors.member import Member
+from actors.placement import Need
+from actors.roster import Seat, seats
+from actors.supervision import Supervisor
+from rlsys.config.schema import ClusterConfig
+from rlsys.errors import (
+    FleetError,
+    LearnerLostError,
+    RlsysError,
+    WeightSyncError,
+    WorkerDiedError,
+    WorkerError,
+)
+from rlsys.loop.clock import Clock, Times
+
+pytestmark = pytest.mark.slow
+
+
+class Idler(Member):
+    """Does what it is told."""
+
+    def __init__(self) -> None:
+        self.clock = Clock(idle="orders")
+        self.brought_up = False
+
+    def start(self) -> None:
+        self.brought_up = True
+
+    def work(self, seconds: float) -> list[Any]:
+        assert self.brought_up
+        with self.clock.busy():
+            time.sleep(seconds)
+        return [None, os.getpid()]
+
+    def die(self, seconds: float) -> None:
+        time.sleep(seconds)
+        os._exit(1)
+
+    def refuse(self, error: Exception) -> None:
+        raise error
+
+    def hold_the_interpreter(self) -> None:
+        re.match(r"(a+)+$", "a" * 64 + "!")
+
+
+Scenario = Callable[[Supervisor], Awaitable[None]]
+
+
+@pytest.fixture
+def supervised(cluster: None) -> Callable[..., None]:
+    """Runs a scenario with two members of a role under supervision."""
+
+    def run(scenario: Scenario, role: str = "verifier", max_deaths: int = 5) -> None:
+        async def bring_up(seat: Seat) -> None:
+            seat.identity = await supervisor.call(seat, seat.actor.introduce.remote())
+            await supervisor.call(seat, seat.actor.start.remote())
+
+        async def whole() -> None:
+            await launcher.place([need])
+            for seat in supervisor.seats:
+                await launcher.seat(seat)
+                await bring_up(seat)
+                supervisor.admit(seat)
+            async with asyncio.timeout(60):
+                await scenario(supervisor)
+
+        need = Need(role, 2, 0.1, 0.0)
+        launcher = Launcher(ClusterConfig(), {role: 1}, lambda seat: (Idler, ()))
+        supervisor = Supervisor(seats([need]), launcher, max_deaths, bring_up, notices.append)
+        try:
+            asyncio.run(whole())
+        finally:
+            supervisor.stop()
+            launcher.end()
+
+    notices: list[str] = []
+    return run
+
+
+def asked(seconds: float) -> Callable[[Any], list[Any]]:
+    """`work` as one ref each for batch and metadata, as the fleet's calls have them."""
+
+    def call(actor: Any) -> list[Any]:
+        return actor.work.options(num_returns=2).remote(seconds)
+
+    return call
+
+
+def test_a_member_that_dies_is_replaced_and_its_call_says_so(supervised: Any) -> None:
+    async def scenario(supervisor: Supervisor) -> None:
+        first, second = supervisor.seats
+        before = first.identity
+        with pytest.raises(WorkerDiedError, match="verifier-0 died"):
+            await supervisor.call(first, first.actor.die.remote(0))
+        while not (first.ready and first.births == 2):
+            await asyncio.sleep(0.05)
+        assert first.identity != before
+        assert (supervisor.respawns, second.births) == (1, 1)
+        pids = {(await supervisor.work("verifier", asked(0.0)))[2] for _ in range(4)}
+        assert first.identity is not None
+        assert first.identity.pid in pids
+
+    supervised(scenario)
+
+
+def test_work_waits_for_a_member_when_all_are_dead(supervised: Any) -> None:
+    async def scenario(supervisor: Supervisor) -> None:
+        for seat in supervisor.seats:
+            with pytest.raises(WorkerDiedError):
+                await supervisor.call(seat, seat.actor.die.remote(0))
+        while supervisor.ready("verifier"):
+            await asyncio.sleep(0.01)
+        await supervisor.work("verifier", asked(0.0))
+
+    supervised(scenario)
+
+
+def test_a_member_that_dies_again_and_again_ends_the_run(supervised: Any) -> None:
+    async def scenario(supervisor: Supervisor) -> None:
+        (seat, _) = supervisor.seats
+        for births in (1, 2, 3):
+            while not (seat.ready and seat.births == births):
+                await asyncio.sleep(0.02)
+            with pytest.raises(WorkerDiedError):
+                await supervisor.call(seat, seat.actor.die.remote(0))
+        await supervisor.failed()
+
+    with pytest.raises(FleetError, match="verifier-0 died 3 times without finishing a call"):
+        supervised(scenario, max_deaths=2)
+
+
+def test_a_learner_rank_that_dies_while_idle_is_noticed(supervised: Any) -> None:
+    async def scenario(supervisor: Supervisor) -> None:
+        supervisor.seats[1].actor.die.remote(0)
+        await supervisor.failed()
+
+    with pytest.raises(LearnerLostError, match="learner-1 died"):
+        supervised(scenario, role="learner")
+
+
+@pytest.mark.parametrize(
+    ("calls", "error", "words"),
+    [
+        # learner-0 sits in what might be a collective with the one that failed.
+        (["sleep", "raise"], WorkerError, "learner-1 raised ValueError: odd"),
+        (["sleep", "ours"], WeightSyncError, "lm_head"),
+        # The peer's collective fails first; the death is the cause.
+        (["raise", "die"], LearnerLostError, "learner-1 died"),
+    ],
+)
+def test_a_call_to_all_fails_at_once_with_the_root_cause(
+    supervised: Any, calls: list[str], error: type[RlsysError], words: str
+) -> None:
+    orders: dict[str, Callable[[Any], Any]] = {
+        "sleep": lambda actor: actor.work.remote(600.0),
+        "raise": lambda actor: actor.refuse.remote(ValueError("odd")),
+        "ours": lambda actor: actor.refuse.remote(WeightSyncError("tensor lm_head")),
+        "die": lambda actor: actor.die.remote(0.5),
+    }
+
+    async def scenario(supervisor: Supervisor) -> None:
+        await supervisor.call_all(
+            supervisor.seats, lambda seat: orders[calls[seat.index]](seat.actor)
+        )
+
+    with pytest.raises(error, match=words):
+        supervised(scenario, role="learner")
+
+
+def test_a_member_at_work_shows_its_clock_and_where_it_stands(supervised: Any) -> None:
+    async def scenario(supervisor: Supervisor) -> None:
+        at_work, stuck = supervisor.seats
+        calls = [
+            asyncio.create_task(supervisor.call(at_work, at_work.actor.work.remote(600.0))),
+            asyncio.create_task(supervisor.call(stuck, stuck.actor.hold_the_interpreter.remote())),
+        ]
+        await asyncio.sleep(1.0)
+        times: Times = await supervisor.call(at_work, at_work.actor.times.remote())
+        assert 0.5 < times.busy_s < 60
+        text = await look.report(supervisor.seats)
+        assert "the driver's tasks" in text
+        at_work_text, _, stuck_text = text.partition("--- verifier-1, 1 calls unanswered")
+        assert "verifier-0, 1 calls unanswered" in at_work_text
+        assert "in hold_the_interpreter" in stuck_text
+        assert "in work" in at_work_text
+        for call in calls:
+            call.cancel()
+
+    supervised(scenario)
