@@ -21,7 +21,7 @@ from rlsys.config.verifiers import require_sources
 from rlsys.data.fingerprints import fingerprints
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
-from rlsys.errors import RlsysError
+from rlsys.errors import LearnerLostError, RlsysError
 from rlsys.loop import checkpoint
 from rlsys.loop.clock import Times
 from rlsys.loop.disk import replace_text
@@ -36,7 +36,7 @@ from rlsys.observe.display import Display
 from rlsys.observe.inflation import LengthAlarm
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.summary import Summary
-from rlsys.recipes.prepare import prepare, read_rows
+from rlsys.recipes.prepare import Prepared, prepare, read_rows
 
 
 def train(
@@ -77,29 +77,69 @@ def train(
                 record_inputs(folder, inputs)
                 display.note(f"run {folder}")
             replace_text(folder / FILE, to_yaml(config))
-            prompts = [*prepared.train, *prepared.held_out]
-            fleet = RayFleet(
-                config,
-                prepared.model_path,
-                prompts,
-                folder / SAMPLES,
-                roles,
-                display.stage,
-                display.note,
-            )
-            event_loop = WatchedEventLoop()
-            keeper = Keeper(folder, config, prepared.model_path, fleet, origin)
-            run = Run(config, name, keeper, fleet, display, event_loop)
-            try:
-                with asyncio.Runner(loop_factory=lambda: event_loop) as runner:
-                    summary = runner.run(run.train(prepared.train, prepared.held_out, started))
-            finally:
-                display.stage("ending the fleet")
-                fleet.shutdown()
+            summary = _to_the_end(config, name, folder, prepared, origin, display, started)
     summary.wall_s = time.monotonic() - started
     summary.write(folder)
     summary.show(console)
     return summary
+
+
+def _to_the_end(
+    config: RunConfig,
+    name: str,
+    folder: Path,
+    prepared: Prepared,
+    origin: Origin,
+    display: Display,
+    started: float,
+) -> Summary:
+    """Train from the origin to the last step; a learner that dies is started again, with a new
+    fleet, from the newest checkpoint."""
+    restarts = 0
+    while True:
+        try:
+            return _with_a_fleet(config, name, folder, prepared, origin, display, started)
+        except LearnerLostError as error:
+            if restarts == config.loop.max_learner_restarts:
+                raise LearnerLostError(
+                    f"{error} (loop.max_learner_restarts={restarts}); "
+                    f"`rlsys train --resume {folder}` goes on from there"
+                ) from error
+            restarts += 1
+            origin = newest(folder, config.loop.steps)
+            cut_back(folder, origin.version)
+            display.note(f"{error}. Restart {restarts}, from after step {origin.version}")
+
+
+def _with_a_fleet(
+    config: RunConfig,
+    name: str,
+    folder: Path,
+    prepared: Prepared,
+    origin: Origin,
+    display: Display,
+    started: float,
+) -> Summary:
+    prompts = [*prepared.train, *prepared.held_out]
+    fleet = RayFleet(
+        config,
+        prepared.model_path,
+        prompts,
+        folder / SAMPLES,
+        needs(config),
+        display.stage,
+        display.note,
+    )
+    event_loop = WatchedEventLoop()
+    keeper = Keeper(folder, config, prepared.model_path, fleet, origin)
+    run = Run(config, name, keeper, fleet, display, event_loop)
+    try:
+        with asyncio.Runner(loop_factory=lambda: event_loop) as runner:
+            return runner.run(run.train(prepared.train, prepared.held_out, started))
+    finally:
+        display.stage("ending the fleet")
+        run.close()
+        fleet.shutdown()
 
 
 def _check_space(folder: Path, config: RunConfig, model_path: str) -> None:
@@ -180,8 +220,6 @@ class Run:
         self._count_time(time.monotonic(), await self._times())
         self.display.stage(f"held-out check after training: {len(final)} prompts")
         after = await self._evaluate(final)
-        self.writer.close()
-        self.keeper.history.close()
         return Summary(
             run=self.name,
             before=before,
@@ -197,6 +235,11 @@ class Run:
             staleness_max=progress.staleness_max,
             resumes=progress.resumes,
         )
+
+    def close(self) -> None:
+        """Let go of the run's files."""
+        self.writer.close()
+        self.keeper.history.close()
 
     async def _times(self) -> dict[str, Times]:
         """Of every role, and of this process."""

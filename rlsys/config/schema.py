@@ -82,6 +82,9 @@ class LoopConfig:
     max_failed_groups_in_a_row: int = 8
     """A streak of dropped groups, of either kind, stops the run: something is broken, not
     unlucky."""
+    max_learner_restarts: int = 3
+    """How often a run starts its fleet anew from its newest checkpoint because a learner rank died;
+    one death more ends it."""
     evaluate_every: int = 10
     """Steps between held-out checks; 0: only before and after."""
     checkpoint_every: int = 50

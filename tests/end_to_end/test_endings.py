@@ -27,7 +27,7 @@ def test_a_killed_driver_leaves_no_process_behind(workplace: Workplace) -> None:
 
 
 def test_killed_workers_are_replaced_and_the_run_ends_well(workplace: Workplace) -> None:
-    with _training(workplace, "bereaved", steps=14) as (driver, log):
+    with _training(workplace, "bereaved", "loop.steps=14") as (driver, log):
         for step, worker in ((1, "RolloutWorker"), (3, "VerifierWorker"), (5, "ReferenceWorker")):
             _wait(lambda step=step: f"step {step}/" in log.read_text(), 180)
             assert _kill(driver, worker) == 1
@@ -46,24 +46,38 @@ def test_killed_workers_are_replaced_and_the_run_ends_well(workplace: Workplace)
     assert summary["time"]["rollout"]["waits"]["respawn"] > 1
 
 
-def test_a_killed_learner_ends_the_run_with_its_name(workplace: Workplace) -> None:
-    with _training(workplace, "orphaned") as (driver, log):
+def test_a_killed_learner_starts_again_from_the_newest_checkpoint(workplace: Workplace) -> None:
+    with _training(workplace, "again", "loop.steps=14") as (driver, log):
+        _wait(lambda: "step 6/" in log.read_text(), 180)
+        assert _kill(driver, "LearnerRank") == 1
+        assert driver.wait(timeout=240) == 0, log.read_text()
+    flat = " ".join(log.read_text().split())
+    assert "learner-0 died" in flat
+    assert "Restart 1, from after step" in flat
+    summary = workplace.summary("again")
+    assert (summary["steps"], summary["ledger"]["trained"]) == (14, 14 * 4)
+
+
+def test_a_learner_killed_once_too_often_ends_the_run_with_its_name(workplace: Workplace) -> None:
+    with _training(workplace, "orphaned", "loop.max_learner_restarts=0") as (driver, log):
         _wait(lambda: "step 1/" in log.read_text(), 180)
         family = psutil.Process(driver.pid).children(recursive=True)
         assert _kill(driver, "LearnerRank") == 1
         assert driver.wait(timeout=60) == 2
-        assert "LearnerLostError: learner-0 died" in log.read_text()
+        flat = " ".join(log.read_text().split())
+        assert "LearnerLostError: learner-0 died" in flat
+        assert "rlsys train --resume" in flat
         _wait(lambda: not _alive(family), 30)
 
 
 @contextmanager
 def _training(
-    workplace: Workplace, name: str, steps: int = 10_000
+    workplace: Workplace, name: str, *overrides: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """A run in the background, for long unless `steps` are few."""
+    """A run in the background, for long unless the overrides say otherwise."""
     log = workplace.folder / f"{name}.log"
     command = [sys.executable, "-m", "rlsys", "train", "--config", str(workplace.config)]
-    command += [f"loop.steps={steps}", f"run.name={name}"]
+    command += ["loop.steps=10000", f"run.name={name}", *overrides]
     with log.open("wb") as sink:
         driver = subprocess.Popen(
             command, cwd=ROOT, stdout=sink, stderr=subprocess.STDOUT, env=dict(os.environ)
