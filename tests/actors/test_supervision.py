@@ -3,11 +3,13 @@
 import asyncio
 import os
 import re
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from ray import cloudpickle
 
 from actors import look
 from actors.launch import Launcher
@@ -27,6 +29,8 @@ from rlsys.errors import (
 from rlsys.loop.clock import Clock, Times
 
 pytestmark = pytest.mark.slow
+# Ray's workers cannot import this file.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 class Idler(Member):
