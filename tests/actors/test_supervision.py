@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import ray
 from ray import cloudpickle
 
 from actors import look
@@ -88,6 +89,8 @@ def supervised(cluster: None) -> Callable[..., None]:
             asyncio.run(whole())
         finally:
             supervisor.stop()
+            for seat in supervisor.seats:
+                ray.kill(seat.actor)
             launcher.end()
 
     notices: list[str] = []
