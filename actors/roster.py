@@ -15,7 +15,7 @@ class TimeBook:
     def __init__(self) -> None:
         self._before = Times()
         self._last = Times()
-        self._seen_at = time.monotonic()
+        self._seen_at: float | None = None
 
     def saw(self, times: Times) -> Times:
         """The sitting actor's own times; returns the seat's."""
@@ -23,7 +23,9 @@ class TimeBook:
         return self._before + times
 
     def empty(self) -> Times:
-        """The seat's times while nobody sits on it."""
+        """The seat's times while nobody sits on it; none before the first one."""
+        if self._seen_at is None:
+            return Times()
         gap = time.monotonic() - self._seen_at
         return self._before + self._last + Times(0.0, gap, {"respawn": gap})
 
