@@ -106,27 +106,23 @@ def _worker(config: VerifiersConfig, plugins: list[Any]) -> Iterator[Any]:
 
 
 def _rollouts(completions: Sequence[Completion]) -> pa.RecordBatch:
-    """The completions as a rollout worker sends them; tokens play no part in grading."""
-    n = len(completions)
+    """The completions as a rollout worker sends them; columns that play no part in grading are
+    empty."""
     columns: dict[str, Sequence[Any]] = {
-        "prompt_id": [f"trial-{i}" for i in range(n)],
-        "group_id": list(range(n)),
-        "sample_index": [0] * n,
         "source": [c.source for c in completions],
         "prompt_text": [c.prompt for c in completions],
         "answer": [json.dumps(c.answer) for c in completions],
         "info": [json.dumps(c.info) for c in completions],
-        "difficulty": [None] * n,
-        "prompt_token_ids": [[0]] * n,
-        "token_ids": [[0]] * n,
-        "rollout_logprobs": [[0.0]] * n,
-        "policy_versions": [[0]] * n,
         "finish_reason": [c.finish_reason for c in completions],
         # Decoded text has no lone surrogates: what a tokenizer cannot decode, it replaces.
         "text": [c.text.encode(errors="replace").decode() for c in completions],
-        "reasoning_tokens": [0] * n,
-        "answer_tokens": [1] * n,
-        "worker": ["trial"] * n,
-        "sampled_s": [0.0] * n,
     }
+    for column in schema.ROLLOUTS:
+        columns.setdefault(column.name, [_empty(column.type)] * len(completions))
     return schema.build(schema.ROLLOUTS, columns)
+
+
+def _empty(kind: pa.DataType) -> Any:
+    if pa.types.is_list(kind):
+        return []
+    return "" if pa.types.is_string(kind) else 0
