@@ -40,4 +40,7 @@ clean:
 # Long: minutes to tens of minutes each; results go into docs/performance.md and algorithms.md.
 bench: setup
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/overlap.py --simulated
+	$(BIN)/python benchmarks/overlap.py --real
+	$(BIN)/python benchmarks/control_plane.py
 	$(BIN)/python benchmarks/learning.py
