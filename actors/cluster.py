@@ -23,8 +23,8 @@ def connected(config: ClusterConfig) -> Iterator[str]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray starts workers at niceness 15: whatever else a laptop does would come before training.
     os.environ.setdefault("RAY_worker_niceness", "0")
-    # Ray's head keeps a record of each of the newest 100,000 calls, which takes days to fill and
-    # looks like a leak until then: 150 MB.
+    # Ray's head keeps records of the newest 100,000 calls, and until there are so many it grew by
+    # 3.7 MB in 100 steps.
     os.environ.setdefault("RAY_task_events_max_num_task_in_gcs", "2000")
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     watchdog = guardian.start()
