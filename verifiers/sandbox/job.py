@@ -1,6 +1,6 @@
 """The job's side of the fork: confine the process for good, then run what it was given.
 
-From `enter` on, nothing that this process says is believed: whatever module, function or
+After `enter`, nothing that this process says is believed: whatever module, function or
 descriptor is here belongs to the candidate.
 """
 
@@ -8,6 +8,7 @@ import atexit
 import builtins
 import gc
 import io
+import math
 import os
 import resource
 import socket
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from verifiers.sandbox import codec, frames, kernel
+from verifiers.sandbox.protocol import Request
 
 SESSION_FD = 3
 MEMORY_EXIT = 119
@@ -46,62 +48,68 @@ class Confinement:
 
 
 @dataclass(frozen=True)
-class JobLimits:
-    """What is set inside the job; the deadlines are the zygote's."""
+class Preparation:
+    """What a job does to itself, in order; made by the zygote for all jobs with the same limits."""
 
-    cpu_s: int
-    memory: int
-    tmp: int
-    threads: int
+    confine: tuple[kernel.Step, ...]
+    seccomp: kernel.Step | None
+    """The last step; None where it needs the job's own process id."""
 
 
-def confine(confinement: Confinement, limits: JobLimits, descriptors: list[int]) -> None:
-    """Take all rights away from this process, and all descriptors but those to be 0, 1, 2...
+def prepare(confinement: Confinement, request: Request, pid: int | None) -> Preparation:
+    """The steps for jobs with these limits; pid, if it is known before the fork."""
+    steps = [kernel.die_with_parent(), kernel.new_session(), *_limits(confinement, request)]
+    steps += [kernel.drop_capabilities(), kernel.forbid_new_privileges()]
+    if confinement.ruleset is not None:
+        steps.append(kernel.landlock_restrict(confinement.ruleset))
+    seccomp = kernel.filter_system_calls(confinement.seccomp, pid) if pid is not None else None
+    return Preparation(tuple(steps), seccomp)
+
+
+def enter(
+    confinement: Confinement, preparation: Preparation, descriptors: list[int], say: int
+) -> None:
+    """Give up all rights, say so, and close all descriptors but those to be 0, 1, 2 and so on.
+
+    What is said before the candidate runs, on a descriptor that is closed by then, cannot be the
+    candidate's word.
 
     Raises:
-        OSError, ValueError: a step failed; nothing of the candidate's has run.
+        OSError: a step failed; nothing of the candidate's has run.
     """
-    kernel.die_with_parent()
-    os.setsid()
     for place, fd in enumerate(descriptors):
         os.dup2(fd, place, inheritable=False)
-    _set_limits(confinement, limits)
-    kernel.drop_capabilities()
-    kernel.forbid_new_privileges()
-    if confinement.ruleset is not None:
-        kernel.landlock_restrict(confinement.ruleset)
-
-
-def enter(confinement: Confinement, num_descriptors: int, say: int) -> None:
-    """The last step: let in only allowed system calls, say so, and close all other descriptors,
-    the one to say it on among them. What is said before the candidate runs cannot be its word."""
-    kernel.filter_system_calls(confinement.seccomp)
+    kernel.perform(preparation.confine)
+    last = preparation.seccomp
+    kernel.perform((last or kernel.filter_system_calls(confinement.seccomp, os.getpid()),))
     os.write(say, b"R")
-    kernel.close_from(num_descriptors)
+    kernel.close_from(len(descriptors))
     gc.enable()
 
 
-def _set_limits(confinement: Confinement, limits: JobLimits) -> None:
+def _limits(confinement: Confinement, request: Request) -> list[kernel.Step]:
     wanted = {
-        resource.RLIMIT_AS: confinement.base_memory + limits.memory,
-        resource.RLIMIT_CPU: limits.cpu_s,
-        resource.RLIMIT_FSIZE: limits.tmp,
+        resource.RLIMIT_AS: confinement.base_memory + request.memory,
+        # A second later than the zygote's own look at the clock: for several threads at once.
+        resource.RLIMIT_CPU: math.ceil(request.cpu_s) + 1,
+        resource.RLIMIT_FSIZE: request.tmp,
         resource.RLIMIT_NOFILE: DESCRIPTORS,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
     }
     if confinement.limits_threads:
-        wanted[resource.RLIMIT_NPROC] = limits.threads + _OWN_THREADS
+        wanted[resource.RLIMIT_NPROC] = request.threads + _OWN_THREADS
+    steps = []
     for kind, value in wanted.items():
         ceiling = resource.getrlimit(kind)[1]
         value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
-        resource.setrlimit(kind, (value, value))
+        steps.append(kernel.limit(kind, value, value))
     # Only the soft limit: programs that recurse deeply raise their own stack, which is address
     # space, too.
     ceiling = resource.getrlimit(resource.RLIMIT_STACK)[1]
     stack = STACK_BYTES if ceiling == resource.RLIM_INFINITY else min(STACK_BYTES, ceiling)
-    resource.setrlimit(resource.RLIMIT_STACK, (stack, ceiling))
+    return [*steps, kernel.limit(resource.RLIMIT_STACK, stack, ceiling)]
 
 
 # --- running ---------------------------------------------------------------------------------

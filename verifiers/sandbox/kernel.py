@@ -6,6 +6,9 @@ from 424 on, Linux numbers are the same on every architecture.
 
 import ctypes
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -126,14 +129,42 @@ def _set_mount_flags(folder: int, path: bytes, flags: int, shown: str) -> None:
 # --- a process's own state -------------------------------------------------------------------
 
 
-def die_with_parent() -> None:
+@dataclass(frozen=True)
+class Step:
+    """A system call with its arguments made: what a job does right after its fork touches as few
+    pages as can be, for each one is copied."""
+
+    name: str
+    function: Callable[..., int]
+    arguments: tuple[Any, ...]
+
+
+def perform(steps: tuple[Step, ...]) -> None:
+    """Make the calls in order; the first that fails is the error."""
+    for step in steps:
+        if step.function(*step.arguments) < 0:
+            _checked(-1, step.name)
+
+
+def die_with_parent() -> Step:
     """SIGKILL when the parent's thread ends: PR_SET_PDEATHSIG (prctl(2))."""
-    _prctl(_PR_SET_PDEATHSIG, 9)
+    return _prctl(_PR_SET_PDEATHSIG, 9)
+
+
+def new_session() -> Step:
+    """setsid(2)."""
+    return Step("setsid", _LIBC.setsid, ())
+
+
+def limit(kind: int, soft: int, hard: int) -> Step:
+    """setrlimit(2); kind is one of the resource module's."""
+    limits = (ctypes.c_uint64 * 2)(soft % 2**64, hard % 2**64)
+    return Step(f"setrlimit({kind})", _LIBC.setrlimit, (kind, ctypes.byref(limits)))
 
 
 def be_dumpable() -> None:
     """Own one's files in /proc again after a change of user: PR_SET_DUMPABLE."""
-    _prctl(_PR_SET_DUMPABLE, 1)
+    perform((_prctl(_PR_SET_DUMPABLE, 1),))
 
 
 def close_from(first: int) -> None:
@@ -141,16 +172,16 @@ def close_from(first: int) -> None:
     _call("close_range", _CLOSE_RANGE, first, 0xFFFFFFFF, 0)
 
 
-def drop_capabilities() -> None:
+def drop_capabilities() -> Step:
     """Empty the effective, permitted and inheritable sets for good (capset(2))."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
-    _checked(_LIBC.capset(ctypes.byref(header), ctypes.byref(nothing)), "capset")
+    return Step("capset", _LIBC.capset, (ctypes.byref(header), ctypes.byref(nothing)))
 
 
-def forbid_new_privileges() -> None:
+def forbid_new_privileges() -> Step:
     """PR_SET_NO_NEW_PRIVS; Landlock and seccomp ask for it."""
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    return _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 class _Program(ctypes.Structure):
@@ -159,21 +190,28 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def filter_system_calls(compiled: bytes) -> None:
-    """Load a seccomp filter for this process, with its id in place of PID_PLACEHOLDER."""
-    own = compiled.replace(_word(PID_PLACEHOLDER), _word(os.getpid()))
+def filter_system_calls(compiled: bytes, pid: int) -> Step:
+    """Load a seccomp filter, with the process's id in place of PID_PLACEHOLDER."""
+    own = compiled.replace(_word(PID_PLACEHOLDER), _word(pid))
     program = _Program(len(own) // 8, own)
-    _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program))
+    return _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program))
 
 
 def _word(value: int) -> bytes:
     return bytes(ctypes.c_uint32(value))
 
 
-def _prctl(option: int, value: int, pointer: object = 0) -> None:
-    third = ctypes.c_ulong(pointer) if isinstance(pointer, int) else pointer
-    arguments = (option, ctypes.c_ulong(value), third, ctypes.c_ulong(0), ctypes.c_ulong(0))
-    _checked(_LIBC.prctl(*arguments), f"prctl({option})")
+def _prctl(option: int, value: int, pointer: object = None) -> Step:
+    zero = ctypes.c_ulong(0)
+    arguments = (option, ctypes.c_ulong(value), pointer or zero, zero, zero)
+    return Step(f"prctl({option})", _LIBC.prctl, arguments)
+
+
+def cpu_clock(pid: int) -> int:
+    """The CPU-time clock of a process (clock_getcpuclockid(3))."""
+    clock = ctypes.c_int()
+    _checked(-_LIBC.clock_getcpuclockid(pid, ctypes.byref(clock)), "clock_getcpuclockid")
+    return clock.value
 
 
 # --- Landlock (landlock(7)) ------------------------------------------------------------------
@@ -236,6 +274,7 @@ def landlock_writing(version: int) -> int:
     return access | (LANDLOCK_TRUNCATE if version >= 3 else 0)
 
 
-def landlock_restrict(ruleset: int) -> None:
+def landlock_restrict(ruleset: int) -> Step:
     """Enforce a ruleset on this thread and its descendants (landlock_restrict_self(2))."""
-    _call("landlock_restrict_self", _LANDLOCK_RESTRICT_SELF, ruleset, 0)
+    words = (ctypes.c_long(_LANDLOCK_RESTRICT_SELF), ctypes.c_long(ruleset), ctypes.c_long(0))
+    return Step("landlock_restrict_self", _LIBC.syscall, words)

@@ -9,7 +9,6 @@ its caller is gone, so are it and its job.
 
 import _sitebuiltins
 import builtins
-import ctypes
 import dataclasses
 import functools
 import gc
@@ -143,7 +142,7 @@ def _become_first_process(control: socket.socket) -> None:
     """Fork into the new PID namespace; the parent stays, to be waited for."""
     child = os.fork()
     if child == 0:
-        kernel.die_with_parent()
+        kernel.perform((kernel.die_with_parent(),))
         return
     control.close()
     os.waitpid(child, 0)
@@ -165,6 +164,8 @@ class Zygote:
         self._confinement = confinement if is_strong else _with_rules(confinement, rules)
         self._tmp = _PrivateTmp() if is_strong else None
         self._own_namespace = os.pidfd_open(os.getpid()) if is_strong else None
+        self._prepared = job.Preparation((), None)
+        self._prepared_for: Request | None = None
         # Written by a job that is set up, before anything of the candidate's runs.
         self._set_up, self._say_set_up = os.pipe()
         os.set_blocking(self._set_up, False)
@@ -195,6 +196,11 @@ class Zygote:
             if self._tmp is not None and self._tmp.renew(request.tmp):
                 # Landlock's rules are for files, not for names: a new /tmp needs new ones.
                 self._confinement = _with_rules(self._confinement, self._rules)
+                self._prepared_for = None
+            if request != self._prepared_for:
+                first = 1 if self._own_namespace is not None else None
+                self._prepared = job.prepare(self._confinement, request, first)
+                self._prepared_for = request
             pid = self._fork()
         except OSError as error:
             _close(descriptors)
@@ -233,15 +239,11 @@ class Zygote:
         say = self._say_set_up
         try:
             payload = _read_all(descriptors[protocol.PAYLOAD_FD])
-            limits = job.JobLimits(
-                math.ceil(request.cpu_s) + 1, request.memory, request.tmp, request.threads
-            )
             # Out of the way of the places 0 to 3 that the job's own will take.
             own = [os.dup(fd) for fd in descriptors[1:]]
             if self._tmp is not None:
                 os.chdir("/tmp")
-            job.confine(self._confinement, limits, own)
-            job.enter(self._confinement, len(own), say)
+            job.enter(self._confinement, self._prepared, own, say)
         except BaseException as error:
             # Whatever it was, the candidate has not run, and must not run in half a sandbox.
             os.write(say, b"F" + str(error).encode()[:500])
@@ -254,12 +256,12 @@ class Zygote:
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
         poll.register(self._control, select.POLLIN)
-        clock = _cpu_clock(pid)
         cause = None
+        # No look at the CPU clock before one thread can have spent the limit.
+        cpu_left = request.cpu_s
         try:
             while cause is None:
                 wall_left = began + request.wall_s - time.monotonic()
-                cpu_left = request.cpu_s - _cpu_s(clock)
                 if wall_left <= 0 or cpu_left <= 0:
                     cause = Cause.WALL if wall_left <= 0 else Cause.CPU
                     break
@@ -270,6 +272,8 @@ class Zygote:
                 if ready:
                     self._control.recv(protocol.MAX_PACKET)
                     cause = Cause.ASKED
+                else:
+                    cpu_left = request.cpu_s - _cpu_s(pid)
         finally:
             os.close(pidfd)
         os.kill(pid, signal.SIGKILL)
@@ -325,16 +329,9 @@ def _cause_of_signal(number: int, spent: bool) -> Cause:
     return Cause.SETUP if number == signal.SIGKILL else Cause.ENDED
 
 
-def _cpu_clock(pid: int) -> int:
-    clock = ctypes.c_int()
-    if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)):
-        raise OSError(0, "clock_getcpuclockid")
-    return clock.value
-
-
-def _cpu_s(clock: int) -> float:
+def _cpu_s(pid: int) -> float:
     try:
-        return time.clock_gettime(clock)
+        return time.clock_gettime(kernel.cpu_clock(pid))
     except OSError:
         return 0.0  # ended just now
 
