@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from verifiers.sandbox import codec, frames, kernel
+from verifiers.sandbox import codec, frames, kernel, protocol
 from verifiers.sandbox.protocol import Request
 
 SESSION_FD = 3
@@ -117,8 +117,8 @@ def _limits(confinement: Confinement, request: Request) -> list[kernel.Step]:
 
 def run(payload: bytes) -> NoReturn:
     """Run the payload's program, or serve its function; ends the process."""
-    source, entry_point = codec.decode(payload)
-    if entry_point is None:
+    entry_point, source = protocol.unpack_program(payload)
+    if not entry_point:
         _end(_status_of(lambda: _execute(source, "__main__")))
     _end(_status_of(lambda: _serve(source, entry_point)))
 
@@ -177,7 +177,8 @@ def _status_of(program: Callable[[], object]) -> int:
 def _end(status: int) -> NoReturn:
     """What the interpreter does at its end, without taking itself apart."""
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
+        if threading.active_count() > 1:
+            threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

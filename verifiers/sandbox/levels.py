@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 from rlsys.errors import SandboxError
-from verifiers.sandbox import codec
+from verifiers.sandbox import protocol
 from verifiers.sandbox.client import Zygote
 from verifiers.sandbox.interface import JobEnded, Level, Limits, RemoteError
 from verifiers.sandbox.session import FunctionSession
@@ -119,7 +119,7 @@ def start_zygote(level: Level, preload: list[str]) -> Zygote:
 
 def _send_canary(zygote: Zygote) -> dict[str, object]:
     """What a job sees; the file to read and the folder to write are open to everyone outside."""
-    payload = codec.encode((_CANARY, "look"))
+    payload = protocol.pack_program(_CANARY, "look")
     with tempfile.TemporaryDirectory(prefix="rlsys-canary-") as folder:
         os.chmod(folder, 0o777)
         session = FunctionSession(zygote, payload, _LIMITS)

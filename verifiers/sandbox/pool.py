@@ -8,7 +8,7 @@ from types import TracebackType
 
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.errors import SandboxError
-from verifiers.sandbox import codec
+from verifiers.sandbox import protocol
 from verifiers.sandbox.client import Zygote
 from verifiers.sandbox.interface import Ending, JobEnded, Limits, Outcome
 from verifiers.sandbox.levels import find_level, start_zygote
@@ -55,9 +55,9 @@ class ZygotePool:
     def run_program(self, source: str, stdin: bytes, limits: Limits) -> Outcome:
         """See interface.Sandbox."""
         try:
-            payload = codec.encode((source, None))
-        except (codec.CodecError, UnicodeEncodeError) as error:
-            return _no_job(Ending.REJECTED, f"source: {error}")
+            payload = protocol.pack_program(source)
+        except ValueError as error:
+            return _no_job(Ending.REJECTED, str(error))
         try:
             with self._zygote() as zygote:
                 return zygote.start(payload, stdin, limits, None).finish()
@@ -70,9 +70,9 @@ class ZygotePool:
     ) -> Iterator[FunctionSession]:
         """See interface.Sandbox."""
         try:
-            payload = codec.encode((source, entry_point))
-        except codec.CodecError as error:
-            raise JobEnded(_no_job(Ending.REJECTED, f"source: {error}")) from error
+            payload = protocol.pack_program(source, entry_point)
+        except ValueError as error:
+            raise JobEnded(_no_job(Ending.REJECTED, str(error))) from error
         with contextlib.ExitStack() as stack:
             try:
                 zygote = stack.enter_context(self._zygote())

@@ -17,8 +17,30 @@ PAYLOAD_FD, STDIN_FD, STDOUT_FD, STDERR_FD = range(4)
 MAX_DESCRIPTORS = 5
 """The four above, and a session's socket."""
 
+MAX_PROGRAM_BYTES = 8 << 20
+
 _REQUEST = struct.Struct("<ddQQI")
 _REPORT = struct.Struct("<Bidd")
+
+
+def pack_program(source: str, entry_point: str = "") -> bytes:
+    """A job's payload: a program, and the function of it that is to be called, if one is.
+
+    Raises:
+        ValueError: over MAX_PROGRAM_BYTES, or the entry point is no name.
+    """
+    if entry_point and not entry_point.isidentifier():
+        raise ValueError(f"{entry_point!r} is not the name of a function")
+    payload = f"{entry_point}\n{source}".encode("utf-8", "surrogatepass")
+    if len(payload) > MAX_PROGRAM_BYTES:
+        raise ValueError(f"the source has more than {MAX_PROGRAM_BYTES} bytes")
+    return payload
+
+
+def unpack_program(payload: bytes) -> tuple[str, str]:
+    """Entry point and source."""
+    entry_point, _, source = payload.decode("utf-8", "surrogatepass").partition("\n")
+    return entry_point, source
 
 
 class Cause(IntEnum):
