@@ -1,22 +1,27 @@
 """Sandboxed jobs per second, against bare forks and against starting interpreters, in one run.
 
-    python benchmarks/sandbox.py [--seconds 1] [--rounds 5]
+    python benchmarks/sandbox.py [--jobs 300] [--rounds 5]
 
-All on one core, in turns, so that a busy machine slows all of them alike:
+All on one core, in turns:
 
-    sandbox   run_program("pass") through one zygote: everything that a real job has
-    bare fork the zygote's own program and modules, imported, collected and frozen as there, that
-              forks a child which compiles and runs "pass", exits, and is waited for: no isolation,
-              no pipes, no caller
-    python    subprocess.run of `python -I -S -c pass`
+    sandbox    run_program("pass") through one zygote: everything that a real job has
+    bare_fork  the zygote's own program and modules, imported, collected and frozen as there, that
+               forks children which compile and run "pass", exit, and are waited for: no isolation,
+               no pipes, no caller
+    python     subprocess.run of `python -I -S -c pass`
 
-Then one zygote on one core against as many zygotes as cores, for scaling. Bars: at least 0.70 of
-the bare fork, and at least 4 times python. The last line is JSON.
+Twice each: per second of wall time, which holds on an idle machine only, and per second of CPU time
+of all processes together (caller, zygote, job; not the kernel's own threads), which is what a core
+gives when it is busy with nothing else. Starting and ending are measured with no job and taken off.
+
+Then one zygote on one core against a zygote on each, by wall time. Bars: at least 0.70 of the bare
+fork, at least 4 times python. The last line is JSON.
 """
 
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -38,139 +43,121 @@ from verifiers.sandbox import zygote
 for name in sys.argv[2].split(","):
     importlib.import_module(name)
 gc.collect(); gc.disable(); gc.freeze()
-while sys.stdin.readline():
-    for _ in range(20):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                exec(compile("pass", "p", "exec"), {})
-            finally:
-                os._exit(0)
-        os.waitpid(pid, 0)
-    print("done", flush=True)
+for _ in range(int(sys.argv[3])):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            exec(compile("pass", "p", "exec"), {})
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
 """
+CONFIG = SandboxConfig(zygotes=1)
 LIMITS = Limits()
+Work = Callable[[int], None]
 
 
-class BareForks:
-    """The baseline: a process that forks twenty times whenever it is told to."""
-
-    def __init__(self, preload: list[str]) -> None:
-        arguments = ["-I", "-S", "-X", "utf8", "-c", BARE_FORK, str(ROOT), ",".join(preload)]
-        self._process = subprocess.Popen(
-            [INTERPRETER, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={"MALLOC_ARENA_MAX": "1"},
-        )
-
-    def twenty(self) -> int:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(b"\n")
-        self._process.stdin.flush()
-        self._process.stdout.readline()
-        return 20
-
-    def close(self) -> None:
-        self._process.communicate()
+def sandbox(jobs: int) -> None:
+    with open_sandbox(CONFIG) as pool:
+        run_jobs(pool, jobs)
 
 
-def rate(work: Callable[[], int], seconds: float) -> float:
-    """Jobs per second of work, which returns how many it did."""
-    done, began = 0, time.perf_counter()
-    while (passed := time.perf_counter() - began) < seconds:
-        done += work()
-    return done / passed
-
-
-def start_python() -> int:
-    subprocess.run([INTERPRETER, "-I", "-S", "-c", "pass"], check=True)
-    return 1
-
-
-def sandboxed(pool: ZygotePool) -> Callable[[], int]:
-    def one_job() -> int:
+def run_jobs(pool: ZygotePool, jobs: int) -> None:
+    for _ in range(jobs):
         outcome = pool.run_program("pass", b"", LIMITS)
         if (outcome.ending, outcome.exit_code) != (Ending.EXITED, 0):
             raise SystemExit(f"a job failed: {outcome}")
-        return 1
-
-    return one_job
 
 
-def together(pool: ZygotePool, seconds: float) -> float:
+def bare_fork(jobs: int) -> None:
+    arguments = ["-I", "-S", "-X", "utf8", "-c", BARE_FORK, str(ROOT), ",".join(CONFIG.preload)]
+    environment = {"MALLOC_ARENA_MAX": "1"}
+    subprocess.run([INTERPRETER, *arguments, str(jobs)], env=environment, check=True)
+
+
+def python(jobs: int) -> None:
+    for _ in range(jobs):
+        subprocess.run([INTERPRETER, "-I", "-S", "-c", "pass"], check=True)
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process and of all that it has waited for."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def seconds(work: Work, jobs: int) -> tuple[float, float]:
+    """CPU and wall seconds of some jobs, with starting and ending."""
+    cpu, wall = cpu_s(), time.perf_counter()
+    work(jobs)
+    return cpu_s() - cpu, time.perf_counter() - wall
+
+
+def rates(work: Work, jobs: int) -> tuple[float, float]:
+    """Jobs per CPU second and per wall second."""
+    nothing, all_of_it = seconds(work, 0), seconds(work, jobs)
+    cpu, wall = (jobs / (b - a) for a, b in zip(nothing, all_of_it, strict=True))
+    return cpu, wall
+
+
+def on_one_core(jobs: int, rounds: int) -> dict[str, float]:
+    """Medians of the rates, and of the ratios within each round."""
+    amounts = {sandbox: jobs, bare_fork: jobs, python: max(1, jobs // 10)}
+    rows: list[dict[str, float]] = []
+    for number in range(rounds):
+        row: dict[str, float] = {}
+        for work, amount in amounts.items():
+            row[f"{work.__name__}_per_cpu_s"], row[f"{work.__name__}_per_s"] = rates(work, amount)
+        for baseline in ("bare_fork", "python"):
+            for unit in ("cpu_s", "s"):
+                ratio = row[f"sandbox_per_{unit}"] / row[f"{baseline}_per_{unit}"]
+                row[f"of_{baseline}_by_{unit}"] = ratio
+        rows.append(row)
+        print(f"round {number + 1}: " + ", ".join(f"{k} {v:.3g}" for k, v in row.items()))
+    return {name: round(statistics.median(row[name] for row in rows), 3) for name in rows[0]}
+
+
+def together(pool: ZygotePool, jobs: int) -> float:
     """Jobs per second of one thread per zygote."""
-    rates: list[float] = []
     threads = [
-        threading.Thread(target=lambda: rates.append(rate(sandboxed(pool), seconds)))
-        for _ in range(pool.num_zygotes)
+        threading.Thread(target=run_jobs, args=(pool, jobs)) for _ in range(pool.num_zygotes)
     ]
+    began = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(rates)
+    return len(threads) * jobs / (time.perf_counter() - began)
 
 
-def on_one_core(seconds: float, rounds: int) -> dict[str, float | str]:
-    config = SandboxConfig(zygotes=1)
-    bare = BareForks(config.preload)
-    with open_sandbox(config) as pool:
-        print(f"level {pool.level}; one core; preloaded: {', '.join(config.preload)}")
-        work = {"sandbox": sandboxed(pool), "bare_fork": bare.twenty, "python": start_python}
-        for do in work.values():
-            rate(do, 0.2)
-        found: dict[str, list[float]] = {name: [] for name in work}
-        ratios: dict[str, list[float]] = {"bare_fork": [], "python": []}
-        for number in range(rounds):
-            for name, do in work.items():
-                found[name].append(rate(do, seconds))
-            for name in ratios:
-                ratios[name].append(found["sandbox"][-1] / found[name][-1])
-            print(
-                f"round {number + 1}: " + ", ".join(f"{k} {v[-1]:.0f}/s" for k, v in found.items())
-            )
-        level = str(pool.level)
-    bare.close()
-    return {
-        "level": level,
-        **{f"{name}_per_s": round(statistics.median(v), 1) for name, v in found.items()},
-        **{f"of_{name}": round(statistics.median(v), 3) for name, v in ratios.items()},
-    }
-
-
-def scaling(cores: set[int], seconds: float, rounds: int) -> float:
+def scaling(cores: set[int], jobs: int, rounds: int) -> float:
     """Jobs per second with a zygote on each core, against one on one."""
     ratios = []
     with open_sandbox(SandboxConfig(zygotes=len(cores))) as many:
         os.sched_setaffinity(0, {min(cores)})
-        with open_sandbox(SandboxConfig(zygotes=1)) as one:
+        with open_sandbox(CONFIG) as one:
             for _ in range(rounds):
                 os.sched_setaffinity(0, {min(cores)})
-                alone = together(one, seconds)
+                alone = together(one, jobs)
                 os.sched_setaffinity(0, cores)
-                ratios.append(together(many, seconds) / alone)
-    return statistics.median(ratios)
+                ratios.append(together(many, jobs) / alone)
+    return round(statistics.median(ratios), 2)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
+    parser.add_argument("--jobs", type=int, default=300, help="per measurement")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     cores = os.sched_getaffinity(0)
+    with open_sandbox(CONFIG) as pool:
+        print(f"level {pool.level}; preloaded: {', '.join(CONFIG.preload)}")
     os.sched_setaffinity(0, {min(cores)})
-    result = on_one_core(options.seconds, options.rounds)
+    result = on_one_core(options.jobs, options.rounds)
     os.sched_setaffinity(0, cores)
-    result |= {"cores": len(cores)}
-    result["of_one_core"] = round(scaling(cores, options.seconds, options.rounds), 2)
-    print(
-        f"sandbox {result['sandbox_per_s']}/s: {result['of_bare_fork']} of the bare fork (bar 0.70)"
-        f", {result['of_python']} times python (bar 4); {len(cores)} cores give "
-        f"{result['of_one_core']} times one"
-    )
-    print(json.dumps(result))
+    result["cores"] = len(cores)
+    result["all_cores_of_one"] = scaling(cores, options.jobs, options.rounds)
+    print(json.dumps({"benchmark": "sandbox", "load": os.getloadavg()[0], **result}))
 
 
 if __name__ == "__main__":
