@@ -50,7 +50,14 @@ def of_this_interpreter() -> View:
 
 
 def enter_new_root(view: View) -> None:
-    """Make a root of the readable paths alone the root of this mount namespace (pivot_root(2))."""
+    """Make a root of the readable paths alone the root of this mount namespace (pivot_root(2)).
+
+    Raises:
+        OSError: a mount is refused, or the interpreter lies where /tmp will be.
+    """
+    covered = [path for path in view.readable if path.startswith("/tmp/")]
+    if covered:
+        raise OSError(0, f"the interpreter's {covered[0]} lies under /tmp, which is a job's own")
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     trees = {path: kernel.clone_tree(path) for path in (*view.readable, *DEVICES)}
     is_folder = {path: os.path.isdir(path) for path in trees}

@@ -1,8 +1,11 @@
 """Programs in the sandbox: what each mechanism keeps from them, and what they may still do."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,8 @@ from rlsys.config.sandbox import SandboxConfig
 from rlsys.errors import SandboxError
 from verifiers.sandbox.interface import Ending, Level, Limits
 from verifiers.sandbox.pool import open_sandbox
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_a_program_reads_stdin_and_its_output_comes_back(run):
@@ -209,6 +214,45 @@ def test_no_process_is_left_when_a_sandbox_closes():
     while any(map(is_running, [*pids, *children])) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not any(map(is_running, [*pids, *children]))
+
+
+ORPHANS = """
+import os, threading, time
+from rlsys.config.sandbox import SandboxConfig
+from verifiers.sandbox.interface import Limits
+from verifiers.sandbox.pool import open_sandbox
+
+sandbox = open_sandbox(SandboxConfig(zygotes=1, preload=[]))
+job = ("import time; time.sleep(60)", b"", Limits(wall_s=60.0))
+threading.Thread(target=sandbox.run_program, args=job, daemon=True).start()
+(zygote,) = sandbox._all
+
+def below(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [pid, *(p for child in file.read().split() for p in below(int(child)))]
+
+while len(below(zygote.pid)) < 3:
+    time.sleep(0.01)
+print(*below(zygote.pid), flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_killed_caller_leaves_no_zygote_and_no_job(strong):
+    killed = subprocess.run(
+        [sys.executable, "-c", ORPHANS],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    pids = [int(pid) for pid in killed.stdout.split()]
+    assert len(pids) == 3
+    deadline = time.monotonic() + 10
+    while any(map(is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(map(is_running, pids))
 
 
 def children_of(pid):

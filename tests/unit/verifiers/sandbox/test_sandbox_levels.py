@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rlsys.errors import SandboxError
-from verifiers.sandbox import levels
+from verifiers.sandbox import levels, view
 from verifiers.sandbox.interface import Level
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -87,3 +87,9 @@ def test_a_canary_that_sees_too_much_is_refused(monkeypatch):
     monkeypatch.setitem(levels._EXPECTED, Level.STRONG, expected)
     with pytest.raises(SandboxError, match="threads True, not False"):
         levels.start_zygote(Level.STRONG, [])
+
+
+def test_an_interpreter_under_tmp_cannot_be_shown_and_the_reason_says_so():
+    shown = view.View(("/tmp/python/lib", "/usr/lib"), ())
+    with pytest.raises(OSError, match="/tmp/python/lib lies under /tmp"):
+        view.enter_new_root(shown)
