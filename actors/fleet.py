@@ -74,7 +74,7 @@ class RayFleet:
     ) -> None:
         self.roles = roles
         self.config, self.model_path = config, model_path
-        self.samples, self.progress = samples, progress
+        self.samples, self.progress, self.notice = samples, progress, notice
         self.row_of = {p.prompt_id: i for i, p in enumerate(prompts)}
         self.prompts = prompts
         self.plugins = read_plugins(config.verifiers.plugins)
@@ -145,8 +145,10 @@ class RayFleet:
         self.progress(f"starting {seat.name}")
         await self._identify(seat)
         arguments = [self.prompt_table] if seat.role == "rollout" else []
-        await self._step(seat, "start", seat.actor.start.remote(*arguments))
+        said = await self._step(seat, "start", seat.actor.start.remote(*arguments))
         self.progress(f"starting {seat.name}: done")
+        if said:
+            self.notice(f"{seat.name}: {said}")
 
     async def _hand_weights(self, seat: Seat) -> None:
         """A rollout worker learns which tensors to expect, and holds the newest weights, proved.
@@ -194,7 +196,7 @@ class RayFleet:
         config = self.config
         made: dict[str, tuple[type, tuple[Any, ...]]] = {
             "learner": (LearnerRank, (seat.index, self.model_path, config, self.samples)),
-            "verifier": (VerifierWorker, (config.verifiers, self.plugins)),
+            "verifier": (VerifierWorker, (config.verifiers, config.sandbox, self.plugins)),
             "reference": (ReferenceWorker, (self.model_path, config)),
             "rollout": (
                 RolloutWorker,

@@ -16,11 +16,13 @@ from actors.cluster import connected
 from actors.member import actor_class
 from actors.verifier_worker import VerifierWorker
 from rlsys import schema
+from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.schema import ClusterConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.errors import RlsysError, VerifierError
 from verifiers.base import Completion, Expectation, Status, Verifier
 from verifiers.registry import Registry, read_plugins
+from verifiers.shared_sandbox import SharedSandbox
 from verifiers.trials import Trial, trials
 
 _START_S = 180.0
@@ -44,9 +46,13 @@ def check(config: VerifiersConfig) -> Iterator[Finding]:
     """
     reward = config.rewards[0]
     plugins = read_plugins(config.plugins)
-    verifier = Registry(plugins).create(reward.verifier or reward.name, reward.options)
-    with connected(ClusterConfig(num_cpus=1)), _worker(config, plugins) as worker:
-        yield from _findings(worker, verifier, config.timeout_s)
+    sandbox = SharedSandbox(SandboxConfig())
+    try:
+        verifier = Registry(plugins).create(reward.verifier or reward.name, reward.options, sandbox)
+        with connected(ClusterConfig(num_cpus=1)), _worker(config, plugins) as worker:
+            yield from _findings(worker, verifier, config.timeout_s)
+    finally:
+        sandbox.close()
 
 
 def _findings(worker: Any, verifier: Verifier, timeout_s: float) -> Iterator[Finding]:
@@ -91,7 +97,9 @@ def _fits(reward: float | None, expected: Expectation) -> bool:
 
 @contextmanager
 def _worker(config: VerifiersConfig, plugins: list[Any]) -> Iterator[Any]:
-    worker = actor_class(VerifierWorker).options(num_cpus=0.5).remote(config, plugins)
+    worker = (
+        actor_class(VerifierWorker).options(num_cpus=0.5).remote(config, SandboxConfig(), plugins)
+    )
     try:
         try:
             ray.get(worker.start.remote(), timeout=_START_S)

@@ -5,6 +5,7 @@ import pyarrow as pa
 import ray
 
 from actors.member import Member
+from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.engines.verifier_engine import VerifierEngine
 from rlsys.loop.clock import Clock
@@ -16,14 +17,17 @@ from verifiers.registry import PluginFile
 class VerifierWorker(Member):
     """Grades batches of rollouts, one at a time."""
 
-    def __init__(self, config: VerifiersConfig, plugins: list[PluginFile]) -> None:
-        self.config, self.plugins = config, plugins
+    def __init__(
+        self, config: VerifiersConfig, sandbox: SandboxConfig, plugins: list[PluginFile]
+    ) -> None:
+        self.config, self.sandbox, self.plugins = config, sandbox, plugins
         self.clock = Clock(idle="rollouts")
 
-    def start(self) -> None:
-        """The self-test has passed when this returns."""
-        self.engine = VerifierEngine(self.config, self.plugins)
+    def start(self) -> str:
+        """The self-test has passed when this returns; says how programs are isolated."""
+        self.engine = VerifierEngine(self.config, self.sandbox, self.plugins)
         self.clock = Clock(idle="rollouts")
+        return self.engine.note
 
     @ray.method(num_returns=2)
     def grade(self, rollouts: pa.RecordBatch) -> tuple[pa.RecordBatch, Scored]:

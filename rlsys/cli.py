@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from rlsys.commands import doctor, evaluation, inspect, talk, verifiers
+from rlsys.commands import doctor, evaluation, grade, inspect, talk, verifiers
 from rlsys.errors import ConfigError, RlsysError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ app.command()(evaluation.compare)
 app.command()(talk.chat)
 app.command()(talk.serve)
 app.add_typer(evaluation.app, name="benchmarks")
+app.command()(grade.grade)
 app.add_typer(verifiers.app, name="verifiers")
 
 

@@ -72,6 +72,7 @@ SCORES = _schema(
         ("status", pa.string()),
         ("reason", pa.string()),
         ("seconds", pa.float32()),
+        ("level", pa.string()),  # isolation of the graded program; empty where none ran
     ],
 )
 

@@ -44,6 +44,8 @@ class Verdict:
     reason: str = ""
     components: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    level: str = ""
+    """How isolated the program ran that was graded; empty where none ran."""
 
     def __post_init__(self) -> None:
         if (self.reward is None) != (self.status is Status.INFRASTRUCTURE):

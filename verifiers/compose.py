@@ -8,6 +8,7 @@ from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict, Verifier, verify_all
 from verifiers.registry import PluginFile, Registry
+from verifiers.sandbox.interface import Sandbox
 
 
 @runtime_checkable
@@ -44,9 +45,11 @@ class _Sum:
     status: Status = Status.WRONG
     reason: str = ""
     seconds: float = 0.0
+    level: str = ""
 
     def add(self, component: Component, verdict: Verdict) -> None:
         self.seconds += verdict.seconds
+        self.level = self.level or verdict.level
         if verdict.reward is None:
             self.fault = f"{component.name}: {verdict.reason}"
             return
@@ -61,9 +64,11 @@ class _Sum:
 
     def verdict(self) -> Verdict:
         if self.fault:
-            return Verdict(None, Status.INFRASTRUCTURE, self.fault, self.values, self.seconds)
+            return Verdict(
+                None, Status.INFRASTRUCTURE, self.fault, self.values, self.seconds, self.level
+            )
         reward = min(1.0, self.total) * self.gates
-        return Verdict(reward, self.status, self.reason, self.values, self.seconds)
+        return Verdict(reward, self.status, self.reason, self.values, self.seconds, self.level)
 
 
 class Composite:
@@ -76,16 +81,22 @@ class Composite:
 
     Args:
         plugins: the plug-in files as read elsewhere; None: read config.plugins here.
+        sandbox: gives the sandbox of this process to verifiers that run programs; it stays the
+            caller's.
 
     Raises:
         VerifierError: a verifier cannot be made.
+        SandboxError: one needs the sandbox, which cannot be started.
     """
 
     def __init__(
-        self, config: VerifiersConfig, plugins: Sequence[PluginFile] | None = None
+        self,
+        config: VerifiersConfig,
+        plugins: Sequence[PluginFile] | None = None,
+        sandbox: Callable[[], Sandbox] | None = None,
     ) -> None:
         registry = Registry(config.plugins if plugins is None else plugins)
-        self.components = [_component(registry, reward) for reward in config.rewards]
+        self.components = [_component(registry, reward, sandbox) for reward in config.rewards]
         if not any(c.weight > 0 and not c.gate for c in self.components):
             raise VerifierError("no reward component has a weight above 0")
 
@@ -175,7 +186,9 @@ def run_self_test(composite: Composite, about_to: Callable[[str], None] = lambda
     return count
 
 
-def _component(registry: Registry, reward: RewardConfig) -> Component:
+def _component(
+    registry: Registry, reward: RewardConfig, sandbox: Callable[[], Sandbox] | None
+) -> Component:
     name = reward.name or reward.verifier
-    verifier = registry.create(reward.verifier or name, reward.options)
+    verifier = registry.create(reward.verifier or name, reward.options, sandbox)
     return Component(name, verifier, reward.weight, reward.gate, frozenset(reward.sources))

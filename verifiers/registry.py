@@ -19,6 +19,7 @@ from typing import Any
 
 from rlsys.errors import VerifierError
 from verifiers.base import Verifier
+from verifiers.sandbox.interface import Sandbox
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,12 @@ def read_plugins(paths: Sequence[str]) -> list[PluginFile]:
 
 ENTRY_POINT_GROUP = "rlsys.verifiers"
 Factory = Callable[..., Verifier]
+_SANDBOX = "sandbox"
 
 _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
+        "code_functions": "verifiers.code_functions:FunctionVerifier",
+        "code_programs": "verifiers.code_programs:ProgramVerifier",
         "countdown": "verifiers.countdown:CountdownVerifier",
         "fluency": "verifiers.fluency:FluencyVerifier",
         "format": "verifiers.format:FormatVerifier",
@@ -98,7 +102,7 @@ class Registry:
     def check(self, name: str, options: Mapping[str, Any]) -> None:
         """Raise VerifierError unless the verifier exists and takes these options."""
         factory = self.factory(name)
-        parameters = inspect.signature(factory).parameters
+        parameters = options_of(factory)
         if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
             return
         hints = typing.get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
@@ -114,15 +118,37 @@ class Registry:
                     f"{', '.join(parameters)}"
                 )
 
-    def create(self, name: str, options: Mapping[str, Any] | None = None) -> Verifier:
+    def create(
+        self,
+        name: str,
+        options: Mapping[str, Any] | None = None,
+        sandbox: Callable[[], Sandbox] | None = None,
+    ) -> Verifier:
         """Make a verifier.
 
+        Args:
+            sandbox: gives the sandbox of this process; asked only for a verifier that has a
+                parameter of that name, since it runs programs.
+
         Raises:
-            VerifierError: unknown name, or an option that is unknown, mistyped or refused.
+            VerifierError: unknown name, an option that is unknown, mistyped or refused, or no
+                sandbox where one is needed.
+            SandboxError: the sandbox cannot be started.
         """
         options = options or {}
         self.check(name, options)
-        return self.factory(name)(**options)
+        factory = self.factory(name)
+        if _SANDBOX not in inspect.signature(factory).parameters:
+            return factory(**options)
+        if sandbox is None:
+            raise VerifierError(f"verifier {name!r} runs programs and is given no sandbox")
+        return factory(sandbox=sandbox(), **options)
+
+
+def options_of(factory: Factory) -> dict[str, inspect.Parameter]:
+    """The parameters of a verifier that a config may set."""
+    parameters = inspect.signature(factory).parameters
+    return {name: one for name, one in parameters.items() if name != _SANDBOX}
 
 
 def _read(path: Path) -> PluginFile:

@@ -39,6 +39,7 @@ def inspect(
     from rlsys.data.inspect import inspect_rows, render_inspection
     from rlsys.data.read import read_rows
     from verifiers.compose import Composite
+    from verifiers.shared_sandbox import SharedSandbox
 
     console = Console()
     overrides = [*(overrides or ()), *([f"model.path={model}"] if model else ())]
@@ -48,16 +49,19 @@ def inspect(
         _fit(settings, reading.rows, overrides)
     with console.status("loading the tokenizer"):
         tokenizer = _tokenizer(settings.model.path)
-    composite = Composite(settings.verifiers) if settings.verifiers.rewards else None
+    sandbox = SharedSandbox(settings.sandbox)
+    rewarded = bool(settings.verifiers.rewards)
+    composite = Composite(settings.verifiers, sandbox=sandbox) if rewarded else None
     try:
         grade = composite.verify if composite else None
         inspection = inspect_rows(reading, settings.data, tokenizer, grade, rows)
     finally:
         if composite:
             composite.close()
+        sandbox.close()
     console.print(render_inspection(inspection))
     if config is None:
-        by = ", ".join(r.name for r in settings.verifiers.rewards) or "none: programs are not run"
+        by = ", ".join(r.name for r in settings.verifiers.rewards) or "none: patches are not run"
         console.print(f"without --config: prompts of any length; verifier: {by}", highlight=False)
 
 
@@ -71,13 +75,16 @@ def _fit(settings: "RunConfig", rows: Sequence["Row"], overrides: Sequence[str])
 
 
 def fitting_rewards(rows: Sequence["Row"]) -> list["RewardConfig"]:
-    """The built-in verifier for such rows; none for programs, which would have to be run."""
+    """The built-in verifier for such rows; none for patches, which need a checkout."""
     from rlsys.config.verifiers import RewardConfig
     from rlsys.data.countdown import read_puzzle
     from rlsys.data.rows import PromptKind
 
-    if any(row.kind in (PromptKind.PROGRAM, PromptKind.PATCH) for row in rows):
+    if any(row.kind is PromptKind.PATCH for row in rows):
         return []
+    if any(row.kind is PromptKind.PROGRAM for row in rows):
+        has_input = all("tests" in row.info for row in rows)
+        return [RewardConfig(name="code_programs" if has_input else "code_functions")]
     is_countdown = all(read_puzzle(row.answer) is not None for row in rows)
     return [RewardConfig(name="countdown" if is_countdown else "math")]
 

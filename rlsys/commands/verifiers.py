@@ -133,7 +133,9 @@ def option_texts(factory: Callable[..., Any]) -> dict[str, str]:
 
 
 def _options_table(factory: Callable[..., Any]) -> Table | Text:
-    parameters = inspect.signature(factory).parameters.values()
+    from verifiers.registry import options_of
+
+    parameters = options_of(factory).values()
     if not parameters:
         return Text("no options")
     hints = typing.get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
@@ -165,8 +167,10 @@ def _default(factory: Callable[..., Any], parameter: inspect.Parameter) -> Any:
 
 def _example(name: str, factory: Callable[..., Any]) -> str:
     """YAML that uses the verifier, with its first option, as JSON writes it, at its default."""
+    from verifiers.registry import options_of
+
     options = ""
-    for parameter in inspect.signature(factory).parameters.values():
+    for parameter in options_of(factory).values():
         default = _default(factory, parameter)
         if isinstance(default, (bool, int, float, str)):
             options = f", options: {{{parameter.name}: {json.dumps(default)}}}"

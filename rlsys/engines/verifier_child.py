@@ -12,9 +12,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 
 from rlsys import stacks
-from rlsys.errors import VerifierError
+from rlsys.errors import RlsysError
 from verifiers.base import BatchVerifier, Completion, Status, Verdict
 from verifiers.compose import Composite, run_self_test
+from verifiers.shared_sandbox import SharedSandbox
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _FLUSH_S = 0.005
@@ -64,19 +65,22 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver
     pipe, cell = Connection(int(sys.argv[1])), Cell(int(sys.argv[2]))
     try:
-        config, plugins = pipe.recv()
+        config, sandbox_config, plugins = pipe.recv()
         pipe.send(("doing", "making the verifiers"))
-        composite = Composite(config, plugins)
+        sandbox = SharedSandbox(sandbox_config)
+        composite = Composite(config, plugins, sandbox)
         run_self_test(composite, lambda case: pipe.send(("doing", case)))
     except Exception as error:  # whatever a user's file raises becomes one error, at the parent
-        kind = "" if isinstance(error, VerifierError) else f"{type(error).__name__}: "
+        kind = "" if isinstance(error, RlsysError) else f"{type(error).__name__}: "
         pipe.send(("failed", f"{kind}{error}"))
         return
-    pipe.send(("ready", ""))
+    pipe.send(("ready", sandbox.note))
     while True:
         try:
             batch = pipe.recv()
         except EOFError:
+            composite.close()
+            sandbox.close()
             return
         _grade(composite, batch, pipe, cell)
 
@@ -108,6 +112,7 @@ def _portable(verdict: Verdict) -> Verdict:
             str(verdict.reason),
             {str(name): float(value) for name, value in verdict.components.items()},
             float(verdict.seconds),
+            str(verdict.level),
         )
         ForkingPickler.dumps(plain)
     except Exception as error:  # a user's object may raise anything when it is converted

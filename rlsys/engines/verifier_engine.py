@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from rlsys import schema
+from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.engines.verifier_process import VerifierProcess
 from verifiers.base import Completion, Status, Verdict
@@ -22,9 +23,17 @@ class VerifierEngine:
     """
 
     def __init__(
-        self, config: VerifiersConfig, plugins: Sequence[PluginFile] | None = None
+        self,
+        config: VerifiersConfig,
+        sandbox: SandboxConfig,
+        plugins: Sequence[PluginFile] | None = None,
     ) -> None:
-        self.process = VerifierProcess(config, plugins)
+        self.process = VerifierProcess(config, sandbox, plugins)
+
+    @property
+    def note(self) -> str:
+        """How programs are isolated, in one line; empty where none will run."""
+        return self.process.note
 
     def grade(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
         """A `scores` batch, the same rows in the same order as the `rollouts` batch."""
@@ -58,6 +67,7 @@ def scores_batch(rollouts: pa.RecordBatch, verdicts: list[Verdict]) -> pa.Record
             "status": [str(v.status) for v in verdicts],
             "reason": [v.reason for v in verdicts],
             "seconds": [v.seconds for v in verdicts],
+            "level": [v.level for v in verdicts],
         },
     )
 
@@ -71,6 +81,7 @@ def verdicts_of(scores: pa.RecordBatch) -> list[Verdict]:
             row["reason"],
             dict(row["components"]),
             row["seconds"],
+            row["level"],
         )
         for row in scores.to_pylist()
     ]

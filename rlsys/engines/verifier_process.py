@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 
 import psutil
 
+from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.engines import verifier_child
 from rlsys.errors import VerifierError
@@ -44,11 +45,16 @@ class VerifierProcess:
     """
 
     def __init__(
-        self, config: VerifiersConfig, plugins: Sequence[PluginFile] | None = None
+        self,
+        config: VerifiersConfig,
+        sandbox: SandboxConfig,
+        plugins: Sequence[PluginFile] | None = None,
     ) -> None:
-        self.config = config
+        self.config, self.sandbox = config, sandbox
         self.plugins = read_plugins(config.plugins) if plugins is None else list(plugins)
         self.closed = False
+        self.note = ""
+        """How programs are isolated, in one line; empty where none will run."""
         self.starts = 0
         """Processes started so far."""
         self._start()
@@ -110,8 +116,8 @@ class VerifierProcess:
 
     def _problem(self) -> str:
         """Why the process has to be killed, if it has to."""
-        seconds = self._at.seconds()
-        if seconds > self.config.timeout_s:
+        seconds, rows = self._at.seconds(), self._at.rows()
+        if seconds > self.config.timeout_s * (rows.stop - rows.start):
             return f"no verdict within verifiers.timeout_s={self.config.timeout_s:g}"
         if seconds > _LOOK_S:
             used = self._memory_mb()
@@ -151,10 +157,11 @@ class VerifierProcess:
         deadline = time.monotonic() + _START_S
         problem = f"did not end within {_START_S:g} s"
         try:
-            self._pipe.send((self.config, self.plugins))
+            self._pipe.send((self.config, self.sandbox, self.plugins))
             while (left := deadline - time.monotonic()) > 0 and self._pipe.poll(left):
                 word, text = self._pipe.recv()
                 if word == "ready":
+                    self.note = text
                     return
                 if word == "failed":
                     self._stop()

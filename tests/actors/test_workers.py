@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 
 def test_a_verifier_worker_grades_a_batch_and_names_what_it_saw(cluster: None) -> None:
     config = settings()
-    worker = actor_class(VerifierWorker).options(num_cpus=0.2).remote(config.verifiers, [])
+    made = actor_class(VerifierWorker).options(num_cpus=0.2)
+    worker = made.remote(config.verifiers, config.sandbox, [])
     ray.get(worker.start.remote(), timeout=60)
     wrong = "<think>so it is 4.</think><answer>4</answer>"
     scores, meta = worker.grade.remote(rollouts(1, 2, [ANSWER, wrong]))

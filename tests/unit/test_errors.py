@@ -11,7 +11,12 @@ def subclasses(kind: type) -> list[type]:
     return [kind, *(leaf for child in kind.__subclasses__() for leaf in subclasses(child))]
 
 
-@pytest.mark.parametrize("kind", subclasses(RlsysError))
+def with_a_message(kind: type) -> bool:
+    """Errors that hold more than a message are tested beside their definition."""
+    return "__init__" not in vars(kind)
+
+
+@pytest.mark.parametrize("kind", list(filter(with_a_message, subclasses(RlsysError))))
 def test_every_error_survives_pickling_with_its_message(kind: type) -> None:
     error = pickle.loads(pickle.dumps(kind("loop.steps=0: must be at least 1")))
     assert type(error) is kind

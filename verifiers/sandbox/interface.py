@@ -162,6 +162,11 @@ class Sandbox(Protocol):
         """Why the level is not a stronger one, and how to get it; one sentence each."""
         ...
 
+    @property
+    def num_zygotes(self) -> int:
+        """How many jobs can run at the same time; further ones wait."""
+        ...
+
     def run_program(self, source: str, stdin: bytes, limits: Limits) -> Outcome:
         """Run a program as `__main__` with stdin; waits for a free zygote.
 

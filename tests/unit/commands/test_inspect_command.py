@@ -69,10 +69,16 @@ def test_puzzles_get_the_countdown_verifier_without_a_config(run, write):
     assert "correct, reward 1, countdown 1" in run(write(PUZZLE))
 
 
-def test_programs_get_no_verifier_without_a_config(run, write):
-    output = run(write(PROGRAM))
-    assert "correct" not in output
-    assert "programs are not run" in output
+@pytest.mark.parametrize(
+    ("row", "verifier"),
+    [
+        (PROGRAM, "code_functions"),
+        ({"problem": "Add.", "tests": {"inputs": ["1"], "outputs": ["1"]}}, "code_programs"),
+    ],
+)
+def test_programs_get_the_verifier_that_runs_their_tests(write, row, verifier):
+    rows = read_rows(write(row), DataConfig()).rows
+    assert [reward.name for reward in command.fitting_rewards(rows)] == [verifier]
 
 
 def test_a_config_brings_its_own_rewards_and_limits(run, write, tmp_path):

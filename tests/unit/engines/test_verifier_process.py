@@ -9,6 +9,7 @@ import psutil
 import pyarrow as pa
 import pytest
 
+from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.engines.verifier_engine import scores_batch, verdicts_of
 from rlsys.engines.verifier_process import VerifierProcess
@@ -81,7 +82,7 @@ def settings(folder: Path, name: str = "obedient", **options: str) -> VerifiersC
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[VerifierProcess]:
-    made = VerifierProcess(settings(tmp_path))
+    made = VerifierProcess(settings(tmp_path), SandboxConfig())
     yield made
     made.close()
 
@@ -121,7 +122,7 @@ def test_a_batch_of_bad_rows_ends_in_a_bounded_time(process: VerifierProcess) ->
 
 
 def test_a_row_that_ends_a_verifier_of_batches_is_found_among_the_others(tmp_path: Path) -> None:
-    process = VerifierProcess(settings(tmp_path, "whole"))
+    process = VerifierProcess(settings(tmp_path, "whole"), SandboxConfig())
     verdicts = graded(process, "right", "crash", "right")
     process.close()
     assert [v.reward for v in verdicts] == [1.0, None, 1.0]
@@ -132,7 +133,7 @@ def test_the_process_ends_with_the_worker_even_in_an_endless_verifier(tmp_path: 
     config.timeout_s = 600.0
     worker = os.fork()
     if worker == 0:
-        process = VerifierProcess(config)
+        process = VerifierProcess(config, SandboxConfig())
         (tmp_path / "pid").write_text(str(process.pid))
         graded(process, "hang")
         os._exit(0)
@@ -158,7 +159,7 @@ def test_a_failing_self_test_names_the_verifier_and_the_case(
     tmp_path: Path, text: str, words: list[str]
 ) -> None:
     with pytest.raises(VerifierError) as caught:
-        VerifierProcess(settings(tmp_path, at_self_test=text))
+        VerifierProcess(settings(tmp_path, at_self_test=text), SandboxConfig())
     for word in words:
         assert word in str(caught.value)
 
@@ -170,7 +171,7 @@ def test_a_plugin_goes_to_a_worker_as_text(tmp_path: Path, monkeypatch: pytest.M
     plugins = read_plugins(config.plugins)
     (tmp_path / "obedient.py").unlink()
     monkeypatch.chdir("/")
-    process = VerifierProcess(config, plugins)
+    process = VerifierProcess(config, SandboxConfig(), plugins)
     assert graded(process, "right")[0].reward == 1.0
     process.close()
 

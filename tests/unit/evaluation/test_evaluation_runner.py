@@ -74,6 +74,7 @@ class ListedAnswers:
                 "status": [str(Status.CORRECT if r else Status.WRONG) for r in right],
                 "reason": [""] * len(rows),
                 "seconds": [0.0] * len(rows),
+                "level": [""] * len(rows),
             },
         )
         return Scored(scores, np.array(right, float), np.array(right), {}, [])

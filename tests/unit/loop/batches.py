@@ -59,5 +59,6 @@ def scores(group_id: int, rewards: list[float | None]) -> pa.RecordBatch:
             "status": ["correct"] * n,
             "reason": [""] * n,
             "seconds": [0.01] * n,
+            "level": [""] * n,
         },
     )

@@ -1,0 +1,85 @@
+"""20,000 hostile and honest jobs through one pool: afterwards nothing is left of them."""
+
+import ctypes
+import itertools
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rlsys.config.sandbox import SandboxConfig
+from verifiers.base import verify_all
+from verifiers.code_functions import FunctionVerifier
+from verifiers.code_programs import ProgramVerifier
+from verifiers.sandbox.pool import open_sandbox
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "adversarial"))
+from adversarial_programs import read
+
+JOBS = 20_000
+WARM_UP = 2_000
+BATCH = 64
+GROWTH_MB = 16
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+
+
+@pytest.mark.soak
+def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
+    # Whatever a job leaves running would become a child of this process, and be counted.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    sandbox = open_sandbox(SandboxConfig(zygotes=2))
+    hostile = {
+        "code_functions": FunctionVerifier(sandbox, wall_s=0.3, cpu_s=0.15, memory_mb=128),
+        "code_programs": ProgramVerifier(sandbox, wall_s=0.3, cpu_s=0.15, memory_mb=128),
+    }
+    honest = {
+        "code_functions": FunctionVerifier(sandbox, wall_s=30.0, cpu_s=10.0),
+        "code_programs": ProgramVerifier(sandbox, wall_s=30.0, cpu_s=10.0),
+    }
+    cases = [(hostile, case, 0.0) for part in read("hostile").values() for case in part]
+    cases += [(honest, case, 1.0) for part in read("honest").values() for case in part] * 3
+    order = random.Random(0)
+    done, began, early, wrong = 0, time.monotonic(), None, []
+    while done < JOBS:
+        group, name = order.choice([hostile, honest]), order.choice(["functions", "programs"])
+        name = f"code_{name}"
+        chosen = [c for c in cases if c[0] is group and c[1].verifier == name]
+        batch = order.choices(chosen, k=BATCH)
+        verdicts = verify_all(group[name], [case.completion for _, case, _ in batch])
+        for (_, case, reward), verdict in zip(batch, verdicts, strict=True):
+            if verdict.reward != reward:
+                wrong.append((case.name, verdict))
+        done += BATCH
+        if early is None and done >= WARM_UP:
+            early = _remains()
+        if done % (50 * BATCH) == 0:
+            print(f"{done} jobs in {time.monotonic() - began:.0f} s, {_remains()}", flush=True)
+    late = _remains()
+    print(f"{done} jobs in {time.monotonic() - began:.0f} s: {early} -> {late}")
+    assert wrong == []
+    assert early is not None
+    for what in ("processes", "descriptors", "mounts", "shared memory", "files"):
+        assert late[what] == early[what], (what, early, late)
+    assert late["MiB"] - early["MiB"] < GROWTH_MB
+    for verifier in itertools.chain(hostile.values(), honest.values()):
+        if isinstance(verifier, FunctionVerifier):
+            verifier.close()
+    sandbox.close()
+    assert psutil.Process().children(recursive=True) == []
+
+
+def _remains() -> dict[str, int]:
+    """What jobs could have left, and the resident memory of this process and the pool."""
+    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return {
+        "processes": len(family),
+        "descriptors": sum(len(os.listdir(f"/proc/{one.pid}/fd")) for one in family),
+        "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
+        "shared memory": len(Path("/proc/sysvipc/shm").read_text().splitlines()),
+        "files": len([name for name in os.listdir("/dev/shm") if "left_behind" in name]),
+        "MiB": sum(one.memory_info().rss for one in family) >> 20,
+    }

@@ -1,0 +1,119 @@
+"""`rlsys grade` on a file of maths answers; programs are graded in tests/adversarial."""
+
+import json
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from rlsys.cli import app
+
+LIES = """
+import os, time
+from verifiers.base import Status, Verdict
+
+class Odd:
+    name = "odd"
+    def __init__(self, reward: float = 0.5):
+        self.reward = reward
+    def verify(self, completion):
+        if completion.text == "die":
+            os._exit(1)
+        if completion.text == "hang":
+            time.sleep(60)
+        if completion.text == "raise":
+            raise RuntimeError("broken")
+        return Verdict(self.reward, Status.WRONG, completion.text)
+    def self_test(self):
+        from verifiers.base import Completion
+        return [(Completion("", "x", None), self.reward)]
+
+VERIFIERS = {"odd": Odd}
+"""
+
+
+def run(tmp_path, rows, *arguments):
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    source.write_text("\n".join(lines) + "\n")
+    result = CliRunner().invoke(app, ["grade", str(source), "--out", str(out), *arguments])
+    written = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    return result, written
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    path = tmp_path / "odd.py"
+    path.write_text(LIES)
+    return f"verifiers.plugins=[{path}]"
+
+
+def test_every_row_gets_its_verdict_in_order_and_a_malformed_one_stops_nothing(tmp_path):
+    rows = [
+        {
+            "id": f"r{i}",
+            "completion": f"<answer>1 + {i % 3}</answer>",
+            "answer": {"numbers": [1, i], "target": i + 1},
+        }
+        for i in range(40)
+    ]
+    rows[5] = "{broken"
+    result, written = run(tmp_path, rows, "verifiers.workers=2")
+    assert result.exit_code == 1, result.output
+    assert [row["id"] for row in written] == [None if i == 5 else f"r{i}" for i in range(40)]
+    assert [row["reward"] for row in written[:6]] == [1.0, 1.0, 1.0, 0.0, 0.0, None]
+    assert set(written[0]) >= {"id", "reward", "status", "reason", "seconds"}
+    assert (written[3]["status"], written[5]["status"]) == ("wrong", "infrastructure")
+    assert written[5]["reason"].startswith("row 6: ")
+    assert "40 of 40 rows" in result.output
+    assert "malformed rows: 1" in result.output
+
+
+def test_all_rows_graded_is_exit_status_zero(tmp_path):
+    row = {"id": 1, "completion": "<think>t</think><answer>4</answer>", "verifier": "format"}
+    result, written = run(tmp_path, [row])
+    assert result.exit_code == 0, result.output
+    assert (written[0]["reward"], written[0]["verifier"]) == (1.0, "format")
+
+
+def test_a_worker_that_dies_or_hangs_is_replaced_and_the_other_rows_are_graded(tmp_path, plugin):
+    texts = ["a", "die", "b", "hang", "raise", "c"]
+    rows = [{"id": t, "completion": t, "verifier": "odd"} for t in texts]
+    began = time.monotonic()
+    result, written = run(tmp_path, rows, plugin, "verifiers.workers=2", "verifiers.timeout_s=1")
+    assert result.exit_code == 1, result.output
+    assert [row["id"] for row in written] == texts
+    assert [row["reward"] for row in written] == [0.5, None, 0.5, None, None, 0.5]
+    assert written[1]["reason"] == "row 2: the verifier's process ended with status 1"
+    assert written[3]["reason"] == "row 4: no verdict within verifiers.timeout_s=1"
+    assert written[4]["reason"] == "row 5: odd: Odd: RuntimeError: broken"
+    assert time.monotonic() - began < 30
+
+
+def test_options_come_from_the_config_s_component(tmp_path, plugin):
+    row = {"id": 1, "completion": "x", "verifier": "odd"}
+    options = "verifiers.rewards=[{name: R_Odd, verifier: odd, options: {reward: 0.25}}]"
+    assert run(tmp_path, [row], plugin, options)[1][0]["reward"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verifiers.wrokers=2"], "did you mean 'verifiers.workers'"),
+        (["verifiers.plugins=[no.py]"], "no plug-in file no.py"),
+    ],
+)
+def test_a_wrong_setting_is_an_error_before_anything_is_written(tmp_path, arguments, message):
+    result, written = run(tmp_path, [], *arguments)
+    assert message in str(result.exception)
+    assert written == []
+
+
+def test_the_input_is_not_overwritten(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text("{}\n")
+    result = CliRunner().invoke(app, ["grade", str(path), "--out", str(path)])
+    assert "is the file of completions itself" in str(result.exception)
+    assert path.read_text() == "{}\n"
+    missing = CliRunner().invoke(app, ["grade", str(tmp_path / "no"), "--out", str(path)])
+    assert "no file" in str(missing.exception)

@@ -1,0 +1,149 @@
+"""A data set's tests in a process that can be killed."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from rlsys.errors import VerifierError
+from verifiers.checks_process import ChecksProcess, Ended
+from verifiers.code_tests import plan_of
+
+
+@pytest.fixture(scope="module")
+def checks():
+    process = ChecksProcess(memory_mb=512)
+    yield process
+    process.close()
+
+
+def run(checks, tests, function, share=False, within_s=20.0):
+    """Run asserts of a function f, which is given as plain Python."""
+
+    def call(args, kwargs):
+        try:
+            return ("value", function(*args, **kwargs))
+        except ArithmeticError as error:
+            return ("error", type(error).__name__, str(error))
+
+    plan = plan_of({"test_list": tests})
+    return checks.run(plan, share, call, time.monotonic() + within_s)
+
+
+def test_asserts_that_hold_pass(checks):
+    tests = ["assert f(2, b=[1]) == (2, [1])", "assert math.isclose(f(3, b=0)[0], 3.0)"]
+    assert run(checks, tests, lambda a, b: (a, b)).ended is Ended.PASSED
+
+
+def test_a_failed_assert_is_quoted(checks):
+    tested = run(checks, ["assert f(1) == 1", "assert f(2) == 3"], lambda a: a)
+    assert (tested.ended, tested.reason) == (Ended.WRONG, "failed: assert f(2) == 3")
+
+
+def test_what_the_candidate_raises_is_a_crash_with_its_name(checks):
+    tested = run(checks, ["assert f(0) == 1"], lambda a: 1 / a)
+    assert (tested.ended, tested.reason) == (Ended.CRASH, "ZeroDivisionError: division by zero")
+
+
+def test_a_comparison_that_raises_is_a_wrong_answer(checks):
+    tested = run(checks, ["assert f(0) < 1"], lambda a: None)
+    assert (tested.ended, tested.reason) == (Ended.WRONG, "TypeError in: assert f(0) < 1")
+
+
+def test_tests_may_expect_an_ordinary_exception(checks):
+    test = "try:\n    f(0)\nexcept ZeroDivisionError:\n    pass\nelse:\n    assert False"
+    assert run(checks, [test], lambda a: 1 / a).ended is Ended.PASSED
+    assert run(checks, [test], lambda a: 1).ended is Ended.WRONG
+
+
+@pytest.mark.parametrize("name", ["StopIteration", "SystemExit", "GeneratorExit", "object"])
+def test_an_exception_that_ends_loops_or_programs_is_only_an_exception(checks, name):
+    test = "for got, want in zip(map(lambda x: f(x), [1, 2]), [1, 2]):\n    assert got == want"
+    plan = plan_of({"test_list": [test]})
+
+    def call(args, kwargs):
+        return ("error", name, "forged")
+
+    tested = checks.run(plan, False, call, time.monotonic() + 20)
+    assert (tested.ended, tested.reason) == (Ended.CRASH, f"{name}: forged")
+
+
+def test_every_assert_counts_where_the_share_is_asked_for(checks):
+    tests = ["assert f(0) == 1", "for i in (1, 2, 3):\n    assert f(i) < 3", "assert f(1) == 1"]
+    tested = run(checks, tests, lambda a: 7 // a and a, share=True)
+    assert (tested.held, tested.met, tested.ended) == (3, 5, Ended.CRASH)
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ("assert f(1) == undefined", "NameError"),
+        ("import no_such_module\nassert f(1)", "ModuleNotFoundError"),
+        ("assert f(math.sqrt)", "cannot cross"),
+        ("if False:\n    assert f(1)", "never called the function"),
+    ],
+)
+def test_tests_at_fault_are_told_from_wrong_answers(checks, test, reason):
+    tested = run(checks, [test], lambda a: a)
+    assert tested.ended is Ended.TESTS
+    assert reason in tested.reason
+
+
+def test_tests_may_print_and_ask_for_input(checks):
+    test = "print('x' * 100000)\ntry:\n    input()\nexcept EOFError:\n    pass\nassert f(1) == 1"
+    assert run(checks, [test], lambda a: a).ended is Ended.PASSED
+
+
+def test_a_comparison_without_end_is_killed_at_the_deadline_and_the_next_task_runs(checks):
+    began = time.monotonic()
+    tested = run(checks, ["assert f(1) ** 10**10 == 3"], lambda a: 3**1000, within_s=0.5)
+    assert tested.ended is Ended.TIMEOUT
+    assert time.monotonic() - began < 2.0
+    assert run(checks, ["assert f(1) == 1"], lambda a: a).ended is Ended.PASSED
+
+
+def test_a_comparison_that_grows_too_large_is_out_of_memory(checks):
+    tested = run(checks, ["assert f(1) * 10**9 == 3"], lambda a: "a")
+    assert tested.ended is Ended.MEMORY
+
+
+@pytest.mark.parametrize("caught", ["Exception", "BaseException"])
+def test_the_end_of_the_job_stops_the_tests_whatever_they_catch(checks, caught):
+    test = f"try:\n    f(1)\nexcept {caught}:\n    pass\nf(2)\nassert f(3) == 3"
+    asked = []
+
+    def call(args, kwargs):
+        asked.append(args)
+        return ("stop",)
+
+    tested = checks.run(plan_of({"test_list": [test]}), True, call, time.monotonic() + 20)
+    assert (tested.ended, tested.held, asked) == (Ended.STOPPED, 0, [(1,)])
+    assert run(checks, ["assert f(1) == 1"], lambda a: a).ended is Ended.PASSED
+
+
+def test_what_the_caller_raises_ends_the_process_and_the_next_task_runs(checks):
+    with pytest.raises(KeyError):
+        run(checks, ["assert f(1) == 1"], lambda a: {}[a])
+    assert run(checks, ["assert f(1) == 1"], lambda a: a).ended is Ended.PASSED
+
+
+def test_each_task_starts_from_the_same_state(checks):
+    spoil = "import math\nmath.sqrt = None\nassert f(1) == 1"
+    assert run(checks, [spoil], lambda a: a).ended is Ended.PASSED
+    assert run(checks, ["assert f(1) == math.sqrt(1)"], lambda a: a).ended is Ended.PASSED
+
+
+def test_a_lost_process_is_an_error_once_and_then_replaced():
+    checks = ChecksProcess(memory_mb=512)
+
+    def call(args, kwargs):
+        os.kill(checks._keeper.pid, signal.SIGKILL)
+        checks._keeper.wait()
+        return ("value", 1)
+
+    plan = plan_of({"test_list": ["assert f(1) == 1"]})
+    with pytest.raises(VerifierError, match="tests' process"):
+        checks.run(plan, False, call, time.monotonic() + 20)
+    assert run(checks, ["assert f(1) == 1"], lambda a: a).ended is Ended.PASSED
+    checks.close()

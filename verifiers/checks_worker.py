@@ -1,0 +1,246 @@
+"""The program that runs a data set's tests outside the grading process; started by checks_process.
+
+    grader  <-- frames on stdin/stdout -->  keeper, which forks  checker  <-- the same frames -->
+
+The keeper imports once what tests use and forks a checker per task. The tests are trusted, but what
+they compare comes from a hostile program: plain values, possibly huge. So a checker has a memory
+limit, and the grader kills it, with its keeper, at a deadline. Calls of the candidate travel to the
+grader, which passes them on to the job; the job itself is never connected to this process.
+
+Frames are a length and a marshal document: exact built-in types only, and both ends are ours.
+It is run by path with `python -I`, so that nothing in the grader's folder is imported.
+"""
+
+import ast
+import builtins
+import ctypes
+import gc
+import marshal
+import os
+import resource
+import signal
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+LENGTH = struct.Struct("<I")
+PRELOADED = (
+    *("array", "bisect", "collections", "copy", "cmath", "datetime", "decimal", "fractions"),
+    *("functools", "heapq", "itertools", "json", "math", "operator", "random", "re"),
+    *("statistics", "string", "time", "typing"),
+)
+_ORDINARY = (
+    *("ArithmeticError", "AssertionError", "AttributeError", "IndexError", "KeyError"),
+    *("LookupError", "NameError", "NotImplementedError", "OverflowError", "RecursionError"),
+    *("RuntimeError", "TypeError", "UnicodeError", "ValueError", "ZeroDivisionError"),
+)
+"""What a test may catch by name. Never StopIteration, which would silently end a loop over
+`map(candidate, ...)`, nor anything that is not an Exception."""
+
+
+class CandidateError(Exception):
+    """The candidate raised. A subclass of it is also a subclass of the builtin of that name."""
+
+
+class StoppedError(BaseException):
+    """The job is over, so there is nothing left to call; tests must not catch it by `Exception`."""
+
+
+class TestsError(Exception):
+    """The tests are at fault, not the answer."""
+
+
+_RAISED: dict[str, type[Exception]] = {
+    name: type(name, (CandidateError, vars(builtins)[name]), {}) for name in _ORDINARY
+}
+
+
+def main() -> None:
+    """Serve until stdin closes."""
+    memory_mb = int(sys.argv[1])
+    requests, replies = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)  # tests may print, or ask for input
+    os.dup2(nothing, 1)
+    for name in PRELOADED:
+        __import__(name)
+    gc.freeze()
+    send(replies, ("ready",))
+    while (task := receive(requests)) is not None:
+        keeper = os.getpid()
+        pid = os.fork()
+        if not pid:
+            try:
+                _confine(keeper, memory_mb)
+                send(replies, ("done", *check(_Calls(requests, replies), *task)))
+                os._exit(0)
+            except MemoryError:
+                send(replies, ("done", "memory", 0, 0, "the comparison ran out of memory"))
+                os._exit(0)
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(pid, 0)
+        if status:
+            send(replies, ("died", status))
+
+
+def check(
+    calls: "_Calls", script: str, proxies: tuple[str, ...], dispatched: bool, share: bool
+) -> tuple[str, int, int, str]:
+    """Run one task's tests: how they ended, asserts that held, asserts met, and what failed.
+
+    Args:
+        share: go on after a failed assert and count (else the first failure ends the tests).
+    """
+    names: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
+    tree = ast.parse(script, "<tests>")
+    counts = _Counts()
+    if share:
+        tree = ast.fix_missing_locations(_Counting().visit(tree))
+        names["__count__"] = counts
+    for number, name in enumerate(proxies):
+        names[name] = calls.proxy(number if dispatched else None)
+    ended, reason = "passed", ""
+    try:
+        exec(compile(tree, "<tests>", "exec"), names)
+    except MemoryError:
+        raise
+    except BaseException as error:  # whatever ends the tests early is a failure with its name
+        ended, reason = _failure(error, calls, script)
+    if calls.stopped:
+        return "stopped", counts.held, counts.met, ""
+    if ended == "passed" and not calls.count:
+        ended, reason = "tests", "the tests never called the function"
+    if ended == "passed" and counts.first:
+        ended, reason = _failure(counts.first, calls, script)
+    return ended, counts.held, counts.met, reason
+
+
+class _Calls:
+    """Calls of the candidate, one at a time."""
+
+    def __init__(self, requests: int, replies: int) -> None:
+        self._requests, self._replies = requests, replies
+        self.count = 0
+        self.stopped = False
+
+    def proxy(self, case: int | None) -> Callable[..., Any]:
+        """A function that stands for the candidate's, or for a numbered case of the job."""
+
+        def candidate(*args: Any, **kwargs: Any) -> Any:
+            return self._call(args if case is None else (case, *args), kwargs)
+
+        return candidate
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.stopped:
+            raise StoppedError
+        self.count += 1
+        try:
+            send(self._replies, ("call", args, kwargs))
+        except ValueError as error:  # marshal: not a plain value
+            raise TestsError(f"the tests pass an argument that cannot cross: {error}") from None
+        reply = receive(self._requests)
+        if reply is None:
+            os._exit(0)
+        if reply[0] == "stop":
+            self.stopped = True
+            raise StoppedError
+        if reply[0] == "value":
+            return reply[1]
+        raise _RAISED.get(reply[1], CandidateError)(*reply[1:])
+
+
+class _Counts:
+    """Counts asserts in `share` mode; an instance is the `with` block around each."""
+
+    def __init__(self) -> None:
+        self.held = self.met = 0
+        self.first: Exception | None = None
+
+    def __enter__(self) -> None:
+        self.met += 1
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
+        if error is None:
+            self.held += 1
+            return False
+        if not isinstance(error, Exception) or isinstance(error, TestsError | MemoryError):
+            return False
+        self.first = self.first or error
+        return True
+
+
+class _Counting(ast.NodeTransformer):
+    """`assert x` -> `with __count__: assert x`."""
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        context = ast.withitem(ast.Name("__count__", ast.Load()))
+        return ast.copy_location(ast.With([context], [node]), node)
+
+
+def _failure(error: BaseException, calls: _Calls, script: str) -> tuple[str, str]:
+    """wrong, crash (the candidate raised) or tests (they are at fault), and the reason."""
+    if isinstance(error, CandidateError):
+        return "crash", ": ".join(str(part) for part in error.args)[:300]
+    if isinstance(error, TestsError):
+        return "tests", str(error)[:300]
+    by_themselves = not calls.count or isinstance(error, NameError | ImportError)
+    if by_themselves and not isinstance(error, AssertionError):
+        return "tests", f"the tests fail by themselves: {type(error).__name__}: {error}"[:300]
+    line = _failed_line(error, script)
+    if isinstance(error, AssertionError):
+        return "wrong", f"failed: {line}"[:200]
+    return "wrong", f"{type(error).__name__} in: {line}"[:200]
+
+
+def _failed_line(error: BaseException, script: str) -> str:
+    traceback, number = error.__traceback__, 0
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == "<tests>":
+            number = traceback.tb_lineno
+        traceback = traceback.tb_next
+    lines = script.split("\n")
+    return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+
+
+def send(descriptor: int, message: tuple[Any, ...]) -> None:
+    """Write one frame. Raises ValueError when the message is not of exact built-in types."""
+    body = marshal.dumps(message)
+    data = memoryview(LENGTH.pack(len(body)) + body)
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def receive(descriptor: int) -> Any:
+    """Read one frame; None at the end of the stream."""
+    head = _read(descriptor, LENGTH.size)
+    if head is None:
+        return None
+    body = _read(descriptor, LENGTH.unpack(head)[0])
+    return None if body is None else marshal.loads(body)
+
+
+def _read(descriptor: int, size: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < size:
+        part = os.read(descriptor, min(size - len(parts), 2**20))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)
+
+
+def _confine(keeper_pid: int, memory_mb: int) -> None:
+    """A limit on memory, and an end with the keeper."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != keeper_pid:
+        os._exit(1)
+    limit = memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+if __name__ == "__main__":
+    main()

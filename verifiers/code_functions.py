@@ -1,0 +1,178 @@
+"""Does the function that a completion defines pass its task's tests? HumanEval, MBPP and the like.
+
+The tests run in a trusted process; the function runs in the sandbox, and only its arguments and
+results cross, by value:
+
+    tests (checks_worker)  <-- calls -->  this process  <-- codec -->  job (sandbox)
+"""
+
+import queue
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rlsys.errors import VerifierError
+from verifiers.base import Completion, Status, Verdict
+from verifiers.checks_process import ChecksProcess, Ended, Tested
+from verifiers.code_extract import function_of
+from verifiers.code_runs import grade_all, limits_for, status_of, status_of_error, told
+from verifiers.code_tests import Plan, plan_of
+from verifiers.sandbox.interface import JobEnded, Limits, Rejected, RemoteError, Sandbox, Session
+
+_STATUS_OF = {
+    Ended.PASSED: Status.CORRECT,
+    Ended.WRONG: Status.WRONG,
+    Ended.MEMORY: Status.MEMORY,
+    Ended.TIMEOUT: Status.TIMEOUT,
+}
+_LEAST_S = 0.5
+"""Seconds that tests have after the function was loaded, however long that took."""
+
+
+@dataclass
+class FunctionVerifier:
+    """Reward 1 when the function passes all tests of its task, else 0.
+
+    The row brings `test` with `check(candidate)` and `entry_point` (HumanEval), or `test_list`,
+    asserts (MBPP). The code is the last fenced block that defines the function, after the reasoning
+    and inside `<answer>` where there is one; without a block, all of the answer.
+    """
+
+    sandbox: Sandbox
+    continuous: bool = False
+    """Pay the share of asserts that hold. Partly right functions then earn, and a policy may learn
+    to be content with them."""
+    wall_s: float = 10.0
+    """Seconds for all tests of a task, tests included."""
+    cpu_s: float = 5.0
+    """CPU seconds of the function; below wall_s: a busy machine must not make false time-outs."""
+    memory_mb: int = 512
+    """Address space of the function beyond the bare interpreter's, MiB."""
+    name: str = field(default="code_functions", init=False)
+
+    def __post_init__(self) -> None:
+        self._limits = Limits(wall_s=self.wall_s, cpu_s=self.cpu_s, memory_mb=self.memory_mb)
+        self._checks: queue.LifoQueue[ChecksProcess] = queue.LifoQueue()
+        for _ in range(self.sandbox.num_zygotes):
+            self._checks.put(ChecksProcess())
+
+    def verify(self, completion: Completion) -> Verdict:
+        """Grade one function.
+
+        Raises:
+            VerifierError: the row has no tests, or they are at fault themselves.
+            SandboxError: the sandbox failed; says nothing about the function.
+        """
+        plan = plan_of(completion.info)
+        limits = limits_for(self._limits, completion.info)
+        truncated = completion.finish_reason == "length"
+        source = function_of(
+            completion.text,
+            plan.function,
+            completion.prompt,
+            plan.head,
+            plan.preamble,
+            truncated,
+        )
+        if source is None:
+            return Verdict(0.0, Status.UNPARSABLE, "no code", level=self.sandbox.level)
+        checks = self._checks.get()
+        try:
+            return self._run(checks, plan, source, limits)
+        finally:
+            self._checks.put(checks)
+
+    def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
+        """Grade a batch, several at once."""
+        return grade_all(self.verify, completions, self.sandbox.num_zygotes)
+
+    def close(self) -> None:
+        """End the tests' processes; the sandbox belongs to the caller."""
+        for _ in range(self.sandbox.num_zygotes):
+            checks = self._checks.get()
+            checks.close()
+            self._checks.put(checks)
+
+    def self_test(self) -> list[tuple[Completion, float]]:
+        """A right and a wrong function, and some that cheat, in both forms of tests."""
+        check = "def check(candidate):\n    assert candidate([3, 1]) == [1, 3]\n"
+        row = {"prompt": "def f(xs):\n", "entry_point": "f", "test": check}
+        asserts = {"test_list": ["assert f([3, 1]) == [1, 3]"]}
+        right = "```python\ndef f(xs):\n    return sorted(xs)\n```"
+        always = "class A:\n    def __eq__(self, other):\n        return True\n"
+        return [
+            (Completion("", right, None, row), 1.0),
+            (Completion("", right, None, asserts), 1.0),
+            (Completion(row["prompt"], "    return sorted(xs)", None, row), 1.0),
+            (Completion("", "```python\ndef f(xs):\n    return xs\n```", None, asserts), 0.0),
+            (
+                Completion("", f"```python\n{always}\ndef f(xs):\n    return A()\n```", None, row),
+                0.0,
+            ),
+            (Completion("", "```python\nimport os\nos._exit(0)\n```", None, row), 0.0),
+            (Completion("", "", None, row), 0.0),
+        ]
+
+    def _run(self, checks: ChecksProcess, plan: Plan, source: str, limits: Limits) -> Verdict:
+        began = time.monotonic()
+        job = self.sandbox.open_function(source + plan.job_suffix, plan.entry_point, limits)
+        try:
+            with job as session:
+                calls = _Calls(session)
+                # Loading took part of the time, unless it waited for a free place in the sandbox.
+                deadline = max(began + limits.wall_s, time.monotonic() + _LEAST_S)
+                tested = checks.run(plan, self.continuous, calls.call, deadline)
+        except RemoteError as error:
+            return self._verdict(0.0, status_of_error(error.type_name), str(error))
+        except JobEnded as error:
+            return self._verdict(0.0, status_of(error.outcome), _ending(error))
+        except Rejected as error:
+            return self._verdict(0.0, Status.REJECTED, str(error))
+        if tested.ended is Ended.TESTS:
+            raise VerifierError(tested.reason)
+        passed = tested.ended is Ended.PASSED and calls.end is None
+        status, reason = calls.end or (_status_of(tested), tested.reason)
+        return self._verdict(1.0 if passed else self._share(plan, tested), status, reason)
+
+    def _share(self, plan: Plan, tested: Tested) -> float:
+        """The share of asserts that held, in tests that did not pass: below 1."""
+        if not self.continuous:
+            return 0.0
+        return tested.held / max(tested.met, plan.num_asserts, tested.held + 1)
+
+    def _verdict(self, reward: float, status: Status, reason: str) -> Verdict:
+        return Verdict(reward, status, told(reason), level=self.sandbox.level)
+
+
+def _ending(error: JobEnded) -> str:
+    return error.outcome.reason or "the program ended instead of answering"
+
+
+def _status_of(tested: Tested) -> Status:
+    if tested.ended is Ended.CRASH:
+        return status_of_error(tested.reason.partition(":")[0])
+    return _STATUS_OF[tested.ended]
+
+
+class _Calls:
+    """Calls of one session, until the job is over."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.end: tuple[Status, str] | None = None
+        """How the job came to its end before the tests did."""
+
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Pass one call to the job."""
+        try:
+            return ("value", self._session.call(args, kwargs))
+        except RemoteError as error:
+            return ("error", error.type_name, error.message)
+        except Rejected as error:
+            if error.is_argument:
+                raise VerifierError(f"the tests pass an {error}") from error
+            self.end = (Status.REJECTED, str(error))
+        except JobEnded as error:
+            self.end = (status_of(error.outcome), _ending(error))
+        return ("stop",)
