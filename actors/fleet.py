@@ -208,7 +208,7 @@ class RayFleet:
     # --- the Fleet protocol --------------------------------------------------------------------
 
     async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
-        rows = [self.row_of[p.prompt_id] for p in message.prompts]
+        rows = [(self.row_of[p.prompt_id], p.token_budget) for p in message.prompts]
         ids = list(message.group_ids)
         _, rollouts, meta = await self.supervisor.work(
             "rollout", lambda actor: actor.sample.remote(ids, rows, message.size, sampling)

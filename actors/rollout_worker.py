@@ -12,6 +12,7 @@ import ray
 
 from actors.member import AsyncMember
 from rlsys.config.schema import RunConfig, SamplingConfig
+from rlsys.data.templates import with_budgets
 from rlsys.engines.sequences import list_column
 from rlsys.engines.vllm_engine import Canary, SamplingEngine
 from rlsys.loop.clock import Clock
@@ -49,11 +50,18 @@ class RolloutWorker(AsyncMember):
 
     @ray.method(num_returns=2)
     async def sample(
-        self, group_ids: list[int], rows: list[int], size: int, sampling: SamplingConfig
+        self,
+        group_ids: list[int],
+        rows: list[tuple[int, int | None]],
+        size: int,
+        sampling: SamplingConfig,
     ) -> tuple[pa.RecordBatch, Sampled]:
-        """Answers for rows of the prompt table, and what the driver may know of them."""
+        """Answers for rows of the prompt table, each with the thinking budget of this moment, and
+        what the driver may know of them."""
+        numbers, budgets = zip(*rows, strict=True)
+        prompts = with_budgets(self.prompts.take(list(numbers)), budgets)
         with self.clock.busy(), self._ending_with_engine():
-            batch = await self.engine.sample(self.prompts.take(rows), group_ids, size, sampling)
+            batch = await self.engine.sample(prompts, group_ids, size, sampling)
         versions = list_column(batch, "policy_versions")
         return batch, Sampled(
             rollouts=None,

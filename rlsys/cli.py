@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from rlsys.commands import doctor, evaluation, grade, inspect, talk, verifiers
+from rlsys.commands import doctor, evaluation, grade, inspect, talk, thinking, verifiers
 from rlsys.errors import ConfigError, RlsysError
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ app.command()(talk.chat)
 app.command()(talk.serve)
 app.add_typer(evaluation.app, name="benchmarks")
 app.command()(grade.grade)
+app.add_typer(thinking.app, name="thinking")
 app.add_typer(verifiers.app, name="verifiers")
 
 

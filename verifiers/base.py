@@ -33,6 +33,8 @@ class Completion:
     source: str = ""
     finish_reason: str = "stop"
     """stop, or length when the answer was cut off at its token limit."""
+    reasoning_tokens: int = 0
+    """Thinking tokens, counted from ids; the thinking's tags belong to it."""
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ _SANDBOX = "sandbox"
 
 _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
+        "budget": "verifiers.budget:BudgetVerifier",
         "code_functions": "verifiers.code_functions:FunctionVerifier",
         "code_programs": "verifiers.code_programs:ProgramVerifier",
         "countdown": "verifiers.countdown:CountdownVerifier",

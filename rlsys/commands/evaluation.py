@@ -39,6 +39,12 @@ def evaluate(
     budgets: Annotated[
         str, typer.Option(help="Thinking tokens at most, separated by commas; none: no limit.")
     ] = "none",
+    instruction: Annotated[
+        str,
+        typer.Option(
+            help="Say the budget in the prompt, as in 'Think for at most {budget} tokens.'"
+        ),
+    ] = "",
     max_tokens: Annotated[
         int, typer.Option(min=0, help="Answer tokens at most; 0: as each benchmark says.")
     ] = 0,
@@ -72,6 +78,7 @@ def evaluate(
         budgets=tuple(_budgets(budgets)),
         max_tokens=max_tokens,
         limit=limit,
+        instruction=instruction,
     )
     price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)

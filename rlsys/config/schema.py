@@ -11,6 +11,7 @@ from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.data import DataConfig
 from rlsys.config.recipes import LocalPolicyConfig
 from rlsys.config.sandbox import SandboxConfig
+from rlsys.config.thinking import ThinkingConfig
 from rlsys.config.verifiers import VerifiersConfig
 
 
@@ -243,6 +244,7 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    thinking: ThinkingConfig = field(default_factory=ThinkingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)

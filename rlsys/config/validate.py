@@ -11,6 +11,7 @@ from rlsys.config import algorithm as algorithm_config
 from rlsys.config import data as data_config
 from rlsys.config import recipes as recipes_config
 from rlsys.config import sandbox as sandbox_config
+from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
 from rlsys.config.algorithm import Advantage
 from rlsys.config.schema import RunConfig
@@ -25,6 +26,7 @@ def validate(config: RunConfig) -> None:
     _batch(config)
     _context(config)
     _thinking(config)
+    thinking_config.validate(config.thinking, config.sampling.max_tokens)
     _model(config)
     _transport(config)
     _deterministic(config)

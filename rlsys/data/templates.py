@@ -181,6 +181,13 @@ def to_batch(prompts: Sequence[Prompt]) -> pa.RecordBatch:
     return schema.build(schema.PROMPTS, columns)
 
 
+def with_budgets(prompts: pa.RecordBatch, budgets: Sequence[int | None]) -> pa.RecordBatch:
+    """The same prompts with other thinking budgets, one for each row."""
+    place = prompts.schema.get_field_index("token_budget")
+    column = pa.array(budgets, prompts.schema.field(place).type)
+    return prompts.set_column(place, prompts.schema.field(place), column)
+
+
 def _verbatim(row: Row, config: DataConfig) -> str:
     if config.system_prompt:
         raise ConfigError(

@@ -12,7 +12,7 @@ from rlsys.engines.verifier_process import VerifierProcess
 from verifiers.base import Completion, Status, Verdict
 from verifiers.registry import PluginFile
 
-_COLUMNS = ("prompt_text", "text", "answer", "info", "source", "finish_reason")
+_COLUMNS = ("prompt_text", "text", "answer", "info", "source", "finish_reason", "reasoning_tokens")
 
 
 class VerifierEngine:
@@ -90,6 +90,6 @@ def verdicts_of(scores: pa.RecordBatch) -> list[Verdict]:
 def _completions(rollouts: pa.RecordBatch) -> list[Completion]:
     rows = zip(*(rollouts.column(name).to_pylist() for name in _COLUMNS), strict=True)
     return [
-        Completion(prompt, text, json.loads(answer), json.loads(info), source, finish)
-        for prompt, text, answer, info, source, finish in rows
+        Completion(prompt, text, json.loads(answer), json.loads(info), source, finish, thinking)
+        for prompt, text, answer, info, source, finish, thinking in rows
     ]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlsys.config.schema import RunConfig
+from rlsys.config.thinking import ThinkingConfig
+from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, tokenize
-from rlsys.errors import ConfigError, DataError
+from rlsys.errors import ConfigError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.model import fingerprint, settle
 from rlsys.evaluation.plan import Exam, settings
+from rlsys.thinking.budgets import instruct
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _LEAST_ANSWER = 16
 """Answer tokens that a prompt must leave room for in the model's context."""
@@ -31,6 +38,8 @@ class Request:
     """0: as each benchmark says."""
     limit: int
     """First problems of each benchmark; 0: all."""
+    instruction: str = ""
+    """How the prompt says the budget, with {budget} in it; empty: it does not."""
 
 
 @dataclass(frozen=True)
@@ -67,32 +76,65 @@ def assemble(
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(f"MODEL {request.model}: no tokenizer can be loaded: {reason}") from error
-    exams = []
-    for benchmark in request.benchmarks:
-        chosen = rows[benchmark.name][: request.limit or None]
-        prompting = benchmark.prompting(bool(tokenizer.chat_template), context - _LEAST_ANSWER)
-        tokenized = tokenize(chosen, prompting, tokenizer)
-        if not tokenized.prompts:
-            raise DataError(
-                f"benchmark {benchmark.name}: no prompt fits the model's context of {context} "
-                "tokens"
-            )
-        wanted = request.max_tokens or benchmark.max_tokens
-        most = min(wanted, context - min(len(p.token_ids) for p in tokenized.prompts))
+    exams = [
+        exam
+        for benchmark in request.benchmarks
+        for exam in _exams(
+            request,
+            benchmark,
+            rows[benchmark.name][: request.limit or None],
+            tokenizer,
+            context,
+            tell,
+        )
+    ]
+    return Job(model, fingerprint(model), context, tuple(exams), _fit(settled, exams, request.data))
+
+
+def _exams(
+    request: Request,
+    benchmark: Benchmark,
+    rows: Sequence[Row],
+    tokenizer: PreTrainedTokenizerBase,
+    context: int,
+    tell: Callable[[str], None],
+) -> Iterator[Exam]:
+    """One exam for all settings; one for each budget where the prompts say it."""
+    asked: Sequence[tuple[int | None, ...]] = [request.budgets]
+    if request.instruction:
+        asked = [(budget,) for budget in request.budgets]
+    wanted = request.max_tokens or benchmark.max_tokens
+    for budgets in asked:
+        said = budgets[0] if request.instruction else None
+        prompts, left_out = _prompts(request, benchmark, rows, tokenizer, context, said)
+        most = min(wanted, context - min(len(p.token_ids) for p in prompts))
         if most < wanted:
             tell(
                 f"{benchmark.name}: prompt and answer share the model's context of {context:,} "
                 f"tokens; answers end there, before their {wanted:,} tokens"
             )
-        exams.append(
-            Exam(
-                benchmark,
-                tuple(tokenized.prompts),
-                tokenized.num_too_long,
-                settings(request.temperatures, request.budgets, request.samples, most),
-            )
-        )
-    return Job(model, fingerprint(model), context, tuple(exams), _fit(settled, exams, request.data))
+        chosen = settings(request.temperatures, budgets, request.samples, most)
+        yield Exam(benchmark, prompts, left_out, chosen)
+
+
+def _prompts(
+    request: Request,
+    benchmark: Benchmark,
+    rows: Sequence[Row],
+    tokenizer: PreTrainedTokenizerBase,
+    context: int,
+    said: int | None,
+) -> tuple[tuple[Prompt, ...], int]:
+    """The prompts that fit the context, and how many do not. A prompt that says its budget has a
+    name of its own."""
+    prompting = benchmark.prompting(bool(tokenizer.chat_template), context - _LEAST_ANSWER)
+    thinking = ThinkingConfig(in_prompt=True, instruction=request.instruction)
+    told = [instruct(row, said, thinking) for row in rows]
+    tokenized = tokenize(told, prompting, tokenizer)
+    if said is None:
+        return tuple(tokenized.prompts), tokenized.num_too_long
+    named = (replace(p, prompt_id=f"{p.prompt_id}-b{said}") for p in tokenized.prompts)
+    return tuple(named), tokenized.num_too_long
 
 
 def _fit(config: RunConfig, exams: Sequence[Exam], data: Path) -> RunConfig:

@@ -113,14 +113,16 @@ def describe(model: str, fingerprint: str, exams: Sequence[Exam]) -> dict[str, A
     return {
         "model": model,
         "fingerprint": fingerprint,
-        "benchmarks": {
-            exam.benchmark.name: {
+        "exams": {
+            f"{exam.benchmark.name}/{setting.name}": {
                 "verifier": exam.benchmark.verifier,
                 "problems": len(exam.prompts),
+                "first_prompt": exam.prompts[0].text,
                 "left_out": exam.left_out,
-                "settings": {s.name: asdict(s) for s in exam.settings},
             }
+            | asdict(setting)
             for exam in exams
+            for setting in exam.settings
         },
     }
 

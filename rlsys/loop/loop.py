@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rlsys.config.schema import LoopConfig, RunConfig
+from rlsys.config.thinking import BudgetRule
 from rlsys.data.stream import PromptStream
+from rlsys.data.templates import Prompt
 from rlsys.errors import RlsysError, WorkerDiedError, WorkerError
 from rlsys.loop.adaptive import AdaptiveBound
 from rlsys.loop.fleet import Fleet, Message, PublishReport, Referenced, Sampled, Scored
@@ -26,6 +28,8 @@ from rlsys.loop.retries import Retries
 from rlsys.loop.slots import Slots
 from rlsys.loop.verdict_watch import VerdictWatch
 from rlsys.loop.waits import Waits
+from rlsys.thinking.budgets import Budgets, equip
+from rlsys.thinking.difficulty import SolveRatePredictor
 
 
 @dataclass
@@ -85,6 +89,10 @@ class Loop:
         self.ready = ReadyGroups(config.loop.groups_per_step, config.loop.max_staleness)
         self.slots = Slots(num_slots(config.loop, config.loop.max_staleness))
         self.adaptive = AdaptiveBound(config.loop) if config.loop.adaptive_staleness else None
+        self.moving_budgets = config.thinking.budgets is BudgetRule.solve_rate
+        self.rates = SolveRatePredictor()
+        """What the policy made of each prompt so far, where budgets follow that."""
+        self.budgets = Budgets(config.thinking, config.run.seed, self.rates)
         self.flights: dict[int, Flight] = {}
         """By the first group of their message."""
         self.last_publish: PublishReport | None = None
@@ -169,13 +177,19 @@ class Loop:
     def _new_message(self, size: int) -> Flight:
         ids = tuple(range(self.state.next_group, self.state.next_group + size))
         self.state.next_group += size
-        prompts = tuple(next(self.prompts) for _ in ids)
+        prompts = tuple(self.budgeted(next(self.prompts)) for _ in ids)
         for group_id, prompt in zip(ids, prompts, strict=True):
             self.state.ledger.admit(group_id, prompt.prompt_id)
             self.ready.admit(group_id, self.state.published)
         flight = Flight(Message(ids, prompts, self.config.loop.group_size))
         self.flights[ids[0]] = flight
         return flight
+
+    def budgeted(self, prompt: Prompt) -> Prompt:
+        """The prompt with the thinking budget of this moment, where budgets move with training."""
+        if not self.moving_budgets:
+            return prompt
+        return equip(prompt, self.budgets.of(prompt.prompt_id, ""), self.config.thinking)
 
     async def _run(self, flight: Flight) -> None:
         """One message from admission to ReadyGroups, or to a drop when its work keeps failing."""
@@ -246,10 +260,13 @@ class Loop:
 
     def _accept(self, group: ReadyGroup) -> None:
         """A scored group becomes ready, or is dropped with its reason and its slot freed."""
+        known = np.isfinite(group.rewards)
+        if self.moving_budgets:
+            self.rates.observe(group.prompt_id, int(group.correct[known].sum()), int(known.sum()))
         if group.oldest_version < self.ready.admitted_version(group.group_id):
             # No worker that pulled what was published before the admission can sample such tokens.
             self._drop(group.group_id, "stale")
-        elif np.isfinite(group.rewards).sum() < 2:
+        elif known.sum() < 2:
             self._drop(group.group_id, "infrastructure")
         elif self.config.algorithm.drop_no_signal and not has_signal(group, self.config):
             self._drop(group.group_id, "no_signal")

@@ -42,6 +42,7 @@ def take(loop: Loop) -> Snapshot:
         "ledger": state.ledger.to_dict(),
         "prompts": loop.prompts.state_dict(),
         "adaptive": loop.adaptive.to_dict() if loop.adaptive else None,
+        "solve_rates": loop.rates.state_dict(),
         "ready": [
             _group_out(group)
             | {
@@ -73,6 +74,7 @@ def restore(loop: Loop, state: dict[str, Any], refs: Sequence[tuple[Any, ...]]) 
     if loop.adaptive:
         loop.adaptive.load(state["adaptive"])
         loop.ready.bound = loop.adaptive.bound
+    loop.rates.load_state_dict(state["solve_rates"])
     living: dict[int, State] = {}
     for entry, own in zip(state["ready"], refs, strict=False):
         group = _group_in(entry, own)
@@ -100,7 +102,7 @@ def _restore_flight(
     loop: Loop, entry: dict[str, Any], sampled: Sampled | None, living: dict[int, State]
 ) -> None:
     ids = tuple(entry["group_ids"])
-    prompts = tuple(loop.prompts.named(entry["prompt_ids"]))
+    prompts = tuple(map(loop.budgeted, loop.prompts.named(entry["prompt_ids"])))
     for group_id, version, deadline in zip(ids, entry["admitted"], entry["deadline"], strict=True):
         living[group_id] = State.SAMPLED if sampled else State.ADMITTED
         loop.ready.admit(group_id, version, deadline)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlsys.config.schema import RunConfig
 from rlsys.data.generated import generated_rows
 from rlsys.data.load import RunRows, load_rows
-from rlsys.data.templates import Prompt, tokenize
+from rlsys.data.rows import Row
+from rlsys.data.templates import Prompt, Tokenized, tokenize
 from rlsys.errors import ConfigError
+from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for, question_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -43,8 +45,10 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
         model_path = str(prepare_local_policy(config.model.local, cache, config.run.seed, progress))
     progress("tokenizing the prompts")
     tokenizer = _tokenizer(model_path)
-    train = tokenize(rows.train, config.data, tokenizer)
-    held_out = tokenize(rows.held_out, config.data, tokenizer)
+    predictor = predictor_for(config.thinking, model_path, [*rows.train, *rows.held_out])
+    budgets = Budgets(config.thinking, config.run.seed, predictor)
+    train = _with_budgets(rows.train, config, tokenizer, budgets)
+    held_out = _with_budgets(rows.held_out, config, tokenizer, budgets)
     if len(held_out.prompts) < config.evaluation.final_prompts:
         raise ConfigError(
             f"evaluation.final_prompts={config.evaluation.final_prompts}: there are only "
@@ -58,6 +62,18 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
             "(data.max_prompt_tokens)"
         )
     return Prepared(model_path, train.prompts, held_out.prompts, notes)
+
+
+def _with_budgets(
+    rows: Sequence[Row], config: RunConfig, tokenizer: PreTrainedTokenizerBase, budgets: Budgets
+) -> Tokenized:
+    """Tokenized prompts that know their thinking budgets, and say them where they should."""
+    thinking = config.thinking
+    most = {row.prompt_id: budgets.of(row.prompt_id, question_of(row)) for row in rows}
+    told = [instruct(row, most[row.prompt_id], thinking) for row in rows]
+    tokenized = tokenize(told, config.data, tokenizer)
+    equipped = [equip(p, most[p.prompt_id], thinking) for p in tokenized.prompts]
+    return replace(tokenized, prompts=equipped)
 
 
 def read_rows(config: RunConfig) -> RunRows:

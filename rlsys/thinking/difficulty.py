@@ -63,10 +63,12 @@ class SolveRatePredictor:
     _rates: dict[str, float] = field(default_factory=dict)
 
     def observe(self, prompt_id: str, right: int, answers: int) -> None:
-        """A graded group."""
+        """A group with this many verdicts."""
+        if not answers:
+            return
         before = self._rates.get(prompt_id, self.prior)
         weight = answers / (answers + self.memory)
-        self._rates[prompt_id] = (1 - weight) * before + weight * (1 - right / max(1, answers))
+        self._rates[prompt_id] = (1 - weight) * before + weight * (1 - right / answers)
 
     def predict(self, prompt_id: str, question: str) -> float:
         """See Predictor; the text plays no part."""

@@ -199,7 +199,7 @@ def test_a_report_is_tables_and_plots_and_two_of_them_compare(tmp_path: Path) ->
 def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path: Path) -> None:
     assert settle(tmp_path, describe("m", "f", [exam()])) is False
     assert settle(tmp_path, describe("m", "f", [exam()])) is True
-    with pytest.raises(ConfigError, match=r"benchmarks\.sums\.settings\.t1\.samples: 4 then, 8"):
+    with pytest.raises(ConfigError, match=r"exams\.sums/t1\.samples: 4 then, 8"):
         settle(tmp_path, describe("m", "f", [exam(samples=8)]))
 
 

@@ -52,7 +52,7 @@ def test_built_in_verifiers_are_made_by_name():
     ("name", "options", "message"),
     [
         ("maths", {}, "no verifier 'maths'; did you mean 'math'?"),
-        ("zzz", {}, "no verifier 'zzz'; there are: code_functions, code_programs, countdown, "),
+        ("zzz", {}, "no verifier 'zzz'; there are: budget, "),
         ("math", {"dedline_s": 1}, "no option 'dedline_s'; did you mean 'deadline_s'?"),
         ("format", {"strict": True}, "no option 'strict'; there are: none"),
         ("math", {"deadline_s": "2"}, "deadline_s='2' must be a float, not a str; options: exp"),

@@ -1,0 +1,78 @@
+"""The `thinking:` section: a thinking budget for each problem, and whether the policy is told."""
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from rlsys.errors import ConfigError
+
+
+class BudgetRule(Enum):
+    """Where a problem's thinking budget comes from."""
+
+    none = "none"
+    """No budgets but sampling.max_reasoning_tokens."""
+    random = "random"
+    """Log-uniform over the range, fixed for each problem: what budget-conditioned training needs,
+    so that a budget says nothing about its problem."""
+    text = "text"
+    """From the difficulty that the question's text suggests."""
+    solve_rate = "solve_rate"
+    """From the policy's own share of wrong answers so far; changes while training goes on."""
+    regressor = "regressor"
+    """From a regression on the policy's embeddings, fitted to measured solve rates."""
+
+
+@dataclass
+class ThinkingConfig:
+    """How long training lets the policy think."""
+
+    budgets: BudgetRule = BudgetRule.none
+    least: int = 16
+    """Thinking tokens of the easiest problem."""
+    most: int = 4096
+    """Thinking tokens of the hardest problem."""
+    enforced: bool = True
+    """Close the thinking at the budget. false only asks for it: combine with in_prompt and a
+    `budget` reward, as L1 does (arXiv:2503.04697)."""
+    in_prompt: bool = False
+    """Say the budget in the prompt, so that the policy can learn to keep it."""
+    instruction: str = "Think for at most {budget} tokens."
+    """How the prompt says it, on a line after the question."""
+    no_think_share: float = 0.0
+    """Share of the problems whose thinking is closed as soon as it opens, so that a policy learns
+    to answer with and without thinking; they are told so where budgets are in the prompt."""
+    regressor: str = ""
+    """File of the fitted regression (`rlsys thinking fit`), for budgets=regressor."""
+
+
+def validate(config: ThinkingConfig, max_tokens: int) -> None:
+    """Raise ConfigError on a setting that cannot work or would have no effect."""
+    if config.budgets is not BudgetRule.none and not 1 <= config.least <= config.most < max_tokens:
+        raise ConfigError(
+            f"thinking.least={config.least} and thinking.most={config.most}: need 1 <= least <= "
+            f"most < sampling.max_tokens={max_tokens}; nearest valid: thinking.most="
+            f"{max(1, max_tokens // 2)}"
+        )
+    if not 0.0 <= config.no_think_share <= 1.0:
+        raise ConfigError(f"thinking.no_think_share={config.no_think_share}: a share, from 0 to 1")
+    if config.in_prompt and config.budgets in (BudgetRule.none, BudgetRule.solve_rate):
+        raise ConfigError(
+            f"thinking.in_prompt=true with thinking.budgets={config.budgets.name}: prompts are "
+            "made before training, and need a budget that is known then; nearest valid: "
+            "thinking.budgets=random"
+        )
+    if config.in_prompt and "{budget}" not in config.instruction:
+        raise ConfigError(
+            f"thinking.instruction={config.instruction!r} does not hold {{budget}}; nearest valid: "
+            f"{(config.instruction + ' {budget}').strip()!r}"
+        )
+    if not config.enforced and not config.in_prompt:
+        raise ConfigError(
+            "thinking.enforced=false: a budget that is neither enforced nor in the prompt has no "
+            "effect; nearest valid: thinking.in_prompt=true"
+        )
+    if config.budgets is BudgetRule.regressor and not Path(config.regressor).is_file():
+        raise ConfigError(
+            f"thinking.regressor={config.regressor!r}: no such file; `rlsys thinking fit` makes one"
+        )
