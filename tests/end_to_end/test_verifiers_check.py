@@ -1,6 +1,5 @@
 """`rlsys verifiers check` in a real worker, on a verifier that is safe and on one that is not."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ VERIFIERS = {"naive": Naive}
 
 def table(output: str) -> dict[str, str]:
     """The line of each class of answers."""
-    lines = [line for line in output.splitlines() if re.match(r" ?\w+: ", line)]
+    lines = [line for line in output.splitlines() if " ok " in line or " FAILED " in line]
     return {line.split(":")[0].strip(): line for line in lines}
 
 
@@ -66,4 +65,3 @@ def test_a_verifier_that_evaluates_answers_fails_where_it_should_and_the_pool_li
     for name in ("malformed", "hanging", "crashing", "memory"):
         assert " FAILED " in lines[name]
     assert "no verdict within verifiers.timeout_s=1" in " ".join(done.stdout.split())
-    assert "signal 6" in " ".join(done.stdout.split())
