@@ -33,6 +33,7 @@ VICTIMS = {
 
 def test_a_run_goes_on_and_learns_while_its_processes_are_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
+    shared = set(os.listdir("/dev/shm"))
     command = [sys.executable, "-m", "rlsys", "train", "--config", "configs/local.yaml"]
     command += ["run.name=chaos", f"run.directory={tmp_path}", f"loop.steps={STEPS}"]
     command += ["rollout.workers=2", "rollout.cpus=0.25", "verifiers.workers=2"]
@@ -49,6 +50,8 @@ def test_a_run_goes_on_and_learns_while_its_processes_are_killed(tmp_path: Path)
     print(text[text.index("training:") :], dict(killed), sep="\n")
     assert sum(killed.values()) == KILLS, f"the run was over after {dict(killed)}"
     check(tmp_path / "chaos")
+    left = set(os.listdir("/dev/shm")) - shared
+    assert not [name for name in left if name.startswith("rlsys-")]
 
 
 def kill_at_random(driver: subprocess.Popen[bytes], log: Path) -> Counter[str]:
@@ -95,4 +98,3 @@ def check(run: Path) -> None:
     assert len(set().union(*trained)) == sum(map(len, trained)) == STEPS * GROUPS
     # The intervals before and after do not touch.
     assert summary["pass_at_1_after_interval"][0] > summary["pass_at_1_before_interval"][1]
-    assert not [name for name in os.listdir("/dev/shm") if name.startswith("rlsys-")]
