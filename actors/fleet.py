@@ -47,7 +47,7 @@ class Published:
     manifest: Manifest
     canary: Canary
     buffer: Any
-    """Ref of the bytes."""
+    """Ref of the list of the buckets' refs; empty where the learner has sent them itself."""
 
 
 class RayFleet:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 import ray
 
 from actors.member import Member
-from rlsys.config.schema import RunConfig
+from actors.rollout_client import RolloutClient
+from rlsys.config.schema import RunConfig, Transport
 from rlsys.engines.deepspeed_setup import Rank
 from rlsys.engines.determinism import make_deterministic
 from rlsys.engines.learner_engine import LearnerEngine
@@ -21,6 +23,9 @@ from rlsys.errors import WeightSyncError
 from rlsys.loop.clock import Clock
 from rlsys.loop.join import Kept, read_kept, samples_table, training_batch, write_kept
 from rlsys.weights.bundle import Manifest
+
+if TYPE_CHECKING:
+    from rlsys.weights.vllm_sender import VllmSender
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class LearnerRank(Member):
     def __init__(self, rank: int, model_path: str, config: RunConfig, samples: Path) -> None:
         self.rank, self.model_path, self.config, self.samples = rank, model_path, config, samples
         self.version = 0
+        self.sender: VllmSender | None = None
+        """For vLLM's own transports, once the engines have been met."""
         self.clock = Clock(idle="ready groups")
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples")
         self.written: Future[None] | None = None
@@ -80,7 +87,7 @@ class LearnerRank(Member):
             self.engine.load(checkpoint)
         self.version = version
         self.clock = Clock(idle="ready groups")
-        return self.engine.weight_names()
+        return list(self.engine.weight_shapes())
 
     def learn(
         self,
@@ -118,19 +125,41 @@ class LearnerRank(Member):
     @ray.method(num_returns=2)
     def publish(
         self, version: int, canary_ids: list[int]
-    ) -> tuple[tuple[Manifest, Canary] | None, np.ndarray | None]:
-        """The weights as a bundle, with the canary's logprobs under them; from rank 0."""
+    ) -> tuple[tuple[Manifest, Canary] | None, list[ray.ObjectRef]]:
+        """The manifest with the canary's logprobs, and refs of the buckets; from rank 0."""
         if version != self.version:
             raise WeightSyncError(
                 f"learner-{self.rank} holds version {self.version} and was asked for {version}"
             )
         with self.clock.busy():
-            bundle = self.engine.publish(version)
+            published = self._send(version)
             canary = self.engine.canary(canary_ids)
-        if bundle is None:
-            return None, None
-        manifest, buffer = bundle
-        return (manifest, canary), buffer
+        if published is None:
+            return None, []
+        manifest, buckets = published
+        return (manifest, canary), buckets
+
+    def _send(self, version: int) -> tuple[Manifest, list[ray.ObjectRef]] | None:
+        """Into the store, or with vLLM's own transports into the engines, without refs."""
+        weights = self.config.weights
+        bucket_bytes = weights.bucket_mib << 20
+        if weights.transport is Transport.object_store:
+            return self.engine.publish(version, bucket_bytes, ray.put)
+        self.sender = self.sender or self._connect(bucket_bytes)
+        manifest = self.sender.send(version)
+        return (manifest, []) if self.rank == 0 else None
+
+    def _connect(self, bucket_bytes: int) -> "VllmSender":
+        """The rollout workers' engines and this rank meet."""
+        # Only these transports need vLLM in the learner's process.
+        from rlsys.weights.vllm_sender import BucketSource, Meeting, VllmSender
+
+        engine, rollout, transport = self.engine, self.config.rollout, self.config.weights.transport
+        source = BucketSource(
+            engine.weight_shapes(), engine.weight_dtype, lambda: engine.buckets(bucket_bytes)
+        )
+        meeting = Meeting(self.rank, *self.address(), rollout.workers * rollout.tensor_parallel)
+        return VllmSender(transport, meeting, source, RolloutClient(self.config), bucket_bytes)
 
     def save(self, folder: Path, spans: list[Span], *batches: pa.RecordBatch) -> None:
         """This rank's part of a checkpoint, and every sample written so far; rank 0 also keeps

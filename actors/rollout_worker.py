@@ -5,13 +5,14 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import ray
 
 from actors.member import AsyncMember
-from rlsys.config.schema import RunConfig, SamplingConfig
+from rlsys.config.schema import RunConfig, SamplingConfig, Transport
 from rlsys.data.templates import with_budgets
 from rlsys.engines.sequences import list_column
 from rlsys.engines.vllm_engine import Canary, SamplingEngine
@@ -33,8 +34,9 @@ class RolloutWorker(AsyncMember):
         own = (run.seed + 1000 * births) * 1000 + index
         seed = run.seed if run.deterministic else own
         self.engine = SamplingEngine(
-            name, model_path, config.model, config.rollout, seed, run.deterministic
+            name, model_path, config.model, config.rollout, config.weights, seed, run.deterministic
         )
+        self.weights = config.weights
         self.clock = Clock(idle="slots")
 
     async def start(self, prompts: pa.RecordBatch) -> None:
@@ -46,7 +48,9 @@ class RolloutWorker(AsyncMember):
 
     async def expect_weights(self, names: list[str]) -> None:
         """The tensors that every update must bring."""
-        await self.engine.expect_weights(names)
+        self.engine.update.names = names
+        if self.weights.transport is Transport.object_store:
+            await self.engine.update.connect({})
 
     @ray.method(num_returns=2)
     async def sample(
@@ -71,19 +75,35 @@ class RolloutWorker(AsyncMember):
             truncated=np.array([r == "length" for r in batch.column("finish_reason").to_pylist()]),
         )
 
+    async def connect_weights(self, init_info: dict[str, Any]) -> None:
+        """Meet the learner; for the transports in which it drives the update."""
+        await self.engine.update.connect(init_info)
+
+    async def begin_update(self) -> None:
+        """Hold sampling up; the learner sends next."""
+        await self.engine.update.begin()
+
+    async def receive_weights(self, update_info: dict[str, Any]) -> None:
+        """Take in what the learner sends."""
+        await self.engine.update.receive(update_info)
+
     async def update_weights(
-        self, manifest: Manifest, canary: Canary, buffer: np.ndarray
+        self, manifest: Manifest, canary: Canary, buckets: list[ray.ObjectRef]
     ) -> PublishReport:
-        """Pull a published version and prove it; requests in flight go on with it."""
+        """Hold a published version and prove it; requests in flight go on with it.
+
+        buckets: refs of the bytes; none where the learner has sent them to the engine itself.
+        """
         started = time.monotonic()
         with self.clock.busy(), self._ending_with_engine():
+            # Views of this node's store: one copy per node, whoever reads it.
+            pulled = await asyncio.gather(*buckets)
             with self.clock.waiting("weights"):
-                await self.engine.load_weights(manifest, buffer)
-            loaded = time.monotonic()
-            error = await self.engine.prove_weights(manifest.version, canary)
+                pause = await self.engine.update.load(manifest, pulled)
+            error = await self.engine.prove_weights(manifest, canary, pulled)
         return PublishReport(
             version=manifest.version,
-            pause_s=loaded - started,
+            pause_s=pause,
             total_s=time.monotonic() - started,
             canary_error=error,
             num_bytes=manifest.total_bytes,

@@ -97,7 +97,7 @@ def serve(
     config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
     command = server_command(config, host, port)
     console.print(" ".join(command), highlight=False, markup=False, soft_wrap=True)
-    set_environment(config.rollout)
+    set_environment(config.rollout, config.weights.transport)
     sys.stdout.flush()
     os.execv(command[0], command)
 

@@ -200,12 +200,37 @@ class LearnerConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 
+class Transport(Enum):
+    """How the bytes of new weights reach the engines."""
+
+    object_store = "object_store"
+    nccl = "nccl"
+    cuda_ipc = "cuda_ipc"
+
+
+class PrefixCache(Enum):
+    """What becomes of cached keys and values when the weights change."""
+
+    off = "off"
+    by_version = "by_version"
+    recompute = "recompute"
+
+
 @dataclass
 class WeightsConfig:
     """How new weights travel from the learner to the rollout workers."""
 
-    transport: str = "object_store"
-    """object_store is the only one so far: one copy through Ray's store, read without a copy."""
+    transport: Transport = Transport.object_store
+    """object_store: through Ray's store, one copy per node, which the engines map; works
+    everywhere. nccl: vLLM's broadcast from GPU to GPU, over several nodes. cuda_ipc: learner and
+    engines share one GPU and hand over its memory. The last two have not been run on GPUs yet."""
+    bucket_mib: int = 64
+    """MiB of weights that are gathered and sent at a time; bounds the extra memory of ZeRO-3."""
+    prefix_cache: PrefixCache = PrefixCache.by_version
+    """by_version: a prompt's keys and values are shared by requests that began under the same
+    version, so a new request never meets old ones; answers in flight keep theirs. recompute:
+    answers in flight are computed again under the new weights, too, at the price of their
+    prefill. off: nothing is shared, not even among a group's answers."""
 
 
 @dataclass

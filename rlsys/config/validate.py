@@ -14,7 +14,7 @@ from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
 from rlsys.config.algorithm import Advantage
-from rlsys.config.schema import RunConfig
+from rlsys.config.schema import RunConfig, Transport
 from rlsys.errors import ConfigError
 
 _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
@@ -64,6 +64,7 @@ def _positive(config: RunConfig) -> None:
         "learner.minibatches": (config.learner.minibatches, 1),
         "learner.microbatch_tokens": (config.learner.microbatch_tokens, 1),
         "learner.logprob_chunk": (config.learner.logprob_chunk, 1),
+        "weights.bucket_mib": (config.weights.bucket_mib, 1),
         "sampling.max_tokens": (config.sampling.max_tokens, 1),
         "cluster.max_deaths_in_a_row": (config.cluster.max_deaths_in_a_row, 1),
         "evaluation.prompts": (config.evaluation.prompts, 1),
@@ -185,9 +186,18 @@ def _model(config: RunConfig) -> None:
 
 
 def _transport(config: RunConfig) -> None:
-    if config.weights.transport != "object_store":
+    learner, rollout, transport = config.learner, config.rollout, config.weights.transport
+    if transport is not Transport.object_store and not (learner.gpus and rollout.gpus):
         raise ConfigError(
-            f"weights.transport={config.weights.transport!r}: nearest valid: 'object_store'"
+            f"weights.transport={transport.value} moves weights between GPUs, but learner.gpus="
+            f"{learner.gpus:g} and rollout.gpus={rollout.gpus:g}; nearest valid: object_store"
+        )
+    shares = learner.ranks * learner.gpus + rollout.workers * rollout.gpus
+    if transport is Transport.cuda_ipc and (learner.ranks > 1 or shares > 1 + 1e-9):
+        raise ConfigError(
+            f"weights.transport=cuda_ipc: one learner rank and the rollout workers share one GPU, "
+            f"but learner.ranks={learner.ranks} and together they ask for {shares:g} GPUs; "
+            "nearest valid: nccl"
         )
     if config.cluster.placement not in _PLACEMENTS:
         raise ConfigError(

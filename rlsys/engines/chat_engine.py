@@ -6,7 +6,7 @@ import itertools
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from rlsys.config.schema import ModelConfig, RolloutConfig
+from rlsys.config.schema import ModelConfig, RolloutConfig, WeightsConfig
 from rlsys.engines.vllm_engine import SamplingEngine
 from rlsys.thinking.chat import Delta
 from rlsys.thinking.limits import Limits, extra_args
@@ -20,7 +20,7 @@ class ChatEngine:
     """A Sampler (rlsys.thinking.chat) on a SamplingEngine. Build, `await start()`, stream."""
 
     def __init__(self, model_path: str, model: ModelConfig, config: RolloutConfig) -> None:
-        self._engine = SamplingEngine("chat", model_path, model, config, seed=0)
+        self._engine = SamplingEngine("chat", model_path, model, config, WeightsConfig(), seed=0)
         self._requests = itertools.count()
 
     async def start(self) -> None:

@@ -1,10 +1,11 @@
 """Learning: one DeepSpeed rank that turns training batches into policy versions."""
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +30,11 @@ from rlsys.engines.sequences import Sequences
 from rlsys.engines.token_advantages import fill_token_advantages
 from rlsys.engines.vllm_engine import Canary
 from rlsys.errors import CheckpointError
-from rlsys.weights.bundle import Manifest, pack
+from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
+
+T = TypeVar("T")
+_SAVED_AT_ONCE = 64 << 20
+"""Bytes that ZeRO-3 gathers at a time for a checkpoint."""
 
 
 class LearnerEngine:
@@ -269,24 +274,47 @@ class LearnerEngine:
 
     # --- weights -------------------------------------------------------------------------------
 
-    def publish(self, version: int) -> tuple[Manifest, np.ndarray] | None:
-        """The weights as a bundle; all ranks must call, rank 0 returns it."""
+    def publish(
+        self, version: int, bucket_bytes: int, send: Callable[[list[np.ndarray]], T]
+    ) -> tuple[Manifest, list[T]] | None:
+        """The weights in buckets, each given to `send`; see bundle.pack. All ranks must call;
+        rank 0 returns the manifest and what `send` returned."""
+        buckets = self.buckets(bucket_bytes)
         if self.place.rank == 0:
-            return pack(version, self._named_weights())
-        for _ in self._named_weights():
+            return pack(version, buckets, send)
+        for _ in buckets:
             pass
         return None
 
-    def weight_names(self) -> list[str]:
-        """The tensors that every publish holds, under their Hugging Face names."""
-        return [name for name, _ in self.policy.model.named_parameters()]
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The tensors that every publish holds, under their Hugging Face names; whole shapes."""
+        named: list[tuple[str, Any]] = list(self.policy.model.named_parameters())
+        sharded = self.config.zero_stage == 3
+        return {name: tuple(p.ds_shape if sharded else p.shape) for name, p in named}
 
-    def _named_weights(self) -> Iterator[tuple[str, torch.Tensor]]:
-        """Whole tensors, one after another; ZeRO-3 gathers each as it is asked for."""
-        dtype = getattr(torch, self.config.dtype.value)
-        for name, parameter in self.policy.model.named_parameters():
-            with self.gathered([parameter], enabled=self.config.zero_stage == 3):
-                yield name, parameter.detach().to(dtype).cpu().clone()
+    @property
+    def weight_dtype(self) -> torch.dtype:
+        """What the weights are published in."""
+        return getattr(torch, self.config.dtype.value)
+
+    def buckets(self, bucket_bytes: int) -> Iterator[list[Named]]:
+        """All weights, on the learner's device; whole tensors, no more than bucket_bytes (or one
+        tensor) at a time.
+
+        ZeRO-3 gathers a bucket as it is asked for and lets it go when the next one is: its
+        tensors must not be used after that. All ranks must go through all buckets.
+        """
+        dtype = self.weight_dtype
+        named = list(self.policy.model.named_parameters())
+        sizes = [
+            math.prod(shape) * max(dtype.itemsize, parameter.itemsize)
+            for shape, (_, parameter) in zip(self.weight_shapes().values(), named, strict=True)
+        ]
+        for indices in plan_buckets(sizes, bucket_bytes):
+            bucket = [named[i] for i in indices]
+            parameters = [parameter for _, parameter in bucket]
+            with self.gathered(parameters, enabled=self.config.zero_stage == 3):
+                yield [(name, parameter.detach().to(dtype)) for name, parameter in bucket]
 
     def canary(self, token_ids: list[int]) -> Canary:
         """Logprobs of a fixed sequence under the present weights, at temperature 1."""
@@ -309,7 +337,7 @@ class LearnerEngine:
             "random": random_states(),
         }
         torch.save(own, folder / f"rank-{self.place.rank}.pt")
-        weights = dict(self._named_weights())
+        weights = {n: t.cpu().clone() for b in self.buckets(_SAVED_AT_ONCE) for n, t in b}
         if self.place.rank == 0:
             from transformers import AutoTokenizer
 

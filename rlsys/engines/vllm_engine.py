@@ -7,7 +7,6 @@ token ids; text is decoded once, for verifiers and people.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,15 @@ import numpy as np
 import pyarrow as pa
 
 from rlsys import schema
-from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig
+from rlsys.config.schema import (
+    ModelConfig,
+    PrefixCache,
+    RolloutConfig,
+    SamplingConfig,
+    WeightsConfig,
+)
 from rlsys.engines.determinism import group_seed
+from rlsys.engines.engine_update import EngineUpdate
 from rlsys.engines.rollout_rows import Ask, rollout_row
 from rlsys.engines.vllm_environment import set_environment
 from rlsys.errors import WeightSyncError
@@ -51,6 +57,7 @@ class SamplingEngine:
         model_path: str,
         model: ModelConfig,
         config: RolloutConfig,
+        weights: WeightsConfig,
         seed: int,
         deterministic: bool = False,
     ) -> None:
@@ -59,22 +66,19 @@ class SamplingEngine:
         self.name = name
         self.model_path = model_path
         self.model = model
-        self.config = config
+        self.config, self.weights = config, weights
         self.seed, self.deterministic = seed, deterministic
         self._requests = 0
-        # Anonymous shared memory that the engine's process opens through this process's
-        # descriptor: it is gone with this process, however that ends.
-        self._shared = os.fdopen(os.memfd_create("rlsys-weights"), "r+b")
 
     async def start(self) -> None:
         """Load the model and sample once, so that the first real request finds it warm."""
-        set_environment(self.config)
+        set_environment(self.config, self.weights.transport)
         from transformers import AutoTokenizer
         from vllm.config import WeightTransferConfig
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        from rlsys.weights.vllm_transfer import BACKEND
+        from rlsys.weights.vllm_transfer import BACKENDS
 
         on_cpu = self.config.gpus == 0
         arguments = AsyncEngineArgs(
@@ -89,23 +93,21 @@ class SamplingEngine:
             enforce_eager=on_cpu,
             distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else None,
             logprobs_mode="processed_logprobs",
-            enable_prefix_caching=False,
+            # Whether a prefix is found is a matter of timing, and shows in the rounding.
+            enable_prefix_caching=not (
+                self.deterministic or self.weights.prefix_cache is PrefixCache.off
+            ),
             disable_log_stats=True,
-            weight_transfer_config=WeightTransferConfig(backend=BACKEND),
+            weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
             logits_processors=[PROCESSOR],
             worker_extension_cls="rlsys.weights.vllm_transfer.WorkerExtension",
         )
         self.tokenizer = AutoTokenizer.from_pretrained(self.model_path)
         self.tags = Tags.of(self.tokenizer)
         self.engine = AsyncLLM.from_engine_args(arguments)
+        self.update = EngineUpdate(self.name, self.engine, self.weights)
         await self.engine.update_weight_version("0")
         await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
-
-    async def expect_weights(self, names: list[str]) -> None:
-        """The tensors that every update must bring."""
-        from vllm.distributed.weight_transfer.base import WeightTransferInitRequest
-
-        await self.engine.init_weight_transfer_engine(WeightTransferInitRequest({"names": names}))
 
     async def sample(
         self, prompts: pa.RecordBatch, group_ids: list[int], size: int, sampling: SamplingConfig
@@ -177,49 +179,34 @@ class SamplingEngine:
         self._requests += 1
         request = f"{self.name}-{self._requests}"
         prompt = TokensPrompt(prompt_token_ids=list(token_ids))
+        if (salt := self.update.cache_salt) is not None:
+            prompt["cache_salt"] = salt
         async for output in self.engine.generate(prompt, params, request):
             final = output
         return final
 
-    async def load_weights(self, manifest: Manifest, buffer: np.ndarray) -> None:
-        """Load a published version into the running engine; sampling pauses meanwhile.
-
-        Requests in flight stop between two tokens, keep their key-value cache, and go on with the
-        new weights; their later tokens carry the new version.
-
-        Raises:
-            WeightSyncError: a tensor was altered, is missing or unknown.
-        """
-        from vllm.distributed.weight_transfer.base import WeightTransferUpdateRequest
-
-        self._shared.seek(0)
-        self._shared.write(buffer.data)
-        self._shared.flush()
-        path = f"/proc/{os.getpid()}/fd/{self._shared.fileno()}"
-        update = {"path": path, "manifest": manifest.to_dict()}
-        await self.engine.pause_generation(mode="keep", clear_cache=False)
-        await self.engine.start_weight_update()
-        try:
-            await self.engine.update_weights(WeightTransferUpdateRequest(update))
-        except Exception as error:
-            # vLLM carries its worker's error over as a bare Exception with the message only.
-            raise WeightSyncError(f"{self.name}: {error}") from error
-        await self.engine.finish_weight_update(weight_version=str(manifest.version))
-        await self.engine.resume_generation()
-
-    async def prove_weights(self, version: int, canary: Canary) -> float:
+    async def prove_weights(
+        self, manifest: Manifest, canary: Canary, buckets: list[list[np.ndarray]]
+    ) -> float:
         """Compare this engine's logprobs of the canary with the learner's.
 
         Returns: the largest difference, nats.
         Raises:
-            WeightSyncError: it is above config.canary_tolerance.
+            WeightSyncError: it is above config.canary_tolerance; names the tensors that the model
+                does not hold, as far as `buckets` and the engine allow to say.
         """
         error = await self.canary_error(canary)
         if not error <= self.config.canary_tolerance:
+            wrong = await self.update.differing(manifest, buckets)
+            held = (
+                f"the engine does not hold what was published of {wrong[:3]} ({len(wrong)} in all)"
+                if wrong
+                else "no tensor that can be read back differs from what was published"
+            )
             raise WeightSyncError(
-                f"{self.name}, version {version}: the canary's logprobs differ from the "
+                f"{self.name}, version {manifest.version}: the canary's logprobs differ from the "
                 f"learner's by {error:.4g} nats (rollout.canary_tolerance="
-                f"{self.config.canary_tolerance}); the engine does not hold what was published"
+                f"{self.config.canary_tolerance}); {held}"
             )
         return error
 
@@ -243,6 +230,5 @@ class SamplingEngine:
         return bool(self.engine.errored)
 
     def shutdown(self) -> None:
-        """End the engine's process and give its shared memory back."""
+        """End the engine's process."""
         self.engine.shutdown(timeout=2.0)
-        self._shared.close()

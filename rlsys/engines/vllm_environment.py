@@ -3,10 +3,10 @@
 import logging
 import os
 
-from rlsys.config.schema import RolloutConfig
+from rlsys.config.schema import RolloutConfig, Transport
 
 
-def set_environment(config: RolloutConfig) -> None:
+def set_environment(config: RolloutConfig, transport: Transport) -> None:
     """In this process; inherited by the engine's."""
     os.environ.update(
         VLLM_NO_USAGE_STATS="1",
@@ -21,4 +21,7 @@ def set_environment(config: RolloutConfig) -> None:
             # The sampler is compiled at the first request otherwise: up to 17 s on two cores.
             TORCHDYNAMO_DISABLE="1",
         )
+    if transport is Transport.cuda_ipc:
+        # Handles of GPU memory hold Python types; they go from this process to its own engine.
+        os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"
     logging.getLogger("vllm").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The receiving end inside vLLM: weights from a shared-memory file into the running model.
+"""The receiving end inside vLLM: three transports, one proof of what was loaded.
 
 Registered with vLLM's own factory through the `vllm.general_plugins` entry point, and again by
 WorkerExtension's import, since `ray job submit` from a clean clone has no installed entry point.
@@ -9,16 +9,19 @@ that reload, keeping its old packed copy (seen with 0.32.0: logprobs off by up t
 it again brings it to the new weights. The canary after each update would show any such fault.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import torch
 from vllm.distributed.weight_transfer.base import (
     WeightTransferEngine,
     WeightTransferInitInfo,
     WeightTransferUpdateInfo,
 )
 from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
+from vllm.distributed.weight_transfer.ipc_engine import IPCWeightTransferEngine
+from vllm.distributed.weight_transfer.nccl_engine import NCCLWeightTransferEngine
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 from vllm.model_executor.model_loader.reload import (
     finalize_layerwise_reload,
@@ -26,48 +29,32 @@ from vllm.model_executor.model_loader.reload import (
 )
 
 from rlsys import stacks
-from rlsys.weights.bundle import Manifest, check_names, unpack
+from rlsys.config.schema import Transport
+from rlsys.weights.bundle import Manifest, Named, views
+from rlsys.weights.load_proof import LoadProof
+from rlsys.weights.mapping import Mapper
+from rlsys.weights.readback import differing
 
-BACKEND = "rlsys_shared_memory"
-
-
-@dataclass
-class SharedMemoryInit(WeightTransferInitInfo):
-    """names: every tensor that each update must bring."""
-
-    names: list[str]
+BACKENDS = {transport: f"rlsys_{transport.value}" for transport in Transport}
 
 
-@dataclass
-class SharedMemoryUpdate(WeightTransferUpdateInfo):
-    """path: a file of the bundle's bytes; manifest: Manifest.to_dict()."""
+class ProvedTransfer:
+    """What the transports share: loading under watch, and the proof before an update ends."""
 
-    path: str
-    manifest: dict[str, Any]
+    model: Any
+    model_config: Any
 
-
-class SharedMemoryTransfer(WeightTransferEngine[SharedMemoryInit, SharedMemoryUpdate]):
-    """Loads a proved bundle from a memory-mapped file."""
-
-    init_info_cls = SharedMemoryInit
-    update_info_cls = SharedMemoryUpdate
-
-    def init_transfer_engine(self, init_info: SharedMemoryInit) -> None:
-        self.names = init_info.names
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
         stacks.register()
 
     def start_weight_update(self) -> None:
         initialize_layerwise_reload(self.model)
+        self.proof = LoadProof(self.model)
 
-    def receive_weights(self, update_info: SharedMemoryUpdate) -> None:
-        manifest = Manifest.from_dict(update_info.manifest)
-        check_names(manifest, self.names)
-        # Mode c: torch refuses read-only memory, and nothing here writes to it.
-        buffer = np.memmap(update_info.path, dtype=np.uint8, mode="c")
-        # Proved as a whole before the first tensor is loaded: never half an update.
-        tensors = list(unpack(manifest, buffer))
-        model: Any = self.model  # a plain nn.Module to the type checker
-        model.load_weights(iter(tensors))
+    def load_weights(self, tensors: Iterable[Named]) -> None:
+        """What vLLM's engines call as their model's load_weights while they receive."""
+        self.proof.load(tensors)
 
     def finish_weight_update(self) -> None:
         finalize_layerwise_reload(self.model, self.model_config)
@@ -75,18 +62,108 @@ class SharedMemoryTransfer(WeightTransferEngine[SharedMemoryInit, SharedMemoryUp
             if isinstance(module, ParallelLMHead):
                 module.quant_method.process_weights_after_loading(module)
 
+
+@dataclass
+class SharedMemoryInit(WeightTransferInitInfo):
+    """Nothing has to be agreed on."""
+
+
+@dataclass
+class SharedMemoryUpdate(WeightTransferUpdateInfo):
+    """places: path and offset of each bucket; manifest: Manifest.to_dict()."""
+
+    places: list[tuple[str, int]]
+    manifest: dict[str, Any]
+
+
+class SharedMemoryTransfer(
+    ProvedTransfer, WeightTransferEngine[SharedMemoryInit, SharedMemoryUpdate]
+):
+    """Loads from the pages of the node's object store, mapped into this process."""
+
+    init_info_cls = SharedMemoryInit
+    update_info_cls = SharedMemoryUpdate
+
+    def init_transfer_engine(self, init_info: SharedMemoryInit) -> None:
+        self.mapper = Mapper()
+
+    def receive_weights(self, update_info: SharedMemoryUpdate) -> None:
+        self.load_weights(self.mapped(update_info))
+
+    def mapped(self, update_info: SharedMemoryUpdate) -> Iterator[Named]:
+        """Views of what the learner published, in this process."""
+        manifest = Manifest.from_dict(update_info.manifest)
+        spans = zip(update_info.places, manifest.bucket_bytes, strict=True)
+        return views(manifest, [self.mapper.view(*place, size) for place, size in spans])
+
     def shutdown(self) -> None:
         """Nothing is held between updates."""
 
 
+class _Receiver(torch.nn.Module):
+    """Stands in for the model while one of vLLM's own engines receives."""
+
+    def __init__(self, proof: LoadProof) -> None:
+        super().__init__()
+        self.load_weights = proof.load
+
+
+class NcclTransfer(ProvedTransfer, NCCLWeightTransferEngine):
+    """vLLM's NCCL engine, proved."""
+
+    def receive_weights(self, update_info: Any) -> None:
+        model, self.model = self.model, _Receiver(self.proof)
+        try:
+            NCCLWeightTransferEngine.receive_weights(self, update_info)
+        finally:
+            self.model = model
+
+
+class CudaIpcTransfer(ProvedTransfer, IPCWeightTransferEngine):
+    """vLLM's CUDA IPC engine, proved."""
+
+    def receive_weights(self, update_info: Any) -> None:
+        model, self.model = self.model, _Receiver(self.proof)
+        try:
+            IPCWeightTransferEngine.receive_weights(self, update_info)
+        finally:
+            self.model = model
+
+    def finish_weight_update(self) -> None:
+        ProvedTransfer.finish_weight_update(self)
+        # As vLLM's own: the learner's staging buffer is free again.
+        self._packed_importer.close()
+
+
+_ENGINES: dict[Transport, type[WeightTransferEngine]] = {
+    Transport.object_store: SharedMemoryTransfer,
+    Transport.nccl: NcclTransfer,
+    Transport.cuda_ipc: CudaIpcTransfer,
+}
+
+
 def register() -> None:
-    """Make the transfer known to vLLM in this process; more than one call is harmless."""
-    if BACKEND not in WeightTransferEngineFactory._registry:
-        WeightTransferEngineFactory.register_engine(BACKEND, SharedMemoryTransfer)
+    """Make the transports known to vLLM in this process; more than one call is harmless."""
+    for transport, name in BACKENDS.items():
+        if name not in WeightTransferEngineFactory._registry:
+            WeightTransferEngineFactory.register_engine(name, _ENGINES[transport])
 
 
 class WorkerExtension:
-    """Named as vLLM's worker_extension_cls: importing it registers the transfer."""
+    """Named as vLLM's worker_extension_cls: importing it registers the transports."""
+
+    weight_transfer_engine: Any
+
+    def finish_proved(self, manifest: dict[str, Any]) -> None:
+        """Prove what was received and loaded, then end the update."""
+        self.weight_transfer_engine.proof.check(Manifest.from_dict(manifest))
+        self.finish_weight_update()  # type: ignore[attr-defined]
+
+    def differing(self, update_info: dict[str, Any]) -> list[str]:
+        """Published tensors that the model does not hold; see readback.differing."""
+        engine = self.weight_transfer_engine
+        tensors = engine.mapped(engine.parse_update_info(update_info))
+        return differing(engine.model, engine.proof.placed, tensors)
 
 
 register()

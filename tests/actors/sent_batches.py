@@ -1,11 +1,13 @@
-"""Rollouts as a worker would send them, with known values."""
+"""Rollouts as a worker would send them, with known values; weights as a worker would pull them."""
 
 import numpy as np
 import pyarrow as pa
+import ray
 
 from rlsys import schema
 from rlsys.config.schema import RunConfig
 from rlsys.config.verifiers import RewardConfig
+from rlsys.weights.bundle import Manifest, found, unpack
 
 ANSWER = "<think>first 1+1=2. then 2+1=3. so the answer is 3.</think><answer>3</answer>"
 
@@ -48,3 +50,9 @@ def rollouts(groups: int, size: int, texts: list[str] | None = None) -> pa.Recor
         "sampled_s": [0.1] * rows,
     }
     return schema.build(schema.ROLLOUTS, columns)
+
+
+def pulled(manifest: Manifest, buckets: ray.ObjectRef) -> dict[str, np.ndarray]:
+    """Every published weight, proved, as copies that outlive the store's."""
+    placed, spans = found(manifest, ray.get(ray.get(buckets)))
+    return {n: tensor.numpy() for n, tensor in unpack(placed, [np.array(s) for s in spans])}

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import ray
 from ray import cloudpickle
-from sent_batches import rollouts, settings
+from sent_batches import pulled, rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
 from rlsys.config.algorithm import Aggregation, AlgorithmConfig, OffPolicy, Ratio, WeightLevel
+from rlsys.config.recipes import LocalPolicyConfig
 from rlsys.engines.verifier_engine import scores_batch
-from rlsys.weights.bundle import unpack
+from rlsys.recipes.local_policy import prepare_local_policy
 from verifiers.base import Status, Verdict
 
 pytestmark = pytest.mark.slow
@@ -109,8 +110,7 @@ def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any
         assert metrics[0]["trained_sequences"] == GROUPS * SIZE - 1
         heads = [m.publish.remote(2, [5, 6, 7]) for m in members]
         (manifest, _), *_ = ray.get([head for head, _ in heads], timeout=60)
-        buffer = np.array(ray.get(heads[0][1]))
-        weights = {n: t.numpy().astype(np.float64) for n, t in unpack(manifest, buffer)}
+        weights = {n: t.astype(np.float64) for n, t in pulled(manifest, heads[0][1]).items()}
         return Learned(weights, losses, gradients)
     finally:
         for member in members:
@@ -167,3 +167,44 @@ def test_the_denominators_give_different_gradients(one_rank: Learned) -> None:
                 one_rank.gradients[one].values(), one_rank.gradients[other].values(), strict=True
             )
             assert any(np.abs(a - b).max() > 1e-4 for a, b in pairs), (one, other)
+
+
+def test_publishing_under_zero_3_gathers_no_more_than_a_bucket(
+    cluster: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # ZeRO-3 keeps tensors of up to 100,000 elements whole at all times; here every layer has seven
+    # larger ones (512 x 256 or 512 x 512: 0.5 and 1 MiB).
+    shape = LocalPolicyConfig(
+        hidden_size=512, intermediate_size=256, layers=3, heads=4, steps=1, warmup_steps=1
+    )
+    policy = str(prepare_local_policy(shape, tmp_path_factory.mktemp("wide"), 0, lambda line: None))
+
+    def gathered_bytes(rank: Any, bucket_bytes: int) -> tuple[list[int], int]:
+        """Live bytes beyond what ZeRO-3 always keeps, in each bucket and after the last."""
+        parameters = list(rank.engine.policy.model.parameters())
+        before = sum(p.data.nbytes for p in parameters)
+        counts = [
+            sum(p.data.nbytes for p in parameters) - before
+            for _ in rank.engine.buckets(bucket_bytes)
+        ]
+        return counts, sum(p.data.nbytes for p in parameters) - before
+
+    config = settings(ranks=2, zero_stage=3)
+    members = [
+        actor_class(LearnerRank).options(num_cpus=0.5).remote(rank, policy, config, tmp_path)
+        for rank in range(2)
+    ]
+    try:
+        address, port = ray.get(members[0].address.remote())
+        ray.get([m.start.remote(2, address, port) for m in members], timeout=120)
+        bucket = 2 << 20
+        counts = ray.get(
+            [m.__ray_call__.remote(gathered_bytes, bucket) for m in members], timeout=60
+        )
+    finally:
+        for member in members:
+            ray.kill(member)
+    for gathered, after in counts:
+        assert len(gathered) >= 6
+        assert (1 << 20) < max(gathered) <= bucket
+        assert after == 0

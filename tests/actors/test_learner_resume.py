@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-from sent_batches import rollouts, settings
+from sent_batches import pulled, rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
@@ -14,7 +14,6 @@ from rlsys import schema
 from rlsys.config.algorithm import Advantage
 from rlsys.config.schema import RunConfig
 from rlsys.engines.verifier_engine import scores_batch
-from rlsys.weights.bundle import unpack
 from verifiers.base import Status, Verdict
 
 pytestmark = pytest.mark.slow
@@ -63,8 +62,7 @@ class Learner:
     def weights(self, version: int) -> dict[str, np.ndarray]:
         heads = [m.publish.remote(version, [5, 6, 7]) for m in self.members]
         (manifest, _), *_ = ray.get([head for head, _ in heads], timeout=60)
-        buffer = np.array(ray.get(heads[0][1]))
-        return {name: tensor.numpy() for name, tensor in unpack(manifest, buffer)}
+        return pulled(manifest, heads[0][1])
 
     def kill(self) -> None:
         for member in self.members:

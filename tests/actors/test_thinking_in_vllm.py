@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rlsys import schema
-from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig
+from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
 from rlsys.engines.vllm_engine import SamplingEngine
 
 pytestmark = pytest.mark.slow
@@ -15,7 +15,8 @@ PROMPT = "1+2=?<think>"
 
 
 def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(tiny_policy: str) -> None:
-    engine = SamplingEngine("rollout-0", tiny_policy, ModelConfig(max_context=96), _small(), 0)
+    model = ModelConfig(max_context=96)
+    engine = SamplingEngine("rollout-0", tiny_policy, model, _small(), WeightsConfig(), 0)
 
     async def scenario() -> list[list[dict[str, Any]]]:
         await engine.start()

@@ -6,7 +6,7 @@ import pytest
 
 from rlsys.config.algorithm import Advantage
 from rlsys.config.data import PromptTemplate
-from rlsys.config.schema import RunConfig
+from rlsys.config.schema import RunConfig, Transport
 from rlsys.config.validate import validate
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ConfigError
@@ -90,7 +90,7 @@ def test_ranks_that_do_not_divide_an_update_name_the_nearest_that_do(config: Run
         ("sampling.temperature", 0.0),
         ("sampling.temperature", float("nan")),
         ("evaluation.samples", 0),
-        ("weights.transport", "pigeon"),
+        ("weights.bucket_mib", 0),
         ("cluster.placement", "PAK"),
         ("algorithm.clip_low", -0.1),
         ("data.max_prompt_tokens", 0),
@@ -218,3 +218,23 @@ def test_impossible_rewards_are_refused(
 ) -> None:
     change(config.verifiers)
     assert expected in error_of(config)
+
+
+@pytest.mark.parametrize("transport", [Transport.nccl, Transport.cuda_ipc])
+def test_gpu_transports_without_gpus_are_refused(config: RunConfig, transport: Transport) -> None:
+    config.weights.transport = transport
+    config.rollout.gpus = 1.0
+    assert error_of(config) == (
+        f"weights.transport={transport.value} moves weights between GPUs, but learner.gpus=0 and "
+        "rollout.gpus=1; nearest valid: object_store"
+    )
+
+
+def test_cuda_ipc_is_for_one_gpu(config: RunConfig) -> None:
+    config.weights.transport = Transport.cuda_ipc
+    config.learner.gpus, config.rollout.gpus = 0.5, 0.4
+    validate(config)
+    config.rollout.workers = 2
+    assert "together they ask for 1.3 GPUs; nearest valid: nccl" in error_of(config)
+    config.weights.transport = Transport.nccl
+    validate(config)

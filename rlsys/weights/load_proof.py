@@ -1,0 +1,84 @@
+"""Proof of an update inside vLLM: what arrived is what was published, and all of it was loaded.
+
+A model's `load_weights` may skip a tensor without a word, and what it leaves behind, weights one
+update old, differs too little for any logprob to show. Which tensors reached a parameter is
+therefore watched: during vLLM's layerwise reload every load goes through its parameter's
+`weight_loader`, and a tensor that was handed to one is known by the address of its bytes.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
+import torch
+from vllm.model_executor.model_loader.reload.utils import get_layer_tensors
+
+from rlsys.errors import WeightSyncError
+from rlsys.weights.bundle import Manifest, Named
+from rlsys.weights.fingerprint import fingerprint
+
+
+class LoadProof:
+    """Watches one update. Build it after vLLM's initialize_layerwise_reload(model)."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.fingerprints: dict[str, int] = {}
+        self.placed: dict[str, list[str]] = {}
+        """By module, the tensors it was handed, in the order of their coming."""
+        self._starts: list[int] = []
+        self._spans: list[tuple[int, str]] = []
+        self._watched: list[tuple[Any, Callable[..., Any]]] = []
+        for place, module in model.named_modules():
+            for tensor in get_layer_tensors(module).values():
+                self._watch(tensor, place)
+
+    def load(self, tensors: Iterable[Named]) -> None:
+        """The model's own load_weights, watched; may be called for one bucket after another."""
+        named = list(tensors)
+        self.fingerprints |= {name: fingerprint(tensor) for name, tensor in named}
+        places = sorted((t.data_ptr(), t.data_ptr() + t.nbytes, name) for name, t in named)
+        self._starts = [start for start, _, _ in places]
+        self._spans = [(end, name) for _, end, name in places]
+        self.model.load_weights(iter(named))
+
+    def check(self, manifest: Manifest) -> None:
+        """Raise WeightSyncError naming the first tensor that is not what was published, or the
+        tensors that no parameter took. A tensor without elements has nothing to be taken."""
+        for tensor, loader in self._watched:
+            tensor.weight_loader = loader
+        head = f"version {manifest.version}:"
+        for record in manifest.tensors:
+            arrived = self.fingerprints.get(record.name)
+            if arrived != record.fingerprint:
+                state = "did not arrive" if arrived is None else "was altered on its way"
+                raise WeightSyncError(f"{head} tensor {record.name} {state}")
+        reached = {name for names in self.placed.values() for name in names}
+        missing = [t.name for t in manifest.tensors if t.num_bytes and t.name not in reached]
+        if missing:
+            raise WeightSyncError(
+                f"{head} vLLM's loader put tensors {missing[:3]} nowhere ({len(missing)} in all)"
+            )
+
+    def _watch(self, tensor: Any, place: str) -> None:
+        # vLLM hangs the loader on plain tensors, too; one without it is never loaded.
+        loader = getattr(tensor, "weight_loader", None)
+        if loader is None:
+            return
+
+        # wraps() keeps the name and __wrapped__, by which vLLM finds the original loader again.
+        @wraps(loader)
+        def watched(*arguments: Any, **named: Any) -> Any:
+            for value in (*arguments, *named.values()):
+                if isinstance(value, torch.Tensor) and not value.is_meta:
+                    self._mark(value.data_ptr(), place)
+            return loader(*arguments, **named)
+
+        tensor.weight_loader = watched
+        self._watched.append((tensor, loader))
+
+    def _mark(self, address: int, place: str) -> None:
+        index = bisect_right(self._starts, address) - 1
+        if index >= 0 and address < self._spans[index][0]:
+            self.placed.setdefault(place, []).append(self._spans[index][1])
