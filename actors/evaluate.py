@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.markdown import Markdown
 
 from actors.cluster import connected
 from actors.fleet import RayFleet
@@ -50,7 +49,7 @@ def run(job: Job, folder: Path, price: Price, console: Console, started: float) 
     tell("working out the figures")
     results = _results(job, samples)
     report.write(folder, job.model, job.context, results, price)
-    console.print(Markdown(report.table(job.model, job.context, results, price)))
+    console.print(report.summary(results))
     tell(f"tables, samples and plots: {folder}")
     return results
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.table import Table
+
 from rlsys.evaluation.estimators import Interval
 from rlsys.evaluation.results import Result
 from rlsys.thinking.usage import Price, total
@@ -68,6 +70,25 @@ def table(model: str, context: int, results: Sequence[Result], price: Price) -> 
     ]
     lines += _remarks(results)
     return "\n".join(lines) + "\n"
+
+
+def summary(results: Sequence[Result]) -> Table:
+    """The figures that fit a terminal; the rest is in results.md."""
+    shown = Table(box=None, pad_edge=False)
+    for heading in ("benchmark", "setting", "n", "Pass@1", "Pass@n", "Cons@n", "thinking"):
+        shown.add_column(heading, justify="left" if heading == "benchmark" else "right")
+    for r in results:
+        last = r.setting.samples
+        shown.add_row(
+            r.benchmark,
+            r.setting.name,
+            str(last),
+            _at(r.pass_at, 1),
+            f"{r.pass_at[last].mean:.3f}" if last in r.pass_at else "-",
+            f"{r.cons_at[last].mean:.3f}" if last in r.cons_at else "-",
+            f"{r.mean_thinking:,.0f}",
+        )
+    return shown
 
 
 def _remarks(results: Sequence[Result]) -> list[str]:
@@ -138,6 +159,7 @@ def _plot_by_k(axes: Axes, curves: list[tuple[str, dict[int, Interval]]], label:
         drawn = True
     if drawn:
         axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:.0f}")
         axes.set_xlabel("k")
         axes.set_ylabel(f"{label}, 95 % interval over problems")
         axes.legend()

@@ -16,7 +16,7 @@ from rlsys.errors import ConfigError, VerifierError, WorkerError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.compare import compare, read_result
 from rlsys.evaluation.plan import Exam, Setting, describe, settings, settle
-from rlsys.evaluation.report import write
+from rlsys.evaluation.report import summary, write
 from rlsys.evaluation.results import COLUMNS, result
 from rlsys.evaluation.runner import Progress, duration, examine
 from rlsys.evaluation.samples import Samples
@@ -186,6 +186,7 @@ def test_a_report_is_tables_and_plots_and_two_of_them_compare(tmp_path: Path) ->
     text = (tmp_path / "results.md").read_text()
     assert "| sums | t1 | 5 | 4 | 0.500 [" in text
     assert "2 problems do not fit" in text
+    assert list(summary([found]).columns[4].cells) == ["1.000"]
     # 60 prompt tokens at $1 and 80 output tokens at $2 per million.
     assert json.loads((tmp_path / "results.json").read_text())["results"][0][
         "cost_usd"
