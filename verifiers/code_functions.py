@@ -53,7 +53,7 @@ class FunctionVerifier:
 
     def __post_init__(self) -> None:
         self._limits = Limits(wall_s=self.wall_s, cpu_s=self.cpu_s, memory_mb=self.memory_mb)
-        self._checks: queue.LifoQueue[ChecksProcess] = queue.LifoQueue()
+        self._checks: queue.SimpleQueue[ChecksProcess] = queue.SimpleQueue()
         for _ in range(self.sandbox.num_zygotes):
             self._checks.put(ChecksProcess())
 
