@@ -95,8 +95,9 @@ class MetricsWriter:
         with disk_errors(self.path):
             self._lines.write(json.dumps({"step": step, "time": time.time(), **plain}) + "\n")
             self._lines.flush()
-        for name, value in metrics.items():
-            self._board.add_scalar(name, value, step)
+            # TensorBoard's own thread writes; what it failed at is raised at a later call.
+            for name, value in metrics.items():
+                self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Flush both."""

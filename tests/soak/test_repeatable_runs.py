@@ -75,6 +75,7 @@ async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]
     """The same engines behind the same fleet, one call after another."""
     from actors.cluster import connected
     from actors.fleet import RayFleet
+    from actors.placement import needs
     from rlsys.recipes.prepare import prepare, read_rows
 
     lines: list[str] = []
@@ -87,6 +88,7 @@ async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]
             prepared.model_path,
             [*prepared.train, *prepared.held_out],
             folder / "samples",
+            needs(config),
             lines.append,
             lines.append,
         )
