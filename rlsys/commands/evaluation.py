@@ -161,21 +161,23 @@ def check(
 
 def _check(benchmark: "Benchmark", data: Path, settings: "RunConfig", console: Console) -> bool:
     from rlsys.data.templates import tokenize
+    from rlsys.engines.verifier_process import VerifierProcess
     from rlsys.evaluation.gold import check_gold
     from rlsys.recipes.local_policy import build_tokenizer
-    from verifiers.compose import Composite
 
     rows = benchmark.load(data)
     # Any tokenizer will do: the prompt's text says how its answer has to be written.
     prompting = benchmark.prompting(has_chat_template=False, max_prompt_tokens=_NO_LIMIT)
     tokenized = tokenize(rows, prompting, build_tokenizer())
     settings.verifiers.rewards = [benchmark.reward(data)]
-    composite = Composite(settings.verifiers)
+    graders = VerifierProcess(settings.verifiers, settings.sandbox)
     try:
         with console.status(f"{benchmark.name}: {len(rows)} gold and {len(rows)} empty answers"):
-            report = check_gold(tokenized.rows, tokenized.prompts, composite.grade)
+            report = check_gold(tokenized.rows, tokenized.prompts, graders.grade)
     finally:
-        composite.close()
+        graders.close()
+    if graders.note:
+        console.print(f"{benchmark.name}: {graders.note}", highlight=False)
     known = report.problems - report.without_gold
     console.print(
         f"{benchmark.name}: {report.right} of {known} gold answers are right, "

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from rlsys import schema
 from rlsys.errors import SchemaError
 
-_SCORE_COLUMNS = ("reward", "components", "status", "reason", "seconds")
+_SCORE_COLUMNS = ("reward", "components", "status", "reason", "seconds", "level")
 
 
 class Samples:
