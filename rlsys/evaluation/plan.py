@@ -66,6 +66,7 @@ class Cell:
             max_tokens=self.setting.max_tokens,
             temperature=self.setting.temperature,
             stop=list(self.exam.benchmark.stop) if self._continues else [],
+            max_reasoning_tokens=self.setting.budget,
         )
 
     @property

@@ -15,7 +15,7 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import ConfigError, VerifierError, WorkerError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.compare import compare, read_result
-from rlsys.evaluation.plan import Exam, Setting, describe, settings, settle
+from rlsys.evaluation.plan import Cell, Exam, Setting, describe, settings, settle
 from rlsys.evaluation.report import summary, write
 from rlsys.evaluation.results import COLUMNS, result
 from rlsys.evaluation.runner import Progress, duration, examine
@@ -216,6 +216,17 @@ def test_settings_are_every_temperature_with_every_budget() -> None:
         settings([1.0], [2048], 1, 1024)
     with pytest.raises(ConfigError, match=r"-0\.5 must be 0 or more"):
         settings([-0.5], [None], 1, 1024)
+
+
+def test_a_cell_is_sampled_with_its_settings_budget_and_stops_only_where_a_text_goes_on() -> None:
+    head = Prompt("h", "code", "def f():", [1], "null", json.dumps({"prompt": "def f():"}))
+    asked = Prompt("h", "code", "Complete def f():", [1], "null", head.info)
+    code = Benchmark("code", "", "code_functions", False, 16, stop=("\ndef",))
+    setting = Setting(0.6, 16, 4, 2)
+    one = Cell(Exam(code, (head,), 0, (setting,)), setting, 0, (head,)).sampling
+    assert one == SamplingConfig(16, 0.6, ["\ndef"], max_reasoning_tokens=4)
+    other = Cell(Exam(code, (asked,), 0, (setting,)), setting, 0, (asked,)).sampling
+    assert other.stop == []
 
 
 def test_votes_are_counted_by_the_verifiers_equality() -> None:
