@@ -1,11 +1,12 @@
-# make train: the main job. make test, make check: as CI runs them. make setup: .venv alone.
+# make train: the main job. make check, make test, make test-long: as CI runs them. make setup: .venv
+# alone.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/cpu.lock
 STAMP := $(VENV)/.installed-from
 
-.PHONY: setup train test check soak bench clean
+.PHONY: setup train test test-long check soak bench clean
 
 setup: $(STAMP)
 
@@ -24,6 +25,10 @@ train: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# What takes longer than a person waits for: kills, restarts and resumes with real engines.
+test-long: setup
+	$(BIN)/python -m pytest -m long
 
 check: setup
 	$(BIN)/ruff check .

@@ -126,8 +126,8 @@ def one_rank(cluster: None, tiny_policy: str, tmp_path_factory: pytest.TempPathF
 @pytest.mark.parametrize(
     ("ranks", "settings_of_learner"),
     [
-        (2, {"zero_stage": 1, "microbatch_tokens": 40}),
-        (2, {"zero_stage": 2}),
+        pytest.param(2, {"zero_stage": 1, "microbatch_tokens": 40}, marks=pytest.mark.long),
+        pytest.param(2, {"zero_stage": 2}, marks=pytest.mark.long),
         (2, {"zero_stage": 3, "microbatch_tokens": 40, "logprob_chunk": 16}),
         (1, {"zero_stage": 0, "share_prompts": True, "microbatch_tokens": 60}),
     ],

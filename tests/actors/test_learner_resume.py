@@ -84,9 +84,9 @@ def nothing(config: RunConfig) -> None:
 @pytest.mark.parametrize(
     ("learner", "change"),
     [
-        ({"ranks": 1, "zero_stage": 1}, adaptive_kl),
-        ({"ranks": 1, "zero_stage": 0}, critic),
-        ({"ranks": 2, "zero_stage": 2}, nothing),
+        pytest.param({"ranks": 1, "zero_stage": 1}, adaptive_kl, marks=pytest.mark.long),
+        pytest.param({"ranks": 1, "zero_stage": 0}, critic, marks=pytest.mark.long),
+        pytest.param({"ranks": 2, "zero_stage": 2}, nothing, marks=pytest.mark.long),
         ({"ranks": 2, "zero_stage": 3}, nothing),
     ],
     ids=["adaptive_kl_zero1", "critic_zero0", "two_ranks_zero2", "two_ranks_zero3"],
@@ -110,7 +110,8 @@ def test_a_learner_from_its_checkpoint_learns_on_bit_for_bit(
 
     resumed = Learner(tiny_policy, tmp_path, config)
     resumed.start(tmp_path / "checkpoint", 2)
-    assert [resumed.learn(version) for version in (2, 3)] == straight[2:]
+    # As text, since DeepSpeed has no gradient norm under ZeRO 0, and NaN does not equal itself.
+    assert repr([resumed.learn(version) for version in (2, 3)]) == repr(straight[2:])
     weights = resumed.weights(4)
     kept = ray.get(resumed.members[0].restore.remote(tmp_path / "checkpoint"))
     batch = ray.get(resumed.refs[0])

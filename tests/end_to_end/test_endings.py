@@ -46,6 +46,7 @@ def test_killed_workers_are_replaced_and_the_run_ends_well(workplace: Workplace)
     assert summary["time"]["rollout"]["waits"]["respawn"] > 1
 
 
+@pytest.mark.long
 def test_a_killed_learner_starts_again_from_the_newest_checkpoint(workplace: Workplace) -> None:
     with _training(workplace, "again", "loop.steps=14") as (driver, log):
         _wait(lambda: "step 6/" in log.read_text(), 180)
@@ -58,6 +59,7 @@ def test_a_killed_learner_starts_again_from_the_newest_checkpoint(workplace: Wor
     assert (summary["steps"], summary["ledger"]["trained"]) == (14, 14 * 4)
 
 
+@pytest.mark.long
 def test_a_learner_killed_once_too_often_ends_the_run_with_its_name(workplace: Workplace) -> None:
     with _training(workplace, "orphaned", "loop.max_learner_restarts=0") as (driver, log):
         _wait(lambda: "step 1/" in log.read_text(), 180)

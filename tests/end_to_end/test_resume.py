@@ -6,7 +6,7 @@ from workplace import Workplace
 
 from rlsys.loop import checkpoint, history
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(

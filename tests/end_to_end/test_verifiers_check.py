@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from workplace import ROOT, Workplace
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 # What a first attempt looks like: it evaluates what the policy wrote.
 NAIVE = """
