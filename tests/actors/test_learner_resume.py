@@ -16,7 +16,7 @@ from rlsys.config.schema import RunConfig
 from rlsys.engines.verifier_engine import scores_batch
 from verifiers.base import Status, Verdict
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 GROUPS, SIZE = 4, 4
 
@@ -84,9 +84,9 @@ def nothing(config: RunConfig) -> None:
 @pytest.mark.parametrize(
     ("learner", "change"),
     [
-        pytest.param({"ranks": 1, "zero_stage": 1}, adaptive_kl, marks=pytest.mark.long),
-        pytest.param({"ranks": 1, "zero_stage": 0}, critic, marks=pytest.mark.long),
-        pytest.param({"ranks": 2, "zero_stage": 2}, nothing, marks=pytest.mark.long),
+        ({"ranks": 1, "zero_stage": 1}, adaptive_kl),
+        ({"ranks": 1, "zero_stage": 0}, critic),
+        ({"ranks": 2, "zero_stage": 2}, nothing),
         ({"ranks": 2, "zero_stage": 3}, nothing),
     ],
     ids=["adaptive_kl_zero1", "critic_zero0", "two_ranks_zero2", "two_ranks_zero3"],

@@ -26,6 +26,7 @@ def test_a_killed_driver_leaves_no_process_behind(workplace: Workplace) -> None:
         _wait(lambda: not _alive(family), 30)
 
 
+@pytest.mark.long
 def test_killed_workers_are_replaced_and_the_run_ends_well(workplace: Workplace) -> None:
     with _training(workplace, "bereaved", "loop.steps=14") as (driver, log):
         for step, worker in ((1, "RolloutWorker"), (3, "VerifierWorker"), (5, "ReferenceWorker")):
