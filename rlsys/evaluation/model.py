@@ -13,6 +13,16 @@ from rlsys.errors import ConfigError
 LOCAL = "local"
 """Names the small policy that rlsys prepares itself."""
 _DEFAULT_CONTEXT = 4096
+_NO_TRAINING = (
+    "data.max_prompt_tokens=1",
+    "sampling.max_tokens=1",
+    "sampling.max_reasoning_tokens=null",
+    "sampling.min_reasoning_tokens=0",
+    "thinking.budgets=none",
+    "thinking.in_prompt=false",
+    "thinking.enforced=true",
+)
+"""Lengths of training, which play no part here and must not be held against the context."""
 
 
 def settle(
@@ -25,7 +35,7 @@ def settle(
     Raises:
         ConfigError: a setting, or the model, does not exist.
     """
-    settled = load(config or CONFIGS / "base.yaml", list(overrides))
+    settled = load(config or CONFIGS / "base.yaml", [*overrides, *_NO_TRAINING])
     path = _local(settled, tell) if model == LOCAL else resolve(model)
     context = context_of(path)
     if any(override.startswith("model.max_context=") for override in overrides):

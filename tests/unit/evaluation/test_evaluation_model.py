@@ -1,0 +1,51 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from rlsys.config.load import CONFIGS
+from rlsys.errors import ConfigError
+from rlsys.evaluation.model import fingerprint, resolve, settle
+
+
+def model(folder: Path, positions: int = 256) -> Path:
+    folder.mkdir(parents=True)
+    config = {"model_type": "qwen2", "max_position_embeddings": positions}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_a_run_stands_for_its_newest_checkpoint_and_a_checkpoint_for_its_policy(
+    tmp_path: Path,
+) -> None:
+    old = model(tmp_path / "run/checkpoints/step-000002/policy")
+    new = model(tmp_path / "run/checkpoints/step-000010/policy")
+    assert resolve(str(tmp_path / "run")) == str(new)
+    assert resolve(str(old.parent)) == str(old)
+    assert resolve(str(old)) == str(old)
+    assert resolve("Qwen/Qwen2.5-0.5B") == "Qwen/Qwen2.5-0.5B"
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="neither a Hugging Face model"):
+        resolve(str(tmp_path))
+    with pytest.raises(ConfigError, match="no such folder"):
+        resolve("./nothing/there")
+
+
+@pytest.mark.parametrize("config", [None, CONFIGS / "local.yaml", CONFIGS / "thinking.yaml"])
+def test_the_context_is_the_models_unless_a_shorter_one_is_named(
+    tmp_path: Path, config: Path | None
+) -> None:
+    path = str(model(tmp_path / "m"))
+    assert settle(path, config, [], print).model.max_context == 256
+    assert settle(path, config, ["model.max_context=64"], print).model.max_context == 64
+    assert settle(path, config, ["model.max_context=999"], print).model.max_context == 256
+
+
+def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:
+    path = model(tmp_path / "m")
+    before = fingerprint(str(path))
+    assert fingerprint(str(path)) == before
+    (path / "model.safetensors").write_bytes(b"other weights")
+    assert fingerprint(str(path)) != before
