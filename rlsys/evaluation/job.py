@@ -14,7 +14,7 @@ from rlsys.data.templates import Prompt, tokenize
 from rlsys.errors import ConfigError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.model import fingerprint, settle
-from rlsys.evaluation.plan import Exam, settings
+from rlsys.evaluation.plan import Exam, prompt_name, settings
 from rlsys.thinking.budgets import instruct
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _prompts(
     tokenized = tokenize(told, prompting, tokenizer)
     if said is None:
         return tuple(tokenized.prompts), tokenized.num_too_long
-    named = (replace(p, prompt_id=f"{p.prompt_id}-b{said}") for p in tokenized.prompts)
+    named = (replace(p, prompt_id=prompt_name(p.prompt_id, said)) for p in tokenized.prompts)
     return tuple(named), tokenized.num_too_long
 
 

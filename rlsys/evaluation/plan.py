@@ -75,6 +75,16 @@ class Cell:
         return head is not None and self.prompts[0].text == head
 
 
+def prompt_name(problem: str, said: int) -> str:
+    """Id of the prompt that says a budget: another text, so another prompt of the same problem."""
+    return f"{problem}-b{said}"
+
+
+def problem_of(prompt_id: str, setting: Setting) -> str:
+    """The problem behind a prompt, whether it says the setting's budget or not."""
+    return prompt_id if setting.budget is None else prompt_id.removesuffix(f"-b{setting.budget}")
+
+
 def settings(
     temperatures: Sequence[float], budgets: Sequence[int | None], samples: int, max_tokens: int
 ) -> tuple[Setting, ...]:

@@ -17,7 +17,7 @@ from rlsys.evaluation.estimators import (
     mean_with_interval,
     pass_at_k,
 )
-from rlsys.evaluation.plan import Exam, Setting
+from rlsys.evaluation.plan import Exam, Setting, problem_of
 from rlsys.evaluation.votes import Equal, answer_of, count_votes
 from rlsys.thinking.usage import Usage
 from verifiers.base import Status
@@ -64,7 +64,7 @@ class Result:
     usage: Usage
     lengths: Lengths
     rates: dict[str, float]
-    """Share of right answers of each problem, by prompt_id."""
+    """Share of right answers of each problem, by problem_of(prompt_id)."""
 
     @property
     def key(self) -> str:
@@ -143,7 +143,10 @@ def result(exam: Exam, setting: Setting, samples: pa.Table, equal: Equal | None)
             len(rows),
         ),
         lengths=_lengths([row for group in known.values() for row in group]),
-        rates={p: float(c / n) for p, c, n in zip(known, right, counts, strict=True)},
+        rates={
+            problem_of(prompt_id, setting): float(c / n)
+            for prompt_id, c, n in zip(known, right, counts, strict=True)
+        },
     )
 
 

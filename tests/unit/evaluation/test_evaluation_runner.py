@@ -15,7 +15,16 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import ConfigError, VerifierError, WorkerError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.compare import compare, read_result
-from rlsys.evaluation.plan import Cell, Exam, Setting, describe, settings, settle
+from rlsys.evaluation.plan import (
+    Cell,
+    Exam,
+    Setting,
+    describe,
+    problem_of,
+    prompt_name,
+    settings,
+    settle,
+)
 from rlsys.evaluation.report import summary, write
 from rlsys.evaluation.results import COLUMNS, result
 from rlsys.evaluation.runner import Progress, duration, examine
@@ -227,6 +236,11 @@ def test_a_cell_is_sampled_with_its_settings_budget_and_stops_only_where_a_text_
     assert one == SamplingConfig(16, 0.6, ["\ndef"], max_reasoning_tokens=4)
     other = Cell(Exam(code, (asked,), 0, (setting,)), setting, 0, (asked,)).sampling
     assert other.stop == []
+
+
+def test_a_prompt_that_says_its_budget_is_of_the_same_problem() -> None:
+    setting = Setting(1.0, 16, 4)
+    assert problem_of(prompt_name("ab12", 4), setting) == problem_of("ab12", setting) == "ab12"
 
 
 def test_votes_are_counted_by_the_verifiers_equality() -> None:
