@@ -3,11 +3,9 @@
 Not safe for two threads at once: one task at a time.
 """
 
-import contextlib
 import marshal
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +19,7 @@ from typing import Any
 from rlsys.errors import VerifierError
 from verifiers import checks_worker
 from verifiers.code_tests import Plan
+from verifiers.keeper import end_keeper
 
 _KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 _START_S = 60.0
@@ -113,7 +112,7 @@ class ChecksProcess:
             env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
             start_new_session=True,  # Ctrl-C is for the driver; the keeper ends with its client
         )
-        self._end = weakref.finalize(self, _end, keeper)
+        self._end = weakref.finalize(self, end_keeper, keeper)
         if self._receive(time.monotonic() + _START_S) is None:
             self.close()
             raise VerifierError(f"the tests' process did not start within {_START_S:g} s")
@@ -148,15 +147,3 @@ class ChecksProcess:
                 self.close()
                 raise VerifierError("the tests' process ended")
         return tuple(marshal.loads(memoryview(data)[checks_worker.LENGTH.size :]))
-
-
-def _end(keeper: subprocess.Popen[bytes]) -> None:
-    """Kill the keeper and its checker, which share a session of their own."""
-    if keeper.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(keeper.pid, signal.SIGKILL)
-    keeper.wait()
-    for pipe in (keeper.stdin, keeper.stdout):
-        if pipe is not None:
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()

@@ -4,11 +4,9 @@ The library's own time-out needs the main thread's SIGALRM, which an actor does 
 not interrupt work on big integers. Here every question has a deadline kept by SIGKILL.
 """
 
-import contextlib
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +19,7 @@ from typing import Any
 
 from rlsys.errors import VerifierError
 from verifiers import math_worker
+from verifiers.keeper import end_keeper
 
 _KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 
@@ -103,7 +102,7 @@ class MathProcess:
             env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
             start_new_session=True,  # Ctrl-C is for the driver; the keeper ends with its client
         )
-        self._end = weakref.finalize(self, _end, keeper)
+        self._end = weakref.finalize(self, end_keeper, keeper)
         greeting = self._exchange(keeper, b"", self._start_s)
         if "error" in greeting:
             self._stop()
@@ -142,15 +141,3 @@ class MathProcess:
         if self._end is not None:
             self._end()
         self._keeper = self._end = None
-
-
-def _end(keeper: subprocess.Popen[bytes]) -> None:
-    """Kill the keeper and its checker, which share a session of their own."""
-    if keeper.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(keeper.pid, signal.SIGKILL)
-    keeper.wait()
-    for pipe in (keeper.stdin, keeper.stdout):
-        if pipe is not None:
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()

@@ -12,6 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from rlsys.config.schema import RunConfig
     from rlsys.evaluation.benchmark import Benchmark
+    from rlsys.evaluation.job import Request
 
 app = typer.Typer(no_args_is_help=True, help="The benchmarks that rlsys eval knows.")
 
@@ -61,13 +62,9 @@ def evaluate(
     price_of: Annotated[str, typer.Option(help="Whose prices of the table.")] = "local",
 ) -> None:
     """Evaluate a model: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
-    from rlsys.config.load import CONFIGS
     from rlsys.evaluation.catalog import find
-    from rlsys.evaluation.job import Request, assemble
-    from rlsys.thinking.usage import read_price
+    from rlsys.evaluation.job import Request
 
-    started = time.monotonic()
-    console = Console()
     chosen = find([name.strip() for name in benchmarks.split(",")])
     request = Request(
         model=model,
@@ -80,9 +77,26 @@ def evaluate(
         limit=limit,
         instruction=instruction,
     )
+    _evaluate(request, config, overrides or [], out, prices, price_of)
+
+
+def _evaluate(
+    request: "Request",
+    config: Path | None,
+    overrides: list[str],
+    out: Path | None,
+    prices: Path | None,
+    price_of: str,
+) -> None:
+    from rlsys.config.load import CONFIGS
+    from rlsys.evaluation.job import assemble
+    from rlsys.thinking.usage import read_price
+
+    started = time.monotonic()
+    console = Console()
     price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
-    job = assemble(request, config, overrides or [], lambda line: console.print(line))
+    job = assemble(request, config, overrides, lambda line: console.print(line))
     folder = out or Path("runs") / f"eval-{Path(job.model).name}"
     from actors.evaluate import run
 
