@@ -34,6 +34,8 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     # Each further arena reserves 64 MiB of the address space that a job may have (mallopt(3)).
     "MALLOC_ARENA_MAX": "1",
+    # Addresses of library functions are looked up now, and not by each job in its own memory.
+    "LD_BIND_NOW": "1",
 }
 _READ = 1 << 16
 

@@ -1,8 +1,13 @@
-"""Writes filters.py: the seccomp allow-lists, compiled by libseccomp.
+"""Writes filters.py: the seccomp programs, compiled by libseccomp.
 
     python -m verifiers.sandbox.generate_filters      (needs libseccomp and pyseccomp)
 
 Whoever runs jobs needs neither: the compiled programs are part of the source.
+
+Two programs make a job's allow-list. The outer one names every call that a job or its zygote may
+make; the zygote takes it on once, and jobs inherit it. The inner one refuses what of that is the
+zygote's alone, and is all that each job has to compile and load: the outer would take a tenth of a
+small job's time.
 """
 
 import base64
@@ -41,7 +46,16 @@ CHANGING_FILES = """
 """
 """Only where /tmp is the job's own: Landlock does not restrict chmod(2) and utimensat(2)."""
 
-NAMESPACE_FLAGS = 0x7E020080  # CLONE_NEW*, clone(2)
+ZYGOTE_ONLY = """
+    mount umount2 capset landlock_create_ruleset landlock_add_rule landlock_restrict_self
+    wait4 waitid recvmsg sendmsg
+"""
+"""What the zygote does before and after a job's fork, and no job ever."""
+
+CONDITIONAL = ["clone", "kill", "tgkill", "prctl", "prlimit64", "sendto"]
+"""Calls that the zygote may make freely, and a job as `inner` says."""
+
+NAMESPACE_FLAGS = [1 << bit for bit in (7, 17, 25, 26, 27, 28, 29, 30)]  # CLONE_NEW*, clone(2)
 CLONE_THREAD = 0x10000
 AF_UNIX = 1
 SIGKILL = 9
@@ -49,56 +63,80 @@ IOCTLS = (0x5401, 0x5421, 0x541B, 0x5450, 0x5451)  # TCGETS FIONBIO FIONREAD FIO
 FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1032)
 """F_DUPFD to F_SETLKW, F_DUPFD_CLOEXEC, F_GETPIPE_SZ. Not F_SETOWN and F_SETSIG: they would send
 any signal to any process."""
-PRCTLS = (15, 16)  # PR_SET_NAME, PR_GET_NAME
+PR_SET_NAME, PR_GET_NAME = 15, 16
 RLIMIT_STACK = 3
+Rules = pyseccomp.SyscallFilter
 
 
-def build(architecture: int, changes_files: bool) -> pyseccomp.SyscallFilter:
-    """The allow-list for one architecture; everything that it does not name is EPERM.
+def outer(architecture: int, changes_files: bool) -> Rules:
+    """What a zygote and its jobs may call; everything that it does not name is EPERM."""
+    rules = _rules(architecture, pyseccomp.ERRNO(errno.EPERM))
+    allow, equal = pyseccomp.ALLOW, pyseccomp.EQ
+    names = ALLOWED + ZYGOTE_ONLY + (CHANGING_FILES if changes_files else "")
+    for name in names.split() + CONDITIONAL:
+        rules.add_rule(allow, name)
+    # glibc asks for clone3 first and takes clone when there is no such call: its flags lie in
+    # memory, where a filter cannot look (clone(2)).
+    rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")
+    rules.add_rule(allow, "socketpair", pyseccomp.Arg(0, equal, AF_UNIX))
+    for request in IOCTLS:
+        rules.add_rule(allow, "ioctl", pyseccomp.Arg(1, equal, request))
+    for command in FCNTLS:
+        rules.add_rule(allow, "fcntl", pyseccomp.Arg(1, equal, command))
+    return rules
 
-    A call by another architecture's table, x32 included, kills the job (seccomp_attr_set(3)).
-    """
-    allow = pyseccomp.ALLOW
-    compare, equal, masked = pyseccomp.Arg, pyseccomp.EQ, pyseccomp.MASKED_EQ
-    rules = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.EPERM))
+
+def inner(architecture: int) -> Rules:
+    """What of the outer program's calls a job may not make, by their numbers or arguments."""
+    rules = _rules(architecture, pyseccomp.ALLOW)
+    compare, equal, unequal = pyseccomp.Arg, pyseccomp.EQ, pyseccomp.NE
+
+    def refuse(name: str, *conditions: pyseccomp.Arg) -> None:
+        rules.add_rule(pyseccomp.ERRNO(errno.EPERM), name, *conditions)
+
+    for name in ZYGOTE_ONLY.split():
+        refuse(name)
+    # Threads only, and in no new namespace.
+    refuse("clone", compare(0, pyseccomp.MASKED_EQ, CLONE_THREAD, 0))
+    for flag in NAMESPACE_FLAGS:
+        refuse("clone", compare(0, pyseccomp.MASKED_EQ, flag, flag))
+    # Its own process only, and not SIGKILL: who sees a job killed knows that it was from outside.
+    for name, signal_place in (("kill", 1), ("tgkill", 2)):
+        refuse(name, compare(0, unequal, PID_PLACEHOLDER))
+        refuse(name, compare(signal_place, equal, SIGKILL))
+    refuse("prctl", compare(0, pyseccomp.LT, PR_SET_NAME))
+    refuse("prctl", compare(0, pyseccomp.GT, PR_GET_NAME))
+    # Limits may be read. Only the stack's may be set: it counts as address space anyway.
+    refuse("prlimit64", compare(0, unequal, 0))
+    refuse("prlimit64", compare(1, unequal, RLIMIT_STACK), compare(2, unequal, 0))
+    # With an address, a datagram socket reaches every process that listens on a name.
+    refuse("sendto", compare(4, unequal, 0))
+    return rules
+
+
+def _rules(architecture: int, otherwise: int) -> Rules:
+    """No rules yet, for one architecture. A call by another one's table, x32 included, kills the
+    job (seccomp_attr_set(3))."""
+    rules = pyseccomp.SyscallFilter(otherwise)
     if architecture != pyseccomp.system_arch():
         rules.add_arch(architecture)
         rules.remove_arch(pyseccomp.system_arch())
     rules.set_attr(pyseccomp.Attr.ACT_BADARCH, pyseccomp.KILL_PROCESS)
     rules.set_attr(pyseccomp.Attr.CTL_OPTIMIZE, 2)  # a binary tree
-    for name in (ALLOWED + (CHANGING_FILES if changes_files else "")).split():
-        rules.add_rule(allow, name)
-    # glibc asks for clone3 first and takes clone when there is no such call: its flags lie in
-    # memory, where a filter cannot look (clone(2)).
-    rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")
-    rules.add_rule(allow, "clone", compare(0, masked, CLONE_THREAD | NAMESPACE_FLAGS, CLONE_THREAD))
-    rules.add_rule(allow, "socketpair", compare(0, equal, AF_UNIX))
-    # With an address, a datagram socket reaches every process that listens on a name.
-    rules.add_rule(allow, "sendto", compare(4, equal, 0))
-    for request in IOCTLS:
-        rules.add_rule(allow, "ioctl", compare(1, equal, request))
-    for command in FCNTLS:
-        rules.add_rule(allow, "fcntl", compare(1, equal, command))
-    for option in PRCTLS:
-        rules.add_rule(allow, "prctl", compare(0, equal, option))
-    # Its own process only, and not SIGKILL: who sees a job killed knows that it was from outside.
-    for name, signal_place in (("kill", 1), ("tgkill", 2)):
-        rules.add_rule(
-            allow,
-            name,
-            compare(0, equal, PID_PLACEHOLDER),
-            compare(signal_place, pyseccomp.NE, SIGKILL),
-        )
-    # Limits may be read. Only the stack's may be set: it counts as address space anyway.
-    rules.add_rule(allow, "prlimit64", compare(0, equal, 0), compare(2, equal, 0))
-    rules.add_rule(allow, "prlimit64", compare(0, equal, 0), compare(1, equal, RLIMIT_STACK))
     return rules
 
 
-def compiled(architecture: int, changes_files: bool) -> bytes:
-    """The filter as an array of struct sock_filter (seccomp(2))."""
+TABLES = {
+    "OUTER_PRIVATE_TMP": lambda architecture: outer(architecture, True),
+    "OUTER_READ_ONLY": lambda architecture: outer(architecture, False),
+    "INNER": inner,
+}
+
+
+def compiled(rules: Rules) -> bytes:
+    """A program as an array of struct sock_filter (seccomp(2))."""
     with tempfile.TemporaryFile() as file:
-        build(architecture, changes_files).export_bpf(file)
+        rules.export_bpf(file)
         file.seek(0)
         return file.read()
 
@@ -106,16 +144,18 @@ def compiled(architecture: int, changes_files: bool) -> bytes:
 def render() -> str:
     """The text of filters.py."""
     parts = [
-        '"""Compiled seccomp filters: written by generate_filters.py, not by hand."""\n',
+        '"""Compiled seccomp programs: written by generate_filters.py, not by hand."""\n',
         "import base64\n",
-        "PRIVATE_TMP: dict[str, bytes] = {}",
-        '"""By machine (uname(2)): for jobs with a /tmp of their own."""',
-        "READ_ONLY: dict[str, bytes] = {}",
-        '"""By machine: for jobs that may change no file."""\n',
+        "OUTER_PRIVATE_TMP: dict[str, bytes] = {}",
+        '"""By machine (uname(2)): where jobs have a /tmp of their own."""',
+        "OUTER_READ_ONLY: dict[str, bytes] = {}",
+        '"""By machine: where jobs may change no file."""',
+        "INNER: dict[str, bytes] = {}",
+        '"""By machine: what jobs load after the outer one."""\n',
     ]
-    for table, changes_files in (("PRIVATE_TMP", True), ("READ_ONLY", False)):
+    for table, build in TABLES.items():
         for machine, architecture in ARCHITECTURES.items():
-            code = base64.b85encode(compiled(architecture, changes_files)).decode()
+            code = base64.b85encode(compiled(build(architecture))).decode()
             parts.append(f'{table}["{machine}"] = base64.b85decode(')
             parts += [f'    "{line}"' for line in textwrap.wrap(code, 90)]
             parts.append(")")

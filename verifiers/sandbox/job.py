@@ -4,12 +4,14 @@ After `enter`, nothing that this process says is believed: whatever module, func
 descriptor is here belongs to the candidate.
 """
 
+import _thread
 import atexit
 import builtins
 import gc
 import io
 import math
 import os
+import platform
 import resource
 import socket
 import sys
@@ -20,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from verifiers.sandbox import codec, frames, kernel, protocol
+from verifiers.sandbox import codec, filters, frames, kernel, protocol
 from verifiers.sandbox.protocol import Request
 
 SESSION_FD = 3
@@ -30,6 +32,8 @@ it. Who does, says of itself that it failed."""
 STACK_BYTES = 64 << 20
 DESCRIPTORS = 256
 MAX_MESSAGE_CHARS = 2000
+_REHEARSALS = 20
+_MACHINE = platform.machine()
 _OWN_THREADS = 8
 """Processes of the zygote's user namespace beside a job's threads, with room to spare."""
 
@@ -42,9 +46,9 @@ class Confinement:
     """Address space of the zygote, bytes."""
     ruleset: int | None
     """Landlock's; None at level weak."""
-    seccomp: bytes
-    limits_threads: bool
-    """Whether RLIMIT_NPROC counts this sandbox's processes alone: in a user namespace."""
+    is_strong: bool
+    """Whether a job is the first process of a namespace: its process id is known, it dies with
+    the zygote's namespace, and RLIMIT_NPROC counts this sandbox's processes alone."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +60,48 @@ class Preparation:
     """The last step; None where it needs the job's own process id."""
 
 
-def prepare(confinement: Confinement, request: Request, pid: int | None) -> Preparation:
-    """The steps for jobs with these limits; pid, if it is known before the fork."""
-    steps = [kernel.die_with_parent(), kernel.new_session(), *_limits(confinement, request)]
-    steps += [kernel.drop_capabilities(), kernel.forbid_new_privileges()]
+def confine_zygote(is_strong: bool) -> None:
+    """What is the same for all jobs, and inherited: limits that do not depend on a job's, no new
+    privileges, and the outer of the two filters (generate_filters.py)."""
+    same_for_all = {
+        resource.RLIMIT_NOFILE: DESCRIPTORS,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    steps = [_limit(kind, value) for kind, value in same_for_all.items()]
+    # Only the soft limit: programs that recurse deeply raise their own stack, which is address
+    # space, too.
+    ceiling = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = STACK_BYTES if ceiling == resource.RLIM_INFINITY else min(STACK_BYTES, ceiling)
+    steps.append(kernel.limit(resource.RLIMIT_STACK, stack, ceiling))
+    outer = filters.OUTER_PRIVATE_TMP if is_strong else filters.OUTER_READ_ONLY
+    steps += [kernel.forbid_new_privileges(), kernel.filter_system_calls(outer[_MACHINE])]
+    kernel.perform(tuple(steps))
+
+
+def prepare(confinement: Confinement, request: Request) -> Preparation:
+    """The steps for jobs with these limits."""
+    wanted = {
+        resource.RLIMIT_AS: confinement.base_memory + request.memory,
+        # A second later than the zygote's own look at the clock: for several threads at once.
+        resource.RLIMIT_CPU: math.ceil(request.cpu_s) + 1,
+        resource.RLIMIT_FSIZE: request.tmp,
+    }
+    if confinement.is_strong:
+        wanted[resource.RLIMIT_NPROC] = request.threads + _OWN_THREADS
+    steps = [_limit(kind, value) for kind, value in wanted.items()]
+    if not confinement.is_strong:
+        steps.append(kernel.die_with_parent())
+    steps.append(kernel.drop_capabilities())
     if confinement.ruleset is not None:
         steps.append(kernel.landlock_restrict(confinement.ruleset))
-    seccomp = kernel.filter_system_calls(confinement.seccomp, pid) if pid is not None else None
-    return Preparation(tuple(steps), seccomp)
+    return Preparation(tuple(steps), _inner_filter(1) if confinement.is_strong else None)
 
 
-def enter(
-    confinement: Confinement, preparation: Preparation, descriptors: list[int], say: int
-) -> None:
-    """Give up all rights, say so, and close all descriptors but those to be 0, 1, 2 and so on.
+def enter(preparation: Preparation, descriptors: list[int], say: int) -> None:
+    """Give up all rights, say so, and close all descriptors but those to be 0, 1, 2 and so on,
+    whose places none of those given has.
 
     What is said before the candidate runs, on a descriptor that is closed by then, cannot be the
     candidate's word.
@@ -80,36 +112,20 @@ def enter(
     for place, fd in enumerate(descriptors):
         os.dup2(fd, place, inheritable=False)
     kernel.perform(preparation.confine)
-    last = preparation.seccomp
-    kernel.perform((last or kernel.filter_system_calls(confinement.seccomp, os.getpid()),))
+    kernel.perform((preparation.seccomp or _inner_filter(os.getpid()),))
     os.write(say, b"R")
     kernel.close_from(len(descriptors))
     gc.enable()
 
 
-def _limits(confinement: Confinement, request: Request) -> list[kernel.Step]:
-    wanted = {
-        resource.RLIMIT_AS: confinement.base_memory + request.memory,
-        # A second later than the zygote's own look at the clock: for several threads at once.
-        resource.RLIMIT_CPU: math.ceil(request.cpu_s) + 1,
-        resource.RLIMIT_FSIZE: request.tmp,
-        resource.RLIMIT_NOFILE: DESCRIPTORS,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_MEMLOCK: 0,
-        resource.RLIMIT_MSGQUEUE: 0,
-    }
-    if confinement.limits_threads:
-        wanted[resource.RLIMIT_NPROC] = request.threads + _OWN_THREADS
-    steps = []
-    for kind, value in wanted.items():
-        ceiling = resource.getrlimit(kind)[1]
-        value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
-        steps.append(kernel.limit(kind, value, value))
-    # Only the soft limit: programs that recurse deeply raise their own stack, which is address
-    # space, too.
-    ceiling = resource.getrlimit(resource.RLIMIT_STACK)[1]
-    stack = STACK_BYTES if ceiling == resource.RLIM_INFINITY else min(STACK_BYTES, ceiling)
-    return [*steps, kernel.limit(resource.RLIMIT_STACK, stack, ceiling)]
+def _inner_filter(pid: int) -> kernel.Step:
+    return kernel.filter_system_calls(filters.INNER[_MACHINE], pid)
+
+
+def _limit(kind: int, value: int) -> kernel.Step:
+    ceiling = resource.getrlimit(kind)[1]
+    value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
+    return kernel.limit(kind, value, value)
 
 
 # --- running ---------------------------------------------------------------------------------
@@ -120,7 +136,31 @@ def run(payload: bytes) -> NoReturn:
     entry_point, source = protocol.unpack_program(payload)
     if not entry_point:
         _end(_status_of(lambda: _execute(source, "__main__")))
-    _end(_status_of(lambda: _serve(source, entry_point)))
+    channel = socket.socket(fileno=SESSION_FD)
+    _end(_status_of(lambda: _serve(source, entry_point, channel)))
+
+
+def rehearse() -> None:
+    """Have the zygote go through what its jobs go through, often enough for the interpreter to
+    specialize it and to fill its caches (PEP 659): each job would else do so in its own copy of
+    those pages, a quarter of all that a small job touches."""
+    modules, arguments = dict(sys.modules), sys.argv
+    payload = protocol.pack_program("import math\ndef f(x): return x", "f")
+    for _ in range(_REHEARSALS):
+        entry_point, source = protocol.unpack_program(payload)
+        _status_of(lambda: _execute(source, "__main__"))  # noqa: B023
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            call = codec.encode(((1,), {}))
+            ours.sendall(frames.pack(bytes(frames.ID_BYTES), frames.CALL, call))
+            ours.shutdown(socket.SHUT_WR)
+            _serve(source, entry_point, theirs)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        atexit._run_exitfuncs()
+    sys.modules.clear()
+    sys.modules.update(modules)
+    sys.argv = arguments
 
 
 def open_standard_streams() -> None:
@@ -177,7 +217,7 @@ def _status_of(program: Callable[[], object]) -> int:
 def _end(status: int) -> NoReturn:
     """What the interpreter does at its end, without taking itself apart."""
     try:
-        if threading.active_count() > 1:
+        if _thread._count():
             threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         sys.stdout.flush()
@@ -191,9 +231,8 @@ def _end(status: int) -> NoReturn:
         os._exit(status)
 
 
-def _serve(source: str, entry_point: str) -> None:
+def _serve(source: str, entry_point: str, channel: socket.socket) -> None:
     """Load the function, say so, and answer calls until the caller hangs up."""
-    channel = socket.socket(fileno=SESSION_FD)
     try:
         function = _load(source, entry_point)
     except MemoryError:

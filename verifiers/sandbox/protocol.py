@@ -5,8 +5,8 @@ reads them: what it has once read, later jobs inherit.
 """
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 READY, FAILED = b"R", b"F"
 """First packet of a zygote; FAILED is followed by the reason."""
@@ -53,8 +53,7 @@ class Cause(IntEnum):
     SETUP = 4
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """Limits of a job, in seconds and bytes."""
 
     wall_s: float
@@ -64,15 +63,14 @@ class Request:
     threads: int
 
     def pack(self) -> bytes:
-        return _REQUEST.pack(self.wall_s, self.cpu_s, self.memory, self.tmp, self.threads)
+        return _REQUEST.pack(*self)
 
     @classmethod
     def unpack(cls, packet: bytes) -> "Request":
         return cls(*_REQUEST.unpack(packet))
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """The end of a job. status is as waitpid(2) has it."""
 
     cause: Cause

@@ -13,9 +13,9 @@ import dataclasses
 import functools
 import gc
 import importlib
-import math
 import os
 import platform
+import random
 import select
 import signal
 import socket
@@ -46,6 +46,7 @@ _CPU_LOOK_S = 0.01
 
 def main() -> None:
     """Serve the caller at the other end of descriptor argv[1], at the level argv[2]."""
+    del os.environ["LD_BIND_NOW"]  # of no use to jobs
     control = _control(int(sys.argv[1]))
     level, preload = sys.argv[2], sys.argv[3].split(",") if sys.argv[3] else []
     for name in ("exit", "quit"):
@@ -59,6 +60,7 @@ def main() -> None:
         return
     control.send(protocol.READY)
     zygote.serve()
+    os._exit(0)
 
 
 def _control(fd: int) -> socket.socket:
@@ -72,7 +74,7 @@ def _control(fd: int) -> socket.socket:
 def _prepare(control: socket.socket, level: str) -> "Zygote":
     """All that jobs share. At level strong the rest of the program is a child, PID 1 of its own
     namespace: with it die all jobs."""
-    if platform.machine() not in filters.PRIVATE_TMP:
+    if platform.machine() not in filters.INNER:
         raise OSError(0, f"no seccomp filter for {platform.machine()}")
     with open("/proc/self/statm") as file:
         base_memory = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -81,19 +83,15 @@ def _prepare(control: socket.socket, level: str) -> "Zygote":
         _enter_namespaces(shown)
         _become_first_process(control)
         socket.sethostname("sandbox")
-        seccomp = filters.PRIVATE_TMP[platform.machine()]
-    else:
-        if _can_drop_root():
-            _drop_root()
-        seccomp = filters.READ_ONLY[platform.machine()]
+    elif _can_drop_root():
+        _drop_root()
     rules = None
     if level in (STRONG, RESTRICTED):
         version = kernel.landlock_version()
         if level == RESTRICTED and version < LANDLOCK_VERSION_ALONE:
             raise OSError(0, f"Landlock of version {version}, needs {LANDLOCK_VERSION_ALONE}")
         rules = functools.partial(view.landlock_rules, shown, level == STRONG, version)
-    confinement = job.Confinement(base_memory, None, seccomp, level == STRONG)
-    return Zygote(control, confinement, rules, level == STRONG)
+    return Zygote(control, job.Confinement(base_memory, None, level == STRONG), rules)
 
 
 def _enter_namespaces(shown: view.View) -> None:
@@ -157,15 +155,16 @@ class Zygote:
         control: socket.socket,
         confinement: job.Confinement,
         rules: Callable[[], int] | None,
-        is_strong: bool,
     ) -> None:
+        is_strong = confinement.is_strong
         self._control = control
         self._rules = rules
         self._confinement = confinement if is_strong else _with_rules(confinement, rules)
         self._tmp = _PrivateTmp() if is_strong else None
-        self._own_namespace = os.pidfd_open(os.getpid()) if is_strong else None
-        self._prepared = job.Preparation((), None)
-        self._prepared_for: Request | None = None
+        self._fork = kernel.Fork(kernel.CLONE_NEWPID if is_strong else 0)
+        self._preparation = job.Preparation((), None)
+        self._request = Request(0.0, 0.0, 0, 0, 0)
+        self._prepared_for = b""
         # Written by a job that is set up, before anything of the candidate's runs.
         self._set_up, self._say_set_up = os.pipe()
         os.set_blocking(self._set_up, False)
@@ -173,6 +172,8 @@ class Zygote:
     def serve(self) -> None:
         """Run jobs until the caller hangs up."""
         job.open_standard_streams()
+        job.rehearse()
+        job.confine_zygote(self._confinement.is_strong)
         gc.collect()
         gc.disable()
         gc.freeze()
@@ -184,32 +185,28 @@ class Zygote:
                 return
             if packet == protocol.KILL:
                 continue
-            report = self._run(Request.unpack(packet), descriptors)
+            report = self._run(packet, descriptors)
             try:
                 self._control.send(report.pack())
             except (BrokenPipeError, ConnectionResetError):
                 return
+            # After the report: the caller waits for that, and would wake up for each of these.
+            for fd in descriptors:
+                os.close(fd)
 
-    def _run(self, request: Request, descriptors: list[int]) -> Report:
+    def _run(self, packet: bytes, descriptors: list[int]) -> Report:
         began = time.monotonic()
         try:
-            if self._tmp is not None and self._tmp.renew(request.tmp):
-                # Landlock's rules are for files, not for names: a new /tmp needs new ones.
-                self._confinement = _with_rules(self._confinement, self._rules)
-                self._prepared_for = None
-            if request != self._prepared_for:
-                first = 1 if self._own_namespace is not None else None
-                self._prepared = job.prepare(self._confinement, request, first)
-                self._prepared_for = request
+            self._prepare(packet)
+            random.seed()  # of the job, which os.fork would have done there
             pid = self._fork()
         except OSError as error:
-            _close(descriptors)
             return Report(Cause.SETUP, 0, 0.0, 0.0, str(error))
         if pid == 0:
-            self._become_job(request, descriptors)
-        _close(descriptors)
-        cause = self._watch(pid, request, began)
+            self._become_job(descriptors)
+        cause = self._watch(pid, began)
         _, status, usage = os.wait4(pid, 0)
+        os.close(self._fork.descriptor)
         cpu_s = usage.ru_utime + usage.ru_stime
         wall_s = time.monotonic() - began
         said = self._what_it_said()
@@ -217,67 +214,58 @@ class Zygote:
             reason = said[1:].decode("utf-8", "replace") or "the job died while it was set up"
             return Report(Cause.SETUP, status, wall_s, cpu_s, reason)
         if cause is Cause.ENDED and os.WIFSIGNALED(status):
-            cause = _cause_of_signal(os.WTERMSIG(status), cpu_s >= request.cpu_s)
+            cause = _cause_of_signal(os.WTERMSIG(status), cpu_s >= self._request.cpu_s)
         return Report(cause, status, wall_s, cpu_s)
 
-    def _fork(self) -> int:
-        """Fork a job, as PID 1 of a namespace of its own.
+    def _prepare(self, packet: bytes) -> None:
+        """For a job with a request's limits; those of the last one are mostly the same."""
+        if packet != self._prepared_for:
+            self._prepared_for = b""
+            self._request = Request.unpack(packet)
+        if self._tmp is not None and self._tmp.renew(self._request.tmp):
+            # Landlock's rules are for files, not for names: a new /tmp needs new ones.
+            self._confinement = _with_rules(self._confinement, self._rules)
+            self._prepared_for = b""
+        if not self._prepared_for:
+            self._preparation = job.prepare(self._confinement, self._request)
+            self._prepared_for = packet
 
-        unshare(2) of a PID namespace works once, and is undone by setns(2) to the present one. So
-        this is libc's own fork, with no clone(2) by hand that would leave its thread id stale.
-        """
-        if self._own_namespace is None:
-            return os.fork()
-        kernel.unshare(kernel.CLONE_NEWPID)
-        pid = os.fork()
-        if pid:
-            kernel.set_namespace(self._own_namespace, kernel.CLONE_NEWPID)
-        return pid
-
-    def _become_job(self, request: Request, descriptors: list[int]) -> None:
+    def _become_job(self, descriptors: list[int]) -> None:
         """Never returns. The order matters: payload read, confined, the filter, said so."""
         say = self._say_set_up
         try:
             payload = _read_all(descriptors[protocol.PAYLOAD_FD])
-            # Out of the way of the places 0 to 3 that the job's own will take.
-            own = [os.dup(fd) for fd in descriptors[1:]]
-            if self._tmp is not None:
-                os.chdir("/tmp")
-            job.enter(self._confinement, self._prepared, own, say)
+            # They have none of the places 0 to 3, which are the zygote's own streams and control.
+            job.enter(self._preparation, descriptors[1:], say)
         except BaseException as error:
             # Whatever it was, the candidate has not run, and must not run in half a sandbox.
             os.write(say, b"F" + str(error).encode()[:500])
             os._exit(1)
         job.run(payload)
 
-    def _watch(self, pid: int, request: Request, began: float) -> Cause:
-        """Wait for the job's end, or make it."""
-        pidfd = os.pidfd_open(pid)
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        poll.register(self._control, select.POLLIN)
-        cause = None
+    def _watch(self, pid: int, began: float) -> Cause:
+        """Wait for the job's end, or make it.
+
+        It waits at once: each page that is touched while the job lives is copied.
+        """
+        request = self._request
         # No look at the CPU clock before one thread can have spent the limit.
-        cpu_left = request.cpu_s
-        try:
-            while cause is None:
-                wall_left = began + request.wall_s - time.monotonic()
-                if wall_left <= 0 or cpu_left <= 0:
-                    cause = Cause.WALL if wall_left <= 0 else Cause.CPU
-                    break
-                wait = min(wall_left, max(cpu_left, _CPU_LOOK_S))
-                ready = {fd for fd, _ in poll.poll(math.ceil(wait * 1000))}
-                if pidfd in ready:
-                    return Cause.ENDED
-                if ready:
-                    self._control.recv(protocol.MAX_PACKET)
-                    cause = Cause.ASKED
-                else:
-                    cpu_left = request.cpu_s - _cpu_s(pid)
-        finally:
-            os.close(pidfd)
+        wait = min(request.wall_s, request.cpu_s)
+        ended, asked = self._fork.descriptor, job.SESSION_FD
+        while True:
+            ready = select.select((ended, asked), (), (), wait)[0]
+            if ended in ready:
+                return Cause.ENDED
+            wall_left = began + request.wall_s - time.monotonic()
+            cpu_left = request.cpu_s - _cpu_s(pid)
+            if ready or wall_left <= 0 or cpu_left <= 0:
+                break
+            wait = min(wall_left, max(cpu_left, _CPU_LOOK_S))
         os.kill(pid, signal.SIGKILL)
-        return cause
+        if ready:
+            self._control.recv(protocol.MAX_PACKET)
+            return Cause.ASKED
+        return Cause.WALL if wall_left <= 0 else Cause.CPU
 
     def _what_it_said(self) -> bytes:
         try:
@@ -310,6 +298,7 @@ class _PrivateTmp:
             self._size = 0
         flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
         kernel.mount("tmp", "/tmp", "tmpfs", flags, f"mode=700,size={size},nr_inodes=4096")
+        os.chdir("/tmp")
         self._size = size
         self._fresh = self._look()
         return True
@@ -337,9 +326,4 @@ def _cpu_s(pid: int) -> float:
 
 
 def _read_all(fd: int) -> bytes:
-    return os.pread(fd, os.fstat(fd).st_size, 0)
-
-
-def _close(descriptors: list[int]) -> None:
-    for fd in descriptors:
-        os.close(fd)
+    return os.pread(fd, os.lseek(fd, 0, os.SEEK_END), 0)
