@@ -5,6 +5,7 @@ output, a socket for calls. It reads them here; the zygote only hands them on an
 """
 
 import contextlib
+import functools
 import os
 import select
 import socket
@@ -129,28 +130,26 @@ class Job:
         self._report: Report | None = None
         self._poll = select.poll()
         self._began = time.monotonic()
-        with contextlib.ExitStack() as theirs:
-            handed = [_memory_file(theirs, data) for data in (payload, stdin)]
-            handed += [self._pipe(theirs), self._pipe(theirs)]
-            if session is not None:
-                handed.append(session.fileno())
-            request = Request(
-                limits.wall_s,
-                limits.cpu_s,
-                int(limits.memory_mb * 2**20),
-                int(limits.tmp_mb * 2**20),
-                limits.threads,
-            )
-            try:
-                socket.send_fds(zygote.control, [request.pack()], handed)
-            except OSError as error:
-                self._lose_zygote(f"the zygote is gone: {error.strerror}")
-                return
-        self._poll.register(zygote.control, select.POLLIN)
+        handed: list[int] = []
+        try:
+            handed += (_memory_file(payload), _memory_file(stdin))
+            handed += (self._pipe(), self._pipe())
+            self._send(handed if session is None else [*handed, session.fileno()])
+        finally:
+            for fd in handed:
+                os.close(fd)
 
-    def _pipe(self, theirs: contextlib.ExitStack) -> int:
+    def _send(self, descriptors: list[int]) -> None:
+        try:
+            socket.send_fds(self._zygote.control, [_request(self._limits)], descriptors)
+        except OSError as error:
+            self._lose_zygote(f"the zygote is gone: {error.strerror}")
+        else:
+            self._poll.register(self._zygote.control, select.POLLIN)
+
+    def _pipe(self) -> int:
+        """The job's end of a new pipe, whose other end is read here."""
         ours, job_end = os.pipe()
-        theirs.callback(os.close, job_end)
         os.set_blocking(ours, False)
         self._written[ours] = bytearray()
         self._poll.register(ours, select.POLLIN)
@@ -241,13 +240,18 @@ def _interpreter() -> str:
     return str(vars(sys)["_base_executable"])
 
 
-def _memory_file(theirs: contextlib.ExitStack, data: bytes) -> int:
+@functools.lru_cache(maxsize=64)
+def _request(limits: Limits) -> bytes:
+    memory, tmp = int(limits.memory_mb * 2**20), int(limits.tmp_mb * 2**20)
+    return Request(limits.wall_s, limits.cpu_s, memory, tmp, limits.threads).pack()
+
+
+def _memory_file(data: bytes) -> int:
+    """A file in memory that holds data, at its start."""
     fd = os.memfd_create("job", os.MFD_CLOEXEC)
-    theirs.callback(os.close, fd)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-    os.lseek(fd, 0, os.SEEK_SET)
+    written = 0
+    while written < len(data):
+        written += os.pwrite(fd, memoryview(data)[written:], written)
     return fd
 
 

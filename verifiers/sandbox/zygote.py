@@ -40,6 +40,7 @@ _NAMESPACES = (
     | kernel.CLONE_NEWCGROUP
     | kernel.CLONE_NEWPID
 )
+_SEED_BYTES = 32
 _CPU_LOOK_S = 0.01
 """Shortest time between two looks at a job's CPU clock."""
 
@@ -198,7 +199,8 @@ class Zygote:
         began = time.monotonic()
         try:
             self._prepare(packet)
-            random.seed()  # of the job, which os.fork would have done there
+            # The job's, done here, where no page is copied for it.
+            random.seed(int.from_bytes(os.urandom(_SEED_BYTES)))
             pid = self._fork()
         except OSError as error:
             return Report(Cause.SETUP, 0, 0.0, 0.0, str(error))

@@ -1,6 +1,6 @@
-"""The compiled seccomp filters: that libseccomp still writes them, and what they answer.
+"""The compiled seccomp programs: that libseccomp still writes them, and what they answer.
 
-The answers are computed by the small interpreter below (bpf(4), seccomp(2)), so they are checked
+A job has two, and the stricter answer counts (seccomp(2)). The answers are computed by the small interpreter below (bpf(4), seccomp(2)), so they are checked
 for both architectures on any machine.
 """
 
@@ -35,7 +35,12 @@ NUMBERS = {
         **{"kill": 129, "tgkill": 131, "prlimit64": 261, "prctl": 167, "fcntl": 25},
     },
 }
-TABLES = {"private": filters.PRIVATE_TMP, "read_only": filters.READ_ONLY}
+TABLES = {"private": filters.OUTER_PRIVATE_TMP, "read_only": filters.OUTER_READ_ONLY}
+ZYGOTE_ONLY = {
+    "x86_64": {"mount": 165, "umount2": 166, "capset": 126, "wait4": 61, "recvmsg": 47},
+    "aarch64": {"mount": 40, "umount2": 39, "capset": 91, "wait4": 260, "recvmsg": 212},
+}
+LANDLOCK = range(444, 447)
 BOTH = pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 
 
@@ -65,17 +70,27 @@ def answer(code, architecture, number, arguments=()):
                 raise AssertionError(f"opcode {opcode:#x}")
 
 
+def ask_number(machine, number, *arguments, table="private"):
+    """The answer that counts, of the two that a job's call gets."""
+    outer, inner = (
+        answer(code[machine], AUDIT_ARCH[machine], number, arguments)
+        for code in (TABLES[table], filters.INNER)
+    )
+    return outer if inner == ALLOW else inner
+
+
 def ask(machine, call, *arguments, table="private"):
-    return answer(TABLES[table][machine], AUDIT_ARCH[machine], NUMBERS[machine][call], arguments)
+    return ask_number(machine, NUMBERS[machine][call], *arguments, table=table)
 
 
 def test_libseccomp_writes_the_same_filters():
     pytest.importorskip("pyseccomp", exc_type=(ImportError, RuntimeError))
     from verifiers.sandbox import generate_filters
 
-    for table, changes_files in (("private", True), ("read_only", False)):
+    for table, build in generate_filters.TABLES.items():
         for machine, architecture in generate_filters.ARCHITECTURES.items():
-            assert generate_filters.compiled(architecture, changes_files) == TABLES[table][machine]
+            rules = build(architecture)
+            assert generate_filters.compiled(rules) == getattr(filters, table)[machine], table
 
 
 @BOTH
@@ -90,11 +105,19 @@ def test_everything_but_ordinary_calls_is_refused(machine, table):
 
 
 @BOTH
+def test_what_the_zygote_alone_may_do_is_refused_to_jobs(machine):
+    for number in (*ZYGOTE_ONLY[machine].values(), *LANDLOCK):
+        assert answer(TABLES["private"][machine], AUDIT_ARCH[machine], number) == ALLOW
+        assert ask_number(machine, number) == REFUSE, number
+
+
+@BOTH
 def test_threads_may_start_and_processes_may_not(machine):
     thread = 0x3D0F00  # as glibc's pthread_create asks
     assert ask(machine, "clone", thread) == ALLOW
     assert ask(machine, "clone", 0x1200011) == REFUSE  # as its fork asks
-    assert ask(machine, "clone", thread | 0x10000000) == REFUSE  # CLONE_NEWUSER
+    for bit in (7, 17, *range(25, 31)):  # CLONE_NEW*
+        assert ask(machine, "clone", thread | 1 << bit) == REFUSE, bit
     assert ask(machine, "clone3") == 0x00050000 | errno.ENOSYS
 
 
@@ -129,7 +152,8 @@ def test_file_owners_and_death_signals_are_left_alone(machine):
     assert ask(machine, "fcntl", 3, 3) == ALLOW  # F_GETFL
     assert ask(machine, "fcntl", 3, 8, 1) == REFUSE  # F_SETOWN
     assert ask(machine, "prctl", 15) == ALLOW  # PR_SET_NAME
-    for option in (1, 4, 22):  # PDEATHSIG, DUMPABLE, SECCOMP
+    assert ask(machine, "prctl", 16) == ALLOW  # PR_GET_NAME
+    for option in (0, 1, 4, 14, 17, 22, 2**32 + 4):  # PDEATHSIG, DUMPABLE, SECCOMP
         assert ask(machine, "prctl", option) == REFUSE
 
 
@@ -141,7 +165,8 @@ def test_files_are_changed_only_where_tmp_is_private():
 
 @pytest.mark.parametrize("table", TABLES)
 def test_other_architectures_and_x32_are_killed(table):
-    code = TABLES[table]["x86_64"]
-    assert answer(code, 0x40000003, 4) == KILL  # i386's write
-    assert answer(code, AUDIT_ARCH["x86_64"], 0x40000000) == KILL
-    assert answer(TABLES[table]["aarch64"], AUDIT_ARCH["x86_64"], 0) == KILL
+    for programs in (TABLES[table], filters.INNER):
+        code = programs["x86_64"]
+        assert answer(code, 0x40000003, 4) == KILL  # i386's write
+        assert answer(code, AUDIT_ARCH["x86_64"], 0x40000000) == KILL
+        assert answer(programs["aarch64"], AUDIT_ARCH["x86_64"], 0) == KILL
