@@ -116,7 +116,8 @@ def bare_fork(stack: contextlib.ExitStack) -> Contestant:
             text=True,
         )
     )
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     commands, answers = process.stdin, process.stdout
 
     def work(jobs: int) -> None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from rlsys.config.sandbox import SandboxConfig
-from verifiers.base import verify_all
+from verifiers.base import Completion, verify_all
 from verifiers.code_functions import FunctionVerifier
 from verifiers.code_programs import ProgramVerifier
 from verifiers.sandbox.pool import open_sandbox
@@ -23,6 +23,7 @@ from adversarial_programs import read
 JOBS = 20_000
 WARM_UP = 2_000
 BATCH = 64
+ZYGOTES = 2
 GROWTH_MB = 16
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
@@ -31,7 +32,7 @@ PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
     # Whatever a job leaves running would become a child of this process, and be counted.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    sandbox = open_sandbox(SandboxConfig(zygotes=2))
+    sandbox = open_sandbox(SandboxConfig(zygotes=ZYGOTES))
     hostile = {
         "code_functions": FunctionVerifier(sandbox, wall_s=1.0, cpu_s=0.15, memory_mb=128),
         "code_programs": ProgramVerifier(sandbox, wall_s=1.0, cpu_s=0.15, memory_mb=128),
@@ -55,9 +56,11 @@ def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
                 wrong.append((case.name, verdict))
         done += BATCH
         if early is None and done >= WARM_UP:
+            _settle(hostile, honest)
             early = _remains()
         if done % (50 * BATCH) == 0:
             print(f"{done} jobs in {time.monotonic() - began:.0f} s, {_remains()}", flush=True)
+    _settle(hostile, honest)
     late = _remains()
     print(f"{done} jobs in {time.monotonic() - began:.0f} s: {early} -> {late}")
     assert wrong == []
@@ -70,6 +73,15 @@ def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
             verifier.close()
     sandbox.close()
     assert _remains()["processes"] == 1
+
+
+def _settle(*groups: dict[str, object]) -> None:
+    """Have every process that runs tests be alive: one that a job had killed starts again with the
+    next task, and they take tasks in turn."""
+    right = Completion("", "def f(x):\n    return x", None, {"test_list": ["assert f(1) == 1"]})
+    for group in groups:
+        for _ in range(ZYGOTES):
+            assert group["code_functions"].verify(right).reward == 1.0
 
 
 def _remains() -> dict[str, int]:

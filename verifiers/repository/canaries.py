@@ -8,45 +8,37 @@ pytest, forges the report or answers every comparison with yes makes its canarie
 
 import ast
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
+from verifiers.repository.names import Function, find_functions
+
 _LITERALS = ast.Constant | ast.List | ast.Tuple | ast.Dict | ast.Set | ast.JoinedStr
 _EQUALITIES = ("assertEqual", "assertEquals")
 
 
-def make_canaries(source: str, tests: Iterable[Sequence[str]]) -> tuple[str, list[Sequence[str]]]:
+def make_canaries(source: str, path: str, names: Iterable[str]) -> tuple[str, list[str]]:
     """Change tests of a file so that each must fail.
 
     Where the test ends in an equality, another value of the same kind is expected there: only what
     claims to equal everything still passes. Else the test fails at its end, however it gets there.
 
     Args:
-        tests: for each its classes and its function, outermost first.
-    Returns: the changed source, and the tests that were found in it.
+        path: of the file in the tree.
+        names: of tests, some of them perhaps in other files (names.py).
+    Returns: the changed source, and the names that were found in it.
     Raises: SyntaxError when the source is not Python.
     """
     module = ast.parse(source)
-    changed = []
-    for test in tests:
-        function = _find(module.body, test)
-        if function is not None:
-            if not _compare_with_another(function):
-                _fail_at_the_end(function)
-            changed.append(test)
+    meant = {name: find_functions(module, path, name) for name in names}
+    changed = [name for name, functions in meant.items() if functions]
+    # The cases of one test share its function.
+    for function in {id(f): f for functions in meant.values() for f in functions}.values():
+        if not _compare_with_another(function):
+            _fail_at_the_end(function)
     return ast.unparse(ast.fix_missing_locations(module)), changed
 
 
-def _find(body: list[ast.stmt], names: Sequence[str]) -> _Function | None:
-    for statement in reversed(body):  # the last definition of a name is the one that runs
-        if len(names) > 1 and isinstance(statement, ast.ClassDef) and statement.name == names[0]:
-            return _find(statement.body, names[1:])
-        if len(names) == 1 and isinstance(statement, _Function) and statement.name == names[0]:
-            return statement
-    return None
-
-
-def _compare_with_another(function: _Function) -> bool:
+def _compare_with_another(function: Function) -> bool:
     """Change what is expected in the last equality that the test is sure to reach."""
     if any(isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) for node in ast.walk(function)):
         return False
@@ -89,6 +81,9 @@ def _another(expected: ast.expr) -> ast.expr:
     return ast.Call(ast.Name("object", ast.Load()), [], [])
 
 
-def _fail_at_the_end(function: _Function) -> None:
+def _fail_at_the_end(function: Function) -> None:
     fail = ast.parse("assert [] == [None]").body
-    function.body = [ast.Try(body=function.body, handlers=[], orelse=[], finalbody=fail)]
+    # The docstring stays: it may be the test's name.
+    first = 1 if ast.get_docstring(function) and len(function.body) > 1 else 0
+    ending = ast.Try(body=function.body[first:], handlers=[], orelse=[], finalbody=fail)
+    function.body[first:] = [ending]

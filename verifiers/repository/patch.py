@@ -27,8 +27,8 @@ _NAMED = re.compile(
     re.MULTILINE,
 )
 _HARNESS = re.compile(
-    r"(?:^|/)(?:conftest\.py|pytest\.ini|\.pytest\.ini|sitecustomize\.py|usercustomize\.py"
-    r"|[^/]*\.pth|[^/]*\.pyc|[^/]*\.(?:egg|dist)-info/.*)$"
+    r"^tests/runtests\.py$|(?:^|/)(?:conftest\.py|pytest\.ini|\.pytest\.ini|sitecustomize\.py"
+    r"|usercustomize\.py|[^/]*\.pth|[^/]*\.pyc|[^/]*\.(?:egg|dist)-info/.*)$"
 )
 _SETTINGS = ("tox.ini", "setup.cfg", "pyproject.toml")
 
@@ -104,7 +104,7 @@ def refuse_protected(tree: Path, changes: Changes, tests: Iterable[str]) -> None
             raise Refused(f"the patch changes the test file {path}", malformed=False)
         if _HARNESS.search(path):
             raise Refused(
-                f"the patch changes {path}, which tells pytest what to do", malformed=False
+                f"the patch changes {path}, which tells the test runner what to do", malformed=False
             )
         if PurePosixPath(path).name in _SETTINGS:
             before = _read_inside(tree, path) or b""

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from rlsys.errors import VerifierError
+from verifiers.repository.names import file_of, is_of_unittest
 
 _TEXTS = ("instance_id", "repo", "base_commit", "test_patch")
 
@@ -22,7 +23,7 @@ class Task:
     test_patch: str
     """Unified diff that brings the tests."""
     fail_to_pass: tuple[str, ...]
-    """Tests that the patch has to mend, as pytest node ids, or names in the test patch's files."""
+    """Tests that the patch has to mend, by names as in names.py."""
     pass_to_pass: tuple[str, ...]
     """Tests that it must not break."""
     version: str = ""
@@ -32,23 +33,20 @@ class Task:
         """All tests, each once."""
         return tuple(dict.fromkeys((*self.fail_to_pass, *self.pass_to_pass)))
 
+    @property
+    def is_of_unittest(self) -> bool:
+        """Whether its tests are named as unittest prints them, and are run by it."""
+        return any(is_of_unittest(name) for name in self.names)
+
     def test_files(self, restored: Iterable[str]) -> list[str]:
         """Files that hold the tests: those in their names, and for names without one those that
         the test patch brings.
 
         Raises:
-            VerifierError: tests are not named as pytest names them, or there is no file.
+            VerifierError: there is no file, or it lies outside the tree.
         """
-        bare = [name for name in self.names if "::" not in name]
-        for name in bare:
-            if not name.partition("[")[0].isidentifier():
-                raise VerifierError(
-                    f"repository: {self.instance_id} names the test {name!r}, which is neither a "
-                    "pytest node id (file.py::test_name) nor a function of its test patch; such "
-                    "instances, Django's among them, cannot be graded"
-                )
-        files = [name.partition("::")[0] for name in self.names if "::" in name]
-        if bare:
+        files = [file_of(name) for name in self.names if file_of(name)]
+        if len(files) < len(self.names):
             files += [path for path in restored if path.endswith(".py")]
         for path in files:
             if ".." in PurePosixPath(path).parts or PurePosixPath(path).is_absolute():

@@ -138,8 +138,13 @@ class RepositoryVerifier:
             path: None if content is None else base64.b64encode(content).decode()
             for path, content in changes.items()
         }
-        message = {"token": token, "tests": list(names), "test_files": files, "files": encoded}
-        message |= {"base": _BASE, "work": self.mount}
+        message: dict[str, object] = {
+            "token": token,
+            "tests": list(names),
+            "test_files": files,
+            "files": encoded,
+        }
+        message |= {"base": _BASE, "work": self.mount, "unittest": task.is_of_unittest}
         python = self._interpreter(task)
         prefixes = {prefix: prefix for prefix in _prefixes(python)}
         run = self._sandbox.run(
@@ -168,10 +173,9 @@ class RepositoryVerifier:
         canaries: list[str] = []
         for path in files:
             source = changed.get(path) or (tree / path).read_bytes()
-            own = {name: _function(name) for name in names if _in_file(name, path)}
-            text, found = make_canaries(source.decode(), own.values())
+            text, found = make_canaries(source.decode(), path, names)
             changed[path] = text.encode()
-            canaries += [name for name, function in own.items() if function in found]
+            canaries += [name for name in found if name not in canaries]
         if not canaries:
             raise VerifierError(
                 f"repository: no canary can be made of the tests of {task.instance_id}: none of "
@@ -216,15 +220,6 @@ def _apply_test_patch(tree: Path, task: Task) -> Changes:
             f"repository: the test patch of {task.instance_id} does not fit {tree}: "
             f"{refused.reason}"
         ) from refused
-
-
-def _function(name: str) -> tuple[str, ...]:
-    """Classes and function of a test: (TestAdd, test_one) for file.py::TestAdd::test_one[2-3]."""
-    return tuple(name.partition("[")[0].split("::")[1:] or [name.partition("[")[0]])
-
-
-def _in_file(name: str, path: str) -> bool:
-    return "::" not in name or name.partition("::")[0] == path
 
 
 @functools.lru_cache(maxsize=256)

@@ -65,10 +65,9 @@ FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1032)
 any signal to any process."""
 PR_SET_NAME, PR_GET_NAME = 15, 16
 RLIMIT_STACK = 3
-Rules = pyseccomp.SyscallFilter
 
 
-def outer(architecture: int, changes_files: bool) -> Rules:
+def outer(architecture: int, changes_files: bool) -> pyseccomp.SyscallFilter:
     """What a zygote and its jobs may call; everything that it does not name is EPERM."""
     rules = _rules(architecture, pyseccomp.ERRNO(errno.EPERM))
     allow, equal = pyseccomp.ALLOW, pyseccomp.EQ
@@ -86,7 +85,7 @@ def outer(architecture: int, changes_files: bool) -> Rules:
     return rules
 
 
-def inner(architecture: int) -> Rules:
+def inner(architecture: int) -> pyseccomp.SyscallFilter:
     """What of the outer program's calls a job may not make, by their numbers or arguments."""
     rules = _rules(architecture, pyseccomp.ALLOW)
     compare, equal, unequal = pyseccomp.Arg, pyseccomp.EQ, pyseccomp.NE
@@ -114,7 +113,7 @@ def inner(architecture: int) -> Rules:
     return rules
 
 
-def _rules(architecture: int, otherwise: int) -> Rules:
+def _rules(architecture: int, otherwise: int) -> pyseccomp.SyscallFilter:
     """No rules yet, for one architecture. A call by another one's table, x32 included, kills the
     job (seccomp_attr_set(3))."""
     rules = pyseccomp.SyscallFilter(otherwise)
@@ -133,7 +132,7 @@ TABLES = {
 }
 
 
-def compiled(rules: Rules) -> bytes:
+def compiled(rules: pyseccomp.SyscallFilter) -> bytes:
     """A program as an array of struct sock_filter (seccomp(2))."""
     with tempfile.TemporaryFile() as file:
         rules.export_bpf(file)

@@ -43,16 +43,16 @@ def run(source, answer):
 
 @pytest.mark.parametrize("name", ["test_equal", "test_loop", "test_returns"])
 def test_canary_fails_where_the_code_is_right(name):
-    source, changed = make_canaries(SOURCE, [(name,)])
-    assert changed == [(name,)]
+    source, changed = make_canaries(SOURCE, "test_a.py", [name])
+    assert changed == [name]
     run(SOURCE, lambda: 42)[name]()
     with pytest.raises(AssertionError):
         run(source, lambda: 42)[name]()
 
 
 def test_methods_and_nested_classes_are_found():
-    tests = [("TestMore", "test_method"), ("TestMore", "Inner", "test_deep")]
-    source, changed = make_canaries(SOURCE, tests)
+    tests = ["test_a.py::TestMore::test_method", "test_a.py::TestMore::Inner::test_deep"]
+    source, changed = make_canaries(SOURCE, "test_a.py", tests)
     assert changed == tests
     space = run(source, lambda kind: [1, 2])
     with pytest.raises(AssertionError):
@@ -62,7 +62,7 @@ def test_methods_and_nested_classes_are_found():
 
 
 def test_canary_expects_another_value_of_the_same_kind():
-    source, _ = make_canaries("def test():\n    assert f() == 'ab'", [("test",)])
+    source, _ = make_canaries("def test():\n    assert f() == 'ab'", "test_a.py", ["test"])
     expected = source.split("== ")[1].strip("'\n")
     assert expected.startswith("ab")
     assert len(expected) == 3
@@ -73,9 +73,10 @@ def test_value_that_equals_everything_passes_its_canary():
         def __eq__(self, other):
             return True
 
-    source, _ = make_canaries(SOURCE, [("test_equal",)])
+    source, _ = make_canaries(SOURCE, "test_a.py", ["test_equal"])
     run(source, Any)["test_equal"]()
 
 
 def test_test_that_is_not_there_is_not_among_the_canaries():
-    assert make_canaries(SOURCE, [("test_none",), ("TestMore", "test_none")])[1] == []
+    names = ["test_none", "test_a.py::TestMore::test_none"]
+    assert make_canaries(SOURCE, "test_a.py", names)[1] == []

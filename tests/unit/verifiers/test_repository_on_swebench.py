@@ -8,7 +8,6 @@ import pytest
 from rlsys.config.data import DataConfig
 from rlsys.data.gold import gold_completion
 from rlsys.data.read import read_rows
-from rlsys.errors import VerifierError
 from verifiers.repository.patch import apply_patch, find_patch, refuse_protected
 from verifiers.repository.task import read_task
 
@@ -52,18 +51,16 @@ def test_gold_patch_of_every_row_is_found_applied_and_not_refused(rows, tmp_path
         refuse_protected(tree, changes, restored)
 
 
-def test_test_files_are_found_in_all_rows_but_those_of_django(rows):
+def test_test_files_are_found_in_all_rows(rows):
     files = {}
     for row in rows:
         task = read_task(row.info)
         restored = re.findall(r"^\+\+\+ b/(.+)$", task.test_patch, re.MULTILINE)
-        if task.repo == "django/django":
-            with pytest.raises(VerifierError, match="neither a pytest node id"):
-                task.test_files(restored)
-        else:
-            files[task.instance_id] = task.test_files(restored)
-    assert len(files) == 8
+        files[task.instance_id] = task.test_files(restored)
+        assert task.is_of_unittest == (task.repo == "django/django")
+    assert len(files) == 14
     assert files["sympy__sympy-13031"] == ["sympy/matrices/tests/test_sparse.py"]
+    assert files["django__django-13841"] == ["tests/version/tests.py"]
     assert set(files["sqlfluff__sqlfluff-2386"]) == {
         "test/core/rules/docstring_test.py",
         "test/rules/std_L054_test.py",

@@ -83,7 +83,7 @@ def test_patch_does_not_follow_a_link_out_of_the_tree(tree, tmp_path):
     ["conftest.py", "src/a/conftest.py", "pytest.ini", "a.pth", "x.dist-info/entry_points.txt"],
 )
 def test_what_runs_the_tests_is_protected(tree, path):
-    with pytest.raises(Refused, match="tells pytest what to do"):
+    with pytest.raises(Refused, match="tells the test runner what to do"):
         refuse_protected(tree, apply_patch(tree, new_file(path, "1\n")), [])
 
 

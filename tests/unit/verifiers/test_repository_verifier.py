@@ -77,10 +77,11 @@ def test_endless_tests_end_at_their_limit_with_all_they_started(tmp_path):
 
 PROTECTED = {
     "tests/test_stack.py": "the test file",
-    "conftest.py": "tells pytest",
-    "src/shelf/conftest.py": "tells pytest",
-    "pytest.ini": "tells pytest",
-    "evil.egg-info/entry_points.txt": "tells pytest",
+    "conftest.py": "tells the test runner",
+    "tests/runtests.py": "tells the test runner",
+    "src/shelf/conftest.py": "tells the test runner",
+    "pytest.ini": "tells the test runner",
+    "evil.egg-info/entry_points.txt": "tells the test runner",
     "../outside.py": "reaches for",
     "/tmp/outside.py": "reaches for",
     ".git/hooks/post-checkout": "reaches for",
@@ -103,8 +104,6 @@ def test_fault_of_the_row_or_the_machine_is_no_verdict(grade, tmp_path):
         grade(GOLD, base_commit=None)
     with pytest.raises(VerifierError, match="no checkout of other__x-1"):
         grade(GOLD, instance_id="other__x-1", repo="other/x")
-    with pytest.raises(VerifierError, match="Django's among them, cannot be graded"):
-        grade(GOLD, FAIL_TO_PASS=["test_x (app.tests.T)"])
     small = RepositoryVerifier(python="/usr/bin/python-none")
     with pytest.raises(VerifierError, match="no interpreter '/usr/bin/python-none'"):
         small.verify(small.self_test()[0][0])

@@ -1,7 +1,7 @@
 """The compiled seccomp programs: that libseccomp still writes them, and what they answer.
 
-A job has two, and the stricter answer counts (seccomp(2)). The answers are computed by the small interpreter below (bpf(4), seccomp(2)), so they are checked
-for both architectures on any machine.
+A job has two, and the stricter answer counts. The answers are computed by the small interpreter
+below (bpf(4), seccomp(2)), so they are checked for both architectures on any machine.
 """
 
 import errno
