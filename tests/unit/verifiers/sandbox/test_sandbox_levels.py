@@ -32,6 +32,38 @@ def report(*command, user=None):
     )
 
 
+# Loads a filter under which neither namespaces nor Landlock can be had, and becomes nobody.
+REFUSE_ALL = f"""
+import errno, os, sys
+import pyseccomp
+rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+for name in ("unshare", "setns", "mount", "landlock_create_ruleset"):
+    rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), name)
+rules.load()
+os.setgroups([])
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+USE_WEAK = """
+from rlsys.config.sandbox import SandboxConfig
+from rlsys.errors import SandboxError
+from verifiers.sandbox.interface import Limits
+from verifiers.sandbox.pool import open_sandbox
+try:
+    open_sandbox(SandboxConfig(zygotes=1))
+except SandboxError as error:
+    print("refused" if "sandbox.allow_weak_isolation=true" in str(error) else error)
+with open_sandbox(SandboxConfig(zygotes=1, allow_weak_isolation=True)) as sandbox:
+    print(sandbox.level, len(sandbox.missing))
+    for program in ("print(input()[::-1])", "import os; os.fork()",
+                    "import socket; socket.socket()", "while True: pass"):
+        outcome = sandbox.run_program(program, b"abc", Limits(wall_s=2.0, cpu_s=0.5))
+        last = outcome.stderr.decode().strip().rpartition(chr(10))[2].partition(":")[0]
+        print(outcome.ending, outcome.stdout.decode().strip() + last)
+"""
+
+
 def public_python():
     """An interpreter outside every private folder."""
     path = Path("/usr/bin/python3")
@@ -66,6 +98,20 @@ def test_without_namespaces_the_level_is_restricted_and_says_why():
     lines = done.stdout.splitlines()
     assert lines[0] == "level restricted", done.stderr
     assert "user.max_user_namespaces" in lines[1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_weak_level_has_to_be_allowed_and_still_refuses_processes_and_sockets():
+    pytest.importorskip("pyseccomp", exc_type=(ImportError, RuntimeError))
+    done = report(sys.executable, "-c", REFUSE_ALL, public_python(), "-c", USE_WEAK)
+    assert done.stdout.splitlines() == [
+        "refused",
+        "weak 2",
+        "exited cba",
+        "exited PermissionError",
+        "exited PermissionError",
+        "timeout ",
+    ], done.stderr
 
 
 def test_no_level_is_an_error_that_names_what_each_one_lacks(monkeypatch):
