@@ -182,3 +182,8 @@ async def count_free_slots(loop: Loop) -> int:
         await loop.slots.acquire()
         count += 1
     return count
+
+
+def trained_groups(fleet: FakeFleet) -> list[int]:
+    """Ids of the groups that the learner was given, in order."""
+    return [g.group_id for request in fleet.requests for g in request.groups]

@@ -1,7 +1,6 @@
-"""The training loop against a fleet of coroutines under virtual time."""
+"""The training loop under virtual time: staleness, slots, messages, and the ledger as it goes."""
 
 import asyncio
-import itertools
 import random
 from dataclasses import replace
 
@@ -14,20 +13,16 @@ from fake_fleet import (
     long_tail,
     make_config,
     make_loop,
+    trained_groups,
 )
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rlsys.config.schema import SamplingConfig
-from rlsys.errors import StallError, VerifierError, WeightSyncError, WorkerDiedError, WorkerError
 from rlsys.loop.fleet import Message, Sampled
 from rlsys.loop.ledger import State
-from rlsys.loop.loop import Loop, StepReport, first_cause
+from rlsys.loop.loop import Loop, StepReport
 from rlsys.simulate.clock import run
-
-
-def trained_groups(fleet: FakeFleet) -> list[int]:
-    return [g.group_id for request in fleet.requests for g in request.groups]
 
 
 def long_tailed(seed: int) -> Latencies:
@@ -220,254 +215,6 @@ def test_groups_travel_in_messages_of_the_configured_size() -> None:
     assert sum(sizes) == 12
     groups = [g for request in fleet.requests for g in request.groups]
     assert all(g.refs[0].group_ids[g.row // 4] == g.group_id for g in groups)
-
-
-# --- failures ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("call", ["sample", "grade", "reference"])
-def test_a_worker_that_fails_once_is_asked_again(call: str) -> None:
-    fleet = FakeFleet(fails=lambda what, group, attempt: (what, group, attempt) == (call, 3, 1))
-    loop = make_loop(fleet, make_config())
-    run(loop.train(3))
-    assert fleet.attempts[call, 3] == 2
-    assert 3 in trained_groups(fleet)
-    assert loop.state.ledger.dropped == {}
-
-
-@pytest.mark.parametrize("call", ["sample", "grade", "reference"])
-def test_a_group_that_kills_its_workers_is_dropped_as_lost_and_said_to_be(call: str) -> None:
-    fleet = FakeFleet(fails=lambda what, group, attempt: (what, group) == (call, 3))
-    fleet.error = WorkerDiedError
-    loop = make_loop(fleet, make_config(max_group_failures=2, max_group_losses=4))
-    said: list[str] = []
-    loop.notice = said.append
-    run(loop.train(3))
-    assert fleet.attempts[call, 3] == 4
-    assert loop.state.ledger.dropped == {"lost": 1}
-    assert said == [f"groups [3] dropped as lost: {call} 3 failed"]
-
-
-@pytest.mark.parametrize("call", ["sample", "grade", "reference"])
-def test_a_group_that_keeps_failing_is_dropped_and_replaced(call: str) -> None:
-    fleet = FakeFleet(fails=lambda what, group, attempt: (what, group) == (call, 3))
-    loop = make_loop(fleet, make_config(max_group_failures=3))
-    run(loop.train(3))
-    assert fleet.attempts[call, 3] == 3
-    assert 3 not in trained_groups(fleet)
-    assert loop.state.ledger.to_dict() == {
-        "admitted": 13,
-        "trained": 12,
-        "dropped": {"failed": 1},
-        "alive": 0,
-    }
-
-
-def test_a_streak_of_failed_groups_stops_the_run_with_the_workers_error() -> None:
-    fleet = FakeFleet(fails=lambda what, group, attempt: what == "sample" and group >= 4)
-    loop = make_loop(fleet, make_config(max_failed_groups_in_a_row=5))
-    with pytest.raises(WorkerError, match=r"sample \d+ failed"):
-        run(loop.train(100))
-    assert loop.state.ledger.dropped["failed"] >= 5
-    assert len(fleet.requests) <= 1
-
-
-def test_a_success_ends_a_streak() -> None:
-    fleet = FakeFleet(fails=lambda what, group, attempt: what == "sample" and group % 2 == 1)
-    loop = make_loop(fleet, make_config(max_failed_groups_in_a_row=8, max_group_failures=1))
-    run(loop.train(5))
-    assert loop.state.ledger.trained == 20
-    assert loop.state.ledger.dropped["failed"] > 8
-
-
-@pytest.mark.parametrize("call", ["learn", "publish"])
-def test_a_failing_learner_stops_the_run_at_once(call: str) -> None:
-    fleet = FakeFleet(fails=lambda what, number, attempt: (what, number) == (call, 2))
-    with pytest.raises(WorkerError, match=f"{call} 2 failed"):
-        run(make_loop(fleet, make_config()).train(50))
-    assert len(fleet.requests) <= 4
-
-
-def test_an_error_of_the_watcher_stops_the_run() -> None:
-    async def after_step(report: StepReport, tasks: asyncio.TaskGroup) -> None:
-        raise WeightSyncError("tensor lm_head")
-
-    with pytest.raises(WeightSyncError, match="lm_head"):
-        run(make_loop(FakeFleet(), make_config(), after_step).train(50))
-
-
-def test_a_task_that_the_watcher_starts_is_awaited_before_training_ends() -> None:
-    finished = []
-
-    async def check(step: int) -> None:
-        await asyncio.sleep(1000.0)
-        finished.append(step)
-
-    async def after_step(report: StepReport, tasks: asyncio.TaskGroup) -> None:
-        tasks.create_task(check(report.step))
-
-    run(make_loop(FakeFleet(), make_config(), after_step).train(3))
-    assert finished == [1, 2, 3]
-
-
-def test_a_stopped_run_leaves_no_task_behind() -> None:
-    fleet = FakeFleet(Latencies(reference=500.0), fails=lambda what, *_: what == "grade")
-
-    async def scenario() -> set[str]:
-        with pytest.raises(WorkerError):
-            await make_loop(fleet, make_config()).train(5)
-        return {t.get_name() for t in asyncio.all_tasks() - {asyncio.current_task()}}
-
-    assert run(scenario()) == set()
-
-
-def test_a_cancelled_run_leaves_no_task_behind() -> None:
-    async def scenario() -> set[str]:
-        training = asyncio.create_task(make_loop(FakeFleet(), make_config()).train(500))
-        await asyncio.sleep(7.3)
-        training.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await training
-        return {t.get_name() for t in asyncio.all_tasks() - {asyncio.current_task()}}
-
-    assert run(scenario()) == set()
-
-
-def test_the_first_cause_is_the_first_leaf() -> None:
-    first, second = WorkerError("first"), WorkerError("second")
-    nested = ExceptionGroup("", [ExceptionGroup("", [first]), second])
-    assert first_cause(nested) is first
-
-
-# --- stalls ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("call", "wait"),
-    [
-        ("sample", "driver: rollout worker"),
-        ("grade", "driver: verifier"),
-        ("reference", "driver: reference worker"),
-        ("learn", "driver: learner"),
-        ("pull", "driver: weights pulled"),
-    ],
-)
-def test_a_stall_names_who_waits_for_whom(call: str, wait: str) -> None:
-    latencies = replace(Latencies(), **{call: 1e9})
-    loop = make_loop(FakeFleet(latencies), make_config(stall_timeout_s=50.0))
-
-    async def scenario() -> float:
-        with pytest.raises(StallError, match=f"(?s)waited 50 s for .*{wait}"):
-            await loop.train(5)
-        return asyncio.get_running_loop().time()
-
-    assert 50.0 <= run(scenario()) < 60.0
-
-
-def test_a_stall_of_one_group_names_the_group() -> None:
-    latencies = iter([1e9])
-    fleet = FakeFleet(Latencies(sample=lambda: next(latencies, 1.0)))
-    config = make_config(max_staleness=0, groups_per_step=2, stall_timeout_s=50.0)
-    with pytest.raises(StallError) as caught:
-        run(make_loop(fleet, config).train(5))
-    text = str(caught.value)
-    assert "rollout worker" in text
-
-
-# --- verdicts ----------------------------------------------------------------------------------
-
-
-def without_verdict(missing: int):  # type: ignore[no-untyped-def]
-    def rewards(group_id: int, size: int) -> np.ndarray:
-        values = np.arange(size) % 2 * 1.0
-        values[:missing] = np.nan
-        return values
-
-    return rewards
-
-
-def test_too_many_answers_without_a_verdict_stop_the_run() -> None:
-    fleet = FakeFleet(rewards=without_verdict(1))
-    config = make_config()
-    config.verifiers.max_infrastructure_share = 0.2
-    with pytest.raises(
-        VerifierError, match=r"25% of the newest 32 answers.*share=0.2.*the sandbox is gone"
-    ):
-        run(make_loop(fleet, config).train(50))
-
-
-def test_a_share_of_missing_verdicts_below_the_limit_is_masked() -> None:
-    fleet = FakeFleet(rewards=without_verdict(1))
-    config = make_config()
-    config.verifiers.max_infrastructure_share = 0.3
-    run(make_loop(fleet, config).train(3))
-    for request in fleet.requests:
-        assert request.trained.tolist() == [False, True, True, True] * 4
-        # Rewards 1, 0, 1: mean 2/3, sample standard deviation 1/sqrt(3).
-        np.testing.assert_allclose(
-            request.advantages.reshape(4, 4)[0],
-            [0.0, 1 / 3**0.5, -2 / 3**0.5, 1 / 3**0.5],
-            rtol=1e-3,
-        )
-
-
-def test_a_missing_verdict_is_reported_even_when_the_last_message_had_all_of_its_own() -> None:
-    """Verdicts fail early on, before enough are graded to judge; the message that makes it enough
-    has none missing."""
-
-    def rewards(group_id: int, size: int) -> np.ndarray:
-        return without_verdict(2 if group_id < 4 else 0)(group_id, size)
-
-    config = make_config()
-    config.verifiers.max_infrastructure_share = 0.2
-    in_turn = (1.0 + 0.01 * i for i in itertools.count())
-    fleet = FakeFleet(Latencies(sample=lambda: next(in_turn)), rewards=rewards)
-    with pytest.raises(VerifierError, match=r"25% of the newest 32 answers.*the sandbox is gone"):
-        run(make_loop(fleet, config).train(50))
-
-
-def test_a_group_without_two_verdicts_is_dropped_as_infrastructure() -> None:
-    def rewards(group_id: int, size: int) -> np.ndarray:
-        return without_verdict(3 if group_id == 2 else 0)(group_id, size)
-
-    config = make_config()
-    config.verifiers.max_infrastructure_share = 1.0
-    fleet = FakeFleet(rewards=rewards)
-    loop = make_loop(fleet, config)
-    run(loop.train(3))
-    assert loop.state.ledger.dropped == {"infrastructure": 1}
-    assert 2 not in trained_groups(fleet)
-
-
-def equal_rewards_for_even_groups(group_id: int, size: int) -> np.ndarray:
-    return np.ones(size) if group_id % 2 == 0 else np.arange(size) % 2 * 1.0
-
-
-def test_dynamic_sampling_replaces_groups_without_signal_and_counts_them() -> None:
-    config = make_config()
-    config.algorithm.drop_no_signal = True
-    fleet = FakeFleet(rewards=equal_rewards_for_even_groups)
-    loop = make_loop(fleet, config)
-    run(loop.train(3))
-    trained = trained_groups(fleet)
-    assert len(trained) == 12
-    assert all(group % 2 == 1 for group in trained)
-    ledger = loop.state.ledger
-    assert ledger.dropped["no_signal"] == ledger.admitted - 12
-    assert ledger.dropped["no_signal"] >= 11
-
-
-def test_without_dynamic_sampling_groups_of_equal_rewards_are_trained_with_zero_advantage() -> None:
-    fleet = FakeFleet(rewards=equal_rewards_for_even_groups)
-    loop = make_loop(fleet, make_config())
-    run(loop.train(1))
-    assert loop.state.ledger.dropped == {}
-    advantages = fleet.requests[0].advantages.reshape(4, 4)
-    assert np.abs(advantages[0]).max() == 0.0
-    assert np.abs(advantages[1]).min() > 0.5
-
-
-# --- the books while the run goes on -------------------------------------------------------------
 
 
 def test_the_ledger_closes_after_every_step() -> None:
