@@ -6,7 +6,7 @@ that happens in the sandbox only.
 
 import re
 
-from verifiers.extract import split
+from verifiers.extract import graded_scope
 
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*([\w+.-]*)[^\n`]*$", re.MULTILINE)
 _CODE_LANGUAGES = ("", "python", "python3", "py", "py3")
@@ -40,7 +40,7 @@ def program_of(text: str, prompt: str = "", truncated: bool = False) -> str | No
 
     Returns: None where that is empty.
     """
-    scope = _scope(text, prompt, truncated)
+    scope = graded_scope(text, prompt, truncated)
     blocks = fenced_blocks(scope, truncated)
     program = blocks[-1] if blocks else scope
     return program if program.strip() else None
@@ -67,7 +67,7 @@ def function_of(
 
     Returns: None where the completion gives nothing.
     """
-    scope = _scope(text, prompt, truncated)
+    scope = graded_scope(text, prompt, truncated)
     blocks = fenced_blocks(scope, truncated)
     defining = [block for block in blocks if defines(block, name)]
     body = (defining or blocks or [scope])[-1]
@@ -93,8 +93,3 @@ def _continuation(body: str) -> str:
         body = f"    {body}"  # samplers and data sets strip the first line's indent
     end = _TOP_LEVEL.search(body)
     return body[: end.start()] if end else body
-
-
-def _scope(text: str, prompt: str, truncated: bool) -> str:
-    sections = split(text, prompt, truncated)
-    return sections.rest if sections.answer is None else sections.answer

@@ -1,8 +1,8 @@
-"""Where the final answer stands in a completion: the one place that reads its mark-up.
+"""Where the final answer stands in a completion.
 
-A completion is reasoning, then the rest. The final answer is looked for in the rest only:
-`<answer>...</answer>` first, inside it (or in the whole rest when there is none) the last balanced
-`\\boxed{}`, the line after the last `####`, and last the last number of the text.
+Thinking is no answer (rlsys.markup tells it from the rest). The answer is looked for in the last
+`<answer>...</answer>`, or in all of the rest where there is none: first the last balanced
+`\\boxed{}`, then the line after the last `####`, and last the last number of the text.
 """
 
 import re
@@ -10,8 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-THINK, END_THINK = "<think>", "</think>"
-ANSWER, END_ANSWER = "<answer>", "</answer>"
+from rlsys.markup import read
 
 _BRACES = re.compile(r"\\boxed\s*\{|\\[\s\S]|[{}]")
 _HEADING = re.compile(r"[A-Za-z]{2}|[*#]|[0-9]+[.)]\s+\S")
@@ -31,18 +30,6 @@ class Marker(StrEnum):
 
 
 @dataclass(frozen=True)
-class Sections:
-    """A completion split at its tags."""
-
-    reasoning: str | None
-    """Text inside `<think>`, tags removed; None when the completion has none."""
-    rest: str
-    """What follows the reasoning; empty when the reasoning never ends."""
-    answer: str | None
-    """Text inside the last `<answer>` of the rest; None when there is none."""
-
-
-@dataclass(frozen=True)
 class FinalAnswer:
     """The text that the completion gives as its answer."""
 
@@ -50,28 +37,10 @@ class FinalAnswer:
     marker: Marker
 
 
-def split(text: str, prompt: str = "", truncated: bool = False) -> Sections:
-    """Split a completion into reasoning, rest and answer; never raises.
-
-    The reasoning ends at the last `</think>`. It counts as begun when the prompt ends with an open
-    `<think>`. Reasoning that never ends has no answer, unless the text ends with a closed
-    `<answer>` section: models that are not yet tuned to the template often forget `</think>`.
-
-    Args:
-        prompt: what the completion continues.
-        truncated: the completion was cut at its token limit, so an `<answer>` that is still open is
-            not an answer. Otherwise it is: samplers remove the stop text `</answer>`.
-    """
-    opened = prompt.rstrip().endswith(THINK)
-    reasoning, end, rest = text.rpartition(END_THINK)
-    if not end:
-        if not opened and THINK not in text:
-            return Sections(None, text, _last_answer(text, truncated))
-        reasoning, rest = _unfinished(text)
-    if not opened and THINK in reasoning:
-        reasoning = reasoning.partition(THINK)[2]
-    reasoning = reasoning.replace(THINK, "").replace(END_THINK, "")
-    return Sections(reasoning, rest, _last_answer(rest, truncated))
+def graded_scope(text: str, prompt: str = "", truncated: bool = False) -> str:
+    """Where the final answer is looked for: the last `<answer>`, else all but the thinking."""
+    reading = read(text, prompt, truncated)
+    return reading.visible if reading.answer is None else reading.answer
 
 
 def final_answer(text: str, prompt: str = "", truncated: bool = False) -> FinalAnswer | None:
@@ -80,16 +49,16 @@ def final_answer(text: str, prompt: str = "", truncated: bool = False) -> FinalA
     A bare number without any mark-up counts only in a completion that ended by itself: in a
     truncated one it is whatever the calculation had reached.
     """
-    sections = split(text, prompt, truncated)
-    scope = sections.rest if sections.answer is None else sections.answer
+    reading = read(text, prompt, truncated)
+    scope = reading.visible if reading.answer is None else reading.answer
     boxed = last_boxed(scope)
     if boxed is not None:
         return FinalAnswer(boxed.strip(), Marker.BOXED)
     hashes = after_hashes(scope)
     if hashes is not None:
         return FinalAnswer(hashes, Marker.HASHES)
-    if sections.answer is not None:
-        return FinalAnswer(sections.answer.strip(), Marker.ANSWER)
+    if reading.answer is not None:
+        return FinalAnswer(reading.answer.strip(), Marker.ANSWER)
     number = None if truncated else last_number(scope)
     return None if number is None else FinalAnswer(number, Marker.NUMBER)
 
@@ -125,22 +94,3 @@ def last_number(text: str) -> str | None:
     """The last number of a text, with its sign, thousands commas, fraction or per cent."""
     last = deque(_NUMBER.finditer(text), maxlen=1)
     return last[0].group().strip() if last else None
-
-
-def _unfinished(text: str) -> tuple[str, str]:
-    if text.rstrip().endswith(END_ANSWER):
-        begin = text.rfind(ANSWER)
-        if begin >= 0:
-            return text[:begin], text[begin:]
-    return text, ""
-
-
-def _last_answer(rest: str, truncated: bool) -> str | None:
-    begin = rest.rfind(ANSWER)
-    end = rest.find(END_ANSWER, begin) if begin >= 0 else -1
-    if begin >= 0 and end < 0:
-        if not truncated:
-            return rest[begin + len(ANSWER) :]
-        end = rest.rfind(END_ANSWER, 0, begin)
-        begin = rest.rfind(ANSWER, 0, max(end, 0))
-    return rest[begin + len(ANSWER) : end] if begin >= 0 else None

@@ -1,14 +1,10 @@
 """Does a completion keep to the template `<think>...</think><answer>...</answer>`?"""
 
-import re
 from dataclasses import dataclass, field
 
+from rlsys.markup import ANSWER, END_ANSWER, END_THINK, THINK, Part, opens_thinking, parse
 from verifiers.base import Completion, Status, Verdict
-from verifiers.extract import ANSWER, END_ANSWER, END_THINK, THINK
 
-_TEMPLATE = re.compile(
-    rf"\s*{THINK}(?P<reasoning>.*?){END_THINK}\s*{ANSWER}(?P<answer>.*?){END_ANSWER}\s*", re.DOTALL
-)
 _TAGS = (THINK, END_THINK, ANSWER, END_ANSWER)
 
 
@@ -23,9 +19,7 @@ class FormatVerifier:
 
     def verify(self, completion: Completion) -> Verdict:
         """Grade the template; the answer itself does not matter."""
-        opened = completion.prompt.rstrip().endswith(THINK)
-        text = THINK + completion.text if opened else completion.text
-        reason = _fault(text)
+        reason = _fault(completion.text, opens_thinking(completion.prompt))
         if reason:
             return Verdict(0.0, Status.WRONG, reason)
         return Verdict(1.0, Status.CORRECT)
@@ -44,13 +38,15 @@ class FormatVerifier:
         return [(Completion("", text, None), reward) for text, reward in cases.items()]
 
 
-def _fault(text: str) -> str:
+def _fault(text: str, opened: bool) -> str:
     for tag in _TAGS:
-        count = text.count(tag)
+        count = text.count(tag) + (opened and tag == THINK)
         if count != 1:
             return f"{tag} stands {count} times"
-    found = _TEMPLATE.fullmatch(text)
-    if found is None:
+    sections = parse(text, opened).sections
+    blocks = [s for s in sections if s.part is not Part.TEXT or s.text.strip()]
+    in_order = [block.part for block in blocks] == [Part.THINKING, Part.ANSWER]
+    if not in_order or sections[-1].part is Part.ANSWER:
         return "the tags are out of order, or there is text outside them"
-    empty = [section for section, content in found.groupdict().items() if not content.strip()]
+    empty = [block.part for block in blocks if not block.text.strip()]
     return f"no text in the {empty[0]}" if empty else ""

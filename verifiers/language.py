@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rlsys.errors import VerifierError
+from rlsys.markup import ANSWER, END_ANSWER, END_THINK, THINK
 from verifiers.base import Completion, Status, Verdict
-from verifiers.extract import ANSWER, END_ANSWER, END_THINK, THINK
 from verifiers.registry import nearest
 
 TARGETS = {"en": "English", "zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ru": "Russian"}

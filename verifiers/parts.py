@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from rlsys.errors import VerifierError
 from verifiers.base import Completion
-from verifiers.extract import split
+from verifiers.extract import graded_scope
 from verifiers.registry import nearest
 
 
@@ -33,8 +33,7 @@ def graded_text(completion: Completion, part: Part) -> str:
     if part is Part.WHOLE:
         return completion.text.strip()
     truncated = completion.finish_reason == "length"
-    sections = split(completion.text, completion.prompt, truncated)
-    return (sections.rest if sections.answer is None else sections.answer).strip()
+    return graded_scope(completion.text, completion.prompt, truncated).strip()
 
 
 def asked_question(completion: Completion) -> str:

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, field
 
 from rlsys.errors import VerifierError
+from rlsys.markup import read
 from verifiers.base import Completion, Status, Verdict
-from verifiers.extract import split
 
 ENGLISH_CONNECTIVES = frozenset(
     (
@@ -72,8 +72,8 @@ class ReasoningVerifier:
 
     def verify(self, completion: Completion) -> Verdict:
         """Grade the form of the chain; info["question"], where given, is the bare question."""
-        sections = split(completion.text, completion.prompt, completion.finish_reason == "length")
-        chain = sections.rest if sections.reasoning is None else sections.reasoning
+        reading = read(completion.text, completion.prompt, completion.finish_reason == "length")
+        chain = reading.visible if reading.thinking is None else reading.thinking
         question = str(completion.info.get("question") or completion.prompt)
         tests = {
             "length": self._is_long_enough(chain, question),

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 
-from rlsys.thinking.parse import Part
+from rlsys.markup import Part
 
 if TYPE_CHECKING:
     from rlsys.config.schema import RunConfig

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from rlsys.errors import ConfigError
+from rlsys.markup import ANSWER, END_ANSWER, END_THINK, THINK
 
 VERSION = 1
 """Counts changes of the task that change its problems or solutions."""
@@ -27,10 +28,10 @@ _HELD_OUT_SHARE = 8
 _FAILED_DRAWS = 5000
 
 WORDS = (
-    "<think>",
-    "</think>",
-    "<answer>",
-    "</answer>",
+    THINK,
+    END_THINK,
+    ANSWER,
+    END_ANSWER,
     "we need ",
     " steps. first ",
     ". then ",
@@ -125,7 +126,7 @@ def hasty_solution(problem: Problem) -> str:
 
 
 def _conclude(thought: str, answer: str) -> str:
-    return f"<think>{thought}. so the answer is {answer}.</think><answer>{answer}</answer>"
+    return f"{THINK}{thought}. so the answer is {answer}.{END_THINK}{ANSWER}{answer}{END_ANSWER}"
 
 
 def _draw_new(rng: random.Random, level: int, split: Split, known: dict[str, Problem]) -> Problem:

@@ -4,6 +4,7 @@ from typing import Any
 
 from rlsys.data.countdown import read_puzzle, solve
 from rlsys.data.rows import PromptKind, Row
+from rlsys.markup import ANSWER, END_ANSWER, END_THINK, THINK, opens_thinking
 
 _REASONING = "The steps are left out here."
 
@@ -61,10 +62,10 @@ def _answer_text(answer: Any) -> str | None:
 
 
 def _in_form(prompt: str, reasoning: str, answer: str, fallback: str) -> str:
-    opened = prompt.rstrip().endswith("<think>")
-    thought = f"{reasoning}</think>" if opened else f"<think>{reasoning}</think>"
-    if "<answer>" in prompt:
-        return f"{thought} <answer>{answer}</answer>"
+    opened = opens_thinking(prompt)
+    thought = f"{reasoning}{END_THINK}" if opened else f"{THINK}{reasoning}{END_THINK}"
+    if ANSWER in prompt:
+        return f"{thought} {ANSWER}{answer}{END_ANSWER}"
     hashes = "####" in prompt and "\\boxed" not in prompt
     final = f"#### {answer}" if hashes else fallback
     return f"{thought if opened else reasoning}\n{final}"

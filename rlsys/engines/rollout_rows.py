@@ -9,8 +9,8 @@ import numpy as np
 
 from rlsys.config.schema import SamplingConfig
 from rlsys.errors import WeightSyncError
+from rlsys.markup import opens_thinking
 from rlsys.thinking.limits import Limits
-from rlsys.thinking.parse import opens_thinking
 from rlsys.thinking.track import Tags, tally
 
 if TYPE_CHECKING:

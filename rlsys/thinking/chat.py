@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rlsys.errors import ConfigError
+from rlsys.markup import Part, Section, StreamParser, opens_thinking
 from rlsys.thinking.limits import Limits
-from rlsys.thinking.parse import Part, StreamParser, opens_thinking
 from rlsys.thinking.track import Tags, Tracker
 from rlsys.thinking.usage import Usage
 
@@ -106,10 +106,10 @@ class Conversation:
         async for delta in deltas:
             for token_id in delta.token_ids:
                 tracker.push(token_id)
-            for part, piece in parser.feed(delta.text):
-                self._take(turn, part, piece, started, show)
-        for part, piece in parser.end():
-            self._take(turn, part, piece, started, show)
+            for piece in parser.feed(delta.text):
+                self._take(turn, piece, started, show)
+        for piece in parser.end():
+            self._take(turn, piece, started, show)
         if not turn.answer:
             turn.thinking_s = time.monotonic() - started
         turn.usage = Usage(
@@ -141,11 +141,13 @@ class Conversation:
         )
 
     @staticmethod
-    def _take(turn: Turn, part: Part, piece: str, started: float, show: Show) -> None:
-        if part is Part.THINKING:
-            turn.thinking += piece
+    def _take(turn: Turn, piece: Section, started: float, show: Show) -> None:
+        if not piece.text:
+            return
+        if piece.part is Part.THINKING:
+            turn.thinking += piece.text
         else:
             if not turn.answer:
                 turn.thinking_s = time.monotonic() - started
-            turn.answer += piece
-        show(part, piece)
+            turn.answer += piece.text
+        show(piece.part, piece.text)

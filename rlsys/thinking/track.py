@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rlsys.markup import END_THINK, THINK
 from rlsys.thinking.limits import Limits
-from rlsys.thinking.parse import CLOSE, OPEN
 
 
 class Tokenizer(Protocol):
@@ -50,13 +50,13 @@ class Tags:
         raw = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
         pieces = tuple(piece or "" for piece in raw)
         completing = tuple(
-            frozenset(i for i, piece in enumerate(pieces) if piece.startswith(CLOSE[done:]))
-            for done in range(len(CLOSE))
+            frozenset(i for i, piece in enumerate(pieces) if piece.startswith(END_THINK[done:]))
+            for done in range(len(END_THINK))
         )
         end = tokenizer.eos_token_id
         return cls(
             pieces,
-            tuple(tokenizer.encode(CLOSE, add_special_tokens=False)),
+            tuple(tokenizer.encode(END_THINK, add_special_tokens=False)),
             completing,
             frozenset() if end is None else frozenset([end]),
         )
@@ -88,7 +88,7 @@ class Tracker:
         text = self.tail + piece
         opening = 0
         while True:
-            tag = CLOSE if self.thinking else OPEN
+            tag = END_THINK if self.thinking else THINK
             at = text.find(tag)
             if at < 0:
                 break
@@ -112,7 +112,7 @@ class Tracker:
         return count
 
     def _keep(self, text: str) -> None:
-        self.tail = text[-(len(CLOSE) - 1) :]
+        self.tail = text[-(len(END_THINK) - 1) :]
         kept, total = 0, 0
         for length in reversed(self._lengths):
             if total >= len(self.tail):
@@ -170,8 +170,8 @@ class Steering:
         the tag's characters already, `</` of `a</` among them."""
         tail, tags = self.tracker.tail, self.tags
         ids = tags.completing[0] | tags.end_ids
-        for done in range(1, min(len(tail), len(CLOSE) - 1) + 1):
-            if CLOSE.startswith(tail[-done:]):
+        for done in range(1, min(len(tail), len(END_THINK) - 1) + 1):
+            if END_THINK.startswith(tail[-done:]):
                 ids |= tags.completing[done]
         return ids
 

@@ -16,15 +16,17 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
+from rlsys.markup import opens_thinking
 from rlsys.thinking.limits import OPENED, limits_of
-from rlsys.thinking.parse import CLOSE, OPEN
 from rlsys.thinking.track import Steering, Tags
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
 
-_PROMPT_TAIL = 64
-"""Tokens at the end of a prompt among which its open tag is looked for."""
+_PROMPT_TAIL = 16
+"""Tokens at the end of a prompt that hold its open tag, and white space after it."""
+_WHITE = "ĊĠ▁ \n"
+"""White space as byte-level and sentencepiece vocabularies write it."""
 
 
 @dataclass
@@ -97,4 +99,4 @@ class ThinkingProcessor(LogitsProcessor):
     def _opened(self, prompt_ids: list[int]) -> bool:
         pieces = self.tags.pieces
         tail = "".join(pieces[i] for i in prompt_ids[-_PROMPT_TAIL:] if i < len(pieces))
-        return tail.rfind(OPEN) > tail.rfind(CLOSE)
+        return opens_thinking(tail.rstrip(_WHITE))

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from rlsys.errors import VerifierError
-from verifiers.extract import split
+from verifiers.extract import graded_scope
 
 MAX_PATCH_BYTES = 400_000
 _APPLY_S = 30.0
@@ -52,8 +52,7 @@ class Refused(Exception):
 def find_patch(text: str, prompt: str = "", truncated: bool = False) -> str | None:
     """The unified diff of a completion: the last fenced block with one, else what follows the first
     `diff --git` or `---` line; looked for in `<answer>` where there is one. None without any."""
-    sections = split(text, prompt, truncated)
-    scope = sections.rest if sections.answer is None else sections.answer
+    scope = graded_scope(text, prompt, truncated)
     blocks = [found[2] for found in _FENCE.finditer(scope)]
     bare = _BEGIN.search(scope)
     candidates = [*reversed(blocks), *([scope[bare.start() :]] if bare else [])]

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from rlsys.commands.talk import Talk, _Budget
 from rlsys.errors import ConfigError
+from rlsys.markup import Part
 from rlsys.recipes.local_policy import build_tokenizer
 from rlsys.thinking.chat import Conversation, Delta
 from rlsys.thinking.limits import Limits
-from rlsys.thinking.parse import Part
 from rlsys.thinking.track import Tags
 from rlsys.thinking.usage import Price, Usage
 
@@ -58,7 +58,7 @@ def test_a_turn_is_thinking_and_answer_with_their_tokens() -> None:
     shown: list[tuple[Part, str]] = []
     talk = conversation(reciter)
     turn = asyncio.run(talk.ask("1+2=?", lambda part, piece: shown.append((part, piece))))
-    assert (turn.thinking, turn.answer) == ("1+2=3", "<answer>3</answer>")
+    assert (turn.thinking, turn.answer) == ("1+2=3", "3")
     # <think> 1 + 2 = 3 </think> are seven tokens, <answer> 3 </answer> three; six for "1+2=?\n".
     assert turn.usage == Usage(6, 7, 3, 1)
     assert "".join(piece for part, piece in shown if part is Part.THINKING) == "1+2=3"

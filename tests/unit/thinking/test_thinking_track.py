@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rlsys.markup import Part, parse
 from rlsys.thinking.limits import Limits, extra_args, limits_of
-from rlsys.thinking.parse import parse
 from rlsys.thinking.track import Steering, Tags, tally
 
 WORDS = ["<eos>", "<think>", "</think>", "a", "b", "<", "</", "think", ">", ".</", "think>4"]
@@ -66,10 +66,8 @@ def test_a_closed_text_has_thinking_tokens_just_where_it_has_blocks(
     found = tally(ONE, Limits(), opened, token_ids)
     parsed = parse("".join(WORDS[i] for i in token_ids), opened)
     assert found.thinking_tokens + found.answer_tokens == len(token_ids)
-    if parsed.blocks and token_ids:
-        assert found.thinking_tokens > 0
-    if not parsed.blocks:
-        assert found.thinking_tokens == 0
+    blocks = any(section.part is Part.THINKING for section in parsed.sections)
+    assert (found.thinking_tokens > 0) is (blocks and bool(token_ids))
 
 
 def write(tags: Tags, limits: Limits, wishes: Sequence[str], opened: bool) -> list[str]:
@@ -148,7 +146,8 @@ def test_any_answer_keeps_its_limits_and_gives_its_forced_tokens_away(
             written.append(token)
         found = tally(tags, limits, opened, written)
         assert found.forced == forced
-        blocks = parse("".join(WORDS[i] for i in written), opened).blocks
+        sections = parse("".join(WORDS[i] for i in written), opened).sections
+        blocks = sum(section.part is Part.THINKING for section in sections)
         # A block that opens beyond the limit is closed at once: its tags are all it has.
         assert found.thinking_tokens <= least + more + 7 * max(1, blocks)
 

@@ -7,12 +7,10 @@ from hypothesis import strategies as st
 from verifiers.extract import (
     FinalAnswer,
     Marker,
-    Sections,
     after_hashes,
     final_answer,
     last_boxed,
     last_number,
-    split,
 )
 
 OPEN = "User: 2+2?\nAssistant: <think>"
@@ -40,52 +38,10 @@ BALANCED = st.recursive(
 )
 
 
-@pytest.mark.parametrize(
-    ("text", "prompt", "sections"),
-    [
-        ("<think>a</think><answer>4</answer>", "", Sections("a", "<answer>4</answer>", "4")),
-        ("a</think> <answer>4</answer>", OPEN, Sections("a", " <answer>4</answer>", "4")),
-        ("a</think> 4", "", Sections("a", " 4", None)),
-        ("just 4", "", Sections(None, "just 4", None)),
-        ("<think>a<answer>5</answer> or", "", Sections("a<answer>5</answer> or", "", None)),
-        ("a<answer>5</answer>\n", OPEN, Sections("a", "<answer>5</answer>\n", "5")),
-        ("<think>a</think>b<think>c</think>d", "", Sections("abc", "d", None)),
-        ("<think>a</think><answer>4", "", Sections("a", "<answer>4", "4")),
-        ("<answer>3</answer><answer>4", "", Sections(None, "<answer>3</answer><answer>4", "4")),
-    ],
-)
-def test_completion_is_split_at_its_tags(text, prompt, sections):
-    assert split(text, prompt) == sections
-
-
-def test_open_answer_counts_unless_the_completion_was_cut_off():
-    text = "<think>a</think><answer>12"
-    assert split(text, truncated=False).answer == "12"
-    assert split(text, truncated=True).answer is None
-
-
-def test_cut_off_second_answer_leaves_the_first():
-    assert split("<answer>1</answer> <answer>2", truncated=True).answer == "1"
-
-
-@given(UNTAGGED, UNTAGGED)
-def test_template_gives_back_what_was_put_in(reasoning, answer):
-    filled = f"<think>{reasoning}</think> <answer>{answer}</answer>"
-    assert split(filled) == Sections(reasoning, f" <answer>{answer}</answer>", answer)
-    continued = f"{reasoning}</think> <answer>{answer}</answer>"
-    assert split(continued, OPEN) == split(filled)
-
-
 @given(MARKED_UP, st.booleans(), st.sampled_from(["", OPEN]))
-def test_any_mark_up_is_split_into_parts_of_itself(text, truncated, prompt):
-    sections = split(text, prompt, truncated)
-    assert text.endswith(sections.rest)
-    assert sections.answer is None or sections.answer in sections.rest
-    if sections.reasoning is not None:
-        assert "<think>" not in sections.reasoning
-        assert "</think>" not in sections.reasoning
+def test_a_final_answer_is_a_part_of_the_text(text, truncated, prompt):
     found = final_answer(text, prompt, truncated)
-    assert found is None or found.text in text
+    assert found is None or found.text in text.replace("<think>", "").replace("</think>", "")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_template_is_paid(text):
             "<think>a<answer>1</answer></think>",
             "the tags are out of order, or there is text outside them",
         ),
-        ("<think> </think><answer>1</answer>", "no text in the reasoning"),
+        ("<think> </think><answer>1</answer>", "no text in the thinking"),
         ("<think>a</think><answer>\n</answer>", "no text in the answer"),
     ],
 )
