@@ -87,8 +87,8 @@ def serve(
 ) -> None:
     """vLLM's OpenAI-compatible server with a reasoning parser and thinking limits.
 
-    A request limits its thinking with `"vllm_xargs": {"max_reasoning_tokens": 512}`, and keeps it
-    open with `min_reasoning_tokens`.
+    A request limits its thinking with the field `max_reasoning_tokens`, and keeps it open with
+    `min_reasoning_tokens`.
     """
     from rlsys.engines.vllm_environment import set_environment
     from rlsys.evaluation.model import settle
@@ -105,6 +105,7 @@ def serve(
 def server_command(config: "RunConfig", host: str, port: int) -> list[str]:
     """vLLM's server as a command. By module: its console script looks for package metadata that
     the CPU build does not have."""
+    from rlsys.thinking.http_fields import MIDDLEWARE
     from rlsys.thinking.limits import PROCESSOR
 
     rollout = config.rollout
@@ -116,7 +117,7 @@ def server_command(config: "RunConfig", host: str, port: int) -> list[str]:
         *("--tensor-parallel-size", str(rollout.tensor_parallel)),
         # It reads <think> and </think>, whether the prompt or the model opens the block.
         *("--reasoning-parser", "deepseek_r1"),
-        *("--logits-processors", PROCESSOR),
+        *("--logits-processors", PROCESSOR, "--middleware", MIDDLEWARE),
     ]
     return command if rollout.gpus else [*command, "--enforce-eager"]
 

@@ -25,6 +25,9 @@ class LocalPolicyConfig:
     careful_share: float = 0.3
     """Share of step-by-step demonstrations at the warm start's end; the others guess. It sets how
     often the policy fails at first: at 0.3, two answers of three."""
+    budget_line: str = ""
+    """How most lessons say a thinking budget on a line after the question, as thinking.instruction
+    does; careful_share then plays no part. Empty: no lesson says one."""
     steps: int = 300
     """Optimizer steps; a count, not a time, so that a seed gives the same policy anywhere."""
     batch_size: int = 32
@@ -65,6 +68,11 @@ def validate(config: LocalPolicyConfig) -> None:
         raise ConfigError(
             f"model.local.careful_share={config.careful_share}: a share lies in [0, 1]; nearest "
             f"valid: {nearest_share}"
+        )
+    if config.budget_line and "{budget}" not in config.budget_line:
+        raise ConfigError(
+            f"model.local.budget_line={config.budget_line!r} does not hold {{budget}}; nearest "
+            f"valid: {config.budget_line + '{budget}'!r}"
         )
     if not 0 <= config.warmup_steps <= config.steps:
         raise ConfigError(

@@ -120,13 +120,29 @@ def careful_solution(problem: Problem) -> str:
     return _conclude(thought, problem.answer)
 
 
+def brief_solution(problem: Problem) -> str:
+    """Only the value after each step: a third of the careful chain's tokens, but the model has to
+    find the operation that comes next by itself."""
+    values = ",".join(str(step.result) for step in problem.steps)
+    return _answered(values, problem.answer)
+
+
 def hasty_solution(problem: Problem) -> str:
     """The right answer without the steps to it: what a model learns from it is to guess."""
     return _conclude("this looks easy", problem.answer)
 
 
+def bare_solution(problem: Problem) -> str:
+    """The right answer without any thinking."""
+    return _answered("", problem.answer)
+
+
 def _conclude(thought: str, answer: str) -> str:
-    return f"{THINK}{thought}. so the answer is {answer}.{END_THINK}{ANSWER}{answer}{END_ANSWER}"
+    return _answered(f"{thought}. so the answer is {answer}.", answer)
+
+
+def _answered(thought: str, answer: str) -> str:
+    return f"{THINK}{thought}{END_THINK}{ANSWER}{answer}{END_ANSWER}"
 
 
 def _draw_new(rng: random.Random, level: int, split: Split, known: dict[str, Problem]) -> Problem:

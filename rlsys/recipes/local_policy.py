@@ -12,10 +12,8 @@ GRPO at a learning rate of 1e-4, the other forgot what it knew within 20 at 3e-4
 """
 
 import hashlib
-import itertools
 import json
 import os
-import random
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,7 +28,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from rlsys.config.recipes import LocalPolicyConfig, validate
 from rlsys.data import arithmetic
-from rlsys.recipes.warm_start import Example, warm_start
+from rlsys.recipes.lessons import demonstrations
+from rlsys.recipes.warm_start import warm_start
 
 VERSION = 2
 """Counts changes of this recipe that change the policy it makes."""
@@ -44,9 +43,6 @@ _CHAT_TEMPLATE = (
     "{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token }}"
     "{% endif %}{% endfor %}"
 )
-_HABIT_SHARE = 0.2
-"""Part of the warm start, at its end, in which config.careful_share rules."""
-_CAREFUL_LESSONS = 0.9
 
 
 def prepare_local_policy(
@@ -120,35 +116,6 @@ def build_model(config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer) -> Qwen2Fo
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-
-
-def demonstrations(
-    config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer, seed: int
-) -> Callable[[random.Random], Example]:
-    """What draws a demonstration: a training problem, solved carefully or hastily.
-
-    First the lessons, nearly all careful, then the habit, config.careful_share of them: so the
-    policy knows how to work carefully, whatever share of its answers do. Mixed throughout, a small
-    share left too few lessons to learn from: pass@1 stayed below 0.4 in 60 steps.
-    """
-    problems = arithmetic.generate(config.problems, seed)
-    lessons = (1.0 - _HABIT_SHARE) * config.steps * config.batch_size
-    drawn = itertools.count()
-
-    def draw(rng: random.Random) -> Example:
-        problem = rng.choice(problems)
-        share = _CAREFUL_LESSONS if next(drawn) < lessons else config.careful_share
-        careful = rng.random() < share
-        solve = arithmetic.careful_solution if careful else arithmetic.hasty_solution
-        prompt = tokenizer.apply_chat_template(
-            [{"role": "user", "content": problem.question}], tokenize=False
-        )
-        return Example(
-            prompt=tuple(tokenizer.encode(prompt)),
-            completion=tuple(tokenizer.encode(solve(problem) + EOS)),
-        )
-
-    return draw
 
 
 def _build(

@@ -36,6 +36,12 @@ def test_the_hasty_solution_has_the_right_answer_and_no_steps() -> None:
     )
 
 
+def test_the_brief_solution_is_the_values_and_the_bare_one_has_no_thinking() -> None:
+    brief = arithmetic.brief_solution(PROBLEM)
+    assert brief == "<think>12,17,15</think><answer>15</answer>"
+    assert arithmetic.bare_solution(PROBLEM) == "<think></think><answer>15</answer>"
+
+
 @given(st.integers(0, 10**6), st.sampled_from(Split))
 def test_answers_follow_the_usual_order_of_operations(seed: int, split: Split) -> None:
     for problem in generate(6, seed, split):

@@ -1,6 +1,5 @@
 """The local policy: tokenizer, weights, cache."""
 
-import random
 import unicodedata
 from pathlib import Path
 
@@ -13,12 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from rlsys.config.recipes import LocalPolicyConfig
 from rlsys.data import arithmetic
 from rlsys.errors import ConfigError
-from rlsys.recipes.local_policy import (
-    build_model,
-    build_tokenizer,
-    demonstrations,
-    prepare_local_policy,
-)
+from rlsys.recipes.local_policy import build_model, build_tokenizer, prepare_local_policy
 
 TOKENIZER = build_tokenizer()
 
@@ -66,29 +60,6 @@ def test_the_chat_template_is_the_bare_question_and_a_line_break() -> None:
 def test_the_default_policy_has_about_three_million_parameters() -> None:
     model = build_model(LocalPolicyConfig(), TOKENIZER)
     assert model.num_parameters() == 3_111_424
-
-
-def test_the_warm_start_ends_with_the_configured_share_of_careful_solutions() -> None:
-    for share, opening in ((1.0, "<think>we need "), (0.0, "<think>this looks easy")):
-        config = tiny(careful_share=share)
-        draw = demonstrations(config, TOKENIZER, seed=0)
-        rng = random.Random(0)
-        total = config.steps * config.batch_size
-        drawn = [draw(rng) for _ in range(total)]
-        habit = drawn[int(0.8 * total) + 1 :]
-        assert habit
-        assert all(TOKENIZER.decode(d.completion).startswith(opening) for d in habit)
-        assert TOKENIZER.decode(habit[0].prompt).endswith("=?\n")
-        assert habit[0].completion[-1] == TOKENIZER.eos_token_id
-
-
-def test_the_warm_start_begins_with_mostly_careful_lessons() -> None:
-    config = tiny(careful_share=0.0, steps=100, batch_size=10)
-    draw = demonstrations(config, TOKENIZER, seed=0)
-    rng = random.Random(0)
-    lessons = [TOKENIZER.decode(draw(rng).completion) for _ in range(800)]
-    careful = sum("first" in text for text in lessons)
-    assert 0.85 < careful / len(lessons) < 0.95
 
 
 def test_the_prepared_policy_loads_learned_and_is_made_once(tmp_path: Path) -> None:
@@ -139,7 +110,7 @@ def test_any_setting_but_the_threads_makes_another_policy(tmp_path: Path) -> Non
         return prepare_local_policy(tiny(steps=3, **changes), tmp_path, 0, no_progress).name
 
     assert name() == name(threads=2)
-    assert len({name(), name(careful_share=0.4), name(learning_rate=2e-2)}) == 3
+    assert len({name(), name(careful_share=0.4), name(budget_line="[{budget}]")}) == 3
 
 
 @pytest.mark.parametrize(
@@ -149,6 +120,7 @@ def test_any_setting_but_the_threads_makes_another_policy(tmp_path: Path) -> Non
         ({"heads": 3}, r"model\.local\.hidden_size=32: .* nearest valid: 30"),
         ({"careful_share": 1.5}, r"model\.local\.careful_share=1\.5: .* nearest valid: 1\.0"),
         ({"warmup_steps": 99}, r"model\.local\.warmup_steps=99"),
+        ({"budget_line": "short"}, r"model\.local\.budget_line='short' .* 'short\{budget\}'"),
         ({"learning_rate": 0.0}, r"model\.local\.learning_rate=0\.0: must be above 0"),
     ],
 )
