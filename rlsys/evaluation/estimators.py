@@ -1,7 +1,7 @@
 """What n graded samples of a problem say about k of them: Pass@k, Cons@k, and how sure that is.
 
-Every estimator is exact for the samples at hand: the mean over all subsets of k of the n samples,
-without drawing any. Nothing is estimated where n < k.
+The estimators are means over all subsets of k of the n samples at hand. Nothing is estimated where
+n < k.
 """
 
 import math
@@ -11,6 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 _RESAMPLES = 2000
+_LARGEST_EXACT = 128
+"""Samples of a problem up to which Cons@k is worked out: a few tenths of a second there, and eight
+times that for twice as many."""
+_SUBSETS = 4096
+"""Subsets drawn beyond that."""
 
 
 @dataclass(frozen=True)
@@ -68,46 +73,65 @@ def pass_at_k(num_samples: np.ndarray, num_correct: np.ndarray, k: int) -> np.nd
 
 def cons_at_k(votes: Votes, k: int) -> float:
     """Chance that the most frequent answer among k samples is the right one (self-consistency,
-    arXiv:2203.11171), as the mean over all subsets of k of the n samples.
+    arXiv:2203.11171), as the mean over all subsets of k of the n samples; beyond 128 samples, as
+    the mean over 4,096 subsets drawn at random (standard error at most 0.008 for one problem).
 
     Samples without an answer do not vote; a subset of nothing but those is wrong. Where m answers
     are equally frequent one of them is picked blindly, so a tie that includes the right answer
     counts 1 / m.
-
-    The subset is a draw from a multivariate hypergeometric law. For each number j of right votes,
-    wrong classes with at most j votes are added one by one; the state is (votes so far, classes
-    that have exactly j). All weights are integers, so nothing is lost to rounding.
 
     Returns: NaN where n < k.
     """
     _require_k(k)
     if votes.total < k:
         return math.nan
-    favourable = 0.0
-    subsets = math.comb(votes.total, k)
-    for right in range(1, min(votes.right, k) + 1):
-        ways = math.comb(votes.right, right)
-        for (others, tied), weight in _losing(votes.wrong, right, k - right).items():
-            abstaining = math.comb(votes.abstained, k - right - others)
-            if abstaining:
-                favourable += ways * weight * abstaining / subsets / (tied + 1)
-    return favourable
+    return _cons_exactly(votes, k) if votes.total <= _LARGEST_EXACT else _cons_drawn(votes, k)
 
 
-def _losing(classes: Sequence[int], ceiling: int, room: int) -> dict[tuple[int, int], int]:
-    """Ways to draw from the wrong classes, none more than `ceiling` times.
+def _cons_exactly(votes: Votes, k: int) -> float:
+    """The mean over all subsets, each a draw from a multivariate hypergeometric law.
 
-    Returns: (votes drawn, at most `room`; classes drawn exactly `ceiling` times) to the ways.
+    For each number j of right votes, the classes of at least j wrong answers are added one by one,
+    none with more than j votes. Smaller classes can neither win nor tie: they are one pool with
+    those that abstain. Binomials of 128 fit a float, and nothing is subtracted.
     """
-    states = {(0, 0): 1}
-    for size in classes:
-        grown: dict[tuple[int, int], int] = {}
-        for (drawn, tied), weight in states.items():
-            for more in range(min(size, ceiling, room - drawn) + 1):
-                key = (drawn + more, tied + (more == ceiling))
-                grown[key] = grown.get(key, 0) + weight * math.comb(size, more)
-        states = grown
-    return states
+    favourable = 0.0
+    for right in range(1, min(votes.right, k) + 1):
+        room = k - right
+        rivals = [size for size in votes.wrong if size >= right]
+        others = votes.total - votes.right - sum(rivals)
+        rest = np.array([float(math.comb(others, room - drawn)) for drawn in range(room + 1)])
+        shares = _losing(rivals, right, room) @ rest / np.arange(1, len(rivals) + 2)
+        favourable += math.comb(votes.right, right) * float(shares.sum())
+    return favourable / math.comb(votes.total, k)
+
+
+def _losing(rivals: Sequence[int], ceiling: int, room: int) -> np.ndarray:
+    """Ways to draw from wrong classes of at least `ceiling` samples, from none more than that.
+
+    Returns: [R + 1, room + 1] float64, by classes drawn exactly `ceiling` times and votes drawn.
+    """
+    ways = np.zeros((len(rivals) + 1, room + 1))
+    ways[0, 0] = 1.0
+    for size in rivals:
+        grown = np.zeros_like(ways)
+        for more in range(min(ceiling - 1, room) + 1):
+            grown[:, more:] += math.comb(size, more) * ways[:, : room + 1 - more]
+        if ceiling <= room:
+            grown[1:, ceiling:] += math.comb(size, ceiling) * ways[:-1, : room + 1 - ceiling]
+        ways = grown
+    return ways
+
+
+def _cons_drawn(votes: Votes, k: int) -> float:
+    """The mean over subsets that are drawn; the same ones each time."""
+    classes = [votes.right, votes.abstained, *votes.wrong]
+    rng = np.random.default_rng(0)
+    drawn = rng.multivariate_hypergeometric(classes, k, size=_SUBSETS, method="marginals")
+    right, rivals = drawn[:, 0], drawn[:, 2:]
+    beaten = (rivals > right[:, None]).any(axis=1) | (right == 0)
+    shares = 1.0 / (1 + (rivals == right[:, None]).sum(axis=1))
+    return float(np.where(beaten, 0.0, shares).mean())
 
 
 def pass_rates(correct: np.ndarray) -> np.ndarray:

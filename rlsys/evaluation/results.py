@@ -33,8 +33,6 @@ COLUMNS = (
     "reasoning_tokens",
     "answer_tokens",
 )
-_LARGEST_EXACT_VOTE = 512
-"""Votes per problem up to which Cons@k is worked out for every k; beyond, only up to this k."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +152,7 @@ def _consensus(
     problems: Sequence[list[dict[str, Any]]], ladder: list[int], equal: Equal
 ) -> dict[int, Interval]:
     votes = [_votes(group, equal) for group in problems]
-    return _by_k(
-        [k for k in ladder if k <= _LARGEST_EXACT_VOTE],
-        lambda k: np.array([cons_at_k(v, k) for v in votes]),
-    )
+    return _by_k(ladder, lambda k: np.array([cons_at_k(v, k) for v in votes]))
 
 
 def _votes(group: list[dict[str, Any]], equal: Equal) -> Votes:

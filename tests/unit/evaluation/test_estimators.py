@@ -114,10 +114,20 @@ def test_cons_at_k_equals_the_mean_over_all_subsets(
     assert cons_at_k(votes, k) == pytest.approx(brute_force_cons(votes, k))
 
 
-def test_cons_at_64_of_256_samples_with_many_classes_stays_a_probability() -> None:
-    votes = Votes(64, (60, 40, *[1] * 92))
-    assert votes.total == 256
-    assert 0.5 < cons_at_k(votes, 64) < 0.8
+def test_cons_at_k_of_the_largest_exact_case_equals_integers() -> None:
+    # Two classes, no abstentions: the right one wins with more than half, and ties count half.
+    votes, k = Votes(70, (58,)), 63
+    wins = sum(math.comb(70, j) * math.comb(58, k - j) for j in range(32, k + 1))
+    assert cons_at_k(votes, k) == pytest.approx(wins / math.comb(128, k), rel=1e-12)
+
+
+def test_cons_at_k_of_thousands_of_samples_is_near_the_exact_value() -> None:
+    assert cons_at_k(Votes(1200, (800,), abstained=2000), 1) == pytest.approx(0.3, abs=0.02)
+    assert cons_at_k(Votes(1200, (1199,), abstained=100), 2499) == 1.0
+    assert cons_at_k(Votes(700, (700,)), 1400) == 0.5
+    votes, k = Votes(700, (580,)), 101
+    wins = sum(math.comb(700, j) * math.comb(580, k - j) for j in range(51, k + 1))
+    assert cons_at_k(votes, k) == pytest.approx(wins / math.comb(1280, k), abs=0.03)
 
 
 def test_rows_without_a_verdict_take_no_part_in_a_pass_rate() -> None:
