@@ -192,14 +192,7 @@ def _check(benchmark: "Benchmark", data: Path, settings: "RunConfig", console: C
         graders.close()
     if graders.note:
         console.print(f"{benchmark.name}: {graders.note}", highlight=False)
-    known = report.problems - report.without_gold
-    console.print(
-        f"{benchmark.name}: {report.right} of {known} gold answers are right, "
-        f"{report.empty_right} of {report.problems} empty ones",
-        highlight=False,
-    )
-    if report.without_gold:
-        console.print(f"  {report.without_gold} rows bring no gold answer", highlight=False)
+    console.print(f"{benchmark.name}: {report}", highlight=False)
     for line in report.exceptions:
         console.print(f"  {line}", highlight=False, markup=False)
     return report.passed

@@ -67,8 +67,15 @@ class Benchmark:
         """Its rows, with the benchmark's name as their source.
 
         Raises:
-            DataError: the file is missing, a row cannot be read, or none belongs to the benchmark.
+            DataError: the file or a folder of the verifier is missing, a row cannot be read, or
+                none belongs to the benchmark.
         """
+        for option, below in self.path_options.items():
+            if not (data / below).exists():
+                raise DataError(
+                    f"benchmark {self.name}: no {data / below}, which its verifier needs as "
+                    f"{option} (docs/verifiers.md, {self.verifier})"
+                )
         if self.rows is not None:
             return [replace(row, source=self.name) for row in self.rows()]
         config = DataConfig(format=self.format, source=self.name)

@@ -24,6 +24,14 @@ class GoldReport:
     exceptions: list[str] = field(default_factory=list)
     """Where each gold answer lies that was not right, and why."""
 
+    def __str__(self) -> str:
+        known = self.problems - self.without_gold
+        empty = f"{self.empty_right} of {self.problems} empty ones"
+        if not known:
+            return f"no row brings a gold answer; {empty} are right"
+        missing = f"; {self.without_gold} rows bring none" if self.without_gold else ""
+        return f"{self.right} of {known} gold answers are right{missing}, {empty}"
+
     @property
     def passed(self) -> bool:
         """Every gold answer is right and no empty one is."""

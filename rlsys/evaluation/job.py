@@ -11,7 +11,7 @@ from rlsys.config.schema import RunConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, tokenize
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.model import fingerprint, settle
 from rlsys.evaluation.plan import Exam, prompt_name, settings
@@ -130,7 +130,13 @@ def _prompts(
     prompting = benchmark.prompting(bool(tokenizer.chat_template), context - _LEAST_ANSWER)
     thinking = ThinkingConfig(in_prompt=True, instruction=request.instruction)
     told = [instruct(row, said, thinking) for row in rows]
-    tokenized = tokenize(told, prompting, tokenizer)
+    try:
+        tokenized = tokenize(told, prompting, tokenizer)
+    except DataError as error:
+        raise DataError(
+            f"benchmark {benchmark.name}, model context {context:,} tokens of which "
+            f"{_LEAST_ANSWER} are for the answer: {error}"
+        ) from error
     if said is None:
         return tuple(tokenized.prompts), tokenized.num_too_long
     named = (replace(p, prompt_id=prompt_name(p.prompt_id, said)) for p in tokenized.prompts)
