@@ -239,7 +239,8 @@ class _View:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.live: Live | None = None
-        self.answering = False
+        self.spinner = Spinner("dots")
+        self.thought = self.answering = False
 
     def __enter__(self) -> "_View":
         self.started = time.monotonic()
@@ -259,6 +260,7 @@ class _View:
     def show(self, part: Part, piece: str) -> None:
         """A piece of the turn."""
         if part is Part.THINKING:
+            self.thought = True
             return
         if not self.answering:
             piece = piece.lstrip()
@@ -269,7 +271,8 @@ class _View:
         self.console.print(piece, end="", highlight=False, markup=False, soft_wrap=True)
 
     def _clock(self) -> Spinner:
-        return Spinner("dots", f"Thinking... {time.monotonic() - self.started:.0f} s")
+        self.spinner.update(text=f"Thinking... {time.monotonic() - self.started:.0f} s")
+        return self.spinner
 
     def _fold(self) -> None:
         if self.answering:
@@ -277,6 +280,7 @@ class _View:
         if self.live:
             self.live.stop()
             self.live = None
-        seconds = time.monotonic() - self.started
-        self.console.print(f"Thought for {seconds:.0f} s (/show)", style="dim", highlight=False)
+        if self.thought:
+            seconds = time.monotonic() - self.started
+            self.console.print(f"Thought for {seconds:.0f} s (/show)", style="dim", highlight=False)
         self.answering = True

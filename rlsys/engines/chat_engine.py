@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,9 @@ class ChatEngine:
         self._requests = itertools.count()
 
     async def start(self) -> None:
-        """Load the model."""
+        """Load the model. vLLM's warnings would stand between the lines of the conversation."""
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         await self._engine.start()
 
     @property
@@ -69,5 +73,8 @@ class ChatEngine:
             yield Delta(text, list(completion.token_ids))
 
     def shutdown(self) -> None:
-        """End the engine's process."""
+        """End the engine's process, and let go of vLLM's client: its destructor fails when Python
+        is ending around it."""
         self._engine.shutdown()
+        del self._engine
+        gc.collect()

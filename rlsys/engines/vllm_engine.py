@@ -98,6 +98,7 @@ class SamplingEngine:
                 self.deterministic or self.weights.prefix_cache is PrefixCache.off
             ),
             disable_log_stats=True,
+            use_tqdm_on_load=False,
             weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
             logits_processors=[PROCESSOR],
             worker_extension_cls="rlsys.weights.vllm_transfer.WorkerExtension",

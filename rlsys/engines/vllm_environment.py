@@ -7,10 +7,10 @@ from rlsys.config.schema import RolloutConfig, Transport
 
 
 def set_environment(config: RolloutConfig, transport: Transport) -> None:
-    """In this process; inherited by the engine's."""
+    """In this process; inherited by the engine's. A log level that is set already stays."""
+    level = os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     os.environ.update(
         VLLM_NO_USAGE_STATS="1",
-        VLLM_LOGGING_LEVEL="WARNING",
         VLLM_WORKER_MULTIPROC_METHOD="spawn",
         OMP_NUM_THREADS=str(config.threads),
     )
@@ -24,4 +24,4 @@ def set_environment(config: RolloutConfig, transport: Transport) -> None:
     if transport is Transport.cuda_ipc:
         # Handles of GPU memory hold Python types; they go from this process to its own engine.
         os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"
-    logging.getLogger("vllm").setLevel(logging.WARNING)
+    logging.getLogger("vllm").setLevel(level)

@@ -42,6 +42,7 @@ def test_check_says_that_a_row_has_no_gold_answer(
     assert code == 0
 
 
+@pytest.mark.long
 @needs_bwrap
 def test_check_grades_the_patch_of_a_swebench_row_in_its_repository(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
