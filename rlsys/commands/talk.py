@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 
+import rlsys.thinking
 from rlsys.markup import Part
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ Model = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="section.key=value, as in rollout.gpus=1")
 ]
+_PARSER = Path(rlsys.thinking.__file__).parent / "vllm_parser.py"
 _HELP = "/show the last thinking, /budget N (or none, or auto), /usage, /new conversation, /quit"
 
 
@@ -60,9 +62,9 @@ def chat(
 
     async def talk() -> None:
         engine = ChatEngine(config.model.path, config.model, config.rollout)
+        with console.status(f"loading {config.model.path}"):
+            await engine.start()
         try:
-            with console.status(f"loading {config.model.path}"):
-                await engine.start()
             conversation = Conversation(
                 engine,
                 engine.tokenizer,
@@ -74,7 +76,7 @@ def chat(
             console.print(_HELP, style="dim", highlight=False)
             await Talk(console, conversation, choice, price).run()
         finally:
-            engine.shutdown()
+            await engine.shutdown()
 
     asyncio.run(talk())
 
@@ -116,7 +118,7 @@ def server_command(config: "RunConfig", host: str, port: int) -> list[str]:
         *("--max-num-seqs", str(rollout.max_sequences)),
         *("--tensor-parallel-size", str(rollout.tensor_parallel)),
         # It reads <think> and </think>, whether the prompt or the model opens the block.
-        *("--reasoning-parser", "deepseek_r1"),
+        *("--reasoning-parser", "rlsys", "--reasoning-parser-plugin", str(_PARSER)),
         *("--logits-processors", PROCESSOR, "--middleware", MIDDLEWARE),
     ]
     return command if rollout.gpus else [*command, "--enforce-eager"]

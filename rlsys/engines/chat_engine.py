@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 import os
@@ -16,6 +17,10 @@ from rlsys.thinking.track import Tags
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+_END_S = 5.0
+"""How long vLLM's task that reads answers may take to end; seen: at once."""
 
 
 class ChatEngine:
@@ -72,9 +77,12 @@ class ChatEngine:
             )
             yield Delta(text, list(completion.token_ids))
 
-    def shutdown(self) -> None:
-        """End the engine's process, and let go of vLLM's client: its destructor fails when Python
-        is ending around it."""
+    async def shutdown(self) -> None:
+        """End the engine's process, and vLLM's client while Python still stands."""
+        reader = self._engine.engine.output_handler
         self._engine.shutdown()
-        del self._engine
+        if reader is not None:
+            await asyncio.wait([reader], timeout=_END_S)
+            del reader  # it holds the client
+        self._engine.release()
         gc.collect()

@@ -233,3 +233,8 @@ class SamplingEngine:
     def shutdown(self) -> None:
         """End the engine's process."""
         self.engine.shutdown(timeout=2.0)
+
+    def release(self) -> None:
+        """After `shutdown`: let go of vLLM's client, whose destructor fails when Python is ending
+        around it. Nothing can be asked any more."""
+        del self.engine, self.update

@@ -53,6 +53,23 @@ def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(tiny_poli
         assert close not in row["token_ids"][:20]
 
 
+def test_a_server_counts_thinking_that_its_prompt_began(tiny_policy: str) -> None:
+    from transformers import AutoTokenizer
+
+    from rlsys.thinking.vllm_parser import CountingParser
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
+    parser = CountingParser(tokenizer)
+
+    def count(text: str) -> int:
+        return parser.count_reasoning_tokens(tokenizer.encode(text))
+
+    assert count("<think>1+2=3</think><answer>3</answer>") == 7
+    assert count("1+2=3</think><answer>3</answer>") == 6
+    assert count("1+2=3") == 5  # cut off while it thought
+    assert count("<think></think>3") == 2
+
+
 def _small() -> RolloutConfig:
     return RolloutConfig(max_sequences=32)
 
