@@ -1,17 +1,41 @@
-"""`rlsys thinking fit`: a predictor of difficulty from what a run measured."""
+"""`rlsys thinking`: what a run's thinking cost, and how hard its questions were."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
-app = typer.Typer(no_args_is_help=True, help="Predicting how hard a question is.")
+app = typer.Typer(no_args_is_help=True, help="What thinking costs, and who needs it.")
 
 
-@app.callback()
-def root() -> None:
-    """Predicting how hard a question is."""
+@app.command()
+def usage(
+    folder: Annotated[Path, typer.Argument(help="A run's folder, or an evaluation's.")],
+    prices: Annotated[
+        Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
+    ] = None,
+    price_of: Annotated[str, typer.Option(help="Whose prices of the table.")] = "local",
+) -> None:
+    """Prompt, thinking and answer tokens of a folder's samples, and what they cost."""
+    from rlsys.config.load import CONFIGS
+    from rlsys.thinking.usage import read_price, total, used
+
+    price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
+    by_source = used(folder / "samples")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("source", "answers", "prompt", "thinking", "answer", "thinking/output", "$"):
+        table.add_column(heading, justify="left" if heading == "source" else "right")
+    rows = [
+        *by_source.items(),
+        *([("all", total(by_source.values()))] if len(by_source) > 1 else []),
+    ]
+    for name, one in rows:
+        tokens = (one.requests, one.prompt_tokens, one.thinking_tokens, one.answer_tokens)
+        share = one.thinking_tokens / max(1, one.output_tokens)
+        table.add_row(name, *(f"{n:,}" for n in tokens), f"{share:.1%}", f"{price.cost(one):.4f}")
+    Console().print(table)
 
 
 @app.command()

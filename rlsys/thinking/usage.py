@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, DataError
 
 _PER = 1_000_000
+_COLUMNS = ("prompt_token_ids", "reasoning_tokens", "answer_tokens", "source")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,33 @@ class Price:
 def total(usages: Iterable[Usage]) -> Usage:
     """The sum."""
     return sum(usages, Usage())
+
+
+def used(samples: Path) -> dict[str, Usage]:
+    """What the answers below a folder of samples used, by the source of their prompts: a training
+    run's trained answers, or an evaluation's.
+
+    Raises:
+        DataError: there are none.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    found: dict[str, Usage] = {}
+    for file in sorted(samples.rglob("*.parquet")):
+        table = pq.read_table(file, columns=list(_COLUMNS))
+        lengths = pc.list_value_length(table.column("prompt_token_ids"))
+        table = table.set_column(0, "prompt_token_ids", lengths).group_by("source")
+        sums = [(name, "sum") for name in _COLUMNS[:3]]
+        for row in table.aggregate([*sums, ("source", "count")]).to_pylist():
+            tokens = (row[f"{name}_sum"] for name in _COLUMNS[:3])
+            more = Usage(*tokens, requests=row["source_count"])
+            found[row["source"]] = found.get(row["source"], Usage()) + more
+    if not found:
+        raise DataError(
+            f"{samples}: no samples (*.parquet); name a run's or an evaluation's folder"
+        )
+    return found
 
 
 def read_price(table: Path, model: str) -> Price:
