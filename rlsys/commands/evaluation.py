@@ -202,17 +202,23 @@ def _numbers(text: str, option: str) -> list[float]:
     from rlsys.errors import ConfigError
 
     try:
-        return [float(part) for part in text.split(",")]
+        found = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(f"{option} {text}: numbers separated by commas, as in 0.6,1.0") from error
+    if not all(number >= 0 for number in found):
+        raise ConfigError(f"{option} {text}: each must be 0 or more")
+    return found
 
 
 def _budgets(text: str) -> list[int | None]:
     from rlsys.errors import ConfigError
 
     try:
-        return [None if part.strip() == "none" else int(part) for part in text.split(",")]
+        found = [None if part.strip() == "none" else int(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(
             f"--budgets {text}: whole numbers or none, separated by commas, as in 512,2048,none"
         ) from error
+    if any(budget is not None and budget < 0 for budget in found):
+        raise ConfigError(f"--budgets {text}: each must be 0 or more; 0 is no thinking at all")
+    return found
