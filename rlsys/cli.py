@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from rlsys.commands import doctor, evaluation, grade, inspect, talk, thinking, verifiers
+from rlsys.commands import doctor, evaluation, grade, inspect, serve, talk, thinking, verifiers
 from rlsys.errors import ConfigError, RlsysError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ app.command()(doctor.doctor)
 app.command("eval")(evaluation.evaluate)
 app.command()(evaluation.compare)
 app.command()(talk.chat)
-app.command()(talk.serve)
+app.command()(serve.serve)
 app.add_typer(evaluation.app, name="benchmarks")
 app.command()(grade.grade)
 app.add_typer(thinking.app, name="thinking")

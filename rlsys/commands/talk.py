@@ -1,10 +1,12 @@
-"""`rlsys chat` and `rlsys serve`: talk to a model, or let programs do."""
+"""`rlsys chat`: talk to a model in the terminal."""
 
 import asyncio
-import os
-import sys
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +16,9 @@ from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 
-import rlsys.thinking
 from rlsys.markup import Part
 
 if TYPE_CHECKING:
-    from rlsys.config.schema import RunConfig
     from rlsys.thinking.chat import Conversation, Turn
     from rlsys.thinking.usage import Price
 
@@ -32,7 +32,6 @@ Model = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="section.key=value, as in rollout.gpus=1")
 ]
-_PARSER = Path(rlsys.thinking.__file__).parent / "vllm_parser.py"
 _HELP = "/show the last thinking, /budget N (or none, or auto), /usage, /new conversation, /quit"
 
 
@@ -78,50 +77,8 @@ def chat(
         finally:
             await engine.shutdown()
 
-    asyncio.run(talk())
-
-
-def serve(
-    model: Model,
-    overrides: Overrides = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
-) -> None:
-    """vLLM's OpenAI-compatible server with a reasoning parser and thinking limits.
-
-    A request limits its thinking with the field `max_reasoning_tokens`, and keeps it open with
-    `min_reasoning_tokens`.
-    """
-    from rlsys.engines.vllm_environment import set_environment
-    from rlsys.evaluation.model import settle
-
-    console = Console()
-    config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
-    command = server_command(config, host, port)
-    console.print(" ".join(command), highlight=False, markup=False, soft_wrap=True)
-    set_environment(config.rollout, config.weights.transport)
-    sys.stdout.flush()
-    os.execv(command[0], command)
-
-
-def server_command(config: "RunConfig", host: str, port: int) -> list[str]:
-    """vLLM's server as a command. By module: its console script looks for package metadata that
-    the CPU build does not have."""
-    from rlsys.thinking.http_fields import MIDDLEWARE
-    from rlsys.thinking.limits import PROCESSOR
-
-    rollout = config.rollout
-    command = [
-        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
-        *("--model", config.model.path, "--host", host, "--port", str(port)),
-        *("--max-model-len", str(config.model.max_context), "--dtype", rollout.dtype.value),
-        *("--max-num-seqs", str(rollout.max_sequences)),
-        *("--tensor-parallel-size", str(rollout.tensor_parallel)),
-        # It reads <think> and </think>, whether the prompt or the model opens the block.
-        *("--reasoning-parser", "rlsys", "--reasoning-parser-plugin", str(_PARSER)),
-        *("--logits-processors", PROCESSOR, "--middleware", MIDDLEWARE),
-    ]
-    return command if rollout.gpus else [*command, "--enforce-eager"]
+    with suppress(KeyboardInterrupt):  # Ctrl-C while it waits for a question: as /quit
+        asyncio.run(talk())
 
 
 class _Budget:
@@ -169,7 +126,7 @@ class Talk:
     async def run(self) -> None:
         """Until /quit, or the end of the input."""
         while True:
-            line = await asyncio.to_thread(self._read)
+            line = await _typed(self._read)
             if line is None or line == "/quit":
                 return
             name, _, rest = line.partition(" ")
@@ -192,12 +149,13 @@ class Talk:
         view = _View(self.console)
         try:
             with view:
-                turn = await self.conversation.ask(question, view.show)
+                turn = await _interruptible(self.conversation.ask(question, view.show))
         except RlsysError as error:
             self.console.print(str(error), style="red", highlight=False, markup=False)
             return
         self.console.print()
-        self.console.print(self._line(turn), style="dim", highlight=False)
+        line = self._line(turn) if turn else "stopped; the question is forgotten"
+        self.console.print(line, style="dim", highlight=False)
 
     def _line(self, turn: "Turn") -> str:
         used = turn.usage
@@ -233,6 +191,37 @@ class Talk:
     def _new(self, _: str) -> None:
         self.conversation.forget()
         self.console.print("a new conversation", style="dim")
+
+
+async def _typed(read: Callable[[], str | None]) -> str | None:
+    """A line from the terminal, read in a thread that nobody waits for: asyncio would wait for
+    Enter after Ctrl-C."""
+    loop = asyncio.get_running_loop()
+    typed: asyncio.Future[str | None] = loop.create_future()
+
+    def work() -> None:
+        try:
+            answer = partial(typed.set_result, read())
+        except Exception as error:  # whatever it is, who asked for the line gets it
+            answer = partial(typed.set_exception, error)
+        loop.call_soon_threadsafe(answer)
+
+    threading.Thread(target=work, daemon=True, name="terminal").start()
+    return await typed
+
+
+async def _interruptible(asking: Coroutine[None, None, "Turn"]) -> "Turn | None":
+    """A turn; None when Ctrl-C stopped it, which stops the answer and not the conversation."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(asking)
+    before = signal.getsignal(signal.SIGINT)
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
 
 
 class _View:

@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import os
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -116,6 +118,26 @@ def test_commands_change_the_budget_and_unknown_ones_are_told() -> None:
     assert "--budget many: a whole number of tokens, none or auto" in output
     assert "no command /shwo" in output
     assert "there was no thinking" in output
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_conversation() -> None:
+    class Interrupted(Reciter):
+        """Is interrupted in its first answer."""
+
+        async def stream(self, *args: Any) -> AsyncIterator[Delta]:
+            async for delta in super().stream(*args):
+                yield delta
+                if len(self.prompts) == 1:
+                    os.kill(os.getpid(), signal.SIGINT)
+                    await asyncio.sleep(60)
+
+    reciter = Interrupted("<think>1+2=3</think>three", "<think>2+2=4</think>four")
+    output = spoken(reciter, "1+2=?", "2+2=?", "/usage", "/quit")
+    assert "stopped; the question is forgotten" in output
+    assert "three" not in output
+    assert "four" in output
+    assert "1 turns" in output
+    assert "1+2=?" not in reciter.prompts[1]
 
 
 def test_auto_gives_small_talk_no_thinking() -> None:
