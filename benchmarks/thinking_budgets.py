@@ -1,7 +1,7 @@
 """Does it pay to train a policy under thinking budgets, and to tell it the budget?
 
     python benchmarks/thinking_budgets.py --directory runs/thinking-budgets \\
-        --plot docs/images/thinking_budgets.svg [loop.steps=60]
+        --plot docs/images/thinking_budgets.svg [loop.steps=40]
 
 Trains one policy by configs/thinking.yaml in three ways, with two seeds each, and evaluates every
 result, and the policy that all began as, under enforced budgets:

@@ -84,8 +84,8 @@ def used(samples: Path) -> dict[str, Usage]:
         table = table.set_column(0, "prompt_token_ids", lengths).group_by("source")
         sums = [(name, "sum") for name in _COLUMNS[:3]]
         for row in table.aggregate([*sums, ("source", "count")]).to_pylist():
-            tokens = (row[f"{name}_sum"] for name in _COLUMNS[:3])
-            more = Usage(*tokens, requests=row["source_count"])
+            prompt, thinking, answer = (row[f"{name}_sum"] for name in _COLUMNS[:3])
+            more = Usage(prompt, thinking, answer, row["source_count"])
             found[row["source"]] = found.get(row["source"], Usage()) + more
     if not found:
         raise DataError(

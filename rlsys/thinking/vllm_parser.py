@@ -25,7 +25,6 @@ def _tags(tokenizer: Any) -> Tags:
     return Tags.of(tokenizer)
 
 
-@ReasoningParserManager.register_module(NAME)
 class CountingParser(DeepSeekR1ReasoningParser):
     """Counts by the rules of rlsys.thinking.track; the tags' tokens are thinking."""
 
@@ -34,3 +33,6 @@ class CountingParser(DeepSeekR1ReasoningParser):
         written = [i for i in token_ids if i in (self.start_token_id, self.end_token_id)]
         opened = not written or written[0] == self.end_token_id
         return tally(_tags(self.model_tokenizer), Limits(), opened, token_ids).thinking_tokens
+
+
+ReasoningParserManager.register_module(NAME, module=CountingParser)
