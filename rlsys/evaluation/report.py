@@ -191,7 +191,13 @@ def _plot_thinking(axes: Axes, results: Sequence[Result]) -> bool:
         )
         for r in chosen:
             if r.setting.budget is not None:
-                axes.annotate(f" {r.setting.budget}", (r.mean_thinking, r.pass_at[1].mean))
+                axes.annotate(
+                    str(r.setting.budget),
+                    (r.mean_thinking, r.pass_at[1].mean),
+                    xytext=(5, -12),
+                    textcoords="offset points",
+                    fontsize=8,
+                )
     axes.set_xlabel("thinking tokens per answer (budget beside the point)")
     axes.set_ylabel("Pass@1, 95 % interval over problems")
     axes.legend()
