@@ -39,6 +39,8 @@ WAYS = {
 }
 WARM = "warm start"
 BUDGETS = "0,6,9,13,18,24,32,40"
+QUICK = ["loop.evaluate_every=0", "evaluation.final_prompts=16", "evaluation.samples=1"]
+"""What the runs learned is measured here, not by their own held-out checks."""
 LINE = "[{budget}]"
 """As configs/thinking.yaml says it."""
 
@@ -67,7 +69,7 @@ def train(way: str, seed: int, policy: str, directory: Path, overrides: list[str
         named = [f"run.name={folder.name}", f"run.directory={directory}", f"run.seed={seed}"]
         rlsys(
             *("train", "--config", str(CONFIG), f"model.path={policy}"),
-            *(*named, *WAYS[way], *overrides),
+            *(*named, *QUICK, *WAYS[way], *overrides),
         )
     return folder
 
