@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from rlsys.config.sandbox import SandboxConfig
-from verifiers.base import Completion, verify_all
+from verifiers.base import Completion, Status, verify_all
 from verifiers.code_functions import FunctionVerifier
 from verifiers.code_programs import ProgramVerifier
 from verifiers.sandbox.pool import open_sandbox
@@ -44,7 +44,7 @@ def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
     cases = [(hostile, case, 0.0) for part in read("hostile").values() for case in part]
     cases += [(honest, case, 1.0) for part in read("honest").values() for case in part] * 3
     order = random.Random(0)
-    done, began, early, wrong = 0, time.monotonic(), None, []
+    done, began, early, again, wrong = 0, time.monotonic(), None, [], []
     while done < JOBS:
         group, name = order.choice([hostile, honest]), order.choice(["functions", "programs"])
         name = f"code_{name}"
@@ -52,6 +52,11 @@ def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
         batch = order.choices(chosen, k=BATCH)
         verdicts = verify_all(group[name], [case.completion for _, case, _ in batch])
         for (_, case, reward), verdict in zip(batch, verdicts, strict=True):
+            if verdict.status is Status.INFRASTRUCTURE:
+                # A busy machine may not have set a job up within its second: asked again, as a
+                # run does.
+                again.append(verdict)
+                (verdict,) = verify_all(group[name], [case.completion])
             if verdict.reward != reward:
                 wrong.append((case.name, verdict))
         done += BATCH
@@ -63,6 +68,8 @@ def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
     _settle(hostile, honest)
     late = _remains()
     print(f"{done} jobs in {time.monotonic() - began:.0f} s: {early} -> {late}")
+    print(f"asked again: {again}")
+    assert len(again) <= JOBS // 1000
     assert wrong == []
     assert early is not None
     for what in ("processes", "descriptors", "mounts", "shared memory", "files"):

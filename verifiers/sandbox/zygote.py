@@ -213,7 +213,8 @@ class Zygote:
         wall_s = time.monotonic() - began
         said = self._what_it_said()
         if said != b"R":
-            reason = said[1:].decode("utf-8", "replace") or "the job died while it was set up"
+            what = "took all its time" if cause is Cause.WALL else "died"
+            reason = said[1:].decode("utf-8", "replace") or f"the job {what} while it was set up"
             return Report(Cause.SETUP, status, wall_s, cpu_s, reason)
         if cause is Cause.ENDED and os.WIFSIGNALED(status):
             cause = _cause_of_signal(os.WTERMSIG(status), cpu_s >= self._request.cpu_s)
