@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from rlsys.errors import VerifierError
 from verifiers.base import Status
-from verifiers.sandbox.bubblewrap import RepositoryRun
 from verifiers.sandbox.interface import Ending
+from verifiers.sandbox.repository_run import RepositoryRun
 
 _PHASES = ("setup", "call", "teardown")
 

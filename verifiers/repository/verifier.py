@@ -8,6 +8,7 @@ import random
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,8 +28,14 @@ from verifiers.repository.patch import (
 from verifiers.repository.report import Finding, read_report
 from verifiers.repository.task import Task, read_task
 from verifiers.sandbox.bubblewrap import Bubblewrap
+from verifiers.sandbox.gvisor import Gvisor
 from verifiers.sandbox.interface import Limits
+from verifiers.sandbox.repository_run import RepositorySandbox
 
+_ISOLATIONS: dict[str, Callable[[], RepositorySandbox]] = {
+    "bubblewrap": Bubblewrap,
+    "gvisor": Gvisor,
+}
 _BASE, _RUNNER = "/base", "/runner.py"
 _MAX_OTHER_CANARIES = 8
 _REPORT_MB = 16.0
@@ -40,7 +47,7 @@ class RepositoryVerifier:
     """Reward 1 when a patch makes all of an instance's tests pass, else 0.
 
     The patch is applied outside the sandbox, the test files are those of the row's test patch, and
-    FAIL_TO_PASS and PASS_TO_PASS run under bubblewrap without a network. When all pass, canaries
+    FAIL_TO_PASS and PASS_TO_PASS run in a sandbox without a network. When all pass, canaries
     run in a second sandbox: the same tests, changed so that they must fail.
     """
 
@@ -59,12 +66,18 @@ class RepositoryVerifier:
     """The tree with what tests write into it, MiB of memory."""
     processes: int = 256
     """Processes and threads at a time."""
+    isolation: str = "bubblewrap"
+    """Sandbox: bubblewrap, on the host's kernel, or gvisor, on its own, slower and for root."""
     name: str = field(default="repository", init=False)
 
     def __post_init__(self) -> None:
         for option in ("wall_s", "memory_mb", "disk_mb", "processes"):
             if vars(self)[option] <= 0:
                 raise VerifierError(f"repository: {option}={vars(self)[option]} must be above 0")
+        if self.isolation not in _ISOLATIONS:
+            raise VerifierError(
+                f"repository: isolation={self.isolation!r}; there are: {', '.join(_ISOLATIONS)}"
+            )
         if not self.mount.startswith("/") or self.mount in ("/", "/usr", "/tmp", _BASE):
             raise VerifierError(f"repository: mount={self.mount!r}; nearest valid: '/testbed'")
         self._limits = Limits(
@@ -75,7 +88,7 @@ class RepositoryVerifier:
             threads=self.processes,
             output_mb=_REPORT_MB,
         )
-        self._sandbox = Bubblewrap()
+        self._sandbox = _ISOLATIONS[self.isolation]()
         self._checkouts = Checkouts(Path(self.checkouts or "."))
         self._known = KnownRepository()
 
@@ -84,7 +97,8 @@ class RepositoryVerifier:
 
         Raises:
             VerifierError: the row is no instance, its checkout or interpreter is missing, or the
-                sandbox cannot be set up. Says nothing about the patch.
+                tests were never begun. Says nothing about the patch.
+            SandboxError: the sandbox failed, which says as little.
         """
         task = read_task(completion.info)
         truncated = completion.finish_reason == "length"

@@ -1,5 +1,6 @@
 """A small git repository with a fault, as a SWE-bench instance of its own."""
 
+import os
 import shutil
 import subprocess
 
@@ -9,6 +10,15 @@ needs_bwrap = pytest.mark.skipif(
     shutil.which("bwrap") is None,
     reason="bwrap is not on PATH: apt-get install bubblewrap",
 )
+
+needs_runsc = pytest.mark.skipif(
+    shutil.which("runsc") is None or os.geteuid() != 0,
+    reason="runsc is not on PATH (apt-get install runsc), or the user is not root",
+)
+ISOLATIONS = [
+    pytest.param("bubblewrap", marks=needs_bwrap),
+    pytest.param("gvisor", marks=needs_runsc),
+]
 
 STACK = '''\
 class Stack:

@@ -1,19 +1,20 @@
 """Code that tries to make a repository's tests look passed; minutes long."""
 
 import pytest
-from repository_tree import GOLD_BODY, instance, make_clone, needs_bwrap, patch_of
+from repository_tree import GOLD_BODY, ISOLATIONS, instance, make_clone, patch_of
 
 from verifiers.base import Completion, Status
 from verifiers.repository.verifier import RepositoryVerifier
 
-pytestmark = [needs_bwrap, pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 
-@pytest.fixture(scope="module")
-def grade(tmp_path_factory):
+@pytest.fixture(scope="module", params=ISOLATIONS)
+def grade(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkouts")
     _, base = make_clone(folder)
-    verifier = RepositoryVerifier(checkouts=str(folder), wall_s=30.0, disk_mb=64, processes=40)
+    limits = {"wall_s": 30.0, "disk_mb": 64, "processes": 40}
+    verifier = RepositoryVerifier(checkouts=str(folder), isolation=request.param, **limits)
     yield lambda patch: verifier.verify(Completion("", patch, None, instance(base)))
     verifier.close()
 

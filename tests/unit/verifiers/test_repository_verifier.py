@@ -7,6 +7,7 @@ import pytest
 from repository_tree import (
     GOLD,
     GOLD_BODY,
+    ISOLATIONS,
     instance,
     make_clone,
     needs_bwrap,
@@ -18,14 +19,15 @@ from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status
 from verifiers.repository.verifier import RepositoryVerifier
 
-pytestmark = needs_bwrap
+in_each_sandbox = pytest.mark.parametrize("grade", ISOLATIONS, indirect=True)
 
 
-@pytest.fixture(scope="module")
-def grade(tmp_path_factory):
+@pytest.fixture(scope="module", params=[pytest.param("bubblewrap", marks=needs_bwrap)])
+def grade(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkouts")
     _, base = make_clone(folder)
-    verifier = RepositoryVerifier(checkouts=str(folder), wall_s=20.0, disk_mb=64, processes=40)
+    limits = {"wall_s": 20.0, "disk_mb": 64, "processes": 40}
+    verifier = RepositoryVerifier(checkouts=str(folder), isolation=request.param, **limits)
 
     def verdict(patch, **changes):
         text = f"<think>t</think><answer>\n```diff\n{patch}```\n</answer>"
@@ -35,6 +37,7 @@ def grade(tmp_path_factory):
     verifier.close()
 
 
+@in_each_sandbox
 def test_right_patch_is_paid_and_a_wrong_one_says_which_test_fails(grade):
     right = grade(GOLD)
     assert (right.reward, right.status, right.reason) == (1.0, Status.CORRECT, "")
@@ -44,6 +47,7 @@ def test_right_patch_is_paid_and_a_wrong_one_says_which_test_fails(grade):
     assert broken.components == {"fail_to_pass": 1.0, "pass_to_pass": 0.5}
 
 
+@in_each_sandbox
 def test_run_forged_through_the_reporter_itself_shows_in_its_canaries(grade):
     code = (
         "import gc, os\n"
@@ -61,9 +65,10 @@ def test_run_forged_through_the_reporter_itself_shows_in_its_canaries(grade):
     assert verdict.reason.startswith("forged: tests/test_stack.py::")
 
 
-def test_endless_tests_end_at_their_limit_with_all_they_started(tmp_path):
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_endless_tests_end_at_their_limit_with_all_they_started(tmp_path, isolation):
     _, base = make_clone(tmp_path)
-    verifier = RepositoryVerifier(checkouts=str(tmp_path), wall_s=5.0)
+    verifier = RepositoryVerifier(checkouts=str(tmp_path), isolation=isolation, wall_s=5.0)
     mark = f"sleep {time.time_ns() % 10**9 + 10**9}"
     code = f"import subprocess\nsubprocess.Popen(['setsid', *{mark.split()!r}])\nwhile True: pass"
     completion = Completion("", patch_of(GOLD_BODY, before=code), None, instance(base))
@@ -73,6 +78,11 @@ def test_endless_tests_end_at_their_limit_with_all_they_started(tmp_path):
     assert time.monotonic() - began < 5.0 + 1.0
     assert mark not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     verifier.close()
+
+
+def test_isolation_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(VerifierError, match=r"isolation='docker'; there are: bubblewrap, gvisor"):
+        RepositoryVerifier(isolation="docker")
 
 
 PROTECTED = {
