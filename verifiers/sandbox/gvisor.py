@@ -6,6 +6,7 @@ over the standard streams alone, so stdin bears the message and stderr the repor
 both to other descriptors before the command starts.
 """
 
+import dataclasses
 import json
 import math
 import os
@@ -26,7 +27,9 @@ from verifiers.sandbox.repository_run import (
     supervise,
 )
 
-_MOVE_STREAMS = 'exec 3<&0 4>&2 0</dev/null 2>&1; exec "$@" 3 4'
+_BEGUN = b"begun\n"
+"""What the container writes into the report first; before it, stderr is that of runsc."""
+_MOVE_STREAMS = 'exec 3<&0 4>&2 0</dev/null 2>&1; echo begun >&4; exec "$@" 3 4'
 _PLATFORMS = ("systrap", "ptrace")
 """Ways to catch system calls, fastest first, that need no device; old versions lack systrap."""
 _PROBE_LIMITS = Limits(wall_s=30.0, memory_mb=256)
@@ -82,10 +85,10 @@ def _working_platform() -> str:
             continue
         if probe.exit_code == 0:
             return platform
-        said.append(f"{platform}: {probe.ending} {probe.report.decode(errors='replace').strip()}")
+        said.append(f"{platform}: {probe.ending}, status {probe.exit_code}")
     raise SandboxError(
         f"the repository sandbox gvisor cannot start a process: {'; '.join(said)[-600:]}. It needs "
-        "CAP_SYS_ADMIN, CAP_SYS_PTRACE and the right to make namespaces (in a container: "
+        "CAP_SYS_ADMIN and the right to trace and to make namespaces (in a container: "
         "--privileged); isolation=bubblewrap needs less"
     )
 
@@ -100,8 +103,8 @@ def _run(
     """Run an OCI process in a container of its own.
 
     Raises:
-        SandboxError: runsc logged an error of its own, which it does when it fails, not when the
-            process does.
+        SandboxError: the container did not begin, or runsc logged an error of its own, which it
+            does when it fails, not when the process does.
     """
     with tempfile.TemporaryDirectory(prefix="rlsys-gvisor-") as folder:
         _write_bundle(Path(folder), process, mounts)
@@ -123,11 +126,16 @@ def _run(
                 umask=0o022,  # of the folders in which runsc mounts
             )
 
-        done = supervise(start, message, limits)
+        most = limits.output_mb + len(_BEGUN) / (1 << 20)
+        done = supervise(start, message, dataclasses.replace(limits, output_mb=most))
         errors = log.read_text(errors="replace") if log.exists() else ""
-    if errors:
-        raise SandboxError(f"gVisor failed on platform {platform}: {errors[:500]}")
-    return done
+    if errors or not done.report.startswith(_BEGUN):
+        said = errors or done.report.decode(errors="replace").strip() or "it said nothing"
+        raise SandboxError(
+            f"gVisor failed on platform {platform} ({done.ending} after {done.wall_s:.1f} s): "
+            f"{said[:400]}"
+        )
+    return dataclasses.replace(done, report=done.report.removeprefix(_BEGUN))
 
 
 def _write_bundle(

@@ -49,6 +49,15 @@ def test_container_that_does_not_start_is_no_run(tmp_path):
         Gvisor().run(["true"], {"/x": str(tmp_path / "none")}, {}, b"", LIMITS)
 
 
+@needs_runsc
+def test_program_that_fails_before_the_container_begins_is_no_run(monkeypatch):
+    made = Gvisor()
+    failing = ("sh", "-c", "echo fork failed >&2; exit 1", "sh")
+    monkeypatch.setattr(gvisor, "_IN_NAMESPACE", failing)
+    with pytest.raises(SandboxError, match=r"gVisor failed .*: fork failed"):
+        made.run(["true"], {}, {}, b"", LIMITS)
+
+
 @pytest.fixture(scope="module", params=ISOLATIONS)
 def sandbox(request):
     made = SANDBOXES[request.param]()
