@@ -216,21 +216,21 @@ class Loop:
             for group_id in message.group_ids:
                 ledger.move(group_id, State.SAMPLED)
         try:
-            async with asyncio.TaskGroup() as scoring:
-                grading = scoring.create_task(
-                    self.retries.insist("driver: verifier", lambda: self.fleet.grade(sampled))
-                )
-                referencing = scoring.create_task(
+            async with asyncio.TaskGroup() as beside:
+                referencing = beside.create_task(
                     self.retries.insist(
                         "driver: reference worker", lambda: self.fleet.score_reference(sampled)
                     )
+                )
+                scored = await self.retries.insist(
+                    "driver: verifier", lambda: self.fleet.grade(sampled)
                 )
         except* RlsysError as errors:
             raise first_cause(errors) from errors
         for group_id in message.group_ids:
             ledger.move(group_id, State.SCORED)
-        self.verdicts.saw(len(grading.result().rewards), grading.result().infrastructure)
-        return self._join(message, sampled, grading.result(), referencing.result())
+        self.verdicts.saw(len(scored.rewards), scored.infrastructure)
+        return self._join(message, sampled, scored, referencing.result())
 
     def _join(
         self, message: Message, sampled: Sampled, scored: Scored, referenced: Referenced | None

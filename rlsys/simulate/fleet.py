@@ -6,6 +6,7 @@ learner does first what it is asked first, and weights are held by each engine o
 """
 
 import asyncio
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +55,15 @@ class Pool:
     def __init__(self, members: int) -> None:
         self.members = members
         self.busy_s = 0.0
-        self._free = asyncio.Semaphore(members)
+        self._free_at = [0.0] * members
+        """Heap: when each member has done all that it was given."""
 
     async def work(self, seconds: float) -> None:
         """Wait for a free member, and keep it busy."""
-        async with self._free:
-            await asyncio.sleep(seconds)
+        now = asyncio.get_running_loop().time()
+        end = max(now, self._free_at[0]) + seconds
+        heapq.heapreplace(self._free_at, end)
+        await asyncio.sleep(end - now)
         self.busy_s += seconds
 
 

@@ -50,9 +50,22 @@ def test_equal_waits_are_counted() -> None:
         return text
 
     parts = sorted(run(scenario()).split(", "))
-    assert parts[0].startswith("driver: learner 0.")
-    assert parts[1].startswith("driver: verifier 0.")
-    assert parts[1].endswith("s (x2)")
+    assert parts == ["driver: learner 1.0 s", "driver: verifier 1.0 s (x2)"]
+
+
+def test_a_wait_has_its_own_deadline_however_many_began_before_it_and_ended() -> None:
+    waits = Waits(10.0)
+
+    async def scenario() -> float:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(waits.on("driver: verifier", later(9.0)))
+            await asyncio.sleep(5.0)
+            tasks.create_task(waits.on("driver: verifier", later(9.0)))
+            with pytest.raises(StallError, match="driver: learner"):
+                await waits.on("driver: learner", later(99.0))
+            return asyncio.get_running_loop().time()
+
+    assert run(scenario()) == 15.0
 
 
 def test_a_timeout_of_the_work_itself_is_no_stall() -> None:
