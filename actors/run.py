@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,11 +134,10 @@ def _with_a_fleet(
     keeper = Keeper(folder, config, prepared.model_path, fleet, origin)
     run = Run(config, name, keeper, fleet, display, event_loop)
     try:
-        with asyncio.Runner(loop_factory=lambda: event_loop) as runner:
+        with closing(run), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
             return runner.run(run.train(prepared.train, prepared.held_out, started))
     finally:
         display.stage("ending the fleet")
-        run.close()
         fleet.shutdown()
 
 

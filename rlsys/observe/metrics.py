@@ -100,6 +100,11 @@ class MetricsWriter:
                 self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Flush both."""
-        self._lines.close()
-        self._board.close()
+        """Flush both.
+
+        Raises:
+            DiskError: the disk is full or fails, now or at an earlier write of TensorBoard's thread.
+        """
+        with disk_errors(self.path):
+            self._lines.close()
+            self._board.close()

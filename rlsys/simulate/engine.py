@@ -121,7 +121,8 @@ class SimulatedEngine:
             self._requests.remove(request)
             if not request.done.done():
                 request.done.set_result(None)
-        self._begin()
+        if self._waiting:
+            self._begin()
 
     def _begin(self) -> None:
         """Begin waiting sequences while the batch has room."""
@@ -136,21 +137,18 @@ class SimulatedEngine:
             self._timer.cancel()
             self._timer = None
         if self._running and not self._paused:
-            seconds = self._seconds_to_next()
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._wake)
+            self._timer = asyncio.get_running_loop().call_at(self._next_s(), self._wake)
 
-    def _seconds_to_next(self) -> float:
-        """Until a whole request ends; while sequences wait, until the first one ends."""
+    def _next_s(self) -> float:
+        """When a whole request ends; while sequences wait, when the first one ends."""
         if self._waiting:
-            ahead = [self._running[0][0]]
+            target = self._running[0][0]
         else:
-            target = min(request.ends for request in self._requests)
-            ahead = sorted(end for end, _, _ in self._running if end <= target)
-        seconds, progress, count = 0.0, self._progress, len(self._running)
-        for end in ahead:
-            seconds += (end - progress) * self.law.decode_step_s(count)
-            progress, count = end, count - 1
-        return max(0.0, seconds)
+            target = min([request.ends for request in self._requests])
+        # As if nothing ended before, less what the sequences that do end no longer cost.
+        full_s = (target - self._progress) * self.law.decode_step_s(len(self._running))
+        saved = sum([target - end for end, _, _ in self._running if end < target])
+        return self._since + max(0.0, full_s - saved * self.law.sequence_s)
 
     def _wake(self) -> None:
         self._timer = None

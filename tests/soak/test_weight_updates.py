@@ -33,6 +33,7 @@ pytestmark = pytest.mark.soak
 PROMPT = [5 + i % 40 for i in range(300)]
 GREEDY = SamplingConfig(max_tokens=8, temperature=1e-6)
 SKIPPED = "model.layers.1.self_attn.k_proj.weight"
+ALTERED = "model.layers.0.self_attn.v_proj.weight"
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +198,7 @@ def drop(worker: Any) -> None:
 
 async def altered_copy(engine: SamplingEngine, policy: str, folder: Path) -> None:
     manifest, buckets = published(1, weights_of(policy, 1e-6), folder)
-    record = manifest.tensors[3]  # after the embedding, q and k
+    (record,) = (tensor for tensor in manifest.tensors if tensor.name == ALTERED)
     buckets[record.bucket][0].base[record.offset] ^= 1
     await engine.update.load(manifest, buckets)
 
@@ -220,7 +221,7 @@ async def dropped_by_the_loader(engine: SamplingEngine, policy: str, folder: Pat
 
 
 FAULTS = {
-    altered_copy: "tensor model.layers.0.self_attn.v_proj.weight was altered on its way",
+    altered_copy: f"tensor {ALTERED} was altered on its way",
     altered_after_fingerprinting: "tensor model.embed_tokens.weight was altered on its way",
     dropped_by_the_sender: rf"missing tensors \['{SKIPPED}'\]",
     dropped_by_the_loader: rf"put tensors \['{SKIPPED}'\] nowhere",

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from rlsys.errors import DiskError
 from rlsys.loop.clock import Times
 from rlsys.loop.fleet import PublishReport
 from rlsys.loop.loop import StepReport
@@ -143,6 +144,20 @@ def test_metrics_reach_the_file_line_by_line_and_tensorboard(tmp_path: Path) -> 
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [(e.step, e.value) for e in events.Scalars("reward/mean")] == [(1, 0.5), (2, 0.75)]
+
+
+def test_a_disk_that_filled_up_shows_as_one_when_the_writer_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorBoard's thread keeps the error of its write and raises it again at the end."""
+    writer = MetricsWriter(tmp_path)
+
+    def close() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer._board, "close", close)
+    with pytest.raises(DiskError, match=r"metrics\.jsonl could not be written.*No space left"):
+        writer.close()
 
 
 def test_a_second_writer_appends(tmp_path: Path) -> None:
