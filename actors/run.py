@@ -22,7 +22,7 @@ from rlsys.data.fingerprints import fingerprints
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.errors import LearnerLostError, RlsysError
-from rlsys.loop import checkpoint
+from rlsys.loop import checkpoint, garbage
 from rlsys.loop.clock import Times
 from rlsys.loop.disk import replace_text
 from rlsys.loop.event_loop import WatchedEventLoop
@@ -215,7 +215,11 @@ class Run:
         self.display.stage("training: waiting for the first groups")
         self.began = self.last_step = time.monotonic()
         self.times = self.begin = await self._times()
-        await self.loop.train(config.loop.steps)
+        garbage.begin()
+        try:
+            await self.loop.train(config.loop.steps)
+        finally:
+            garbage.end()
         self._count_time(time.monotonic(), await self._times())
         self.display.stage(f"held-out check after training: {len(final)} prompts")
         after = await self._evaluate(final)
@@ -280,6 +284,7 @@ class Run:
         self.writer.write(report.step, metrics)
         self.gauges.write(metrics)
         self.display.step(report.step, metrics)
+        garbage.after_step(report.step)
         last = report.step == loop.steps
         if loop.evaluate_every and report.step % loop.evaluate_every == 0 and not last:
             chosen = self.held_out[: self.config.evaluation.prompts]

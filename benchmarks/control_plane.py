@@ -22,6 +22,7 @@ from pathlib import Path
 from rlsys.config.schema import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
+from rlsys.loop import garbage
 from rlsys.loop.fleet import Message
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.observe.metrics import step_metrics
@@ -62,18 +63,17 @@ def make_config(workers: int, group_size: int, groups_per_message: int) -> RunCo
 
 
 class Watch:
-    """What the driver does after each step, and what it costs in memory and time."""
+    """What the driver does after each step; and what it has cost in memory."""
 
     def __init__(self) -> None:
         self.resident_mb: list[float] = []
-        self.cpu_s: list[float] = []
         self.consumed_tokens = 0.0
 
     async def after_step(self, report: StepReport, tasks: asyncio.TaskGroup) -> None:
         metrics = step_metrics(report, 1.0)
         self.consumed_tokens += metrics["throughput/consumed_tokens"]
         self.resident_mb.append(resident_mb())
-        self.cpu_s.append(time.process_time())
+        garbage.after_step(report.step)
 
 
 def resident_mb() -> float:
@@ -120,6 +120,7 @@ def main() -> None:
     watch = Watch()
     fleet = make_fleet(arguments.workers)
     loop = Loop(fleet, PromptStream(PROMPTS, seed=0), config, watch.after_step)
+    garbage.begin()
     started, started_wall = time.process_time(), time.monotonic()
     run(loop.train(steps))
     seconds, wall_s = time.process_time() - started, time.monotonic() - started_wall

@@ -17,7 +17,7 @@ from rlsys.loop.clock import Times
 from rlsys.loop.ready import ReadyGroup
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Message:
     """Some groups that travel together through sampling, grading and reference scoring."""
 
@@ -27,7 +27,7 @@ class Message:
     """Answers per group."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """Sampled answers. Arrays are [groups * size], rows in group order."""
 
@@ -40,7 +40,7 @@ class Sampled:
     truncated: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scored:
     """Verdicts of a message's answers. Arrays are [groups * size]."""
 
@@ -54,7 +54,7 @@ class Scored:
     """Reasons of the rows without a verdict."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Referenced:
     """A message's answers under the reference."""
 

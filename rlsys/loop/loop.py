@@ -45,7 +45,7 @@ class LoopState:
     failures_in_a_row: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Flight:
     """A message between its admission and its groups' end or readiness."""
 

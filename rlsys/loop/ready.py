@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 
-@dataclass
+@dataclass(slots=True)
 class ReadyGroup:
     """A scored group: metadata and refs only. Arrays are [G]."""
 

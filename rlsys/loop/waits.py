@@ -11,7 +11,7 @@ T = TypeVar("T")
 _STACKS_S = 20.0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Wait:
     """One open wait."""
 

@@ -103,7 +103,7 @@ class MetricsWriter:
         """Flush both.
 
         Raises:
-            DiskError: the disk is full or fails, now or at an earlier write of TensorBoard's thread.
+            DiskError: the disk is full or fails, now or at an earlier write of TensorBoard's.
         """
         with disk_errors(self.path):
             self._lines.close()

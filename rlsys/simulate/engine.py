@@ -33,7 +33,7 @@ class EngineLaw:
         return self.max_sequences / self.decode_step_s(self.max_sequences)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Request:
     """Sequences that are waited for together."""
 
