@@ -29,9 +29,10 @@ from rlsys.loop.event_loop import WatchedEventLoop
 from rlsys.loop.heldout import HeldOut, evaluate
 from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
-from rlsys.loop.loop import Loop, StepReport, first_cause
+from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
 from rlsys.loop.run_folder import SAMPLES, check_inputs, cut_back, held, record_inputs
 from rlsys.loop.space import checkpoint_bytes
+from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
 from rlsys.observe.inflation import LengthAlarm
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
@@ -141,6 +142,15 @@ def _with_a_fleet(
         fleet.shutdown()
 
 
+def _answers_at_once(config: RunConfig) -> int:
+    """The most that all engines decode at the same time."""
+    loop = config.loop
+    return min(
+        config.rollout.workers * config.rollout.max_sequences,
+        num_slots(loop, loop.max_staleness) * loop.group_size,
+    )
+
+
 def _check_space(folder: Path, config: RunConfig, model_path: str) -> None:
     """Raise CheckpointError when the disk obviously has no room for the run's checkpoints."""
     policy_bytes = 4 if config.learner.dtype is Precision.float32 else 2
@@ -236,6 +246,16 @@ class Run:
             members={need.role: need.count for need in needs(config)},
             staleness_mean=progress.staleness_mean,
             staleness_max=progress.staleness_max,
+            pace=Pace(
+                steps=self.loop.state.version,
+                train_s=progress.train_s,
+                waited_for_old_s=progress.waited_for_old_s,
+                longest_group_s=progress.longest_group_s,
+                longest_answer=progress.longest_answer,
+                consumed_tokens=progress.consumed_tokens,
+                answers_at_once=_answers_at_once(config),
+                max_staleness=config.loop.max_staleness,
+            ),
             resumes=progress.resumes,
         )
 
@@ -276,7 +296,7 @@ class Run:
         progress = self.keeper.progress
         if progress.heldout:
             metrics["heldout/pass_at_1"] = progress.heldout.pass_at_1
-        progress.saw(int(metrics["throughput/consumed_tokens"]), report.staleness)
+        progress.saw(report)
         warning = self.length_alarm.step(metrics["answer/mean_tokens"], metrics["reward/accuracy"])
         if warning:
             self.display.note(f"step {report.step}: {warning}")

@@ -8,9 +8,9 @@ busy time of a stage, as if that stage never waited and every engine decoded ful
 Simulated: the real training loop on fleets of latency laws under a virtual clock. The laws are
 round numbers of a 7 B policy: an engine on one GPU that decodes 256 sequences in 32 ms a step,
 1,024 answers of about 2,000 tokens a step. Scenarios differ in what is slow and in the lengths'
-law. Each is run with max_staleness=2, the default, and with the smallest bound under which the
-longest answer need not be waited for (rlsys/simulate/overlap.py, bound_that_fits); blocks of sync
-and async alternate.
+law. Each is run with max_staleness=2, the default, and then as its run's summary advises (the line
+"staleness: ...", rlsys/observe/balance.py), until the summary of a run advises no other bound;
+blocks of sync and async alternate.
 
 Real: `rlsys train` on the local policy, in cases of benchmarks/throughput.py, three modes in turn:
 async (max_staleness=2); split_sync (max_staleness=0, sampler and learner on a core each);
@@ -19,7 +19,8 @@ split_sync. A stage's busy time is the smaller one of sync and async: side by si
 stages slow each other down.
 
 The last line of stdout is one JSON object. Simulated, its `E` is the smallest over all scenarios at
-the bound that fits, `E_at_default` the smallest at the default; real, the smallest over the cases.
+the bound that is advised last, `E_at_default` the smallest at the default; real, the smallest over
+the cases.
 """
 
 import argparse
@@ -38,14 +39,13 @@ from rlsys.simulate.clock import run
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members
 from rlsys.simulate.laws import LogNormal, Pareto
-from rlsys.simulate.overlap import Scenario, bound_that_fits, overlap, simulate
+from rlsys.simulate.overlap import Scenario, overlap, simulate
 
 # 4 engines at full speed make 31,500 tokens/s: 64 s for a step's 2.0 M tokens. At balance, 12 of
 # them are the learner's fixed costs and 52 its arithmetic.
 BALANCED = Scenario(
     EngineLaw(step_s=0.012, sequence_s=8e-5, max_sequences=256),
     LogNormal(mean=2000, sigma=0.5, limit=6000),
-    longest=6000,
     costs=Costs(
         grade_s=0.05,
         reference_token_s=3.5e-5,
@@ -63,12 +63,8 @@ SCENARIOS = {
     "sampler_bound": replace(BALANCED, costs=replace(BALANCED.costs, learn_token_s=1.3e-5)),
     "learner_bound": replace(BALANCED, costs=replace(BALANCED.costs, learn_token_s=5.2e-5)),
     "grader_bound": replace(BALANCED, costs=replace(BALANCED.costs, grade_s=0.8)),
-    "long_tail": replace(
-        BALANCED, lengths=LogNormal(mean=2000, sigma=1.0, limit=16000), longest=16000
-    ),
-    "power_law": replace(
-        BALANCED, lengths=Pareto(mean=2000, shape=1.5, limit=32000), longest=32000
-    ),
+    "long_tail": replace(BALANCED, lengths=LogNormal(mean=2000, sigma=1.0, limit=16000)),
+    "power_law": replace(BALANCED, lengths=Pareto(mean=2000, shape=1.5, limit=32000)),
 }
 MODES = {
     "split_sync": ["loop.max_staleness=0"],
@@ -100,20 +96,22 @@ def alternate(scenario: Scenario, bound: int, steps: int, repeats: int) -> dict[
         "async_tokens_per_s": round(1 / async_s),
         "ideal_tokens_per_s": round(1 / ideal_s),
         "bottleneck": max(busy, key=lambda role: busy[role]),
-        "bound_that_fits": bound_that_fits(scenario, ideal_s * blocks[0][1].step_tokens),
+        "advised_bound": max(fast.advised_bound for _, fast in blocks),
         "ledger": blocks[-1][1].ledger,
     }
 
 
 def simulated(steps: int, repeats: int) -> dict[str, Any]:
-    """Every scenario at the default bound and at the one that fits."""
+    """Every scenario at the default bound, and then as it is advised."""
     scenarios: dict[str, list[dict[str, Any]]] = {}
     for name, scenario in SCENARIOS.items():
-        rows = [alternate(scenario, DEFAULT_BOUND, steps, repeats)]
-        if (fits := rows[0]["bound_that_fits"]) != DEFAULT_BOUND:
-            rows.append(alternate(scenario, fits, steps, repeats))
-        for row in rows:
-            print(f"{name:<15}" + "  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
+        rows: list[dict[str, Any]] = []
+        bound, advised = 0, DEFAULT_BOUND
+        while advised > bound:
+            bound = advised
+            rows.append(alternate(scenario, bound, steps, repeats))
+            advised = rows[-1]["advised_bound"]
+            print(f"{name:<15}" + "  ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)
         scenarios[name] = rows
     return {
         "E": min(rows[-1]["E"] for rows in scenarios.values()),

@@ -64,10 +64,12 @@ class StepReport:
     learner: dict[str, float]
     publish: PublishReport | None
     """The last publish that was complete when the step ended."""
-    waited_for_old: bool
-    """Whether an old group was waited for, though enough others were ready."""
+    waited_for_old_s: float
+    """For how long an old group was waited for, though enough others were ready."""
     bound: int
     """Largest staleness of groups that are admitted now."""
+    longest_group_s: float
+    """From admission to readiness, of the groups that became ready during the step."""
 
 
 class Loop:
@@ -96,6 +98,8 @@ class Loop:
         self.flights: dict[int, Flight] = {}
         """By the first group of their message."""
         self.last_publish: PublishReport | None = None
+        self.longest_group_s = 0.0
+        """From admission to readiness, since the last step."""
         self.notice: Callable[[str], None] = lambda line: None
         """Told of groups that are given up, and why."""
 
@@ -117,7 +121,7 @@ class Loop:
                         self.ready.take(self.state.version),
                         lambda: self.ready.blocking(self.state.version),
                     )
-                    waited_for_old = self.ready.waited_for_old
+                    waited_for_old_s = self.ready.waited_for_old_s
                     staleness, metrics = await self._learn(groups)
                     self._adapt(metrics)
                     if publishing:
@@ -133,9 +137,11 @@ class Loop:
                         staleness,
                         metrics,
                         self.last_publish,
-                        waited_for_old,
+                        waited_for_old_s,
                         self.ready.bound,
+                        self.longest_group_s,
                     )
+                    self.longest_group_s = 0.0
                     await self.after_step(report, tasks)
                 if publishing:
                     await self.waits.on("driver: last publish", publishing)
@@ -193,6 +199,8 @@ class Loop:
 
     async def _run(self, flight: Flight) -> None:
         """One message from admission to ReadyGroups, or to a drop when its work keeps failing."""
+        clock = asyncio.get_running_loop()
+        began = clock.time()
         try:
             groups = await self._work(flight)
         except WorkerError as error:
@@ -201,6 +209,7 @@ class Loop:
         finally:
             del self.flights[flight.message.group_ids[0]]
         self.state.failures_in_a_row = 0
+        self.longest_group_s = max(self.longest_group_s, clock.time() - began)
         for group in groups:
             self._accept(group)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
+from rlsys.loop.loop import StepReport
 
 
 @dataclass
@@ -23,15 +24,25 @@ class Progress:
     """Answer tokens that were trained on."""
     staleness: Counter[int] = field(default_factory=Counter)
     """Groups by their staleness."""
+    waited_for_old_s: float = 0.0
+    """For how long old groups were waited for, though enough others were ready."""
+    longest_group_s: float = 0.0
+    """From a group's admission until it was ready."""
+    longest_answer: int = 0
+    """Tokens."""
     train_s: float = 0.0
     times: dict[str, Times] = field(default_factory=dict)
     """Per role, while training."""
     resumes: int = 0
 
-    def saw(self, tokens: int, staleness: np.ndarray) -> None:
-        """One more step; staleness is [groups]."""
-        self.consumed_tokens += tokens
-        self.staleness.update(staleness.tolist())
+    def saw(self, report: StepReport) -> None:
+        """One more step."""
+        tokens = np.concatenate([group.num_tokens for group in report.groups])
+        self.consumed_tokens += int(tokens.sum())
+        self.longest_answer = max(self.longest_answer, int(tokens.max()))
+        self.staleness.update(report.staleness.tolist())
+        self.waited_for_old_s += report.waited_for_old_s
+        self.longest_group_s = max(self.longest_group_s, report.longest_group_s)
 
     @property
     def staleness_mean(self) -> float:
@@ -51,6 +62,9 @@ class Progress:
             "heldout": None if self.heldout is None else asdict(self.heldout),
             "consumed_tokens": self.consumed_tokens,
             "staleness": dict(self.staleness),
+            "waited_for_old_s": self.waited_for_old_s,
+            "longest_group_s": self.longest_group_s,
+            "longest_answer": self.longest_answer,
             "train_s": self.train_s,
             "times": {role: asdict(times) for role, times in self.times.items()},
             "resumes": self.resumes,
@@ -64,6 +78,9 @@ class Progress:
             heldout=_check(values["heldout"]),
             consumed_tokens=values["consumed_tokens"],
             staleness=Counter({int(k): count for k, count in values["staleness"].items()}),
+            waited_for_old_s=values["waited_for_old_s"],
+            longest_group_s=values["longest_group_s"],
+            longest_answer=values["longest_answer"],
             train_s=values["train_s"],
             times={role: Times(**times) for role, times in values["times"].items()},
             resumes=values["resumes"],

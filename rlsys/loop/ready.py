@@ -57,8 +57,9 @@ class ReadyGroups:
         self._num_living: Counter[int] = Counter()
         self._num_ready: Counter[int] = Counter()
         self._changed = asyncio.Event()
-        self.waited_for_old = False
-        """Whether, for the last batch, an older group was waited for though enough were ready."""
+        self.waited_for_old_s = 0.0
+        """For how long, for the last batch, an older group was waited for though enough were
+        ready."""
 
     def admit(self, group_id: int, version: int, deadline: int | None = None) -> None:
         """A group begins its life while workers hold `version`.
@@ -98,11 +99,14 @@ class ReadyGroups:
 
     async def take(self, version: int) -> list[ReadyGroup]:
         """Wait for groups_per_step groups to train at `version`, and take them."""
-        self.waited_for_old = False
+        clock = asyncio.get_running_loop()
+        self.waited_for_old_s = 0.0
         while (batch := self.admissible(version)) is None:
-            self.waited_for_old |= len(self._ready) >= self.groups_per_step
             self._changed.clear()
+            enough, since = len(self._ready) >= self.groups_per_step, clock.time()
             await self._changed.wait()
+            if enough:
+                self.waited_for_old_s += clock.time() - since
         self.remove(batch)
         return batch
 

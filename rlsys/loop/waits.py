@@ -86,7 +86,7 @@ class Waits:
     def of(self, task: asyncio.Task[Any] | None) -> str | None:
         """What a task waits for now."""
         wait = None if task is None else self._of_task.get(task)
-        return wait and wait.name
+        return None if wait is None else wait.name
 
     async def _read_stacks(self) -> str:
         """Once for all waits that end together."""

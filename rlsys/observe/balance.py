@@ -6,16 +6,67 @@ than the largest T_r: that role is the bottleneck b. With as many members as n_r
 would be busy as much as the bottleneck is: that is the balance.
 
 A rollout worker is busy while it has any answer, full batch or not, so its share is an upper bound.
+
+Beside the roles, the bound of staleness may be what limits. A group that is admitted when version v
+is pulled has max_staleness steps of time until a step must have it. When the learner waits for such
+a group while enough others are ready, a larger bound makes the run faster, up to the one under
+which sampling the longest answer takes no longer than that many steps of T_b. How long that takes
+when the engines are full follows from their speed: n answers that share R tokens/s get R / n each.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from rlsys.loop.clock import Times
 
 _FULLY_BUSY = 0.85
 """From this share of the wall time on, a role is what limits the run; below, roles wait for each
 other."""
+
+
+_LONG = 0.05
+"""Share of the wall time from which on waiting for old groups is worth a word."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the bound of staleness held a run up."""
+
+    steps: int
+    train_s: float
+    """Of the training loop."""
+    waited_for_old_s: float
+    """For how long the learner waited for old groups, though enough others were ready."""
+    longest_group_s: float
+    """From a group's admission until it was scored; it may have waited for an engine first."""
+    longest_answer: int
+    """Tokens."""
+    consumed_tokens: int
+    answers_at_once: int
+    """The most that the engines decode at the same time."""
+    max_staleness: int
+
+    @property
+    def longest_answer_s(self) -> float:
+        """In engines that are full, and no longer than any group took in fact."""
+        answer_tokens_per_s = self.consumed_tokens / self.train_s / self.answers_at_once
+        return min(self.longest_group_s, self.longest_answer / max(answer_tokens_per_s, 1e-9))
+
+
+def covering_bound(pace: Pace, least_step_s: float) -> int:
+    """The max_staleness under which the longest answer need not be waited for.
+
+    The run's own bound when that is large enough, or held the run up for a short time only, or is
+    0: that is another algorithm, and not for speed's sake to be changed.
+
+    Args:
+        least_step_s: of a step of the bottleneck that never waits.
+    """
+    shortly = pace.waited_for_old_s <= _LONG * pace.train_s
+    if shortly or not pace.max_staleness or least_step_s <= 0:
+        return pace.max_staleness
+    return max(pace.max_staleness, ceil(pace.longest_answer_s / least_step_s))
 
 
 @dataclass(frozen=True)
@@ -32,6 +83,8 @@ class Balance:
     """Largest factor of speed that one more member of the bottleneck can bring."""
     next_bottleneck: str
     """What limits then; the bottleneck itself, if it is that by far."""
+    least_s: float
+    """T_b: the same work when the bottleneck never waits."""
 
 
 def balance(times: Mapping[str, Times], members: Mapping[str, int]) -> Balance:
@@ -48,11 +101,12 @@ def balance(times: Mapping[str, Times], members: Mapping[str, int]) -> Balance:
     with_one_more = busy | {bottleneck: busy[bottleneck] * count / (count + 1)}
     following = max(with_one_more, key=lambda role: with_one_more[role])
     gain = busy[bottleneck] / max(with_one_more[following], 1e-9)
-    return Balance(busy, bottleneck, dict(members), needed, gain, following)
+    least_s = times[bottleneck].busy_s / max(count, 1)
+    return Balance(busy, bottleneck, dict(members), needed, gain, following, least_s)
 
 
-def advice(found: Balance, longest_wait: str) -> list[str]:
-    """What to do about it, in two sentences for people.
+def advice(found: Balance, longest_wait: str, pace: Pace) -> list[str]:
+    """What to do about it, in two or three sentences for people.
 
     Args:
         longest_wait: what the bottleneck waited for longest.
@@ -80,5 +134,13 @@ def advice(found: Balance, longest_wait: str) -> list[str]:
         lines.append(
             f"bottleneck: {name}; one more can make the run up to {found.gain:.2f} times as fast"
             f"{then}; more of any other role changes nothing"
+        )
+    least_step_s = found.least_s / max(pace.steps, 1)
+    bound = covering_bound(pace, least_step_s)
+    if bound > pace.max_staleness:
+        lines.append(
+            f"staleness: {pace.waited_for_old_s:.1f} s of waiting for old groups though enough "
+            f"others were ready; the longest answer takes {pace.longest_answer_s:.1f} s, a step "
+            f"without waiting {least_step_s:.1f} s: loop.max_staleness={bound} covers it"
         )
     return lines

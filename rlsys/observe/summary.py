@@ -12,7 +12,7 @@ from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
 from rlsys.loop.keeper import SUMMARY
 from rlsys.loop.ledger import Ledger
-from rlsys.observe.balance import Balance, advice, balance
+from rlsys.observe.balance import Balance, Pace, advice, balance, covering_bound
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Summary:
     """How many members each role of the fleet has."""
     staleness_mean: float
     staleness_max: int
+    pace: Pace
     resumes: int = 0
     """How often another driver went on with the run; wall_s is the last one's."""
     notes: list[str] = field(default_factory=list)
@@ -74,7 +75,15 @@ class Summary:
                 "needed": {role: round(n, 3) for role, n in self.balance.needed.items()},
             },
             "resumes": self.resumes,
-            "staleness": {"mean": self.staleness_mean, "max": self.staleness_max},
+            "staleness": {
+                "mean": self.staleness_mean,
+                "max": self.staleness_max,
+                "waited_for_old_s": round(self.pace.waited_for_old_s, 3),
+                "longest_answer_s": round(self.pace.longest_answer_s, 3),
+                "covering_bound": covering_bound(
+                    self.pace, self.balance.least_s / max(self.steps, 1)
+                ),
+            },
             "notes": self.notes,
         }
 
@@ -111,7 +120,8 @@ class Summary:
         console.print(times, highlight=False)
         found = self.balance
         waited = self.times[found.bottleneck].waits
-        for line in advice(found, max(waited, key=lambda name: waited[name], default="nothing")):
+        longest_wait = max(waited, key=lambda name: waited[name], default="nothing")
+        for line in advice(found, longest_wait, self.pace):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         for note in self.notes:
             console.print(note, highlight=False, markup=False)

@@ -169,6 +169,16 @@ class SimulatedFleet:
             result[role] = Times(pool.busy_s, wall * pool.members, waits)
         return result
 
+    def num_members(self) -> dict[str, int]:
+        """By role, as in `times`."""
+        members = self.members
+        return {
+            "rollout": members.rollout,
+            "verifier": members.verifier,
+            "reference": members.reference,
+            "learner": 1,
+        }
+
     def least_busy_s(self) -> dict[str, float]:
         """Per stage, the time that its work so far would have taken without any waiting: members
         share it evenly, and every engine decodes full batches."""

@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
-from math import ceil
 
 from rlsys.config.schema import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.loop.loop import Loop, StepReport
+from rlsys.loop.progress import Progress
+from rlsys.observe.balance import Pace, balance, covering_bound
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import LengthLaw
@@ -32,8 +33,6 @@ class Scenario:
 
     engine: EngineLaw
     lengths: LengthLaw
-    longest: int
-    """Tokens at which an answer is cut off."""
     costs: Costs
     members: Members
     groups_per_step: int
@@ -50,18 +49,9 @@ class Block:
     """Per stage, seconds of work per consumed token when nothing waits; the largest is ideal."""
     step_tokens: float
     """Consumed tokens of a step."""
+    advised_bound: int
+    """max_staleness that the run's summary would name."""
     ledger: str
-
-
-def bound_that_fits(scenario: Scenario, ideal_step_s: float) -> int:
-    """The smallest max_staleness under which the longest answer need not be waited for.
-
-    An answer that begins when version v is pulled has max_staleness steps of time until a step
-    must have it; an engine's full batch decodes it in longest * decode_step_s. A smaller bound
-    makes any loop wait that neither drops nor cuts long answers.
-    """
-    full = scenario.engine.decode_step_s(scenario.engine.max_sequences)
-    return max(1, ceil(scenario.longest * full / ideal_step_s))
 
 
 async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int) -> Block:
@@ -83,10 +73,12 @@ async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int
         scenario.engine, scenario.lengths, scenario.costs, scenario.members, seed
     )
     ends: list[tuple[float, int, dict[str, float]]] = []
+    progress = Progress()
 
     async def after_step(report: StepReport, tasks: asyncio.TaskGroup) -> None:
         tokens = sum(int(group.num_tokens.sum()) for group in report.groups)
         ends.append((asyncio.get_running_loop().time(), tokens, fleet.least_busy_s()))
+        progress.saw(report)
 
     prompts = PromptStream([Prompt("p", "simulated", "?", [1], '"1"', "{}")], seed)
     loop = Loop(fleet, prompts, config, after_step)
@@ -95,9 +87,22 @@ async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int
     loop.state.ledger.check()
     (start, _, before), *_, (end, _, after) = window = ends[warm_up - 1 : warm_up + steps]
     tokens = sum(tokens for _, tokens, _ in window[1:])
+    found = balance(await fleet.times(), fleet.num_members())
+    answers = (max_staleness + 1) * scenario.groups_per_step * scenario.group_size
+    pace = Pace(
+        steps=len(ends),
+        train_s=asyncio.get_running_loop().time(),
+        waited_for_old_s=progress.waited_for_old_s,
+        longest_group_s=progress.longest_group_s,
+        longest_answer=progress.longest_answer,
+        consumed_tokens=progress.consumed_tokens,
+        answers_at_once=min(scenario.members.rollout * scenario.engine.max_sequences, answers),
+        max_staleness=config.loop.max_staleness,
+    )
     return Block(
         token_s=(end - start) / tokens,
         busy_token_s={role: (after[role] - before[role]) / tokens for role in after},
         step_tokens=tokens / (len(window) - 1),
+        advised_bound=covering_bound(pace, found.least_s / len(ends)),
         ledger=loop.state.ledger.line(),
     )

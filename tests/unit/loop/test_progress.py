@@ -4,18 +4,35 @@ import numpy as np
 
 from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
+from rlsys.loop.loop import StepReport
 from rlsys.loop.progress import Progress
+from rlsys.loop.ready import ReadyGroup
+
+
+def report(
+    tokens: list[int], staleness: list[int], waited_for_old_s: float, longest_group_s: float
+) -> StepReport:
+    """A step of groups of one answer each."""
+    one = np.zeros(1)
+    groups = [
+        ReadyGroup(i, "p", 0, (), 0, one, one > 0, np.array([n]), one > 0, None, {}, 0.0)
+        for i, n in enumerate(tokens)
+    ]
+    return StepReport(
+        1, groups, np.array(staleness), {}, None, waited_for_old_s, 2, longest_group_s
+    )
 
 
 def test_progress_comes_back_from_a_checkpoint_as_it_was() -> None:
     check = HeldOut(0.5, 0.25, 0.75, 16, 2, 8.5, 0.125, (3, 4))
     progress = Progress(before=check, train_s=1.5, times={"learner": Times(1.0, 3.0, {"x": 2.0})})
-    progress.saw(40, np.array([0, 1, 1]))
-    progress.saw(60, np.array([2]))
+    progress.saw(report([10, 15, 15], [0, 1, 1], waited_for_old_s=0.0, longest_group_s=3.0))
+    progress.saw(report([60], [2], waited_for_old_s=1.5, longest_group_s=2.0))
     back = Progress.from_dict(json.loads(json.dumps(progress.to_dict())))
     assert back == progress
     assert back.before == check
     assert (back.consumed_tokens, back.staleness_mean, back.staleness_max) == (100, 1.0, 2)
+    assert (back.waited_for_old_s, back.longest_group_s) == (1.5, 3.0)
 
 
 def test_a_new_run_has_no_progress() -> None:

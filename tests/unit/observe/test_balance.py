@@ -1,7 +1,10 @@
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from rlsys.loop.clock import Times
-from rlsys.observe.balance import advice, balance
+from rlsys.observe.balance import Pace, advice, balance, covering_bound
 
 # Of 100 s: one learner, busy 96 s; one rollout worker, 48 s; two verifiers, 12 s each.
 LEARNER_BOUND = {
@@ -10,6 +13,17 @@ LEARNER_BOUND = {
     "verifier": Times(24.0, 200.0, {"rollouts": 176.0}),
     "driver": Times(99.0, 100.0, {"driver: learner": 1.0}),
 }
+# 100 answers share 1,000 tokens/s, 10 each: the longest answer takes 30 s.
+PACE = Pace(
+    steps=10,
+    train_s=100.0,
+    waited_for_old_s=6.0,
+    longest_group_s=50.0,
+    longest_answer=300,
+    consumed_tokens=100_000,
+    answers_at_once=100,
+    max_staleness=2,
+)
 MEMBERS = {"learner": 1, "rollout": 1, "verifier": 2}
 
 
@@ -45,7 +59,7 @@ def test_one_more_of_the_bottleneck_helps_until_the_next_role_limits() -> None:
 
 
 def test_advice_names_the_bottleneck_and_what_would_not_help() -> None:
-    assert advice(balance(LEARNER_BOUND, MEMBERS), "ready groups") == [
+    assert advice(balance(LEARNER_BOUND, MEMBERS), "ready groups", PACE)[:-1] == [
         "balance: 1 learner, busy 96%, keeps up with 0.50 rollout (of 1), 0.25 verifier (of 2)",
         "bottleneck: learner; one more can make the run up to 2.00 times as fast; "
         "more of any other role changes nothing",
@@ -55,7 +69,7 @@ def test_advice_names_the_bottleneck_and_what_would_not_help() -> None:
 def test_advice_for_a_synchronous_run_is_to_overlap() -> None:
     times = {"learner": Times(55.0, 100.0), "rollout": Times(38.0, 100.0)}
     found = balance(times, {"learner": 1, "rollout": 1})
-    assert advice(found, "ready groups")[1] == (
+    assert advice(found, "ready groups", PACE)[1] == (
         "no role is busy all the time: learner, the busiest, waits for ready groups; "
         "a larger loop.max_staleness lets roles work at the same time"
     )
@@ -64,7 +78,7 @@ def test_advice_for_a_synchronous_run_is_to_overlap() -> None:
 def test_advice_for_a_balanced_run_is_to_leave_it() -> None:
     times = {"learner": Times(97.0, 100.0), "rollout": Times(96.0, 100.0)}
     found = balance(times, {"learner": 1, "rollout": 1})
-    assert advice(found, "slots")[1] == (
+    assert advice(found, "slots", PACE)[1] == (
         "bottlenecks: learner and rollout; more of one without the other changes nothing"
     )
 
@@ -72,3 +86,26 @@ def test_advice_for_a_balanced_run_is_to_leave_it() -> None:
 def test_a_run_that_did_nothing_has_a_balance_too() -> None:
     found = balance({"learner": Times()}, {"learner": 1})
     assert (found.busy, found.gain) == ({"learner": 0.0}, 0.0)
+
+
+def test_a_bound_of_staleness_that_holds_the_learner_up_is_named_with_one_that_would_not() -> None:
+    # 96 s of learning in 10 steps: 9.6 s each, and 30 s are more than three of them.
+    assert advice(balance(LEARNER_BOUND, MEMBERS), "ready groups", PACE)[-1] == (
+        "staleness: 6.0 s of waiting for old groups though enough others were ready; the "
+        "longest answer takes 30.0 s, a step without waiting 9.6 s: loop.max_staleness=4 covers it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "bound"),
+    [
+        ({}, 3),
+        ({"longest_group_s": 19.0}, 2),
+        ({"max_staleness": 4}, 4),
+        ({"waited_for_old_s": 4.0}, 2),
+        ({"max_staleness": 0}, 0),
+    ],
+    ids=["covers", "no group took as long", "is enough", "did not hold up", "synchronous"],
+)
+def test_the_covering_bound(changes: dict[str, Any], bound: int) -> None:
+    assert covering_bound(replace(PACE, **changes), least_step_s=10.0) == bound

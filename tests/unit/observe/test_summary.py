@@ -8,6 +8,7 @@ from rich.console import Console
 from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
 from rlsys.loop.ledger import Ledger
+from rlsys.observe.balance import Pace
 from rlsys.observe.summary import Summary
 
 
@@ -34,6 +35,17 @@ def summary() -> Summary:
         members={"learner": 1},
         staleness_mean=1.25,
         staleness_max=2,
+        # 50 answers share 2,500 tokens/s, 50 each: the longest answer takes 1.7 s.
+        pace=Pace(
+            steps=100,
+            train_s=100.0,
+            waited_for_old_s=40.0,
+            longest_group_s=3.0,
+            longest_answer=85,
+            consumed_tokens=250_000,
+            answers_at_once=50,
+            max_staleness=2,
+        ),
         notes=["note [bold] stays"],
     )
 
@@ -55,7 +67,13 @@ def test_the_file_has_the_promised_keys(summary: Summary, tmp_path: Path) -> Non
                 "waits": {"ready groups": 39.0, "weights": 1.0},
             }
         },
-        "staleness": {"mean": 1.25, "max": 2},
+        "staleness": {
+            "mean": 1.25,
+            "max": 2,
+            "waited_for_old_s": 40.0,
+            "longest_answer_s": 1.7,
+            "covering_bound": 3,
+        },
     }
     assert {key: content[key] for key in expected} == expected
     assert content["consumed_tokens_per_s"] == 2500.0
@@ -74,6 +92,7 @@ def test_the_table_shows_the_evidence(summary: Summary) -> None:
         "staleness mean 1.25, max 2",
         "ledger admitted 3 = trained 0 + dropped 1 (no_signal 1) + alive 2",
         "learner 100.0 60.0 60% ready groups 39.0 s, weights 1.0 s",
+        "longest answer takes 1.7 s, a step without waiting 0.6 s: loop.max_staleness=3 covers it",
         "note [bold] stays",
     ):
         assert part in shown

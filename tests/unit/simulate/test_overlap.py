@@ -1,17 +1,18 @@
+from dataclasses import replace
+
 import pytest
 
 from rlsys.simulate.clock import run
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members
-from rlsys.simulate.laws import Constant
-from rlsys.simulate.overlap import Scenario, bound_that_fits, overlap, simulate
+from rlsys.simulate.laws import Constant, LogNormal
+from rlsys.simulate.overlap import Scenario, overlap, simulate
 
 # A step is 2 groups of 2 answers of 10 tokens. Seconds: sampling 10 x (0.1 + 4 x 0.025) = 2;
 # grading 2 calls x 2 answers x 0.25 = 1; learning 1 + 40 x 0.05 = 3; publishing 0.5 + 0.5.
 SCENARIO = Scenario(
     EngineLaw(step_s=0.1, sequence_s=0.025, max_sequences=4),
     Constant(10),
-    longest=10,
     costs=Costs(
         grade_s=0.25,
         reference_token_s=0.0,
@@ -36,12 +37,6 @@ def test_overlap_of_a_loop_without_avoidable_time_is_refused() -> None:
         overlap(5.0, 5.0, 5.0)
 
 
-@pytest.mark.parametrize(("ideal_step_s", "bound"), [(100.0, 1), (2.0, 1), (1.0, 2), (0.7, 3)])
-def test_the_bound_that_fits_covers_the_longest_answer(ideal_step_s: float, bound: int) -> None:
-    # 10 tokens in a full batch take 2 s.
-    assert bound_that_fits(SCENARIO, ideal_step_s) == bound
-
-
 def test_a_synchronous_step_takes_all_stages_after_one_another() -> None:
     block = run(simulate(SCENARIO, max_staleness=0, steps=5, seed=0))
     assert block.token_s * 40 == pytest.approx(2 + 1 + 3 + 1)
@@ -56,3 +51,13 @@ def test_an_asynchronous_step_takes_as_long_as_the_slowest_stage() -> None:
         {"rollout": 2.0, "verifier": 1.0, "reference": 0.0, "learner": 3.5}, abs=0.5
     )
     assert block.ledger == "admitted 44 = trained 44 + dropped 0 + alive 0"
+
+
+def test_a_run_held_up_by_its_longest_answers_advises_a_bound_that_makes_it_faster() -> None:
+    # The longest answers take 100 x 0.125 s and more, three steps of the learner and more.
+    engine = replace(SCENARIO.engine, max_sequences=64)
+    slow = replace(SCENARIO, engine=engine, lengths=LogNormal(mean=10, sigma=1.2, limit=100))
+    block = run(simulate(slow, max_staleness=1, steps=40, seed=0))
+    assert block.advised_bound > 2
+    better = run(simulate(slow, block.advised_bound, steps=40, seed=0))
+    assert better.token_s < 0.8 * block.token_s
