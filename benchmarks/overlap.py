@@ -9,8 +9,9 @@ Simulated: the real training loop on fleets of latency laws under a virtual cloc
 round numbers of a 7 B policy: an engine on one GPU that decodes 256 sequences in 32 ms a step,
 1,024 answers of about 2,000 tokens a step. Scenarios differ in what is slow and in the lengths'
 law. Each is run with max_staleness=2, the default, and then as its run's summary advises (the line
-"staleness: ...", rlsys/observe/balance.py), until the summary of a run advises no other bound;
-blocks of sync and async alternate.
+"staleness: ...", rlsys/observe/balance.py), until the summary of a run advises no other bound.
+Under a virtual clock a block has the same figures whenever it runs, so that of the synchronous loop
+is run once per seed.
 
 Real: `rlsys train` on the local policy, in cases of benchmarks/throughput.py, three modes in turn:
 async (max_staleness=2); split_sync (max_staleness=0, sampler and learner on a core each);
@@ -28,18 +29,18 @@ import json
 import statistics
 import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from local_runs import CASES
-from local_runs import alternate as alternate_runs
+from local_runs import CASES, alternate
 
 from rlsys.config.schema import RunConfig
 from rlsys.simulate.clock import run
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members
 from rlsys.simulate.laws import LogNormal, Pareto
-from rlsys.simulate.overlap import Scenario, overlap, simulate
+from rlsys.simulate.overlap import Block, Scenario, overlap, simulate
 
 # 4 engines at full speed make 31,500 tokens/s: 64 s for a step's 2.0 M tokens. At balance, 12 of
 # them are the learner's fixed costs and 52 its arithmetic.
@@ -76,10 +77,16 @@ MODES = {
 DEFAULT_BOUND = RunConfig().loop.max_staleness
 
 
-def alternate(scenario: Scenario, bound: int, steps: int, repeats: int) -> dict[str, Any]:
-    """Blocks of sync and async in turn; medians over the repeats."""
+@cache
+def block(scenario: Scenario, bound: int, steps: int, seed: int) -> Block:
+    """One run."""
+    return run(simulate(scenario, bound, steps, seed))
+
+
+def compare(scenario: Scenario, bound: int, steps: int, repeats: int) -> dict[str, Any]:
+    """Sync and async, of the same seeds; medians over the repeats."""
     blocks = [
-        (run(simulate(scenario, 0, steps, seed)), run(simulate(scenario, bound, steps, seed)))
+        (block(scenario, 0, steps, seed), block(scenario, bound, steps, seed))
         for seed in range(repeats)
     ]
     sync_s = statistics.median(sync.token_s for sync, _ in blocks)
@@ -109,7 +116,7 @@ def simulated(steps: int, repeats: int) -> dict[str, Any]:
         bound, advised = 0, DEFAULT_BOUND
         while advised > bound:
             bound = advised
-            rows.append(alternate(scenario, bound, steps, repeats))
+            rows.append(compare(scenario, bound, steps, repeats))
             advised = rows[-1]["advised_bound"]
             print(f"{name:<15}" + "  ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)
         scenarios[name] = rows
@@ -125,7 +132,7 @@ def real(cases: list[str], steps: int, repeats: int) -> dict[str, Any]:
     directory = Path(tempfile.mkdtemp(prefix="rlsys-overlap-"))
     results: dict[str, Any] = {}
     for case in cases:
-        medians = alternate_runs(case, MODES, steps, repeats, directory)
+        medians = alternate(case, MODES, steps, repeats, directory)
         sync, fast = medians["split_sync"], medians["async"]
         busy = {
             name: min(mode[name] / mode["tokens_per_s"] for mode in (sync, fast))

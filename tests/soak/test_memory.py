@@ -19,7 +19,7 @@ STEPS = 500
 WARM_UP_STEPS = 100
 """Allocators, caches and thread stacks find their size within these."""
 PRIMITIVES = "64"
-"""Of oneDNN in vLLM's engine, which keeps the kernels it has generated for each batch size: 1,024 of
+"""Of oneDNN in vLLM's engine, which keeps the kernels that it has made for each batch size: 1,024 of
 them if nothing is said, which are some 100 MB and take over 500 steps to come together."""
 CONFIG = """
 model:
