@@ -225,11 +225,8 @@ class Run:
         self.display.stage("training: waiting for the first groups")
         self.began = self.last_step = time.monotonic()
         self.times = self.begin = await self._times()
-        garbage.begin()
-        try:
+        with garbage.seldom_collected():
             await self.loop.train(config.loop.steps)
-        finally:
-            garbage.end()
         self._count_time(time.monotonic(), await self._times())
         self.display.stage(f"held-out check after training: {len(final)} prompts")
         after = await self._evaluate(final)

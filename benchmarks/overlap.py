@@ -156,8 +156,8 @@ def main() -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--simulated", action="store_true")
     what.add_argument("--real", action="store_true")
-    parser.add_argument("--steps", type=int, default=50, help="measured steps of each block")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=40, help="measured steps of each block")
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=["short"], help="real")
     arguments = parser.parse_args()
     if arguments.simulated:

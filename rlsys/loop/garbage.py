@@ -8,25 +8,28 @@ little less often, and all of them at the end of every tenth step only.
 """
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _YOUNG, _MIDDLE, _NEVER = 10_000, 10, 1_000_000
 _STEPS = 10
 
 
-def begin() -> None:
-    """What lives now stays: modules, settings, prompts. They are not looked at any more."""
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """What lives now is not looked at any more, and old objects only by `after_step`."""
+    thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _NEVER)
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
 
 
 def after_step(step: int) -> None:
     """Collect everything, at every tenth step."""
     if step % _STEPS == 0:
         gc.collect()
-
-
-def end() -> None:
-    """As Python does it by itself."""
-    gc.unfreeze()
-    gc.set_threshold(700, 10, 10)

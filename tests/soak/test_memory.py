@@ -19,8 +19,8 @@ STEPS = 500
 WARM_UP_STEPS = 100
 """Allocators, caches and thread stacks find their size within these."""
 PRIMITIVES = "64"
-"""Of oneDNN in vLLM's engine, which keeps the kernels that it has made for each batch size: 1,024 of
-them if nothing is said, which are some 100 MB and take over 500 steps to come together."""
+"""Kernels that oneDNN keeps in vLLM's engine, which makes one per layer's shape and batch size. By
+default they are 1,024: some 100 MB, and more than 500 steps until they have come together."""
 CONFIG = """
 model:
   max_context: 128
