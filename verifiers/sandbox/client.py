@@ -132,7 +132,8 @@ class Job:
         self._began = time.monotonic()
         handed: list[int] = []
         try:
-            handed += (_memory_file(payload), _memory_file(stdin))
+            handed.append(_memory_file(payload))
+            handed.append(_memory_file(stdin) if stdin else os.open(os.devnull, os.O_RDONLY))
             handed += (self._pipe(), self._pipe())
             self._send(handed if session is None else [*handed, session.fileno()])
         finally:
@@ -141,7 +142,7 @@ class Job:
 
     def _send(self, descriptors: list[int]) -> None:
         try:
-            socket.send_fds(self._zygote.control, [_request(self._limits)], descriptors)
+            protocol.send(self._zygote.control, _request(self._limits), descriptors)
         except OSError as error:
             self._lose_zygote(f"the zygote is gone: {error.strerror}")
         else:

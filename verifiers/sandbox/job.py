@@ -18,7 +18,7 @@ import sys
 import threading
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -99,7 +99,7 @@ def prepare(confinement: Confinement, request: Request) -> Preparation:
     return Preparation(tuple(steps), _inner_filter(1) if confinement.is_strong else None)
 
 
-def enter(preparation: Preparation, descriptors: list[int], say: int) -> None:
+def enter(preparation: Preparation, descriptors: Sequence[int], say: int) -> None:
     """Give up all rights, say so, and close all descriptors but those to be 0, 1, 2 and so on,
     whose places none of those given has.
 

@@ -9,8 +9,7 @@ import os
 import platform
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYSCALL_HOLDING_GIL = ctypes.PyDLL(None, use_errno=True).syscall
@@ -175,8 +174,7 @@ def _thread_id_record() -> ctypes.c_void_p:
 # --- a process's own state -------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A system call with its arguments made: what a job does right after its fork touches as few
     pages as can be, for each one is copied."""
 
@@ -187,9 +185,9 @@ class Step:
 
 def perform(steps: tuple[Step, ...]) -> None:
     """Make the calls in order; the first that fails is the error."""
-    for step in steps:
-        if step.function(*step.arguments) < 0:
-            _checked(-1, step.name)
+    for name, function, arguments in steps:
+        if function(*arguments) < 0:
+            _checked(-1, name)
 
 
 def die_with_parent() -> Step:

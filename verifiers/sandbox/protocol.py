@@ -4,7 +4,9 @@ A request has a job's limits and, as descriptors, all that the job will hold. Th
 reads them: what it has once read, later jobs inherit.
 """
 
+import socket
 import struct
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -19,8 +21,26 @@ MAX_DESCRIPTORS = 5
 
 MAX_PROGRAM_BYTES = 8 << 20
 
+_DESCRIPTOR = struct.Struct("i")
+_ANCILLARY_BYTES = socket.CMSG_SPACE(MAX_DESCRIPTORS * _DESCRIPTOR.size)
 _REQUEST = struct.Struct("<ddQQI")
 _REPORT = struct.Struct("<Bidd")
+
+
+def send(control: socket.socket, packet: bytes, descriptors: Sequence[int]) -> None:
+    """One packet with open descriptors, which stay the sender's, too (cmsg(3), SCM_RIGHTS)."""
+    data = struct.pack(f"{len(descriptors)}i", *descriptors)
+    control.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, data)])
+
+
+def receive(control: socket.socket) -> tuple[bytes, tuple[int, ...]]:
+    """One packet and its descriptors; an empty one when the other side has hung up. As
+    socket.recv_fds, which takes many more steps, and so pages of the zygote's."""
+    packet, ancillary, _, _ = control.recvmsg(MAX_PACKET, _ANCILLARY_BYTES)
+    if not ancillary:
+        return packet, ()
+    data = ancillary[0][2]
+    return packet, struct.unpack(f"{len(data) // _DESCRIPTOR.size}i", data)
 
 
 def pack_program(source: str, entry_point: str = "") -> bytes:
@@ -79,12 +99,13 @@ class Report(NamedTuple):
     cpu_s: float
     reason: str = ""
 
-    def pack(self) -> bytes:
-        numbers = _REPORT.pack(self.cause, self.status, self.wall_s, self.cpu_s)
-        return numbers + self.reason.encode("utf-8", "replace")[:1000]
-
     @classmethod
     def unpack(cls, packet: bytes) -> "Report":
         cause, status, wall_s, cpu_s = _REPORT.unpack_from(packet)
         reason = packet[_REPORT.size :].decode("utf-8", "replace")
         return cls(Cause(cause), status, wall_s, cpu_s, reason)
+
+
+def pack_report(cause: Cause, status: int, wall_s: float, cpu_s: float, reason: str = "") -> bytes:
+    """The packet of a Report."""
+    return _REPORT.pack(cause, status, wall_s, cpu_s) + reason.encode("utf-8", "replace")[:1000]

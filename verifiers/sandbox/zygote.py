@@ -7,6 +7,7 @@ deadlines and reports the end. It reads nothing of a job and tells a job nothing
 its caller is gone, so are it and its job.
 """
 
+import _random
 import _sitebuiltins
 import builtins
 import dataclasses
@@ -21,10 +22,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from verifiers.sandbox import filters, job, kernel, protocol, view
-from verifiers.sandbox.protocol import Cause, Report, Request
+from verifiers.sandbox.protocol import Cause, Request, pack_report
 
 STRONG, RESTRICTED = "strong", "restricted"
 LANDLOCK_VERSION_ALONE = 3
@@ -41,6 +42,8 @@ _NAMESPACES = (
     | kernel.CLONE_NEWPID
 )
 _SEED_BYTES = 32
+_RANDOM: random.Random = vars(random)["_inst"]
+"""What the module's functions draw from."""
 _CPU_LOOK_S = 0.01
 """Shortest time between two looks at a job's CPU clock."""
 
@@ -179,31 +182,30 @@ class Zygote:
         gc.disable()
         gc.freeze()
         while True:
-            packet, descriptors, _, _ = socket.recv_fds(
-                self._control, protocol.MAX_PACKET, protocol.MAX_DESCRIPTORS
-            )
+            packet, descriptors = protocol.receive(self._control)
             if not packet:
                 return
             if packet == protocol.KILL:
                 continue
             report = self._run(packet, descriptors)
             try:
-                self._control.send(report.pack())
+                self._control.send(report)
             except (BrokenPipeError, ConnectionResetError):
                 return
             # After the report: the caller waits for that, and would wake up for each of these.
             for fd in descriptors:
                 os.close(fd)
 
-    def _run(self, packet: bytes, descriptors: list[int]) -> Report:
+    def _run(self, packet: bytes, descriptors: Sequence[int]) -> bytes:
+        """Run one job; its report."""
         began = time.monotonic()
         try:
             self._prepare(packet)
-            # The job's, done here, where no page is copied for it.
-            random.seed(int.from_bytes(os.urandom(_SEED_BYTES)))
+            # The job's random numbers, done here, where no page is copied for it.
+            _random.Random.seed(_RANDOM, int.from_bytes(os.urandom(_SEED_BYTES)))
             pid = self._fork()
         except OSError as error:
-            return Report(Cause.SETUP, 0, 0.0, 0.0, str(error))
+            return pack_report(Cause.SETUP, 0, 0.0, 0.0, str(error))
         if pid == 0:
             self._become_job(descriptors)
         cause = self._watch(pid, began)
@@ -215,10 +217,10 @@ class Zygote:
         if said != b"R":
             what = "took all its time" if cause is Cause.WALL else "died"
             reason = said[1:].decode("utf-8", "replace") or f"the job {what} while it was set up"
-            return Report(Cause.SETUP, status, wall_s, cpu_s, reason)
+            return pack_report(Cause.SETUP, status, wall_s, cpu_s, reason)
         if cause is Cause.ENDED and os.WIFSIGNALED(status):
             cause = _cause_of_signal(os.WTERMSIG(status), cpu_s >= self._request.cpu_s)
-        return Report(cause, status, wall_s, cpu_s)
+        return pack_report(cause, status, wall_s, cpu_s)
 
     def _prepare(self, packet: bytes) -> None:
         """For a job with a request's limits; those of the last one are mostly the same."""
@@ -233,7 +235,7 @@ class Zygote:
             self._preparation = job.prepare(self._confinement, self._request)
             self._prepared_for = packet
 
-    def _become_job(self, descriptors: list[int]) -> None:
+    def _become_job(self, descriptors: Sequence[int]) -> None:
         """Never returns. The order matters: payload read, confined, the filter, said so."""
         say = self._say_set_up
         try:
@@ -293,7 +295,7 @@ class _PrivateTmp:
 
     def renew(self, size: int) -> bool:
         """Mount another one and say so, unless this one has the size wanted and was never changed:
-        what is made, removed or renamed in it, or done to it, shows in its inode or its counts."""
+        what is made, removed or renamed in it, or done to it, shows in its inode."""
         if size == self._size and self._look() == self._fresh:
             return False
         if self._size:
@@ -308,9 +310,10 @@ class _PrivateTmp:
 
     @staticmethod
     def _look() -> tuple[int, ...]:
-        folder, usage = os.stat("/tmp"), os.statvfs("/tmp")
+        folder = os.stat("/tmp")
+        # tmpfs counts a folder's entries in its size; times alone may be too coarse to differ.
         times = (folder.st_mtime_ns, folder.st_ctime_ns)
-        return (folder.st_mode, folder.st_nlink, *times, usage.f_ffree, usage.f_bfree)
+        return (folder.st_mode, folder.st_nlink, folder.st_size, *times)
 
 
 def _cause_of_signal(number: int, spent: bool) -> Cause:

@@ -157,6 +157,22 @@ def test_what_does_not_end_by_itself_is_ended(run, name):
     assert len(outcome.stdout) <= 2**20
 
 
+def test_a_tmp_whose_times_were_put_back_is_not_handed_on(strong, run):
+    run("pass")
+    hide = "import os\nold = os.stat('/tmp')\nopen('/tmp/a', 'w').write('x')\n"
+    hide += "os.utime('/tmp', ns=(old.st_atime_ns, old.st_mtime_ns))"
+    assert run(hide).ending is Ending.EXITED
+    assert run("import os\nprint(os.listdir('/tmp'))").stdout == b"[]\n"
+
+
+def test_each_job_draws_random_numbers_of_its_own_and_knows_its_own_ids(run):
+    program = "import os, random, threading\nprint(random.random())\n"
+    program += "assert threading.get_native_id() == os.getpid()"
+    outcomes = [run(program) for _ in range(3)]
+    assert [outcome.exit_code for outcome in outcomes] == [0, 0, 0]
+    assert len({outcome.stdout for outcome in outcomes}) == 3
+
+
 def test_the_next_job_finds_a_new_tmp_and_nothing_of_the_last(strong, run):
     for _ in range(2 * strong.num_zygotes):
         outcome = run("import os\nprint(os.listdir('/tmp'))\nopen('/tmp/a', 'w').close()")
