@@ -56,10 +56,15 @@ def test_the_main_job_runs_by_ray_job_submit(
     clone = tmp_path / "clone"
     ignored = shutil.ignore_patterns(".venv", ".git", "runs", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, clone, ignore=ignored)
+    # The documented plug-in, from a file that only the job's folder has.
+    plugin = (ROOT / "docs" / "verifiers.md").read_text().split("```python\n")[1].split("```")[0]
+    (clone / "short_answer.py").write_text(plugin)
     output = _ray(
         cluster,
         *("job", "submit", "--working-dir", str(clone), "--", sys.executable, "-m", "rlsys"),
         *("train", "--config", str(workplace.config), "loop.steps=3", "run.name=job"),
+        "verifiers.plugins=[./short_answer.py]",
+        "verifiers.rewards=[{name: accuracy, verifier: short_answer, options: {max_chars: 300}}]",
     )
     assert "succeeded" in output
     summary = workplace.summary("job")

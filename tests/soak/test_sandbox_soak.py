@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from rlsys.config.sandbox import SandboxConfig
-from verifiers.base import Completion, Status, verify_all
+from verifiers.base import Completion, verify_all
 from verifiers.code_functions import FunctionVerifier
 from verifiers.code_programs import ProgramVerifier
 from verifiers.sandbox.pool import open_sandbox
@@ -28,6 +28,8 @@ GROWTH_MB = 16
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
+# For a machine with nothing else to do: where others have the cores, a job may not be set up within
+# its second, and has no verdict then.
 @pytest.mark.soak
 def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
     # Whatever a job leaves running would become a child of this process, and be counted.
@@ -44,7 +46,7 @@ def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
     cases = [(hostile, case, 0.0) for part in read("hostile").values() for case in part]
     cases += [(honest, case, 1.0) for part in read("honest").values() for case in part] * 3
     order = random.Random(0)
-    done, began, early, again, wrong = 0, time.monotonic(), None, [], []
+    done, began, early, wrong = 0, time.monotonic(), None, []
     while done < JOBS:
         group, name = order.choice([hostile, honest]), order.choice(["functions", "programs"])
         name = f"code_{name}"
@@ -52,11 +54,6 @@ def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
         batch = order.choices(chosen, k=BATCH)
         verdicts = verify_all(group[name], [case.completion for _, case, _ in batch])
         for (_, case, reward), verdict in zip(batch, verdicts, strict=True):
-            if verdict.status is Status.INFRASTRUCTURE:
-                # A busy machine may not have set a job up within its second: asked again, as a
-                # run does.
-                again.append(verdict)
-                (verdict,) = verify_all(group[name], [case.completion])
             if verdict.reward != reward:
                 wrong.append((case.name, verdict))
         done += BATCH
@@ -68,8 +65,6 @@ def test_twenty_thousand_jobs_leave_no_process_no_file_and_no_memory():
     _settle(hostile, honest)
     late = _remains()
     print(f"{done} jobs in {time.monotonic() - began:.0f} s: {early} -> {late}")
-    print(f"asked again: {again}")
-    assert len(again) <= JOBS // 1000
     assert wrong == []
     assert early is not None
     for what in ("processes", "descriptors", "mounts", "shared memory", "files"):
