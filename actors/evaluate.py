@@ -61,6 +61,7 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
     fleet = RayFleet(config, job.model, job.prompts, samples.folder, roles, tell, tell)
     waits = Waits(config.loop.stall_timeout_s)
     waits.stacks = fleet.starting.stacks = fleet.stacks
+    waits.samplers_still_s, waits.notice = fleet.samplers_still_s, tell
     concurrency = config.rollout.workers * config.rollout.max_sequences
 
     async def work() -> None:

@@ -1,6 +1,7 @@
 """RayFleet: the Fleet protocol on Ray actors. The driver's side holds refs and metadata only."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -288,6 +289,12 @@ class RayFleet:
         """Where the driver and the members that it waits for stand, for the report of a stall."""
         return await report(self.supervisor.seats)
 
+    async def samplers_still_s(self) -> float:
+        """For how long the stillest of the rollout workers that owe answers has sampled nothing;
+        infinite when none owes any."""
+        owing = [seat for seat in self.supervisor.ready("rollout") if seat.unanswered]
+        return max(await asyncio.gather(*map(self._still_s_of, owing)), default=math.inf)
+
     # --- parts of it ---------------------------------------------------------------------------
 
     async def _pack(self, version: int) -> Published:
@@ -315,6 +322,12 @@ class RayFleet:
             await self._pull(seat)
         except WorkerDiedError:
             return  # its successor pulls before it samples
+
+    async def _still_s_of(self, seat: Seat) -> float:
+        try:
+            return await self.supervisor.call(seat, seat.actor.still_s.remote())
+        except WorkerDiedError:
+            return 0.0  # what it owed begins again elsewhere
 
     async def _times_of(self, seat: Seat) -> Times:
         if not seat.ready:

@@ -37,13 +37,14 @@ class RolloutWorker(AsyncMember):
             name, model_path, config.model, config.rollout, config.weights, seed, run.deterministic
         )
         self.weights = config.weights
+        self.moved_at = time.monotonic()
         self.clock = Clock(idle="slots")
 
     async def start(self, prompts: pa.RecordBatch) -> None:
         """Load the model; `prompts` is the table that later calls name rows of."""
         self.prompts = prompts
         await self.engine.start()
-        self.watch = asyncio.create_task(self._end_with_engine(), name="watch engine")
+        self.watch = asyncio.create_task(self._watch_engine(), name="watch engine")
         self.clock = Clock(idle="slots")
 
     async def expect_weights(self, names: list[str]) -> None:
@@ -109,10 +110,19 @@ class RolloutWorker(AsyncMember):
             num_bytes=manifest.total_bytes,
         )
 
-    async def _end_with_engine(self) -> None:
-        """A call to an engine that has just died may never be answered."""
+    @ray.method(concurrency_group="control")
+    async def still_s(self) -> float:
+        """For how long the engine has sampled nothing."""
+        return time.monotonic() - self.moved_at
+
+    async def _watch_engine(self) -> None:
+        """See when it samples; and end with it, for a call to an engine that has just died may
+        never be answered."""
+        seen = self.engine.sampled_so_far
         while not self.engine.is_dead:
             await asyncio.sleep(_LOOK_S)
+            if self.engine.sampled_so_far != seen:
+                seen, self.moved_at = self.engine.sampled_so_far, time.monotonic()
         os._exit(1)
 
     @contextmanager

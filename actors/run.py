@@ -209,8 +209,10 @@ class Run:
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
         self.loop = Loop(self.fleet, stream, config, self._after_step)
         self.loop.notice = self.display.note
-        self.loop.waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
-        self.display.waiting = self.loop.waits.describe
+        waits = self.loop.waits
+        waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
+        waits.samplers_still_s, waits.notice = self.fleet.samplers_still_s, self.display.note
+        self.display.waiting = waits.describe
         task = asyncio.current_task()
         self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))
         origin, progress = self.keeper.origin, self.keeper.progress

@@ -93,7 +93,8 @@ class LoopConfig:
     keep_checkpoints: int = 2
     """Older checkpoints are removed once a newer one is complete."""
     stall_timeout_s: float = 300.0
-    """Deadline of every named wait; a longer one stops the run and says who waits for whom."""
+    """Deadline of every named wait; a longer one stops the run and says who waits for whom. Waits
+    for answers have it again for as long as tokens are sampled."""
 
 
 @dataclass

@@ -226,6 +226,14 @@ class SamplingEngine:
         return float(np.max(np.abs(np.array(own) - np.array(canary.logprobs))))
 
     @property
+    def sampled_so_far(self) -> tuple[int, int]:
+        """Requests that have begun, and tokens of those under way; stays the same only while the
+        engine samples nothing."""
+        states = self.engine.output_processor.request_states.values()
+        tokens = (s.detokenizer.num_output_tokens() for s in states if s.detokenizer is not None)
+        return self._requests, sum(tokens)
+
+    @property
     def is_dead(self) -> bool:
         """vLLM's own process has ended, and every call from now on will fail."""
         return bool(self.engine.errored)

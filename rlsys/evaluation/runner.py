@@ -115,7 +115,9 @@ async def _examine_cell(
     ids = tuple(next(groups) for _ in cell.prompts)
     message = Message(ids, cell.prompts, size)
     sampled = await _insist(
-        lambda: waits.on(f"driver: answers to {name}", fleet.sample(message, cell.sampling))
+        lambda: waits.on(
+            f"driver: answers to {name}", fleet.sample(message, cell.sampling), for_answers=True
+        )
     )
     scored = await _insist(lambda: waits.on(f"driver: verdicts on {name}", fleet.grade(sampled)))
     rollouts = await waits.on("driver: answers fetched", fleet.fetch(sampled.rollouts))

@@ -53,7 +53,7 @@ async def evaluate(
         ids = tuple(-1 - i for i in range(len(chosen)))
         message = Message(ids, tuple(chosen), size)
         sampled = await retries.insist(
-            "driver: held-out answers", lambda: fleet.sample(message, sampling)
+            "driver: held-out answers", lambda: fleet.sample(message, sampling), for_answers=True
         )
         scored = await retries.insist("driver: held-out verdicts", lambda: fleet.grade(sampled))
         correct = np.where(np.isnan(scored.rewards), np.nan, scored.correct.astype(float))

@@ -120,6 +120,7 @@ class Loop:
                         "learner: ready groups",
                         self.ready.take(self.state.version),
                         lambda: self.ready.blocking(self.state.version),
+                        for_answers=True,
                     )
                     waited_for_old_s = self.ready.waited_for_old_s
                     staleness, metrics = await self._learn(groups)
@@ -219,7 +220,9 @@ class Loop:
         sampled = flight.sampled
         if sampled is None:
             sampled = await self.retries.insist(
-                "driver: rollout worker", lambda: self.fleet.sample(message, self.config.sampling)
+                "driver: rollout worker",
+                lambda: self.fleet.sample(message, self.config.sampling),
+                for_answers=True,
             )
             flight.sampled = sampled
             for group_id in message.group_ids:

@@ -24,9 +24,12 @@ class Retries:
         self.failures = 0
         """Calls that raised so far."""
 
-    async def insist(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+    async def insist(
+        self, name: str, call: Callable[[], Awaitable[T]], for_answers: bool = False
+    ) -> T:
         """Await `call()`, as a named wait, until it succeeds or a budget is spent.
 
+        for_answers: see Waits.on.
         Raises:
             WorkerDiedError: lost max_group_losses times.
             WorkerError: raised max_group_failures times.
@@ -34,7 +37,7 @@ class Retries:
         losses = failures = 0
         while True:
             try:
-                return await self.waits.on(name, call())
+                return await self.waits.on(name, call(), for_answers=for_answers)
             except WorkerDiedError:
                 losses, self.losses = losses + 1, self.losses + 1
                 if losses >= self.config.max_group_losses:

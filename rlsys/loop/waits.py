@@ -1,14 +1,17 @@
 """Named waits with deadlines: nothing in the driver waits without saying for whom."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, TypeVar
 
 from rlsys.errors import StallError
 
 T = TypeVar("T")
-_STACKS_S = 20.0
+_LOOK_S = 20.0
+"""Seconds for a look at the members of the fleet, of whatever kind."""
 
 
 @dataclass(eq=False, slots=True)
@@ -18,9 +21,12 @@ class _Wait:
     name: str
     since: float
     """On the event loop's clock."""
+    due: float
+    """When it is late; moves on while sampling does, if that is what it waits for."""
     task: asyncio.Task[Any]
     cancelling: int
     """How often its task was asked to end before this wait began."""
+    for_answers: bool
     late: bool = False
     """Whether its deadline is past, so that its task has been woken."""
 
@@ -29,29 +35,47 @@ class Waits:
     """What the driver waits for now, and since when.
 
     All waits have the same time, so the one that began first is due first: a single timer watches
-    any number of them.
+    any number of them. A wait for answers is given that time again whenever it is over, as long as
+    every sampler that owes some has sampled a token within it: long answers are no stall.
     """
 
     def __init__(self, timeout_s: float, setting: str = "loop.stall_timeout_s") -> None:
         self.timeout_s, self.setting = timeout_s, setting
         self.stacks: Callable[[], Awaitable[str]] = _no_stacks
         """Where everybody stands, for the report of a stall."""
+        self.samplers_still_s: Callable[[], Awaitable[float]] = _unknown
+        """For how long the stillest of the samplers that owe answers has sampled nothing."""
+        self.notice: Callable[[str], None] = lambda line: None
+        """Told of waits for answers that are given more time."""
         self._report: asyncio.Task[str] | None = None
+        self._notice_at = -math.inf
+        """When there may be another notice."""
+        self._looks: set[asyncio.Task[None]] = set()
         self._open: dict[_Wait, None] = {}
-        """In the order of their beginning."""
+        """In the order in which they are due."""
         self._of_task: dict[asyncio.Task[Any], _Wait] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def on(self, name: str, work: Awaitable[T], detail: Callable[[], str] = lambda: "") -> T:
-        """Await `work`; past the deadline, raise StallError saying who waits for whom."""
+    async def on(
+        self,
+        name: str,
+        work: Awaitable[T],
+        detail: Callable[[], str] = lambda: "",
+        for_answers: bool = False,
+    ) -> T:
+        """Await `work`; past the deadline, raise StallError saying who waits for whom.
+
+        for_answers: it is done when answers have been sampled, however long they are.
+        """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        wait = _Wait(name, loop.time(), task, task.cancelling())
+        began = loop.time()
+        wait = _Wait(name, began, began + self.timeout_s, task, task.cancelling(), for_answers)
         around = self._of_task.get(task)
         self._open[wait] = None
         self._of_task[task] = wait
         if self._timer is None:
-            self._timer = loop.call_at(wait.since + self.timeout_s, self._wake_late)
+            self._timer = loop.call_at(wait.due, self._wake_late)
         try:
             return await work
         except asyncio.CancelledError as error:
@@ -59,7 +83,7 @@ class Waits:
             if not wait.late or task.uncancel() > wait.cancelling:
                 raise
             message = (
-                f"waited {self.timeout_s:.0f} s for {name} ({self.setting}). "
+                f"waited {loop.time() - began:.0f} s for {name} ({self.setting}). "
                 f"{detail()}\nAll waits: {self.describe()}"
             )
             raise StallError(f"{message}\n{await self._read_stacks()}".rstrip()) from error
@@ -74,14 +98,34 @@ class Waits:
         """Wake the tasks whose waits are past their deadline, and come back for the next one."""
         loop = asyncio.get_running_loop()
         self._timer = None
-        for wait in self._open:
-            if wait.late:
-                continue
-            if wait.since + self.timeout_s > loop.time():
-                self._timer = loop.call_at(wait.since + self.timeout_s, self._wake_late)
-                return
-            wait.late = True
-            wait.task.cancel()
+        due = list(takewhile(lambda wait: wait.late or wait.due <= loop.time(), self._open))
+        for_answers = [wait for wait in due if wait.for_answers and not wait.late]
+        for wait in due:
+            if not wait.for_answers:
+                _end(wait)
+        for wait in for_answers:
+            # At the end, for it is due last now.
+            del self._open[wait]
+            wait.due = loop.time() + self.timeout_s
+            self._open[wait] = None
+        if for_answers:
+            look = loop.create_task(self._look(for_answers), name="look at samplers")
+            self._looks.add(look)
+            look.add_done_callback(self._looks.discard)
+        following = next((wait for wait in self._open if not wait.late), None)
+        if following is not None:
+            self._timer = loop.call_at(following.due, self._wake_late)
+
+    async def _look(self, waits: list[_Wait]) -> None:
+        """End waits for answers that nobody samples."""
+        still_s = await _in_time(self.samplers_still_s(), math.inf)
+        for wait in waits:
+            if wait in self._open and still_s >= self.timeout_s:
+                _end(wait)
+        now = asyncio.get_running_loop().time()
+        if still_s < self.timeout_s and now >= self._notice_at:
+            self._notice_at = now + self.timeout_s
+            self.notice(f"answers are still being sampled; waiting: {self.describe()}")
 
     def of(self, task: asyncio.Task[Any] | None) -> str | None:
         """What a task waits for now."""
@@ -91,7 +135,9 @@ class Waits:
     async def _read_stacks(self) -> str:
         """Once for all waits that end together."""
         if self._report is None:
-            self._report = asyncio.create_task(_in_time(self.stacks()), name="read stacks")
+            late = f"The stacks could not be read within {_LOOK_S:g} s."
+            reading = _in_time(self.stacks(), late)
+            self._report = asyncio.create_task(reading, name="read stacks")
         return await self._report
 
     def describe(self) -> str:
@@ -107,14 +153,25 @@ class Waits:
         return ", ".join(parts) or "nothing"
 
 
+def _end(wait: _Wait) -> None:
+    """Wake its task, once; `on` raises there."""
+    if not wait.late:
+        wait.late = True
+        wait.task.cancel()
+
+
 async def _no_stacks() -> str:
     return ""
 
 
-async def _in_time(reading: Awaitable[str]) -> str:
+async def _unknown() -> float:
+    return math.inf
+
+
+async def _in_time(looking: Awaitable[T], otherwise: T) -> T:
     """What is read of stuck processes must not be waited for, either."""
     try:
-        async with asyncio.timeout(_STACKS_S):
-            return await reading
+        async with asyncio.timeout(_LOOK_S):
+            return await looking
     except TimeoutError:
-        return f"The stacks could not be read within {_STACKS_S:g} s."
+        return otherwise

@@ -143,3 +143,71 @@ def test_stacks_that_cannot_be_read_do_not_hold_the_stall_up() -> None:
 
     with pytest.raises(StallError, match="The stacks could not be read within 20 s"):
         run(scenario())
+
+
+def test_a_wait_for_answers_lasts_while_they_are_sampled() -> None:
+    waits = Waits(10.0)
+    notices: list[str] = []
+
+    async def still_s() -> float:
+        return 2.0
+
+    async def scenario() -> list[int]:
+        waits.samplers_still_s, waits.notice = still_s, notices.append
+        name = "driver: rollout worker"
+        first = asyncio.create_task(waits.on(name, later(35.0, 1), for_answers=True))
+        await asyncio.sleep(1.0)
+        return [await waits.on(name, later(34.0, 2), for_answers=True), await first]
+
+    assert run(scenario()) == [2, 1]
+    assert len(notices) == 3
+    assert notices[0].endswith("waiting: driver: rollout worker 10.0 s (x2)")
+
+
+def test_a_wait_for_answers_that_nobody_samples_any_more_is_a_stall() -> None:
+    waits = Waits(10.0)
+
+    async def scenario() -> float:
+        stopped = 25.0
+        clock = asyncio.get_running_loop()
+
+        async def still_s() -> float:
+            return max(0.0, clock.time() - stopped)
+
+        waits.samplers_still_s = still_s
+        with pytest.raises(StallError, match="waited 40 s for driver: rollout worker"):
+            await waits.on("driver: rollout worker", later(99.0), for_answers=True)
+        return clock.time()
+
+    assert run(scenario()) == 40.0
+
+
+def test_other_waits_keep_their_deadline_while_answers_are_sampled() -> None:
+    waits = Waits(10.0)
+
+    async def still_s() -> float:
+        return 0.0
+
+    async def scenario() -> tuple[object, float]:
+        waits.samplers_still_s = still_s
+        answers = asyncio.create_task(
+            waits.on("driver: rollout worker", later(25.0), for_answers=True)
+        )
+        await asyncio.sleep(12.0)
+        with pytest.raises(StallError, match="driver: verifier"):
+            await waits.on("driver: verifier", later(99.0))
+        at = asyncio.get_running_loop().time()
+        return await answers, at
+
+    assert run(scenario()) == (1, 22.0)
+
+
+def test_samplers_that_do_not_say_how_they_are_count_as_stuck() -> None:
+    waits = Waits(10.0)
+
+    async def scenario() -> None:
+        waits.samplers_still_s = lambda: later(1e6)
+        await waits.on("driver: rollout worker", later(99.0), for_answers=True)
+
+    with pytest.raises(StallError, match="waited 30 s for driver: rollout worker"):
+        run(scenario())
