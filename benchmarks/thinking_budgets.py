@@ -11,9 +11,9 @@ result, and the policy that all began as, under enforced budgets:
     free   no budgets
 
 Runs and answers that --directory holds already are not made again, so --ways and --seeds may do a
-part of it at a time. Prints Pass@1 for each budget, the mean over seeds, and told minus free with
-the paired permutation test of `rlsys compare`. --plot needs matplotlib (the extra `plots`). The
-last line is one JSON object.
+part of it at a time. Prints Pass@1 for each budget, the mean over seeds, and what telling gives
+over each other way with the paired permutation test of `rlsys compare`. --plot needs matplotlib
+(the extra `plots`). The last line is one JSON object.
 """
 
 import argparse
@@ -98,10 +98,15 @@ def row(budget: int, rates: dict[str, Rates]) -> str:
     """A line of the table."""
     cells = [f"{budget}"]
     cells += [str(mean_with_interval(values(one, budget))) for one in rates.values()]
-    if "told" in rates and "free" in rates:
-        d = paired_difference(values(rates["free"], budget), values(rates["told"], budget))
+    for other in others(rates):
+        d = paired_difference(values(rates[other], budget), values(rates["told"], budget))
         cells.append(f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}], p {d.p_value:.4f}")
     return "| " + " | ".join(cells) + " |"
+
+
+def others(rates: dict[str, Rates]) -> list[str]:
+    """What `told` is compared with."""
+    return [name for name in rates if name != "told"] if "told" in rates else []
 
 
 def values(rates: Rates, budget: int) -> np.ndarray:
@@ -158,8 +163,9 @@ def main() -> None:
             runs[way].append(evaluate(str(folder), way == "told", out))
     runs[WARM] = [evaluate(policy, True, directory / "eval-warm")]
     rates = {name: pooled(found) for name, found in runs.items()}
-    print("| budget | " + " | ".join(rates) + " | told - free |")
-    print("|---" * (len(rates) + 2) + "|")
+    head = ["budget", *rates, *(f"told - {other}" for other in others(rates))]
+    print("| " + " | ".join(head) + " |")
+    print("|---" * len(head) + "|")
     for budget in sorted(rates[WARM]):
         print(row(budget, rates), flush=True)
     if arguments.plot:
