@@ -65,6 +65,7 @@ class Waits:
     ) -> T:
         """Await `work`; past the deadline, raise StallError saying who waits for whom.
 
+        work: a coroutine ends with the wait; a task is somebody else's to end.
         for_answers: it is done when answers have been sampled, however long they are.
         """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -77,7 +78,7 @@ class Waits:
         if self._timer is None:
             self._timer = loop.call_at(wait.due, self._wake_late)
         try:
-            return await work
+            return await (asyncio.shield(work) if isinstance(work, asyncio.Task) else work)
         except asyncio.CancelledError as error:
             # As asyncio.timeout: somebody else's wish to end the task goes before the deadline.
             if not wait.late or task.uncancel() > wait.cancelling:
@@ -138,7 +139,7 @@ class Waits:
             late = f"The stacks could not be read within {_LOOK_S:g} s."
             reading = _in_time(self.stacks(), late)
             self._report = asyncio.create_task(reading, name="read stacks")
-        return await self._report
+        return await asyncio.shield(self._report)
 
     def describe(self) -> str:
         """Every open wait with its age, the longest first, equal names counted."""

@@ -73,6 +73,20 @@ def test_a_learner_killed_once_too_often_ends_the_run_with_its_name(workplace: W
         _wait(lambda: not _alive(family), 30)
 
 
+@pytest.mark.long
+def test_an_engine_that_stops_sampling_is_a_stall_and_ends_the_run(workplace: Workplace) -> None:
+    with _training(workplace, "frozen", "loop.stall_timeout_s=20") as (driver, log):
+        _wait(lambda: "step 1/" in log.read_text(), 180)
+        family = psutil.Process(driver.pid).children(recursive=True)
+        (engine,) = [one for one in family if "VLLM::" in " ".join(one.cmdline())]
+        engine.suspend()
+        assert driver.wait(timeout=120) == 2
+        flat = " ".join(log.read_text().split())
+        assert "StallError: waited" in flat
+        assert "--- rollout-0" in flat
+        _wait(lambda: not _alive(family), 30)
+
+
 @contextmanager
 def _training(
     workplace: Workplace, name: str, *overrides: str

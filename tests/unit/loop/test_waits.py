@@ -211,3 +211,26 @@ def test_samplers_that_do_not_say_how_they_are_count_as_stuck() -> None:
 
     with pytest.raises(StallError, match="waited 30 s for driver: rollout worker"):
         run(scenario())
+
+
+def test_a_wait_on_a_task_that_stalls_ends_with_that_task_s_stall() -> None:
+    waits = Waits(10.0)
+
+    async def read() -> str:
+        await asyncio.sleep(5.0)
+        return "rollout-0 is in epoll_wait"
+
+    async def scenario() -> None:
+        waits.stacks = read
+        async with asyncio.TaskGroup() as tasks:
+            pulled = waits.on("driver: weights pulled", later(99.0))
+            publishing = tasks.create_task(pulled)
+            await asyncio.sleep(2.0)  # late while the other reads the stacks
+            await waits.on("driver: previous publish", publishing)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        run(scenario())
+    for error in caught.value.exceptions:
+        assert isinstance(error, StallError)
+        assert "driver: weights pulled" in str(error)
+        assert str(error).endswith("rollout-0 is in epoll_wait")
