@@ -30,6 +30,8 @@ _LOOK_S = 0.05
 """How often the time and memory of a row that takes longer than this are looked at."""
 _START_S = 120.0
 """For imports and self-tests, on a busy machine."""
+_MOST_STARTS = 2
+"""Processes lost in their self-tests, one after the other, before those are to blame."""
 _MOST_FAILURES = 3
 """Processes lost to one batch before its other rows are given up: each may take timeout_s."""
 
@@ -132,8 +134,19 @@ class VerifierProcess:
             return 0.0  # the pipe will say so
 
     def _start(self) -> None:
-        if self.closed:
-            raise VerifierError("the verifiers were closed")
+        """A process whose self-tests have passed; one that is lost on its way is not the
+        verifiers' fault, unless the next is lost, too."""
+        lost = ""
+        for _ in range(_MOST_STARTS):
+            if self.closed:
+                raise VerifierError("the verifiers were closed")
+            self._launch()
+            lost = self._greet()
+            if not lost:
+                return
+        raise VerifierError(f"{lost}, {_MOST_STARTS} times in a row")
+
+    def _launch(self) -> None:
         ours, theirs = socket.socketpair()
         cell = os.memfd_create("rlsys-verifier-row")
         os.ftruncate(cell, mmap.PAGESIZE)
@@ -149,28 +162,29 @@ class VerifierProcess:
         theirs.close()
         os.close(cell)
         self._pipe = Connection(ours.detach())
-        self._greet()
 
-    def _greet(self) -> None:
-        """Send the settings; wait for the self-tests to pass."""
+    def _greet(self) -> str:
+        """Send the settings; wait for the self-tests to pass. Returns what the process was doing
+        when it was lost, empty when it is ready."""
         doing = "import"
         deadline = time.monotonic() + _START_S
-        problem = f"did not end within {_START_S:g} s"
         try:
             self._pipe.send((self.config, self.sandbox, self.plugins))
             while (left := deadline - time.monotonic()) > 0 and self._pipe.poll(left):
                 word, text = self._pipe.recv()
                 if word == "ready":
                     self.note = text
-                    return
+                    return ""
                 if word == "failed":
                     self._stop()
                     raise VerifierError(text)
                 doing = text
         except (EOFError, OSError):
-            problem = f"was cut short: the verifier's process {self._ending()}"
+            lost = f"{doing} was cut short: the verifier's process {self._ending()}"
+            self._stop()
+            return lost
         self._stop()
-        raise VerifierError(f"{doing} {problem}")
+        raise VerifierError(f"{doing} did not end within {_START_S:g} s")
 
     def _ending(self) -> str:
         """How the process ended, in words."""

@@ -38,6 +38,12 @@ class Obedient:
                 time.sleep(3600)
             case "crash":
                 os.kill(os.getpid(), signal.SIGSEGV)
+            case name if name.startswith("/"):
+                # Crashes where nobody did so before.
+                if not os.path.exists(name):
+                    open(name, "x").close()
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return Verdict(1.0, Status.CORRECT)
             case "exit":
                 sys.exit(3)
             case "raise":
@@ -151,7 +157,7 @@ def test_the_process_ends_with_the_worker_even_in_an_endless_verifier(tmp_path: 
     ("text", "words"),
     [
         ("wrong", ["verifier 'obedient' fails its self-test", "got reward 0.0, expected 1.0"]),
-        ("crash", ["self-test of verifier 'obedient'", "['crash', 'wrong']", "signal 11"]),
+        ("crash", ["self-test of verifier 'obedient'", "['crash', 'wrong']", "signal 11, 2 times"]),
         ("raise", ["verifier 'obedient' fails its self-test", "'raise'", "out of order"]),
     ],
 )
@@ -162,6 +168,14 @@ def test_a_failing_self_test_names_the_verifier_and_the_case(
         VerifierProcess(settings(tmp_path, at_self_test=text), SandboxConfig())
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_process_that_is_lost_in_its_self_test_is_started_once_more(tmp_path: Path) -> None:
+    config = settings(tmp_path, at_self_test=str(tmp_path / "crashed"))
+    process = VerifierProcess(config, SandboxConfig())
+    assert process.starts == 2
+    assert graded(process, "right")[0].reward == 1.0
+    process.close()
 
 
 def test_a_plugin_goes_to_a_worker_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
