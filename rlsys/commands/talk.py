@@ -165,6 +165,7 @@ class Talk:
             f"{used.prompt_tokens:,} prompt, {used.thinking_tokens:,}{budget} thinking, "
             f"{used.answer_tokens:,} answer tokens; thinking takes "
             f"{used.thinking_share(context):.1%} of the context; ${self.price.cost(used):.6f}"
+            + ("; cut off: the context is full" if turn.cut_off else "")
         )
 
     def _show(self, _: str) -> None:

@@ -52,6 +52,8 @@ class Turn:
     thinking_s: float = 0.0
     """From the question to the end of the thinking."""
     budget: int | None = None
+    cut_off: bool = False
+    """The context was full before the model had ended."""
 
 
 Show = Callable[[Part, str], None]
@@ -103,8 +105,10 @@ class Conversation:
         started = time.monotonic()
         limits = Limits(budget)
         deltas = self.sampler.stream(token_ids, self.temperature, room, limits, opened)
+        last = -1
         async for delta in deltas:
             for token_id in delta.token_ids:
+                last = token_id
                 tracker.push(token_id)
             for piece in parser.feed(delta.text):
                 self._take(turn, piece, started, show)
@@ -112,6 +116,7 @@ class Conversation:
             self._take(turn, piece, started, show)
         if not turn.answer:
             turn.thinking_s = time.monotonic() - started
+        turn.cut_off = tracker.num_tokens >= room and last != self.tokenizer.eos_token_id
         turn.usage = Usage(
             len(token_ids),
             tracker.thinking_tokens,

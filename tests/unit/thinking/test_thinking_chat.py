@@ -69,8 +69,8 @@ def test_a_turn_is_thinking_and_answer_with_their_tokens() -> None:
 def test_earlier_thinking_is_left_out_of_the_next_prompt() -> None:
     reciter = Reciter("<think>long</think>3", "<think>x</think>4")
     talk = conversation(reciter)
-    asyncio.run(talk.ask("1+2=?", lambda part, piece: None))
-    asyncio.run(talk.ask("and 2+2?", lambda part, piece: None))
+    asyncio.run(talk.ask("1+2=?", _unseen))
+    asyncio.run(talk.ask("and 2+2?", _unseen))
     assert "long" not in reciter.prompts[1]
     assert "1+2=?" in reciter.prompts[1]
     assert talk.usage.requests == 2
@@ -81,10 +81,24 @@ def test_earlier_thinking_is_left_out_of_the_next_prompt() -> None:
 def test_a_full_context_is_an_error_and_a_budget_leaves_room_for_the_answer() -> None:
     reciter = Reciter("<think>a</think>b")
     talk = conversation(reciter, budget="5000", context=60)
-    turn = asyncio.run(talk.ask("1+2=?", lambda part, piece: None))
+    turn = asyncio.run(talk.ask("1+2=?", _unseen))
     assert turn.budget == 60 - 6 - 16
     with pytest.raises(ConfigError, match="no room for an answer"):
-        asyncio.run(talk.ask("1+" * 30, lambda part, piece: None))
+        asyncio.run(talk.ask("1+" * 30, _unseen))
+
+
+@pytest.mark.parametrize(("end", "cut_off"), [("", True), (str(TOKENIZER.eos_token), False)])
+def test_a_turn_that_fills_the_context_is_cut_off_unless_it_ends_there(
+    end: str, cut_off: bool
+) -> None:
+    answer = "<think>" + "1+" * 9 + "1" + end
+    room = len(TOKENIZER.encode(answer))
+    turn = asyncio.run(conversation(Reciter(answer), context=6 + room).ask("1+2=?", _unseen))
+    assert turn.cut_off is cut_off
+
+
+def _unseen(part: Part, piece: str) -> None:
+    """Nobody looks."""
 
 
 def spoken(reciter: Reciter, *lines: str) -> str:
