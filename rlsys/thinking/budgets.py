@@ -45,14 +45,16 @@ class Budgets:
 
 
 def instruct(row: Row, most: int | None, config: ThinkingConfig) -> Row:
-    """The row with its budget said on a line after the question, where the run wants that."""
+    """The row with its budget said on a line after the question, where the run wants that. The bare
+    question stays known: verifiers measure against it, and predictors are fitted to it."""
     if not config.in_prompt or most is None:
         return row
     last = row.messages[-1]
     line = config.instruction.format(budget=most)
     told = Message(role=last["role"], content=f"{last['content']}\n{line}")
     text = row.text if row.text is None or row.kind is PromptKind.TEXT else told["content"]
-    return replace(row, messages=(*row.messages[:-1], told), text=text)
+    info = {"question": last["content"]} | row.info
+    return replace(row, messages=(*row.messages[:-1], told), text=text, info=info)
 
 
 def equip(prompt: Prompt, most: int | None, config: ThinkingConfig) -> Prompt:

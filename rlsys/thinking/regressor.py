@@ -110,7 +110,9 @@ class EmbeddingRegressor:
 def embed(model_path: str, questions: Sequence[str]) -> np.ndarray:
     """[N, F] features of questions: mean input embedding and log length."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(model_path)
     model = AutoModelForCausalLM.from_pretrained(model_path)
     table = model.get_input_embeddings().get_parameter("weight").detach().float().numpy()

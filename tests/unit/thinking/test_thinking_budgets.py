@@ -52,7 +52,9 @@ def test_the_prompt_says_its_budget_and_the_verifiers_know_it() -> None:
     equipped = equip(prompt, 12, config)
     assert "[12]" in equipped.text
     assert equipped.token_budget == 12
-    assert json.loads(equipped.info)["thinking_budget"] == 12
+    info = json.loads(equipped.info)
+    assert info["thinking_budget"] == 12
+    assert info["question"] == ROWS[0].messages[-1]["content"]
 
 
 def test_a_budget_that_is_only_asked_for_does_not_cut_but_no_thinking_does() -> None:
