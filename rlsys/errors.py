@@ -37,6 +37,10 @@ class StallError(RlsysError):
     """A named wait passed its deadline; says who waits for whom."""
 
 
+class NoSignalError(RlsysError):
+    """Nothing can be learned: prompt after prompt, all answers earn the same reward."""
+
+
 class WorkerError(RlsysError):
     """A fleet member died or raised; names it and its root exception. Its work may be sent again,
     to another member where there is one."""

@@ -83,6 +83,9 @@ class LoopConfig:
     max_failed_groups_in_a_row: int = 8
     """A streak of dropped groups, of either kind, stops the run: something is broken, not
     unlucky."""
+    max_batches_without_signal: int = 10
+    """So many batches of groups dropped as `no_signal` before a single step stop the run, which
+    would sample for ever; as many as DAPO's own recipes sample for one step."""
     max_learner_restarts: int = 3
     """How often a run starts its fleet anew from its newest checkpoint because a learner rank died;
     one death more ends it."""

@@ -47,6 +47,7 @@ def _positive(config: RunConfig) -> None:
         "loop.max_group_failures": (config.loop.max_group_failures, 1),
         "loop.max_group_losses": (config.loop.max_group_losses, 1),
         "loop.max_failed_groups_in_a_row": (config.loop.max_failed_groups_in_a_row, 1),
+        "loop.max_batches_without_signal": (config.loop.max_batches_without_signal, 1),
         "loop.max_learner_restarts": (config.loop.max_learner_restarts, 0),
         "loop.evaluate_every": (config.loop.evaluate_every, 0),
         "loop.checkpoint_every": (config.loop.checkpoint_every, 1),

@@ -26,7 +26,7 @@ from rlsys.loop.outcome import has_signal, learn_request
 from rlsys.loop.ready import ReadyGroup, ReadyGroups
 from rlsys.loop.retries import Retries
 from rlsys.loop.slots import Slots
-from rlsys.loop.verdict_watch import VerdictWatch
+from rlsys.loop.verdict_watch import SignalWatch, VerdictWatch
 from rlsys.loop.waits import Waits
 from rlsys.thinking.budgets import Budgets, equip
 from rlsys.thinking.difficulty import SolveRatePredictor
@@ -87,7 +87,7 @@ class Loop:
         self.state = LoopState()
         self.waits = Waits(config.loop.stall_timeout_s)
         self.retries = Retries(self.waits, config.loop)
-        self.verdicts = VerdictWatch(config)
+        self.verdicts, self.signal = VerdictWatch(config), SignalWatch(config.loop)
         self.ready = ReadyGroups(config.loop.groups_per_step, config.loop.max_staleness)
         self.slots = Slots(num_slots(config.loop, config.loop.max_staleness))
         self.adaptive = AdaptiveBound(config.loop) if config.loop.adaptive_staleness else None
@@ -282,6 +282,7 @@ class Loop:
             self._drop(group.group_id, "infrastructure")
         elif self.config.algorithm.drop_no_signal and not has_signal(group, self.config):
             self._drop(group.group_id, "no_signal")
+            self.signal.dropped(self.state.version + 1)
         else:
             self.state.ledger.move(group.group_id, State.READY)
             self.ready.put(group)
@@ -310,6 +311,7 @@ class Loop:
         for group in groups:
             self.state.ledger.move(group.group_id, State.TRAINED)
         self.state.version += 1
+        self.signal.stepped()
         return staleness, metrics
 
     async def _publish(self, num_slots: int) -> None:

@@ -1,9 +1,9 @@
-"""The share of answers without a verdict, over the newest answers."""
+"""When verdicts stop a run: too many are missing, or they tell no answer from another."""
 
 from collections import deque
 
-from rlsys.config.schema import RunConfig
-from rlsys.errors import VerifierError
+from rlsys.config.schema import LoopConfig, RunConfig
+from rlsys.errors import NoSignalError, VerifierError
 
 _STEPS = 4
 _LEAST_GROUPS = 8
@@ -46,3 +46,32 @@ class VerdictWatch:
                 f"{share:.0%} of the newest {self._graded} answers got no verdict, more than "
                 f"verifiers.max_infrastructure_share={self.limit}; last: {self._last}"
             )
+
+
+class SignalWatch:
+    """Stops the run when nothing can be learned: it would sample for ever."""
+
+    def __init__(self, config: LoopConfig) -> None:
+        self.config = config
+        self.limit = config.max_batches_without_signal * config.groups_per_step
+        self._dropped = 0
+        """Since the last step."""
+
+    def dropped(self, step: int) -> None:
+        """A group was dropped as `no_signal` before `step`.
+
+        Raises:
+            NoSignalError: that was one too many.
+        """
+        self._dropped += 1
+        if self._dropped >= self.limit:
+            raise NoSignalError(
+                f"{self._dropped} groups were dropped as no_signal before step {step}, in each of "
+                "which all answers earned the same reward (loop.max_batches_without_signal="
+                f"{self.config.max_batches_without_signal}): take easier or harder prompts, a "
+                "larger loop.group_size, or algorithm.drop_no_signal=false"
+            )
+
+    def stepped(self) -> None:
+        """A batch of groups with a signal came together."""
+        self._dropped = 0

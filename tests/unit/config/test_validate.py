@@ -76,6 +76,7 @@ def test_ranks_that_do_not_divide_an_update_name_the_nearest_that_do(config: Run
         ("loop.max_staleness", -1),
         ("loop.max_group_failures", 0),
         ("loop.max_failed_groups_in_a_row", 0),
+        ("loop.max_batches_without_signal", 0),
         ("loop.stall_timeout_s", 0.0),
         ("loop.stall_timeout_s", float("nan")),
         ("loop.checkpoint_every", 0),

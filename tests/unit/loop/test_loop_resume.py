@@ -98,6 +98,7 @@ def test_over_the_whole_history_each_group_is_trained_once_or_dropped_with_a_rea
         groups_per_message=groups_per_message,
         max_group_failures=2,
         max_failed_groups_in_a_row=10**6,
+        max_batches_without_signal=10**6,
         stall_timeout_s=5000.0,
     )
     config.algorithm.drop_no_signal = drop_no_signal

@@ -63,6 +63,7 @@ def test_staleness_slots_and_ledger_hold_under_any_latencies_and_failures(
         groups_per_message=groups_per_message,
         max_group_failures=2,
         max_failed_groups_in_a_row=10**6,
+        max_batches_without_signal=10**6,
         stall_timeout_s=5000.0,
     )
     config.algorithm.drop_no_signal = drop_no_signal

@@ -12,7 +12,7 @@ from fake_fleet import (
     trained_groups,
 )
 
-from rlsys.errors import VerifierError
+from rlsys.errors import NoSignalError, VerifierError
 from rlsys.simulate.clock import run
 
 
@@ -94,6 +94,17 @@ def test_dynamic_sampling_replaces_groups_without_signal_and_counts_them() -> No
     ledger = loop.state.ledger
     assert ledger.dropped["no_signal"] == ledger.admitted - 12
     assert ledger.dropped["no_signal"] >= 11
+
+
+def test_a_run_that_finds_no_signal_ends_instead_of_sampling_for_ever() -> None:
+    config = make_config(max_batches_without_signal=5)
+    config.algorithm.drop_no_signal = True
+    fleet = FakeFleet(rewards=lambda group, size: np.full(size, float(group % 2)))
+    loop = make_loop(fleet, config)
+    with pytest.raises(NoSignalError, match=r"20 groups .* before step 1, .*=5\)"):
+        run(loop.train(3))
+    assert set(loop.state.ledger.dropped) == {"no_signal"}
+    assert loop.state.ledger.trained == 0
 
 
 def test_without_dynamic_sampling_groups_of_equal_rewards_are_trained_with_zero_advantage() -> None:
