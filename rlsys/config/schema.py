@@ -83,9 +83,9 @@ class LoopConfig:
     max_failed_groups_in_a_row: int = 8
     """A streak of dropped groups, of either kind, stops the run: something is broken, not
     unlucky."""
-    max_batches_without_signal: int = 10
+    max_batches_without_signal: int = 50
     """So many batches of groups dropped as `no_signal` before a single step stop the run, which
-    would sample for ever; as many as DAPO's own recipes sample for one step."""
+    would sample for ever. A policy that is right 99 times in 100 needs 13 for groups of 8."""
     max_learner_restarts: int = 3
     """How often a run starts its fleet anew from its newest checkpoint because a learner rank died;
     one death more ends it."""
