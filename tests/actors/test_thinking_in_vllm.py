@@ -1,6 +1,7 @@
-"""Budget forcing in the real vLLM: what is written, what is marked, and under which logprobs."""
+"""Sampling in the real vLLM: budgets, what they write and mark, and that progress is seen."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(tiny_poli
         end = engine.tokenizer.eos_token_id
     finally:
         engine.shutdown()
+        engine.release()
     assert not any(any(row["forced"]) for row in free[:8])
     # A prompt's own budget of 3 comes before the run's.
     for row, budget in [*((r, 6) for r in cut[:8]), *((r, 3) for r in cut[8:])]:
@@ -51,6 +53,39 @@ def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(tiny_poli
     for row in held[:8]:
         assert len(row["token_ids"]) > 20
         assert close not in row["token_ids"][:20]
+
+
+def test_an_engine_is_seen_to_sample_while_it_does_and_not_else(tiny_policy: str) -> None:
+    model = ModelConfig(max_context=512)
+    engine = SamplingEngine("rollout-0", tiny_policy, model, _small(), WeightsConfig(), 0)
+
+    async def scenario() -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+        await engine.start()
+        ids = engine.tokenizer.encode(PROMPT, add_special_tokens=False)
+        held = SamplingConfig(max_tokens=400, min_reasoning_tokens=390)
+        work = asyncio.create_task(engine.sample(_prompts(ids, [None]), [0], 4, held))
+        during = await _looks(engine, work.done)
+        await work
+        looks = iter(range(20))
+        return during, await _looks(engine, lambda: next(looks, None) is None)
+
+    try:
+        during, after = asyncio.run(scenario())
+    finally:
+        engine.shutdown()
+        engine.release()
+    assert len({tokens for _, tokens in during}) > 10
+    assert max(tokens for _, tokens in during) > 400
+    assert len(after) == 1
+
+
+async def _looks(engine: SamplingEngine, over: Callable[[], bool]) -> set[tuple[int, int]]:
+    """What was seen of the engine, look by look."""
+    seen = set()
+    while not over():
+        seen.add(engine.sampled_so_far)
+        await asyncio.sleep(0.01)
+    return seen
 
 
 def test_a_server_counts_thinking_that_its_prompt_began(tiny_policy: str) -> None:
