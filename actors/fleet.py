@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from actors.launch import Launcher
-from actors.learner_rank import LearnerRank, Span
+from actors.learner_rank import STREAMING_COPIES, LearnerRank, Span
 from actors.look import report
 from actors.placement import Need
 from actors.reference_worker import ReferenceWorker
@@ -82,7 +82,7 @@ class RayFleet:
         longest = max(prompts, key=lambda p: len(p.token_ids))
         self.canary_ids = list(longest.token_ids)[-_CANARY_TOKENS:]
         self.starting = Waits(config.cluster.ready_timeout_s, "cluster.ready_timeout_s")
-        self.launcher = Launcher(config.cluster, _threads(config), self._maker)
+        self.launcher = Launcher(config.cluster, _environments(config), self._maker)
         self.supervisor = Supervisor(
             seats(roles),
             self.launcher,
@@ -339,14 +339,17 @@ class RayFleet:
         return seat.times.saw(times)
 
 
-def _threads(config: RunConfig) -> dict[str, int]:
-    """OpenMP threads per role."""
-    return {
+def _environments(config: RunConfig) -> dict[str, dict[str, str]]:
+    """What libraries read when they are loaded: OpenMP's threads, and how glibc copies."""
+    threads = {
         "learner": config.learner.threads,
         "rollout": config.rollout.threads,
         "reference": config.reference.threads,
         "verifier": 1,
     }
+    environments = {role: {"OMP_NUM_THREADS": str(number)} for role, number in threads.items()}
+    environments["learner"] |= STREAMING_COPIES
+    return environments
 
 
 def _spans(rows: Sequence[Rows]) -> tuple[list[Any], list[Span]]:

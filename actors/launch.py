@@ -25,10 +25,15 @@ _NAME_S = 30.0
 
 
 class Launcher:
-    """Owns the placement group, and creates actors in it."""
+    """Owns the placement group, and creates actors in it.
 
-    def __init__(self, config: ClusterConfig, threads: dict[str, int], maker: Maker) -> None:
-        self.config, self.threads, self.maker = config, threads, maker
+    environments: by role, variables that are set before an actor's process starts.
+    """
+
+    def __init__(
+        self, config: ClusterConfig, environments: dict[str, dict[str, str]], maker: Maker
+    ) -> None:
+        self.config, self.environments, self.maker = config, environments, maker
         self.group: PlacementGroup | None = None
 
     async def place(self, needs: list[Need]) -> None:
@@ -58,7 +63,6 @@ class Launcher:
         assert self.group is not None
         made, arguments = self.maker(seat)
         need = seat.need
-        # CPU threads are an environment variable, since libraries read it when they are imported.
         options = actor_class(made).options(
             name=seat.name,
             num_cpus=max(need.cpus, _SMALLEST_CPU),
@@ -66,7 +70,7 @@ class Launcher:
             scheduling_strategy=PlacementGroupSchedulingStrategy(
                 self.group, placement_group_bundle_index=seat.bundle
             ),
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": str(self.threads[seat.role])}},
+            runtime_env={"env_vars": self.environments[seat.role]},
         )
         seat.actor = await _named(options, arguments, seat)
         seat.lifeline = seat.actor.lifeline.remote()

@@ -1,135 +1,241 @@
-"""How fast new weights reach an engine's process, against a bare copy of the same bytes.
+"""How fast an engine has new weights, proved, against a bare copy of the same bytes.
 
-    python benchmarks/weights.py [--mib 1536] [--bucket-mib 64] [--repeats 7]
+    python benchmarks/weights.py [--shapes 256x4 1024x20] [--bucket-mib 256] [--repeats 9]
 
-`transport` is what a publish does with the object store: from the learner's tensors, through
-fingerprints, buckets and Ray's store, to tensors in another process that maps the store's pages
-and has compared every fingerprint. `bare` is the same bytes as one array, copied by ray.put and
-seen by the other process, with no names and no proof; `memcpy` one copy into memory that is
-warm. What the engine does with the tensors then is loading, not transport.
+A learner's process and a vLLM engine's, on one node. Each way is measured with rlsys and bare:
 
-Rounds alternate; the first two, in which the store's pages are touched for the first time, are
-reported apart. The last line of stdout is one JSON object.
+- `update`: from the learner's tensors until the engine may sample with them. rlsys: fingerprints,
+  buckets, Ray's store, the store's pages mapped by the engine, vLLM's layerwise reload under watch,
+  every fingerprint compared. Bare: all weights as one array, put into the store and mapped, and the
+  same reload, with no names compared and nothing proved.
+- `copy`: the same into plain parameters instead of vLLM's, which packs them for its kernels: two
+  copies, the fewest by which bytes get from one process's memory into another's, and the proofs.
+- `moved`: as `copy`, but without rlsys's fingerprints: what moving costs, and what proving does.
+- `store`: the first half of `copy` alone, from the learner's tensors into the store.
+
+Rounds alternate; the first, in which the store's pages are touched for the first time, are left
+out. The last line of stdout is one JSON object; a `ratio` is that of the speeds, rlsys over bare.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import ray
 import torch
 
+from actors.learner_rank import STREAMING_COPIES, put_pieces
+from rlsys.config.recipes import LocalPolicyConfig
+from rlsys.config.schema import ModelConfig, RolloutConfig, WeightsConfig
+from rlsys.engines.vllm_engine import SamplingEngine
+from rlsys.recipes.local_policy import build_model, build_tokenizer
+from rlsys.weights import bundle
 from rlsys.weights.bundle import Manifest, Named, found, pack, plan_buckets, views
-from rlsys.weights.fingerprint import fingerprint
-from rlsys.weights.mapping import Mapper, locate
+from rlsys.weights.mapping import locate
 
-COLD_ROUNDS = 2
-
-
-def policy(mib: int) -> list[Named]:
-    """Tensors in the proportions of a decoder: an embedding, then layers of seven each."""
-    hidden, vocabulary = (1024, 50_000) if mib >= 256 else (128, 2_000)
-    shapes = [(hidden, hidden)] * 4 + [(3 * hidden, hidden)] * 3
-    named = [("embed", torch.randn(vocabulary, hidden).bfloat16())]
-    while sum(t.nbytes for _, t in named) < mib << 20:
-        layer = len(named)
-        for i, shape in enumerate(shapes):
-            named.append((f"layer{layer}.{i}", torch.randn(shape).bfloat16()))
-        named.append((f"layer{layer}.norm", torch.ones(hidden).bfloat16()))
-    return named
+COLD_ROUNDS = 5
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+Shapes = list[tuple[str, tuple[int, ...]]]
 
 
-@ray.remote(num_cpus=0)
-class Engine:
-    """The receiving process."""
-
-    def __init__(self) -> None:
-        torch.set_num_threads(1)
-        self.mapper = Mapper()
-
-    def receive(self, manifest: Manifest, refs: list[ray.ObjectRef]) -> int:
-        """Map, look at and prove every tensor, as LoadProof does."""
-        placed, spans = found(manifest, ray.get(refs))
-        mapped = [self.mapper.view(*locate(span), span.nbytes) for span in spans]
-        proofs = [fingerprint(tensor) for _, tensor in views(placed, mapped)]
-        assert proofs == [t.fingerprint for t in manifest.tensors]
-        return len(proofs)
-
-    def see(self, refs: list[ray.ObjectRef]) -> int:
-        """Have the bare bytes."""
-        return sum(a.nbytes for a in ray.get(refs))
+def write_policy(shape: str, folder: Path) -> None:
+    """A decoder of HIDDENxLAYERS with random weights."""
+    hidden, layers = map(int, shape.split("x"))
+    tokenizer = build_tokenizer()
+    config = LocalPolicyConfig(
+        hidden_size=hidden, intermediate_size=3 * hidden, layers=layers, heads=hidden // 64
+    )
+    build_model(config, tokenizer).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
-def measure(named: list[Named], bucket_bytes: int, repeats: int, engine: Any) -> dict[str, Any]:
-    """Medians of seconds per way, of alternating rounds."""
-    plan = plan_buckets([t.nbytes for _, t in named], bucket_bytes)
-    flat = torch.cat([t.reshape(-1) for _, t in named]).view(torch.uint8).numpy()
-    warm = np.zeros_like(flat)
+def cut(flat: torch.Tensor, shapes: Shapes) -> Iterator[Named]:
+    """Tensors that lie in one, one behind another."""
+    start = 0
+    for name, shape in shapes:
+        end = start + int(np.prod(shape))
+        yield name, flat[start:end].view(shape)
+        start = end
 
-    def transport() -> None:
-        buckets = ([named[i] for i in bucket] for bucket in plan)
-        manifest, refs = pack(0, buckets, ray.put)
-        ray.get(engine.receive.remote(manifest, refs))
 
-    def bare() -> None:
-        ray.get(engine.see.remote([ray.put(flat)]))
+@ray.remote(num_cpus=0, runtime_env={"env_vars": ONE_THREAD | STREAMING_COPIES})
+class Learner:
+    """The sending process, in a learner's environment, with weights in the CPU's memory."""
 
-    def memcpy() -> None:
-        np.copyto(warm, flat)
+    def __init__(self, policy: Path, bucket_mib: int) -> None:
+        from transformers import AutoModelForCausalLM
 
-    ways: list[Callable[[], None]] = [transport, bare, memcpy]
-    seconds: dict[str, list[float]] = {way.__name__: [] for way in ways}
+        model = AutoModelForCausalLM.from_pretrained(policy, dtype=torch.float32)
+        self.named = [(name, parameter.detach()) for name, parameter in model.named_parameters()]
+        self.plan = plan_buckets([t.nbytes for _, t in self.named], bucket_mib << 20)
+        self.flat = torch.cat([t.reshape(-1) for _, t in self.named]).numpy()
+
+    def shapes(self) -> Shapes:
+        return [(name, tuple(tensor.shape)) for name, tensor in self.named]
+
+    @ray.method(num_returns=2)
+    def publish(self, proved: bool = True) -> tuple[Manifest, list[ray.ObjectRef]]:
+        """As LearnerRank.publish."""
+        buckets = ([self.named[i] for i in indices] for indices in self.plan)
+        with nullcontext() if proved else patch.object(bundle, "fingerprint", lambda tensor: 0):
+            return pack(1, buckets, put_pieces)
+
+    def put(self) -> list[ray.ObjectRef]:
+        """Bare."""
+        return [ray.put(self.flat)]
+
+
+class Parameters(torch.nn.Module):
+    """A model as far as loading goes; loads as vLLM's default_weight_loader does."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        self.held = {name: torch.zeros(shape) for name, shape in shapes}
+        for name, tensor in self.held.items():
+            parameter = torch.nn.Parameter(tensor, requires_grad=False)
+            parameter.weight_loader = self.load
+            self.register_parameter(name.replace(".", "_"), parameter)
+
+    def load(self, parameter: torch.Tensor, loaded: torch.Tensor) -> None:
+        parameter.data.copy_(loaded)
+
+    def load_weights(self, tensors: Iterable[Named]) -> None:
+        for name, tensor in tensors:
+            parameter = self.get_parameter(name.replace(".", "_"))
+            parameter.weight_loader(parameter, tensor)
+
+
+def reload_bare(worker: Any, path: str, offset: int, num_bytes: int, shapes: Shapes) -> None:
+    """In the engine's process: vLLM's layerwise reload, unwatched."""
+    from vllm.model_executor.model_loader.reload import initialize_layerwise_reload
+
+    transfer = worker.weight_transfer_engine
+    flat = torch.from_numpy(transfer.mapper.view(path, offset, num_bytes)).view(torch.float32)
+    initialize_layerwise_reload(transfer.model)
+    transfer.model.load_weights(cut(flat, shapes))
+    transfer.finish_weight_update()
+
+
+@ray.remote(
+    num_cpus=0,
+    # vLLM takes functions from its own process only if it is told to.
+    runtime_env={"env_vars": ONE_THREAD | {"VLLM_ALLOW_INSECURE_SERIALIZATION": "1"}},
+)
+class Rollout:
+    """The receiving side, as a rollout worker with its engine."""
+
+    async def start(self, policy: Path, shapes: Shapes) -> None:
+        self.shapes, self.plain = shapes, Parameters(shapes)
+        self.engine = SamplingEngine(
+            "rollout-0", str(policy), ModelConfig(), RolloutConfig(), WeightsConfig(), 0
+        )
+        await self.engine.start()
+        self.engine.update.names = [name for name, _ in shapes]
+        await self.engine.update.connect({})
+
+    async def update(self, manifest: Manifest, refs: list[ray.ObjectRef]) -> None:
+        """As RolloutWorker.update_weights, without the canary."""
+        await self.engine.update.load(manifest, await asyncio.gather(*refs))
+
+    async def bare_update(self, refs: list[ray.ObjectRef]) -> None:
+        array = await refs[0]
+        (place,) = locate([array])
+        engine = self.engine.engine
+        await engine.engine_core.pause_scheduler_async(mode="keep", clear_cache=False)
+        await engine.collective_rpc(reload_bare, args=(*place, array.nbytes, self.shapes))
+        await engine.update_weight_version("1")
+        await engine.resume_generation()
+
+    async def copy(
+        self, manifest: Manifest, refs: list[ray.ObjectRef], proved: bool = True
+    ) -> None:
+        """As SharedMemoryTransfer, whose process is here this one."""
+        from rlsys.weights.load_proof import LoadProof
+
+        placed, spans = found(manifest, await asyncio.gather(*refs))
+        if not proved:
+            self.plain.load_weights(views(placed, spans))
+            return
+        proof = LoadProof(self.plain)
+        proof.load(views(placed, spans))
+        proof.check(manifest)
+
+    async def bare_copy(self, refs: list[ray.ObjectRef]) -> None:
+        self.plain.load_weights(cut(torch.from_numpy(await refs[0]), self.shapes))
+
+
+def measure(shape: str, bucket_mib: int, repeats: int, policy: Path) -> dict[str, Any]:
+    """Medians of alternating rounds."""
+    write_policy(shape, policy)
+    learner, rollout = Learner.remote(policy, bucket_mib), Rollout.remote()
+    shapes = ray.get(learner.shapes.remote())
+    ray.get(rollout.start.remote(policy, shapes))
+    ways: dict[str, Callable[[], Any]] = {
+        "update": lambda: rollout.update.remote(*learner.publish.remote()),
+        "bare_update": lambda: rollout.bare_update.remote(learner.put.remote()),
+        "copy": lambda: rollout.copy.remote(*learner.publish.remote()),
+        "bare_copy": lambda: rollout.bare_copy.remote(learner.put.remote()),
+        "moved": lambda: rollout.copy.remote(*learner.publish.remote(False), False),
+        "store": lambda: learner.publish.remote(),
+        "bare_store": lambda: learner.put.remote(),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(COLD_ROUNDS + repeats):
-        for way in ways:
+        for name, way in ways.items():
             started = time.perf_counter()
-            way()
-            seconds[way.__name__].append(time.perf_counter() - started)
+            result = ray.get(way())
+            seconds[name].append(time.perf_counter() - started)
+            del result
             time.sleep(0.2)  # the store frees what nobody refers to
+    for actor in (learner, rollout):
+        ray.kill(actor)
     median = {name: statistics.median(s[COLD_ROUNDS:]) for name, s in seconds.items()}
-    gigabytes = flat.nbytes / 1e9
     return {
-        "bytes": flat.nbytes,
-        "tensors": len(named),
-        "buckets": len(plan),
-        "gb_per_s": {name: gigabytes / s for name, s in median.items()},
-        "first_gb_per_s": {name: gigabytes / s[0] for name, s in seconds.items()},
-        "over_bare": median["bare"] / median["transport"],
-        "over_memcpy": median["memcpy"] / median["transport"],
+        "bytes": 4 * sum(int(np.prod(shape)) for _, shape in shapes),
+        "tensors": len(shapes),
+        "seconds": {name: round(s, 4) for name, s in median.items()},
+        "ratio": {
+            "update": round(median["bare_update"] / median["update"], 3),
+            "copy": round(median["bare_copy"] / median["copy"], 3),
+            "moved": round(median["bare_copy"] / median["moved"], 3),
+            "store": round(median["bare_store"] / median["store"], 3),
+        },
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mib", type=int, nargs="+", default=[6, 1536])
-    parser.add_argument("--bucket-mib", type=int, nargs="+", default=[64])
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--shapes", nargs="+", default=["256x4", "1024x20"])
+    parser.add_argument("--bucket-mib", type=int, nargs="+", default=[256])
+    parser.add_argument("--repeats", type=int, default=9)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     os.environ.update(RAY_worker_niceness="0", RAY_USAGE_STATS_ENABLED="0")
-    store = 4 * max(arguments.mib) << 20
     ray.init(
         num_cpus=2,
         include_dashboard=False,
-        object_store_memory=max(store, 1 << 29),
+        object_store_memory=5 << 30,
         logging_level="ERROR",
         log_to_driver=False,
     )
-    engine = Engine.remote()
     results = {}
-    for mib in arguments.mib:
-        named = policy(mib)
+    for shape in arguments.shapes:
         for bucket_mib in arguments.bucket_mib:
-            result = measure(named, bucket_mib << 20, arguments.repeats, engine)
-            results[f"{mib} MiB in buckets of {bucket_mib}"] = result
-            rates = "  ".join(f"{n} {r:.2f} GB/s" for n, r in result["gb_per_s"].items())
+            with tempfile.TemporaryDirectory() as folder:
+                result = measure(shape, bucket_mib, arguments.repeats, Path(folder))
+            results[f"{shape} in buckets of {bucket_mib} MiB"] = result
             print(
-                f"{mib} MiB, buckets of {bucket_mib} MiB: {rates}  transport/bare "
-                f"{result['over_bare']:.2f}  transport/memcpy {result['over_memcpy']:.2f}",
+                f"{shape}, {result['bytes'] / 1e6:.0f} MB, buckets of {bucket_mib} MiB: "
+                f"{result['seconds']} rlsys over bare: {result['ratio']}",
                 flush=True,
             )
     ray.shutdown()

@@ -228,7 +228,7 @@ class WeightsConfig:
     """object_store: through Ray's store, one copy per node, which the engines map; works
     everywhere. nccl: vLLM's broadcast from GPU to GPU, over several nodes. cuda_ipc: learner and
     engines share one GPU and hand over its memory. The last two have not been run on GPUs yet."""
-    bucket_mib: int = 64
+    bucket_mib: int = 256
     """MiB of weights that are gathered and sent at a time; bounds the extra memory of ZeRO-3."""
     prefix_cache: PrefixCache = PrefixCache.by_version
     """by_version: a prompt's keys and values are shared by requests that began under the same

@@ -108,4 +108,4 @@ class EngineUpdate:
 
 def _update_info(manifest: Manifest, buckets: list[list[np.ndarray]]) -> dict[str, Any]:
     placed, spans = found(manifest, buckets)
-    return {"places": [locate(span) for span in spans], "manifest": placed.to_dict()}
+    return {"places": locate(spans), "manifest": placed.to_dict()}

@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from rlsys.errors import WeightSyncError
 from rlsys.weights.fingerprint import fingerprint
+from rlsys.weights.mapping import address
 
 T = TypeVar("T")
 Named = tuple[str, torch.Tensor]
@@ -128,7 +129,7 @@ def _pieces(tensor: torch.Tensor) -> list[np.ndarray]:
 
 
 def found(
-    manifest: Manifest, buckets: Sequence[Sequence[np.ndarray]]
+    manifest: Manifest, buckets: Sequence[Sequence[np.ndarray | memoryview]]
 ) -> tuple[Manifest, list[np.ndarray]]:
     """Where a store has put the pieces: its own gaps between tensors, none inside one.
 
@@ -144,16 +145,17 @@ def found(
         raise WeightSyncError(
             f"{head} {len(buckets)} buckets arrived, published were {len(manifest.bucket_bytes)}"
         )
-    pieces = [iter(bucket) for bucket in buckets]
-    starts = [_address(bucket[0]) if bucket else 0 for bucket in buckets]
+    arrays = [[np.frombuffer(piece, dtype=np.uint8) for piece in bucket] for bucket in buckets]
+    pieces = [iter(bucket) for bucket in arrays]
+    starts = [address(bucket[0]) if bucket else 0 for bucket in arrays]
     ends = list(starts)
     records = []
     for record in manifest.tensors:
         own = list(islice(pieces[record.bucket], -(-record.num_bytes // _PIECE)))
-        place = _address(own[0]) if own else ends[record.bucket]
+        place = address(own[0]) if own else ends[record.bucket]
         end = place
         for piece in own:
-            if _address(piece) != end:
+            if address(piece) != end:
                 raise WeightSyncError(f"{head} tensor {record.name} does not lie in one span")
             end += piece.nbytes
         if end - place != record.num_bytes:
@@ -166,13 +168,9 @@ def found(
     sizes = [end - start for start, end in zip(starts, ends, strict=True)]
     spans = [
         as_strided(bucket[0], (size,), writeable=False) if bucket else np.empty(0, np.uint8)
-        for bucket, size in zip(buckets, sizes, strict=True)
+        for bucket, size in zip(arrays, sizes, strict=True)
     ]
     return Manifest(manifest.version, tuple(sizes), tuple(records)), spans
-
-
-def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
 
 
 def views(manifest: Manifest, buckets: Sequence[np.ndarray]) -> Iterator[Named]:
@@ -189,15 +187,16 @@ def views(manifest: Manifest, buckets: Sequence[np.ndarray]) -> Iterator[Named]:
             f"version {manifest.version}: buckets of {found} bytes arrived, published were "
             f"{list(manifest.bucket_bytes)}"
         )
+    with warnings.catch_warnings():
+        # Shared pages are read-only; torch warns, and nothing here writes.
+        warnings.simplefilter("ignore", UserWarning)
+        spans = [torch.from_numpy(bucket) for bucket in buckets]
     for record in manifest.tensors:
-        data = buckets[record.bucket][record.offset : record.offset + record.num_bytes]
         dtype = getattr(torch, record.dtype)
-        empty = torch.empty(0, dtype=dtype)
-        with warnings.catch_warnings():
-            # Shared pages are read-only; torch warns, and nothing here writes.
-            warnings.simplefilter("ignore", UserWarning)
-            flat = torch.frombuffer(data, dtype=dtype) if record.num_bytes else empty
-        yield record.name, flat.reshape(record.shape)
+        data = spans[record.bucket][record.offset : record.offset + record.num_bytes]
+        # Behind the end of another tensor, an empty one may lie at any byte.
+        flat = data.view(dtype) if record.num_bytes else torch.empty(0, dtype=dtype)
+        yield record.name, flat.view(record.shape)
 
 
 def unpack(manifest: Manifest, buckets: Sequence[np.ndarray]) -> Iterator[Named]:

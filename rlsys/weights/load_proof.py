@@ -7,7 +7,8 @@ therefore watched: during vLLM's layerwise reload every load goes through its pa
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import wraps
 from typing import Any
 
@@ -35,13 +36,29 @@ class LoadProof:
                 self._watch(tensor, place)
 
     def load(self, tensors: Iterable[Named]) -> None:
-        """The model's own load_weights, watched; may be called for one bucket after another."""
+        """The model's own load_weights, watched; may be called for one bucket after another.
+
+        The CPU's tensors are proved on another thread, each while it is loaded, so that one
+        reading of memory serves both; a GPU's afterwards, on the stream that brought them.
+        """
         named = list(tensors)
-        self.fingerprints |= {name: fingerprint(tensor) for name, tensor in named}
         places = sorted((t.data_ptr(), t.data_ptr() + t.nbytes, name) for name, t in named)
         self._starts = [start for start, _, _ in places]
         self._spans = [(end, name) for _, end, name in places]
-        self.model.load_weights(iter(named))
+        if any(tensor.is_cuda for _, tensor in named):
+            self.model.load_weights(iter(named))
+            self.fingerprints |= {name: fingerprint(tensor) for name, tensor in named}
+            return
+        proofs: dict[str, Future[int]] = {}
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fingerprints") as prover:
+
+            def handed_over() -> Iterator[Named]:
+                for name, tensor in named:
+                    proofs[name] = prover.submit(fingerprint, tensor)
+                    yield name, tensor
+
+            self.model.load_weights(handed_over())
+        self.fingerprints |= {name: proof.result() for name, proof in proofs.items()}
 
     def check(self, manifest: Manifest) -> None:
         """Raise WeightSyncError naming the first tensor that is not what was published, or the

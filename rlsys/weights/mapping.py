@@ -8,29 +8,60 @@ the same user open it again. See proc(5), /proc/pid/maps and /proc/pid/fd.
 
 import mmap
 import os
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from rlsys.errors import WeightSyncError
 
 
-def locate(array: np.ndarray) -> tuple[str, int]:
-    """Path and offset at which this node's processes can map a contiguous array's bytes.
+class _Backed(NamedTuple):
+    """Addresses of this process that a file backs."""
 
-    Valid while the array lives.
+    low: int
+    high: int
+    offset: int
+    name: str
+    inode: int
+
+
+def locate(arrays: Sequence[np.ndarray]) -> list[tuple[str, int]]:
+    """Path and offset of each array, at which this node's processes can map its bytes.
+
+    Valid while the arrays, which must be contiguous, live.
 
     Raises:
-        WeightSyncError: the array is not in memory that can be shared.
+        WeightSyncError: an array is not in memory that can be shared.
     """
-    address = array.__array_interface__["data"][0]
+    spans = _backed()
+    open_path = cache(_open_path)
+
+    def place(array: np.ndarray) -> tuple[str, int]:
+        low = address(array)
+        for span in spans:
+            if span.low <= low and low + array.nbytes <= span.high:
+                return open_path(span.name, span.inode), span.offset + low - span.low
+        raise WeightSyncError(f"{array.nbytes} bytes at {low:#x} are not in shared memory")
+
+    return [place(array) for array in arrays]
+
+
+def address(array: np.ndarray) -> int:
+    """Of its first byte, in this process."""
+    return array.__array_interface__["data"][0]
+
+
+def _backed() -> list[_Backed]:
+    spans = []
     for line in Path("/proc/self/maps").read_text().splitlines():
         span, _, offset, _, inode, *name = line.split(maxsplit=5)
-        low, high = (int(part, 16) for part in span.split("-"))
-        if low <= address and address + array.nbytes <= high and int(inode):
-            path = _open_path(name[0], int(inode))
-            return path, int(offset, 16) + address - low
-    raise WeightSyncError(f"{array.nbytes} bytes at {address:#x} are not in shared memory")
+        if int(inode):
+            low, high = (int(part, 16) for part in span.split("-"))
+            spans.append(_Backed(low, high, int(offset, 16), name[0], int(inode)))
+    return spans
 
 
 def _open_path(name: str, inode: int) -> str:

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +35,9 @@ pytestmark = pytest.mark.slow
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
+ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.cpu.x86_non_temporal_threshold=1000000"}
+
+
 class Idler(Member):
     """Does what it is told."""
 
@@ -49,6 +53,10 @@ class Idler(Member):
         with self.clock.busy():
             time.sleep(seconds)
         return [None, os.getpid()]
+
+    def environment(self) -> list[bytes]:
+        """As the process was started with it: what is set later comes too late for glibc."""
+        return Path("/proc/self/environ").read_bytes().split(b"\0")
 
     def die(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -83,7 +91,7 @@ def supervised(cluster: None) -> Callable[..., None]:
                 await scenario(supervisor)
 
         need = Need(role, 2, 0.1, 0.0)
-        launcher = Launcher(ClusterConfig(), {role: 1}, lambda seat: (Idler, ()))
+        launcher = Launcher(ClusterConfig(), {role: ENVIRONMENT}, lambda seat: (Idler, ()))
         supervisor = Supervisor(seats([need]), launcher, max_deaths, bring_up, notices.append)
         try:
             asyncio.run(whole())
@@ -104,6 +112,15 @@ def asked(seconds: float) -> Callable[[Any], list[Any]]:
         return actor.work.options(num_returns=2).remote(seconds)
 
     return call
+
+
+def test_a_members_process_starts_in_its_roles_environment(supervised: Any) -> None:
+    async def scenario(supervisor: Supervisor) -> None:
+        environment = await supervisor.seats[0].actor.environment.remote()
+        (value,) = ENVIRONMENT.values()
+        assert f"GLIBC_TUNABLES={value}".encode() in environment
+
+    supervised(scenario)
 
 
 def test_a_member_that_dies_is_replaced_and_its_call_says_so(supervised: Any) -> None:

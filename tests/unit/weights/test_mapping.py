@@ -27,7 +27,7 @@ def deleted(tmp_path: Path) -> np.ndarray:
 
 def test_another_process_sees_the_same_bytes(deleted: np.ndarray) -> None:
     # Behind the first page: the offset is not a multiple of its size.
-    path, offset = locate(deleted[5003:])
+    _, (path, offset) = locate([deleted, deleted[5003:]])
     command = [sys.executable, "-c", READ, path, str(offset)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     # 5003 = 19 * 251 + 234.
@@ -35,7 +35,7 @@ def test_another_process_sees_the_same_bytes(deleted: np.ndarray) -> None:
 
 
 def test_it_is_the_memory_itself_and_not_a_copy(deleted: np.ndarray) -> None:
-    seen = Mapper().view(*locate(deleted), 4)
+    seen = Mapper().view(*locate([deleted])[0], 4)
     deleted[2] = 99
     assert seen.tolist() == [0, 1, 99, 3]
 
@@ -44,19 +44,19 @@ def test_a_mapping_serves_later_arrays_of_its_file_and_gives_way_to_another(
     deleted: np.ndarray, tmp_path: Path
 ) -> None:
     mapper = Mapper()
-    first = mapper.view(*locate(deleted[7:]), 2)
+    first = mapper.view(*locate([deleted[7:]])[0], 2)
     path = tmp_path / "other"
     path.write_bytes(b"abc")
     assert mapper.view(str(path), 1, 2).tobytes() == b"bc"
-    assert mapper.view(*locate(deleted[9:]), 2).tolist() == [9, 10]
+    assert mapper.view(*locate([deleted[9:]])[0], 2).tolist() == [9, 10]
     assert first.tolist() == [7, 8]
 
 
 def test_shared_memory_cannot_be_written_through_a_view(deleted: np.ndarray) -> None:
     with pytest.raises(ValueError, match="read-only"):
-        Mapper().view(*locate(deleted), 4)[0] = 7
+        Mapper().view(*locate([deleted])[0], 4)[0] = 7
 
 
 def test_private_memory_is_refused() -> None:
     with pytest.raises(WeightSyncError, match="are not in shared memory"):
-        locate(np.zeros(1 << 20, dtype=np.uint8))
+        locate([np.zeros(1 << 20, dtype=np.uint8)])
