@@ -39,7 +39,7 @@ from rlsys.config.recipes import LocalPolicyConfig
 from rlsys.config.schema import ModelConfig, RolloutConfig, WeightsConfig
 from rlsys.engines.vllm_engine import SamplingEngine
 from rlsys.recipes.local_policy import build_model, build_tokenizer
-from rlsys.weights import bundle
+from rlsys.weights import fingerprint
 from rlsys.weights.bundle import Manifest, Named, found, pack, plan_buckets, views
 from rlsys.weights.mapping import locate
 
@@ -87,7 +87,9 @@ class Learner:
     def publish(self, proved: bool = True) -> tuple[Manifest, list[ray.ObjectRef]]:
         """As LearnerRank.publish."""
         buckets = ([self.named[i] for i in indices] for indices in self.plan)
-        with nullcontext() if proved else patch.object(bundle, "fingerprint", lambda tensor: 0):
+        with (
+            nullcontext() if proved else patch.object(fingerprint, "fingerprint", lambda tensor: 0)
+        ):
             return pack(1, buckets, put_pieces)
 
     def put(self) -> list[ray.ObjectRef]:

@@ -7,7 +7,6 @@ that a receiver can show that it loaded exactly what the learner held.
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ import torch
 from numpy.lib.stride_tricks import as_strided
 
 from rlsys.errors import WeightSyncError
-from rlsys.weights.fingerprint import fingerprint
+from rlsys.weights.fingerprint import fingerprint, proving
 from rlsys.weights.mapping import address
 
 T = TypeVar("T")
@@ -96,7 +95,7 @@ def plan_buckets(sizes: Sequence[int], limit: int) -> list[list[int]]:
 def pack(
     version: int, buckets: Iterable[list[Named]], send: Callable[[list[np.ndarray]], T]
 ) -> tuple[Manifest, list[T]]:
-    """Send each bucket, with its fingerprints taken on another thread meanwhile.
+    """Send each bucket, with its fingerprints taken meanwhile.
 
     A bucket goes out as pieces, views of the learner's memory where it is the CPU's. A store that
     puts them one after another has every tensor in one span of memory: see `found`.
@@ -109,15 +108,17 @@ def pack(
     records: list[TensorRecord] = []
     sizes: list[int] = []
     sent: list[T] = []
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fingerprints") as prover:
+    with proving() as prove:
         for number, bucket in enumerate(buckets):
-            proofs = prover.map(fingerprint, [tensor for _, tensor in bucket])
+            proofs = [prove(tensor) for _, tensor in bucket]
             sent.append(send([piece for _, tensor in bucket for piece in _pieces(tensor)]))
             offset = 0
             for (name, tensor), proof in zip(bucket, proofs, strict=True):
                 dtype, shape = str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)
                 size = tensor.nbytes
-                records.append(TensorRecord(name, dtype, shape, number, offset, size, proof))
+                records.append(
+                    TensorRecord(name, dtype, shape, number, offset, size, proof.result())
+                )
                 offset += size
             sizes.append(offset)
     return Manifest(version, tuple(sizes), tuple(records)), sent

@@ -1,8 +1,15 @@
 """A fingerprint of a tensor's bytes, at the speed of reading them, the same on CPU and GPU."""
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
 import torch
 
 _BLOCK = 4096
+_LARGE = 1 << 20
+"""Bytes. Below, handing the work to a thread costs more than the work: 50 tensors of 14 MB in all
+took 3.3 ms on one thread and 7 ms on another, which the interpreter's lock kept waiting."""
 
 
 def fingerprint(tensor: torch.Tensor) -> int:
@@ -19,14 +26,37 @@ def fingerprint(tensor: torch.Tensor) -> int:
         tensor: any dtype, shape and device; read as its bytes in row-major order.
     Returns: a signed 64-bit integer.
     """
-    data = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+    data = tensor.detach().contiguous().view(-1).view(torch.uint8)
     if data.data_ptr() % 8 or data.storage_offset() % 8:
         data = data.clone()  # words must be aligned
-    whole = data.numel() // _BLOCK * _BLOCK
-    sums = data[:whole].view(torch.int64).view(-1, _BLOCK // 8).sum(1)
-    if whole < data.numel():
+    num_bytes = data.numel()
+    blocks = num_bytes // _BLOCK
+    whole = blocks * _BLOCK
+    total: torch.Tensor | int = num_bytes
+    if blocks:
+        sums = data[:whole].view(torch.int64).view(blocks, -1).sum(1)
+        total = total + (sums * torch.arange(1, 2 * blocks + 1, 2, device=sums.device)).sum()
+    if whole < num_bytes:
         tail = data.new_zeros(_BLOCK)
-        tail[: data.numel() - whole] = data[whole:]
-        sums = torch.cat([sums, tail.view(torch.int64).sum().reshape(1)])
-    weights = torch.arange(1, 2 * sums.numel() + 1, 2, device=sums.device)
-    return int((sums * weights).sum() + data.numel())
+        tail[: num_bytes - whole] = data[whole:]
+        total = total + (2 * blocks + 1) * tail.view(torch.int64).sum()
+    return int(total)
+
+
+@contextmanager
+def proving() -> Iterator[Callable[[torch.Tensor], Future[int]]]:
+    """Fingerprints beside other work: calls `prove(tensor)` while it does it.
+
+    A large tensor of the CPU's is read on another thread; a small one at once, and a GPU's, too, on
+    the stream of the caller. No tensor may change before the context ends.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fingerprints") as thread:
+
+        def prove(tensor: torch.Tensor) -> Future[int]:
+            if tensor.is_cpu and tensor.nbytes >= _LARGE:
+                return thread.submit(fingerprint, tensor)
+            proof: Future[int] = Future()
+            proof.set_result(fingerprint(tensor))
+            return proof
+
+        yield prove

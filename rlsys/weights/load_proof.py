@@ -8,7 +8,7 @@ therefore watched: during vLLM's layerwise reload every load goes through its pa
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import wraps
 from typing import Any
 
@@ -17,7 +17,7 @@ from vllm.model_executor.model_loader.reload.utils import get_layer_tensors
 
 from rlsys.errors import WeightSyncError
 from rlsys.weights.bundle import Manifest, Named
-from rlsys.weights.fingerprint import fingerprint
+from rlsys.weights.fingerprint import proving
 
 
 class LoadProof:
@@ -38,23 +38,18 @@ class LoadProof:
     def load(self, tensors: Iterable[Named]) -> None:
         """The model's own load_weights, watched; may be called for one bucket after another.
 
-        The CPU's tensors are proved on another thread, each while it is loaded, so that one
-        reading of memory serves both; a GPU's afterwards, on the stream that brought them.
+        A tensor is proved while it is loaded, so that one reading of memory serves both.
         """
         named = list(tensors)
         places = sorted((t.data_ptr(), t.data_ptr() + t.nbytes, name) for name, t in named)
         self._starts = [start for start, _, _ in places]
         self._spans = [(end, name) for _, end, name in places]
-        if any(tensor.is_cuda for _, tensor in named):
-            self.model.load_weights(iter(named))
-            self.fingerprints |= {name: fingerprint(tensor) for name, tensor in named}
-            return
         proofs: dict[str, Future[int]] = {}
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fingerprints") as prover:
+        with proving() as prove:
 
             def handed_over() -> Iterator[Named]:
                 for name, tensor in named:
-                    proofs[name] = prover.submit(fingerprint, tensor)
+                    proofs[name] = prove(tensor)
                     yield name, tensor
 
             self.model.load_weights(handed_over())

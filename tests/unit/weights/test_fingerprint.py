@@ -1,8 +1,12 @@
+import threading
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlsys.weights.fingerprint import fingerprint
+from rlsys.weights import fingerprint as module
+from rlsys.weights.fingerprint import fingerprint, proving
 
 
 def test_one_word_is_its_value_and_the_number_of_bytes() -> None:
@@ -46,3 +50,17 @@ def test_any_flipped_bit_changes_it(size: int, position: int, bit: int) -> None:
 def test_blocks_that_trade_places_change_it() -> None:
     blocks = torch.stack([torch.full((512,), 1), torch.full((512,), 2)])
     assert fingerprint(blocks) != fingerprint(blocks.flip(0))
+
+
+def test_proofs_taken_beside_other_work_are_the_same() -> None:
+    small, large = torch.arange(100.0), torch.arange(300_000.0)
+    with proving() as prove:
+        proofs = [prove(tensor) for tensor in (small, large, large[1:])]
+    assert [p.result() for p in proofs] == [fingerprint(t) for t in (small, large, large[1:])]
+
+
+def test_large_tensors_are_proved_on_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "fingerprint", lambda tensor: threading.get_ident())
+    with proving() as prove:
+        small, large = prove(torch.zeros(1)), prove(torch.zeros(300_000))
+    assert small.result() == threading.get_ident() != large.result()
