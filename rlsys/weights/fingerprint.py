@@ -45,10 +45,10 @@ def fingerprint(tensor: torch.Tensor) -> int:
 
 @contextmanager
 def proving() -> Iterator[Callable[[torch.Tensor], Future[int]]]:
-    """Fingerprints beside other work: calls `prove(tensor)` while it does it.
+    """Yields a function that takes fingerprints beside its caller's other work.
 
     A large tensor of the CPU's is read on another thread; a small one at once, and a GPU's, too, on
-    the stream of the caller. No tensor may change before the context ends.
+    the stream of the caller. No tensor may change before its future is done.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fingerprints") as thread:
 
