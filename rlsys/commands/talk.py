@@ -160,9 +160,9 @@ class Talk:
     def _line(self, turn: "Turn") -> str:
         used = turn.usage
         context = self.conversation.context
-        budget = "" if turn.budget is None else f" of {turn.budget:,}"
+        budget = "" if turn.budget is None else f" (budget {turn.budget:,} and its tag)"
         return (
-            f"{used.prompt_tokens:,} prompt, {used.thinking_tokens:,}{budget} thinking, "
+            f"{used.prompt_tokens:,} prompt, {used.thinking_tokens:,} thinking{budget}, "
             f"{used.answer_tokens:,} answer tokens; thinking takes "
             f"{used.thinking_share(context):.1%} of the context; ${self.price.cost(used):.6f}"
             + ("; cut off: the context is full" if turn.cut_off else "")

@@ -129,6 +129,7 @@ def test_commands_change_the_budget_and_unknown_ones_are_told() -> None:
     reciter = Reciter("<think>a</think>b", "<think>a</think>b")
     output = spoken(reciter, "/budget 12", "1+2=?", "/budget many", "/shwo", "/new", "/show")
     assert reciter.limits == [Limits(12)]
+    assert "3 thinking (budget 12 and its tag), 1 answer tokens" in output
     assert "--budget many: a whole number of tokens, none or auto" in output
     assert "no command /shwo" in output
     assert "there was no thinking" in output
