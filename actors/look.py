@@ -12,12 +12,12 @@ from rlsys import stacks
 
 
 async def report(seats: Sequence[Seat]) -> str:
-    """Where the driver's tasks stand, and the members that owe it an answer."""
-    owing = [seat for seat in seats if seat.unanswered]
-    texts = await asyncio.gather(*(_stacks_of(seat) for seat in owing))
+    """Where the driver's tasks stand, and the members that owe it an answer, as of this moment."""
     parts = [f"--- the driver's tasks\n{stacks.of_tasks()}"]
-    for seat, text in zip(owing, texts, strict=True):
-        parts.append(f"--- {seat.name}, {seat.unanswered} calls unanswered; {text}")
+    owing = [(seat, seat.unanswered) for seat in seats if seat.unanswered]
+    texts = await asyncio.gather(*(_stacks_of(seat) for seat, _ in owing))
+    for (seat, unanswered), text in zip(owing, texts, strict=True):
+        parts.append(f"--- {seat.name}, {unanswered} calls unanswered; {text}")
     return "\n".join(parts)
 
 

@@ -87,7 +87,9 @@ class Waits:
                 f"waited {loop.time() - began:.0f} s for {name} ({self.setting}). "
                 f"{detail()}\nAll waits: {self.describe()}"
             )
-            raise StallError(f"{message}\n{await self._read_stacks()}".rstrip()) from error
+            assert self._report is not None
+            report = await asyncio.shield(self._report)
+            raise StallError(f"{message}\n{report}".rstrip()) from error
         finally:
             del self._open[wait]
             if around is None:
@@ -103,7 +105,7 @@ class Waits:
         for_answers = [wait for wait in due if wait.for_answers and not wait.late]
         for wait in due:
             if not wait.for_answers:
-                _end(wait)
+                self._end(wait)
         for wait in for_answers:
             # At the end, for it is due last now.
             del self._open[wait]
@@ -122,7 +124,7 @@ class Waits:
         still_s = await _in_time(self.samplers_still_s(), math.inf)
         for wait in waits:
             if wait in self._open and still_s >= self.timeout_s:
-                _end(wait)
+                self._end(wait)
         now = asyncio.get_running_loop().time()
         if still_s < self.timeout_s and now >= self._notice_at:
             self._notice_at = now + self.timeout_s
@@ -133,13 +135,18 @@ class Waits:
         wait = None if task is None else self._of_task.get(task)
         return None if wait is None else wait.name
 
-    async def _read_stacks(self) -> str:
-        """Once for all waits that end together."""
+    def _end(self, wait: _Wait) -> None:
+        """Wake its task, once; `on` raises there, with the stacks."""
+        if wait.late:
+            return
+        wait.late = True
+        # One reading for all waits that end together. It begins before the task is woken, which
+        # takes its calls back: then nobody would know any more who owes an answer.
         if self._report is None:
             late = f"The stacks could not be read within {_LOOK_S:g} s."
             reading = _in_time(self.stacks(), late)
             self._report = asyncio.create_task(reading, name="read stacks")
-        return await asyncio.shield(self._report)
+        wait.task.cancel()
 
     def describe(self) -> str:
         """Every open wait with its age, the longest first, equal names counted."""
@@ -152,13 +159,6 @@ class Waits:
             for name, a in sorted(ages.items(), key=lambda item: -max(item[1]))
         ]
         return ", ".join(parts) or "nothing"
-
-
-def _end(wait: _Wait) -> None:
-    """Wake its task, once; `on` raises there."""
-    if not wait.late:
-        wait.late = True
-        wait.task.cancel()
 
 
 async def _no_stacks() -> str:

@@ -130,6 +130,30 @@ def test_a_stall_ends_with_the_stacks_read_once_for_all_waits() -> None:
     assert reads == [1]
 
 
+def test_the_stacks_are_read_while_the_call_that_is_late_is_still_open() -> None:
+    """Ending a wait takes its call back; who owed the answer must be known before."""
+    owing: set[str] = set()
+
+    async def call() -> None:
+        owing.add("rollout-0")
+        try:
+            await asyncio.sleep(1000.0)
+        finally:
+            owing.discard("rollout-0")
+
+    async def read() -> str:
+        return f"owing: {sorted(owing)}"
+
+    async def scenario() -> None:
+        waits = Waits(10.0)
+        waits.stacks = read
+        await waits.on("driver: weights pulled", call())
+
+    with pytest.raises(StallError, match=r"owing: \['rollout-0'\]"):
+        run(scenario())
+    assert not owing
+
+
 def test_stacks_that_cannot_be_read_do_not_hold_the_stall_up() -> None:
     waits = Waits(10.0)
 
