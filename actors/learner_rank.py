@@ -191,7 +191,8 @@ class LearnerRank(Member):
 
 
 def put_pieces(pieces: list[np.ndarray]) -> ray.ObjectRef:
-    """Into Ray's store, which takes half as long for a buffer as for an array."""
+    """Into Ray's store; what each costs beside its copy is half for a buffer of what it is for an
+    array."""
     return ray.put([PickleBuffer(piece.data) for piece in pieces])
 
 

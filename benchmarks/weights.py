@@ -102,9 +102,8 @@ class Parameters(torch.nn.Module):
 
     def __init__(self, shapes: Shapes) -> None:
         super().__init__()
-        self.held = {name: torch.zeros(shape) for name, shape in shapes}
-        for name, tensor in self.held.items():
-            parameter = torch.nn.Parameter(tensor, requires_grad=False)
+        for name, shape in shapes:
+            parameter = torch.nn.Parameter(torch.zeros(shape), requires_grad=False)
             parameter.weight_loader = self.load
             self.register_parameter(name.replace(".", "_"), parameter)
 

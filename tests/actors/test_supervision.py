@@ -15,6 +15,7 @@ from ray import cloudpickle
 
 from actors import look
 from actors.launch import Launcher
+from actors.learner_rank import STREAMING_COPIES
 from actors.member import Member
 from actors.placement import Need
 from actors.roster import Seat, seats
@@ -33,9 +34,6 @@ from rlsys.loop.clock import Clock, Times
 pytestmark = pytest.mark.slow
 # Ray's workers cannot import this file.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
-
-
-ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.cpu.x86_non_temporal_threshold=1000000"}
 
 
 class Idler(Member):
@@ -91,7 +89,7 @@ def supervised(cluster: None) -> Callable[..., None]:
                 await scenario(supervisor)
 
         need = Need(role, 2, 0.1, 0.0)
-        launcher = Launcher(ClusterConfig(), {role: ENVIRONMENT}, lambda seat: (Idler, ()))
+        launcher = Launcher(ClusterConfig(), {role: STREAMING_COPIES}, lambda seat: (Idler, ()))
         supervisor = Supervisor(seats([need]), launcher, max_deaths, bring_up, notices.append)
         try:
             asyncio.run(whole())
@@ -117,8 +115,8 @@ def asked(seconds: float) -> Callable[[Any], list[Any]]:
 def test_a_members_process_starts_in_its_roles_environment(supervised: Any) -> None:
     async def scenario(supervisor: Supervisor) -> None:
         environment = await supervisor.seats[0].actor.environment.remote()
-        (value,) = ENVIRONMENT.values()
-        assert f"GLIBC_TUNABLES={value}".encode() in environment
+        for name, value in STREAMING_COPIES.items():
+            assert f"{name}={value}".encode() in environment
 
     supervised(scenario)
 
