@@ -21,7 +21,7 @@ from rlsys.evaluation.votes import Equal, equal_by
 from rlsys.loop.loop import first_cause
 from rlsys.loop.waits import Waits
 from rlsys.thinking.usage import Price
-from verifiers.math import MathVerifier
+from verifiers.math.verifier import MathVerifier
 
 _ROLES = ("rollout", "verifier")
 _LINES_EVERY_S = 10.0

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from math_verify import parse, verify
 
 from verifiers.base import Completion, Status
-from verifiers.math import MathVerifier
+from verifiers.math.verifier import MathVerifier
 
 FAST_SECONDS = 3.0
 FORMS = ("{}", "{}.0", "${}", r"\${}", "{} apples", r"\frac{{{}}}{{7}}", "0{}", "{}%")

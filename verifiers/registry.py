@@ -46,14 +46,14 @@ _SANDBOX = "sandbox"
 _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "budget": "verifiers.budget:BudgetVerifier",
-        "code_functions": "verifiers.code_functions:FunctionVerifier",
-        "code_programs": "verifiers.code_programs:ProgramVerifier",
-        "countdown": "verifiers.countdown:CountdownVerifier",
+        "code_functions": "verifiers.code.functions:FunctionVerifier",
+        "code_programs": "verifiers.code.programs:ProgramVerifier",
+        "countdown": "verifiers.math.countdown:CountdownVerifier",
         "fluency": "verifiers.fluency:FluencyVerifier",
         "format": "verifiers.format:FormatVerifier",
         "judge": "verifiers.judge:JudgeVerifier",
         "language": "verifiers.language:LanguageVerifier",
-        "math": "verifiers.math:MathVerifier",
+        "math": "verifiers.math.verifier:MathVerifier",
         "reasoning": "verifiers.reasoning:ReasoningVerifier",
         "reward_model": "verifiers.reward_model:RewardModelVerifier",
         "repository": "verifiers.repository.verifier:RepositoryVerifier",

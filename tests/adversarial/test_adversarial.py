@@ -11,8 +11,8 @@ from adversarial_programs import read
 
 from rlsys.config.sandbox import SandboxConfig
 from verifiers.base import Status, verify_all
-from verifiers.code_functions import FunctionVerifier
-from verifiers.code_programs import ProgramVerifier
+from verifiers.code.functions import FunctionVerifier
+from verifiers.code.programs import ProgramVerifier
 from verifiers.sandbox.interface import Level
 from verifiers.sandbox.pool import open_sandbox
 

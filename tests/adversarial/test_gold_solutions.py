@@ -9,8 +9,8 @@ import pytest
 
 from rlsys.config.sandbox import SandboxConfig
 from verifiers.base import Completion, verify_all
-from verifiers.code_functions import FunctionVerifier
-from verifiers.code_tests import plan_of
+from verifiers.code.functions import FunctionVerifier
+from verifiers.code.tests_plan import plan_of
 from verifiers.sandbox.pool import open_sandbox
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -13,8 +13,8 @@ import pytest
 
 from rlsys.config.sandbox import SandboxConfig
 from verifiers.base import Completion, verify_all
-from verifiers.code_functions import FunctionVerifier
-from verifiers.code_programs import ProgramVerifier
+from verifiers.code.functions import FunctionVerifier
+from verifiers.code.programs import ProgramVerifier
 from verifiers.sandbox.pool import open_sandbox
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "adversarial"))

@@ -34,7 +34,7 @@ from rlsys.loop.fleet import Message, Sampled, Scored
 from rlsys.loop.waits import Waits
 from rlsys.thinking.usage import Price
 from verifiers.base import Status
-from verifiers.math import MathVerifier
+from verifiers.math.verifier import MathVerifier
 
 SUMS = Benchmark("sums", "", "math", True, 16, ("sums.jsonl",))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from verifiers.math import MathVerifier
+from verifiers.math.verifier import MathVerifier
 
 
 @pytest.fixture(scope="session")

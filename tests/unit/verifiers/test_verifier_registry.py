@@ -8,7 +8,7 @@ import pytest
 from rlsys.errors import VerifierError
 from verifiers import registry
 from verifiers.base import Completion
-from verifiers.math import MathVerifier
+from verifiers.math.verifier import MathVerifier
 from verifiers.registry import Registry
 
 PLUGIN = """

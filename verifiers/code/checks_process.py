@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from rlsys.errors import VerifierError
-from verifiers import checks_worker
-from verifiers.code_tests import Plan
+from verifiers.code import checks_worker
+from verifiers.code.tests_plan import Plan
 from verifiers.keeper import end_keeper
 
 _KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from rlsys.errors import VerifierError
-from verifiers.checks_process import ChecksProcess, Ended
-from verifiers.code_tests import plan_of
+from verifiers.code.checks_process import ChecksProcess, Ended
+from verifiers.code.tests_plan import plan_of
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsys.errors import VerifierError
-from verifiers import math_worker
+from verifiers.math import worker
 from verifiers.keeper import end_keeper
 
 _KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
@@ -78,7 +78,7 @@ class MathProcess:
         with self._lock:
             keeper = self._keeper or self._start()
             # A slow answer may be asked twice (see the worker), and forking takes a moment.
-            limit_s = 2 * math_worker.WALL_FACTOR * self._deadline_s + 10
+            limit_s = 2 * worker.WALL_FACTOR * self._deadline_s + 10
             reply = self._exchange(keeper, question, limit_s)
         return Comparison(Outcome(reply["outcome"]), str(reply["detail"]))
 
@@ -95,7 +95,7 @@ class MathProcess:
             "sys_path": [path for path in sys.path if path],
         }
         self._keeper = keeper = subprocess.Popen(
-            [sys.executable, "-I", str(Path(math_worker.__file__)), json.dumps(settings)],
+            [sys.executable, "-I", str(Path(worker.__file__)), json.dumps(settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -4,7 +4,7 @@ import pytest
 from fake_sandbox import FakeSandbox
 
 from verifiers.base import Completion, Status, verify_all
-from verifiers.code_functions import FunctionVerifier
+from verifiers.code.functions import FunctionVerifier
 
 CHECK = "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3\n"
 HUMANEVAL = {"prompt": "def f(x):\n", "entry_point": "f", "test": CHECK}

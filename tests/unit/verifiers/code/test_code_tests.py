@@ -3,7 +3,7 @@
 import pytest
 
 from rlsys.errors import VerifierError
-from verifiers.code_tests import plan_of
+from verifiers.code.tests_plan import plan_of
 
 CHECK = "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3\n"
 

@@ -1,4 +1,4 @@
-"""The program that runs math-verify outside the grading process; started by math_process.py.
+"""The program that runs math-verify outside the grading process; started by process.py.
 
     client  <-- JSON lines on stdin/stdout -->  keeper  <-- JSON lines on pipes -->  checker
 
@@ -7,8 +7,8 @@ an address-space limit. A checker that passes its deadline is killed and the nex
 takes milliseconds because nothing is imported again. The keeper parses nothing that it is asked and
 ends when its client does.
 
-It is run by path with `python -I`, so the folder of this file is not on sys.path: its `math.py`
-would otherwise hide the standard library's. Hence no import from this project.
+It is run by path with `python -I`, so the folder of this file is not on sys.path. Hence no import
+from this project.
 """
 
 import ctypes

@@ -2,7 +2,7 @@
 
 import pytest
 
-from verifiers.code_extract import defines, function_of, program_of
+from verifiers.code.extract import defines, function_of, program_of
 
 HEAD = 'from typing import List\n\ndef add(a: int, b: int) -> int:\n    """Add."""\n'
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
-from verifiers.checkers import Checker, checker_named
-from verifiers.code_extract import program_of
-from verifiers.code_runs import grade_all, limits_for, status_of, status_of_error, told
+from verifiers.code.checkers import Checker, checker_named
+from verifiers.code.extract import program_of
+from verifiers.code.runs import grade_all, limits_for, status_of, status_of_error, told
 from verifiers.sandbox.interface import Ending, Limits, Sandbox
 
 

@@ -5,7 +5,7 @@ from fake_sandbox import FakeSandbox
 
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, verify_all
-from verifiers.code_programs import ProgramVerifier
+from verifiers.code.programs import ProgramVerifier
 
 TESTS = [
     {"stdin": "1 2\n", "expected": "3\n"},

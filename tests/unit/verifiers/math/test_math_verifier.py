@@ -8,7 +8,7 @@ import pytest
 
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status
-from verifiers.math import MathVerifier
+from verifiers.math.verifier import MathVerifier
 
 
 def grade(verifier, expected, text, finish_reason="stop"):

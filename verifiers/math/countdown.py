@@ -13,7 +13,7 @@ from typing import Any
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.extract import final_answer
-from verifiers.literals import clean
+from verifiers.math.literals import clean
 
 MAX_CHARS = 500
 MAX_DEPTH = 30

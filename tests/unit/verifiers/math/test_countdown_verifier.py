@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status
-from verifiers.countdown import CountdownVerifier, ExpressionError, evaluate
+from verifiers.math.countdown import CountdownVerifier, ExpressionError, evaluate
 
 PUZZLE = {"numbers": [44, 19, 35], "target": 98}
 LEAVES = st.integers(0, 20).map(lambda n: (str(n), Fraction(n), [n]))

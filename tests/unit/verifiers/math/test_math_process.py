@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from rlsys.errors import VerifierError
-from verifiers import math_process
-from verifiers.math_process import MathProcess, Outcome
+from verifiers.math import process as math_process
+from verifiers.math.process import MathProcess, Outcome
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 EQUAL = (r"\sqrt{2}", r"\frac{2}{\sqrt{2}}")
 ENDLESS = (r"\sqrt{2}", r"\prod_{k=1}^{9999} k^{k}")
 
@@ -96,9 +96,9 @@ def test_lost_keeper_is_an_error_and_the_next_question_starts_another(process):
 
 def test_missing_library_is_one_clear_error(monkeypatch, tmp_path):
     worker = tmp_path / "worker.py"
-    source = Path(math_process.math_worker.__file__).read_text()
+    source = Path(math_process.worker.__file__).read_text()
     worker.write_text(source.replace("math_verify", "math_verify_missing"))
-    monkeypatch.setattr(math_process.math_worker, "__file__", str(worker))
+    monkeypatch.setattr(math_process.worker, "__file__", str(worker))
     with pytest.raises(VerifierError, match="cannot import math-verify"):
         MathProcess().compare(*EQUAL)
 
@@ -122,7 +122,7 @@ def test_forgotten_process_ends_with_its_owner():
 def test_killed_owner_leaves_no_process_behind():
     program = (
         "import os, time\n"
-        "from verifiers.math_process import MathProcess\n"
+        "from verifiers.math.process import MathProcess\n"
         "process = MathProcess()\n"
         f"process.compare(*{EQUAL!r})\n"
         "print(process.pid, flush=True)\n"

@@ -12,8 +12,8 @@ from typing import Any
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.extract import after_hashes, final_answer, last_boxed
-from verifiers.literals import Form, Number, clean, danger, read_number, same
-from verifiers.math_process import Comparison, MathProcess, Outcome
+from verifiers.math.literals import Form, Number, clean, danger, read_number, same
+from verifiers.math.process import Comparison, MathProcess, Outcome
 
 _BASED = re.compile(r"\(?(-?[0-9][0-9A-Fa-f]*)\)?(?:_(?:\{\s*([0-9]{1,2})\s*\}|([0-9])))?")
 _LAYOUT = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\displaystyle|(?<!\\)\\[!,;: ]")

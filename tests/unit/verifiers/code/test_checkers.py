@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlsys.errors import VerifierError
-from verifiers.checkers import checker_named
+from verifiers.code.checkers import checker_named
 
 
 @pytest.mark.parametrize(

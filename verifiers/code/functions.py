@@ -14,10 +14,10 @@ from typing import Any
 
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
-from verifiers.checks_process import ChecksProcess, Ended, Tested
-from verifiers.code_extract import function_of
-from verifiers.code_runs import grade_all, limits_for, status_of, status_of_error, told
-from verifiers.code_tests import Plan, plan_of
+from verifiers.code.checks_process import ChecksProcess, Ended, Tested
+from verifiers.code.extract import function_of
+from verifiers.code.runs import grade_all, limits_for, status_of, status_of_error, told
+from verifiers.code.tests_plan import Plan, plan_of
 from verifiers.sandbox.interface import JobEnded, Limits, Rejected, RemoteError, Sandbox, Session
 
 _STATUS_OF = {

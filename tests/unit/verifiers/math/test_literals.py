@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.literals import Form, clean, danger, read_number, same
+from verifiers.math.literals import Form, clean, danger, read_number, same
 
 
 @pytest.mark.parametrize(

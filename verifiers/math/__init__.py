@@ -1,0 +1,1 @@
+"""Maths answers: read, compared, and the countdown puzzle."""
