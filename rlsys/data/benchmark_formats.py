@@ -64,9 +64,14 @@ def read_math(raw: RawRow, config: DataConfig) -> Row:
 
 
 def read_aime(raw: RawRow, config: DataConfig) -> Row:
-    """AIME: problem and an integer from 0 to 999, as a JSON integer or zero-padded text (025)."""
+    """AIME: problem and an integer from 0 to 999, as a number or zero-padded text (025).
+
+    25.0 is one, too: pandas makes such numbers of a column with a missing value.
+    """
     expected = f"an integer from 0 to {_AIME_MAXIMUM}"
     value = raw.value("answer", expected)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     is_text = isinstance(value, str) and _AIME_ANSWER.fullmatch(value.strip()) is not None
     is_integer = isinstance(value, int) and not isinstance(value, bool)
     if not (is_text or is_integer) or not 0 <= int(value) <= _AIME_MAXIMUM:

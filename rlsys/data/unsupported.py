@@ -9,8 +9,17 @@ from typing import Any
 
 from rlsys.data.raw import RawRow, RowError, is_filled, shown
 
-_MEDIA = {"image": "pictures", "picture": "pictures", "video": "videos", "audio": "sounds"}
-_MEDIA_COLUMN = re.compile(r"(?:decoded_)?(image|picture|video|audio)s?(?:_?[0-9]+)?")
+_MEDIA = {
+    "image": "pictures",
+    "img": "pictures",
+    "picture": "pictures",
+    "video": "videos",
+    "audio": "sounds",
+}
+_MEDIA_COLUMN = re.compile(
+    r"(?:decoded_)?(image|img|picture|video|audio)s?(?:_?[0-9]+)?"
+    r"(?:_(?:paths?|files?|urls?|bytes|base64))?"
+)
 _MEDIA_STRUCTS = ("multi_modal_data", "multi_modal_inputs")
 _PLACEHOLDER = re.compile(
     r"<(image|video|audio)(?:_?[0-9]+)?>|<\|(?:vision_start|(image|video|audio)_pad|image_[0-9]+)\|>"

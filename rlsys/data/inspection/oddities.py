@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rlsys.data.inspection.kinds import kind_of
+from rlsys.data.raw import is_blank
 from rlsys.data.rows import PromptKind, Row
 from rlsys.data.templates import ends_in_open_turn
 
@@ -22,6 +24,7 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 _PICTURE = re.compile(r"!\[[^\]]*\]\([^)]+\)|\\includegraphics|<img\s")
 _GARBLED = re.compile("\ufffd|[ÂÃâ][\u0080-\u00bf]|â€|[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MARKED = re.compile(r"####[ \t]*(\S+)|\\(?:boxed|fbox)\{([^{}]+)\}")
+_ASKED_WITH = ("choices", "options", "context", "passage", "system", "system_prompt")
 _SCRIPTS = {
     "Latin": re.compile(r"[A-Za-z\u00c0-\u024f]"),
     "Chinese, Japanese or Korean": re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"),
@@ -113,12 +116,32 @@ def _garbled(row: Row) -> str:
     return repr(prompt[max(0, found.start() - 15) : found.end() + 15]) if found else ""
 
 
+def _left_out(row: Row) -> str:
+    if row.kind in (PromptKind.PROGRAM, PromptKind.PATCH):
+        return ""
+    whole = "\n".join(message["content"] for message in row.messages)
+    for column in _ASKED_WITH:
+        if any(text not in whole for text in _texts(row.info.get(column))):
+            return f"column {column}"
+    return ""
+
+
+def _texts(value: Any) -> list[str]:
+    """All texts in a column's value, whatever it is made of."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) and not is_blank(value) else []
+
+
 _LOOKS: dict[str, Callable[[Row], str]] = {
     "answers with white space around them": _space_around,
     "answers that read like a missing value": _missing,
     "answers that are a sentence": _sentence,
     f"answers of over {_LONG_ANSWER} characters": _long,
     "prompts with the answer in them": _given_away,
+    "columns that are not part of the prompt, though the question may need them": _left_out,
     "prompts with leftovers of a template": _leftover,
     "prompts that refer to a picture": _picture,
     "prompts with garbled characters": _garbled,

@@ -83,7 +83,9 @@ def test_math_row_without_an_answer_is_an_error_that_names_it(write_rows, bad, g
         read(path)
 
 
-@pytest.mark.parametrize(("written", "answer"), [("025", 25), ("204", 204), (70, 70), ("000", 0)])
+@pytest.mark.parametrize(
+    ("written", "answer"), [("025", 25), ("204", 204), (70, 70), ("000", 0), (25.0, 25)]
+)
 def test_aime_answer_is_an_integer_however_it_is_written(write_rows, written, answer):
     reading = read(write_rows({"problem": "P", "answer": written}, name="aime24.jsonl"))
     assert reading.formats == (RowFormat.aime,)

@@ -27,6 +27,8 @@ def refused(path, match):
         ("images", [{"path": "a.png", "bytes": None}], "pictures"),
         ("image", "a.png", "pictures"),
         ("image_2", "a.png", "pictures"),
+        ("image_path", "a.png", "pictures"),
+        ("img", "a.png", "pictures"),
         ("decoded_image", {"path": "a.png"}, "pictures"),
         ("videos", ["a.mp4"], "videos"),
         ("audio", {"array": [0.5]}, "sounds"),

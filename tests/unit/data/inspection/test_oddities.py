@@ -83,3 +83,21 @@ def test_letters_of_the_majority_are_not_odd(write_rows):
     rows = [{"question": f"{n} 加 2 等于多少？", "answer": str(n + 2)} for n in range(3)]
     (name,) = oddities(write_rows, *rows, PLAIN)
     assert name == "prompts in Latin letters, unlike the others"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("choices", ["red", "blue"]),
+        ("options", {"A": "red", "B": "blue"}),
+        ("context", "The sky is blue."),
+        ("system_prompt", "Be brief."),
+    ],
+)
+def test_a_column_that_the_question_needs_and_the_prompt_lacks_is_odd(write_rows, column, value):
+    name = "columns that are not part of the prompt, though the question may need them"
+    row = {"question": "Which colour?", "answer": "B", column: value}
+    assert oddities(write_rows, row) == {name: [1]}
+    texts = value.values() if isinstance(value, dict) else value
+    whole = value if isinstance(value, str) else " ".join(texts)
+    assert oddities(write_rows, row | {"question": f"Which colour? {whole}"}) == {}
