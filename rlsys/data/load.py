@@ -85,5 +85,6 @@ def _notes(path: str, reading: Reading) -> tuple[str, ...]:
     notes = list(find_repeats(reading.rows).notes())
     if reading.unreadable:
         count = len(reading.unreadable)
-        notes.insert(0, f"{count} unreadable rows left out, the first: {reading.unreadable[0]}")
+        rows = "1 unreadable row" if count == 1 else f"{count} unreadable rows"
+        notes.insert(0, f"{rows} left out, the first: {reading.unreadable[0]}")
     return tuple(f"{path}: {note}" for note in notes)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 
 from rlsys.data.countdown import read_puzzle
@@ -28,25 +29,31 @@ class Repeats:
     different: list[tuple[Row, Row]]
     """The first row with a prompt, and the first later one that expects something else."""
 
+    several_files: bool
+
     def notes(self) -> Iterator[str]:
         """A line for each kind of repetition that there is."""
         if self.different:
             first, other = self.different[0]
             count = len(self.different)
-            prompts = "1 prompt has" if count == 1 else f"{count} prompts have"
+            prompts = "1 prompt has" if count == 1 else f"{count:,} prompts have"
             yield (
                 f"{prompts} rows with different answers, of which one at most can be right: "
-                f"{'' if count == 1 else 'the first, '}row {first.number} expects "
-                f"{_told(first.answer)}, row {_number(other, first)} {_told(other.answer)}"
+                f"{'' if count == 1 else 'the first, '}{self._place(first)} expects "
+                f"{_told(first.answer)}, {self._place(other)} {_told(other.answer)}"
             )
         if self.same:
             first, other = self.same[0]
             count = len(self.same)
-            rows = "1 row repeats" if count == 1 else f"{count} rows repeat"
+            rows = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
             yield (
-                f"{rows} prompt and answer of an earlier one (row {first.number} in row "
-                f"{_number(other, first)}{', and so on' if count > 1 else ''})"
+                f"{rows} prompt and answer of an earlier one ({self._place(first)} in "
+                f"{self._place(other)}{', and so on' if count > 1 else ''})"
             )
+
+    def _place(self, row: Row) -> str:
+        of_file = f" of {Path(row.file).name}" if self.several_files else ""
+        return f"row {row.number}{of_file}"
 
 
 def find_repeats(rows: Sequence[Row]) -> Repeats:
@@ -55,7 +62,7 @@ def find_repeats(rows: Sequence[Row]) -> Repeats:
     Programs and patches are graded by tests, so their known solutions are not compared.
     """
     firsts: dict[bytes, Row] = {}
-    found = Repeats([], [])
+    found = Repeats([], [], len({row.file for row in rows}) > 1)
     contradicted: set[bytes] = set()
     for row in rows:
         key = prompt_key(row)
@@ -105,7 +112,3 @@ def _readings(answer: Any) -> set[str]:
 def _told(answer: Any) -> str:
     text = json.dumps(answer, ensure_ascii=False)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
-
-
-def _number(row: Row, beside: Row) -> str:
-    return f"{row.number}{'' if row.file == beside.file else f' of {row.file}'}"

@@ -38,7 +38,8 @@ def require_gradable(rows: RunRows, config: RunConfig) -> RunRows:
         them = f"this row and {others} more" if others else "this row"
         way_on = f"; data.skip_unreadable_rows=true leaves out {them}"
         raise DataError(message + (way_on if len(train) < len(rows.train) else ""))
-    note = f"{len(refused)} rows that cannot be graded left out, the first: {message}"
+    count = "1 row" if len(refused) == 1 else f"{len(refused)} rows"
+    note = f"{count} that cannot be graded left out, the first: {message}"
     return replace(
         rows,
         train=[row for row in rows.train if id(row) not in refused],

@@ -141,7 +141,7 @@ _LOOKS: dict[str, Callable[[Row], str]] = {
     "answers that are a sentence": _sentence,
     f"answers of over {_LONG_ANSWER} characters": _long,
     "prompts with the answer in them": _given_away,
-    "columns that are not part of the prompt, though the question may need them": _left_out,
+    "columns that the question may need and the prompt lacks": _left_out,
     "prompts with leftovers of a template": _leftover,
     "prompts that refer to a picture": _picture,
     "prompts with garbled characters": _garbled,

@@ -78,6 +78,6 @@ def test_a_run_is_told_of_both_when_it_reads_its_rows(write_rows):
 
 def test_rows_of_several_files_are_told_apart(write_rows, tmp_path):
     write_rows({"question": "Q?", "answer": "1"}, name="a.jsonl")
-    other = write_rows({"question": "Q?", "answer": "2"}, name="b.jsonl")
+    write_rows({"question": "Q?", "answer": "2"}, name="b.jsonl")
     (note,) = find_repeats(read_rows(str(tmp_path), DataConfig()).rows).notes()
-    assert f'row 1 expects "1", row 1 of {other} "2"' in note
+    assert 'row 1 of a.jsonl expects "1", row 1 of b.jsonl "2"' in note

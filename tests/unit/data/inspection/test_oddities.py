@@ -95,7 +95,7 @@ def test_letters_of_the_majority_are_not_odd(write_rows):
     ],
 )
 def test_a_column_that_the_question_needs_and_the_prompt_lacks_is_odd(write_rows, column, value):
-    name = "columns that are not part of the prompt, though the question may need them"
+    name = "columns that the question may need and the prompt lacks"
     row = {"question": "Which colour?", "answer": "B", column: value}
     assert oddities(write_rows, row) == {name: [1]}
     texts = value.values() if isinstance(value, dict) else value

@@ -1,12 +1,13 @@
 """A whole file in figures, and how they are told."""
 
 import io
+import math
 
 from rich.console import Console
 
 from rlsys.config.data import DataConfig, PromptTemplate
 from rlsys.data.inspection.gold_check import GoldCheck
-from rlsys.data.inspection.show import places_said, render_survey
+from rlsys.data.inspection.show import render_survey, rows_said
 from rlsys.data.inspection.survey import survey
 from rlsys.data.read import read_rows
 from verifiers.base import Status, Verdict
@@ -87,7 +88,23 @@ def test_gold_answers_are_told_with_what_was_looked_at(write_rows, base_tokenize
     assert "not graded: no verifier fits" in told(found, None, "no verifier fits")
 
 
-def test_places_are_told_with_their_files_where_these_differ():
-    assert places_said([("a", 1)]) == "row 1"
-    assert places_said([("a", 1), ("a", 5)]) == "rows 1, 5"
-    assert places_said([("a", 1), ("b", 1)]) == "rows 1 of a, 1 of b"
+def test_different_flaws_of_one_column_are_told_apart_and_many_are_cut(write_rows, base_tokenizer):
+    good = {"question": "Q?", "answer": "1"}
+    bad = [True, False, math.nan, "", [], {}, [""], ["", ""], math.inf, {"a": None}]
+    path = write_rows(good, *({"question": "Q?", "answer": value} for value in bad))
+    text = told(look(path, base_tokenizer))
+    assert "rows 2, 3: column answer: " in text
+    assert "row 4: column answer: " in text
+    assert "got nan (float): a missing value" in text
+    assert "2 more for other reasons: rows 10, 11" in text
+
+
+def test_rows_of_several_files_are_told_with_their_file(write_rows, base_tokenizer, tmp_path):
+    good, bad = {"question": "Q?", "answer": "1"}, {"question": "P?", "answer": ""}
+    write_rows(good, name="a.jsonl")
+    write_rows(good, bad, name="b.jsonl")
+    found = look(str(tmp_path), base_tokenizer)
+    text = told(found)
+    assert "row 2 of b.jsonl: column answer" in text
+    assert "(row 1 of a.jsonl in row 1 of b.jsonl)" in text
+    assert rows_said(found.rows, several=True) == "rows 1 of a.jsonl, 1 of b.jsonl"
