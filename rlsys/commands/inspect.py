@@ -73,18 +73,21 @@ def inspect(
             for row, prompt in pairs
         ]
     names = ", ".join(reward.name or reward.verifier for reward in settings.verifiers.rewards)
-    console.print(
-        render_survey(found, gold, names or "no verifier fits such rows without --config")
-    )
+    console.print(render_survey(found, gold, names or "no verifier fits such rows"))
     for row in shown:
         console.print(render_row(row))
     if config is None:
-        told = f"without --config: prompts of any length; verifier: {names or 'none'}"
-        if not settings.model.path:
-            told += "; tokens as the local policy counts them (--model names another tokenizer)"
-        console.print(told, highlight=False)
+        _tell_choices(names, settings.model.path, console)
     if found.unreadable and not skips:
         raise typer.Exit(1)
+
+
+def _tell_choices(verifiers: str, model: str, console: Console) -> None:
+    """What was chosen without a config."""
+    told = f"without --config: prompts of any length; verifier: {verifiers or 'none'}"
+    if not model:
+        told += "; tokens as the local policy counts them (--model names another tokenizer)"
+    console.print(told, highlight=False)
 
 
 class _Graders:

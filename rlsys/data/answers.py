@@ -17,6 +17,28 @@ def flaw(answer: Any) -> str:
 
         flaw(float("nan")) -> "a missing value"        flaw(["4", ""]) -> "item 2 is blank"
     """
+    part, found = _look(answer)
+    return f"{part} is {found}" if part else found
+
+
+def _look(answer: Any) -> tuple[str, str]:
+    """Which part is at fault, empty for the answer as a whole, and how."""
+    if isinstance(answer, list) and answer:
+        return _look_at_parts({f"item {n}": item for n, item in enumerate(answer, start=1)})
+    if isinstance(answer, dict) and all(name in answer for name in _PUZZLE):
+        return _look_at_parts({name: answer[name] for name in _PUZZLE})
+    return "", _whole(answer)
+
+
+def _look_at_parts(parts: dict[str, Any]) -> tuple[str, str]:
+    for name, value in parts.items():
+        inner, found = _look(value)
+        if found:
+            return f"{inner} of {name}" if inner else name, found
+    return "", ""
+
+
+def _whole(answer: Any) -> str:
     if answer is None:
         return "null"
     if isinstance(answer, bool):
@@ -25,21 +47,8 @@ def flaw(answer: Any) -> str:
         return "a missing value" if math.isnan(answer) else r'infinite; as text it is "\infty"'
     if isinstance(answer, str):
         return "blank" if is_blank(answer) else ""
-    if isinstance(answer, list):
-        items = enumerate(answer, start=1)
-        return _first_flaw({f"item {number}": item for number, item in items}) or _if_empty(answer)
-    if isinstance(answer, dict):
-        if all(name in answer for name in _PUZZLE):
-            return _first_flaw({name: answer[name] for name in _PUZZLE})
-        without = "" if any(map(is_filled, answer.values())) else "a struct without any value"
-        return _if_empty(answer) or without
+    if isinstance(answer, list | dict) and not answer:
+        return "empty"
+    if isinstance(answer, dict) and not any(map(is_filled, answer.values())):
+        return "a struct without any value"
     return ""
-
-
-def _first_flaw(parts: dict[str, Any]) -> str:
-    flaws = ((name, flaw(value)) for name, value in parts.items())
-    return next((f"{name} is {found}" for name, found in flaws if found), "")
-
-
-def _if_empty(answer: list[Any] | dict[str, Any]) -> str:
-    return "" if answer else "empty"

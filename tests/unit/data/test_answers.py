@@ -62,7 +62,7 @@ def test_all_else_has_none(answer):
 
 def test_a_flaw_says_which_part_it_is_in():
     assert flaw(["4", ""]) == "item 2 is blank"
-    assert flaw({"numbers": [1, None], "target": 3}) == "numbers is item 2 is null"
+    assert flaw({"numbers": [1, None], "target": 3}) == "item 2 of numbers is null"
     assert flaw({"numbers": [], "target": 3}) == "numbers is empty"
 
 
