@@ -46,6 +46,7 @@ _SANDBOX = "sandbox"
 _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "budget": "verifiers.budget:BudgetVerifier",
+        "choice": "verifiers.math.choice:ChoiceVerifier",
         "code_functions": "verifiers.code.functions:FunctionVerifier",
         "code_programs": "verifiers.code.programs:ProgramVerifier",
         "countdown": "verifiers.math.countdown:CountdownVerifier",

@@ -31,6 +31,13 @@ def grade(
         Path | None,
         typer.Option(help="YAML file with options of verifiers, plug-ins and the sandbox."),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Say of each maths answer which text was taken, by which rule, and as what.",
+        ),
+    ] = False,
 ) -> None:
     """Grade a file of completions offline: maths, functions, programs.
 
@@ -60,7 +67,8 @@ def grade(
     progress = _Progress(Console(stderr=True), survey.num_rows, began)
     with out.open("w") as target, GradingPool(settings, survey.verifiers) as pool:
         for graded in pool.grade(read_rows(file, known)):
-            target.write(json.dumps(output_row(graded)) + "\n")
+            explanation = explanation_of(graded) if explain else {}
+            target.write(json.dumps(output_row(graded) | explanation) + "\n")
             progress.done(graded, pool.note)
     progress.finish(out)
     if progress.statuses["infrastructure"]:
@@ -86,6 +94,20 @@ def output_row(graded: "Graded") -> dict[str, Any]:
             if "." in name
         },
     }
+
+
+def explanation_of(graded: "Graded") -> dict[str, Any]:
+    """`explanation` of a maths row: what was taken, by which rule, as what; what was expected."""
+    from dataclasses import asdict
+
+    from rlsys.grading.rows import GradeRow
+    from verifiers.math.verifier import explain
+
+    row = graded.row
+    if not isinstance(row, GradeRow) or row.verifier != "math" or graded.verdict.reward is None:
+        return {}
+    found = explain(row.completion)
+    return {"explanation": asdict(found) if found else "no final answer"}
 
 
 class _Progress:

@@ -179,6 +179,8 @@ def _fitting_verifier(rows: Sequence["Row"]) -> str:
         return "code_programs" if has_input else "code_functions"
     if all(row.answer is None for row in rows):
         return ""
+    if all("options" in row.info for row in rows):
+        return "choice"
     is_countdown = all(read_puzzle(row.answer) is not None for row in rows)
     return "countdown" if is_countdown else "math"
 

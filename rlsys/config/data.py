@@ -14,6 +14,7 @@ class RowFormat(Enum):
     trl = "trl"
     openrlhf = "openrlhf"
     question_answer = "question_answer"
+    multiple_choice = "multiple_choice"
     gsm8k = "gsm8k"
     math = "math"
     aime = "aime"

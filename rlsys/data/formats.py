@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rlsys.config.data import DataConfig, RowFormat
 from rlsys.data import benchmark_formats as benchmarks
-from rlsys.data import leetcode
+from rlsys.data import leetcode, multiple_choice
 from rlsys.data import trainer_formats as trainers
 from rlsys.data.files import RawFile
 from rlsys.data.raw import RawRow
@@ -67,6 +67,11 @@ FORMATS = (
         hint="or the columns that data.input_key and data.label_key name",
     ),
     Format(RowFormat.trl, trainers.read_trl, (("prompt",),)),
+    Format(
+        RowFormat.multiple_choice,
+        multiple_choice.read_multiple_choice,
+        multiple_choice.COLUMNS,
+    ),
     Format(
         RowFormat.aime,
         benchmarks.read_aime,

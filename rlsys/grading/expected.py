@@ -16,7 +16,7 @@ from verifiers.base import Completion, Verifier, verify_all
 from verifiers.compose import Closable
 from verifiers.registry import Registry
 
-_ASKED = ("countdown", "math")
+_ASKED = ("choice", "countdown", "math")
 
 
 def require_gradable(rows: RunRows, config: RunConfig) -> RunRows:

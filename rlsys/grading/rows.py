@@ -17,12 +17,14 @@ from verifiers.base import Completion
 
 _OWN_COLUMNS = ("id", "completion", "verifier", "answer", "source", "finish_reason")
 _PROMPT_COLUMNS = ("prompt", "question", "problem", "text")
-_NEED_ANSWERS = ("math", "countdown")
+_NEED_ANSWERS = ("choice", "countdown", "math")
 _LIMITS = ("wall_s", "memory_mb")
 _BY_COLUMNS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("test", "entry_point"), "code_functions"),
     (("test_list",), "code_functions"),
     (("tests",), "code_programs"),
+    (("answer", "options"), "choice"),
+    (("answer", "choices"), "choice"),
     (("answer",), "math"),
 )
 

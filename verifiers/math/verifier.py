@@ -14,6 +14,7 @@ from verifiers.boxes import last_boxed
 from verifiers.extract import FinalAnswer, after_hashes, final_answer
 from verifiers.math.compare import equal
 from verifiers.math.copied import copied_from
+from verifiers.math.notation import MAX_CHARS
 from verifiers.math.process import MathProcess, Outcome
 from verifiers.math.reading import (
     Answer,
@@ -98,22 +99,6 @@ class MathVerifier:
                 break
         return verdict
 
-    def explain(self, completion: Completion) -> Explanation | None:
-        """How `verify` read the answer; None when there is none."""
-        truncated = completion.finish_reason == "length"
-        found = final_answer(completion.text, completion.prompt, truncated)
-        if found is None:
-            return None
-        expected = [_expected_text(text) for text in _alternatives(completion.answer)]
-        read = read_answer(found.text) if not too_long(found.text) else Answer(found.text, None)
-        return Explanation(
-            taken=found.text,
-            rule=found.marker.value,
-            read_as=read.shown,
-            expected=" or ".join(expected),
-            expected_as=" or ".join(read_expected(text).shown for text in expected),
-        )
-
     def _compare(self, expected: str, found: FinalAnswer, prompt: str) -> Verdict:
         if _looks_the_same(expected, found.text):
             return _verdict(Status.CORRECT, f"{found.marker} {found.text[:80]!r}, as expected")
@@ -177,6 +162,27 @@ class MathVerifier:
             (case("17", "<answer>9**9**9</answer>"), 0.0),
             (case("17", ""), 0.0),
         ]
+
+
+def explain(completion: Completion) -> Explanation | None:
+    """How `MathVerifier.verify` reads an answer; None when there is none.
+
+    Raises:
+        VerifierError: the expected answer cannot be read.
+    """
+    truncated = completion.finish_reason == "length"
+    found = final_answer(completion.text, completion.prompt, truncated)
+    if found is None:
+        return None
+    expected = [_expected_text(text) for text in _alternatives(completion.answer)]
+    refused = too_long(found.text)
+    return Explanation(
+        taken=found.text[:MAX_CHARS],
+        rule=found.marker.value,
+        read_as=refused or read_answer(found.text).shown,
+        expected=" or ".join(expected),
+        expected_as=" or ".join(read_expected(text).shown for text in expected),
+    )
 
 
 def _verdict(status: Status, reason: str) -> Verdict:

@@ -24,7 +24,7 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 _PICTURE = re.compile(r"!\[[^\]]*\]\([^)]+\)|\\includegraphics|<img\s")
 _GARBLED = re.compile("\ufffd|[ÂÃâ][\u0080-\u00bf]|â€|[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MARKED = re.compile(r"####[ \t]*(\S+)|\\(?:boxed|fbox)\{([^{}]+)\}")
-_ASKED_WITH = ("choices", "options", "context", "passage", "system", "system_prompt")
+_ASKED_WITH = ("context", "passage", "system", "system_prompt")
 _SCRIPTS = {
     "Latin": re.compile(r"[A-Za-z\u00c0-\u024f]"),
     "Chinese, Japanese or Korean": re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"),

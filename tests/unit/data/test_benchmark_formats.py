@@ -226,3 +226,15 @@ def test_all_swebench_rows_are_read(benchmark):
     assert len(rows) == 14
     assert {len(row.info["base_commit"]) for row in rows} == {40}
     assert all(row.answer.startswith("diff --git ") and row.info["FAIL_TO_PASS"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [
+        ("So it is $\\boxed 3$.", "3"),
+        ("So it is \\fbox{3}.", "3"),
+        ("Thus $\\boxed\\frac12$.", "\\frac12"),
+    ],
+)
+def test_math_solution_may_box_without_braces(write_rows, solution, answer):
+    assert read(write_rows({"problem": "P", "solution": solution})).rows[0].answer == answer
