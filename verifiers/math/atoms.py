@@ -1,4 +1,4 @@
-"""What expressions are made of: numbers, letters, words, brackets, functions, matrices."""
+"""What expressions are made of beside numbers: letters, words, brackets, functions, matrices."""
 
 from fractions import Fraction
 
@@ -11,8 +11,9 @@ from verifiers.math.cursor import (
     calculation,
     negative,
 )
-from verifiers.math.expressions import Expressions, primed
+from verifiers.math.expressions import primed
 from verifiers.math.notation import GREEK, Token
+from verifiers.math.numerals import Numerals
 from verifiers.math.quantities import CURRENCY
 from verifiers.math.tree import FUNCTIONS, Node, node, num
 
@@ -22,10 +23,9 @@ _MATRICES = frozenset(("matrix", "array", "cases"))
 _ALIGNED = frozenset(("aligned", "align", "gathered", "split", "equation"))
 _ACCENTS = frozenset(("overline", "bar", "vec", "hat", "widehat", "tilde", "overrightarrow"))
 _BRACKETED = frozenset(("max", "min", "gcd", "lcm"))
-_REPEATING = ("overline", "bar", "dot")
 
 
-class Atoms(Expressions):
+class Atoms(Numerals):
     """The rules for one thing that stands by itself."""
 
     def sequence(self) -> Node:
@@ -38,7 +38,7 @@ class Atoms(Expressions):
         if here.text == "$" or here.text in CURRENCY:
             made = self.primary()
         elif here.kind == "num":
-            made = self._literal(here)
+            made = self.literal(here)
         elif here.kind == "letter":
             made = self._letter(here.text)
         elif here.kind == "word":
@@ -49,66 +49,6 @@ class Atoms(Expressions):
             made = self._bracket(here.text)
         self.shallower()
         return made
-
-    # Numbers
-
-    def _literal(self, token: Token) -> Node:
-        assert token.value is not None
-        if "." in token.text and (repeating := self._repeating(token)):
-            return repeating
-        if self.next_is("_"):
-            self.take()
-            return node("based", token.text, self._base())
-        if self.ordinal_follows(self.peek()):
-            self.take()
-        return num(token.value, token.decimals)
-
-    def _repeating(self, token: Token) -> Node | None:
-        """0.1(6), 0.333..., 0.1\\overline{6}, 0.\\dot{1}4285\\dot{7}."""
-        if self.next_is("ldots"):
-            period = _period(token.text.partition(".")[2])
-            if period:
-                self.take()
-                return _repeated(token.text, token.text[-period:])
-        opening, inner, closing = self.texts(3)
-        here = self.peek()
-        if opening == "(" and closing == ")" and inner.isdecimal() and here and not here.gap:
-            self.at += 3
-            return _repeated(token.text + inner, inner)
-        digits, marked = "", False
-        while self.next_is(*_REPEATING) or (marked and self._digits_follow()):
-            if self.next_is(*_REPEATING):
-                self.take()
-                marked = True
-                braced = self.next_is("{")
-                digits += (self.take(), self.take())[1].text if braced else self.take().text
-                if braced:
-                    self.expect("}")
-            else:
-                digits += self.take().text
-        if not marked:
-            return None
-        if not digits.isdecimal():
-            raise ParseError("a repeating part that is no digits")
-        return _repeated(token.text + digits, digits)
-
-    def _digits_follow(self) -> bool:
-        here = self.peek()
-        return here is not None and here.kind == "num" and not here.gap and here.text.isdecimal()
-
-    def _base(self) -> int:
-        opened = []
-        while self.next_is("{", "("):
-            opened.append(self.take().text)
-        token = self.take()
-        base = units.NUMBERS.get(token.text.lower()) if token.kind == "word" else None
-        if base is None and token.kind == "num" and token.text.isdecimal():
-            base = int(token.text[:3])
-        for opening in reversed(opened):
-            self.expect("}" if opening == "{" else ")")
-        if base is None or not 2 <= base <= 36:
-            raise ParseError(f"{token.text!r} is no base of a numeral")
-        return base
 
     # Letters and words
 
@@ -223,7 +163,7 @@ class Atoms(Expressions):
             raise ParseError("brackets around one value that do not match")
         if self.next_is("_") and inner.op == "num":
             self.take()
-            return node("based", str(inner.args[0]), self._base())
+            return node("based", str(inner.args[0]), self.base())
         return inner if opening == "(" else node("tuple", "[", "]", inner)
 
     def _braced_set(self) -> Node:
@@ -374,20 +314,3 @@ class Atoms(Expressions):
             name += self.take().text
         self.take()
         return name.rstrip("*")
-
-
-def _period(digits: str) -> int:
-    """Length of what the last digits repeat: 333 -> 1, 1666 -> 1, 142857142857 -> 6; 0 for none."""
-    for length in range(1, len(digits) // 2 + 1):
-        times = 3 if length == 1 and len(digits) > 2 else 2
-        if digits.endswith(digits[-length:] * times):
-            return length
-    return 0
-
-
-def _repeated(text: str, period: str) -> Node:
-    """0.1666... from its digits up to the first period and the period."""
-    whole, _, after = text.partition(".")
-    scale, nines = 10 ** len(after), 10 ** len(period) - 1
-    value = Fraction(int((whole + after) or "0"), scale) + Fraction(int(period), nines * scale)
-    return node("repeating", value)
