@@ -138,8 +138,10 @@ class GradingProcess:
         self._start()
 
     def _start(self) -> None:
-        self._connection, far_end = multiprocessing.Pipe()
-        self._process = multiprocessing.Process(target=serve, args=(self._make_grader, far_end))
+        # Spawned, since a fork would hold the other process's pipe open.
+        spawn = multiprocessing.get_context("spawn")
+        self._connection, far_end = spawn.Pipe()
+        self._process = spawn.Process(target=serve, args=(self._make_grader, far_end), daemon=True)
         self._process.start()
         far_end.close()
 
