@@ -23,7 +23,8 @@ _THOUSANDS = re.compile(r"(?<=[0-9])(?:,\\!\s*|\{,\})(?=[0-9]{3})")
 _MEASURED = re.compile(
     r"(-?[0-9][0-9,]*(?:\.[0-9]+)?)\s*\\(?:text|mbox)\s*\{\s*([A-Za-z. ]+?)\s*\}\.?"
 )
-_LIST = re.compile(r",(?!\\!)")
+_COMMA = re.compile(r",(?!\\!)")
+_BARE_LIST = re.compile(r"(?!.*\\text)[^()\[\]&=]*,(?!\\!)[^()\[\]&=]*")
 _FRACTION = re.compile(r"(-?)\\[dt]?frac\s*\{([0-9]+)\}\s*\{([0-9]+)\}")
 _NAMES = ("x", "AB", "f(3)", r"\text{Area}", "a + b", "N")
 _NAMES_OF_FORMULAS = ("S", "P", r"\text{Area}", "Q")
@@ -34,19 +35,6 @@ _UNITS = (
     r"\${}\text{{{}}}",
 )
 _SENTENCES = ("There are {} apples left in total.", "So she walked {} km that day.")
-_SIMPLE = r"(?:[0-9]+|[a-zA-Zπ])"
-_UNICODE = (
-    (re.compile(r"\\[dt]?frac\s*\{([0-9]+)\}\s*\{([0-9]+)\}"), r"(\1/\2)"),
-    (re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"((\1)/(\2))"),
-    (re.compile(rf"\\sqrt\s*(?:\{{\s*({_SIMPLE})\s*\}}|([0-9]))"), r"√\1\2"),
-    (re.compile(r"\\sqrt\s*\{([^{}]*)\}"), r"√(\1)"),
-    (re.compile(r"\^\s*(?:\\circ|\{\s*\\circ\s*\})"), "°"),
-    (re.compile(r"\^\{?2\}?(?![0-9])"), "²"),
-    (re.compile(r"\^\{?3\}?(?![0-9])"), "³"),
-    (re.compile(r"\\left(?![a-z])|\\right(?![a-z])"), ""),
-    (re.compile(r"-"), "−"),
-)
-_SYMBOLS = {r"\pi": "π", r"\infty": "∞", r"\cup": "∪", r"\cdot": "·", r"\times": "×"}
 
 
 def pick(variants: tuple[str, ...], turn: int, *values: str) -> str:
@@ -75,17 +63,14 @@ def prose(answer: str) -> str:
     words = re.fullmatch(r"\\(?:text|mbox|textbf)\s*\{([^{}]*)\}", answer)
     if words and words_of(answer) is not None:
         return words[1].strip()
-    number = plain_number(re.sub(r"\\\$|\\%", "", answer))
-    return answer.replace("\\", "") if number else f"${answer}$"
+    bare = re.sub(r"\\([$%])", r"\1", _THOUSANDS.sub(",", answer))
+    return bare if plain_number(re.sub("[$%]", "", bare)) else f"${answer}$"
 
 
 def boxed(answer: str, turn: int) -> str:
-    if (
-        turn % 3 == 2
-        and re.fullmatch(r"[^()\[\]&=]*,[^()\[\]&=]*", answer)
-        and not plain_number(answer)
-    ):
-        boxes = " and ".join(rf"$\boxed{{{part.strip()}}}$" for part in _LIST.split(answer))
+    is_list = _BARE_LIST.fullmatch(answer) and not plain_number(answer)
+    if turn % 3 == 2 and is_list:
+        boxes = " and ".join(rf"$\boxed{{{part.strip()}}}$" for part in _COMMA.split(answer))
         return f"{WORK}So the answers are {boxes}."
     box = pick((r"$\boxed{{{}}}$", r"\boxed{{{}}}"), turn, answer)
     return f"{WORK}So the answer is {box}."
@@ -177,26 +162,45 @@ def chinese(answer: str, turn: int) -> str:
     return "一共有 7 种情况。\n\n" + pick(sentences, turn, answer)
 
 
+_SIMPLE = r"(?:[0-9]+|[a-zA-Zπ])"
+
+
+def _ratio(found: re.Match[str]) -> str:
+    """a/b in brackets, its parts in brackets where they need them."""
+    above, below = (part for part in found.groups() if part is not None)
+    if not re.fullmatch(r"[\w√\\]+", above):
+        above = f"({above})"
+    if not re.fullmatch(_SIMPLE, below):
+        below = f"({below})"
+    return f"({above}/{below})"
+
+
+_UNICODE = (
+    (re.compile(r"\\[dt]?frac\s*(?:\{([^{}]*)\}|([0-9]))\s*(?:\{([^{}]*)\}|([0-9]))"), _ratio),
+    (re.compile(rf"\\sqrt\s*(?:\{{\s*({_SIMPLE})\s*\}}|([0-9]))"), r"√\1\2"),
+    (re.compile(r"\\sqrt\s*\{([^{}]*)\}"), r"√(\1)"),
+    (re.compile(r"\^\s*(?:\\circ|\{\s*\\circ\s*\})"), "°"),
+    (re.compile(r"\^\{?2\}?(?![0-9])"), "²"),
+    (re.compile(r"\^\{?3\}?(?![0-9])"), "³"),
+    (re.compile(r"\\left(?![a-z])|\\right(?![a-z])"), ""),
+    (re.compile(r"-"), "−"),
+)
+_SYMBOLS = {r"\pi": "π", r"\infty": "∞", r"\cup": "∪", r"\cdot": "·", r"\times": "×"}
+
+
 def unicode_signs(answer: str, turn: int) -> str | None:
     text = answer
-    for pattern, sign in _UNICODE:
+    for pattern, sign in _UNICODE * 2:  # twice, for a root in a fraction and a fraction in a root
         text = pattern.sub(sign, text)
     for command, sign in _SYMBOLS.items():
         text = re.sub(re.escape(command) + "(?![A-Za-z])", sign, text)
-    text = re.sub(r"^(−?)\(([0-9]+/[0-9]+)\)$", r"\1\2", text)
+    text = re.sub(r"^(−?)\(((?:[\w√]+|\([^()]*\))/\w+)\)$", r"\1\2", text)
     if text.isascii() or re.search(r"[\\{}^_$]", text):
         return None
     return WORK + pick((r"So the answer is \boxed{{{}}}.", "**Answer:** {}"), turn, text)
 
 
 def markdown(answer: str, turn: int) -> str:
-    if (
-        turn % 3 == 2
-        and re.fullmatch(r"[^()\[\]&=]*,[^()\[\]&=]*", answer)
-        and not plain_number(answer)
-    ):
-        boxes = " and ".join(rf"$\boxed{{{part.strip()}}}$" for part in _LIST.split(answer))
-        return f"{WORK}So the answers are {boxes}."
     box = pick((r"$$\boxed{{ {} }}$$", r"$\boxed{{{}}}$"), turn, answer)
     return f"### Step 1\n\n{WORK}---\n\n### Final Answer\n\n{box}\n"
 

@@ -32,7 +32,6 @@ from maths_spellings import SPELLINGS
 from maths_twins import KINDS, wrong_twin
 
 from verifiers.base import Completion, Status
-from verifiers.extract import after_hashes
 from verifiers.math.verifier import MathVerifier
 
 SETS = {
@@ -76,13 +75,11 @@ class Case:
 
 
 def golds_of(path: Path) -> list[str]:
-    """The expected answers of a set; the two empty ones of MATH are left out."""
-    golds = []
-    for line in path.read_text(encoding="utf-8").split("\n"):
-        if line:
-            answer = str(json.loads(line)["answer"])
-            golds.append((after_hashes(answer) or answer).strip())
-    return [gold for gold in golds if gold]
+    """The expected answers of a set; rows of MATH that have none are left out."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    answers = [json.loads(line)["answer"] for line in lines if line]
+    texts = [str(answer).rpartition("####")[2].strip() for answer in answers if answer is not None]
+    return [text for text in texts if text]
 
 
 def cases_of(golds: Sequence[str], row: int) -> Iterator[Case]:
