@@ -88,9 +88,8 @@ def other_signs(golds: Sequence[str], row: int) -> Iterator[str]:
         for at, token in enumerate(tokens)
         if token in "+-"
     ]
-    begun = [
-        gold[: found.end()] + "-" + gold[found.end() :] for found in _PART_BEGINS.finditer(gold)
-    ]
+    begins = [0] if plain_number(gold) else [at.end() for at in _PART_BEGINS.finditer(gold)]
+    begun = [gold[:at] + "-" + gold[at:] for at in begins if not gold.startswith("-", at)]
     for text in _rotated(turned + begun, row):
         yield from _if_different(gold, text)
 
