@@ -23,8 +23,8 @@ _THOUSANDS = re.compile(r"(?<=[0-9])(?:,\\!\s*|\{,\})(?=[0-9]{3})")
 _MEASURED = re.compile(
     r"(-?[0-9][0-9,]*(?:\.[0-9]+)?)\s*\\(?:text|mbox)\s*\{\s*([A-Za-z. ]+?)\s*\}\.?"
 )
-_COMMA = re.compile(r",(?!\\!)")
-_BARE_LIST = re.compile(r"(?!.*\\text)[^()\[\]&=]*,(?!\\!)[^()\[\]&=]*")
+_COMMA = re.compile(r",(?!\\!|\})")
+_BARE_LIST = re.compile(r"(?!.*\\text)[^()\[\]&=]*,(?!\\!|\})[^()\[\]&=]*")
 _FRACTION = re.compile(r"(-?)\\[dt]?frac\s*\{([0-9]+)\}\s*\{([0-9]+)\}")
 _NAMES = ("x", "AB", "f(3)", r"\text{Area}", "a + b", "N")
 _NAMES_OF_FORMULAS = ("S", "P", r"\text{Area}", "Q")
@@ -52,7 +52,11 @@ def plain_number(answer: str) -> str | None:
 def single(answer: str) -> bool:
     """Is the answer one value, to which a name can be given?"""
     read = values(answer)
-    return read is not None and len(read) == 1 and not re.search(r"[=<>]|\\[lg]eq?\b|^\(", answer)
+    return (
+        read is not None
+        and len(read) == 1
+        and not re.search(r"[=<>]|\\[lg]eq?\b|\\approx|^\(", answer)
+    )
 
 
 def prose(answer: str) -> str:
@@ -189,6 +193,8 @@ _SYMBOLS = {r"\pi": "π", r"\infty": "∞", r"\cup": "∪", r"\cdot": "·", r"\t
 
 
 def unicode_signs(answer: str, turn: int) -> str | None:
+    if re.search(r"[0-9]\s*\\[dt]?frac", answer):
+        return None  # a mixed number would read as a product
     text = answer
     for pattern, sign in _UNICODE * 2:  # twice, for a root in a fraction and a fraction in a root
         text = pattern.sub(sign, text)
