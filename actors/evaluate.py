@@ -82,7 +82,7 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
 
 
 def _results(job: Job, samples: Samples) -> list[Result]:
-    verifier = MathVerifier(expressions=True)
+    verifier = MathVerifier()
     try:
         found = []
         for exam in job.exams:

@@ -1,31 +1,42 @@
-"""Where the final answer stands in a completion.
+"""Where the final answer stands in a completion: one rule, for training, evaluation and votes.
 
 Thinking is no answer (rlsys.markup tells it from the rest). The answer is looked for in the last
-`<answer>...</answer>`, or in all of the rest where there is none: first the last balanced
-`\\boxed{}`, then the line after the last `####`, and last the last number of the text.
+`<answer>...</answer>`, or in all of the rest where there is none, up to where the model asks itself
+a next question. The first of these that is there gives it:
+
+    boxed      the last `\\boxed{}`; several that are parts of one answer are joined by commas
+    hashes     the line after the last `####`
+    stated     what the last `the answer is` states, in English or Chinese
+    answer     the whole `<answer>`
+    choice     a last line that names an option: (B), B) 12 cm, so option B is correct
+    bold       the last **value**
+    said       a last sentence that says there is no solution, or that it is all real numbers
+    formula    the last formula in dollars or brackets
+    number     the last number, with all that belongs to it
 """
 
 import re
-from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
 from rlsys.markup import read
+from verifiers import last_values, statements
+from verifiers.boxes import last_boxed
 
-_BRACES = re.compile(r"\\boxed\s*\{|\\[\s\S]|[{}]")
-_HEADING = re.compile(r"[A-Za-z]{2}|[*#]|[0-9]+[.)]\s+\S")
-_UNSIGNED = r"(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)"
-_NUMBER = re.compile(
-    rf"(?:(?<![0-9A-Za-z_.)\]])[-−]?[$€£¥]?)?{_UNSIGNED}(?:\s?/\s?[0-9]+)?(?:\s?%)?"
-)
+_STEP_HEADING = re.compile(r"[A-Za-z]{2}|[*#]|[0-9]+[.)]\s+\S")
 
 
 class Marker(StrEnum):
     """What showed where the final answer is."""
 
-    ANSWER = "answer"
     BOXED = "boxed"
     HASHES = "hashes"
+    STATED = "stated"
+    ANSWER = "answer"
+    CHOICE = "choice"
+    BOLD = "bold"
+    SAID = "said"
+    FORMULA = "formula"
     NUMBER = "number"
 
 
@@ -35,6 +46,11 @@ class FinalAnswer:
 
     text: str
     marker: Marker
+
+    @property
+    def marked(self) -> bool:
+        """The completion says that this is its answer, instead of only ending with it."""
+        return self.marker in (Marker.BOXED, Marker.HASHES, Marker.STATED, Marker.ANSWER)
 
 
 def graded_scope(text: str, prompt: str = "", truncated: bool = False) -> str:
@@ -46,51 +62,62 @@ def graded_scope(text: str, prompt: str = "", truncated: bool = False) -> str:
 def final_answer(text: str, prompt: str = "", truncated: bool = False) -> FinalAnswer | None:
     """The final answer of a completion, or None when it gives none.
 
-    A bare number without any mark-up counts only in a completion that ended by itself: in a
-    truncated one it is whatever the calculation had reached.
+    In a completion that was cut off, only what is complete counts: a closed box, a closed
+    `<answer>`, a statement or a line after `####` that does not run into the end.
     """
     reading = read(text, prompt, truncated)
     scope = reading.visible if reading.answer is None else reading.answer
+    for begin in statements.questions(scope):
+        if _marked(scope[:begin], truncated=False) is not None:
+            scope, truncated = scope[:begin], False
+            break
+    marked = _marked(scope, truncated)
+    if marked is not None:
+        return marked
+    if reading.answer is not None:
+        return FinalAnswer(reading.answer.strip(), Marker.ANSWER)
+    return None if truncated else unmarked(scope)
+
+
+def unmarked(text: str) -> FinalAnswer | None:
+    """The last bold value, formula or number of a text."""
+    for marker, find in _UNMARKED:
+        found = find(text)
+        if found:
+            return FinalAnswer(found, marker)
+    return None
+
+
+def after_hashes(text: str, truncated: bool = False) -> str | None:
+    """The rest of the line after the last `####`, as in GSM8K's solutions.
+
+    None when that line reads like a Markdown heading (`#### Step 3`, `#### 3. Sum up`), or was cut
+    off.
+    """
+    marker, tail = text.rpartition("####")[1:]
+    line, ended, _ = tail.lstrip().partition("\n")
+    line = line.strip()
+    if not marker or not line or _STEP_HEADING.match(line) or (truncated and not ended):
+        return None
+    return line
+
+
+def _marked(scope: str, truncated: bool) -> FinalAnswer | None:
+    """An answer that is marked as one."""
     boxed = last_boxed(scope)
     if boxed is not None:
         return FinalAnswer(boxed.strip(), Marker.BOXED)
-    hashes = after_hashes(scope)
+    hashes = after_hashes(scope, truncated)
     if hashes is not None:
         return FinalAnswer(hashes, Marker.HASHES)
-    if reading.answer is not None:
-        return FinalAnswer(reading.answer.strip(), Marker.ANSWER)
-    number = None if truncated else last_number(scope)
-    return None if number is None else FinalAnswer(number, Marker.NUMBER)
+    stated = statements.stated(scope, truncated)
+    return None if stated is None else FinalAnswer(stated, Marker.STATED)
 
 
-def last_boxed(text: str) -> str | None:
-    """The content of the last `\\boxed{}` whose braces balance, in one pass over the text."""
-    open_braces: list[int | None] = []
-    last: tuple[int, int] | None = None
-    for token in _BRACES.finditer(text):
-        symbol = token.group()
-        if symbol == "{":
-            open_braces.append(None)
-        elif symbol.startswith("\\boxed"):
-            open_braces.append(token.end())
-        elif symbol == "}" and open_braces:
-            begin = open_braces.pop()
-            if begin is not None and (last is None or begin > last[0]):
-                last = (begin, token.start())
-    return None if last is None else text[last[0] : last[1]]
-
-
-def after_hashes(text: str) -> str | None:
-    """The rest of the line after the last `####`, as in GSM8K's solutions.
-
-    None when that line reads like a Markdown heading (`#### Step 3`, `#### 3. Sum up`).
-    """
-    marker, tail = text.rpartition("####")[1:]
-    line = tail.strip().partition("\n")[0].strip()
-    return line if marker and line and not _HEADING.match(line) else None
-
-
-def last_number(text: str) -> str | None:
-    """The last number of a text, with its sign, thousands commas, fraction or per cent."""
-    last = deque(_NUMBER.finditer(text), maxlen=1)
-    return last[0].group().strip() if last else None
+_UNMARKED = (
+    (Marker.CHOICE, last_values.option),
+    (Marker.BOLD, last_values.bold),
+    (Marker.SAID, last_values.said),
+    (Marker.FORMULA, last_values.formula),
+    (Marker.NUMBER, last_values.last_number),
+)

@@ -54,6 +54,8 @@ def grade(
         raise DataError(f"--out {out} is the file of completions itself")
     known = Registry(settings.verifiers.plugins).names()
     survey = look_through(file, known)
+    if not survey.num_rows:
+        raise DataError(f"{file}: there are no rows to grade")
     settings.verifiers.timeout_s = max(settings.verifiers.timeout_s, survey.longest_s)
     progress = _Progress(Console(stderr=True), survey.num_rows, began)
     with out.open("w") as target, GradingPool(settings, survey.verifiers) as pool:

@@ -1,8 +1,9 @@
-"""`rlsys inspect FILE`: three rows as they will be prompted, and a dry verdict of the gold answer.
+"""`rlsys inspect FILE`: the whole file in figures, then rows as they will be prompted and graded.
 
 Starts no Ray and loads no model; the tokenizer is the run's.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,11 +14,13 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rlsys.config.schema import RunConfig
     from rlsys.config.verifiers import RewardConfig
+    from rlsys.data.inspection.gold_check import GoldCheck, Grade
+    from rlsys.data.inspection.survey import Survey
     from rlsys.data.rows import Row
     from rlsys.data.templates import Tokenizer
 
-_NO_LIMIT = 1_000_000
-"""Prompt tokens shown without a config: to be left out is a matter of a run."""
+_GRADING_S = 8.0
+"""Seconds for gold answers without --all: GSM8K's 7,473 numbers take one, programs minutes."""
 
 
 def inspect(
@@ -32,67 +35,158 @@ def inspect(
     model: Annotated[
         str, typer.Option(help="Directory or hub id of the model whose tokenizer is used.")
     ] = "",
-    rows: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 3,
+    rows: Annotated[int, typer.Option(min=0, help="How many rows to show.")] = 3,
+    grade_all: Annotated[
+        bool, typer.Option("--all", help="Grade every gold answer, however long it takes.")
+    ] = False,
 ) -> None:
-    """Show rows as they will be prompted: text, token ids, mask, and how the right answer fares."""
+    """Show a whole file in figures, and rows as they will be prompted and graded.
+
+    The figures: lengths, sources, kinds of answers, how many of the data's own answers their
+    verifier accepts, repeated prompts, what is odd. Exit status: 0, 1 when a run would stop at
+    rows that cannot be read, 2 when no row can be read.
+    """
     from rlsys.config.load import CONFIGS, load
-    from rlsys.data.inspect import inspect_rows, render_inspection
+    from rlsys.data.inspection.rows import inspect_row, render_row
+    from rlsys.data.inspection.show import render_survey
+    from rlsys.data.inspection.survey import survey
     from rlsys.data.read import read_rows
-    from verifiers.compose import Composite
-    from verifiers.shared_sandbox import SharedSandbox
 
     console = Console()
     overrides = [*(overrides or ()), *([f"model.path={model}"] if model else ())]
     settings = load(config or CONFIGS / "base.yaml", overrides)
-    reading = read_rows(file, settings.data)
+    skips = settings.data.skip_unreadable_rows
+    settings.data.skip_unreadable_rows = True  # all of them are told
+    with console.status("reading the rows"):
+        reading = read_rows(file, settings.data)
     if config is None:
         _fit(settings, reading.rows, overrides)
-    with console.status("loading the tokenizer"):
+    with console.status("tokenizing the prompts"):
         tokenizer = _tokenizer(settings.model.path)
-    sandbox = SharedSandbox(settings.sandbox)
-    rewarded = bool(settings.verifiers.rewards)
-    composite = Composite(settings.verifiers, sandbox=sandbox) if rewarded else None
-    try:
-        grade = composite.verify if composite else None
-        inspection = inspect_rows(reading, settings.data, tokenizer, grade, rows)
-    finally:
-        if composite:
-            composite.close()
-        sandbox.close()
-    console.print(render_inspection(inspection))
+        found = survey(reading, settings.data, tokenizer)
+    limit_s = math.inf if grade_all else _GRADING_S
+    with _Graders(settings, found.rows) as graders:
+        gold = _check_gold(found, graders, limit_s, console)
+        pairs = zip(found.rows[:rows], found.prompts[:rows], strict=True)
+        shown = [
+            inspect_row(row, prompt, settings.data, tokenizer, graders.of(row))
+            for row, prompt in pairs
+        ]
+    names = ", ".join(reward.name or reward.verifier for reward in settings.verifiers.rewards)
+    console.print(render_survey(found, gold, names or "no verifier fits such rows"))
+    for row in shown:
+        console.print(render_row(row))
     if config is None:
-        by = ", ".join(r.name for r in settings.verifiers.rewards) or "none: patches are not run"
-        console.print(f"without --config: prompts of any length; verifier: {by}", highlight=False)
+        _tell_choices(names, settings.model.path, console)
+    if found.unreadable and not skips:
+        raise typer.Exit(1)
+
+
+def _tell_choices(verifiers: str, model: str, console: Console) -> None:
+    """What was chosen without a config."""
+    told = f"without --config: prompts of any length; verifier: {verifiers or 'none'}"
+    if not model:
+        told += "; tokens as the local policy counts them (--model names another tokenizer)"
+    console.print(told, highlight=False)
+
+
+class _Graders:
+    """The settings' verifiers, made only where there are rows for them; a context manager."""
+
+    def __init__(self, settings: "RunConfig", rows: Sequence["Row"]) -> None:
+        from verifiers.compose import Composite
+        from verifiers.shared_sandbox import SharedSandbox
+
+        self._rewards = settings.verifiers.rewards
+        self._sandbox = SharedSandbox(settings.sandbox)
+        needed = any(map(self._is_graded, rows))
+        self._all = Composite(settings.verifiers, sandbox=self._sandbox) if needed else None
+
+    def __enter__(self) -> "_Graders":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._all is not None:
+            self._all.close()
+        self._sandbox.close()
+
+    def of(self, row: "Row") -> "Grade | None":
+        """What grades a row; None where nothing does."""
+        return self._all.grade if self._all is not None and self._is_graded(row) else None
+
+    def _is_graded(self, row: "Row") -> bool:
+        return any(not reward.sources or row.source in reward.sources for reward in self._rewards)
+
+
+def _check_gold(
+    found: "Survey", graders: _Graders, limit_s: float, console: Console
+) -> "GoldCheck | None":
+    from rlsys.data.inspection.gold_check import check_gold
+
+    pairs = [
+        (row, prompt)
+        for row, prompt in zip(found.rows, found.prompts, strict=True)
+        if graders.of(row)
+    ]
+    grade = graders.of(pairs[0][0]) if pairs else None
+    if grade is None:
+        return None
+    with console.status("grading gold answers") as status:
+        return check_gold(
+            [row for row, _ in pairs],
+            [prompt for _, prompt in pairs],
+            grade,
+            limit_s,
+            lambda done: status.update(f"grading gold answers: {done:,} of {len(pairs):,}"),
+        )
 
 
 def _fit(settings: "RunConfig", rows: Sequence["Row"], overrides: Sequence[str]) -> None:
-    """Without a config: no limit of length, and the verifier that such rows need; what is named
+    """Without a config: no limit of length, and the verifiers that such rows need; what is named
     on the command line stays."""
+    from rlsys.data.inspection.show import NO_LIMIT
+
     if not any(override.startswith("data.max_prompt_tokens=") for override in overrides):
-        settings.data.max_prompt_tokens = _NO_LIMIT
+        settings.data.max_prompt_tokens = NO_LIMIT
     if not any(override.startswith("verifiers.") for override in overrides):
         settings.verifiers.rewards = fitting_rewards(rows)
 
 
 def fitting_rewards(rows: Sequence["Row"]) -> list["RewardConfig"]:
-    """The built-in verifier for such rows; none for patches, which need a checkout."""
+    """The built-in verifier for the rows of each source; none for patches, which need a checkout,
+    and for rows without answers."""
     from rlsys.config.verifiers import RewardConfig
+
+    by_source: dict[str, list[Row]] = {}
+    for row in rows:
+        by_source.setdefault(row.source, []).append(row)
+    sources_of: dict[str, list[str]] = {}
+    for source, its_rows in by_source.items():
+        sources_of.setdefault(_fitting_verifier(its_rows), []).append(source)
+    if len(sources_of) == 1:
+        return [RewardConfig(name) for name in sources_of if name]
+    return [RewardConfig(name, sources=sources) for name, sources in sources_of.items() if name]
+
+
+def _fitting_verifier(rows: Sequence["Row"]) -> str:
     from rlsys.data.countdown import read_puzzle
     from rlsys.data.rows import PromptKind
 
     if any(row.kind is PromptKind.PATCH for row in rows):
-        return []
+        return ""
     if any(row.kind is PromptKind.PROGRAM for row in rows):
         has_input = all("tests" in row.info for row in rows)
-        return [RewardConfig(name="code_programs" if has_input else "code_functions")]
+        return "code_programs" if has_input else "code_functions"
+    if all(row.answer is None for row in rows):
+        return ""
     is_countdown = all(read_puzzle(row.answer) is not None for row in rows)
-    return [RewardConfig(name="countdown" if is_countdown else "math")]
+    return "countdown" if is_countdown else "math"
 
 
 def _tokenizer(path: str) -> "Tokenizer":
     """The tokenizer of a model, else that of the small local policy, which is made here."""
     if not path:
-        from rlsys.recipes.local_policy import build_tokenizer
+        from rlsys.recipes.local_tokenizer import build_tokenizer
 
         return build_tokenizer()
     from transformers import AutoTokenizer

@@ -17,6 +17,7 @@ class RowFormat(Enum):
     gsm8k = "gsm8k"
     math = "math"
     aime = "aime"
+    leetcode = "leetcode"
     humaneval = "humaneval"
     mbpp = "mbpp"
     code_contests = "code_contests"
@@ -48,9 +49,9 @@ class DataConfig:
     format: RowFormat = RowFormat.auto
     """auto: recognized by the columns of each file."""
     input_key: str = ""
-    """Column of the prompt in OpenRLHF rows; empty: `input`."""
+    """Column of the prompt in OpenRLHF and slime rows; empty: `prompt` or `input`."""
     label_key: str = ""
-    """Column of the expected answer in OpenRLHF rows; empty: `label`."""
+    """Column of the expected answer in OpenRLHF and slime rows; empty: `label`."""
     source: str = ""
     """Name of the data set, by which a verifier is chosen; empty: what the rows say, else the
     format's or the file's name."""

@@ -4,7 +4,8 @@ import json
 import re
 
 from rlsys.config.data import DataConfig
-from rlsys.data.raw import RawRow, first_number, shown
+from rlsys.data.answers import flaw
+from rlsys.data.raw import RawRow, first_number, is_blank, shown
 from rlsys.data.rows import PromptKind, Row, build_row, question
 from verifiers.extract import last_boxed
 
@@ -41,14 +42,14 @@ def read_math(raw: RawRow, config: DataConfig) -> Row:
     expected = "a LaTeX answer"
     if "answer" in raw.values:
         answer = raw.value("answer", expected)
-        if isinstance(answer, (int, float)) and not isinstance(answer, bool):
-            answer = str(answer)
-        elif not isinstance(answer, str) or not answer.strip():
-            raise raw.error("answer", expected, shown(answer))
+        if flaw(answer) or not isinstance(answer, str | int | float):
+            found = flaw(answer)
+            raise raw.error("answer", expected, shown(answer) + (f": {found}" if found else ""))
+        answer = str(answer)
     else:
         solution = raw.text("solution", "a solution with its answer in \\boxed{}")
         answer = last_boxed(solution)
-        if not answer:
+        if answer is None or is_blank(answer):
             raise raw.error("solution", "an answer in \\boxed{}", shown(solution))
     return build_row(
         raw,
@@ -63,9 +64,14 @@ def read_math(raw: RawRow, config: DataConfig) -> Row:
 
 
 def read_aime(raw: RawRow, config: DataConfig) -> Row:
-    """AIME: problem and an integer from 0 to 999, as a JSON integer or zero-padded text (025)."""
+    """AIME: problem and an integer from 0 to 999, as a number or zero-padded text (025).
+
+    25.0 is one, too: pandas makes such numbers of a column with a missing value.
+    """
     expected = f"an integer from 0 to {_AIME_MAXIMUM}"
     value = raw.value("answer", expected)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     is_text = isinstance(value, str) and _AIME_ANSWER.fullmatch(value.strip()) is not None
     is_integer = isinstance(value, int) and not isinstance(value, bool)
     if not (is_text or is_integer) or not 0 <= int(value) <= _AIME_MAXIMUM:
@@ -95,11 +101,11 @@ def read_humaneval(raw: RawRow, config: DataConfig) -> Row:
         kind=PromptKind.PROGRAM,
         messages=question(task),
         text=head,
-        answer=raw.values.get("canonical_solution"),
+        answer=_gold(raw, "canonical_solution"),
         info={
             "task_id": raw.value("task_id", "the task's id"),
             "prompt": head,
-            "entry_point": raw.text("entry_point", "the function's name"),
+            "entry_point": _function_name(raw, head),
             "test": raw.text("test", "Python that defines check(candidate)"),
         },
     )
@@ -117,7 +123,7 @@ def read_mbpp(raw: RawRow, config: DataConfig) -> Row:
         source="mbpp",
         kind=PromptKind.PROGRAM,
         messages=question(task),
-        answer=raw.values.get("code"),
+        answer=_gold(raw, "code"),
         info={
             "test_list": tests,
             "test_setup_code": raw.values.get("test_setup_code") or "",
@@ -188,12 +194,29 @@ def read_swebench(raw: RawRow, config: DataConfig) -> Row:
         source="swebench",
         kind=PromptKind.PATCH,
         messages=question(task),
-        answer=raw.values.get("patch"),
+        answer=_gold(raw, "patch"),
         info={"repo": repo, "question": issue}
         | {column: raw.text(column) for column in columns}
         | tests
         | raw.rest(*used),
     )
+
+
+def _gold(raw: RawRow, column: str) -> str | None:
+    """A known solution, which no verdict depends on: None where there is none."""
+    written = raw.values.get(column)
+    return written if isinstance(written, str) and not is_blank(written) else None
+
+
+def _function_name(raw: RawRow, head: str) -> str:
+    """The entry point: a function of the head's own level, not a method."""
+    name = raw.text("entry_point", "the function's name")
+    if not name.isidentifier():
+        raise raw.error("entry_point", "a function's name (data.format=leetcode)", shown(name))
+    is_function = re.search(rf"^(?:async )?def {name}\b", head, re.MULTILINE) is not None
+    if "class Solution" in head and not is_function:
+        raise raw.error("entry_point", f"Solution().{name}, a method of the class", shown(name))
+    return name
 
 
 def _test_names(raw: RawRow, column: str) -> list[str]:

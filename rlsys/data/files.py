@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlsys.data.raw import RawRow, shown
+from rlsys.data.raw import RawRow, RowError, shown
 from rlsys.errors import DataError
 
 SUFFIXES = (".parquet", ".jsonl", ".json", ".jsonl.gz", ".json.gz")
@@ -27,8 +27,8 @@ class RawFile:
     columns: tuple[str, ...]
     """All columns that occur, in order of appearance."""
     rows: list[RawRow]
-    broken: list[tuple[int, DataError]]
-    """The number and the error of each line that is not a JSON object."""
+    broken: list[RowError]
+    """The error of each line that is not a JSON object."""
 
 
 def find_files(path: str) -> list[Path]:
@@ -65,6 +65,8 @@ def read_file(path: Path) -> RawFile:
     Raises:
         DataError: the file as a whole cannot be read, or holds no rows.
     """
+    if not path.stat().st_size:
+        raise DataError(f"{path}: the file has no rows, it is empty (0 bytes)")
     is_parquet = path.name.lower().endswith(".parquet")
     raw = _read_parquet(path) if is_parquet else _read_json(path)
     if not raw.rows and not raw.broken:
@@ -101,17 +103,17 @@ def _read_json(path: Path) -> RawFile:
         lines = enumerate(content.split(b"\n"), start=1)
         items = [(number, line) for number, line in lines if line.strip()]
     rows: list[RawRow] = []
-    broken: list[tuple[int, DataError]] = []
+    broken: list[RowError] = []
     for number, item in items:
         try:
             value = json.loads(item.decode()) if isinstance(item, bytes) else item
         except (ValueError, RecursionError) as error:
-            broken.append((number, _broken(path, number, f"{error} in {shown(item)}")))
+            broken.append(_broken(path, number, f"{error} in {shown(item)}"))
             continue
         if isinstance(value, dict):
             rows.append(RawRow(str(path), number, value))
         else:
-            broken.append((number, _broken(path, number, shown(value))))
+            broken.append(_broken(path, number, shown(value)))
     columns = dict.fromkeys(column for row in rows for column in row.values)
     return RawFile(path, tuple(columns), rows, broken)
 
@@ -124,8 +126,8 @@ def _array_items(path: Path, content: bytes) -> list[tuple[int, Any]]:
     return list(enumerate(values, start=1))
 
 
-def _broken(path: Path, number: int, got: str) -> DataError:
-    return DataError(f"{path}, row {number}: expected a JSON object, got {got}")
+def _broken(path: Path, number: int, got: str) -> RowError:
+    return RowError(str(path), number, "", "a JSON object", got)
 
 
 def _nearest(path: Path) -> str:

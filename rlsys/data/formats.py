@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rlsys.config.data import DataConfig, RowFormat
 from rlsys.data import benchmark_formats as benchmarks
+from rlsys.data import leetcode
 from rlsys.data import trainer_formats as trainers
 from rlsys.data.files import RawFile
 from rlsys.data.raw import RawRow
@@ -38,6 +39,12 @@ class Format:
 FORMATS = (
     Format(RowFormat.verl, trainers.read_verl, (("prompt", "reward_model"),)),
     Format(
+        RowFormat.leetcode,
+        leetcode.read_leetcode,
+        (("prompt", "entry_point", "test"), ("entry_point", "input_output")),
+        hint="and entry points such as Solution().twoSum",
+    ),
+    Format(
         RowFormat.humaneval,
         benchmarks.read_humaneval,
         (("task_id", "prompt", "entry_point", "test"),),
@@ -52,6 +59,12 @@ FORMATS = (
         RowFormat.swebench,
         benchmarks.read_swebench,
         (("instance_id", "base_commit", "problem_statement", "test_patch"),),
+    ),
+    Format(
+        RowFormat.openrlhf,
+        trainers.read_openrlhf,
+        (("prompt", "label"), ("input", "label")),
+        hint="or the columns that data.input_key and data.label_key name",
     ),
     Format(RowFormat.trl, trainers.read_trl, (("prompt",),)),
     Format(
@@ -68,12 +81,6 @@ FORMATS = (
         hint="and '#### ' before the final answer",
     ),
     Format(RowFormat.question_answer, trainers.read_question_answer, (("question", "answer"),)),
-    Format(
-        RowFormat.openrlhf,
-        trainers.read_openrlhf,
-        (("input", "label"),),
-        hint="or the columns that data.input_key and data.label_key name",
-    ),
 )
 
 
@@ -116,6 +123,11 @@ def _fits(known: Format, file: RawFile) -> bool:
         answers = [row.values.get("answer") for row in file.rows]
         marked = sum(isinstance(answer, str) and "####" in answer for answer in answers)
         return 2 * marked > len(answers)
+    if known.name is RowFormat.leetcode:
+        return any(leetcode.is_method(row.values.get("entry_point")) for row in file.rows)
+    if known.name is RowFormat.openrlhf:
+        # Rows of TRL may have a label beside their answer.
+        return not set(trainers.TRL_ANSWERS) & set(file.columns)
     return True
 
 
@@ -123,9 +135,10 @@ def _require(known: Format, file: RawFile, config: DataConfig) -> None:
     needs = known.describe()
     complete = _has_columns(known, file)
     if known.name is RowFormat.openrlhf:
-        keys = [config.input_key or "input", *([config.label_key] if config.label_key else [])]
-        needs = f"openrlhf: {' + '.join(keys)}"
-        complete = set(keys) <= set(file.columns)
+        named = [key for key in (config.input_key, config.label_key) if key]
+        if named:
+            needs = f"openrlhf: {' + '.join(named)}"
+            complete = set(named) <= set(file.columns)
     if not complete:
         raise DataError(f"{file.path}: the columns are {_listed(file)}, but needed are {needs}")
 

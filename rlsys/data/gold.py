@@ -3,6 +3,7 @@
 from typing import Any
 
 from rlsys.data.countdown import read_puzzle, solve
+from rlsys.data.leetcode import is_method
 from rlsys.data.rows import PromptKind, Row
 from rlsys.markup import ANSWER, END_ANSWER, END_THINK, THINK, opens_thinking
 
@@ -37,7 +38,10 @@ def _program(row: Row, prompt: str) -> str | None:
         return None
     if prompt == row.info.get("prompt"):
         return row.answer  # the head of a function, completed as it stands
-    program = f"{row.info.get('prompt', '')}{row.answer}"
+    head = str(row.info.get("prompt", ""))
+    if is_method(row.info.get("entry_point")):
+        head = head.partition("class Solution")[0]  # the known solution brings the class itself
+    program = f"{head}{row.answer}"
     block = f"```python\n{program.rstrip()}\n```"
     return _in_form(prompt, _REASONING, block, fallback=block)
 

@@ -1,14 +1,11 @@
 """The rows of a run: training rows, held-out rows, and what was left out of them."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rlsys.config.data import DataConfig
-from rlsys.data.countdown import read_puzzle
 from rlsys.data.read import Reading, read_rows
+from rlsys.data.repeats import find_repeats, prompt_key
 from rlsys.data.rows import Row
 from rlsys.errors import ConfigError, DataError
 
@@ -20,7 +17,7 @@ class RunRows:
     train: list[Row]
     held_out: list[Row]
     notes: tuple[str, ...]
-    """What the user should know of: rows left out, by reason."""
+    """What the user should know of: rows left out, by reason, and prompts that occur twice."""
 
 
 def load_rows(config: DataConfig) -> RunRows:
@@ -36,12 +33,12 @@ def load_rows(config: DataConfig) -> RunRows:
     if not config.train:
         raise ConfigError("data.train is empty: there is no file to read rows from")
     reading = read_rows(config.train, config)
-    notes = _unreadable(config.train, reading)
+    notes = _notes(config.train, reading)
     if not config.test:
         train, held_out = hold_out(reading.rows, config.holdout)
         return RunRows(train, held_out, notes)
     test = read_rows(config.test, config)
-    notes += _unreadable(config.test, test)
+    notes += _notes(config.test, test)
     train = without(reading.rows, test.rows)
     overlap = len(reading.rows) - len(train)
     if not train:
@@ -84,21 +81,10 @@ def without(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     return [row for row in rows if prompt_key(row) not in taken]
 
 
-def prompt_key(row: Row) -> bytes:
-    """A hash of what is asked, white space aside; source and answer play no part.
-
-    A countdown puzzle is its numbers, in any order, and its target, however it is worded.
-    """
-    content: list[Any] = [[m["role"], " ".join(m["content"].split())] for m in row.messages]
-    puzzle = read_puzzle(row.answer)
-    if puzzle is not None:
-        numbers, target = puzzle
-        content = [sorted(numbers), target]
-    return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).digest()
-
-
-def _unreadable(path: str, reading: Reading) -> tuple[str, ...]:
-    if not reading.unreadable:
-        return ()
-    count = len(reading.unreadable)
-    return (f"{path}: {count} unreadable rows left out, the first: {reading.unreadable[0]}",)
+def _notes(path: str, reading: Reading) -> tuple[str, ...]:
+    notes = list(find_repeats(reading.rows).notes())
+    if reading.unreadable:
+        count = len(reading.unreadable)
+        rows = "1 unreadable row" if count == 1 else f"{count} unreadable rows"
+        notes.insert(0, f"{rows} left out, the first: {reading.unreadable[0]}")
+    return tuple(f"{path}: {note}" for note in notes)

@@ -1,6 +1,8 @@
 """One row as it lies in its file, with access to its columns that explains what is wrong."""
 
 import json
+import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +11,30 @@ from rlsys.errors import DataError
 
 _ABSENT = object()
 _SHOWN_CHARACTERS = 80
+
+
+class RowError(DataError):
+    """One row cannot be read: where it lies, what was expected and what was found.
+
+    As in `train.jsonl, row 7, column answer: expected an answer, got null`.
+    """
+
+    def __init__(self, file: str, number: int, column: str, expected: str, got: str) -> None:
+        super().__init__(file, number, column, expected, got)  # so that it survives pickling
+        self.file, self.number = file, number
+        self.column = column
+        """Empty where the line as a whole is at fault."""
+        self.expected, self.got = expected, got
+
+    @property
+    def reason(self) -> str:
+        """What rows of the same fault have in common: column and expectation."""
+        return f"{f'column {self.column}: ' if self.column else ''}expected {self.expected}"
+
+    def __str__(self) -> str:
+        column = f", column {self.column}" if self.column else ""
+        place = f"{self.file}, row {self.number}{column}"
+        return f"{place}: expected {self.expected}, got {self.got}"
 
 
 @dataclass(frozen=True)
@@ -22,11 +48,9 @@ class RawRow:
     number: int
     values: dict[str, Any]
 
-    def error(self, column: str, expected: str, got: str) -> DataError:
+    def error(self, column: str, expected: str, got: str) -> RowError:
         """The error of this row: its file, number and column, what was expected and found."""
-        return DataError(
-            f"{self.file}, row {self.number}, column {column}: expected {expected}, got {got}"
-        )
+        return RowError(self.file, self.number, column, expected, got)
 
     def value(self, column: str, expected: str) -> Any:
         """A column that must be there and not null."""
@@ -72,9 +96,30 @@ def first_number(values: Mapping[str, Any], *columns: str) -> float | None:
         value = values.get(column)
         if isinstance(value, str):
             value = _parse_number(value.removeprefix("Level "))
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             return float(value)
     return None
+
+
+def is_filled(value: Any) -> bool:
+    """Whether a column's value holds something: not null, NaN, false, blank or empty all through.
+
+    `[{"path": null, "bytes": null}]`, as Parquet gives it for a row without pictures, does not.
+    """
+    if isinstance(value, Mapping):
+        return any(map(is_filled, value.values()))
+    if isinstance(value, list):
+        return any(map(is_filled, value))
+    if isinstance(value, str):
+        return not is_blank(value) and value.strip() not in ("[]", "{}", "null")
+    if isinstance(value, float) and math.isnan(value):
+        return False
+    return value is not None and value is not False and value != b""
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing in a text can be seen: white space, control and zero-width characters."""
+    return all(unicodedata.category(character)[0] in "ZC" for character in text)
 
 
 def decode_object(value: Any) -> Any:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from rlsys.config.data import DataConfig, RowFormat
 from rlsys.data.files import find_files, read_file
-from rlsys.data.formats import format_of
+from rlsys.data.formats import Format, format_of
+from rlsys.data.raw import RawRow, RowError
 from rlsys.data.rows import Row
+from rlsys.data.unsupported import refuse_columns
 from rlsys.errors import DataError
 
 
@@ -17,8 +19,8 @@ class Reading:
     files: tuple[str, ...]
     formats: tuple[RowFormat, ...]
     """One per file that has rows."""
-    unreadable: tuple[str, ...]
-    """One message per row left out; empty unless config.skip_unreadable_rows is set."""
+    unreadable: tuple[RowError, ...]
+    """One per row left out, in the order of the rows; empty unless config.skip_unreadable_rows."""
 
 
 def read_rows(path: str, config: DataConfig) -> Reading:
@@ -29,7 +31,7 @@ def read_rows(path: str, config: DataConfig) -> Reading:
             first unreadable row; or the file and its columns when the file as a whole is at fault.
     """
     rows: list[Row] = []
-    errors: list[DataError] = []
+    errors: list[RowError] = []
     files = find_files(path)
     formats = []
     for file in files:
@@ -40,24 +42,26 @@ def read_rows(path: str, config: DataConfig) -> Reading:
             formats.append(layout.name)
             for raw_row in raw.rows:
                 try:
-                    rows.append(layout.reader(raw_row, config))
-                except DataError as error:
-                    failed.append((raw_row.number, error))
-        errors += [error for _, error in sorted(failed, key=lambda pair: pair[0])]
+                    rows.append(_read_row(layout, raw_row, config))
+                except RowError as error:
+                    failed.append(error)
+        errors += sorted(failed, key=lambda error: error.number)
     if errors and (not config.skip_unreadable_rows or not rows):
         raise DataError(_first_of(errors, len(rows)))
-    return Reading(
-        rows=rows,
-        files=tuple(str(file) for file in files),
-        formats=tuple(formats),
-        unreadable=tuple(str(error) for error in errors),
-    )
+    return Reading(rows, tuple(map(str, files)), tuple(formats), tuple(errors))
 
 
-def _first_of(errors: list[DataError], num_readable: int) -> str:
+def _read_row(layout: Format, raw: RawRow, config: DataConfig) -> Row:
+    # An `image` of SWE-bench rows is that of a container.
+    if layout.name is not RowFormat.swebench:
+        refuse_columns(raw)
+    return layout.reader(raw, config)
+
+
+def _first_of(errors: list[RowError], num_readable: int) -> str:
     """The first error, and the way on when only some rows are unreadable."""
     if not num_readable:
         return f"{errors[0]} (no row can be read)"
     others = len(errors) - 1
-    them = f"this row and {others} more" if others else "this row, the only unreadable one,"
+    them = f"this row and {others} more" if others else "this row, the only unreadable one"
     return f"{errors[0]}; data.skip_unreadable_rows=true leaves out {them}"

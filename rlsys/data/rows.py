@@ -10,7 +10,9 @@ from enum import StrEnum
 from typing import Any, TypedDict
 
 from rlsys.config.data import DataConfig
+from rlsys.data.answers import flaw
 from rlsys.data.raw import RawRow, decode_object, shown
+from rlsys.data.unsupported import refuse_placeholders, refuse_turn
 
 
 class Message(TypedDict):
@@ -78,6 +80,7 @@ def build_row(
     messages: Sequence[Message],
     answer: Any,
     info: dict[str, Any],
+    answer_column: str = "answer",
     text: str | None = None,
     difficulty: float | None = None,
 ) -> Row:
@@ -86,17 +89,28 @@ def build_row(
     `source` is the reader's own finding; config.source overrides it. `text` defaults to the
     content of a single user message.
 
+    Args:
+        answer: None where the data has none, which is not for all kinds of rows an error.
+        answer_column: where the answer was found, for error messages.
+
     Raises:
-        DataError: the prompt is not valid Unicode, or answer or info cannot be written as JSON.
+        RowError: the prompt is not valid Unicode or has a place for a picture, nothing can match
+            the answer, or answer or info cannot be written as JSON.
     """
     for message in messages:
         try:
             message["content"].encode()
         except UnicodeEncodeError as error:
             raise raw.error("prompt", "valid Unicode", f"a lone surrogate: {error}") from None
+        if kind not in (PromptKind.PROGRAM, PromptKind.PATCH):
+            refuse_placeholders(raw, message["content"])
     if text is None and len(messages) == 1:
         text = messages[0]["content"]
-    answer = _json_values(raw, "answer", answer)
+    answer = _json_values(raw, answer_column, answer)
+    found = "" if answer is None else flaw(answer)
+    if found:
+        got = f"{shown(answer)}: {found}"
+        raise raw.error(answer_column, "an answer that a completion can match", got)
     source = config.source or source
     return Row(
         prompt_id=content_id(source, messages, answer),
@@ -131,6 +145,7 @@ def conversation(raw: RawRow, column: str) -> list[Message]:
     for turn in turns:
         if not isinstance(turn, dict) or not isinstance(turn.get("role"), str):
             raise raw.error(column, expected, shown(turn))
+        refuse_turn(raw, column, turn)
         content = _content(turn.get("content"))
         if not content.strip():
             raise raw.error(column, f"a text as content of the {turn['role']} message", shown(turn))

@@ -1,10 +1,10 @@
-"""Rows as the ecosystem's trainers lay them out: verl, TRL, OpenRLHF."""
+"""Rows as the ecosystem's trainers lay them out: verl, TRL, OpenRLHF, slime."""
 
 from pathlib import Path
 from typing import Any
 
 from rlsys.config.data import DataConfig
-from rlsys.data.raw import RawRow, decode_object, first_number, shown
+from rlsys.data.raw import RawRow, decode_object, first_number, is_filled, shown
 from rlsys.data.rows import Message, PromptKind, Row, build_row, conversation, question
 from verifiers.extract import last_boxed
 
@@ -30,6 +30,7 @@ def read_verl(raw: RawRow, config: DataConfig) -> Row:
         kind=kind,
         messages=messages,
         answer=decode_object(answer),
+        answer_column="reward_model.ground_truth",
         info=info,
         difficulty=first_number(info | raw.values, "difficulty", "level"),
     )
@@ -45,6 +46,11 @@ def read_trl(raw: RawRow, config: DataConfig) -> Row:
     column = next((c for c in TRL_ANSWERS if raw.values.get(c) is not None), "")
     answer = decode_object(raw.values.get(column))
     info = raw.rest("prompt", column)
+    test = raw.values.get("test")
+    if answer is None and isinstance(test, str) and "Solution()" in test:
+        raise raw.error(
+            "test", "tests that define check(candidate), with an entry_point", shown(test)
+        )
     if column == "solution" and isinstance(answer, str):
         info["solution"] = answer
         answer = last_boxed(answer) or answer
@@ -55,19 +61,27 @@ def read_trl(raw: RawRow, config: DataConfig) -> Row:
         kind=kind,
         messages=messages,
         answer=answer,
+        answer_column=column,
         info=info,
         difficulty=first_number(raw.values, "difficulty", "level"),
     )
 
 
 def read_openrlhf(raw: RawRow, config: DataConfig) -> Row:
-    """OpenRLHF: the prompt in data.input_key (text or messages), the answer in data.label_key."""
-    input_key, label_key = config.input_key or "input", config.label_key or "label"
+    """OpenRLHF and slime: a prompt (text or messages) and its label, the expected answer.
+
+    The prompt is in data.input_key, else `prompt`, else `input`; the label in data.label_key, else
+    `label`. Only rows whose data.input_key is named without a data.label_key may be without one.
+    """
+    label_key = config.label_key or "label"
+    input_key = config.input_key or ("prompt" if "prompt" in raw.values else "input")
     kind, messages = _prompt(raw, input_key)
-    if config.label_key:
-        answer = raw.value(label_key, "an answer, as data.label_key says")
-    else:
-        answer = raw.values.get(label_key)
+    answer = None
+    if label_key in raw.values or config.label_key or not config.input_key:
+        answer = raw.value(label_key, "an answer")
+    if not config.label_key and is_filled(raw.values.get("completion")):
+        got = f"{shown(answer)} beside a column completion: a rating, as in KTO's rows"
+        raise raw.error(label_key, "an answer (data.label_key names its column)", got)
     return build_row(
         raw,
         config,
@@ -75,6 +89,7 @@ def read_openrlhf(raw: RawRow, config: DataConfig) -> Row:
         kind=PromptKind.QUESTION if kind is PromptKind.TEXT else kind,
         messages=messages,
         answer=decode_object(answer),
+        answer_column=label_key,
         info=raw.rest(input_key, label_key, "datasource"),
         difficulty=first_number(raw.values, "difficulty", "level"),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from rlsys.data.answers import flaw
 from rlsys.data.countdown import read_puzzle
 from rlsys.data.raw import shown
 from rlsys.errors import DataError
@@ -16,6 +17,7 @@ from verifiers.base import Completion
 
 _OWN_COLUMNS = ("id", "completion", "verifier", "answer", "source", "finish_reason")
 _PROMPT_COLUMNS = ("prompt", "question", "problem", "text")
+_NEED_ANSWERS = ("math", "countdown")
 _LIMITS = ("wall_s", "memory_mb")
 _BY_COLUMNS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("test", "entry_point"), "code_functions"),
@@ -128,6 +130,9 @@ def _row(number: int, values: dict[str, Any], known: list[str]) -> GradeRow:
     verifier = values.get("verifier") or _verifier_for(values)
     if verifier not in known:
         raise _wrong("verifier", f"one of {', '.join(known)}", values)
+    found = flaw(values.get("answer")) if verifier in _NEED_ANSWERS else ""
+    if found:
+        raise _wrong("answer", "an answer that a completion can match", values, f": {found}")
     prompt = next((values[c] for c in _PROMPT_COLUMNS if isinstance(values.get(c), str)), "")
     info = {k: v for k, v in values.items() if k not in _OWN_COLUMNS and v is not None}
     info["limits"] = _limits(values)
@@ -169,6 +174,6 @@ def _limits(values: dict[str, Any]) -> dict[str, float]:
     return limits
 
 
-def _wrong(column: str, expected: str, values: dict[str, Any]) -> DataError:
-    got = shown(values[column]) if column in values else "no such column"
+def _wrong(column: str, expected: str, values: dict[str, Any], why: str = "") -> DataError:
+    got = shown(values[column]) + why if column in values else "no such column"
     return DataError(f"column {column}: expected {expected}, got {got}")

@@ -22,27 +22,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from tokenizers.pre_tokenizers import ByteLevel
-from transformers import AddedToken, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
+from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from rlsys.config.recipes import LocalPolicyConfig, validate
 from rlsys.data import arithmetic
 from rlsys.recipes.lessons import demonstrations
+from rlsys.recipes.local_tokenizer import CHAT_TEMPLATE, build_tokenizer
 from rlsys.recipes.warm_start import warm_start
 
 VERSION = 2
 """Counts changes of this recipe that change the policy it makes."""
-EOS = "<|endoftext|>"
-PAD = "<|pad|>"
-
-# The system message is left out: the policy was trained on bare questions.
-_CHAT_TEMPLATE = (
-    "{% for message in messages %}"
-    "{% if message['role'] == 'user' %}{{ message['content'] + '\n' }}"
-    "{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token }}"
-    "{% endif %}{% endfor %}"
-)
 
 
 def prepare_local_policy(
@@ -75,27 +65,6 @@ def prepare_local_policy(
         shutil.rmtree(building, ignore_errors=True)
     progress(f"local policy: {target}")
     return target
-
-
-def build_tokenizer() -> Qwen2Tokenizer:
-    """A tokenizer of bytes, two-digit numbers and the task's words; it decodes what it encodes.
-
-    transformers loads the tokenizer of any Qwen2 model as this class, which keeps vocabulary and
-    added tokens but puts its own pre-tokenizer in; so words are added tokens, which it leaves be.
-    Text is brought into Unicode's composed form (NFC) first.
-    """
-    symbols = [EOS, PAD, *sorted(ByteLevel.alphabet())]
-    tokenizer = Qwen2Tokenizer(
-        vocab={symbol: index for index, symbol in enumerate(symbols)},
-        merges=[],
-        eos_token=EOS,
-        unk_token=EOS,
-        pad_token=PAD,
-        chat_template=_CHAT_TEMPLATE,
-    )
-    pieces = [*arithmetic.WORDS, *(str(number) for number in range(10, 100))]
-    tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in pieces])
-    return tokenizer
 
 
 def build_model(config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer) -> Qwen2ForCausalLM:
@@ -162,7 +131,7 @@ def _content_hash(config: LocalPolicyConfig, seed: int) -> str:
         "recipe": VERSION,
         "task": arithmetic.VERSION,
         "tokenizer": build_tokenizer().backend_tokenizer.to_str(),
-        "chat_template": _CHAT_TEMPLATE,
+        "chat_template": CHAT_TEMPLATE,
     }
     encoded = json.dumps(content, sort_keys=True).encode()
     return hashlib.blake2b(encoded, digest_size=8).hexdigest()

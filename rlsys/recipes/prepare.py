@@ -13,6 +13,7 @@ from rlsys.data.load import RunRows, load_rows
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, Tokenized, tokenize
 from rlsys.errors import ConfigError
+from rlsys.grading.expected import require_gradable
 from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for, question_of
 
 if TYPE_CHECKING:
@@ -80,10 +81,11 @@ def read_rows(config: RunConfig) -> RunRows:
     """The run's training and held-out rows; no tokenizer, no model and no cluster needed.
 
     Raises:
-        DataError, ConfigError: as rlsys.data.load.load_rows.
+        DataError, ConfigError: as rlsys.data.load.load_rows and
+            rlsys.grading.expected.require_gradable.
     """
     if config.data.train:
-        return load_rows(config.data)
+        return require_gradable(load_rows(config.data), config)
     return generated_rows(config.data.holdout, config.run.seed)
 
 

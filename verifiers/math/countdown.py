@@ -13,7 +13,7 @@ from typing import Any
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.extract import final_answer
-from verifiers.math.literals import clean
+from verifiers.math.reading import clean
 
 MAX_CHARS = 500
 MAX_DEPTH = 30
@@ -49,8 +49,8 @@ class CountdownVerifier:
         numbers, target = _read_expected(completion.answer)
         truncated = completion.finish_reason == "length"
         found = final_answer(completion.text, completion.prompt, truncated)
-        if found is None or not found.text:
-            return Verdict(0.0, Status.UNPARSABLE, "no final answer")
+        if found is None or not found.text or not found.marked:
+            return Verdict(0.0, Status.UNPARSABLE, "no answer that is marked as one")
         if len(found.text) > MAX_CHARS:
             return Verdict(0.0, Status.REJECTED, f"more than {MAX_CHARS} characters")
         try:

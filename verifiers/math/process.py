@@ -1,7 +1,7 @@
-"""math-verify in a process of its own, which can be killed; safe to use from any thread.
+"""sympy in a process of its own, which can be killed; safe to use from any thread.
 
-The library's own time-out needs the main thread's SIGALRM, which an actor does not have, and does
-not interrupt work on big integers. Here every question has a deadline kept by SIGKILL.
+Python cannot interrupt work on big integers or a library that does not end. Here every question has
+a deadline kept by SIGKILL.
 """
 
 import json
@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from rlsys.errors import VerifierError
-from verifiers.math import worker
 from verifiers.keeper import end_keeper
+from verifiers.math import worker
+from verifiers.math.tree import Node, nested
 
 _KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 
@@ -29,7 +30,6 @@ class Outcome(StrEnum):
 
     EQUAL = "equal"
     DIFFERENT = "different"
-    UNPARSABLE = "unparsable"
     TIMEOUT = "timeout"
     MEMORY = "memory"
     CRASH = "crash"
@@ -44,12 +44,12 @@ class Comparison:
 
 
 class MathProcess:
-    """Compares LaTeX answers with math-verify. The process starts with the first question.
+    """Proves expressions equal, or different. The process starts with the first question.
 
     Args:
         deadline_s: CPU seconds per comparison; four times as long when the machine is busy.
         memory_mb: address space of the comparing process, MiB.
-        start_s: how long the import of math-verify may take. Never part of a verdict.
+        start_s: how long the import of sympy may take. Never part of a verdict.
     """
 
     def __init__(
@@ -67,14 +67,16 @@ class MathProcess:
         """The keeper's process id; None before the first question."""
         return self._keeper.pid if self._keeper else None
 
-    def compare(self, expected: str, given: str) -> Comparison:
-        """Are two answers mathematically equal?
+    def compare(self, expected: Node, given: Node) -> Comparison:
+        """Are two expressions equal, wherever both have a real value?
 
         Raises:
-            VerifierError: math-verify cannot be started, or its keeper is gone. Says nothing about
+            VerifierError: it cannot be started, or its keeper is gone. Says nothing about
                 the answer; the next call starts a new process.
         """
-        question = json.dumps({"expected": expected, "given": given}).encode() + b"\n"
+        question = (
+            json.dumps({"expected": nested(expected), "given": nested(given)}).encode() + b"\n"
+        )
         with self._lock:
             keeper = self._keeper or self._start()
             # A slow answer may be asked twice (see the worker), and forking takes a moment.
@@ -135,7 +137,7 @@ class MathProcess:
         except BrokenPipeError:
             problem = "ended"
         self._stop()
-        raise VerifierError(f"the math-verify process {problem}")
+        raise VerifierError(f"the sympy process {problem}")
 
     def _stop(self) -> None:
         if self._end is not None:

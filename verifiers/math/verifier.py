@@ -1,44 +1,61 @@
 """Is the final answer of a completion mathematically the expected one?
 
-Numbers are read by a strict grammar and compared exactly, in microseconds. Everything else goes to
-math-verify, behind guards, in a process that can be killed.
+Both are read into trees by a grammar of our own and compared by kind, exactly and in microseconds.
+Only that two different-looking expressions are equal is proved elsewhere: by sympy, in a process
+that can be killed.
 """
 
-import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
-from verifiers.extract import after_hashes, final_answer, last_boxed
-from verifiers.math.literals import Form, Number, clean, danger, read_number, same
-from verifiers.math.process import Comparison, MathProcess, Outcome
+from verifiers.boxes import last_boxed
+from verifiers.extract import FinalAnswer, after_hashes, final_answer
+from verifiers.math.compare import equal
+from verifiers.math.copied import copied_from
+from verifiers.math.process import MathProcess, Outcome
+from verifiers.math.reading import (
+    Answer,
+    as_text,
+    choice_of,
+    clean,
+    read_answer,
+    read_expected,
+    too_long,
+)
+from verifiers.math.tree import Node, node
+from verifiers.math.units import asked_unit
+from verifiers.math.values import TooLargeError
+from verifiers.math.words import algebra
 
-_BASED = re.compile(r"\(?(-?[0-9][0-9A-Fa-f]*)\)?(?:_(?:\{\s*([0-9]{1,2})\s*\}|([0-9])))?")
-_LAYOUT = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\displaystyle|(?<!\\)\\[!,;: ]")
-_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|mathbf|textrm)\s*\{([^{}]*)\}")
-_SPACES = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
 _MAX_EXPECTED_CHARS = 20_000
-
+_READINGS = ((True, True), (False, True), (True, False))
+"""Commas as thousands or not, letters as units or not: an answer is read as the expected one is."""
 _STATUS_OF = {
-    Outcome.EQUAL: Status.CORRECT,
-    Outcome.DIFFERENT: Status.WRONG,
-    Outcome.UNPARSABLE: Status.UNPARSABLE,
     Outcome.TIMEOUT: Status.TIMEOUT,
     Outcome.MEMORY: Status.MEMORY,
     Outcome.CRASH: Status.CRASH,
 }
 
 
-@dataclass(frozen=True)
-class Expected:
-    """One expected answer, read once for all completions of its prompt."""
+class _UndecidedError(Exception):
+    """The proof ended without a result."""
 
-    text: str
-    number: Number | None
-    based: tuple[str, str] | None
-    """Digits and base of a numeral such as 40_9."""
+    def __init__(self, status: Status, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How an answer was read: which text, by which rule, as what, and compared with what."""
+
+    taken: str
+    rule: str
+    read_as: str
+    expected: str
+    expected_as: str
 
 
 @dataclass
@@ -49,14 +66,10 @@ class MathVerifier:
     with a `\\boxed{}`, or a list of these, any of which is right.
     """
 
-    expressions: bool = False
-    """Accept an expression where the expected answer is a number: 2^{10} for 1024. Off in training,
-    where a policy learns to copy the question (3*4+5 for 17); on for evaluations that are compared
-    with published figures."""
     deadline_s: float = 2.0
-    """CPU seconds of one math-verify comparison; ordinary ones take 1 to 100 ms."""
+    """CPU seconds of one proof; ordinary ones take 1 to 100 ms."""
     memory_mb: int = 1024
-    """Address space of the comparing process, MiB; it starts with about 100."""
+    """Address space of the proving process, MiB; it starts with about 100."""
     name: str = field(default="math", init=False)
 
     def __post_init__(self) -> None:
@@ -71,53 +84,88 @@ class MathVerifier:
         """Grade the final answer.
 
         Raises:
-            VerifierError: the expected answer cannot be read, or math-verify does not run.
+            VerifierError: the expected answer cannot be read, or the proving process does not run.
         """
-        expected = [_read_expected(text) for text in _alternatives(completion.answer)]
+        expected = [_expected_text(text) for text in _alternatives(completion.answer)]
         truncated = completion.finish_reason == "length"
         found = final_answer(completion.text, completion.prompt, truncated)
         if found is None or not found.text:
             return _verdict(Status.UNPARSABLE, "no final answer")
         verdict = _verdict(Status.UNPARSABLE, "nothing to compare with")
         for one in expected:
-            verdict = self._compare(one, found.text)
+            verdict = self._compare(one, found, completion.prompt)
             if verdict.status is Status.CORRECT:
                 break
         return verdict
 
-    def _compare(self, expected: Expected, given: str) -> Verdict:
-        if expected.number is None and _reads_the_same(expected.text, given):
-            return _verdict(Status.CORRECT, "")
-        reason = danger(given)
-        if reason:
-            return _verdict(Status.REJECTED, reason)
-        given = clean(given)
-        if expected.based is not None:
-            return _compare_based(expected.based, given)
-        number = read_number(given) if expected.number is not None else None
-        if expected.number is not None and number is not None:
-            return self._compare_numbers(expected.number, number, given)
-        if expected.number is not None and not self.expressions:
-            return _verdict(Status.UNPARSABLE, f"expected a number, got {given[:80]!r}")
-        return _from_process(self.process.compare(expected.text, given), given)
+    def explain(self, completion: Completion) -> Explanation | None:
+        """How `verify` read the answer; None when there is none."""
+        truncated = completion.finish_reason == "length"
+        found = final_answer(completion.text, completion.prompt, truncated)
+        if found is None:
+            return None
+        expected = [_expected_text(text) for text in _alternatives(completion.answer)]
+        read = read_answer(found.text) if not too_long(found.text) else Answer(found.text, None)
+        return Explanation(
+            taken=found.text,
+            rule=found.marker.value,
+            read_as=read.shown,
+            expected=" or ".join(expected),
+            expected_as=" or ".join(read_expected(text).shown for text in expected),
+        )
 
-    def _compare_numbers(self, expected: Number, given: Number, text: str) -> Verdict:
-        if not same(expected, given):
-            return _verdict(Status.WRONG, f"{text[:80]!r} is not the expected number")
-        whole = expected.form is Form.PLAIN and expected.value.denominator == 1
-        if whole and given.form is Form.FRACTION and not self.expressions:
-            return _verdict(Status.WRONG, f"{text[:80]!r} is not worked out")
-        return _verdict(Status.CORRECT, "")
+    def _compare(self, expected: str, found: FinalAnswer, prompt: str) -> Verdict:
+        if _looks_the_same(expected, found.text):
+            return _verdict(Status.CORRECT, f"{found.marker} {found.text[:80]!r}, as expected")
+        refused = too_long(found.text)
+        if refused:
+            return _verdict(Status.REJECTED, refused)
+        status, detail, given = Status.UNPARSABLE, "", None
+        for thousands, letter_units in _READINGS:
+            wanted = read_expected(expected, thousands, letter_units)
+            given = read_answer(found.text, thousands, letter_units)
+            status, detail = self._judge(wanted, given, prompt)
+            if status is Status.CORRECT or not (given.ambiguous or wanted.ambiguous):
+                break
+        assert given is not None
+        return _verdict(status, _told(found, read_expected(expected), given, detail))
+
+    def _judge(self, expected: Answer, given: Answer, prompt: str) -> tuple[Status, str]:
+        chosen = _by_choice(expected, given)
+        if chosen is not None:
+            return (Status.CORRECT if chosen else Status.WRONG), ""
+        if given.tree is None:
+            return Status.UNPARSABLE, given.problem
+        if expected.tree is None:
+            return Status.WRONG, ""
+        wanted = expected.tree
+        if given.tree.op == "unit" and wanted.op in ("num", "div", "mixed"):
+            wanted = _in_asked_unit(wanted, prompt)
+        try:
+            right = equal(algebra(wanted), algebra(given.tree), self._prove)
+        except TooLargeError as error:
+            return Status.REJECTED, str(error)
+        except _UndecidedError as error:
+            return error.status, error.detail
+        if right and copied_from(given.tree, expected.tree, prompt):
+            return Status.WRONG, "it repeats the question's expression and is not worked out"
+        return (Status.CORRECT if right else Status.WRONG), ""
+
+    def _prove(self, expected: Node, given: Node) -> bool:
+        comparison = self.process.compare(expected, given)
+        if comparison.outcome in _STATUS_OF:
+            raise _UndecidedError(_STATUS_OF[comparison.outcome], comparison.detail)
+        return comparison.outcome is Outcome.EQUAL
 
     def close(self) -> None:
-        """End the math-verify process; the next question starts another."""
+        """End the proving process; the next question starts another."""
         self.process.close()
 
     def self_test(self) -> list[tuple[Completion, float]]:
-        """Numbers, a LaTeX answer that needs math-verify, and near misses."""
+        """Numbers, a LaTeX answer that needs a proof, and near misses."""
 
-        def case(answer: Any, text: str) -> Completion:
-            return Completion("", text, answer)
+        def case(answer: Any, text: str, prompt: str = "") -> Completion:
+            return Completion(prompt, text, answer)
 
         return [
             (case("#### 1,234", "<think>t</think><answer>1234</answer>"), 1.0),
@@ -125,6 +173,7 @@ class MathVerifier:
             (case(r"\frac{\sqrt{2}}{2}", r"\boxed{\frac{1}{\sqrt{2}}}"), 1.0),
             (case(r"\frac{\sqrt{2}}{2}", r"\boxed{\frac{1}{\sqrt{3}}}"), 0.0),
             (case("17", "<answer>18</answer>"), 0.0),
+            (case("17", "<answer>3*4+5</answer>", "What is 3*4+5?"), 0.0),
             (case("17", "<answer>9**9**9</answer>"), 0.0),
             (case("17", ""), 0.0),
         ]
@@ -134,10 +183,17 @@ def _verdict(status: Status, reason: str) -> Verdict:
     return Verdict(1.0 if status is Status.CORRECT else 0.0, status, reason)
 
 
-def _from_process(comparison: Comparison, given: str) -> Verdict:
-    status = _STATUS_OF[comparison.outcome]
-    reason = "" if status is Status.CORRECT else f"{given[:80]!r}: {comparison.outcome}"
-    return _verdict(status, f"{reason} ({comparison.detail})" if comparison.detail else reason)
+def _told(found: FinalAnswer, expected: Answer, given: Answer | None, detail: str = "") -> str:
+    """`boxed '24' read as 24, expected 25`: what was taken, by which rule, as what."""
+    read_as = f" read as {given.shown}" if given is not None else ""
+    more = f" ({detail})" if detail else ""
+    return f"{found.marker} {found.text[:80]!r}{read_as}, expected {expected.shown}{more}"
+
+
+def _in_asked_unit(expected: Node, question: str) -> Node:
+    """A bare number with the unit that the question asks for: 45 cents are no 45 dollars."""
+    unit = asked_unit(question)
+    return node("unit", expected, unit) if unit else expected
 
 
 def _alternatives(answer: Any) -> list[str]:
@@ -151,42 +207,32 @@ def _alternatives(answer: Any) -> list[str]:
     return [str(value) for value in values]
 
 
-@lru_cache(maxsize=4096)
-def _read_expected(text: str) -> Expected:
-    text = after_hashes(text) or last_boxed(text) or text
-    text = clean(text)
-    if not text or len(text) > _MAX_EXPECTED_CHARS:
-        raise VerifierError(f"math: expected answer {text[:80]!r} of {len(text)} characters")
-    based = _BASED.fullmatch(text)
-    if based and (based[2] or based[3]):
-        return Expected(text, None, (_digits(based[1]), based[2] or based[3]))
-    return Expected(text, read_number(text), None)
+def _expected_text(text: str) -> str:
+    wanted = clean(after_hashes(text) or last_boxed(text) or text)
+    if not wanted or len(wanted) > _MAX_EXPECTED_CHARS:
+        raise VerifierError(f"math: expected answer {text[:80]!r} of {len(wanted)} characters")
+    return wanted
 
 
-def _compare_based(expected: tuple[str, str], given: str) -> Verdict:
-    """Numerals such as 40_9: the digits and, where the answer gives one, the base."""
-    digits, base = expected
-    found = _BASED.fullmatch(_plain(given))
-    if found is None:
-        return _verdict(Status.UNPARSABLE, f"{given[:80]!r} is not a numeral in base {base}")
-    same_base = (found[2] or found[3] or base) == base
-    if same_base and _digits(found[1]) == digits:
-        return _verdict(Status.CORRECT, "")
-    return _verdict(Status.WRONG, f"{given[:80]!r} is not the expected numeral")
+def _looks_the_same(expected: str, given: str) -> bool:
+    """Found before the bounds: an expected answer may itself hold what they refuse."""
+    if len(given) > 3 * len(expected) + 100:
+        return False
+    return clean(given) == expected or (
+        read_expected(expected).tree is None and as_text(given) == as_text(expected)
+    )
 
 
-def _digits(text: str) -> str:
-    sign = "-" if text.startswith("-") else ""
-    return sign + (text.removeprefix("-").lstrip("0").upper() or "0")
-
-
-def _reads_the_same(expected: str, given: str) -> bool:
-    """Found before the guards: an expected answer may itself hold what they refuse."""
-    return len(given) <= 3 * len(expected) + 100 and _plain(given) == _plain(expected)
-
-
-def _plain(text: str) -> str:
-    """A text without layout, so that equal answers that only look different are found at once."""
-    text = _TEXT.sub(r"\1", _LAYOUT.sub("", text))
-    text = text.replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
-    return _SPACES.sub("", text.strip().removesuffix("."))
+def _by_choice(expected: Answer, given: Answer) -> bool | None:
+    """The letter of an option, with or without its text; None when this is about no options."""
+    wanted, chosen = choice_of(expected.text), choice_of(given.text)
+    if wanted is None:
+        return None
+    letter, text = wanted
+    if chosen is None:
+        return True if given.text.upper() == letter else None
+    if chosen[0] != letter:
+        return False
+    if not text or not chosen[1]:
+        return True
+    return clean(chosen[1]).casefold() == clean(text).casefold()

@@ -1,20 +1,19 @@
-"""The program that runs math-verify outside the grading process; started by process.py.
+"""The program that proves equalities with sympy outside the grading process; started by process.py.
 
     client  <-- JSON lines on stdin/stdout -->  keeper  <-- JSON lines on pipes -->  checker
 
-The keeper imports math-verify once and forks a checker, which answers one question at a time under
+Expressions come as trees (verifiers/math/tree.py), so no text of a policy ever reaches a parser
+here. The keeper imports sympy once and forks a checker, which answers one question at a time under
 an address-space limit. A checker that passes its deadline is killed and the next one forked, which
-takes milliseconds because nothing is imported again. The keeper parses nothing that it is asked and
-ends when its client does.
+takes milliseconds because nothing is imported again. The keeper looks at nothing that it is asked
+and ends when its client does.
 
 It is run by path with `python -I`, so the folder of this file is not on sys.path. Hence no import
 from this project.
 """
 
 import ctypes
-import functools
 import json
-import logging
 import os
 import resource
 import select
@@ -34,15 +33,21 @@ FULL_SHARE = 0.9
 """Share of its memory at which a checker counts as out of it: an allocation fails before the limit
 is reached."""
 CLIENT_POLL_S = 1.0
+_TWO, _X = ["num", ["0x2", "0x1"], 0], ["sym", "x"]
+_ROOT, _COSINE, _SINE = ["fn", "sqrt", _TWO], ["fn", "cos", _X], ["fn", "sin", _X]
 WARM_UP = (
-    (r"\frac{\sqrt{2}}{2}", r"\frac{1}{\sqrt{2}}"),
-    (r"\frac{5\sqrt{2}}{3}", r"\sqrt{2} \cdot 6 + \pi"),
-    (r"2k + 1", r"\frac{4k^2 - 2}{n}"),
-    (r"(1, 2) \cup [3, \infty)", r"(1,2) \cup (3,\infty)"),
-    (r"x^2 + 2x + 1 = 0", r"\text{none}"),
-    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\{1, 2\}"),
+    (["div", _ROOT, _TWO], ["div", _TWO, ["mul", _TWO, _ROOT]]),
+    (["pow", ["add", _X, _TWO], _TWO], ["add", ["pow", _X, _TWO], ["mul", ["const", "pi"], _X]]),
+    (["fn", "sin", ["mul", _TWO, _X]], ["mul", _TWO, _SINE, _COSINE]),
 )
-"""Compared once by the keeper, so that checkers inherit the parser's tables, too."""
+"""Compared once by the keeper, so that checkers inherit sympy's tables, too."""
+POINTS = 8
+"""Points at which an expression with letters must be 0."""
+DIGITS = 15
+SPARE_DIGITS = 60
+MAX_DIGITS = 20_000
+"""Precision to which a difference is worked out to be told from 0: digits of what is compared, and
+some to spare."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +76,11 @@ def main() -> None:
     """Serve until stdin closes or the client is gone."""
     settings = json.loads(sys.argv[1])
     sys.path.extend(path for path in settings["sys_path"] if path not in sys.path)
-    logging.disable(logging.CRITICAL)
     try:
         for expected, given in WARM_UP:
             compare(expected, given)
     except ImportError as error:
-        _send(1, {"error": f"{sys.executable} cannot import math-verify: {error}"})
+        _send(1, {"error": f"{sys.executable} cannot import sympy: {error}"})
         return
     _send(1, {"ready": True})
     keep(settings["client_pid"], settings["deadline_s"], settings["memory_mb"])
@@ -149,11 +153,10 @@ def check_forever(requests: int, replies: int) -> None:
             _send(replies, answer(question["expected"], question["given"]))
 
 
-def answer(expected: str, given: str) -> dict[str, Any]:
+def answer(expected: list[Any], given: list[Any]) -> dict[str, Any]:
     """The reply to one question, with the checker's peak address space, MiB.
 
-    The library swallows MemoryError, so that a checker without memory finds no two answers equal:
-    a peak at the limit tells (a single huge allocation that failed does not show there).
+    Where sympy swallows a MemoryError, a peak at the limit tells.
     """
     try:
         outcome, detail = compare(expected, given), ""
@@ -168,34 +171,111 @@ def answer(expected: str, given: str) -> dict[str, Any]:
     return {"outcome": outcome, "detail": detail, "peak_mb": peak_mb}
 
 
-def compare(expected: str, given: str) -> str:
-    """`equal`, `different` or `unparsable`, by math-verify with its own time-outs off.
+def compare(expected: list[Any], given: list[Any]) -> str:
+    """`equal` or `different`: are two expressions the same wherever both have a real value?
 
-    They rely on SIGALRM, whose handler never runs during work on big integers.
+    In an expression with i, wherever both have any value.
     """
-    from math_verify import verify
+    import sympy
 
-    answers = _parse(given)
-    if any(not isinstance(answer, str) for answer in answers):
-        equal = verify(_parse_expected(expected), answers, timeout_seconds=None)
-        return "equal" if equal else "different"
-    return "unparsable"
+    first, second = build(expected), build(given)
+    difference = first - second
+    if difference == 0 or sympy.expand(difference) == 0:
+        return "equal"
+    digits = min(MAX_DIGITS, SPARE_DIGITS + _digits(expected) + _digits(given))
+    is_complex = difference.has(sympy.I)
+    names = sorted(difference.free_symbols, key=str)
+    seen = 0
+    for attempt in range(POINTS if names else 1):
+        point = {
+            name: sympy.Rational((-1) ** (attempt * (place + 1)) * (5 * attempt + 3 * place + 4), 7)
+            for place, name in enumerate(names)
+        }
+        values = [side.subs(point) for side in (first, second)]
+        if not is_complex and not all(map(_is_real, values)):
+            continue
+        seen += 1
+        if not _is_zero(values[0] - values[1], digits):
+            return "different"
+    return "equal" if seen else "different"
 
 
-@functools.lru_cache(maxsize=256)
-def _parse_expected(text: str) -> list[Any]:
-    """One prompt's expected answer is compared with every answer of its group."""
-    return _parse(text)
+def _is_real(value: Any) -> bool:
+    number = value.evalf(15)
+    return bool(number.is_number and number.is_finite and abs(number.as_real_imag()[1]) < 1e-12)
 
 
-def _parse(text: str) -> list[Any]:
-    from math_verify import LatexExtractionConfig, parse
+def _is_zero(constant: Any, digits: int) -> bool:
+    """No digit of it is other than 0, at a precision that shows what the numbers in it can add up
+    to: 10^{-100} is not 0, and sqrt(2) sqrt(3) - sqrt(6) is."""
+    if constant.is_Rational:
+        return bool(constant == 0)
+    value = constant.evalf(DIGITS, maxn=digits)
+    if not value.is_number or value.is_finite is False:
+        return False
+    # A part of which no digit is certain, at that precision, has precision 1.
+    return all(part == 0 or getattr(part, "_prec", 2) <= 1 for part in value.as_real_imag())
 
-    # Boxes are taken by the client; free text is never searched for something that fits.
-    config = LatexExtractionConfig(boxed_match_priority=-1)
-    one_line = " ".join(text.split("\n"))
-    formula = one_line if "$" in one_line.replace("\\$", "") else f"${one_line}$"
-    return list(parse(formula, [config], parsing_timeout=None))
+
+def _digits(tree: list[Any]) -> int:
+    """Digits that the numbers in a tree have together, powers worked out."""
+    op, *args = tree
+    if op in ("num", "mixed", "repeating"):
+        return sum(len(part) for part in args[0])
+    inner = sum(_digits(part) for part in args if isinstance(part, list))
+    if op == "pow" and args[1][0] in ("num", "neg"):
+        exponent = args[1][1] if args[1][0] == "num" else args[1][1][1:2] and args[1][1][1]
+        times = abs(int(exponent[0], 16)) if isinstance(exponent, list) else 1
+        return inner * max(1, min(times, MAX_DIGITS))
+    return inner
+
+
+def build(tree: list[Any]) -> Any:
+    """The sympy expression of a tree."""
+    import sympy
+
+    op, *args = tree
+    if op in ("num", "mixed", "repeating"):
+        return sympy.Rational(int(args[0][0], 16), int(args[0][1], 16))
+    if op in ("sym", "word"):
+        return sympy.Symbol(args[0], real=True)
+    if op == "const":
+        return {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "inf": sympy.oo}[args[0]]
+    if op == "fn":
+        return _applied(args[0], [build(argument) for argument in args[1:]])
+    if op == "unit":
+        return build(args[0])
+    values = [build(argument) for argument in args]
+    made = {
+        "add": lambda: sympy.Add(*values),
+        "mul": lambda: sympy.Mul(*values),
+        "div": lambda: values[0] / values[1],
+        "pow": lambda: sympy.Pow(*values),
+        "neg": lambda: -values[0],
+        "percent": lambda: values[0] / 100,
+        "deg": lambda: values[0] * sympy.pi / 180,
+        "fact": lambda: sympy.factorial(values[0]),
+        "binom": lambda: sympy.binomial(*values),
+        "mod": lambda: sympy.Mod(*values),
+    }
+    return made[op]()
+
+
+def _applied(name: str, values: list[Any]) -> Any:
+    import sympy
+
+    if name == "root":
+        return sympy.real_root(*values) if values[0].is_number else sympy.root(*values)
+    if name in ("log", "ln") and (name == "log" or len(values) > 1):
+        return sympy.log(values[0], values[1] if len(values) > 1 else 10)
+    same = ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "exp", "sqrt")
+    known = {
+        **{n: getattr(sympy, n) for n in (*same, "floor", "gcd", "lcm")},
+        **{f"arc{n}": getattr(sympy, f"a{n}") for n in ("sin", "cos", "tan", "cot")},
+        **{"ln": sympy.log, "abs": sympy.Abs, "ceil": sympy.ceiling},
+        **{"max": sympy.Max, "min": sympy.Min},
+    }
+    return known[name](*values) if name in known else sympy.Function(name)(*values)
 
 
 def _peak_address_space_mb() -> float:

@@ -11,5 +11,4 @@ BENCHMARK = Benchmark(
     max_tokens=32_768,
     files=("aime/aime25.jsonl",),
     format=RowFormat.aime,
-    options={"expressions": True},
 )

@@ -11,5 +11,4 @@ BENCHMARK = Benchmark(
     max_tokens=2048,
     files=("gsm8k/test.jsonl",),
     format=RowFormat.gsm8k,
-    options={"expressions": True},
 )

@@ -11,5 +11,4 @@ BENCHMARK = Benchmark(
     max_tokens=32_768,
     files=("math500/test.jsonl",),
     format=RowFormat.math,
-    options={"expressions": True},
 )

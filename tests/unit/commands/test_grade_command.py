@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
+from rlsys.errors import DataError
 
 LIES = """
 import os, time
@@ -107,6 +108,16 @@ def test_a_wrong_setting_is_an_error_before_anything_is_written(tmp_path, argume
     result, written = run(tmp_path, [], *arguments)
     assert message in str(result.exception)
     assert written == []
+
+
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_a_file_without_rows_is_an_error_and_nothing_is_written(tmp_path, content):
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(content)
+    result = CliRunner().invoke(app, ["grade", str(source), "--out", str(out)])
+    assert isinstance(result.exception, DataError)
+    assert "in.jsonl: there are no rows to grade" in str(result.exception)
+    assert not out.exists()
 
 
 def test_the_input_is_not_overwritten(tmp_path):

@@ -37,10 +37,11 @@ def run(monkeypatch):
     monkeypatch.setattr(command, "_tokenizer", lambda path: CodePoints())
     monkeypatch.setenv("COLUMNS", "300")
 
-    def invoke(*arguments):
+    def invoke(*arguments, status=0):
         result = CliRunner().invoke(app, ["inspect", *map(str, arguments)])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
+        assert result.exit_code == status, result.output
         return result.output
 
     return invoke
@@ -63,6 +64,48 @@ def test_three_rows_are_shown_and_their_gold_answers_graded(run, write):
     assert "What is 3 + 1?" not in output
     assert output.count("correct, reward 1, math 1") == 3
     assert "verifier: math" in output
+
+
+def test_the_whole_file_is_told_before_the_rows(run, write):
+    rows = [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(40)]
+    output = run(write(*rows, {"question": "What is 0 + 1?", "answer": "7"}), "--rows", "0")
+    assert "41 read, 0 unreadable" in output
+    assert "41 of 41 accepted by math (every row)" in output
+    assert 'row 1 expects "1", row 41 "7"' in output
+    assert "dry verdict" not in output
+
+
+def test_unreadable_rows_are_told_and_the_exit_status_says_that_a_run_would_stop(run, write):
+    good, bad = {"question": "1 + 1?", "answer": "2"}, {"question": "1 + 2?", "answer": True}
+    path = write(good, bad, good, bad)
+    output = run(path, status=1)
+    assert "2 read, 2 unreadable" in output
+    assert "rows 2, 4: column answer: expected an answer that a completion can match" in output
+    assert "2 of 2 accepted by math" in output
+    assert "rows 2, 4" in run(path, "data.skip_unreadable_rows=true", status=0)
+
+
+def test_no_readable_row_is_one_error(run, write):
+    with pytest.raises(DataError, match=r"row 1, column images: .*no row can be read"):
+        run(write({"prompt": "How many?", "answer": "3", "images": ["a.png"]}))
+
+
+def test_rows_without_an_answer_have_no_verifier_and_are_shown(run, write):
+    output = run(write({"prompt": "Write a poem."}))
+    assert "none 1" in output
+    assert "not graded: no verifier fits such rows" in output
+
+
+def test_answers_that_the_named_verifier_cannot_read_are_told(run, write):
+    output = run(write(PUZZLE), "verifiers.rewards=[{name: math}]")
+    assert "0 of 1 accepted by math" in output
+    assert "row 1: no verdict: math: MathVerifier" in output
+
+
+def test_slime_rows_are_asked_and_graded(run, write):
+    output = run(write({"prompt": "1 + 1?", "label": "2"}))
+    assert "openrlhf" in output
+    assert "correct, reward 1, math 1" in output
 
 
 def test_puzzles_get_the_countdown_verifier_without_a_config(run, write):
@@ -90,11 +133,13 @@ def test_a_config_brings_its_own_rewards_and_limits(run, write, tmp_path):
     row = {"question": "1 + 1?", "answer": "2"}
     output = run(write(row, {"question": "x" * 99, "answer": "2"}), "--config", config)
     assert "reward 0.5, right 1" in output
-    assert "1 (over 100 tokens)" in output
+    assert "1 over data.max_prompt_tokens=100, left out: row 2" in output
 
 
 def test_without_a_config_no_prompt_is_too_long(run, write):
-    assert "0 (over 1000000 tokens)" in run(write({"question": "x" * 9999, "answer": "2"}))
+    output = run(write({"question": "x" * 9999, "answer": "2"}))
+    assert "max_prompt_tokens" not in output
+    assert "1 of 1 accepted" in output
 
 
 def test_what_the_command_line_names_is_kept_without_a_config(run, write):
@@ -104,7 +149,7 @@ def test_what_the_command_line_names_is_kept_without_a_config(run, write):
         "data.max_prompt_tokens=200",
         "verifiers.rewards=[{name: format}]",
     )
-    assert "0 (over 200 tokens)" in output
+    assert "none over data.max_prompt_tokens=200" in output
     assert "Question: 1 + 1?" in output
     assert "wrong, reward 0, format 0" in output
 
@@ -113,6 +158,17 @@ def test_mixed_rows_are_not_taken_for_puzzles(write):
     question = {**PUZZLE, "reward_model": {"ground_truth": "7"}}
     rows = read_rows(str(write(PUZZLE, question)), DataConfig()).rows
     assert [reward.name for reward in command.fitting_rewards(rows)] == ["math"]
+
+
+def test_each_source_gets_the_verifier_that_its_rows_need(run, write):
+    question = {**PUZZLE, "data_source": "sums", "reward_model": {"ground_truth": "7"}}
+    path = write(PUZZLE, question)
+    rewards = command.fitting_rewards(read_rows(str(path), DataConfig()).rows)
+    assert {reward.name: reward.sources for reward in rewards} == {
+        "countdown": ["countdown"],
+        "math": ["sums"],
+    }
+    assert "2 of 2 accepted by countdown, math" in run(path)
 
 
 def test_a_missing_file_a_missing_model_and_a_wrong_key_are_errors_of_ours(run, write, tmp_path):

@@ -55,14 +55,37 @@ def test_math_row_without_an_answer_column_takes_the_last_box(write_rows):
         read(path)
 
 
-@pytest.mark.parametrize(("bad", "got"), [(None, "null"), ("", "''"), (True, "True"), ([], "list")])
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [
+        ("Thus \\boxed{\\text{Friday}}.", "\\text{Friday}"),
+        ("Thus $\\boxed{\\frac{1}{\\sqrt{2}}}$.", "\\frac{1}{\\sqrt{2}}"),
+    ],
+)
+def test_math_solution_may_box_words_and_nested_braces(write_rows, solution, answer):
+    assert read(write_rows({"problem": "P", "solution": solution})).rows[0].answer == answer
+
+
+@pytest.mark.parametrize(
+    ("bad", "got"),
+    [
+        (None, "null"),
+        ("", "''"),
+        ("\u200b", "blank"),
+        (True, "True"),
+        ([], "list"),
+        (float("nan"), "a missing value"),
+    ],
+)
 def test_math_row_without_an_answer_is_an_error_that_names_it(write_rows, bad, got):
     path = write_rows({"problem": "P", "answer": "1"}, {"problem": "P", "answer": bad})
     with pytest.raises(DataError, match=rf"row 2, column answer: expected a LaTeX .*got.*{got}"):
         read(path)
 
 
-@pytest.mark.parametrize(("written", "answer"), [("025", 25), ("204", 204), (70, 70), ("000", 0)])
+@pytest.mark.parametrize(
+    ("written", "answer"), [("025", 25), ("204", 204), (70, 70), ("000", 0), (25.0, 25)]
+)
 def test_aime_answer_is_an_integer_however_it_is_written(write_rows, written, answer):
     reading = read(write_rows({"problem": "P", "answer": written}, name="aime24.jsonl"))
     assert reading.formats == (RowFormat.aime,)
@@ -145,18 +168,22 @@ def test_humaneval_row_carries_what_the_code_verifier_needs(benchmark):
     assert row.messages[0]["content"].startswith("Complete this Python function.")
 
 
+@pytest.mark.parametrize("missing", [None, "", float("nan")])
+def test_a_missing_known_solution_of_a_program_is_no_error(write_rows, missing):
+    row = {"task_id": "T", "prompt": "def f():\n", "entry_point": "f", "test": "def check(c): 0"}
+    assert read(write_rows(row | {"canonical_solution": missing})).rows[0].answer is None
+
+
 def test_math_training_file_has_four_rows_without_an_answer(benchmark):
     path = benchmark("math500/math_train.jsonl")
     with pytest.raises(DataError, match=r"row 887, .* leaves out this row and 3 more"):
         read(path)
     reading = read(path, skip_unreadable_rows=True)
     assert len(reading.rows) == 7470
-    assert [message.split(", ")[1] for message in reading.unreadable] == [
-        "row 887",
-        "row 1010",
-        "row 5329",
-        "row 5331",
-    ]
+    assert [error.number for error in reading.unreadable] == [887, 1010, 5329, 5331]
+    assert {error.reason for error in reading.unreadable} == {
+        "column answer: expected a LaTeX answer"
+    }
 
 
 SWEBENCH = {

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import pickle
 
 import pytest
 
@@ -64,7 +65,13 @@ def test_unreadable_rows_can_be_left_out_and_are_counted(tmp_path):
     reading = read_bytes(tmp_path, content, skip_unreadable_rows=True)
     assert len(reading.rows) == 1
     assert len(reading.unreadable) == 2
-    assert "row 3" in reading.unreadable[1]
+    assert "row 3: expected a JSON object" in str(reading.unreadable[1])
+
+
+def test_the_error_of_a_row_survives_pickling(tmp_path):
+    content = ROW + b'\n{"question": "Q"}'
+    (error,) = read_bytes(tmp_path, content, skip_unreadable_rows=True).unreadable
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_a_file_without_one_readable_row_is_an_error_even_when_skipping(tmp_path):
@@ -81,6 +88,12 @@ def test_lone_surrogates_are_refused_before_they_reach_a_tokenizer(tmp_path):
 def test_an_empty_file_is_an_error(tmp_path, content):
     with pytest.raises(DataError, match="has no rows"):
         read_bytes(tmp_path, content)
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.jsonl.gz", "rows.json"])
+def test_a_file_of_no_bytes_says_that_it_is_empty(tmp_path, name):
+    with pytest.raises(DataError, match=rf"{name}: the file has no rows, it is empty \(0 bytes\)"):
+        read_bytes(tmp_path, b"", name)
 
 
 def test_a_parquet_file_that_is_none_shows_how_it_begins(tmp_path):

@@ -104,7 +104,7 @@ def test_skipped_rows_are_noted(write_rows):
     )
     loaded = load_rows(DataConfig(train=path, holdout=1, skip_unreadable_rows=True))
     assert (len(loaded.train), len(loaded.held_out)) == (1, 1)
-    assert "1 unreadable rows left out, the first: " in loaded.notes[0]
+    assert "1 unreadable row left out, the first: " in loaded.notes[0]
 
 
 def test_loading_without_a_file_is_an_error():

@@ -46,7 +46,7 @@ def test_holdout_is_not_needed_beside_a_test_file():
 
 def test_reading_data_imports_nothing_heavy():
     code = (
-        "import sys, rlsys.data.inspect, rlsys.data.load, rlsys.data.stream;"
+        "import sys, rlsys.data.inspection.survey, rlsys.data.load, rlsys.data.stream;"
         "heavy = {'torch', 'ray', 'vllm', 'transformers', 'deepspeed'} & set(sys.modules);"
         "print(heavy or 'nothing')"
     )

@@ -64,7 +64,6 @@ def test_gold_is_the_first_of_several_right_answers(write_rows, base_tokenizer):
     [
         {"prompt": "Write a poem."},
         {"prompt": "P", "answer": {"any": "struct"}},
-        {"prompt": "P", "answer": True},
         {"prompt": "P", "answer": {"numbers": [1, 1], "target": 7}},
         {"problem": "P", "tests": {"inputs": ["1"], "outputs": ["1"]}},
     ],

@@ -128,7 +128,7 @@ def test_content_as_parts_of_text_is_joined_and_an_image_refused(write_rows):
     assert row.messages[0]["content"] == "ab"
     picture = [{"role": "user", "content": [{"type": "image", "image": "x.png"}]}]
     path = write_rows({"prompt": picture}, name="pictures.jsonl")
-    with pytest.raises(DataError, match="row 1, column prompt: expected a text as content of the"):
+    with pytest.raises(DataError, match="row 1, column prompt: expected no pictures"):
         read_rows(path, DataConfig())
 
 
@@ -145,6 +145,47 @@ def test_openrlhf_defaults_to_input_and_label_and_reads_messages(write_rows):
     assert reading.formats == (RowFormat.openrlhf,)
     assert reading.rows[0].kind is PromptKind.CONVERSATION
     assert reading.rows[0].answer == 4
+
+
+@pytest.mark.parametrize("label", ["34", 34, "[2, 5]"])
+def test_a_prompt_with_a_label_is_read_as_slime_and_openrlhf_write_it(write_rows, label):
+    path = write_rows({"prompt": "2+2?", "label": label, "metadata": {"from": "dapo"}})
+    reading = read_rows(path, DataConfig())
+    row = reading.rows[0]
+    assert reading.formats == (RowFormat.openrlhf,)
+    assert (row.kind, row.text, row.answer) == (PromptKind.QUESTION, "2+2?", label)
+    assert row.info == {"metadata": {"from": "dapo"}}
+
+
+def test_a_prompt_of_messages_with_a_label_is_a_conversation(write_rows):
+    row = only_row(write_rows({"prompt": [{"role": "user", "content": "2+2?"}], "label": "4"}))
+    assert (row.kind, row.messages[0]["content"]) == (PromptKind.CONVERSATION, "2+2?")
+
+
+def test_a_label_beside_an_answer_is_not_the_answer(write_rows):
+    path = write_rows({"prompt": "P", "answer": "7", "label": "hard"})
+    reading = read_rows(path, DataConfig())
+    assert reading.formats == (RowFormat.trl,)
+    assert (reading.rows[0].answer, reading.rows[0].info) == ("7", {"label": "hard"})
+
+
+@pytest.mark.parametrize("label", [True, 0, "good"])
+def test_the_rating_of_a_completion_is_not_taken_for_an_answer(write_rows, label):
+    path = write_rows({"prompt": "P", "completion": "C", "label": label})
+    with pytest.raises(DataError, match=r"column label: expected an answer .* as in KTO's rows"):
+        read_rows(path, DataConfig())
+    if not isinstance(label, bool):
+        assert only_row(path, label_key="label", input_key="prompt").answer == label
+
+
+def test_a_label_that_some_rows_lack_is_an_error_that_names_the_row(write_rows):
+    path = write_rows({"prompt": "P", "label": "1"}, {"prompt": "Q"})
+    with pytest.raises(DataError, match="row 2, column label: expected an answer, got no such"):
+        read_rows(path, DataConfig())
+
+
+def test_prompts_in_a_named_column_may_be_without_labels(write_rows):
+    assert only_row(write_rows({"context": "A poem."}), input_key="context").answer is None
 
 
 def test_wrong_openrlhf_key_lists_the_columns(write_rows):
@@ -173,7 +214,7 @@ def test_dates_and_decimals_become_texts_and_bytes_are_refused(tmp_path):
     pq.write_table(pa.Table.from_pylist([row]), path)
     read = only_row(str(path))
     assert (read.answer, read.info) == ("1.50", {"day": "2024-02-01"})
-    pq.write_table(pa.Table.from_pylist([{"prompt": "P", "picture": b"\x89PNG"}]), path)
+    pq.write_table(pa.Table.from_pylist([{"prompt": "P", "blob": b"\x89PNG"}]), path)
     with pytest.raises(DataError, match=r"row 1, column info: expected .* type bytes"):
         read_rows(str(path), DataConfig())
 

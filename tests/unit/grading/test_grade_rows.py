@@ -51,6 +51,18 @@ def test_other_columns_reach_the_verifier():
     assert completion.info == {"question": "2+2?", "level": 3, "limits": {"wall_s": 2}}
 
 
+@pytest.mark.parametrize("answer", [float("nan"), "", True, [], {}, [""]])
+def test_an_answer_that_nothing_can_match_is_malformed(answer):
+    found = row(answer=answer)
+    assert isinstance(found, MalformedRow)
+    assert found.reason.startswith("row 7: column answer: expected an answer that a completion can")
+
+
+def test_a_missing_answer_is_malformed_only_where_it_is_needed():
+    assert isinstance(row(verifier="math"), MalformedRow)
+    assert isinstance(row(tests=[{"stdin": "", "expected": ""}], answer=""), GradeRow)
+
+
 @pytest.mark.parametrize(
     ("line", "identity", "reason"),
     [

@@ -63,7 +63,7 @@ def test_reward_is_the_weighted_sum_and_keeps_its_parts():
 def test_status_and_reason_are_those_of_the_largest_weight():
     wrong = make().verify(completion(answer="18"))
     assert wrong.reward == pytest.approx(0.3)
-    assert (wrong.status, wrong.reason) == (Status.WRONG, "'17' is not the expected number")
+    assert (wrong.status, wrong.reason) == (Status.WRONG, "answer '17' read as 17, expected 18")
     plain = make().verify(completion("<answer>17</answer>"))
     assert plain.reward == pytest.approx(0.7)
     assert plain.status is Status.CORRECT
@@ -195,7 +195,7 @@ def test_unreadable_expected_answer_is_no_verdict():
 def test_self_test_of_all_built_in_verifiers_passes():
     names = ["math", "reasoning", "format", "countdown"]
     composite = make([RewardConfig(name, weight=0.25) for name in names])
-    assert run_self_test(composite) == 7 + 4 + 7 + 6
+    assert run_self_test(composite) == 7 + 4 + 8 + 6
     composite.close()
 
 

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from verifiers.math.literals import clean, read_number
 
 from verifiers.base import Completion
 from verifiers.math.countdown import CountdownVerifier
-from verifiers.math.literals import clean, read_number
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 FILES = ["gsm8k/test.jsonl", "aime/aime24.jsonl", "aime/aime25.jsonl", "math500/test.jsonl"]

@@ -12,10 +12,13 @@ import pytest
 from rlsys.errors import VerifierError
 from verifiers.math import process as math_process
 from verifiers.math.process import MathProcess, Outcome
+from verifiers.math.tree import node, num
 
 ROOT = Path(__file__).resolve().parents[4]
-EQUAL = (r"\sqrt{2}", r"\frac{2}{\sqrt{2}}")
-ENDLESS = (r"\sqrt{2}", r"\prod_{k=1}^{9999} k^{k}")
+ROOT_2 = node("fn", "sqrt", num(2))
+EQUAL = (ROOT_2, node("div", num(2), ROOT_2))
+POLYNOMIAL = node("add", *(node("sym", letter) for letter in "abcde"))
+ENDLESS = (ROOT_2, node("pow", POLYNOMIAL, num(90)))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ def test_checker_out_of_memory_is_an_outcome_and_is_replaced():
     process = MathProcess(memory_mb=80)  # a checker starts with about 68
     assert process.compare(*EQUAL).outcome is Outcome.EQUAL
     keeper, (first,) = process.pid, children_of(process.pid)
-    assert process.compare(r"\sqrt{2}", "(a+b+c+d+e)^{60}").outcome is Outcome.MEMORY
+    assert process.compare(*ENDLESS).outcome is Outcome.MEMORY
     assert process.compare(*EQUAL).outcome is Outcome.EQUAL
     assert process.pid == keeper
     assert children_of(keeper) != [first]
@@ -89,7 +92,7 @@ def test_checker_out_of_memory_is_an_outcome_and_is_replaced():
 def test_lost_keeper_is_an_error_and_the_next_question_starts_another(process):
     process.compare(*EQUAL)
     os.kill(process.pid, signal.SIGKILL)
-    with pytest.raises(VerifierError, match="math-verify process ended"):
+    with pytest.raises(VerifierError, match="sympy process ended"):
         process.compare(*EQUAL)
     assert process.compare(*EQUAL).outcome is Outcome.EQUAL
 
@@ -97,9 +100,9 @@ def test_lost_keeper_is_an_error_and_the_next_question_starts_another(process):
 def test_missing_library_is_one_clear_error(monkeypatch, tmp_path):
     worker = tmp_path / "worker.py"
     source = Path(math_process.worker.__file__).read_text()
-    worker.write_text(source.replace("math_verify", "math_verify_missing"))
+    worker.write_text(source.replace("import sympy", "import sympy_missing as sympy"))
     monkeypatch.setattr(math_process.worker, "__file__", str(worker))
-    with pytest.raises(VerifierError, match="cannot import math-verify"):
+    with pytest.raises(VerifierError, match="cannot import sympy"):
         MathProcess().compare(*EQUAL)
 
 
@@ -123,8 +126,9 @@ def test_killed_owner_leaves_no_process_behind():
     program = (
         "import os, time\n"
         "from verifiers.math.process import MathProcess\n"
+        "from verifiers.math.tree import node, num\n"
         "process = MathProcess()\n"
-        f"process.compare(*{EQUAL!r})\n"
+        "process.compare(node('sym', 'x'), node('sym', 'y'))\n"
         "print(process.pid, flush=True)\n"
         "time.sleep(60)\n"
     )

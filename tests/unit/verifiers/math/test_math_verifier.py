@@ -8,6 +8,7 @@ import pytest
 
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status
+from verifiers.math.process import Comparison, Outcome
 from verifiers.math.verifier import MathVerifier
 
 
@@ -55,15 +56,15 @@ def test_equal_answers_are_correct(verifier, expected, answer):
         ("25", "-25", Status.WRONG),
         ("25", "25.0000001", Status.WRONG),
         ("25", "", Status.UNPARSABLE),
-        ("25", "25 or 26", Status.UNPARSABLE),
-        ("25", "25, 26", Status.UNPARSABLE),
-        ("25", "25x", Status.UNPARSABLE),
-        ("25", "definitely not 25, I think it is 12", Status.UNPARSABLE),
-        ("25", r"\pm 25", Status.UNPARSABLE),
+        ("25", "25 or 26", Status.WRONG),
+        ("25", "25, 26", Status.WRONG),
+        ("25", "25x", Status.WRONG),
+        ("25", "definitely not 25, I think it is 12", Status.WRONG),
+        ("25", r"\pm 25", Status.WRONG),
         ("1/3", "0.333", Status.WRONG),
         ("40_9", "40_8", Status.WRONG),
         ("40_9", "41_9", Status.WRONG),
-        ("40_9", "36 in base ten", Status.UNPARSABLE),
+        ("40_9", "36 in base ten", Status.WRONG),
         ("p - q", "q - p", Status.WRONG),
         (r"\sqrt{51}", r"\pm\sqrt{51}", Status.WRONG),
         (r"\sqrt{51}", r"\sqrt{51} \text{ or } \sqrt{5}", Status.WRONG),
@@ -80,12 +81,36 @@ def test_near_misses_get_nothing(verifier, expected, answer, status):
     assert (verdict.reward, verdict.status) == (0.0, status)
 
 
-@pytest.mark.parametrize("answer", ["3*4+5", "34/2", r"\frac{34}{2}", r"\sqrt{289}", "20 - 3"])
-def test_expression_for_a_number_counts_only_when_asked_for(verifier, answer):
-    assert grade_answer(verifier, "17", answer).reward == 0.0
-    lenient = MathVerifier(expressions=True)
-    lenient.process = verifier.process
-    assert grade_answer(lenient, "17", answer).reward == 1.0
+COPIED = ["3*4+5", "4*3+5", "(5+3*4)", "3 \\times 4 + 5 + 0", "12+5", "x = 5 + 3 \\cdot 4"]
+
+
+@pytest.mark.parametrize("answer", COPIED)
+def test_the_questions_own_expression_is_no_answer(verifier, answer):
+    completion = Completion("What is 3 * 4 + 5?", f"<answer>{answer}</answer>", "17")
+    assert verifier.verify(completion).status is Status.WRONG
+
+
+@pytest.mark.parametrize(
+    ("question", "expected", "answer"),
+    [
+        ("Expand (x+2)(x-3).", "x^2-x-6", "(x-3)(x+2)"),
+        ("Simplify $\\frac{6}{8}$.", r"\frac{3}{4}", r"\frac{6}{8}"),
+        ("Compute $\\binom{6}{2}$.", "15", r"\binom{6}{2}"),
+        ("Compute $6!$.", "720", "6!"),
+        ("Factor $x^2-1$.", "(x-1)(x+1)", "x^2-1"),
+    ],
+)
+def test_what_was_to_be_worked_out_is_no_answer(verifier, question, expected, answer):
+    copied = verifier.verify(Completion(question, rf"\boxed{{{answer}}}", expected))
+    assert copied.status is Status.WRONG
+    assert "not worked out" in copied.reason
+    assert verifier.verify(Completion("", rf"\boxed{{{answer}}}", expected)).reward == 1.0
+
+
+@pytest.mark.parametrize("answer", ["17", "3*4+5 = 17", "x = 17", r"2^4 + 1", r"\sqrt{289}"])
+def test_worked_out_answer_beside_such_a_question_is_one(verifier, answer):
+    completion = Completion("What is 3 * 4 + 5?", f"<answer>{answer}</answer>", "17")
+    assert verifier.verify(completion).reward == 1.0
 
 
 def test_completion_that_was_cut_off_has_no_answer(verifier):
@@ -120,15 +145,17 @@ def test_hostile_answer_gets_nothing_and_leaves_the_process_running(verifier, ex
     assert keeper in (None, verifier.process.pid)
 
 
-@pytest.mark.parametrize("answer", [r"\prod_{k=1}^{9999} k^{k}", "9^{5000\\cdot 5000\\cdot 50}"])
-def test_answer_that_would_take_for_ever_times_out(verifier, answer):
-    assert grade_answer(verifier, r"\sqrt{2}", r"\sqrt{3}").status is Status.WRONG
-    keeper = verifier.process.pid
+def test_number_that_is_too_large_is_refused_at_once(verifier):
     began = time.monotonic()
-    assert grade_answer(verifier, r"\sqrt{2}", answer).status is Status.TIMEOUT
-    assert time.monotonic() - began < 5
-    assert grade_answer(verifier, r"\sqrt{2}", r"\frac{2}{\sqrt{2}}").reward == 1.0
-    assert verifier.process.pid == keeper
+    for answer in ("9^{5000\\cdot 5000\\cdot 50}", "(10^6)!", "9^{9^{9}}", r"\binom{10^9}{10^8}"):
+        assert grade_answer(verifier, "17", answer).status is Status.REJECTED
+    assert time.monotonic() - began < 0.5
+
+
+def test_proof_that_would_take_for_ever_times_out(verifier, monkeypatch):
+    monkeypatch.setattr(verifier.process, "compare", lambda *_: Comparison(Outcome.TIMEOUT, "2 s"))
+    verdict = grade_answer(verifier, r"\sqrt{2}", r"\frac{2}{\sqrt{2}}")
+    assert (verdict.status, verdict.reward) == (Status.TIMEOUT, 0.0)
 
 
 def test_verifier_works_from_several_threads_at_once(verifier):

@@ -1,23 +1,21 @@
-"""What a file's rows become: the prompt, its tokens, the mask, and a verdict on the gold answer."""
+"""What a row becomes: the prompt, its tokens, the mask, and a verdict on the gold answer."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from rlsys.config.data import DataConfig
 from rlsys.data.gold import gold_completion
-from rlsys.data.read import Reading
+from rlsys.data.inspection.gold_check import Grade, completion_of
 from rlsys.data.rows import Row
-from rlsys.data.templates import Prompt, Tokenizer, choose, tokenize
-from verifiers.base import Completion, Status, Verdict
-
-Grade = Callable[[Completion], Verdict]
+from rlsys.data.templates import Prompt, Tokenizer, choose
+from verifiers.base import Status, Verdict
 
 _SHOWN_TOKENS = 8
 _SHOWN_JSON_CHARACTERS = 200
@@ -47,63 +45,18 @@ class InspectedRow:
     """Of the completion; None without a completion or without a way to grade."""
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """A file's summary and its first rows."""
-
-    files: tuple[str, ...]
-    formats: tuple[str, ...]
-    num_rows: int
-    num_unreadable: int
-    num_too_long: int
-    max_prompt_tokens: int
-    prompt_tokens: tuple[int, int, int]
-    """Shortest, median and longest prompt of those that fit."""
-    rows: list[InspectedRow]
-
-
-def inspect_rows(
-    reading: Reading,
+def inspect_row(
+    row: Row,
+    prompt: Prompt,
     config: DataConfig,
     tokenizer: Tokenizer,
     grade: Grade | None = None,
-    count: int = 3,
-) -> Inspection:
-    """Render and tokenize all rows of a file, and look closely at the first `count` that fit.
+) -> InspectedRow:
+    """Look closely at one row.
 
     Args:
-        grade: a verifier; each gold completion is graded by it, dry: nothing is sampled.
-
-    Raises:
-        ConfigError, DataError: as `rlsys.data.templates.tokenize`.
+        grade: verifiers; the gold completion is graded by them, dry: nothing is sampled.
     """
-    tokenized = tokenize(reading.rows, config, tokenizer)
-    lengths = sorted(len(prompt.token_ids) for prompt in tokenized.prompts)
-    looked_at = list(zip(tokenized.rows, tokenized.prompts, strict=True))[:count]
-    return Inspection(
-        files=reading.files,
-        formats=tuple(layout.name for layout in reading.formats),
-        num_rows=len(reading.rows),
-        num_unreadable=len(reading.unreadable),
-        num_too_long=tokenized.num_too_long,
-        max_prompt_tokens=config.max_prompt_tokens,
-        prompt_tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]),
-        rows=[_inspect(row, prompt, config, tokenizer, grade) for row, prompt in looked_at],
-    )
-
-
-def render_inspection(inspection: Inspection) -> RenderableType:
-    """The inspection for a terminal: a summary and one panel per row."""
-    panels = [
-        Panel(_row_table(row), title=f"row {row.number}", title_align="left")
-        for row in inspection.rows
-    ]
-    return Group(_summary(inspection), *panels)
-
-
-def _inspect(
-    row: Row, prompt: Prompt, config: DataConfig, tokenizer: Tokenizer, grade: Grade | None
-) -> InspectedRow:
     completion = gold_completion(row, prompt.text)
     response_ids: list[int] = []
     verdict = None
@@ -112,9 +65,7 @@ def _inspect(
         if tokenizer.eos_token_id is not None:
             response_ids.append(tokenizer.eos_token_id)  # sampled and trained like any other
         if grade is not None:
-            verdict = grade(
-                Completion(prompt.text, completion, row.answer, json.loads(prompt.info), row.source)
-            )
+            (verdict,) = grade([completion_of(row, prompt, completion)])
     return InspectedRow(
         number=row.number,
         prompt_id=row.prompt_id,
@@ -131,19 +82,9 @@ def _inspect(
     )
 
 
-def _summary(inspection: Inspection) -> RenderableType:
-    shortest, median, longest = inspection.prompt_tokens
-    table = Table.grid(padding=(0, 2))
-    for name, value in (
-        ("files", ", ".join(inspection.files)),
-        ("format", ", ".join(dict.fromkeys(inspection.formats))),
-        ("rows", str(inspection.num_rows)),
-        ("unreadable", str(inspection.num_unreadable)),
-        ("too long", f"{inspection.num_too_long} (over {inspection.max_prompt_tokens} tokens)"),
-        ("prompt tokens", f"{shortest} shortest, {median} median, {longest} longest"),
-    ):
-        table.add_row(Text(name, style="bold"), Text(value))
-    return table
+def render_row(row: InspectedRow) -> RenderableType:
+    """The row for a terminal: a panel with one line for each of its parts."""
+    return Panel(_row_table(row), title=f"row {row.number}", title_align="left")
 
 
 def _row_table(row: InspectedRow) -> Table:

@@ -1,0 +1,114 @@
+"""Prompts that occur more than once: with the same answer, or with answers that exclude each other.
+
+Of two answers to one prompt at most one is right, and a policy that is rewarded for both in turn
+learns to guess.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from rlsys.data.countdown import read_puzzle
+from rlsys.data.rows import PromptKind, Row
+
+_SHOWN_CHARACTERS = 60
+_COMMA = re.compile(r"(?<=[0-9])(?:,|\{,\}|\\!)+(?=[0-9]{3})")
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """The rows of a file whose prompt an earlier row has."""
+
+    same: list[tuple[Row, Row]]
+    """The first row with a prompt, and each later one that expects the same."""
+    different: list[tuple[Row, Row]]
+    """The first row with a prompt, and the first later one that expects something else."""
+
+    several_files: bool
+
+    def notes(self) -> Iterator[str]:
+        """A line for each kind of repetition that there is."""
+        if self.different:
+            first, other = self.different[0]
+            count = len(self.different)
+            prompts = "1 prompt has" if count == 1 else f"{count:,} prompts have"
+            yield (
+                f"{prompts} rows with different answers, of which one at most can be right: "
+                f"{'' if count == 1 else 'the first, '}{self._place(first)} expects "
+                f"{_told(first.answer)}, {self._place(other)} {_told(other.answer)}"
+            )
+        if self.same:
+            first, other = self.same[0]
+            count = len(self.same)
+            rows = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
+            yield (
+                f"{rows} prompt and answer of an earlier one ({self._place(first)} in "
+                f"{self._place(other)}{', and so on' if count > 1 else ''})"
+            )
+
+    def _place(self, row: Row) -> str:
+        of_file = f" of {Path(row.file).name}" if self.several_files else ""
+        return f"row {row.number}{of_file}"
+
+
+def find_repeats(rows: Sequence[Row]) -> Repeats:
+    """Compare the rows of each prompt with its first.
+
+    Programs and patches are graded by tests, so their known solutions are not compared.
+    """
+    firsts: dict[bytes, Row] = {}
+    found = Repeats([], [], len({row.file for row in rows}) > 1)
+    contradicted: set[bytes] = set()
+    for row in rows:
+        key = prompt_key(row)
+        first = firsts.setdefault(key, row)
+        if first is row:
+            continue
+        if row.kind in (PromptKind.PROGRAM, PromptKind.PATCH) or _agree(first.answer, row.answer):
+            found.same.append((first, row))
+        elif key not in contradicted:
+            contradicted.add(key)
+            found.different.append((first, row))
+    return found
+
+
+def prompt_key(row: Row) -> bytes:
+    """A hash of what is asked, white space aside; source and answer play no part.
+
+    A countdown puzzle is its numbers, in any order, and its target, however it is worded.
+    """
+    content: list[Any] = [[m["role"], " ".join(m["content"].split())] for m in row.messages]
+    puzzle = read_puzzle(row.answer)
+    if puzzle is not None:
+        numbers, target = puzzle
+        content = [sorted(numbers), target]
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).digest()
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether a completion can match both: one of the alternatives of each reads the same."""
+    if read_puzzle(one) is not None and read_puzzle(other) is not None:
+        return True  # the same numbers and target, or the prompts would not be the same
+    return bool(_readings(one) & _readings(other))
+
+
+def _readings(answer: Any) -> set[str]:
+    if isinstance(answer, list):
+        return set().union(*map(_readings, answer))
+    if isinstance(answer, dict) or answer is None:
+        return {json.dumps(answer, sort_keys=True)}
+    text = _COMMA.sub("", "".join(str(answer).split()).strip("$")).replace("\\dfrac", "\\frac")
+    try:
+        return {str(Decimal(text).normalize())}
+    except InvalidOperation:
+        return {text}
+
+
+def _told(answer: Any) -> str:
+    text = json.dumps(answer, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."

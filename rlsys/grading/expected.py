@@ -1,0 +1,82 @@
+"""Which rows have an expected answer that their verifiers cannot read, so that nothing is graded.
+
+The verifiers themselves are asked, before anything is started; only those that read the expected
+answer before all else and need no sandbox, model or network for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rlsys.config.schema import RunConfig
+from rlsys.config.verifiers import VerifiersConfig
+from rlsys.data.load import RunRows
+from rlsys.data.rows import Row
+from rlsys.errors import DataError
+from verifiers.base import Completion, Verifier, verify_all
+from verifiers.compose import Closable
+from verifiers.registry import Registry
+
+_ASKED = ("countdown", "math")
+
+
+def require_gradable(rows: RunRows, config: RunConfig) -> RunRows:
+    """The rows that can be graded; those that cannot are left out where the config says so.
+
+    Raises:
+        DataError: a verifier cannot read a row's expected answer, and data.skip_unreadable_rows is
+            not set, or no row would be left.
+    """
+    train = ungradable(rows.train, config.verifiers)
+    held_out = ungradable(rows.held_out, config.verifiers)
+    refused = train | held_out
+    if not refused:
+        return rows
+    first = next(row for row in (*rows.train, *rows.held_out) if id(row) in refused)
+    message = f"{first.place}: {refused[id(first)]}"
+    if not config.data.skip_unreadable_rows or not len(train) < len(rows.train):
+        others = len(refused) - 1
+        them = f"this row and {others} more" if others else "this row"
+        way_on = f"; data.skip_unreadable_rows=true leaves out {them}"
+        raise DataError(message + (way_on if len(train) < len(rows.train) else ""))
+    count = "1 row" if len(refused) == 1 else f"{len(refused)} rows"
+    note = f"{count} that cannot be graded left out, the first: {message}"
+    return replace(
+        rows,
+        train=[row for row in rows.train if id(row) not in refused],
+        held_out=[row for row in rows.held_out if id(row) not in refused],
+        notes=(*rows.notes, note),
+    )
+
+
+def ungradable(rows: Sequence[Row], config: VerifiersConfig) -> dict[int, str]:
+    """By the identity of a row, why a verifier of its source cannot grade it."""
+    registry = Registry(config.plugins)
+    refused: dict[int, str] = {}
+    for reward in config.rewards:
+        kind = reward.verifier or reward.name
+        if kind not in _ASKED:
+            continue
+        concerned = [row for row in rows if not reward.sources or row.source in reward.sources]
+        verifier = registry.create(kind, reward.options)
+        reasons = _reasons(verifier, concerned)
+        if isinstance(verifier, Closable):
+            verifier.close()
+        for row, reason in zip(concerned, reasons, strict=True):
+            if reason:
+                refused.setdefault(id(row), reason)
+    return refused
+
+
+def _reasons(verifier: Verifier, rows: Sequence[Row]) -> list[str]:
+    """Empty for rows that can be graded. No answer at all is enough to ask."""
+    verdicts = verify_all(
+        verifier, [Completion("", "", row.answer, row.info, row.source) for row in rows]
+    )
+    return [
+        ""
+        if verdict.reward is not None
+        else f"it has no expected answer, which the verifier {verifier.name} needs"
+        if row.answer is None
+        else f"the verifier {verifier.name} cannot read its expected answer: {verdict.reason}"
+        for row, verdict in zip(rows, verdicts, strict=True)
+    ]

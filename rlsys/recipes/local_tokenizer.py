@@ -1,0 +1,38 @@
+"""The tokenizer of the local policy; in a file of its own, as it needs no torch to be made."""
+
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import AddedToken, Qwen2Tokenizer
+
+from rlsys.data import arithmetic
+
+EOS = "<|endoftext|>"
+PAD = "<|pad|>"
+
+# The system message is left out: the policy was trained on bare questions.
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'user' %}{{ message['content'] + '\n' }}"
+    "{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token }}"
+    "{% endif %}{% endfor %}"
+)
+
+
+def build_tokenizer() -> Qwen2Tokenizer:
+    """A tokenizer of bytes, two-digit numbers and the task's words; it decodes what it encodes.
+
+    transformers loads the tokenizer of any Qwen2 model as this class, which keeps vocabulary and
+    added tokens but puts its own pre-tokenizer in; so words are added tokens, which it leaves be.
+    Text is brought into Unicode's composed form (NFC) first.
+    """
+    symbols = [EOS, PAD, *sorted(ByteLevel.alphabet())]
+    tokenizer = Qwen2Tokenizer(
+        vocab={symbol: index for index, symbol in enumerate(symbols)},
+        merges=[],
+        eos_token=EOS,
+        unk_token=EOS,
+        pad_token=PAD,
+        chat_template=CHAT_TEMPLATE,
+    )
+    pieces = [*arithmetic.WORDS, *(str(number) for number in range(10, 100))]
+    tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in pieces])
+    return tokenizer

@@ -1,0 +1,110 @@
+"""A whole file in figures, and how they are told."""
+
+import io
+import math
+
+from rich.console import Console
+
+from rlsys.config.data import DataConfig, PromptTemplate
+from rlsys.data.inspection.gold_check import GoldCheck
+from rlsys.data.inspection.show import render_survey, rows_said
+from rlsys.data.inspection.survey import survey
+from rlsys.data.read import read_rows
+from verifiers.base import Status, Verdict
+
+LENGTHS = DataConfig(
+    template=PromptTemplate.verbatim, max_prompt_tokens=90, skip_unreadable_rows=True
+)
+
+
+def look(path, tokenizer, config=LENGTHS):
+    return survey(read_rows(path, config), config, tokenizer)
+
+
+def told(found, gold=None, verifiers="math"):
+    stream = io.StringIO()
+    Console(file=stream, width=200).print(render_survey(found, gold, verifiers))
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def test_lengths_are_those_of_all_rows_and_the_long_ones_are_named(write_rows, base_tokenizer):
+    path = write_rows(*({"question": "x" * n, "answer": str(n)} for n in range(1, 102)))
+    found = look(path, base_tokenizer)
+    assert found.prompt_tokens == (1, 51, 91, 100, 101)
+    assert [row.number for row in found.too_long] == list(range(91, 102))
+    assert len(found.rows) == len(found.prompts) == 90
+    text = told(found)
+    assert "shortest 1, median 51, 90 % up to 91, 99 % up to 100, longest 101" in text
+    assert "11 over data.max_prompt_tokens=90, left out: rows 91, 92, 93 and 8 more" in text
+
+
+def test_a_file_of_which_no_prompt_fits_is_told_too(write_rows, base_tokenizer):
+    found = look(write_rows({"question": "x" * 99, "answer": "1"}), base_tokenizer)
+    assert found.rows == []
+    assert "1 over data.max_prompt_tokens=90, left out: row 1" in told(found)
+
+
+def test_unreadable_rows_are_told_by_reason_with_their_numbers(write_rows, base_tokenizer):
+    good, bad = {"question": "Q?", "answer": "1"}, {"question": "Q?", "answer": ""}
+    found = look(write_rows(good, bad, 7, bad, bad, bad, good), base_tokenizer)
+    text = told(found)
+    assert "2 read, 5 unreadable" in text
+    assert "rows 2, 4, 5 and 1 more: column answer: expected an answer that a completion" in text
+    assert "got '' (str): blank" in text
+    assert "row 3: expected a JSON object, got 7 (int)" in text
+    assert "data.skip_unreadable_rows=true leaves them out" in text
+
+
+def test_sources_kinds_repeats_and_oddities_are_counted(write_rows, base_tokenizer):
+    rows = [
+        {"question": "1+1?", "answer": "2", "source": "sums"},
+        {"question": "1+1?", "answer": "3", "source": "sums"},
+        {"question": "Capital?", "answer": "Paris ", "source": "towns"},
+    ]
+    text = told(look(write_rows(*rows), base_tokenizer))
+    assert "sources        sums 2, towns 1" in text
+    assert "answers        whole number 2, word 1" in text
+    assert 'row 1 expects "2", row 2 "3"' in text
+    assert "answers with white space around them: 1, row 3: 'Paris '" in text
+    plain = told(look(write_rows(rows[0]), base_tokenizer))
+    assert "repeats        none" in plain
+    assert "odd            nothing" in plain
+
+
+def test_gold_answers_are_told_with_what_was_looked_at(write_rows, base_tokenizer):
+    path = write_rows(*({"question": f"Q{n}?", "answer": "1"} for n in range(20)))
+    found = look(path, base_tokenizer)
+    assert "20 of 20 accepted by math (every row)" in told(found, GoldCheck(20, 20, 20))
+    part = told(found, GoldCheck(20, 5, 5))
+    assert "5 of 5 accepted by math (of 20 rows, evenly spread; --all grades every one)" in part
+    wrong = Verdict(0.0, Status.WRONG, "'2' is not it")
+    refused = told(found, GoldCheck(20, 20, 12, [(row, wrong) for row in found.rows[:8]]))
+    assert "12 of 20 accepted" in refused
+    assert "row 5: wrong: '2' is not it" in refused
+    assert "3 more not accepted: rows 6, 7, 8" in refused
+    unknown = told(found, GoldCheck(20, 20, 0, [], found.rows))
+    assert "none known of 20 rows, which math can grade: rows 1, 2, 3 and 17 more" in unknown
+    assert "0 of 0" not in unknown
+    assert "not graded: no verifier fits" in told(found, None, "no verifier fits")
+
+
+def test_different_flaws_of_one_column_are_told_apart_and_many_are_cut(write_rows, base_tokenizer):
+    good = {"question": "Q?", "answer": "1"}
+    bad = [True, False, math.nan, "", [], {}, [""], ["", ""], math.inf, {"a": None}]
+    path = write_rows(good, *({"question": "Q?", "answer": value} for value in bad))
+    text = told(look(path, base_tokenizer))
+    assert "rows 2, 3: column answer: " in text
+    assert "row 4: column answer: " in text
+    assert "got nan (float): a missing value" in text
+    assert "2 more for other reasons: rows 10, 11" in text
+
+
+def test_rows_of_several_files_are_told_with_their_file(write_rows, base_tokenizer, tmp_path):
+    good, bad = {"question": "Q?", "answer": "1"}, {"question": "P?", "answer": ""}
+    write_rows(good, name="a.jsonl")
+    write_rows(good, bad, name="b.jsonl")
+    found = look(str(tmp_path), base_tokenizer)
+    text = told(found)
+    assert "row 2 of b.jsonl: column answer" in text
+    assert "(row 1 of a.jsonl in row 1 of b.jsonl)" in text
+    assert rows_said(found.rows, several=True) == "rows 1 of a.jsonl, 1 of b.jsonl"

@@ -1,0 +1,87 @@
+"""Chains of equalities, `x = 5`, `AB = 24`, `6*4 = 24`, `22/7 ≈ 3.14`, and the names in them."""
+
+from verifiers.math.tree import FUNCTIONS, Node, symbols
+from verifiers.math.values import is_constant
+
+
+def members_of(chain: Node) -> list[Node]:
+    return [part for part in chain.args if isinstance(part, Node)]
+
+
+def relations_of(chain: Node) -> list[str]:
+    return [part for part in chain.args if isinstance(part, str)]
+
+
+def sides_of(chain: Node) -> tuple[list[Node], list[Node]]:
+    """Members that are said to be equal, and those behind an `≈`."""
+    members, relations = members_of(chain), relations_of(chain)
+    cut = relations.index("≈") + 1 if "≈" in relations else len(members)
+    return members[:cut], members[cut:]
+
+
+def named_value(chain: Node) -> tuple[Node | None, Node | None]:
+    """The name and value of `x = 5`, `f(x) = 2x`, `5 = x`; None where it is no such thing."""
+    members = members_of(chain)
+    if set(relations_of(chain)) - {"=", "≈"}:
+        if relations_of(chain) == ["in"]:
+            return members[0], members[1]
+        return None, None
+    first, last = members[0], members[-1]
+    if is_name(first) and may_name(first, last):
+        return first, last
+    if is_name(last) and is_constant(first):
+        return last, first
+    return None, None
+
+
+def is_name(tree: Node) -> bool:
+    """What may stand for a value: x, AB, f(3), \\angle A, a text, a + b, but not 2x or x^2."""
+    if tree.op in ("sym", "word", "text", "fn"):
+        return tree.op != "fn" or tree.args[0] not in FUNCTIONS or len(symbols(tree)) > 0
+    if tree.op in ("tuple", "list"):
+        return all(is_name(part) for part in tree.args if isinstance(part, Node))
+    if tree.op == "mul" and not any(part.op == "num" for part in tree.args):
+        return all(is_name(part) for part in tree.args)
+    return len(symbols(tree)) > 1 or (tree.op == "unit" and is_name(tree.args[0]))
+
+
+def is_plain_name(tree: Node) -> bool:
+    """A name and no equation's left side: x, f(x), AB, Area."""
+    return tree.op in ("sym", "word", "text", "fn", "tuple", "list") or (
+        tree.op == "mul" and all(part.op in ("sym", "word") for part in tree.args)
+    )
+
+
+def may_name(member: Node, value: Node) -> bool:
+    """May this member of a chain of equalities stand before that value?"""
+    if is_constant(member):
+        return is_constant(value)
+    own = {member.args[0]} if member.op == "fn" else symbols(member)
+    return is_name(member) and not own & symbols(value)
+
+
+def same_name(first: Node | None, second: Node | None) -> bool:
+    """Letters must agree; a name in words stands for any."""
+    if first is None or second is None:
+        return False
+    kinds = {first.op, second.op}
+    return first == second or "text" in kinds or kinds == {"fn", "sym"}
+
+
+def without_unit(tree: Node) -> Node:
+    return tree.args[0] if tree.op in ("unit", "deg") else tree
+
+
+def is_group(tree: Node) -> bool:
+    return tree.op in (
+        "list",
+        "tuple",
+        "set",
+        "matrix",
+        "chain",
+        "union",
+        "pm",
+        "ratio",
+        "based",
+        "percent",
+    )

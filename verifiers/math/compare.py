@@ -1,0 +1,298 @@
+"""Are two trees the same answer? Each kind of answer has its rule.
+
+The expected answer's kind decides: a list in any order, a pair in its order, an interval also as an
+inequality, an equation also multiplied by a number, a value also with its name (`AB = 24`).
+"""
+
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+
+from verifiers.math.chains import (
+    is_group,
+    is_name,
+    is_plain_name,
+    may_name,
+    members_of,
+    named_value,
+    relations_of,
+    same_name,
+    sides_of,
+    without_unit,
+)
+from verifiers.math.groups import (
+    brackets_agree,
+    by_name,
+    expanded,
+    has_sign,
+    is_matrix,
+    items_of,
+    rows_of,
+)
+from verifiers.math.quantity import Prove, Quantities
+from verifiers.math.regions import Region, is_region, region_of
+from verifiers.math.tree import Node, node, num, show, symbols
+from verifiers.math.values import TooLargeError, fraction, is_constant, number_at
+from verifiers.math.words import is_letter, is_text, product_of, same_product, text_of
+
+_POINTS = 6
+_ROUGHLY = 0.05
+"""How far a number behind an `≈` may be off, relatively."""
+
+
+def equal(expected: Node, given: Node, prove: Prove) -> bool:
+    """Is the given answer the expected one?
+
+    Raises:
+        TooLargeError: the given answer holds a number that is not worked out.
+        Whatever `prove` raises.
+    """
+    if expected == given:
+        return True
+    return _Comparison(prove).same(expected, given)
+
+
+class _Comparison(Quantities):
+    def same(self, expected: Node, given: Node) -> bool:
+        if expected == given:
+            return True
+        if is_text(expected) or is_text(given):
+            decided = self._words(expected, given)
+            if decided is not None:
+                return decided
+        for tree in (expected, given):
+            if is_region(tree):
+                return self._regions(expected, given)
+        if expected.op == "chain":
+            return self._equation(expected, given)
+        if given.op == "chain":
+            return self._solved(expected, given)
+        if is_matrix(expected) or is_matrix(given):
+            return self._matrices(expected, given)
+        groups = ("list", "tuple", "set", "pm", "or", "and")
+        if expected.op in groups or given.op in groups or has_sign(expected) or has_sign(given):
+            return self._groups(expected, given)
+        if "based" in (expected.op, given.op):
+            return self._based(expected, given)
+        if expected.op == "ratio" or given.op == "ratio":
+            return self.ratios(expected, given)
+        return self.measured(expected, given)
+
+    def _words(self, expected: Node, given: Node) -> bool | None:
+        """Texts; None when these are no texts after all (ab is also a product)."""
+        if is_text(expected) and is_text(given):
+            first, second = text_of(expected), text_of(given)
+            return first == second or same_product(expected, given)
+        word, other = (expected, given) if is_text(expected) else (given, expected)
+        text = text_of(word)
+        if other.op == "set" and not other.args:
+            return text == "no solution"
+        if other.args in (("reals",), ("inf",)):
+            return text == {"reals": "all real numbers", "inf": "infinity"}[other.args[0]]
+        if other.op == "tuple" and region_of(other) is not None and text == "all real numbers":
+            return self._regions(node("const", "reals"), other)
+        if other.op == "chain":
+            return self.same(expected, other.args[-1]) if word is expected else False
+        if other.op == "list":
+            letters = [text_of(item) for item in other.args if is_letter(item)]
+            return len(letters) == len(other.args) and "".join(letters) == text
+        if other.op in ("sym", "const"):
+            return bool(other.args[0].lower() == text)
+        product = product_of(word)
+        if product is None:
+            return False
+        return self.same(*((product, other) if word is expected else (other, product)))
+
+    def _regions(self, expected: Node, given: Node) -> bool:
+        first, second = region_of(expected), region_of(given)
+        if first is None or second is None:
+            return self._inequalities(expected, given)
+        variables = [part.variable for part in (first, second) if part.variable is not None]
+        if len(variables) == 2 and not self.same(*variables):
+            return False
+        return self._same_pieces(first, second)
+
+    def _same_pieces(self, first: Region, second: Region) -> bool:
+        if len(first.pieces) != len(second.pieces):
+            return False
+        return all(
+            (a.low_closed, a.high_closed) == (b.low_closed, b.high_closed)
+            and self.same(a.low, b.low)
+            and self.same(a.high, b.high)
+            for a, b in zip(first.pieces, second.pieces, strict=True)
+        )
+
+    def _inequalities(self, expected: Node, given: Node) -> bool:
+        """y > 2x + 1 and 2x - y < -1: one side's difference is the other's, times a number."""
+        if any(tree.op != "chain" or len(tree.args) != 3 for tree in (expected, given)):
+            return False
+        (a, op, b), (c, other, d) = expected.args, given.args
+        flipped = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+        first, second = node("add", a, node("neg", b)), node("add", c, node("neg", d))
+        factor = self._factor(first, second)
+        if factor is None:
+            return False
+        return other == (op if factor > 0 else flipped.get(op, op))
+
+    def _equation(self, expected: Node, given: Node) -> bool:
+        """x = 5 and y = 2x + 1, also without the name; an equation also times a number."""
+        name, value = named_value(expected)
+        if name is not None and not is_plain_name(name):
+            value = None
+        if given.op != "chain":
+            return value is not None and self.same(value, given)
+        other, found = named_value(given)
+        named = found is not None and same_name(name, other) and self._chain_holds(given)
+        if named and value is not None and found is not None and self.same(value, found):
+            return True
+        if relations_of(expected) != ["="] or relations_of(given) != ["="]:
+            return self._same_parts(expected, given)
+        (a, _, b), (c, _, d) = expected.args, given.args
+        first, second = node("add", a, node("neg", b)), node("add", c, node("neg", d))
+        if not symbols(first) or symbols(first) != symbols(second):
+            return False
+        return self._factor(first, second) is not None
+
+    def _same_parts(self, expected: Node, given: Node) -> bool:
+        if relations_of(expected) != relations_of(given):
+            return False
+        pairs = zip(members_of(expected), members_of(given), strict=True)
+        return all(self.same(a, b) for a, b in pairs)
+
+    def _factor(self, first: Node, second: Node) -> Fraction | None:
+        """The number k other than 0 with second = k * first, if there is one and it is rational."""
+        letters = sorted(symbols(first) | symbols(second))
+        for attempt in range(_POINTS):
+            at = {
+                name: Fraction(3 * attempt + 2 * place + 2, place + 3)
+                for place, name in enumerate(letters)
+            }
+            try:
+                a, b = (fraction(_substituted(tree, at)) for tree in (first, second))
+            except TooLargeError:
+                return None
+            if a is None or b is None:
+                continue
+            if not a or not b:
+                if a or b:
+                    return None
+                continue
+            factor = b / a
+            return factor if self.values(node("mul", num(factor), first), second) else None
+        return None
+
+    def _solved(self, expected: Node, given: Node) -> bool:
+        """A value with its name or its working: AB = 24, 6*4 = 24, 22/7 ≈ 3.14."""
+        relations = relations_of(given)
+        if relations == ["in"] and is_name(given.args[0]):
+            return self.same(expected, given.args[2])
+        if not set(relations) <= {"=", "≈"} or not self._chain_holds(given):
+            return False
+        exact, rounded = sides_of(given)
+        value = exact[-1]
+        if not is_constant(value) and is_constant(exact[0]) and len(exact) == 2:
+            exact = exact[::-1]  # 24 = AB
+            value = exact[-1]
+        for member in exact[:-1]:
+            if not may_name(member, value) and not (symbols(value) and self.values(member, value)):
+                return False
+        return self.same(expected, value) or any(self.same(expected, other) for other in rounded)
+
+    def _chain_holds(self, chain: Node) -> bool:
+        """Its numbers agree: 6*4 = 25 is no answer, whatever was expected."""
+        exact, rounded = sides_of(chain)
+        numbers = [without_unit(m) for m in exact if is_constant(m) and not is_group(m)]
+        if any(not self.values(first, second) for first, second in itertools.pairwise(numbers)):
+            return False
+        if not numbers:
+            return True
+        value = number_at(numbers[-1], {})
+        about = [number_at(without_unit(member), {}) for member in rounded if is_constant(member)]
+        return all(abs(other - value) <= _ROUGHLY * abs(value) + 1e-9 for other in about)
+
+    # Lists, pairs, sets, matrices
+
+    def _groups(self, expected: Node, given: Node) -> bool:
+        first, second = expanded(expected), expanded(given)
+        if "tuple" not in (first.op, second.op):
+            as_set = "set" in (first.op, second.op)
+            return self._in_any_order(items_of(first), items_of(second), as_set)
+        if not brackets_agree(first, second):
+            return False
+        return self._in_order(items_of(first), items_of(second))
+
+    def _in_order(self, expected: Sequence[Node], given: Sequence[Node]) -> bool:
+        if len(expected) != len(given):
+            return False
+        if len(expected) == 1 and expected[0] == given[0]:
+            return True
+        given = by_name(given)
+        return all(self.same(a, b) for a, b in zip(expected, given, strict=True))
+
+    def _in_any_order(self, expected: Sequence[Node], given: Sequence[Node], as_set: bool) -> bool:
+        if as_set:
+            expected, given = self._distinct(expected), self._distinct(given)
+        if len(expected) != len(given) or len(given) > 60:
+            return False
+        left = list(given)
+        for item in expected:
+            at = next((n for n, other in enumerate(left) if self.same(item, other)), None)
+            if at is None:
+                return False
+            del left[at]
+        return True
+
+    def _distinct(self, items: Sequence[Node]) -> list[Node]:
+        kept: list[Node] = []
+        for item in items[:60]:
+            if not any(self.same(other, item) for other in kept):
+                kept.append(item)
+        return [*kept, *items[60:]]
+
+    def _matrices(self, expected: Node, given: Node) -> bool:
+        rows, others = rows_of(expected), rows_of(given)
+        if rows is None or others is None or len(rows) != len(others):
+            return False
+        return all(self._in_order(a, b) for a, b in zip(rows, others, strict=True))
+
+    def _based(self, expected: Node, given: Node) -> bool:
+        """Digits and, where the answer gives one, the base: 40_9 is also 40."""
+        if expected.op != "based":
+            return given.args[1] == 10 and _digits(given.args[0]) == show(expected)
+        digits, base = expected.args
+        if given.op == "based":
+            return bool(given.args[1] == base) and _digits(given.args[0]) == _digits(digits)
+        value = given.args[0] if given.op == "num" else None
+        if given.op == "word":
+            return _digits(given.args[0]) == _digits(digits)
+        return (
+            value is not None and value.denominator == 1 and _digits(str(value)) == _digits(digits)
+        )
+
+    def ratios(self, expected: Node, given: Node) -> bool:
+        sides, others = _ratio(expected), _ratio(given)
+        if sides is None or others is None or len(sides) != len(others):
+            return False
+        if expected.op == given.op:
+            return self._in_order(sides, others)  # 3:45 may be a time, which is not 1:15
+        return all(
+            self.values(node("mul", a, others[0]), node("mul", b, sides[0]))
+            for a, b in zip(sides[1:], others[1:], strict=True)
+        )
+
+
+def _digits(text: str) -> str:
+    sign = "-" if text.startswith("-") else ""
+    return sign + (text.removeprefix("-").lstrip("0").upper() or "0")
+
+
+def _ratio(tree: Node) -> tuple[Node, ...] | None:
+    return tree.args if tree.op in ("ratio", "div") else None
+
+
+def _substituted(tree: Node, at: dict[str, Fraction]) -> Node:
+    if not isinstance(tree, Node):
+        return tree
+    if tree.op == "sym":
+        return num(at[tree.args[0]])
+    return Node(tree.op, tuple(_substituted(part, at) for part in tree.args))

@@ -1,0 +1,92 @@
+"""From tokens to a tree: a recursive descent over what answers are made of.
+
+    list      item ((, ; or and) item)*
+    item      value ((= < <= in ...) value)*       a chain; each value may have a unit
+
+Values are read by quantities.py (units), expressions.py (sums to powers) and atoms.py (numbers,
+letters, brackets). Every loop takes tokens and every recursion is counted, so a hostile text costs
+what its length says.
+"""
+
+from verifiers.math.atoms import Atoms
+from verifiers.math.cursor import SEPARATORS, VERBS, ParseError
+from verifiers.math.expressions import CLOSING, RELATIONS
+from verifiers.math.notation import Token
+from verifiers.math.tree import Node, node
+
+
+def parse(tokens: list[Token], letter_units: bool = True) -> tuple[Node, bool]:
+    """The tree of a whole answer, and whether a letter or short word was taken for a unit.
+
+    Args:
+        letter_units: read the m of `16 m` as a unit, else as a letter of a product.
+
+    Raises:
+        ParseError: something is left over, missing, not known or nested too deep.
+    """
+    parser = _Parser(list(tokens), letter_units)
+    tree = parser.sequence()
+    left = parser.peek()
+    if left is not None:
+        raise ParseError(f"unexpected {left.text!r}")
+    return tree, parser.assumed_unit
+
+
+class _Parser(Atoms):
+    def sequence(self) -> Node:
+        items: list[Node] = []
+        joints: set[str] = set()
+        while self.peek() is not None and not self.next_is(*CLOSING):
+            items.append(self.item())
+            joint = self._separator()
+            if not joint:
+                break
+            joints.add(joint)
+        if len(items) == 1:
+            return items[0]
+        return _listed(items, joints)
+
+    def _separator(self) -> str:
+        """One separator, `, and` included; empty where none stands."""
+        found = ""
+        while (here := self.peek()) is not None and here.kind in ("op", "word", "cmd"):
+            text = here.text.lower() if here.kind == "word" else here.text
+            if text not in SEPARATORS:
+                break
+            self.at += 1
+            found = text if text in ("or", "and") else found or text
+        return found
+
+    def item(self) -> Node:
+        """An item of a list, or an entry of a matrix."""
+        self.deeper()
+        first = self.measured()
+        parts: list[Node | str] = [first]
+        while (relation := self._relation()) is not None:
+            self.take()
+            if self.next_is("&"):
+                self.take()
+            parts += [relation, self.measured()]
+        self.shallower()
+        return first if len(parts) == 1 else node("chain", *parts)
+
+    def _relation(self) -> str | None:
+        here = self.peek()
+        if here is None or here.kind in ("num", "letter"):
+            return None
+        if here.kind == "word":
+            return "=" if here.text.lower() in VERBS else None
+        return RELATIONS.get(here.text)
+
+
+def _listed(items: list[Node], joints: set[str]) -> Node:
+    if not items:
+        raise ParseError("nothing is there")
+    words = joints & {"or", "and"}
+    if len(words) == 1 and all(item.op == "chain" for item in items):
+        return node(words.pop(), *items)
+    first, rest = items[0], items[1:]
+    named = first.op == "chain" and first.args[1:2] == ("=",) and len(first.args) == 3
+    if named and not any(item.op == "chain" for item in rest):
+        return node("chain", *first.args[:-1], node("list", first.args[-1], *rest))  # n = 2, 3, 4
+    return node("list", *items)

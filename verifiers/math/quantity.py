@@ -1,0 +1,192 @@
+"""Are two values the same number?
+
+They are told apart by floating point at a few points where they differ clearly. That they are equal
+is never left to that: fractions are exact, and everything else is asked of `prove`.
+"""
+
+import math
+import zlib
+from collections.abc import Callable
+from fractions import Fraction
+
+from verifiers.math import units
+from verifiers.math.tree import FUNCTIONS, Node, node, num, show, symbols, walk
+from verifiers.math.values import TooLargeError, fraction, is_constant, number_at
+
+Prove = Callable[[Node, Node], bool]
+"""Are two expressions that agree in floating point equal? May raise what it cannot decide."""
+
+_POINTS = 6
+
+_CLOSE = 1e-6
+
+_MIN_SIGNIFICANT = 6
+"""Digits from which on a rounded decimal stands for what no decimal can hold: 0.333333 for 1/3."""
+
+_DOUBLE_DIGITS = 15
+
+_DOUBLE_ROUNDING = Fraction(1, 10**14)
+"""Relative. A double of 15 or more digits (0.7999999999999999) carries the rounding of what it was
+computed by; a wrong answer differs by far more."""
+
+
+class Quantities:
+    """Equality of values, with their units and per cent signs."""
+
+    def __init__(self, prove: Prove) -> None:
+        self._prove = prove
+
+    def ratios(self, expected: Node, given: Node) -> bool:
+        """Equality of ratios, which may have a half of the day as their unit."""
+        raise NotImplementedError
+
+    def measured(self, expected: Node, given: Node) -> bool:
+        """Values with their units, degrees and per cent signs."""
+        (first, unit), (second, other) = _with_unit(expected), _with_unit(given)
+        if not _same_half_of_day(expected, given):
+            return False
+        if unit is not None and other is not None:
+            if unit[0] != other[0]:
+                return False
+            if unit[1] != other[1]:
+                first = node("mul", num(unit[1]), first)
+                second = node("mul", num(other[1]), second)
+        if "ratio" in (first.op, second.op):
+            return self.ratios(first, second)
+        if "percent" in (first.op, second.op):
+            if expected.op == "deg" or given.op == "deg":
+                return False
+            return self._percents(first, second)
+        return self.values(first, second)
+
+    def _percents(self, expected: Node, given: Node) -> bool:
+        """A per cent sign on one side: 50% is 0.5, and also 50, but 0.5% is not 0.5."""
+        if expected.op == given.op == "percent":
+            return self.values(expected.args[0], given.args[0])
+        percent, plain = (expected, given) if expected.op == "percent" else (given, expected)
+        if plain.op in ("deg", "unit", "ratio", "based"):
+            return False
+        pairs = [(percent, plain)]
+        if percent is expected or not _below_one(plain):
+            pairs.append((percent.args[0], plain))
+        return any(self.values(*(pair if percent is expected else pair[::-1])) for pair in pairs)
+
+    def values(self, expected: Node, given: Node) -> bool:
+        """Two values: exactly as fractions, else apart by floating point or equal by proof."""
+        if expected == given:
+            return True
+        if not (_is_value(expected) and _is_value(given)):
+            return False
+        second = fraction(given)
+        try:
+            first = fraction(expected)
+        except TooLargeError:
+            return False
+        if first is not None and second is not None:
+            return first == second or _rounds(expected, given, first, second)
+        if _is_decimal(expected) or _is_decimal(given):
+            return self._rounded_value(expected, given)
+        expected, given = _opaque(expected), _opaque(given)
+        return _may_agree(expected, given) and self._prove(expected, given)
+
+    def _rounded_value(self, expected: Node, given: Node) -> bool:
+        """One side is a decimal and the other irrational: equal when that many digits say so."""
+        decimal, exact = (expected, given) if _is_decimal(expected) else (given, expected)
+        if not is_constant(exact) or _significant(decimal) < _MIN_SIGNIFICANT:
+            return False
+        value = number_at(exact, {})
+        if value.imag or not math.isfinite(value.real) or decimal.args[1] > 14:
+            return False
+        return round(Fraction(value.real), decimal.args[1]) == decimal.args[0]
+
+
+def _is_value(tree: Node) -> bool:
+    """Has it a value that numbers can tell: no infinity, no list?"""
+    return not any(
+        here.op in ("text", "tuple", "list", "set", "chain", "matrix", "ratio", "based", "union")
+        or here.args in (("inf",), ("reals",))
+        for here in walk(tree)
+    )
+
+
+def _opaque(tree: Node) -> Node:
+    """f(3) and \\overline{AB} as letters of their own: all that is known is their name."""
+    if tree.op == "fn" and tree.args[0] not in FUNCTIONS:
+        return node("sym", show(tree))
+    if tree.op == "word":
+        return node("sym", tree.args[0])
+    return Node(tree.op, tuple(_opaque(p) if isinstance(p, Node) else p for p in tree.args))
+
+
+def _below_one(tree: Node) -> bool:
+    value = number_at(tree, {})
+    return abs(value) < 1
+
+
+def _same_half_of_day(first: Node, second: Node) -> bool:
+    halves = {
+        word.lower()
+        for tree in (first, second)
+        if tree.op == "unit"
+        for word in tree.args[1].split()
+        if word.lower() in ("am", "pm")
+    }
+    return len(halves) < 2
+
+
+def _with_unit(tree: Node) -> tuple[Node, tuple[units.Dimension, Fraction] | None]:
+    if tree.op == "deg":
+        return tree.args[0], units.unit_of("degrees")
+    if tree.op == "unit":
+        return tree.args[0], units.unit_of(tree.args[1])
+    return tree, None
+
+
+def _is_decimal(tree: Node) -> bool:
+    return tree.op == "num" and tree.args[1] > 0
+
+
+def _significant(decimal: Node) -> int:
+    value, places = decimal.args
+    return len(str(abs((value * 10**places).numerator)))
+
+
+def _rounds(expected: Node, given: Node, first: Fraction, second: Fraction) -> bool:
+    """Does a decimal of enough digits stand for a fraction, or for what doubles make of it?"""
+    for decimal, value, exact in ((expected, first, second), (given, second, first)):
+        if not _is_decimal(decimal):
+            continue
+        digits = _significant(decimal)
+        stands_for = digits >= _MIN_SIGNIFICANT and not _terminates(exact)
+        if stands_for and round(exact, decimal.args[1]) == value:
+            return True
+        if decimal is expected and digits >= _DOUBLE_DIGITS:
+            return abs(first - second) <= _DOUBLE_ROUNDING * abs(first)
+    return False
+
+
+def _terminates(value: Fraction) -> bool:
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1
+
+
+def _may_agree(first: Node, second: Node) -> bool:
+    """False when the values differ clearly at some point where both have one."""
+    letters = sorted(symbols(first) | symbols(second))
+    for attempt in range(_POINTS if letters else 1):
+        point = {name: _sample(name, attempt) for name in letters}
+        a, b = number_at(first, point), number_at(second, point)
+        if not all(map(math.isfinite, (a.real, a.imag, b.real, b.imag))):
+            continue
+        if abs(a - b) > _CLOSE * max(1.0, abs(a), abs(b)):
+            return False
+    return True
+
+
+def _sample(name: str, attempt: int) -> float:
+    """A value of a letter: the first three positive, then of both signs."""
+    spread = zlib.crc32(f"{name} {attempt}".encode()) % 100_003 / 100_003
+    return 0.3 + 2.4 * spread if attempt < 3 else 4.0 * spread - 2.0

@@ -1,0 +1,158 @@
+"""A text read as an answer: what it was cleaned to, and the tree that it became."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from verifiers.extract import unmarked
+from verifiers.math.cursor import ParseError
+from verifiers.math.notation import MAX_CHARS, canonical, tokens_of, unicode_as_latex
+from verifiers.math.parser import parse
+from verifiers.math.tree import Node, node, num, show
+
+_WRAPPERS = (
+    *(("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("__", "__")),
+    *(("```", "```"), ("`", "`"), ('"', '"'), ("'", "'"), ("*", "*"), ("{", "}"), ("(", ")")),
+)
+_OPENINGS = frozenset(opening[0] for opening, _ in _WRAPPERS)
+_BARE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_LEAD = re.compile(
+    r"(?:(?:so|thus|hence|therefore),?\s+)?(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer\b\s*(?:is\b|=)?\s*:?\s*"
+    r"|(?:exactly|approximately|about|roughly|around|nearly|almost|simply|just|equals?|only|the(?=\s+[0-9$\\]))\s+"
+    r"|\\(?:approx|therefore|because|implies|Rightarrow|quad|qquad)(?![A-Za-z])\s*|[=:≈~⇒∴]\s*|选项?(?=\s*[A-Z（(])",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"[A-Za-z][A-Za-z ]{2,40}:\s*(?=\S)")
+_TAIL = re.compile(
+    r"(?:\s|\\[,;:! ]|\\+$|\\q?quad|~|[,;。，；]|(?<![.])[.](?![.]))+$"
+    r"|(?<=[A-Za-z]{2})[!?]+$|\s*选?项$"
+)
+_COMMENT = re.compile(
+    r"\s*[(（](?=[^()]*(?:[a-z]{3}|[\u4e00-\u9fff]))(?![^()]*(?:sqrt|log|sin|cos|tan|frac|pi|[=<>^\\]))[^()]*[)）]$"
+    r"|\s*\((?:since|because|as|see|from|by|i\.e\.)\b[^()]*\)$"
+)
+_TEXTED = re.compile(r"\\(?:text|mbox|textbf|textrm|textit|mathrm|textnormal)\s*\{([^{}]*)\}")
+_CHOICE = re.compile(
+    r"(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is\s+)?:?\s*)?"
+    r"(?:\(([A-J])\)|([A-J])(?:[.):,](?!\s*(?-i:[A-Z])\b)|\s*$))\s*:?\s*",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[A-Za-z]{2}|[\u4e00-\u9fff]{2}")
+_LETTER = re.compile(r"(?<![A-Za-z'\\$])[b-zB-HJ-Z](?![A-Za-z'.])(?!\s*=)")
+"""A letter by itself, which a sentence with a number does not hold unless it is a part of it."""
+_PAIR = re.compile(r"[(\[]\s*-?[0-9]{1,3},[0-9]{3}\s*[)\]]")
+"""(1,200) is a pair."""
+_BASED = re.compile(
+    r"\(?(-?[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*)\)?\s*_\s*(?:\{\s*\(?([0-9]{1,2})\)?\s*\}|([0-9]))"
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A text as an answer. Without a tree, `problem` says why it was not read as mathematics."""
+
+    text: str
+    tree: Node | None
+    problem: str = ""
+    ambiguous: bool = False
+    """Read with its commas as thousands or its letters as units; may also be read otherwise."""
+
+    @property
+    def shown(self) -> str:
+        """What it was read as, for people."""
+        return f"text {self.text[:80]!r}" if self.tree is None else show(self.tree)[:120]
+
+
+def clean(text: str) -> str:
+    """Take off what is written around an answer: delimiters, `the answer is`, a full stop."""
+    previous = None
+    while text != previous and not _BARE.fullmatch(text):
+        previous = text
+        text = _TAIL.sub("", text.strip())
+        if text[:1] in _OPENINGS:
+            text = _unwrapped(text)
+        lead = _LEAD.match(text)
+        text = text[lead.end() :] if lead and lead.end() < len(text) else text
+        text = _COMMENT.sub("", text) or text
+    return text
+
+
+def _unwrapped(text: str) -> str:
+    for opening, closing in _WRAPPERS:
+        inner = text[len(opening) : len(text) - len(closing)]
+        if (
+            text.startswith(opening)
+            and text.endswith(closing)
+            and len(text) > len(opening) + len(closing)
+            and opening not in inner
+            and closing not in inner
+            and not (opening == "(" and ("," in inner or len(inner) == 1))
+        ):
+            text = inner
+    return text
+
+
+def too_long(text: str) -> str:
+    """Why a text must not reach a parser; empty when nothing is wrong with it."""
+    return f"{len(text)} characters, more than {MAX_CHARS}" if len(text) > MAX_CHARS else ""
+
+
+@lru_cache(maxsize=4096)
+def read_answer(text: str, thousands: bool = True, letter_units: bool = True) -> Answer:
+    """Read the text that was taken for an answer; a sentence is searched for its last formula or
+    number."""
+    text = unicode_as_latex(text)
+    answer = _read(clean(text), thousands, letter_units)
+    if answer.tree is not None and not _is_prose(answer.tree):
+        return answer
+    plain = clean(_TEXTED.sub(r" \1 ", text))
+    label = _LABEL.match(plain)
+    for part in (plain, plain[label.end() :] if label else ""):
+        again = _read(clean(part), thousands, letter_units) if part else answer
+        if again.tree is not None and not _is_prose(again.tree):
+            return again
+    found = unmarked(plain) if len(_WORD.findall(plain)) > 1 and not _LETTER.search(plain) else None
+    said = _read(clean(found.text), thousands, letter_units) if found is not None else answer
+    return said if said.tree is not None else answer
+
+
+def _read(text: str, thousands: bool, letter_units: bool) -> Answer:
+    if _BARE.fullmatch(text):
+        whole, _, after = text.partition(".")
+        return Answer(text, num(Fraction(int(whole + after), 10 ** len(after)), len(after)))
+    numeral = _BASED.fullmatch(_TEXTED.sub(r"\1", text))
+    if numeral:
+        return Answer(text, node("based", numeral[1], int(numeral[2] or numeral[3])))
+    grouped = thousands and not _PAIR.fullmatch(text)
+    try:
+        tree, assumed_unit = parse(tokens_of(canonical(text), grouped), letter_units)
+    except ParseError as error:
+        return Answer(text, None, str(error))
+    return Answer(text, tree, ambiguous=assumed_unit or "," in text)
+
+
+def _is_prose(tree: Node) -> bool:
+    """A text of several words, which is no name and no choice."""
+    return tree.op == "text" and len(tree.args[0].split()) > 3
+
+
+@lru_cache(maxsize=4096)
+def read_expected(text: str, thousands: bool = True, letter_units: bool = True) -> Answer:
+    """An expected answer, read once for all completions of its prompt; never searched in."""
+    return _read(unicode_as_latex(text), thousands, letter_units)
+
+
+def as_text(text: str) -> str:
+    """A text without layout, braces and white space, for answers that are no mathematics."""
+    text = _TEXTED.sub(r"\1", clean(unicode_as_latex(text)))
+    return re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b|[\s{}~]", "", canonical(text)).casefold()
+
+
+def choice_of(text: str) -> tuple[str, str] | None:
+    """The letter of an option and what stands behind it: `B) 12 cm` is ("B", "12 cm")."""
+    text = clean(_TEXTED.sub(r" \1 ", text)) if "\\" in text else text
+    found = _CHOICE.match(text)
+    if found is None or (found[2] is not None and found[2].islower()):
+        return None
+    return (found[1] or found[2]).upper(), text[found.end() :].strip()

@@ -1,0 +1,146 @@
+"""`The answer is 5`: what a completion states as its answer, in English or Chinese.
+
+Nothing here looks at more of a text than it must, so that a hostile one costs what its length says.
+"""
+
+import re
+from collections.abc import Iterator
+
+_MAX_STATEMENTS = 50
+"""Statements that are looked at, from the last one back."""
+_MAX_QUESTIONS = 20
+"""Next questions that are looked at, from the first one on."""
+_MAX_CHARS = 600
+"""Characters of a statement."""
+
+_NOUN = r"""
+    (?:(?:final|correct|right|my|our|the|full|exact|overall|numerical|simplified|best)[ \t]+){0,4}
+    (?:answers?|final[ \t]+(?:result|value|solution)
+       |(?:correct|right|best)[ \t]+(?:option|choice|alternative))
+"""
+_MARKS = r"[ \t*_\"'`]{0,9}"
+_VERB = r"""
+    (?:[ ](?:to[ ](?:the|this)[ ]\w+(?:[ ]\w+)?|here|therefore|thus|then|hence|now|so|finally
+       |in[ ]\w+(?:[ ]\w+){0,2}|for[ ]\w+(?:[ ]\w+){0,2})){0,3}
+    [ ](?:is|are|was|equals|becomes|remains|(?:would|should|must|will|could|can[ ]only)[ ]be
+       |comes[ ](?:out[ ])?to|turns[ ]out[ ]to[ ]be)\b
+    (?:[ ](?:therefore|thus|then|hence|simply|just|indeed|clearly|exactly|approximately|about|also
+       |still|given[ ]by|equal[ ]to|that|option|choice)\b){0,4}
+    \s*:?
+"""
+_STATED = re.compile(
+    rf"""
+    \b{_NOUN} (?:{_MARKS}\((?![^()\n]{{0,40}}[0-9])[^()\n]{{0,40}}\))?
+        (?:{_VERB} | {_MARKS}[:：=] | [ \t]?[-–—]> | [ \t]?[-–—](?=\s))
+    | (?:最终|最后|正确|因此|所以|故)?的?(?:答案|选项|结果)(?:应该|应当|应|就|便|即)?
+        (?:是|为|選|选|[:：=＝])[:：]?
+    | (?:故|因此|所以|应|應)(?:本题)?(?:应)?[选選](?:择|項|项)?[:：]?
+    | \b(?:the[ ])?(?:real[ ])?(?:solutions|roots|zeros)(?:[ ]\w+){{0,3}}[ ]are\b\s*:?
+    | \\text\s?\{{\s?{_NOUN}\s?[:=]?\s?\}}\s?[:=]?
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_HEADING = re.compile(
+    rf"^[ \t#*_>]{{0,20}}{_NOUN}[ \t*_:：]*$", re.IGNORECASE | re.MULTILINE | re.VERBOSE
+)
+_DENIED = re.compile(
+    r"(?:n't|not|never|cannot)\s+(?:think|believe|say|mean|sure|certain|know)\b[^.!?\n]*$"
+    r"|\b(?:if|whether|suppose|unless)\b[^.!?,\n]*$",
+    re.IGNORECASE,
+)
+_NOTHING = ("not ", "n't", "in the form", "to ")
+"""How a phrase begins that states nothing."""
+_NEXT_QUESTION = re.compile(
+    r"^[ \t#*>]{0,20}(?:next[ ])?(?:question|problem|exercise|q|human|user|instruction|input"
+    r"|问题|題目|题目|例题|问|用户)[ ]?[0-9]*[ ]?(?:[:：.]|\*\*[ ]?[:：]?)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_END = re.compile(
+    r"""
+    \n | [。；!！](?=\s|$|[^\x00-\x7f]) | [.](?=\s|$|\*) | ;\s | <\| | </
+    | \s(?:because|since|which|where|while|whereas|so[ ]that|given[ ]that|when[ ]rounded
+        |as[ ](?:we|the|it|required|desired))\b
+    | ,\s*(?:because|since|which|where|as|so|but|not|with|and[ ](?:the|we|not|this|it))\b
+    | [，,]\s*(?:因为|所以|即|故)
+    | (?<=[0-9$}]),\s*(?!and\b|or\b)(?=[a-z]{2})
+    """,
+    re.VERBOSE,
+)
+_ENCLOSED = re.compile(r"\$\$[^$]+\$\$|\$[^$\n]+\$|\\\([^\n]+?\\\)|\\\[[^\n]+?\\\]")
+_ABBREVIATED = re.compile(r"\b(?:approx|sq|cu|no|[ap]\.m|vs|Rs)$")
+_SAYS = re.compile(r"[0-9$\\√π∞½]|^\W*[A-Za-z]\W*$|\([A-Za-z]\)|[A-Z]\b|[a-z]\s*[=^]")
+
+
+def stated(text: str, truncated: bool = False) -> str | None:
+    """What the last `the answer is ...` states; None without one.
+
+    The statement ends with its sentence, its line, or a reason (`because`, `which`); after a bare
+    heading (`**Final answer**`) it is the next line. `The answer is not 5`, `if the answer is 5`
+    and a statement that says nothing that could be an answer do not count.
+
+    Args:
+        truncated: the text was cut off: a statement that runs into its end is not taken.
+    """
+    words = None
+    for begin in _starts(text)[: -_MAX_STATEMENTS - 1 : -1]:
+        phrase, complete = _phrase(text, begin)
+        denied = is_denied(text, begin) or phrase.lower().startswith(_NOTHING)
+        if not phrase or denied or (truncated and not complete):
+            continue
+        if _SAYS.search(phrase):
+            return phrase
+        if len(phrase.split()) <= 6:
+            words = phrase
+    return words
+
+
+def is_denied(text: str, at: int) -> bool:
+    """Does the sentence say, before this place, that it does not mean what follows?"""
+    return bool(_DENIED.search(text[max(0, at - 60) : at]))
+
+
+def questions(text: str) -> Iterator[int]:
+    """Where lines begin that ask a next question, in order."""
+    for number, found in enumerate(_NEXT_QUESTION.finditer(text)):
+        if number == _MAX_QUESTIONS:
+            return
+        yield found.start()
+
+
+def _starts(text: str) -> list[int]:
+    return sorted(
+        {found.end() for pattern in (_STATED, _HEADING) for found in pattern.finditer(text)}
+    )
+
+
+def _phrase(text: str, begin: int) -> tuple[str, bool]:
+    """The statement that begins there, and whether it ends before the text does."""
+    rest = text[begin : begin + _MAX_CHARS]
+    stripped = rest.lstrip(" \t*_:：\"'`")
+    if stripped.startswith("\n"):
+        stripped = stripped.lstrip("\n \t*_:：>\"'`")
+    at, end = 0, len(stripped)
+    while at < end:
+        inside = _ENCLOSED.match(stripped, at)
+        if inside:
+            at = inside.end()
+            continue
+        if _END.match(stripped, at) and not _ABBREVIATED.search(stripped[max(0, at - 8) : at]):
+            end = at
+            break
+        at += 1
+    complete = end < len(stripped) or begin + len(rest) < len(text)
+    return _balanced(stripped[:end].strip(" \t*_\"'`")), complete
+
+
+def _balanced(phrase: str) -> str:
+    """Without what closes something that was opened before: the `"}` of `{"answer": "5"}`."""
+    opening = {"}": "{", ")": "([", "]": "[("}
+    while phrase:
+        last = phrase[-1]
+        opened = sum(phrase.count(sign) for sign in opening.get(last, ""))
+        closed = sum(phrase.count(sign) for sign in (")]" if last in ")]" else last))
+        if last not in "\"'`" and (last not in opening or closed <= opened):
+            break
+        phrase = phrase[:-1].rstrip()
+    return phrase
