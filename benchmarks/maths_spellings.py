@@ -23,8 +23,8 @@ _THOUSANDS = re.compile(r"(?<=[0-9])(?:,\\!\s*|\{,\})(?=[0-9]{3})")
 _MEASURED = re.compile(
     r"(-?[0-9][0-9,]*(?:\.[0-9]+)?)\s*\\(?:text|mbox)\s*\{\s*([A-Za-z. ]+?)\s*\}\.?"
 )
-_COMMA = re.compile(r",(?!\\!|\})")
-_BARE_LIST = re.compile(r"(?!.*\\text)[^()\[\]&=]*,(?!\\!|\})[^()\[\]&=]*")
+_COMMA = re.compile(r"(?<!\\),(?!\\!|\})(?:\s*\\,)*")
+_BARE_LIST = re.compile(r"(?!.*\\text)[^()\[\]&=]*(?<!\\),(?!\\!|\})[^()\[\]&=]*")
 _FRACTION = re.compile(r"(-?)\\[dt]?frac\s*\{([0-9]+)\}\s*\{([0-9]+)\}")
 _NAMES = ("x", "AB", "f(3)", r"\text{Area}", "a + b", "N")
 _NAMES_OF_FORMULAS = ("S", "P", r"\text{Area}", "Q")
