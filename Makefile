@@ -49,3 +49,4 @@ bench: setup
 	$(BIN)/python benchmarks/overlap.py --real
 	$(BIN)/python benchmarks/control_plane.py
 	$(BIN)/python benchmarks/learning.py
+	$(BIN)/python benchmarks/verifiers_agreement.py
