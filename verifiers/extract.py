@@ -91,13 +91,15 @@ def unmarked(text: str) -> FinalAnswer | None:
 def after_hashes(text: str, truncated: bool = False) -> str | None:
     """The rest of the line after the last `####`, as in GSM8K's solutions.
 
-    None when that line reads like a Markdown heading (`#### Step 3`, `#### 3. Sum up`), or was cut
-    off.
+    None when that line reads like a Markdown heading (`#### Step 3`, `#### 3. Sum up`) over
+    something, or was cut off.
     """
     marker, tail = text.rpartition("####")[1:]
-    line, ended, _ = tail.lstrip().partition("\n")
+    line, ended, below = tail.lstrip().partition("\n")
     line = line.strip()
-    if not marker or not line or _STEP_HEADING.match(line) or (truncated and not ended):
+    if not marker or not line or (truncated and not ended):
+        return None
+    if _STEP_HEADING.match(line) and (below.strip() or len(line.split()) > 4 or line.endswith(":")):
         return None
     return line
 

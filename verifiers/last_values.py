@@ -6,6 +6,7 @@ end of a text is looked at.
 
 import re
 
+from verifiers.math.units import UNIT_NAMES
 from verifiers.statements import is_denied
 
 MAX_CHARS = 3000
@@ -19,7 +20,7 @@ _REMARK = re.compile(
 )
 _ENCLOSED = re.compile(
     r"\$\$(?P<a>[^$]+?)\$\$ | \\\[(?P<b>[\s\S]+?)\\\] | \\\((?P<c>[\s\S]+?)\\\)"
-    r"| (?<![\\$])\$(?P<d>[^$\n]+?)(?<!\\)\$"
+    r"| (?<![\\$])\$(?P<d>(?:\\\$|[^$\n])+?)(?<!\\)\$"
     r"| \\begin\{(?:equation|align)\*?\}(?P<e>[\s\S]+?)\\end\{(?:equation|align)\*?\}",
     re.VERBOSE,
 )
@@ -34,7 +35,7 @@ _LABEL = re.compile(
     r"\s*[0-9]*\s*[:.)]?\s*$|^\s*[0-9]+[.)]\s*$|[:：]\s*$",
     re.IGNORECASE,
 )
-_CHOSEN = re.compile(r"\(?[A-J]\)|[A-J]|\(?[A-J](?:[.):]|\)\s)\s*\S.{0,80}")
+_CHOSEN = re.compile(r"[A-Z](?:\s*,\s*[A-Z])+|\(?[A-J]\)|[A-J]|\(?[A-J](?:[.):]|\)\s)\s*\S.{0,80}")
 _OPTION = re.compile(r"\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+\(?([A-J])\)?(?![A-Za-z])")
 _SAID = re.compile(
     r"\bno\s(?:real\s|such\s)?(?:solutions?|values?)\b|\bdoes\snot\sexist\b"
@@ -44,7 +45,11 @@ _SAID = re.compile(
 _MULTIPLIED = r"""
     (?:\s+(?:hundred|thousand|million|billion|trillion|dozen|half|halves|thirds?|quarters?|fourths?
         |fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|pi|score|gross
-        |percent(?:age)?(?:\s+points?)?|per\s+cent|[ap]\.?m\b\.?))*
+        |percent(?:age)?(?:\s+points?)?|per\s+cent|[ap]\.?m)\b\.?)*
+"""
+_UNIT = rf"""
+    (?:\s+(?:(?:square|cubic|sq|cu)\.?\s+)?(?:{"|".join(sorted(UNIT_NAMES)[::-1])})\b
+        (?:\s*(?:/|per\b)\s*[a-zA-Z]+)?(?:\^?\{{?[23]\}}?)?)?
 """
 _BRACED = r"\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\}"
 _CHUNK = rf"""
@@ -63,7 +68,7 @@ _RUN = re.compile(
     (?: [ \t]? (?: {_CHUNK}
             | {_LETTER} (?=\s*[-+*/^=_()0-9$] | [.,;]?\s*$ | (?<=[0-9)}}]\b)) )
         | (?<=[0-9)}}]) [a-z] (?![A-Za-z]) )*
-    {_MULTIPLIED}
+    {_MULTIPLIED} {_UNIT}
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -116,7 +121,7 @@ def said(text: str) -> str | None:
 def formula(text: str) -> str | None:
     """The last formula in dollars or brackets, unless a number follows it outside of formulas."""
     text = _REMARK.sub("", text[-MAX_CHARS:])
-    found = [match for match in _ENCLOSED.finditer(text) if _is_formula(match)]
+    found = [match for match in _ENCLOSED.finditer(text) if _is_formula(match, text)]
     if not found or re.search(r"[0-9]", _without_brackets(text[found[-1].end() :])):
         return None
     words = re.match(_MULTIPLIED, text[found[-1].end() :], re.IGNORECASE | re.VERBOSE)
@@ -149,10 +154,15 @@ def _without_brackets(text: str) -> str:
     return re.sub(r"\([^()]*\)", "", text)
 
 
-def _is_formula(match: re.Match[str]) -> bool:
-    """Not the text between two prices, and not a lone letter."""
+def _is_formula(match: re.Match[str], text: str) -> bool:
+    """Not the text between two prices, and not a lone letter, unless all ends with `is $n$`."""
     content = _content(match)
     in_dollars = match["d"] is not None and _PRICES.match(match["d"])
     if in_dollars and not re.search(r"[\\^_=]", content):
         return False
-    return bool(re.search(r"[0-9]|\\[a-zA-Z]|[A-Za-z]\s*[-+*/^=(]", content))
+    if re.search(r"[0-9]|\\[a-zA-Z]|[A-Za-z]\s*[-+*/^=(]", content):
+        return True
+    is_end = not text[match.end() :].strip(" .\n*")
+    return is_end and bool(
+        re.search(r"(?:\bis|\bequals|\bbe|\bare|=|:)\s*$", text[: match.start()])
+    )

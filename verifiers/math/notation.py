@@ -100,7 +100,7 @@ _DROPPED = re.compile(
     r"\\(?:left|right|middle)\s*\.|\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|"
     r"scriptstyle|limits|nolimits|hfill|rm|bf|it|large|Large|huge|null|strut|null|mathstrut|"
     r"allowbreak|nonumber|notag|centering|smash|ensuremath)(?![A-Za-z])"
-    r"|\\(?:hspace|vspace|tag|label|color|phantom|hphantom|vphantom)\*?\s*\{[^{}]*\}"
+    r"|\\(?:hspace|vspace|tag|label|color|[hv]?phantom)\*?\s*\{[^{}]*\}|\\[hv]?phantom\s*[^\s{]"
     r"|\\textcolor\s*\{[^{}]*\}|\\[!](?=\S)|(?<![0-9A-Za-z)}])\*\*|\*\*(?![0-9A-Za-z({])|__"
 )
 _SEPARATOR = r"(?:,\\!\s*|\\!\s*,?|\{,\}\s*|\\[,;: ]\s*|~|,| )"

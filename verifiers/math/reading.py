@@ -38,6 +38,7 @@ _CHOICE = re.compile(
     r"(?:\(([A-J])\)|([A-J])(?:[.):,](?!\s*(?-i:[A-Z])\b)|\s*$))\s*:?\s*",
     re.IGNORECASE,
 )
+_SPACING = re.compile(r"\\[,;:! ]|[\s~]")
 _WORD = re.compile(r"[A-Za-z]{2}|[\u4e00-\u9fff]{2}")
 _LETTER = re.compile(r"(?<![A-Za-z'\\$])[b-zB-HJ-Z](?![A-Za-z'.])(?!\s*=)")
 """A letter by itself, which a sentence with a number does not hold unless it is a part of it."""
@@ -121,7 +122,7 @@ def _read(text: str, thousands: bool, letter_units: bool) -> Answer:
     if _BARE.fullmatch(text):
         whole, _, after = text.partition(".")
         return Answer(text, num(Fraction(int(whole + after), 10 ** len(after)), len(after)))
-    numeral = _BASED.fullmatch(_TEXTED.sub(r"\1", text))
+    numeral = _BASED.fullmatch(_SPACING.sub("", _TEXTED.sub(r"\1", text)))
     if numeral:
         return Answer(text, node("based", numeral[1], int(numeral[2] or numeral[3])))
     grouped = thousands and not _PAIR.fullmatch(text)
@@ -129,7 +130,15 @@ def _read(text: str, thousands: bool, letter_units: bool) -> Answer:
         tree, assumed_unit = parse(tokens_of(canonical(text), grouped), letter_units)
     except ParseError as error:
         return Answer(text, None, str(error))
-    return Answer(text, tree, ambiguous=assumed_unit or "," in text)
+    return Answer(text, _without_words(tree), ambiguous=assumed_unit or "," in text)
+
+
+def _without_words(tree: Node) -> Node:
+    """The value of `The result = 5`, whose name is in words."""
+    named = tree.op == "chain" and tree.args[0].op == "text" and tree.args[1] == "="
+    if not named:
+        return tree
+    return tree.args[2] if len(tree.args) == 3 else Node("chain", tree.args[2:])
 
 
 def _is_prose(tree: Node) -> bool:

@@ -246,3 +246,7 @@ def asked_unit(question: str) -> str:
     asked = {name.lower() for name in _ASKED.findall(question)}
     known = [name for name in asked if unit_of(name) is not None]
     return known[0] if len(asked) == len(known) == 1 else ""
+
+
+UNIT_NAMES = tuple(sorted(name for name in _KNOWN if len(name) > 1 and name.isalpha()))
+"""Names of the units that are known, for whoever looks for one behind a number."""

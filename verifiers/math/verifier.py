@@ -107,6 +107,8 @@ class MathVerifier:
             return _verdict(Status.REJECTED, refused)
         status, detail, given = Status.UNPARSABLE, "", None
         for thousands, letter_units in _READINGS:
+            if not thousands and not _is_list(read_expected(expected)):
+                continue
             wanted = read_expected(expected, thousands, letter_units)
             given = read_answer(found.text, thousands, letter_units)
             status, detail = self._judge(wanted, given, prompt)
@@ -194,6 +196,11 @@ def _told(found: FinalAnswer, expected: Answer, given: Answer | None, detail: st
     read_as = f" read as {given.shown}" if given is not None else ""
     more = f" ({detail})" if detail else ""
     return f"{found.marker} {found.text[:80]!r}{read_as}, expected {expected.shown}{more}"
+
+
+def _is_list(expected: Answer) -> bool:
+    """Only where several numbers are expected are the commas of 1,234 anything but thousands."""
+    return expected.tree is not None and expected.tree.op in ("list", "tuple", "set", "chain")
 
 
 def _in_asked_unit(expected: Node, question: str) -> Node:
