@@ -4,8 +4,8 @@
 
 The same ordinary answers (numbers in the forms that policies write) go through MathVerifier and,
 as the baseline, through math-verify's parse and verify as documented, with its SIGALRM time-outs.
-Symbolic answers, which leave the fast path, and the cost of one hostile answer are timed as well.
-The last line is one JSON object.
+Symbolic answers, whose equality is proved by sympy in its process, a hostile number, and a proof that
+never ends, with the next one after it, are timed as well. The last line is one JSON object.
 """
 
 import json
@@ -16,11 +16,13 @@ from collections.abc import Callable
 from math_verify import parse, verify
 
 from verifiers.base import Completion, Status
+from verifiers.math.tree import node, num
 from verifiers.math.verifier import MathVerifier
 
 FAST_SECONDS = 3.0
 FORMS = ("{}", "{}.0", "${}", r"\${}", "{} apples", r"\frac{{{}}}{{7}}", "0{}", "{}%")
-HOSTILE = r"\prod_{k=1}^{9999} k^{k}"
+HOSTILE = "9^{9^{9^{9}}}"
+ENDLESS = node("pow", node("add", *(node("sym", letter) for letter in "abcdef")), num(90))
 
 
 def number_pairs(count: int) -> list[tuple[str, str]]:
@@ -72,15 +74,19 @@ def main() -> None:
         "baseline_symbolic_checks_per_s": rate(baseline, symbols, FAST_SECONDS),
     }
     began = time.perf_counter()
-    ours(r"\sqrt{2}", HOSTILE)
+    ours("17", HOSTILE)
     hostile_s = time.perf_counter() - began
+    began = time.perf_counter()
+    verifier.process.compare(node("sym", "x"), ENDLESS)
+    endless_s = time.perf_counter() - began
     began = time.perf_counter()
     ours(*symbols[1])
     replaced_s = time.perf_counter() - began
     verifier.close()
     for name, value in measured.items():
         print(f"{name:32} {value:10.0f}")
-    print(f"{'hostile answer':32} {hostile_s:10.2f} s, the next one {replaced_s * 1000:.0f} ms")
+    print(f"{'hostile answer':32} {hostile_s:10.3f} s")
+    print(f"{'endless proof':32} {endless_s:10.2f} s, the next one {replaced_s * 1000:.0f} ms")
     print(
         json.dumps(
             {
@@ -91,6 +97,7 @@ def main() -> None:
                 ),
                 **{name: round(value) for name, value in measured.items()},
                 "hostile_answer_s": round(hostile_s, 3),
+                "endless_proof_s": round(endless_s, 3),
                 "after_replacement_s": round(replaced_s, 4),
             }
         )

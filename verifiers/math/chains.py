@@ -1,14 +1,24 @@
 """Chains of equalities, `x = 5`, `AB = 24`, `6*4 = 24`, `22/7 ≈ 3.14`, and the names in them."""
 
-from verifiers.math.tree import FUNCTIONS, Node, symbols
+from verifiers.math.tree import Node, symbols
 from verifiers.math.values import is_constant
+
+_INVERTED = frozenset(
+    ("sqrt", "root", "exp", "ln", "log", "floor", "ceil", "gcd", "lcm", "max", "min")
+)
+"""Functions of an unknown that leave it to be solved for, where sin A or |z| are asked for."""
+_GROUPS = frozenset(
+    ("list", "tuple", "set", "matrix", "chain", "union", "pm", "ratio", "based", "percent")
+)
 
 
 def members_of(chain: Node) -> list[Node]:
+    """What stands between the relations."""
     return [part for part in chain.args if isinstance(part, Node)]
 
 
 def relations_of(chain: Node) -> list[str]:
+    """The relations, in order."""
     return [part for part in chain.args if isinstance(part, str)]
 
 
@@ -37,7 +47,7 @@ def named_value(chain: Node) -> tuple[Node | None, Node | None]:
 def is_name(tree: Node) -> bool:
     """What may stand for a value: x, AB, f(3), \\angle A, a text, a + b, but not 2x or x^2."""
     if tree.op in ("sym", "word", "text", "fn"):
-        return tree.op != "fn" or tree.args[0] not in FUNCTIONS or len(symbols(tree)) > 0
+        return tree.op != "fn" or tree.args[0] not in _INVERTED
     if tree.op in ("tuple", "list"):
         return all(is_name(part) for part in tree.args if isinstance(part, Node))
     if tree.op == "mul" and not any(part.op == "num" for part in tree.args):
@@ -69,19 +79,10 @@ def same_name(first: Node | None, second: Node | None) -> bool:
 
 
 def without_unit(tree: Node) -> Node:
+    """The value of 17 cm or 17°."""
     return tree.args[0] if tree.op in ("unit", "deg") else tree
 
 
 def is_group(tree: Node) -> bool:
-    return tree.op in (
-        "list",
-        "tuple",
-        "set",
-        "matrix",
-        "chain",
-        "union",
-        "pm",
-        "ratio",
-        "based",
-        "percent",
-    )
+    """Is this more, or something else, than one value?"""
+    return tree.op in _GROUPS

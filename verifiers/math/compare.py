@@ -36,8 +36,6 @@ from verifiers.math.values import TooLargeError, fraction, is_constant, number_a
 from verifiers.math.words import is_letter, is_text, product_of, same_product, text_of
 
 _POINTS = 6
-_ROUGHLY = 0.05
-"""How far a number behind an `≈` may be off, relatively."""
 
 
 def equal(expected: Node, given: Node, prove: Prove) -> bool:
@@ -207,8 +205,8 @@ class _Comparison(Quantities):
         if not numbers:
             return True
         value = number_at(numbers[-1], {})
-        about = [number_at(without_unit(member), {}) for member in rounded if is_constant(member)]
-        return all(abs(other - value) <= _ROUGHLY * abs(value) + 1e-9 for other in about)
+        about = [without_unit(member) for member in rounded if is_constant(member)]
+        return all(_is_rounded(other, value) for other in about)
 
     # Lists, pairs, sets, matrices
 
@@ -279,6 +277,12 @@ class _Comparison(Quantities):
             self.values(node("mul", a, others[0]), node("mul", b, sides[0]))
             for a, b in zip(sides[1:], others[1:], strict=True)
         )
+
+
+def _is_rounded(decimal: Node, value: complex) -> bool:
+    """Is the number behind an `≈` the other one, rounded to the digits that it has?"""
+    places = decimal.args[1] if decimal.op == "num" else 0
+    return abs(number_at(decimal, {}) - value) <= 0.51 * 10.0**-places
 
 
 def _digits(text: str) -> str:

@@ -17,14 +17,11 @@ Prove = Callable[[Node, Node], bool]
 """Are two expressions that agree in floating point equal? May raise what it cannot decide."""
 
 _POINTS = 6
-
 _CLOSE = 1e-6
-
+_MAX_PROOFS = 20
 _MIN_SIGNIFICANT = 6
 """Digits from which on a rounded decimal stands for what no decimal can hold: 0.333333 for 1/3."""
-
 _DOUBLE_DIGITS = 15
-
 _DOUBLE_ROUNDING = Fraction(1, 10**14)
 """Relative. A double of 15 or more digits (0.7999999999999999) carries the rounding of what it was
 computed by; a wrong answer differs by far more."""
@@ -35,6 +32,7 @@ class Quantities:
 
     def __init__(self, prove: Prove) -> None:
         self._prove = prove
+        self._proofs_left = _MAX_PROOFS
 
     def ratios(self, expected: Node, given: Node) -> bool:
         """Equality of ratios, which may have a half of the day as their unit."""
@@ -87,7 +85,12 @@ class Quantities:
         if _is_decimal(expected) or _is_decimal(given):
             return self._rounded_value(expected, given)
         expected, given = _opaque(expected), _opaque(given)
-        return _may_agree(expected, given) and self._prove(expected, given)
+        if not _may_agree(expected, given):
+            return False
+        if not self._proofs_left:
+            raise TooLargeError(f"more than {_MAX_PROOFS} comparisons that need a proof")
+        self._proofs_left -= 1
+        return self._prove(expected, given)
 
     def _rounded_value(self, expected: Node, given: Node) -> bool:
         """One side is a decimal and the other irrational: equal when that many digits say so."""
