@@ -4,7 +4,7 @@
 
 The same ordinary answers (numbers in the forms that policies write) go through MathVerifier and,
 as the baseline, through math-verify's parse and verify as documented, with its SIGALRM time-outs.
-Symbolic answers, whose equality is proved by sympy in its process, a hostile number, and a proof that
+Symbolic answers, whose equality sympy proves in its process, a hostile number, and a proof that
 never ends, with the next one after it, are timed as well. The last line is one JSON object.
 """
 
