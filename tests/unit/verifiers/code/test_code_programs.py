@@ -77,7 +77,9 @@ def test_columns_of_code_contests_are_read_too():
 def test_a_row_names_its_checker_before_the_option():
     tests = [{"stdin": "", "expected": "0.3333333333"}]
     text = "```python\nprint(1 / 3)\n```"
-    assert graded(text, {"tests": tests})[0].reward == 0.0
+    assert graded(text, {"tests": tests})[0].reward == 1.0
+    assert graded(text, {"tests": tests, "checker": "tokens"})[0].reward == 0.0
+    assert graded(text, {"tests": tests}, checker="tokens")[0].reward == 0.0
     assert graded(text, {"tests": tests, "checker": "float:1e-6"})[0].reward == 1.0
     assert graded(text, {"tests": tests}, checker="float")[0].reward == 1.0
     assert graded(text, {"tests": tests, "checker": "exact"}, checker="float")[0].reward == 0.0
