@@ -28,8 +28,9 @@ class SandboxConfig:
         default_factory=lambda: ["numpy"] if importlib.util.find_spec("numpy") else []
     )
     """Installed packages that programs may import, with those that they need themselves: seen
-    read-only, and nothing else that is installed. By default numpy, where it is installed. A program that imports one pays for that itself,
-    numpy 0.1 s and 60 MiB; the others pay nothing."""
+    read-only, and nothing else that is installed. By default numpy, where it is installed. A
+    program that imports one pays for that itself, numpy 0.1 s and 60 MiB; the others pay nothing.
+    """
 
 
 def validate(config: SandboxConfig) -> None:

@@ -16,6 +16,7 @@ from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.code.checks_process import ChecksProcess, Ended, Tested
 from verifiers.code.extract import function_of
+from verifiers.code.facts import look_in
 from verifiers.code.runs import grade_all, limits_for, status_of, status_of_error, told
 from verifiers.code.tests_plan import Plan, plan_of
 from verifiers.sandbox.interface import JobEnded, Limits, Rejected, RemoteError, Sandbox, Session
@@ -53,6 +54,7 @@ class FunctionVerifier:
 
     def __post_init__(self) -> None:
         self._limits = Limits(wall_s=self.wall_s, cpu_s=self.cpu_s, memory_mb=self.memory_mb)
+        self._look = look_in(self.sandbox)
         self._checks: queue.SimpleQueue[ChecksProcess] = queue.SimpleQueue()
         for _ in range(self.sandbox.num_zygotes):
             self._checks.put(ChecksProcess())
@@ -70,6 +72,7 @@ class FunctionVerifier:
         source = function_of(
             completion.text,
             plan.function,
+            self._look,
             completion.prompt,
             plan.head,
             plan.preamble,

@@ -11,6 +11,7 @@ from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.code.checkers import Checker, checker_named
 from verifiers.code.extract import program_of
+from verifiers.code.facts import look_in
 from verifiers.code.runs import grade_all, limits_for, status_of, status_of_error, told
 from verifiers.sandbox.interface import Ending, Limits, Sandbox
 
@@ -20,8 +21,8 @@ class ProgramVerifier:
     """Reward 1 when the program prints what each test expects, else 0.
 
     The row brings `tests`, a list of {stdin, expected}, and may bring `checker`: judge, exact,
-    tokens, float or float:TOLERANCE. A program that fails, is killed or exits with another status than 0 is
-    wrong, whatever it has printed. The first failed test ends the grading.
+    tokens, float or float:TOLERANCE. A program that fails, is killed or exits with another status
+    than 0 is wrong, whatever it has printed. The first failed test ends the grading.
     """
 
     sandbox: Sandbox
@@ -42,6 +43,7 @@ class ProgramVerifier:
 
     def __post_init__(self) -> None:
         self._limits = Limits(wall_s=self.wall_s, cpu_s=self.cpu_s, memory_mb=self.memory_mb)
+        self._look = look_in(self.sandbox)
         checker_named(self.checker)
 
     def verify(self, completion: Completion) -> Verdict:
@@ -56,7 +58,7 @@ class ProgramVerifier:
         limits = limits_for(self._limits, info)
         checker = checker_named(str(info.get("checker") or self.checker))
         truncated = completion.finish_reason == "length"
-        source = program_of(completion.text, completion.prompt, truncated)
+        source = program_of(completion.text, self._look, completion.prompt, truncated)
         if source is None:
             return self._verdict(0.0, Status.UNPARSABLE, "no code")
         passed, first = 0, (Status.CORRECT, "")
