@@ -137,8 +137,9 @@ def main() -> None:
             found = longest_run(text.split("\n"), name)
         else:
             tree = parsed(text)
-            whole = isinstance(tree, ast.Module)
-            found = (0, text.count("\n") + 1, facts_of(tree, text)) if whole else None
+            found = None
+            if isinstance(tree, ast.Module):
+                found = (0, text.count("\n") + 1, facts_of(tree, text))
         if found is None:
             print("-")
             continue

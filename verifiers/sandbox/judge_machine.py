@@ -29,9 +29,9 @@ def install(base_memory: int) -> None:
         base_memory: address space of a job that has done nothing, bytes.
     """
     sys.set_int_max_str_digits(0)  # CPU time bounds what long ones cost
-    builtins.open = io.open = open_or_stream  # type: ignore[assignment]
+    builtins.open = io.open = open_or_stream
     stacks = _StackSize(base_memory)
-    _thread.stack_size = threading.stack_size = stacks  # type: ignore[assignment]
+    _thread.stack_size = threading.stack_size = stacks
 
 
 def open_or_stream(file: Any, *args: Any, **kwargs: Any) -> Any:

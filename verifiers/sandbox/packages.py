@@ -60,7 +60,7 @@ def make_importable(located: dict[str, str], folder: str | None) -> None:
         folder: where they stand now; None: where they are installed.
     """
     if located:
-        sys.meta_path.append(_Finder(located, folder))  # type: ignore[arg-type]
+        sys.meta_path.append(_Finder(located, folder))
 
 
 class _Finder:

@@ -106,7 +106,7 @@ def inside_itself():
         ((item for item in ()), "generator"),
         (len, "builtin_function_or_method"),
         (object(), "object"),
-        (bytearray(b"a"), "bytearray"),
+        (memoryview(b"a"), "memoryview"),
         (inside_itself(), "inside itself"),
         (1 << (8 * codec.MAX_INT_BYTES), "int of more"),
         ([None] * codec.MAX_ITEMS, "items"),
@@ -123,7 +123,7 @@ def test_what_is_not_carried_is_refused_with_a_reason(value, reason):
     ("data", "reason"),
     [
         (b"", "cut off"),
-        (b"x", "unknown tag"),
+        (b"?", "unknown tag"),
         (b"NN", "after the value"),
         (b"l\xff\xff\xff\xff" + b"N" * 10, "cut off"),
         (b"l\x01\0\0\0" * 1000 + b"N", "deep"),
