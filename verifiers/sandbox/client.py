@@ -53,7 +53,7 @@ class Zygote:
     """
 
     def __init__(self, level: Level, preload: Sequence[str], packages: str) -> None:
-        """packages: as packages.locate gives them."""
+        """packages: as packages.parse takes them."""
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             arguments = (str(_ROOT), str(theirs.fileno()), level.value, ",".join(preload))

@@ -82,7 +82,7 @@ def find_level(
     """The strongest level that works here, why not a stronger one, and a zygote of it.
 
     Args:
-        packages: as packages.locate gives them.
+        packages: as packages.parse takes them.
 
     Raises:
         SandboxError: no level that is allowed works; says what each one lacks.

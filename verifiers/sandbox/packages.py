@@ -1,4 +1,4 @@
-"""Installed packages that programs may import: found by the caller, shown read-only by the zygote.
+"""Installed packages that programs may import, shown read-only by the zygote.
 
 A package is one folder or file (with the folder NAME.libs beside it, where wheels keep the shared
 libraries that they bring). Nothing else of an installation is shown: somebody's package may hold
@@ -8,40 +8,14 @@ the tests or the answers that a program is graded by.
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
-
-from rlsys.errors import SandboxError
 
 FOLDER = "/packages"
 """Where packages stand at level strong, whatever their place outside."""
 
 
-def locate(names: Sequence[str]) -> str:
-    """Where packages are installed, as the zygote's argument: NAME=PATH, one to a line.
-
-    Raises:
-        SandboxError: one is not installed in this environment.
-    """
-    lines = []
-    for name in names:
-        try:
-            spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError):  # a broken entry of sys.modules
-            spec = None
-        places = list((spec and spec.submodule_search_locations) or ())
-        path = places[0] if places else spec.origin if spec else None
-        if path is None or not os.path.exists(path):
-            raise SandboxError(
-                f"sandbox.packages: {name!r} is not installed in {sys.prefix}; install it, or take "
-                "it from the list"
-            )
-        lines.append(f"{name}={os.path.realpath(path)}")
-    return "\n".join(lines)
-
-
 def parse(argument: str) -> dict[str, str]:
-    """Paths by name, of what `locate` gave."""
+    """Paths by name, of the zygote's argument: NAME=PATH, one to a line."""
     return dict(line.split("=", 1) for line in argument.split("\n") if line)
 
 

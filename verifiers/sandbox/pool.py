@@ -1,14 +1,16 @@
 """The sandbox: a pool of zygotes, each with one job at a time, for any number of threads."""
 
 import contextlib
+import importlib.util
 import os
 import queue
+import sys
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.errors import SandboxError
-from verifiers.sandbox import packages, protocol
+from verifiers.sandbox import protocol
 from verifiers.sandbox.client import Zygote
 from verifiers.sandbox.interface import Ending, JobEnded, Limits, Outcome
 from verifiers.sandbox.levels import find_level, start_zygote
@@ -31,7 +33,7 @@ class ZygotePool:
 
     def __init__(self, config: SandboxConfig) -> None:
         self._preload = config.preload
-        self._packages = packages.locate(config.packages)
+        self._packages = _locate(config.packages)
         self._is_closed = False
         self.level, self._missing, first = find_level(
             config.allow_weak_isolation, self._preload, self._packages
@@ -147,3 +149,26 @@ class _StartError(Exception):
 
 def _no_job(ending: Ending, reason: str) -> Outcome:
     return Outcome(ending, None, None, b"", b"", 0.0, 0.0, reason)
+
+
+def _locate(names: Sequence[str]) -> str:
+    """Where packages are installed, as the zygote's argument (packages.parse).
+
+    Raises:
+        SandboxError: one is not installed in this environment.
+    """
+    lines = []
+    for name in names:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):  # a broken entry of sys.modules
+            spec = None
+        places = list((spec and spec.submodule_search_locations) or ())
+        path = places[0] if places else spec.origin if spec else None
+        if path is None or not os.path.exists(path):
+            raise SandboxError(
+                f"sandbox.packages: {name!r} is not installed in {sys.prefix}; install it, or take "
+                "it from the list"
+            )
+        lines.append(f"{name}={os.path.realpath(path)}")
+    return "\n".join(lines)
