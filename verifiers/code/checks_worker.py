@@ -24,7 +24,8 @@ import struct
 import sys
 from typing import Any, NoReturn
 
-from verifiers.code.remote import Calls, Function, TestsError, discarded
+from verifiers.code.remote import Calls, Function, TestsError, changing
+from verifiers.code.tests_changes import MARK, Changes
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LENGTH = struct.Struct("<I")
@@ -91,9 +92,9 @@ def check(
         share: go on after a failed assert and count (else the first failure ends the tests).
     """
     names: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
-    names["__discarded__"] = discarded
+    names[MARK] = changing
     counts = _Counts()
-    tree: ast.Module = _Discarding().visit(ast.parse(script, "<tests>"))
+    tree: ast.Module = Changes().visit(ast.parse(script, "<tests>"))
     if share:
         tree = _Counting().visit(tree)
         names["__count__"] = counts
@@ -133,16 +134,6 @@ def _calls(requests: int, replies: int) -> Calls:
 
 def _raise(type_name: str, message: str) -> NoReturn:
     raise _RAISED.get(type_name, CandidateError)(type_name, message)
-
-
-class _Discarding(ast.NodeTransformer):
-    """`f(x)` as a statement -> `__discarded__(f)(x)`."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST:
-        if isinstance(node.value, ast.Call):
-            function = ast.Call(ast.Name("__discarded__", ast.Load()), [node.value.func], [])
-            node.value.func = ast.copy_location(function, node.value.func)
-        return node
 
 
 class _Counts:

@@ -74,6 +74,7 @@ def function_of(
     """
     scope = _scope(text, prompt, truncated)
     page = take_apart(scope, truncated)
+    head = head.rstrip(" \t")  # the indent that the body begins with is its own
     for blocks in (page.tagged[-_MOST_BLOCKS:], page.untagged[-_MOST_BLOCKS:]):
         blocks = [_at_margin(block) for block in blocks]
         places = [place for place, block in enumerate(blocks) if defines(block, name)]
@@ -185,7 +186,8 @@ def _continuation(body: str, head: str) -> str:
     """The indented lines that continue a function; what follows them is talk or other code."""
     if body[:1] not in " \t\r\n":
         last_line = head.rstrip().rpartition("\n")[2]
-        indent = last_line[: len(last_line) - len(last_line.lstrip())] or "    "
+        indent = last_line[: len(last_line) - len(last_line.lstrip())]
+        indent = indent + "    " if last_line.endswith(":") else indent or "    "
         if re.search(r"^return\b", body.partition("\n")[2], re.MULTILINE):
             return textwrap.indent(body, indent)  # the whole body stands at the margin
         body = indent + body  # samplers and data sets strip the first line's indent

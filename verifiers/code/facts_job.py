@@ -12,7 +12,7 @@ import builtins
 import sys
 from collections.abc import Iterator, Sequence
 
-_MOST_LINES = 3000
+_MOST_TRIES = 1000
 _Facts = tuple[str, set[str], set[str]]
 _PASSIVE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -79,12 +79,12 @@ def longest_run(lines: Sequence[str], name: str) -> tuple[int, int, _Facts] | No
     something that it can know, or that defines the name; None without one."""
     best: tuple[int, int, _Facts] | None = None
     begin = tries = 0
-    while begin < len(lines) and tries < _MOST_LINES:
+    while begin < len(lines) and tries < _MOST_TRIES:
         if not lines[begin].strip() or lines[begin][0] in " \t":
             begin += 1
             continue
         end, tree = len(lines), None
-        while end > begin and tries < _MOST_LINES:
+        while end > begin and tries < _MOST_TRIES:
             tries += 1
             found = parsed("\n".join(lines[begin:end]))
             if isinstance(found, ast.Module):

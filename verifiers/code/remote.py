@@ -66,21 +66,21 @@ class Calls:
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
         mode: str = BY_VALUE,
-        discards: bool = False,
+        changes: bool = False,
     ) -> Any:
         """Have the job do something and return its result.
 
         Args:
-            discards: the tests do nothing with the result. Then, and where the result is None, the
-                arguments become what the function made of them. Else they stay as they were: a
-                function that empties both sides of `f(xs) == sorted(xs)` must not be right.
+            changes: the arguments become what the function made of them (tests_changes.py), as
+                they do where the result is None. Else they stay as they were: a function that
+                empties both sides of `f(xs) == sorted(xs)` must not be right.
         """
         if self.stopped or self.rejected:
             raise StoppedError
         self.count += 1
         encoder = codec.Encoder(self._identity, exact=True)
         try:
-            wanted = mode + CHANGES * discards
+            wanted = mode + CHANGES * changes
             body = encoder.encode((operation, wanted, target, tuple(args), kwargs or {}))
         except CodecError as error:
             raise TestsError(f"the tests pass an argument that cannot cross: {error}") from None
@@ -97,9 +97,9 @@ class Calls:
         try:
             decoder = codec.Decoder(reply[1], held)
             result = decoder.value(0)
-            changes = reply[1][decoder.position :]
-            if changes and (discards or result is None):
-                codec.apply_changes(changes, encoder.containers, held)
+            told = reply[1][decoder.position :]
+            if told and (changes or result is None):
+                codec.apply_changes(told, encoder.containers, held)
         except CodecError as error:
             self.reject(f"result: {error}")
         return result
@@ -160,9 +160,9 @@ class Function:
             raise AttributeError(name)
         return self._calls.do("get", self._name, (name,))
 
-    def discarding(self, *args: Any, **kwargs: Any) -> Any:
-        """A call whose result nobody looks at."""
-        return self._calls.do("call", self._name, args, kwargs, self._mode, discards=True)
+    def rlsys_changing(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that may change its arguments."""
+        return self._calls.do("call", self._name, args, kwargs, self._mode, changes=True)
 
 
 class Handle:
@@ -204,9 +204,9 @@ class Handle:
             self._rlsys_refuse("call")
         return self._rlsys_calls.do("call", self, args, kwargs)
 
-    def discarding(self, *args: Any, **kwargs: Any) -> Any:
-        """A call whose result nobody looks at; never an attribute of the object's."""
-        return self._rlsys_calls.do("call", self, args, kwargs, discards=True)
+    def rlsys_changing(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that may change its arguments."""
+        return self._rlsys_calls.do("call", self, args, kwargs, changes=True)
 
     def __bool__(self) -> bool:
         return bool(self._rlsys_exact(bool, "bool"))
@@ -268,10 +268,9 @@ class Instance(Handle):
     __hash__ = object.__hash__
 
 
-def discarded(function: Any) -> Any:
-    """What to call where nobody looks at the result."""
-    is_remote = isinstance(function, Function | Handle)
-    return type(function).discarding.__get__(function) if is_remote else function
+def changing(function: Any) -> Any:
+    """What to call in place of a function where its arguments may change."""
+    return function.rlsys_changing if isinstance(function, Function | Handle) else function
 
 
 def _refusing(name: str) -> Callable[..., NoReturn]:

@@ -6,6 +6,7 @@ gets that word, of plain values, checks it, and calls constructors of the standa
 The modules are imported only where a value needs them: a job does not have them all.
 """
 
+import operator
 import re
 import sys
 from collections import Counter
@@ -72,6 +73,11 @@ class Match:
         return {name: default if text is None else text for name, text in texts.items()}
 
 
+def is_named_tuple(kind: type) -> bool:
+    """Whether instances of a subclass of tuple have names for their items."""
+    return kind is not tuple and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
 def take_apart(value: Any, exact: bool) -> tuple[str, Any] | None:
     """(name of the type, plain value), of a value of a type of the list or of a subclass; an empty
     name where the plain value is what crosses. None: another type.
@@ -79,6 +85,11 @@ def take_apart(value: Any, exact: bool) -> tuple[str, Any] | None:
     Args:
         exact: only types of the list themselves.
     """
+    if type(value) is type and _TYPES.get(value.__name__) is value:
+        return "builtins.type", value.__name__
+    if is_named_tuple(type(value)):
+        kind = type(value)
+        return "named tuple", (kind.__name__, tuple(kind._fields), tuple(value))  # type: ignore[attr-defined]
     for kind in type(value).__mro__[: 1 if exact else None]:
         name = f"{kind.__module__}.{kind.__qualname__}"
         if name in _VIEWS:
@@ -105,7 +116,9 @@ def put_together(name: str, plain: Any) -> Any:
         raise CodecError(f"unknown type {name[:80]!r}")
     try:
         return maker(plain)
-    except (TypeError, ValueError, OverflowError, ArithmeticError) as error:
+    except CodecError:
+        raise
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:
         raise CodecError(f"not a {name}") from error
 
 
@@ -203,6 +216,35 @@ def _time(plain: Any) -> Any:
     return datetime.time(*numbers).replace(tzinfo=_zone(zone), fold=flag)
 
 
+def _array(plain: Any) -> Any:
+    import array
+
+    code, items = plain
+    return array.array(code, _list(items))
+
+
+def _named_tuple(plain: Any) -> Any:
+    """A tuple whose items have names, too; it is equal to what the tuple is."""
+    name, fields, items = plain
+    texts = (name, *fields)
+    if type(items) is not tuple or len(fields) != len(items) or len(set(fields)) != len(fields):
+        raise ValueError
+    if any(type(text) is not str or not text.isidentifier() for text in texts):
+        raise ValueError
+    if any(field.startswith("_") or field in dir(tuple) for field in fields):
+        raise CodecError("a named tuple with names that tuples have themselves")
+    members: dict[str, Any] = {
+        field: property(operator.itemgetter(place)) for place, field in enumerate(fields)
+    }
+    shown = ", ".join(f"{field}=%r" for field in fields)
+    members |= {
+        "__slots__": (),
+        "_fields": fields,
+        "__repr__": lambda self: name + f"({shown % self})",
+    }
+    return type(name, (tuple,), members)(items)
+
+
 def _match(plain: Any) -> Match:
     text, spans, names = plain
     if type(text) not in (str, bytes) or type(spans) is not tuple or type(names) is not dict:
@@ -253,6 +295,14 @@ _TAKEN_APART: dict[str, Callable[[Any], Any]] = {
     "datetime.time": lambda value: (_clock(value), value.fold, _offset(value.tzinfo)),
     "datetime.timedelta": lambda value: (value.days, value.seconds, value.microseconds),
     "re.Match": _match_apart,
+    "array.array": lambda value: (value.typecode, value.tolist()),
+}
+_TYPES: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        *(bool, bytes, complex, dict, float, frozenset, int, list, range, set, str, tuple),
+        type(None),
+    )
 }
 _PUT_TOGETHER: dict[str, Callable[[Any], Any]] = {
     "builtins.range": _range,
@@ -263,6 +313,9 @@ _PUT_TOGETHER: dict[str, Callable[[Any], Any]] = {
     "datetime.time": _time,
     "datetime.timedelta": _timedelta,
     "re.Match": _match,
+    "array.array": _array,
+    "builtins.type": lambda plain: _TYPES[plain],
+    "named tuple": _named_tuple,
     "keys": lambda plain: _keyed(_list(plain), [None] * len(plain)).keys(),
     "values": lambda plain: dict(enumerate(_list(plain))).values(),
     "items": lambda plain: _keyed(*_columns(_list(plain))).items(),

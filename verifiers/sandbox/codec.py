@@ -165,7 +165,9 @@ class Encoder:
             if self._exact:
                 self.numbers[id(value)] = len(self.containers)
                 self.containers.append(value)
-        writer = _WRITERS.get(kind) or (None if self._exact else self._writer(kind))
+        writer = _WRITERS.get(kind)
+        if writer is None and not self._exact and not carried.is_named_tuple(kind):
+            writer = self._writer(kind)
         if writer is not None:
             writer(self, value, depth)
             return
