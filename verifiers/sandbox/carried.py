@@ -89,7 +89,7 @@ def take_apart(value: Any, exact: bool) -> tuple[str, Any] | None:
         return "builtins.type", value.__name__
     if is_named_tuple(type(value)):
         kind = type(value)
-        return "named tuple", (kind.__name__, tuple(kind._fields), tuple(value))  # type: ignore[attr-defined]
+        return "named tuple", (kind.__name__, tuple(kind._fields), tuple(value))
     for kind in type(value).__mro__[: 1 if exact else None]:
         name = f"{kind.__module__}.{kind.__qualname__}"
         if name in _VIEWS:

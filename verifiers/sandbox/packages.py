@@ -5,7 +5,6 @@ libraries that they bring). Nothing else of an installation is shown: somebody's
 the tests or the answers that a program is graded by.
 """
 
-import importlib.util
 import os
 import sys
 from importlib.machinery import ModuleSpec
@@ -52,6 +51,8 @@ class _Finder:
         place = self._places.get(name)
         if place is None or path is not None:
             return None
+        import importlib.util  # here, so that only jobs that import a package have it
+
         if name not in self._folders:
             return importlib.util.spec_from_file_location(name, place)
         entry = os.path.join(place, "__init__.py")
