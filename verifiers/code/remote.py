@@ -6,7 +6,8 @@ a handle for it:
 
     Handle    of a function's result: is not None, gives attributes that no value has (`.val`, but
               not `.count`), can be called, and can be passed as an argument
-    Instance  of a class that the tests use as one: has all attributes, len(), str(), indexing, `in`
+    Instance  of a class that the tests use as one: has all attributes, len(), str(), indexing,
+              `in`, arithmetic
 
 A handle never compares: what is equal is decided here, between values, and never by the job. A
 result that is used in another way ends the tests, as an answer that is refused.
@@ -22,7 +23,7 @@ from typing import Any, NoReturn
 
 from verifiers.sandbox import codec
 from verifiers.sandbox.carried import CodecError, Match
-from verifiers.sandbox.served import AS_OBJECT, BY_VALUE, CHANGES
+from verifiers.sandbox.served import ARITHMETIC, AS_OBJECT, BY_VALUE, CHANGES, UNARY
 
 MAX_ITERATED = 200_000
 _VALUE_TYPES: tuple[type, ...] = (
@@ -275,18 +276,24 @@ def changing(function: Any) -> Any:
 
 def _refusing(name: str) -> Callable[..., NoReturn]:
     def refuse(self: Handle, *args: Any) -> NoReturn:
-        self._rlsys_refuse(name.strip("_"))
+        self._rlsys_refuse(name)
 
     return refuse
 
 
+def _doing(operation: str) -> Callable[..., Any]:
+    def do(self: Instance, *args: Any) -> Any:
+        return self._rlsys_do(operation, *args)
+
+    return do
+
+
+_OPERATORS = (*ARITHMETIC, *(f"r{name}" for name in ARITHMETIC), *UNARY)
+for _name in _OPERATORS:
+    setattr(Handle, f"__{_name.rstrip('_')}__", _refusing(_name))
+    setattr(Instance, f"__{_name.rstrip('_')}__", _doing(_name))
 for _name in (
     *("lt", "le", "gt", "ge", "len", "iter", "next", "getitem", "setitem", "contains", "str"),
-    *("format", "int", "float", "complex", "index", "round", "abs", "neg", "pos", "invert"),
-    *(
-        f"{side}{name}"
-        for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor")
-        for side in ("", "r")
-    ),
+    *("format", "int", "float", "complex", "index", "round"),
 ):
-    setattr(Handle, f"__{_name}__", _refusing(f"__{_name}__"))
+    setattr(Handle, f"__{_name}__", _refusing(_name))

@@ -133,9 +133,10 @@ class Objects:
             if any(isinstance(side, ast.Constant) and side.value is None for side in looked_at):
                 continue
             made = [self.maker(side) or self._member(side) for side in looked_at]
-            twice = {_called_class(left), _called_class(right)} if len(looked_at) == 2 else {None}
-            name = next(filter(None, made), None) or (twice.pop() if len(twice) == 1 else None)
-            if name in self._names:
+            if len(looked_at) == 2:
+                made += [self._object_beside(left, right), self._object_beside(right, left)]
+            name = next(filter(None, made), None)
+            if name is not None:
                 raise VerifierError(
                     f"code: the test {ast.unparse(node)!r:.120} compares an object of the "
                     f"solution's {name}, which only the solution's own methods could do; compare "
@@ -148,6 +149,13 @@ class Objects:
         name = node.value.id if is_member else ""  # type: ignore[attr-defined]
         return name if name in self.classes and name[:1].isupper() else None
 
+    def _object_beside(self, side: ast.AST, other: ast.AST) -> str | None:
+        """`Point` of `f(3) == Point(1, 2)`: a name with a capital letter, called beside something
+        else of the solution's. Beside a value, it may be a function."""
+        name = _made_by(side)
+        is_class = name in self._names and name[:1].isupper()
+        return name if is_class and self._names & set(called_names(other)) else None
+
     def _variables(self) -> dict[str, str]:
         """Variables that nothing but calls of one of the names is assigned to."""
         made: dict[str, str] = {}
@@ -155,8 +163,7 @@ class Objects:
         for node in (part for tree in self._trees for part in ast.walk(tree)):
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
                 target, value = node.targets[0], node.value
-                is_call = isinstance(value, ast.Call) and _is_name(value.func)
-                name = value.func.id if is_call else ""  # type: ignore[attr-defined]
+                name = _made_by(value)
                 if isinstance(target, ast.Name) and name in self._names:
                     if made.setdefault(target.id, name) != name:
                         other.add(target.id)
@@ -173,7 +180,9 @@ class Objects:
                 base = node.value
                 if isinstance(base, ast.Call):
                     base = base.func
-                if isinstance(base, ast.Name) and name in (base.id, self._made.get(base.id)):
+                parts = ast.walk(base) if isinstance(base, ast.BinOp | ast.UnaryOp) else [base]
+                names = [part.id for part in parts if isinstance(part, ast.Name)]
+                if name in names or name in map(self._made.get, names):
                     found.append(node.attr)
         return found
 
@@ -186,11 +195,13 @@ def _is_name(node: ast.AST) -> bool:
     return isinstance(node, ast.Name)
 
 
-def _called_class(node: ast.AST) -> str | None:
-    """`Point` of `Point(1, 2)`: a call of a name with a capital letter."""
+def _made_by(node: ast.AST) -> str:
+    """The name whose call gives a value, or, with a capital letter, part of a sum or the like."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return node.func.id if node.func.id[:1].isupper() else None
-    return None
+        return node.func.id
+    sides = [node.left, node.right] if isinstance(node, ast.BinOp) else []
+    sides = [node.operand] if isinstance(node, ast.UnaryOp) else sides
+    return next((name for name in map(_made_by, sides) if name[:1].isupper()), "")
 
 
 def _stored_by(node: ast.stmt | ast.comprehension) -> set[str]:

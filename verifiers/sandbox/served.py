@@ -121,7 +121,21 @@ def described(error: BaseException) -> bytes:
     return codec.encode((type(error).__name__[:200], message[:MAX_MESSAGE_CHARS]))
 
 
+ARITHMETIC = (
+    *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "lshift", "rshift"),
+    *("and_", "or_", "xor"),
+)
+"""Operators of two sides, by their functions in the module operator."""
+UNARY = ("neg", "pos", "abs", "invert")
+
+
+def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda right, left: function(left, right)
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
+    **{name: getattr(operator, name) for name in (*ARITHMETIC, *UNARY)},
+    **{f"r{name}": _reflected(getattr(operator, name)) for name in ARITHMETIC},
     "get": getattr,
     "set": setattr,
     "delete": delattr,

@@ -119,6 +119,13 @@ RIGHT = {
         "b = Bag()\nb.add(4)\nb.add(5)\nassert len(b) == 2 and str(b) == 'Bag[4, 5]'\n"
         "assert b[1] == 5 and list(b) == b.items == [4, 5] and 5 in b and f'{b}' == 'Bag[4, 5]'",
     ),
+    "operators of a class": (
+        "class Vec:\n    def __init__(self, x): self.x = x\n"
+        "    def __add__(self, o): return Vec(self.x + o.x)\n"
+        "    def __rmul__(self, n): return Vec(n * self.x)\n"
+        "    def __neg__(self): return Vec(-self.x)",
+        "u = Vec(5)\nw = u + Vec(3)\nassert w.x == 8 and (2 * u).x == 10\nassert (-u).x == -5",
+    ),
     "a class method": (
         "class Temp:\n    def __init__(self, c): self.c = c\n    @classmethod\n"
         "    def of(cls, f): return cls((f - 32) / 1.8)",
@@ -170,6 +177,11 @@ NOT_PAID = {
     "a lie about differences": (
         "class A:\n    def __sub__(self, x): return 0\ndef f(): return A()",
         "assert abs(f() - 1.5) < 1e-6",
+        "rejected",
+    ),
+    "a lie about a sum": (
+        "class A:\n    def __radd__(self, x): return 6\ndef f(): return A()",
+        "assert sum([f()]) == 6",
         "rejected",
     ),
     "a lie that the tests catch": (

@@ -55,7 +55,7 @@ def test_a_method_of_a_class_is_asked_of_an_object_in_the_job():
         (["assert Solution().top([3]) == 3"], {"Solution"}),
         (["s = stack()\ns.push(5)\nassert len(s) == 1"], {"stack"}),
         (["assert make(3).value == 3"], {"make"}),
-        (["assert Find_Max([3]) == 3"], set()),
+        (["assert Find_Max([3]) == 3", "assert 3 == Find_Max([3])"], set()),
         (["assert f(3).count(1) == 3", "x = f(4)\nassert x.strip() == 'a'"], set()),
         (["assert Temp.from_f(3).c == 2"], {"Temp"}),
     ],
@@ -69,6 +69,8 @@ def test_what_the_tests_use_as_an_object_is_one(tests, classes):
     "tests",
     [
         ["assert Point(1, 2) == Point(1, 2)"],
+        ["assert Vec(1) + Vec(2) == Vec(3)"],
+        ["assert middle(1, 3) == Point(1, 2)"],
         ["p = Point(1, 2)\nassert p.x == 1", "assert p == Point(1, 2)"],
         ["p = Point(1, 2)\nassert p.x == 1\nassert p != (1, 2)"],
         ["a = Card(1)\nassert a.value == 1\nassert a < Card(2)"],
