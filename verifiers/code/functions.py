@@ -1,9 +1,9 @@
-"""Does the function that a completion defines pass its task's tests? HumanEval, MBPP and the like.
+"""Does the function or class of a completion pass its task's tests? HumanEval, MBPP and the like.
 
-The tests run in a trusted process; the function runs in the sandbox, and only its arguments and
-results cross, by value:
+The tests run in a trusted process; the solution runs in the sandbox, and only its arguments and
+results cross, as exact values (remote.py). This process passes them on unread:
 
-    tests (checks_worker)  <-- calls -->  this process  <-- codec -->  job (sandbox)
+    tests (checks_worker)  <-- requests -->  this process  <-- requests -->  job (sandbox)
 """
 
 import queue
@@ -37,8 +37,7 @@ class FunctionVerifier:
     """Reward 1 when the function passes all tests of its task, else 0.
 
     The row brings `test` with `check(candidate)` and `entry_point` (HumanEval), or `test_list`,
-    asserts (MBPP). The code is the last fenced block that defines the function, after the reasoning
-    and inside `<answer>` where there is one; without a block, all of the answer.
+    asserts (MBPP); tests_plan.py says which tests can be graded, extract.py where the code stands.
     """
 
     sandbox: Sandbox

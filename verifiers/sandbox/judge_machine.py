@@ -36,8 +36,9 @@ def install(base_memory: int) -> None:
 
 def open_or_stream(file: Any, *args: Any, **kwargs: Any) -> Any:
     """open(), which knows the standard streams by their paths: a job has no /proc behind them."""
-    if type(file) is str and file in _STREAMS:
-        file = os.dup(_STREAMS[file])
+    path = os.fspath(file) if isinstance(file, str | os.PathLike) else None
+    if isinstance(path, str) and path in _STREAMS:
+        file = os.dup(_STREAMS[path])
     return _open(file, *args, **kwargs)
 
 

@@ -120,7 +120,8 @@ class ZygotePool:
         outcome = self.run_program(f"import {', '.join(names)}", b"", _PROOF)
         if outcome.ending is not Ending.EXITED or outcome.exit_code:
             raise SandboxError(
-                f"sandbox.packages={list(names)}: a program cannot import them: {outcome.reason}"
+                f"sandbox.packages={list(names)}: a program cannot import them: {outcome.reason}; "
+                "sandbox.packages=[] runs programs without"
             )
 
     @contextlib.contextmanager

@@ -128,6 +128,8 @@ def test_standard_streams_open_by_their_paths(run, path):
     )
     assert run(source, b"41\n").stdout == b"41"
     assert run("print(open(0).read()[::-1])", b"abc").stdout == b"cba\n"
+    by_path = f"import pathlib\nprint(pathlib.Path('{path}').read_text())"
+    assert run(by_path, b"abc").stdout == b"abc\n"
 
 
 def test_integers_of_any_length_are_read_and_printed(run):
