@@ -15,6 +15,8 @@ from verifiers.code.remote import VALUE_NAMES
 CALLABLE = frozenset(name for name, value in vars(builtins).items() if callable(value))
 KNOWN = frozenset(dir(builtins)) | sys.stdlib_module_names
 CASE = "rlsys_case"
+_SOLUTION = ("solution", "candidate", "submission", "answer", "main", "your_module")
+"""Modules that tests import the solution from; of others its name alone."""
 
 
 def called_names(tree: ast.AST) -> list[str]:
@@ -59,14 +61,15 @@ def _all_of(module: str) -> set[str]:
     return set(names.get("__all__") or (name for name in names if name[0] != "_"))
 
 
-def without_solution_imports(source: str) -> str:
-    """A test's text without imports from a module that is not there: it stands for the solution
-    (`from solution import twice`)."""
+def without_solution_imports(source: str, function: str) -> str:
+    """A test's text without imports of the solution (`from solution import twice`): from a module
+    that is not there, of the function, or of all names."""
     lines = source.split("\n")
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.ImportFrom) or node.level or not node.module:
             continue
-        if not _is_installed(node.module.partition(".")[0]):
+        is_solutions = node.module in _SOLUTION or {a.name for a in node.names} & {function, "*"}
+        if is_solutions and not _is_installed(node.module.partition(".")[0]):
             lines[node.lineno - 1] = " " * node.col_offset + "pass"
             for number in range(node.lineno, node.end_lineno or node.lineno):
                 lines[number] = ""

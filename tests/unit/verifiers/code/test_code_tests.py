@@ -38,6 +38,13 @@ def test_imports_of_the_solution_stand_for_it():
     assert plan.script.startswith("pass\nfrom math import sqrt\npass\ndef check")
 
 
+def test_what_the_tests_lack_themselves_is_not_the_solution_s():
+    test = f"from scipy_of_nobody import norm\n{CHECK}    assert helper(candidate(1)) == norm(2)\n"
+    plan = plan_of({"prompt": "", "entry_point": "f", "test": test})
+    assert plan.script.startswith("from scipy_of_nobody import norm\n")
+    assert {target for _, target, _ in plan.proxies} == {"f"}
+
+
 def test_a_method_of_a_class_is_asked_of_an_object_in_the_job():
     prompt = "class Solution:\n    def top(self, xs):\n"
     plan = plan_of({"prompt": prompt, "entry_point": "Solution().top", "test": CHECK})
