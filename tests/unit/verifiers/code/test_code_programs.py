@@ -103,6 +103,16 @@ def test_rows_without_tests_have_no_reward(tests):
     assert "list of {stdin, expected}" in verdict.reason
 
 
+def test_a_program_may_print_a_mib_more_than_is_expected_up_to_a_limit_of_the_row():
+    long = "7 " * 2**20
+    tests = [{"stdin": "", "expected": "1"}, {"stdin": "", "expected": long}]
+    _, programs = graded(RIGHT, {"tests": tests}, continuous=True)
+    assert [limits.output_mb for _, _, limits in programs] == pytest.approx([1.0, 3.0], abs=1e-5)
+    verdict, programs = graded(RIGHT, {"tests": tests}, output_mb=1)
+    assert (verdict.reward, verdict.status, programs) == (None, Status.INFRASTRUCTURE, [])
+    assert "test 2: an expected output of 2.0 MiB, more than output_mb=1" in verdict.reason
+
+
 def test_an_unknown_checker_is_found_when_the_verifier_is_made():
     with pytest.raises(VerifierError, match="no checker 'floaty'"):
         ProgramVerifier(FakeSandbox(), checker="floaty")
