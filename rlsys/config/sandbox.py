@@ -1,5 +1,6 @@
 """Where programs of the policy run. Their limits are options of the verifiers that run them."""
 
+import importlib.util
 from dataclasses import dataclass, field
 
 from rlsys.errors import ConfigError
@@ -23,6 +24,13 @@ class SandboxConfig:
     )
     """Standard modules that every job finds imported already. Each spares its import, 1 to 10 ms,
     and makes every fork slower by the pages it fills."""
+    packages: list[str] = field(
+        default_factory=lambda: ["numpy"] if importlib.util.find_spec("numpy") else []
+    )
+    """Installed packages that programs may import, with those that they need themselves: seen
+    read-only, and nothing else that is installed. By default numpy, where it is installed. A
+    program that imports one pays for that itself, numpy 0.1 s and 60 MiB; the others pay nothing.
+    """
 
 
 def validate(config: SandboxConfig) -> None:
@@ -32,3 +40,8 @@ def validate(config: SandboxConfig) -> None:
     for name in config.preload:
         if not all(part.isidentifier() for part in name.split(".")):
             raise ConfigError(f"sandbox.preload: {name!r} is not a module's name")
+    for name in config.packages:
+        if not name.isidentifier():
+            raise ConfigError(
+                f"sandbox.packages: {name!r} is not the name of an importable package"
+            )

@@ -34,6 +34,58 @@ UNICODE = {
     ],
     "checker": "exact",
 }
+VALUES = {
+    "test_list": [
+        "from collections import deque",
+        "from datetime import date, timedelta",
+        "from decimal import Decimal",
+        "from fractions import Fraction",
+        "assert solve('fraction') == Fraction(2, 3)",
+        "assert solve('decimal') == Decimal('0.125') and str(solve('decimal')) == '0.125'",
+        "assert solve('deque') == deque([1, 2, 3])",
+        "assert solve('date') == date(2024, 2, 29)",
+        "assert solve('delta') == timedelta(days=3)",
+        "assert solve('range') == range(2, 9, 3) and len(solve('range')) == 3",
+        "assert solve('keys') == {'a', 'b'} and 'b' in solve('keys')",
+        "assert sorted(solve('values')) == [1, 2]",
+        "assert solve('items') == {('a', 1), ('b', 2)}",
+    ]
+}
+ITERATED = {
+    "test_list": [
+        "assert list(solve(7)) == [0, 1, 4, 9, 16, 25, 36]",
+        "assert next(solve(3)) == 0",
+        "assert sum(solve(50)) == 40425",
+        "assert all(got == want for got, want in zip(solve(4), [0, 1, 4, 9], strict=True))",
+    ]
+}
+MATCHED = {
+    "test_list": [
+        "m = solve('xaab')\nassert m is not None\nassert m.group() == 'aa' and m.span() == (1, 3)",
+        "assert solve('zz') is None",
+    ]
+}
+CHANGED = {
+    "test_list": [
+        "xs = [3, 1, 2]\nsolve(xs)\nassert xs == [1, 2, 3]",
+        "rows = [[2, 1], [5, 4]]\nfirst = rows[0]\nfor row in rows:\n    solve(row)\n"
+        "assert rows == [[1, 2], [4, 5]] and rows[0] is first",
+    ]
+}
+UNCHANGED = {
+    "test_list": [
+        "xs = [3, 1, 2]\nout = solve(xs)\nassert out == sorted(xs)",
+        "ys = [2, 2, 1]\nassert solve(ys) == sorted(ys)",
+    ]
+}
+STACK = {
+    "test_list": [
+        "s = Stack()\nassert len(s) == 0\ns.push(4)\ns.push(5)\nassert s.pop() == 5\n"
+        "assert s.peek() == 4 and len(s) == 1 and str(s) == 'Stack(4)' and 4 in s",
+        "a, b = Stack(), Stack()\na.push(1)\nassert a.items == [1] and b.items == []",
+    ]
+}
+METHOD = {"prompt": "", "entry_point": "Solution().solve", "test": CHECK}
 
 
 @dataclass(frozen=True)
@@ -55,6 +107,13 @@ def read(kind: str, planted: str = "") -> dict[str, list[Case]]:
     escape = {"tests": [{"stdin": planted, "expected": "ESCAPED"}] * 2}
     tasks = {
         "function": ("code_functions", FUNCTION),
+        "values": ("code_functions", VALUES),
+        "iterated": ("code_functions", ITERATED),
+        "matched": ("code_functions", MATCHED),
+        "changed": ("code_functions", CHANGED),
+        "unchanged": ("code_functions", UNCHANGED),
+        "stack": ("code_functions", STACK),
+        "method": ("code_functions", METHOD),
         "program": ("code_programs", PROGRAM),
         "tolerance": ("code_programs", TOLERANCE),
         "unicode": ("code_programs", UNICODE),

@@ -1,4 +1,5 @@
-"""Does a program's output match the expected one: exactly, by tokens, or within a tolerance?
+"""Does a program's output match the expected one: as judges compare, exactly, by tokens, or within
+a tolerance?
 
 Everything is compared as bytes, so that no Unicode digit or white space is ever read as an ASCII
 one. Numbers are read by a strict pattern: Python's own float() accepts `1_0`, `nan` and `infinity`.
@@ -7,6 +8,7 @@ one. Numbers are read by a strict pattern: Python's own float() accepts `1_0`, `
 import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 
 from rlsys.errors import VerifierError
@@ -24,8 +26,11 @@ _SHOWN = 40
 
 
 def checker_named(name: str) -> Checker:
-    """The comparison of a name: `exact`, `tokens`, `float` (1e-6) or `float:TOLERANCE`.
+    """The comparison of a name: `judge`, `exact`, `tokens`, `float` (1e-6) or `float:TOLERANCE`.
 
+    judge: as tokens, where numbers count by their value: an expected one with a decimal point or an
+        exponent within 1e-6, absolute or relative; an expected integer exactly, by the same text or
+        as a decimal (6 is met by `6.0`, 0 not by `1e-9`).
     exact: equal but for line ends (CRLF) and white space at the end of the output.
     tokens: equal sequences of texts between ASCII white space.
     float: as tokens, where two decimal numbers are also equal within the absolute or relative
@@ -38,10 +43,13 @@ def checker_named(name: str) -> Checker:
         return compare_exact
     if name == "tokens":
         return partial(_compare_tokens, None)
+    if name == "judge":
+        return partial(_compare_tokens, _as_judged)
     found = _TOLERANCE.fullmatch(name)
     if found is None:
-        raise VerifierError(f"no checker {name!r}; nearest valid: exact, tokens, float:1e-6")
-    return partial(_compare_tokens, float(found[1]) if found[1] else _DEFAULT_TOLERANCE)
+        raise VerifierError(f"no checker {name!r}; nearest valid: judge, exact, tokens, float:1e-6")
+    tolerance = float(found[1]) if found[1] else _DEFAULT_TOLERANCE
+    return partial(_compare_tokens, partial(_close, tolerance))
 
 
 def compare_exact(expected: bytes, given: bytes) -> str:
@@ -56,17 +64,30 @@ def compare_exact(expected: bytes, given: bytes) -> str:
     return f"{got.count(10) + 1} lines, expected {wanted.count(10) + 1}"
 
 
-def _compare_tokens(tolerance: float | None, expected: bytes, given: bytes) -> str:
+def _compare_tokens(
+    same_number: Callable[[bytes, bytes], bool] | None, expected: bytes, given: bytes
+) -> str:
     wanted, got = expected.split(), given.split()
     if len(wanted) != len(got):
         return f"{len(got)} tokens, expected {len(wanted)}"
     for number, (token, other) in enumerate(zip(wanted, got, strict=True), start=1):
-        if token != other and (tolerance is None or not _close(token, other, tolerance)):
+        if token != other and (same_number is None or not same_number(token, other)):
             return f"token {number}: {_shown(other)} is not the expected one"
     return ""
 
 
-def _close(expected: bytes, given: bytes, tolerance: float) -> bool:
+def _as_judged(expected: bytes, given: bytes) -> bool:
+    """Equal numbers, where only an expected decimal has a tolerance: one for an expected integer
+    would pay for `1e-9` where 0 is right. Two integers differ where their texts do: `010` may be
+    binary."""
+    if not _INTEGER.fullmatch(expected):
+        return _close(_DEFAULT_TOLERANCE, expected, given)
+    if _INTEGER.fullmatch(given) or not _DECIMAL.fullmatch(given):
+        return False
+    return Decimal(expected.decode()) == Decimal(given.decode())
+
+
+def _close(tolerance: float, expected: bytes, given: bytes) -> bool:
     """Two finite decimal numbers within tolerance, absolute or relative to the expected one."""
     if _INTEGER.fullmatch(expected) and _INTEGER.fullmatch(given):
         return int(expected) == int(given)

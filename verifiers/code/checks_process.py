@@ -22,12 +22,20 @@ from verifiers.code.tests_plan import Plan
 from verifiers.keeper import end_keeper
 
 _KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Tests that import numpy have one CPU and a memory limit."""
 _START_S = 60.0
 _MAX_FRAME = 2**30
 
-Call = Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...]]
-"""(args, kwargs) -> ("value", value) or ("error", type name, message) of the candidate; ("stop",)
-when the job is over."""
+_ROOT = Path(__file__).resolve().parents[2]
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[2]); from verifiers.code import checks_worker; "
+    "sys.path.pop(0); checks_worker.main()"
+)
+
+Call = Callable[[bytes], tuple[Any, ...]]
+"""A request of remote.py -> ("value", body) or ("error", type name, message) of the candidate;
+("stop",) when the job is over."""
 
 
 class Ended(StrEnum):
@@ -38,6 +46,7 @@ class Ended(StrEnum):
     CRASH = "crash"
     MEMORY = "memory"
     TIMEOUT = "timeout"
+    REJECTED = "rejected"
     STOPPED = "stopped"
     TESTS = "tests"
 
@@ -47,8 +56,8 @@ class Tested:
     """The end of a task's tests."""
 
     ended: Ended
-    """CRASH: the candidate raised. STOPPED: a call was answered by ("stop",). TESTS: the tests
-    themselves are at fault."""
+    """CRASH: the candidate raised. REJECTED: a result that is not carried, or used as no handle can
+    be. STOPPED: a call was answered by ("stop",). TESTS: the tests themselves are at fault."""
     held: int = 0
     """Asserts that held; counted only on request."""
     met: int = 0
@@ -80,7 +89,7 @@ class ChecksProcess:
             Whatever `call` raises; the process is ended first.
         """
         self._keeper = self._keeper or self._start()
-        self._send((plan.script, plan.proxies, plan.dispatched, share))
+        self._send((plan.prelude, plan.script, plan.proxies, share))
         while True:
             message = self._receive(deadline)
             if message is None:
@@ -105,11 +114,11 @@ class ChecksProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._keeper = keeper = subprocess.Popen(
-            [sys.executable, "-I", str(Path(checks_worker.__file__)), str(self._memory_mb)],
+            [sys.executable, "-I", "-c", _BOOT, str(self._memory_mb), str(_ROOT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
+            env=_ENVIRONMENT | {n: os.environ[n] for n in _KEPT_ENVIRONMENT if n in os.environ},
             start_new_session=True,  # Ctrl-C is for the driver; the keeper ends with its client
         )
         self._end = weakref.finalize(self, end_keeper, keeper)

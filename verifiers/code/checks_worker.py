@@ -3,12 +3,13 @@
     grader  <-- frames on stdin/stdout -->  keeper, which forks  checker  <-- the same frames -->
 
 The keeper imports once what tests use and forks a checker per task. The tests are trusted, but what
-they compare comes from a hostile program: plain values, possibly huge. So a checker has a memory
-limit, and the grader kills it, with its keeper, at a deadline. Calls of the candidate travel to the
-grader, which passes them on to the job; the job itself is never connected to this process.
+they compare comes from a hostile program: values of a closed list of types, possibly huge. So a
+checker has a memory limit, and the grader kills it, with its keeper, at a deadline. Requests to the
+candidate (remote.py) travel to the grader, which passes them on to the job and the answers back,
+unread; the job itself is never connected to this process.
 
 Frames are a length and a marshal document: exact built-in types only, and both ends are ours.
-It is run by path with `python -I`, so that nothing in the grader's folder is imported.
+It is run by `python -I`, so that nothing in the grader's folder is imported but this package.
 """
 
 import ast
@@ -21,8 +22,10 @@ import resource
 import signal
 import struct
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
+
+from verifiers.code.remote import Calls, Function, TestsError, changing
+from verifiers.code.tests_changes import MARK, Changes
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LENGTH = struct.Struct("<I")
@@ -44,14 +47,6 @@ class CandidateError(Exception):
     """The candidate raised. A subclass of it is also a subclass of the builtin of that name."""
 
 
-class StoppedError(BaseException):
-    """The job is over, so there is nothing left to call; tests must not catch it by `Exception`."""
-
-
-class TestsError(Exception):
-    """The tests are at fault, not the answer."""
-
-
 _RAISED: dict[str, type[Exception]] = {
     name: type(name, (CandidateError, vars(builtins)[name]), {}) for name in _ORDINARY
 }
@@ -64,6 +59,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)  # tests may print, or ask for input
     os.dup2(nothing, 1)
+    sys.set_int_max_str_digits(0)  # the deadline bounds what long ones cost
     for name in PRELOADED:
         __import__(name)
     gc.freeze()
@@ -74,7 +70,7 @@ def main() -> None:
         if not pid:
             try:
                 _confine(keeper, memory_mb)
-                send(replies, ("done", *check(_Calls(requests, replies), *task)))
+                send(replies, ("done", *check(_calls(requests, replies), *task)))
                 os._exit(0)
             except MemoryError:
                 send(replies, ("done", "memory", 0, 0, "the comparison ran out of memory"))
@@ -87,28 +83,33 @@ def main() -> None:
 
 
 def check(
-    calls: "_Calls", script: str, proxies: tuple[str, ...], dispatched: bool, share: bool
+    calls: Calls, prelude: str, script: str, proxies: tuple[tuple[str, str, str], ...], share: bool
 ) -> tuple[str, int, int, str]:
     """Run one task's tests: how they ended, asserts that held, asserts met, and what failed.
 
     Args:
+        proxies: (name in the script, name in the job, mode of served.py) of what is the job's.
         share: go on after a failed assert and count (else the first failure ends the tests).
     """
     names: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
-    tree = ast.parse(script, "<tests>")
+    names[MARK] = changing
     counts = _Counts()
+    tree: ast.Module = Changes().visit(ast.parse(script, "<tests>"))
     if share:
-        tree = ast.fix_missing_locations(_Counting().visit(tree))
+        tree = _Counting().visit(tree)
         names["__count__"] = counts
-    for number, name in enumerate(proxies):
-        names[name] = calls.proxy(number if dispatched else None)
+    code = compile(ast.fix_missing_locations(tree), "<tests>", "exec")
     ended, reason = "passed", ""
     try:
-        exec(compile(tree, "<tests>", "exec"), names)
+        exec(compile(prelude, "<prompt>", "exec"), names)
+        names |= {name: Function(calls, target, mode) for name, target, mode in proxies}
+        exec(code, names)
     except MemoryError:
         raise
     except BaseException as error:  # whatever ends the tests early is a failure with its name
         ended, reason = _failure(error, calls, script)
+    if calls.rejected:
+        return "rejected", counts.held, counts.met, calls.rejected
     if calls.stopped:
         return "stopped", counts.held, counts.met, ""
     if ended == "passed" and not calls.count:
@@ -118,39 +119,21 @@ def check(
     return ended, counts.held, counts.met, reason
 
 
-class _Calls:
-    """Calls of the candidate, one at a time."""
+def _calls(requests: int, replies: int) -> Calls:
+    """Requests to the job, by way of the grader."""
 
-    def __init__(self, requests: int, replies: int) -> None:
-        self._requests, self._replies = requests, replies
-        self.count = 0
-        self.stopped = False
-
-    def proxy(self, case: int | None) -> Callable[..., Any]:
-        """A function that stands for the candidate's, or for a numbered case of the job."""
-
-        def candidate(*args: Any, **kwargs: Any) -> Any:
-            return self._call(args if case is None else (case, *args), kwargs)
-
-        return candidate
-
-    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self.stopped:
-            raise StoppedError
-        self.count += 1
-        try:
-            send(self._replies, ("call", args, kwargs))
-        except ValueError as error:  # marshal: not a plain value
-            raise TestsError(f"the tests pass an argument that cannot cross: {error}") from None
-        reply = receive(self._requests)
+    def exchange(body: bytes) -> tuple[Any, ...]:
+        send(replies, ("request", body))
+        reply = receive(requests)
         if reply is None:
             os._exit(0)
-        if reply[0] == "stop":
-            self.stopped = True
-            raise StoppedError
-        if reply[0] == "value":
-            return reply[1]
-        raise _RAISED.get(reply[1], CandidateError)(*reply[1:])
+        return tuple(reply)
+
+    return Calls(exchange, _raise)
+
+
+def _raise(type_name: str, message: str) -> NoReturn:
+    raise _RAISED.get(type_name, CandidateError)(type_name, message)
 
 
 class _Counts:
@@ -181,7 +164,7 @@ class _Counting(ast.NodeTransformer):
         return ast.copy_location(ast.With([context], [node]), node)
 
 
-def _failure(error: BaseException, calls: _Calls, script: str) -> tuple[str, str]:
+def _failure(error: BaseException, calls: Calls, script: str) -> tuple[str, str]:
     """wrong, crash (the candidate raised) or tests (they are at fault), and the reason."""
     if isinstance(error, CandidateError):
         return "crash", ": ".join(str(part) for part in error.args)[:300]

@@ -1,9 +1,9 @@
-"""Does the function that a completion defines pass its task's tests? HumanEval, MBPP and the like.
+"""Does the function or class of a completion pass its task's tests? HumanEval, MBPP and the like.
 
-The tests run in a trusted process; the function runs in the sandbox, and only its arguments and
-results cross, by value:
+The tests run in a trusted process; the solution runs in the sandbox, and only its arguments and
+results cross, as exact values (remote.py). This process passes them on unread:
 
-    tests (checks_worker)  <-- calls -->  this process  <-- codec -->  job (sandbox)
+    tests (checks_worker)  <-- requests -->  this process  <-- requests -->  job (sandbox)
 """
 
 import queue
@@ -16,6 +16,7 @@ from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.code.checks_process import ChecksProcess, Ended, Tested
 from verifiers.code.extract import function_of
+from verifiers.code.facts import look_in
 from verifiers.code.runs import grade_all, limits_for, status_of, status_of_error, told
 from verifiers.code.tests_plan import Plan, plan_of
 from verifiers.sandbox.interface import JobEnded, Limits, Rejected, RemoteError, Sandbox, Session
@@ -24,6 +25,7 @@ _STATUS_OF = {
     Ended.PASSED: Status.CORRECT,
     Ended.WRONG: Status.WRONG,
     Ended.MEMORY: Status.MEMORY,
+    Ended.REJECTED: Status.REJECTED,
     Ended.TIMEOUT: Status.TIMEOUT,
 }
 _LEAST_S = 0.5
@@ -35,8 +37,7 @@ class FunctionVerifier:
     """Reward 1 when the function passes all tests of its task, else 0.
 
     The row brings `test` with `check(candidate)` and `entry_point` (HumanEval), or `test_list`,
-    asserts (MBPP). The code is the last fenced block that defines the function, after the reasoning
-    and inside `<answer>` where there is one; without a block, all of the answer.
+    asserts (MBPP); tests_plan.py says which tests can be graded, extract.py where the code stands.
     """
 
     sandbox: Sandbox
@@ -53,6 +54,7 @@ class FunctionVerifier:
 
     def __post_init__(self) -> None:
         self._limits = Limits(wall_s=self.wall_s, cpu_s=self.cpu_s, memory_mb=self.memory_mb)
+        self._look = look_in(self.sandbox)
         self._checks: queue.SimpleQueue[ChecksProcess] = queue.SimpleQueue()
         for _ in range(self.sandbox.num_zygotes):
             self._checks.put(ChecksProcess())
@@ -70,6 +72,7 @@ class FunctionVerifier:
         source = function_of(
             completion.text,
             plan.function,
+            self._look,
             completion.prompt,
             plan.head,
             plan.preamble,
@@ -163,15 +166,13 @@ class _Calls:
         self.end: tuple[Status, str] | None = None
         """How the job came to its end before the tests did."""
 
-    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """Pass one call to the job."""
+    def call(self, request: bytes) -> tuple[Any, ...]:
+        """Pass one request to the job, and its answer back unread."""
         try:
-            return ("value", self._session.call(args, kwargs))
+            return ("value", self._session.request(request))
         except RemoteError as error:
             return ("error", error.type_name, error.message)
         except Rejected as error:
-            if error.is_argument:
-                raise VerifierError(f"the tests pass an {error}") from error
             self.end = (Status.REJECTED, str(error))
         except JobEnded as error:
             self.end = (status_of(error.outcome), _ending(error))

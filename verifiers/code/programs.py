@@ -4,13 +4,14 @@ Only a test's input enters the job and only bytes come out; they are compared he
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.code.checkers import Checker, checker_named
 from verifiers.code.extract import program_of
+from verifiers.code.facts import look_in
 from verifiers.code.runs import grade_all, limits_for, status_of, status_of_error, told
 from verifiers.sandbox.interface import Ending, Limits, Sandbox
 
@@ -19,15 +20,15 @@ from verifiers.sandbox.interface import Ending, Limits, Sandbox
 class ProgramVerifier:
     """Reward 1 when the program prints what each test expects, else 0.
 
-    The row brings `tests`, a list of {stdin, expected}, and may bring `checker`: exact, tokens,
-    float or float:TOLERANCE. A program that fails, is killed or exits with another status than 0 is
-    wrong, whatever it has printed. The first failed test ends the grading.
+    The row brings `tests`, a list of {stdin, expected}, and may bring `checker`: judge, exact,
+    tokens, float or float:TOLERANCE. A program that fails, is killed or exits with another status
+    than 0 is wrong, whatever it has printed. The first failed test ends the grading.
     """
 
     sandbox: Sandbox
     continuous: bool = False
     """Pay the share of tests passed, and run them all."""
-    checker: str = "tokens"
+    checker: str = "judge"
     """How outputs are compared where the row does not say it."""
     wall_s: float = 10.0
     """Seconds for one test."""
@@ -35,10 +36,14 @@ class ProgramVerifier:
     """CPU seconds for one test; below wall_s, so that a busy machine makes no false time-outs."""
     memory_mb: int = 512
     """Address space of the program beyond the bare interpreter's, MiB."""
+    output_mb: float = 64.0
+    """MiB that an expected output may have. A program may print a MiB more than its test expects,
+    so that the limit binds only those that are wrong."""
     name: str = field(default="code_programs", init=False)
 
     def __post_init__(self) -> None:
         self._limits = Limits(wall_s=self.wall_s, cpu_s=self.cpu_s, memory_mb=self.memory_mb)
+        self._look = look_in(self.sandbox)
         checker_named(self.checker)
 
     def verify(self, completion: Completion) -> Verdict:
@@ -49,11 +54,11 @@ class ProgramVerifier:
             SandboxError: the sandbox failed; says nothing about the program.
         """
         info = completion.info
-        tests = _read_tests(info.get("tests"))
+        tests = _read_tests(info.get("tests"), self.output_mb)
         limits = limits_for(self._limits, info)
         checker = checker_named(str(info.get("checker") or self.checker))
         truncated = completion.finish_reason == "length"
-        source = program_of(completion.text, completion.prompt, truncated)
+        source = program_of(completion.text, self._look, completion.prompt, truncated)
         if source is None:
             return self._verdict(0.0, Status.UNPARSABLE, "no code")
         passed, first = 0, (Status.CORRECT, "")
@@ -85,7 +90,8 @@ class ProgramVerifier:
     def _run(
         self, source: str, stdin: bytes, expected: bytes, checker: Checker, limits: Limits
     ) -> tuple[Status, str]:
-        outcome = self.sandbox.run_program(source, stdin, limits)
+        room_mb = limits.output_mb + len(expected) / 2**20
+        outcome = self.sandbox.run_program(source, stdin, replace(limits, output_mb=room_mb))
         if outcome.ending is not Ending.EXITED:
             return status_of(outcome), outcome.reason
         if outcome.exit_code != 0:
@@ -97,7 +103,7 @@ class ProgramVerifier:
         return Verdict(reward, status, told(reason), level=self.sandbox.level)
 
 
-def _read_tests(tests: Any) -> list[tuple[bytes, bytes]]:
+def _read_tests(tests: Any, output_mb: float) -> list[tuple[bytes, bytes]]:
     """Inputs and expected outputs, of a list of {stdin, expected} or of {inputs, outputs}."""
     pairs: list[tuple[Any, Any]] = []
     if isinstance(tests, dict):
@@ -113,7 +119,14 @@ def _read_tests(tests: Any) -> list[tuple[bytes, bytes]]:
         raise VerifierError(
             f"column tests: expected a list of {{stdin, expected}}, two texts, got {tests!r:.80}"
         )
-    return [(_encode(stdin), _encode(expected)) for stdin, expected in pairs]
+    read = [(_encode(stdin), _encode(expected)) for stdin, expected in pairs]
+    for number, (_, expected) in enumerate(read, start=1):
+        if len(expected) > output_mb * 2**20:
+            raise VerifierError(
+                f"test {number}: an expected output of {len(expected) / 2**20:.1f} MiB, more than "
+                f"output_mb={output_mb:g} of code_programs; raise that option"
+            )
+    return read
 
 
 def _raised(stderr: bytes) -> str:

@@ -1,48 +1,61 @@
 """What of a task's tests runs where: the plan that keeps expected outputs out of the job.
 
 A HumanEval test is a module with `check(candidate)`. It runs in the trusted process as it stands,
-behind the task's prompt, whose helpers some tests use.
+behind the task's prompt, whose helpers some tests use; where it calls check itself (`check(twice)`,
+from a function or not), it does so with the solution's name.
 
-An MBPP test is a list of asserts. Their calls of the candidate become calls through the proxy, all
-else is evaluated in the trusted process. Where an argument needs something that only the solution
-defines (`Pair(5, 24)`, or a tree that test_setup_code builds of its `Node`), or is no plain value
-(`int`, a lambda), the call as a whole is appended to the job's source as a numbered case: inputs go
-in, expected values stay outside.
+An MBPP test is a list of asserts, or of any lines. Their calls of the candidate become calls
+through proxies, all else is evaluated in the trusted process. Where an argument needs something
+that only the solution defines, or is no plain value, the call as a whole is appended to the job's
+source as a function of its own: inputs go in, expected values stay outside.
+
+Classes of the solution that tests use as such (`s = Stack()`, `Solution().f`) live in the job; what
+their methods return is compared outside. Tests that ask whether such objects are equal cannot be
+graded, and are an error.
 """
 
 import ast
-import builtins
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from rlsys.errors import VerifierError
+from verifiers.code.tests_names import (
+    CASE,
+    KNOWN,
+    Cases,
+    Objects,
+    bound_names,
+    called_names,
+    loaded_names,
+    without_solution_imports,
+)
+from verifiers.sandbox.served import AS_OBJECT, BY_VALUE
 
 PROXY = "candidate"
-"""Name of the proxy in the trusted process."""
-DISPATCH = "rlsys_case"
-_CALLABLE = frozenset(name for name, value in vars(builtins).items() if callable(value))
-_KNOWN = frozenset(dir(builtins)) | sys.stdlib_module_names
+"""Name of the function under test in a HumanEval test."""
+_READING = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Plan:
     """How to test one task."""
 
+    prelude: str
+    """Python that runs before the script, in the same module; the proxies come after it."""
     script: str
     """Python for the trusted process; its tests call the proxies."""
-    proxies: tuple[str, ...]
-    """Names in the script that stand for functions of the job."""
+    proxies: tuple[tuple[str, str, str], ...]
+    """(name in the script, name in the job, mode of sandbox/served.py) of what is the job's."""
     entry_point: str
-    """The function of the job that calls go to."""
+    """A name that the job must define."""
     job_suffix: str
     """Appended to the solution; empty for all but a few tasks."""
-    dispatched: bool
-    """Calls carry the number of a case first, since the job has more than one function."""
     function: str
-    """The function that the task asks for."""
+    """The function or class that the task asks for."""
     head: str
     """What an answer may continue: imports, helpers, signature, docstring. Empty for MBPP."""
     preamble: str
@@ -55,146 +68,181 @@ def plan_of(info: dict[str, Any]) -> Plan:
     """The plan for a task's columns: `test` and `entry_point`, or `test_list`.
 
     Raises:
-        VerifierError: the columns are missing or mistyped, or the tests are not Python.
+        VerifierError: the columns are missing or mistyped, the tests are not Python, or ask what
+            only the solution itself could tell.
     """
-    try:
-        if isinstance(info.get("test"), str):
-            head = _text(info, "prompt", "")
-            return _plan_check(head, info["test"], _text(info, "entry_point"))
-        tests = [*_texts(info, "test_list"), *_texts(info, "challenge_test_list")]
-        if not tests:
-            raise VerifierError("code: the task has neither test with entry_point nor test_list")
-        setup = _text(info, "test_setup_code", "")
-        imports = "\n".join(_texts(info, "test_imports"))
-        name = _text(info, "entry_point", "")
-        return _plan_asserts(tuple(tests), f"{imports}\n{setup}".strip(), name)
-    except SyntaxError as error:
-        raise VerifierError(f"code: the task's tests are not Python: {error}") from error
+    # Tests may hold integers of any length; the limit on reading them is the whole process's.
+    with _READING:
+        limit = sys.get_int_max_str_digits()
+        sys.set_int_max_str_digits(0)
+        try:
+            return _read(info)
+        except SyntaxError as error:
+            raise VerifierError(f"code: the task's tests are not Python: {error}") from error
+        finally:
+            sys.set_int_max_str_digits(limit)
+
+
+def _read(info: dict[str, Any]) -> Plan:
+    if isinstance(info.get("test"), str):
+        head = _text(info, "prompt", "")
+        return _plan_check(head, info["test"], _text(info, "entry_point"))
+    tests = [*_texts(info, "test_list"), *_texts(info, "challenge_test_list")]
+    if not tests:
+        raise VerifierError("code: the task has neither test with entry_point nor test_list")
+    setup = _text(info, "test_setup_code", "")
+    imports = "\n".join(_texts(info, "test_imports"))
+    name = _text(info, "entry_point", "")
+    return _plan_asserts(tuple(tests), f"{imports}\n{setup}".strip(), name)
 
 
 @lru_cache(maxsize=1024)
 def _plan_check(head: str, test: str, entry_point: str) -> Plan:
-    preamble = next((text for text in (head, f"{head}    pass\n") if _is_python(text)), "")
+    root = _root_of(entry_point)
+    preamble = next((text for text in _completed(head) if _is_python(text)), "")
     head = head if preamble else ""
+    test = without_solution_imports(test, root)
     tree = ast.parse(test)
-    if not any(isinstance(n, ast.FunctionDef) and n.name == "check" for n in tree.body):
+    check = next(
+        (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "check"), None
+    )
+    if check is None:
         raise VerifierError("code: test does not define check(candidate)")
-    # Some tests call the function by its own name, too.
-    name = f"{entry_point} = {PROXY}\n" if entry_point in _loaded_names(tree) else ""
-    script = f"{preamble}\n\n{test}\n\n{name}check({PROXY})\n"
-    num_asserts = sum(isinstance(node, ast.Assert) for node in ast.walk(tree))
-    return Plan(script, (PROXY,), entry_point, "", False, entry_point, head, preamble, num_asserts)
+    parameters = [arg.arg for arg in check.args.args[:1]]
+    outside = bound_names(tree) | (bound_names(ast.parse(preamble)) - {root})
+    unbound = (loaded_names(tree) - outside - KNOWN) | {root}
+    alias = parameters if entry_point == root else []
+    objects = Objects([ast.parse(entry_point), _renamed(test, alias, root)], unbound)
+    objects.require_gradable()
+    cases = Cases(root, outside, objects, alias)
+    changed = cases.visit(ast.parse(test))
+    script = ast.unparse(ast.fix_missing_locations(changed)) if cases.sources else test
+    # A helper that the tests lack is their fault; a class may be the solution's.
+    solutions = [n for n in cases.called if n[:1].isupper() or n.startswith(CASE)]
+    named = dict.fromkeys((root, *solutions))
+    proxies = [
+        (name, name, _mode(name, objects)) for name in named if name not in bound_names(tree)
+    ]
+    if entry_point == root:
+        proxies.append((PROXY, root, _mode(root, objects)))
+    begin = "" if entry_point == root else f"{PROXY} = {entry_point}\n"
+    # A check that the module makes itself need not be made again.
+    made = {ast.unparse(n.value) for n in tree.body if isinstance(n, ast.Expr)}
+    is_made = root not in bound_names(tree) and made & {f"check({entry_point})", f"check({PROXY})"}
+    end = "" if is_made else f"\n\ncheck({PROXY})\n"
+    return Plan(
+        prelude=preamble,
+        script=f"{begin}{script}{end}",
+        proxies=tuple(proxies),
+        entry_point=root,
+        job_suffix=_suffix("", cases),
+        function=root,
+        head=head,
+        preamble=preamble,
+        num_asserts=_num_asserts([tree]),
+    )
 
 
 @lru_cache(maxsize=1024)
 def _plan_asserts(tests: tuple[str, ...], setup: str, name: str) -> Plan:
+    tests = tuple(without_solution_imports(test, name) for test in _whole(tests))
     trees = [ast.parse(test) for test in tests]
     setup_tree = ast.parse(setup)
-    bound = _bound_names(setup_tree)
-    function = name or _function_under_test(trees, bound)
-    setup_in_job = bool(_loaded_names(setup_tree) - bound - _KNOWN)
-    own = frozenset().union(*map(_bound_names, trees))
-    outside = own if setup_in_job else own | bound
-    cases = _Cases(function, outside)
+    bound = bound_names(setup_tree)
+    own = frozenset().union(*map(bound_names, trees))
+    function = _root_of(name) if name else _function_under_test(trees, bound | own)
+    setup_in_job = bool(loaded_names(setup_tree) - bound - KNOWN)
+    outside = (own if setup_in_job else own | bound) - {function}
+    unbound = frozenset().union(*map(loaded_names, trees)) - outside - KNOWN
+    objects = Objects(trees, unbound | {function})
+    objects.require_gradable()
+    cases = Cases(function, outside, objects)
     lines = [] if setup_in_job or not setup else [setup]
-    modules = sorted(set().union(*map(_loaded_names, trees)) & sys.stdlib_module_names)
-    lines = [f"import {module}" for module in modules if module != function] + lines
+    modules = sorted(frozenset().union(*map(loaded_names, trees)) & sys.stdlib_module_names)
+    lines = [f"import {module}" for module in modules if module not in outside | {function}] + lines
     lines += [ast.unparse(ast.fix_missing_locations(cases.visit(tree))) for tree in trees]
-    num_asserts = sum(isinstance(node, ast.Assert) for tree in trees for node in ast.walk(tree))
-    script = "\n".join(lines) + "\n"
-    if not cases.sources and not setup_in_job and set(cases.called) <= {function}:
-        return Plan(script, (function,), function, "", False, function, "", "", num_asserts)
-    suffix = cases.job_source(setup if setup_in_job else "")
-    return Plan(script, tuple(cases.called), DISPATCH, suffix, True, function, "", "", num_asserts)
+    return Plan(
+        prelude="",
+        script="\n".join(lines) + "\n",
+        proxies=tuple((name, name, _mode(name, objects)) for name in cases.called),
+        entry_point=function,
+        job_suffix=_suffix(setup if setup_in_job else "", cases),
+        function=function,
+        head="",
+        preamble="",
+        num_asserts=_num_asserts(map(ast.parse, tests)),
+    )
 
 
-class _Cases(ast.NodeTransformer):
-    """Finds the calls that must happen as a whole in the job, and puts proxies in their place."""
+def _mode(name: str, objects: Objects) -> str:
+    return AS_OBJECT if name in objects.classes else BY_VALUE
 
-    def __init__(self, function: str, outside: frozenset[str]) -> None:
-        self.function, self.outside = function, outside
-        self.called: dict[str, str] = {}
-        """Proxy -> Python expression of the job's function, in order of their numbers."""
-        self.sources: list[str] = []
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if not self._of_the_job(name):
-            return self.generic_visit(node)
-        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-        if not any(map(self._needs_the_job, arguments)):
-            self.called.setdefault(name, name)
-            return node
-        source = ast.unparse(node)
-        self.sources.append(source)
-        proxy = f"{DISPATCH}_{len(self.sources)}"
-        self.called[proxy] = f"lambda: {source}"
-        return ast.Call(ast.Name(proxy, ast.Load()), [], [])
+def _suffix(setup: str, cases: Cases) -> str:
+    """What follows the solution: the setup, and the calls that are made there as a whole."""
+    parts = [part for part in (setup, *cases.sources) if part]
+    return "\n" + "".join(f"\n{part}\n" for part in parts) if parts else ""
 
-    def _needs_the_job(self, argument: ast.expr) -> bool:
-        """Whether an argument cannot be made outside and sent in: it uses what the solution
-        defines, or is no plain value (`int` itself, a lambda)."""
-        called = {call.func for call in ast.walk(argument) if isinstance(call, ast.Call)}
-        for part in ast.walk(argument):
-            if isinstance(part, ast.Lambda):
-                return True
-            if isinstance(part, ast.Name) and part not in called and part.id in _CALLABLE:
-                return True
-        return any(self._of_the_job(name) for name in _loaded_names(argument))
 
-    def _of_the_job(self, name: str) -> bool:
-        return name == self.function or (bool(name) and name not in _KNOWN | self.outside)
+def _renamed(test: str, aliases: Sequence[str], name: str) -> ast.Module:
+    """A test with the parameter of check under the name of what it stands for."""
+    tree = ast.parse(test)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in aliases:
+            node.id = name
+    return tree
 
-    def job_source(self, setup: str) -> str:
-        """What follows the solution: the setup, and the cases by number."""
-        cases = "".join(f"    {expression},\n" for expression in self.called.values())
-        return (
-            f"\n{setup}\n\ndef {DISPATCH}(number, *args, **kwargs):\n"
-            f"    return (\n{cases}    )[number](*args, **kwargs)\n"
+
+def _root_of(entry_point: str) -> str:
+    """`Solution` of `Solution().top`; a function's own name."""
+    try:
+        node: ast.expr = ast.parse(entry_point, mode="eval").body
+    except SyntaxError:
+        node = ast.Constant(None)
+    if isinstance(node, ast.Attribute):
+        node = node.value
+        node = node.func if isinstance(node, ast.Call) else node
+    if not isinstance(node, ast.Name):
+        raise VerifierError(
+            f"code: column entry_point: {entry_point!r:.80} is neither a function's name nor "
+            "Class().method"
         )
+    return node.id
+
+
+def _completed(head: str) -> list[str]:
+    """A prompt as it stands, and with a body for its last function."""
+    return [head, *(f"{head}{' ' * indent}pass\n" for indent in (4, 8))]
+
+
+def _whole(tests: tuple[str, ...]) -> tuple[str, ...]:
+    """Tests that parse each for itself; lines of one test, where they do so only together."""
+    together = "\n".join(tests)
+    return tests if all(map(_is_python, tests)) or not _is_python(together) else (together,)
 
 
 def _function_under_test(trees: Sequence[ast.Module], bound: frozenset[str]) -> str:
-    """The name that every test calls; of several, the first. A builtin's name only where no other
-    is called (a task may ask for a function called `sum`)."""
-    called = [_called_names(tree) for tree in trees]
-    common = [name for name in called[0] if all(name in names for names in called)]
-    own = [name for name in common if name not in _KNOWN and name not in bound]
-    if not own and not common:
+    """The name that most tests call; of several, the first. A builtin's name only where no other is
+    called (a task may ask for a function called `sum`)."""
+    called = [called_names(tree) for tree in trees]
+    known = KNOWN | bound
+    own = dict.fromkeys(name for names in called for name in names if name not in known)
+    # Classes whose methods alone are used, and those whose attributes are: `Temp.from_f(3)`.
+    attributes = [n for t in trees for n in ast.walk(t) if isinstance(n, ast.Attribute)]
+    roots = [n.value.id for n in attributes if isinstance(n.value, ast.Name)]
+    own |= dict.fromkeys(name for name in roots if name not in known)
+    if own:
+        return max(own, key=lambda name: sum(name in names for names in called))
+    calling = [names for names in called if names]
+    common = [n for n in calling[0] if all(n in names for names in calling)] if calling else []
+    common = [name for name in common if name not in bound]
+    if not common:
         raise VerifierError("code: the asserts of test_list do not all call one function")
-    return (own or common)[0]
+    return common[0]
 
 
-def _called_names(tree: ast.AST) -> list[str]:
-    """Names that are called, outermost and leftmost first."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [node.func.id for node in calls if isinstance(node.func, ast.Name)]
-
-
-def _loaded_names(tree: ast.AST) -> frozenset[str]:
-    """Names that a piece of code reads and does not bind itself (in comprehensions, lambdas)."""
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    local = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-    local |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
-    return frozenset(read if isinstance(tree, ast.Module) else read - local)
-
-
-def _bound_names(tree: ast.Module) -> frozenset[str]:
-    """Names that a module binds at its top level, in loops and branches, too."""
-    names: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(a.asname or a.name).partition(".")[0] for a in node.names}
-        else:
-            names |= {
-                part.id
-                for part in ast.walk(node)
-                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-            }
-    return frozenset(names)
+def _num_asserts(trees: Any) -> int:
+    return sum(isinstance(node, ast.Assert) for tree in trees for node in ast.walk(tree))
 
 
 def _is_python(text: str) -> bool:

@@ -9,7 +9,7 @@ from verifiers.sandbox.levels import find_level
 def main() -> None:
     """Print the level, then a line for each stronger one; exit status 1 when there is none."""
     try:
-        level, missing, zygote = find_level(allow_weak=False, preload=[])
+        level, missing, zygote = find_level(allow_weak=False)
     except SandboxError as error:
         print(f"level none\n{error}")
         sys.exit(1)

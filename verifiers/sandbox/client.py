@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rlsys.errors import SandboxError
@@ -37,6 +38,9 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     # Addresses of library functions are looked up now, and not by each job in its own memory.
     "LD_BIND_NOW": "1",
+    # A package that computes in threads would start one for each CPU, each with its own memory.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
 }
 _READ = 1 << 16
 
@@ -48,11 +52,13 @@ class Zygote:
         SandboxError: it cannot set up the level, and why.
     """
 
-    def __init__(self, level: Level, preload: list[str]) -> None:
+    def __init__(self, level: Level, preload: Sequence[str], packages: str) -> None:
+        """packages: as packages.parse takes them."""
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             arguments = (str(_ROOT), str(theirs.fileno()), level.value, ",".join(preload))
-            command = [_interpreter(), "-I", "-S", "-X", "utf8", "-c", _BOOT, *arguments]
+            program = [_interpreter(), "-I", "-S", "-X", "utf8", "-c", _BOOT]
+            command = [*program, *arguments, packages]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -264,16 +270,16 @@ def _outcome(
         ending = Ending.SETUP
         reason = report.reason or "killed from outside: the machine may be out of memory"
     elif is_too_long:
-        ending, reason = Ending.OUTPUT, f"more than {limits.output_mb:g} MiB of output"
+        ending, reason = Ending.OUTPUT, f"more than {limits.output_mb:.3g} MiB of output"
     elif report.cause is Cause.CPU:
-        ending, reason = Ending.TIMEOUT, f"more than {limits.cpu_s:g} s of CPU time"
+        ending, reason = Ending.TIMEOUT, f"more than {limits.cpu_s:g} s of CPU time (cpu_s)"
     elif report.cause is Cause.WALL:
-        ending, reason = Ending.TIMEOUT, f"more than {limits.wall_s:g} s"
+        ending, reason = Ending.TIMEOUT, f"more than {limits.wall_s:g} s (wall_s)"
     elif report.cause is Cause.ASKED or os.WIFSIGNALED(report.status):
         number = os.WTERMSIG(report.status) if os.WIFSIGNALED(report.status) else None
         ending, reason = Ending.CRASH, f"ended by signal {number}"
     elif os.WEXITSTATUS(report.status) == MEMORY_EXIT:
-        ending, reason = Ending.MEMORY, f"more than {limits.memory_mb} MiB"
+        ending, reason = Ending.MEMORY, f"more than {limits.memory_mb} MiB (memory_mb)"
     else:
         exit_code = os.WEXITSTATUS(report.status)
         last_line = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]

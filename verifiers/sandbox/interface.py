@@ -136,15 +136,23 @@ class Session(Protocol):
     def call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call the function in its job and return the result, by value.
 
-        Exact None, bool, int, float, complex, str, bytes, list, tuple, dict, set and frozenset
-        come back. Subclasses of them in a result come back as their base; anything else, such as
-        a generator or a function, is rejected. Arguments are copies: what the candidate does to
-        them is not seen here.
+        Exact values of the types of codec.py and carried.py come back. Subclasses of them in a
+        result come back as their base; anything else, such as a generator or a function, is
+        rejected. Arguments are copies: what the candidate does to them is not seen here.
 
         Raises:
             RemoteError: the candidate raised, SystemExit included.
             Rejected: an argument or the result does not cross.
             JobEnded: the job ended first; every later call raises it, too.
+        """
+        ...
+
+    def request(self, body: bytes) -> bytes:
+        """Have the job answer a request of served.py, and return the answer, a value by codec.py
+        with, perhaps, changes of the arguments behind it. It is the candidate's word, not decoded.
+
+        Raises:
+            RemoteError, Rejected, JobEnded: as `call`.
         """
         ...
 

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from verifiers.sandbox import codec, filters, frames, kernel, protocol
 from verifiers.sandbox.protocol import Request
+from verifiers.sandbox.served import BY_VALUE, Served, described
 
 SESSION_FD = 3
 MEMORY_EXIT = 119
@@ -31,7 +32,6 @@ MEMORY_EXIT = 119
 it. Who does, says of itself that it failed."""
 STACK_BYTES = 64 << 20
 DESCRIPTORS = 256
-MAX_MESSAGE_CHARS = 2000
 _REHEARSALS = 20
 _MACHINE = platform.machine()
 _OWN_THREADS = 8
@@ -151,7 +151,7 @@ def rehearse() -> None:
         _status_of(lambda: _execute(source, "__main__"))  # noqa: B023
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            call = codec.encode(((1,), {}))
+            call = codec.encode(("call", BY_VALUE, "", (1,), {}))
             ours.sendall(frames.pack(bytes(frames.ID_BYTES), frames.CALL, call))
             ours.shutdown(socket.SHUT_WR)
             _serve(source, entry_point, theirs)
@@ -234,49 +234,23 @@ def _end(status: int) -> NoReturn:
 def _serve(source: str, entry_point: str, channel: socket.socket) -> None:
     """Load the function, say so, and answer calls until the caller hangs up."""
     try:
-        function = _load(source, entry_point)
+        served = _load(source, entry_point)
     except MemoryError:
         raise
     except BaseException as error:
         # A program may raise anything while it is loaded: that is the answer.
-        channel.sendall(frames.pack(frames.LOADED, frames.RAISED, _error(error)))
+        channel.sendall(frames.pack(frames.LOADED, frames.RAISED, described(error)))
         return
     channel.sendall(frames.pack(frames.LOADED, frames.VALUE, codec.encode(None)))
     while (frame := frames.receive_blocking(channel)) is not None:
         call_id, _, body = frame
-        args, kwargs = codec.decode(body)
-        kind, answer = _call(function, args, kwargs)
-        channel.sendall(frames.pack(call_id, kind, answer))
+        channel.sendall(frames.pack(call_id, *served.answer(body)))
 
 
-def _load(source: str, entry_point: str) -> Callable[..., Any]:
+def _load(source: str, entry_point: str) -> Served:
     namespace = _execute(source, "candidate")
     if entry_point not in namespace:
         raise NameError(f"the program defines no {entry_point!r}")
-    function = namespace[entry_point]
-    if not callable(function):
+    if not callable(namespace[entry_point]):
         raise TypeError(f"{entry_point!r} is not callable")
-    return function
-
-
-def _call(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[bytes, bytes]:
-    try:
-        return frames.VALUE, codec.encode(function(*args, **kwargs))
-    except MemoryError:
-        raise
-    except codec.CodecError as error:
-        return frames.REJECTED, codec.encode(str(error)[:MAX_MESSAGE_CHARS])
-    except BaseException as error:
-        # As above: SystemExit and KeyboardInterrupt are answers, too.
-        return frames.RAISED, _error(error)
-
-
-def _error(error: BaseException) -> bytes:
-    try:
-        message = str(error)
-    except BaseException:
-        # The exception is the program's own class, so its words may raise, too.
-        message = "an error without words"
-    return codec.encode((type(error).__name__[:200], message[:MAX_MESSAGE_CHARS]))
+    return Served(namespace, entry_point)

@@ -6,6 +6,7 @@ Settings of the kernel are not asked: some let unshare(2) succeed and take the r
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 
 from rlsys.errors import SandboxError
 from verifiers.sandbox import protocol
@@ -75,8 +76,13 @@ _HINTS = {
 }
 
 
-def find_level(allow_weak: bool, preload: list[str]) -> tuple[Level, list[str], Zygote]:
+def find_level(
+    allow_weak: bool, preload: Sequence[str] = (), packages: str = ""
+) -> tuple[Level, list[str], Zygote]:
     """The strongest level that works here, why not a stronger one, and a zygote of it.
+
+    Args:
+        packages: as packages.parse takes them.
 
     Raises:
         SandboxError: no level that is allowed works; says what each one lacks.
@@ -88,20 +94,20 @@ def find_level(allow_weak: bool, preload: list[str]) -> tuple[Level, list[str], 
         if level is Level.WEAK and not allow_weak:
             continue
         try:
-            return level, missing, start_zygote(level, preload)
+            return level, missing, start_zygote(level, preload, packages)
         except SandboxError as error:
             missing.append(f"{level}: {error}; {_HINTS[level]}")
     advice = "" if allow_weak else "; sandbox.allow_weak_isolation=true would run them unprotected"
     raise SandboxError(f"no safe place for programs: {'. '.join(missing)}{advice}")
 
 
-def start_zygote(level: Level, preload: list[str]) -> Zygote:
+def start_zygote(level: Level, preload: Sequence[str] = (), packages: str = "") -> Zygote:
     """A zygote whose canary saw what the level promises.
 
     Raises:
         SandboxError: it cannot be set up, or lacks something, by name.
     """
-    zygote = Zygote(level, preload)
+    zygote = Zygote(level, preload, packages)
     try:
         found = _send_canary(zygote)
     except (JobEnded, RemoteError) as error:

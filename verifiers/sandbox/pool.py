@@ -1,9 +1,11 @@
 """The sandbox: a pool of zygotes, each with one job at a time, for any number of threads."""
 
 import contextlib
+import importlib.util
 import os
 import queue
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from rlsys.config.sandbox import SandboxConfig
@@ -13,6 +15,8 @@ from verifiers.sandbox.client import Zygote
 from verifiers.sandbox.interface import Ending, JobEnded, Limits, Outcome
 from verifiers.sandbox.levels import find_level, start_zygote
 from verifiers.sandbox.session import FunctionSession
+
+_PROOF = Limits(wall_s=120.0, cpu_s=60.0, memory_mb=1024)
 
 
 def open_sandbox(config: SandboxConfig) -> "ZygotePool":
@@ -29,13 +33,17 @@ class ZygotePool:
 
     def __init__(self, config: SandboxConfig) -> None:
         self._preload = config.preload
+        self._packages = _locate(config.packages)
         self._is_closed = False
-        self.level, self._missing, first = find_level(config.allow_weak_isolation, self._preload)
+        self.level, self._missing, first = find_level(
+            config.allow_weak_isolation, self._preload, self._packages
+        )
         self._all = {first}
         self._free: queue.SimpleQueue[Zygote | None] = queue.SimpleQueue()
         self._free.put(first)
         self._size = config.zygotes or len(os.sched_getaffinity(0))
         try:
+            self._prove_packages(config.packages)
             for _ in range(self._size - 1):
                 self._free.put(self._start())
         except SandboxError:
@@ -101,9 +109,20 @@ class ZygotePool:
         self.close()
 
     def _start(self) -> Zygote:
-        zygote = start_zygote(self.level, self._preload)
+        zygote = start_zygote(self.level, self._preload, self._packages)
         self._all.add(zygote)
         return zygote
+
+    def _prove_packages(self, names: Sequence[str]) -> None:
+        """Import them in a job: their files may be out of its user's reach."""
+        if not names:
+            return
+        outcome = self.run_program(f"import {', '.join(names)}", b"", _PROOF)
+        if outcome.ending is not Ending.EXITED or outcome.exit_code:
+            raise SandboxError(
+                f"sandbox.packages={list(names)}: a program cannot import them: {outcome.reason}; "
+                "sandbox.packages=[] runs programs without"
+            )
 
     @contextlib.contextmanager
     def _zygote(self) -> Iterator[Zygote]:
@@ -131,3 +150,26 @@ class _StartError(Exception):
 
 def _no_job(ending: Ending, reason: str) -> Outcome:
     return Outcome(ending, None, None, b"", b"", 0.0, 0.0, reason)
+
+
+def _locate(names: Sequence[str]) -> str:
+    """Where packages are installed, as the zygote's argument (packages.parse).
+
+    Raises:
+        SandboxError: one is not installed in this environment.
+    """
+    lines = []
+    for name in names:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):  # a broken entry of sys.modules
+            spec = None
+        places = list((spec and spec.submodule_search_locations) or ())
+        path = places[0] if places else spec.origin if spec else None
+        if path is None or not os.path.exists(path):
+            raise SandboxError(
+                f"sandbox.packages: {name!r} is not installed in {sys.prefix}; install it, or take "
+                "it from the list"
+            )
+        lines.append(f"{name}={os.path.realpath(path)}")
+    return "\n".join(lines)

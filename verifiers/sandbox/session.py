@@ -9,6 +9,7 @@ from typing import Any
 from verifiers.sandbox import codec, frames
 from verifiers.sandbox.client import Job, Zygote
 from verifiers.sandbox.interface import JobEnded, Limits, Outcome, Rejected, RemoteError
+from verifiers.sandbox.served import BY_VALUE
 
 
 class FunctionSession:
@@ -36,9 +37,16 @@ class FunctionSession:
     def call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """See interface.Session."""
         try:
-            body = codec.encode((tuple(args), dict(kwargs)))
+            request = codec.encode(("call", BY_VALUE, "", tuple(args), dict(kwargs)))
         except codec.CodecError as error:
             raise Rejected(str(error), is_argument=True) from error
+        try:
+            return codec.Decoder(self.request(request)).value(0)
+        except codec.CodecError as error:
+            raise Rejected(str(error)) from error
+
+    def request(self, body: bytes) -> bytes:
+        """See interface.Session."""
         call_id = os.urandom(frames.ID_BYTES)
         self._send(frames.pack(call_id, frames.CALL, body))
         return self._answer(call_id)
@@ -61,7 +69,7 @@ class FunctionSession:
             except (BrokenPipeError, ConnectionResetError):
                 self._end()
 
-    def _answer(self, call_id: bytes) -> Any:
+    def _answer(self, call_id: bytes) -> bytes:
         """The answer to one call; earlier ones' are passed over."""
         while True:
             try:
@@ -72,7 +80,7 @@ class FunctionSession:
                 self._require_alive()
                 self._step(select.POLLIN)
             elif frame[0] == call_id:
-                return _value(frame[1], frame[2])
+                return _believed(frame[1], frame[2])
 
     def _step(self, events: int) -> None:
         """Wait, then take in a piece. What the job wrote before its end is read before that."""
@@ -107,13 +115,14 @@ class FunctionSession:
         raise JobEnded(self._outcome)
 
 
-def _value(kind: bytes, body: bytes) -> Any:
+def _believed(kind: bytes, body: bytes) -> bytes:
+    """The body of an answer; whoever wants its value decodes it."""
+    if kind == frames.VALUE:
+        return body
     try:
         value = codec.decode(body)
     except codec.CodecError as error:
         raise Rejected(str(error)) from error
-    if kind == frames.VALUE:
-        return value
     if kind == frames.RAISED and isinstance(value, tuple) and len(value) == 2:
         raise RemoteError(str(value[0])[:200], str(value[1])[:2000])
     raise Rejected(str(value)[:2000] if kind == frames.REJECTED else "not an answer")

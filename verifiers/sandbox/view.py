@@ -3,11 +3,12 @@
 At level strong they are bound read-only into a new root; below it, Landlock allows reading them.
 """
 
+import contextlib
 import os
 import sys
 from dataclasses import dataclass
 
-from verifiers.sandbox import kernel
+from verifiers.sandbox import kernel, packages
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 ROOT_SIZE_KB = 1024
@@ -29,9 +30,11 @@ class View:
     hidden: tuple[str, ...]
     """Folders of installed packages below them: somebody's package may hold the tests or the
     answers that a program is graded by."""
+    packages: tuple[str, ...]
+    """Installed packages that may be read all the same (packages.py)."""
 
 
-def of_this_interpreter() -> View:
+def of_this_interpreter(shown_packages: tuple[str, ...] = ()) -> View:
     """The system's libraries and this interpreter's own."""
     library = os.path.dirname(os.__file__)
     libraries = [os.path.join(sys.base_prefix, name) for name in ("lib", "lib64")]
@@ -46,7 +49,7 @@ def of_this_interpreter() -> View:
         for packages in ("site-packages", "dist-packages")
     ]
     hidden = sorted({os.path.realpath(path) for path in candidates if os.path.isdir(path)})
-    return View(tuple(readable), tuple(hidden))
+    return View(tuple(readable), tuple(hidden), shown_packages)
 
 
 def enter_new_root(view: View) -> None:
@@ -59,13 +62,16 @@ def enter_new_root(view: View) -> None:
     if covered:
         raise OSError(0, f"the interpreter's {covered[0]} lies under /tmp, which is a job's own")
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
-    trees = {path: kernel.clone_tree(path) for path in (*view.readable, *DEVICES)}
-    is_folder = {path: os.path.isdir(path) for path in trees}
+    sources = {path: path for path in (*view.readable, *DEVICES)}
+    for path in view.packages:
+        sources[os.path.join(packages.FOLDER, os.path.basename(path))] = path
+    trees = {target: kernel.clone_tree(path) for target, path in sources.items()}
+    is_folder = {target: os.path.isdir(path) for target, path in sources.items()}
     links = {p: os.readlink(p) for p in ("/lib", "/lib64") if os.path.islink(p)}
     flags = kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount("root", _STAGE, "tmpfs", flags, f"mode=755,size={ROOT_SIZE_KB}k")
-    for path, tree in trees.items():
-        _attach(tree, path, is_folder[path])
+    for target, tree in trees.items():
+        _attach(tree, target, is_folder[target])
     for path, target in links.items():
         os.symlink(target, _STAGE + path)
     for path in view.hidden:
@@ -110,6 +116,12 @@ def landlock_rules(view: View, is_root: bool, version: int) -> int:
         return ruleset
     for path in view.readable:
         _allow_except(ruleset, path, view.hidden)
+    for path in view.packages:
+        files = kernel.LANDLOCK_READ_FILE
+        folders = kernel.LANDLOCK_READ_DIR * os.path.isdir(path)
+        # One out of this user's reach is found missing by the pool's proof, which names it.
+        with contextlib.suppress(PermissionError):
+            kernel.landlock_allow(ruleset, path, files | folders)
     return ruleset
 
 

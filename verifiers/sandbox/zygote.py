@@ -24,7 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from verifiers.sandbox import filters, job, kernel, protocol, view
+from verifiers.sandbox import filters, job, judge_machine, kernel, packages, protocol, view
 from verifiers.sandbox.protocol import Cause, Request, pack_report
 
 STRONG, RESTRICTED = "strong", "restricted"
@@ -49,7 +49,8 @@ _CPU_LOOK_S = 0.01
 
 
 def main() -> None:
-    """Serve the caller at the other end of descriptor argv[1], at the level argv[2]."""
+    """Serve the caller at the other end of descriptor argv[1], at the level argv[2], with the
+    modules argv[3] imported and the packages argv[4] to be had."""
     del os.environ["LD_BIND_NOW"]  # of no use to jobs
     control = _control(int(sys.argv[1]))
     level, preload = sys.argv[2], sys.argv[3].split(",") if sys.argv[3] else []
@@ -58,7 +59,7 @@ def main() -> None:
     try:
         for name in preload:
             importlib.import_module(name)
-        zygote = _prepare(control, level)
+        zygote = _prepare(control, level, packages.parse(sys.argv[4]))
     except (OSError, ImportError, ValueError) as error:
         control.send(protocol.FAILED + str(error).encode()[:1000])
         return
@@ -75,14 +76,16 @@ def _control(fd: int) -> socket.socket:
     return socket.socket(fileno=job.SESSION_FD)
 
 
-def _prepare(control: socket.socket, level: str) -> "Zygote":
+def _prepare(control: socket.socket, level: str, located: dict[str, str]) -> "Zygote":
     """All that jobs share. At level strong the rest of the program is a child, PID 1 of its own
     namespace: with it die all jobs."""
     if platform.machine() not in filters.INNER:
         raise OSError(0, f"no seccomp filter for {platform.machine()}")
     with open("/proc/self/statm") as file:
         base_memory = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    shown = view.of_this_interpreter()
+    judge_machine.install(base_memory)
+    shown = view.of_this_interpreter(packages.shown_paths(located))
+    packages.make_importable(located, packages.FOLDER if level == STRONG else None)
     if level == STRONG:
         _enter_namespaces(shown)
         _become_first_process(control)

@@ -4,9 +4,9 @@ import contextlib
 import io
 import sys
 
+from verifiers.sandbox import codec, frames
 from verifiers.sandbox.interface import Ending, JobEnded, Level, Outcome, Rejected, RemoteError
-
-_PLAIN = (type(None), bool, int, float, str, bytes, list, tuple, dict, set)
+from verifiers.sandbox.served import Served
 
 
 def outcome(ending, stdout=b"", stderr=b"", exit_code=None, reason=""):
@@ -51,26 +51,40 @@ class FakeSandbox:
             function = names[entry_point]
         except Exception as error:
             raise RemoteError(type(error).__name__, str(error)) from None
-        yield _Session(function)
+        if not callable(function):
+            raise RemoteError("TypeError", "not callable")
+        yield _Session(names, entry_point)
 
     def close(self):
         self.closed = True
 
 
 class _Session:
-    def __init__(self, function):
-        self.function = function
+    """A function that returns an Outcome ends its job with it."""
 
-    def call(self, args, kwargs):
+    def __init__(self, names, entry_point):
+        self.served = Served(names, entry_point)
+        self.ended = None
+        self.served._encoded = self.encoded
+
+    def encoded(self, result, mode):
+        if isinstance(result, Outcome):
+            self.ended = result
+            result = None
+        return Served._encoded(self.served, result, mode)
+
+    def request(self, body):
         try:
-            value = self.function(*args, **kwargs)
-        except Exception as error:
-            raise RemoteError(type(error).__name__, str(error)) from None
-        if isinstance(value, Outcome):
-            raise JobEnded(value)
-        if type(value) not in _PLAIN:
-            raise Rejected(f"a {type(value).__name__}")
-        return value
+            kind, answer = self.served.answer(body)
+        except MemoryError as error:
+            raise RemoteError("MemoryError", "") from error
+        if self.ended is not None:
+            raise JobEnded(self.ended)
+        if kind == frames.RAISED:
+            raise RemoteError(*codec.decode(answer))
+        if kind == frames.REJECTED:
+            raise Rejected(codec.decode(answer))
+        return answer
 
 
 def _scripted(source):

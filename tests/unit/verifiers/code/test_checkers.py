@@ -42,6 +42,24 @@ from verifiers.code.checkers import checker_named
         ("float", b"1.0", b"0x1p0", False),
         ("float", b"1.0", b"9" * 100_000, False),
         ("tokens", b"1", b"", False),
+        ("judge", b"1 2\n3", b" 1\t2 3\n\n", True),
+        ("judge", b"6.0", b"6", True),
+        ("judge", b"6", b"6.0", True),
+        ("judge", b"6", b"6.0000001", False),
+        ("judge", b"0", b"1e-9", False),
+        ("judge", b"0.0", b"1e-9", True),
+        ("judge", b"0.666666666667", b"0.66666667", True),
+        ("judge", b"0.6667", b"0.66666667", False),
+        ("judge", b"1e6", b"1000000.5", True),
+        ("judge", b"1e6", b"1000002", False),
+        ("judge", b"123456789012345678", b"123456789012345679", False),
+        ("judge", b"123456789012345678", b"123456789012345680.0", False),
+        ("judge", b"10", b"010", False),
+        ("judge", b"0.5", b"0_5", False),
+        ("judge", b"1.0", b"nan", False),
+        ("judge", b"1.0", "１.0".encode(), False),
+        ("judge", b"YES 0.50", b"YES 0.5", True),
+        ("judge", b"YES", b"yes", False),
     ],
 )
 def test_outputs_are_compared_as_the_checker_says(name, expected, given_, same):
@@ -65,5 +83,5 @@ def test_the_first_difference_is_told():
     "name", ["", "floats", "float:", "float:x", "float:-1", "token", "float:1e-9999"]
 )
 def test_an_unknown_checker_is_an_error_that_names_the_valid_ones(name):
-    with pytest.raises(VerifierError, match="exact, tokens, float:1e-6"):
+    with pytest.raises(VerifierError, match="judge, exact, tokens, float:1e-6"):
         checker_named(name)

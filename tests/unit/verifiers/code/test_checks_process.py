@@ -9,6 +9,7 @@ import pytest
 from rlsys.errors import VerifierError
 from verifiers.code.checks_process import ChecksProcess, Ended
 from verifiers.code.tests_plan import plan_of
+from verifiers.sandbox import codec
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +19,18 @@ def checks():
     process.close()
 
 
+def arguments(request):
+    _, _, _, args, kwargs = codec.Decoder(request, refers=True).whole()
+    return args, kwargs
+
+
 def run(checks, tests, function, share=False, within_s=20.0):
     """Run asserts of a function f, which is given as plain Python."""
 
-    def call(args, kwargs):
+    def call(request):
+        args, kwargs = arguments(request)
         try:
-            return ("value", function(*args, **kwargs))
+            return ("value", codec.encode(function(*args, **kwargs)))
         except ArithmeticError as error:
             return ("error", type(error).__name__, str(error))
 
@@ -62,7 +69,7 @@ def test_an_exception_that_ends_loops_or_programs_is_only_an_exception(checks, n
     test = "for got, want in zip(map(lambda x: f(x), [1, 2]), [1, 2]):\n    assert got == want"
     plan = plan_of({"test_list": [test]})
 
-    def call(args, kwargs):
+    def call(request):
         return ("error", name, "forged")
 
     tested = checks.run(plan, False, call, time.monotonic() + 20)
@@ -90,6 +97,14 @@ def test_tests_at_fault_are_told_from_wrong_answers(checks, test, reason):
     assert reason in tested.reason
 
 
+@pytest.mark.parametrize("answer", [b"", b"?", b"l\xff\xff\xff\xff", b"R\0\0\0\0", b"i\1\0\0\0\1x"])
+def test_an_answer_that_is_no_value_is_refused_whatever_the_tests_catch(checks, answer):
+    test = "try:\n    f(1)\nexcept BaseException:\n    pass"
+    plan = plan_of({"test_list": [test]})
+    tested = checks.run(plan, False, lambda _: ("value", answer), time.monotonic() + 20)
+    assert tested.ended is Ended.REJECTED, tested
+
+
 def test_tests_may_print_and_ask_for_input(checks):
     test = "print('x' * 100000)\ntry:\n    input()\nexcept EOFError:\n    pass\nassert f(1) == 1"
     assert run(checks, [test], lambda a: a).ended is Ended.PASSED
@@ -113,8 +128,8 @@ def test_the_end_of_the_job_stops_the_tests_whatever_they_catch(checks, caught):
     test = f"try:\n    f(1)\nexcept {caught}:\n    pass\nf(2)\nassert f(3) == 3"
     asked = []
 
-    def call(args, kwargs):
-        asked.append(args)
+    def call(request):
+        asked.append(arguments(request)[0])
         return ("stop",)
 
     tested = checks.run(plan_of({"test_list": [test]}), True, call, time.monotonic() + 20)
@@ -137,10 +152,10 @@ def test_each_task_starts_from_the_same_state(checks):
 def test_a_lost_process_is_an_error_once_and_then_replaced():
     checks = ChecksProcess(memory_mb=512)
 
-    def call(args, kwargs):
+    def call(request):
         os.kill(checks._keeper.pid, signal.SIGKILL)
         checks._keeper.wait()
-        return ("value", 1)
+        return ("value", codec.encode(1))
 
     plan = plan_of({"test_list": ["assert f(1) == 1"]})
     with pytest.raises(VerifierError, match="tests' process"):

@@ -1,10 +1,25 @@
 """Where the program stands in a completion."""
 
-import pytest
+import time
 
-from verifiers.code.extract import defines, function_of, program_of
+import pytest
+from fake_sandbox import FakeSandbox
+
+from verifiers.code import extract
+from verifiers.code.extract import defines
+from verifiers.code.facts import look_in
+
+SANDBOX = FakeSandbox()
 
 HEAD = 'from typing import List\n\ndef add(a: int, b: int) -> int:\n    """Add."""\n'
+
+
+def program_of(text, **more):
+    return extract.program_of(text, look_in(SANDBOX), **more)
+
+
+def function_of(text, name, *more):
+    return extract.function_of(text, name, look_in(SANDBOX), *more)
 
 
 @pytest.mark.parametrize(
@@ -28,10 +43,125 @@ def test_the_last_fenced_block_is_the_program(text, program):
     assert program_of(text) == program
 
 
+SOLUTION = "n = int(input())\nprint(3 * n)\n"
+BLOCK = f"```python\n{SOLUTION}```\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{BLOCK}Sample:\n```\n5\n15\n```\n",
+        f"{BLOCK}Complexity:\n```\nO(1)\n```\n",
+        f"```\n5\n```\n{BLOCK}```\n15\n```\n",
+        f"{BLOCK}```output\n15\n```\n```bash\npython3 a.py\n```",
+        f"{BLOCK}A transcript:\n```python\n>>> 3 * 5\n15\n```",
+        f"```python\nimport os\nprint(1)\n```\nBetter:\n{BLOCK}",
+        f"```\n{SOLUTION}```\n```\n5\n15\n```\n",
+        f"```\n5\n```\ngives\n```\n{SOLUTION}```\n",
+        f"````python\n{SOLUTION}````",
+        f"~~~python\n{SOLUTION}~~~",
+        f"```{{.python .numberLines}}\n{SOLUTION}```",
+        f"```Python3\n{SOLUTION}```",
+        "1. So:\n\n   ```python\n   n = int(input())\n   print(3 * n)\n   ```\n",
+        "- ```python\n  n = int(input())\n  print(3 * n)\n  ```\n",
+        f"```markdown\nText\n{BLOCK}```\n",
+        f"\ufeff{SOLUTION}",
+        SOLUTION.replace("\n", "\r\n"),
+        f"{SOLUTION}```",
+        f"{SOLUTION}```\nThis triples n.\n",
+        f"{SOLUTION}```\nExample:\n```\n5\n15\n```\n",
+        f"Here is the program:\n\n{SOLUTION}\nIt triples n.\nNote: linear.\nDone",
+        f"```python\n{SOLUTION}",
+        f"```python\n{SOLUTION}```text\n1\n```",
+    ],
+)
+def test_what_stands_around_the_program_is_not_taken_for_it(text):
+    assert program_of(text).strip() == SOLUTION.strip()
+
+
+def test_a_fence_inside_a_string_does_not_end_the_block():
+    source = f'"""\nUse:\n```\nprog < file\n```\n"""\n{SOLUTION}'
+    assert program_of(f"```python\n{source}```\nDone.") == source
+    tagged = source.replace("```\nprog", "```python\nprog")
+    assert program_of(f"```python\n{tagged}```\nDone.") == tagged
+
+
+def test_blocks_that_need_each_other_are_joined_in_order():
+    first = "```python\nimport math\ndef triple(n):\n    return 3 * n\n```\n"
+    rest = "Then:\n```python\nn = int(input())\nprint(triple(n))\n```\n"
+    program = (
+        "import math\ndef triple(n):\n    return 3 * n\n\nn = int(input())\nprint(triple(n))\n"
+    )
+    assert program_of(first + rest) == program
+    cells = "```python\nn = int(input())\n```\n```python\nprint(3 * n)\n```"
+    assert program_of(cells) == "n = int(input())\n\nprint(3 * n)\n"
+
+
+def test_a_call_that_shows_the_use_of_a_program_is_no_program():
+    program = "def triple(n):\n    return 3 * n\nprint(triple(int(input())))\n"
+    text = f"```python\n{program}```\nFor example:\n```python\nprint(triple(5))\n```"
+    assert program_of(text) == program
+
+
+def test_a_later_version_of_a_program_counts():
+    text = f"```python\nn = int(input())\nprint(n)\n```\nNo:\n{BLOCK}"
+    assert program_of(text) == SOLUTION
+
+
+def test_a_function_gets_the_helpers_of_other_blocks():
+    helper = "from math import gcd\ndef half(n):\n    return gcd(n, 2)\n"
+    main = "def f(n):\n    return half(n)\n"
+    first, second = f"```python\n{helper}```\n", f"```python\n{main}```\n"
+    use = "```python\nprint(f(3))\n```\n"
+    assert function_of(first + second + use, "f") == f"{helper}\n{main}"
+    assert function_of(second + use, "f") == main
+    assert function_of(second + first, "f") == f"{main}\n{helper}"
+
+
+def test_a_bare_function_is_found_between_words():
+    bare = "def f(n):\n    return 2 * n"
+    assert function_of(f"The function:\n\n{bare}\n\nIt doubles n.", "f") == bare
+    assert function_of(f"{bare}\n```\nIt doubles n.", "f") == bare
+
+
+def test_a_class_is_found_like_a_function():
+    text = "```python\nclass Stack:\n    pass\n```\n```python\ns = Stack()\n```"
+    assert function_of(text, "Stack") == "class Stack:\n    pass\n"
+
+
+def test_a_continuation_may_stand_in_a_fence_with_a_sample_after_it():
+    for body in ("    c = a + b\n    return c\n", "c = a + b\nreturn c\n"):
+        text = f"```python\n{body}```\n```\n>>> add(1, 2)\n3\n```"
+        assert function_of(text, "add", "", HEAD) == HEAD + "    c = a + b\n    return c\n"
+    text = "    return a + b\n\n```\n>>> add(1, 2)\n3\n```"
+    assert function_of(text, "add", "", HEAD).rstrip() == HEAD + "    return a + b"
+
+
+def test_one_block_is_taken_without_a_job():
+    SANDBOX.programs.clear()
+    program_of(f"Text\n{BLOCK}")
+    function_of("```python\ndef f(): pass\n```", "f")
+    function_of("    return a + b\n", "add", "", HEAD)
+    assert SANDBOX.programs == []
+
+
+def test_text_that_ends_the_job_leaves_the_last_block(monkeypatch):
+    monkeypatch.setattr("verifiers.code.facts._PROGRAM", "# ends: timeout")
+    assert program_of(f"{BLOCK}```python\nother\n```") == "other\n"
+
+
+def test_many_fences_take_little_time():
+    began = time.perf_counter()
+    extract.take_apart("```python\n'''\n" * 20_000)
+    extract.take_apart("```\n" * 50_000 + "x" * 100_000)
+    assert time.perf_counter() - began < 5.0
+
+
 def test_a_block_that_was_cut_off_is_no_program():
     text = "```python\nprint(1)\n```\nbetter:\n```python\nprint("
     assert program_of(text, truncated=True) == "print(1)\n"
-    assert program_of(text) == "print("
+    assert program_of("```python\nprint(") == "print("
+    assert program_of("```python\nprint(", truncated=True) is None
 
 
 def test_the_last_block_that_defines_the_function_counts():
@@ -77,6 +207,7 @@ def test_a_closing_bracket_may_stand_at_the_margin():
         ("f == 3", False),
         ("def ff(x):", False),
         ("    def f(x):", False),
+        ("class f:", True),
         ("x = f(3)", False),
     ],
 )

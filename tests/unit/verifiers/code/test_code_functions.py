@@ -121,7 +121,8 @@ def test_the_share_of_asserts_is_paid_on_request(continuous, text, reward, statu
 
 def test_a_share_is_below_one_when_the_job_ends_after_asserts_in_a_loop(continuous):
     loop = "def check(candidate):\n    for i in range(9):\n        assert candidate(i) == i + 1\n"
-    text = body("return print if x == 8 else x + 1")
+    end = "from fake_sandbox import outcome; return outcome('timeout')"
+    text = body(f"if x == 8:\n        {end}\n    return x + 1")
     assert graded(continuous, text, HUMANEVAL | {"test": loop})[0] == pytest.approx(8 / 9)
     late = f"{loop}    candidate(8)\n".replace("range(9)", "range(8)")
     assert graded(continuous, text, HUMANEVAL | {"test": late})[0] == pytest.approx(8 / 9)

@@ -77,7 +77,9 @@ def test_columns_of_code_contests_are_read_too():
 def test_a_row_names_its_checker_before_the_option():
     tests = [{"stdin": "", "expected": "0.3333333333"}]
     text = "```python\nprint(1 / 3)\n```"
-    assert graded(text, {"tests": tests})[0].reward == 0.0
+    assert graded(text, {"tests": tests})[0].reward == 1.0
+    assert graded(text, {"tests": tests, "checker": "tokens"})[0].reward == 0.0
+    assert graded(text, {"tests": tests}, checker="tokens")[0].reward == 0.0
     assert graded(text, {"tests": tests, "checker": "float:1e-6"})[0].reward == 1.0
     assert graded(text, {"tests": tests}, checker="float")[0].reward == 1.0
     assert graded(text, {"tests": tests, "checker": "exact"}, checker="float")[0].reward == 0.0
@@ -99,6 +101,16 @@ def test_rows_without_tests_have_no_reward(tests):
     verdict, _ = graded(RIGHT, {"tests": tests})
     assert (verdict.reward, verdict.status) == (None, Status.INFRASTRUCTURE)
     assert "list of {stdin, expected}" in verdict.reason
+
+
+def test_a_program_may_print_a_mib_more_than_is_expected_up_to_a_limit_of_the_row():
+    long = "7 " * 2**20
+    tests = [{"stdin": "", "expected": "1"}, {"stdin": "", "expected": long}]
+    _, programs = graded(RIGHT, {"tests": tests}, continuous=True)
+    assert [limits.output_mb for _, _, limits in programs] == pytest.approx([1.0, 3.0], abs=1e-5)
+    verdict, programs = graded(RIGHT, {"tests": tests}, output_mb=1)
+    assert (verdict.reward, verdict.status, programs) == (None, Status.INFRASTRUCTURE, [])
+    assert "test 2: an expected output of 2.0 MiB, more than output_mb=1" in verdict.reason
 
 
 def test_an_unknown_checker_is_found_when_the_verifier_is_made():

@@ -116,8 +116,43 @@ def test_raw_system_calls_are_refused_by_the_kernel(run):
 
 def test_the_environment_holds_nothing_of_the_callers(run, monkeypatch):
     monkeypatch.setenv("SECRET_TOKEN", "s3cret")
-    outcome = run("import os\nprint(sorted(os.environ), os.listdir('/tmp'), os.getcwd())")
-    assert outcome.stdout == b"['HOME', 'LANG', 'MALLOC_ARENA_MAX', 'PATH'] [] /tmp\n"
+    outcome = run("import os\nprint(*sorted(os.environ), os.listdir('/tmp'), os.getcwd())")
+    names = b"HOME LANG MALLOC_ARENA_MAX OMP_NUM_THREADS OPENBLAS_NUM_THREADS PATH"
+    assert outcome.stdout == names + b" [] /tmp\n"
+
+
+@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_standard_streams_open_by_their_paths(run, path):
+    source = (
+        f"with open('{path}') as f: n = int(f.readline())\nopen('/dev/stdout', 'w').write(str(n))"
+    )
+    assert run(source, b"41\n").stdout == b"41"
+    assert run("print(open(0).read()[::-1])", b"abc").stdout == b"cba\n"
+    by_path = f"import pathlib\nprint(pathlib.Path('{path}').read_text())"
+    assert run(by_path, b"abc").stdout == b"abc\n"
+
+
+def test_integers_of_any_length_are_read_and_printed(run):
+    assert len(run("print(int(input()) + 1)", b"7" * 20_000).stdout) == 20_001
+
+
+def test_a_thread_may_ask_for_a_larger_stack_than_a_job_has_memory(run):
+    source = (
+        "import threading, sys\nsys.setrecursionlimit(10**6)\nthreading.stack_size(1 << 30)\n"
+        "from functools import lru_cache\n@lru_cache(None)\n"
+        "def down(n): return 0 if n == 0 else 1 + down(n - 1)\n"
+        "t = threading.Thread(target=lambda: print(down(30000), threading.stack_size()))\n"
+        "t.start(); t.join()"
+    )
+    assert run(source).stdout == b"30000 1073741824\n"
+
+
+def test_a_thread_s_stack_is_memory_that_counts(run):
+    source = (
+        "import threading\nthreading.stack_size(1 << 30)\n"
+        "t = threading.Thread(target=lambda: bytearray(400 << 20))\nt.start(); t.join()"
+    )
+    assert b"MemoryError" in run(source, memory_mb=256).stderr
 
 
 ENDED = {

@@ -136,6 +136,6 @@ def test_a_canary_that_sees_too_much_is_refused(monkeypatch):
 
 
 def test_an_interpreter_under_tmp_cannot_be_shown_and_the_reason_says_so():
-    shown = view.View(("/tmp/python/lib", "/usr/lib"), ())
+    shown = view.View(("/tmp/python/lib", "/usr/lib"), (), ())
     with pytest.raises(OSError, match="/tmp/python/lib lies under /tmp"):
         view.enter_new_root(shown)

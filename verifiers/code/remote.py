@@ -1,0 +1,299 @@
+"""What stands, in the process of the tests, for the functions and objects of the job.
+
+Results come as exact values of a closed list of types (sandbox/codec.py, carried.py). An iterator
+comes as a generator that asks the job for its items. Any other object stays in the job, and here is
+a handle for it:
+
+    Handle    of a function's result: is not None, gives attributes that no value has (`.val`, but
+              not `.count`), can be called, and can be passed as an argument
+    Instance  of a class that the tests use as one: has all attributes, len(), str(), indexing,
+              `in`, arithmetic
+
+A handle never compares: what is equal is decided here, between values, and never by the job. A
+result that is used in another way ends the tests, as an answer that is refused.
+"""
+
+import datetime
+import decimal
+import fractions
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from types import GeneratorType
+from typing import Any, NoReturn
+
+from verifiers.sandbox import codec
+from verifiers.sandbox.carried import CodecError, Match
+from verifiers.sandbox.served import ARITHMETIC, AS_OBJECT, BY_VALUE, CHANGES, UNARY
+
+MAX_ITERATED = 200_000
+_VALUE_TYPES: tuple[type, ...] = (
+    *(bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range),
+    *(deque, Counter, OrderedDict, defaultdict, fractions.Fraction, decimal.Decimal, Match),
+    *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta, GeneratorType),
+)
+VALUE_NAMES = frozenset(name for kind in _VALUE_TYPES for name in dir(kind))
+"""Attributes that a value may have. Of a handle they are refused: an object could say what it likes
+where a test asks a text or a list."""
+
+Exchange = Callable[[bytes], tuple[Any, ...]]
+"""A request (served.py) -> ("value", body), ("error", type name, message), or ("stop",)."""
+Raise = Callable[[str, str], NoReturn]
+
+
+class StoppedError(BaseException):
+    """The job is over, so there is nothing left to call; tests must not catch it by `Exception`."""
+
+
+class TestsError(Exception):
+    """The tests are at fault, not the answer."""
+
+
+class Calls:
+    """Requests to the job, one at a time."""
+
+    def __init__(self, exchange: Exchange, raise_error: Raise) -> None:
+        self._exchange, self._raise = exchange, raise_error
+        self.count = 0
+        self.stopped = False
+        self.rejected = ""
+        """Why the answer is refused, whatever the tests make of it."""
+        self._handles: dict[int, Any] = {}
+        self._identities: dict[int, tuple[int, int, str]] = {}
+
+    def do(
+        self,
+        operation: str,
+        target: Any,
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+        mode: str = BY_VALUE,
+        changes: bool = False,
+    ) -> Any:
+        """Have the job do something and return its result.
+
+        Args:
+            changes: the arguments become what the function made of them (tests_changes.py), as
+                they do where the result is None. Else they stay as they were: a function that
+                empties both sides of `f(xs) == sorted(xs)` must not be right.
+        """
+        if self.stopped or self.rejected:
+            raise StoppedError
+        self.count += 1
+        encoder = codec.Encoder(self._identity, exact=True)
+        try:
+            wanted = mode + CHANGES * changes
+            body = encoder.encode((operation, wanted, target, tuple(args), kwargs or {}))
+        except CodecError as error:
+            raise TestsError(f"the tests pass an argument that cannot cross: {error}") from None
+        reply = self._exchange(body)
+        if reply[0] == "stop":
+            self.stopped = True
+            raise StoppedError
+        if reply[0] == "error":
+            self._raise(*reply[1:])
+
+        def held(number: int, flags: int, name: str) -> Any:
+            return self._handle(number, flags, name, Instance if mode == AS_OBJECT else Handle)
+
+        try:
+            decoder = codec.Decoder(reply[1], held)
+            result = decoder.value(0)
+            told = reply[1][decoder.position :]
+            if told and (changes or result is None):
+                codec.apply_changes(told, encoder.containers, held)
+        except CodecError as error:
+            self.reject(f"result: {error}")
+        return result
+
+    def reject(self, reason: str) -> NoReturn:
+        """End the tests: the answer is refused."""
+        self.rejected = self.rejected or reason
+        raise StoppedError
+
+    def iterate(self, target: "Handle") -> Iterator[Any]:
+        """The items of an iterator of the job, asked for as they are needed."""
+        taken, size = 0, 1
+        while True:
+            found = self.do("next", target, (size,))
+            if type(found) is not tuple or [type(part) for part in found] != [list, bool]:
+                self.reject("result: not the items of an iterator")
+            items, is_over = found
+            if not items and not is_over:
+                self.reject("result: an iterator without items or end")
+            taken += len(items)
+            if taken > MAX_ITERATED:
+                self.reject(f"result: an iterator of more than {MAX_ITERATED} items")
+            yield from items
+            if is_over:
+                return
+            size = min(2 * size, 1024)
+
+    def _handle(self, number: int, flags: int, name: str, kind: type["Handle"]) -> Any:
+        known = self._handles.get(number)
+        if known is not None and (type(known) is not Handle or kind is Handle):
+            return known
+        made: Any = kind(self, number, flags, name)
+        if flags & codec.ITERATOR and kind is Handle:
+            made = self.iterate(made)
+        self._handles[number] = made
+        self._identities[id(made)] = (number, flags, name)
+        return made
+
+    def _identity(self, value: Any) -> tuple[int, int, str] | None:
+        """What an argument is called that stands for an object of the job."""
+        if isinstance(value, Handle):
+            return value._rlsys_identity
+        return self._identities.get(id(value))
+
+
+class Function:
+    """A global of the solution, by its name: a function, or a class."""
+
+    def __init__(self, calls: Calls, name: str, mode: str) -> None:
+        self._calls, self._name, self._mode = calls, name, mode
+        self.__name__ = self.__qualname__ = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._calls.do("call", self._name, args, kwargs, self._mode)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in ("_calls", "_name", "_mode"):
+            raise AttributeError(name)
+        return self._calls.do("get", self._name, (name,))
+
+    def rlsys_changing(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that may change its arguments."""
+        return self._calls.do("call", self._name, args, kwargs, self._mode, changes=True)
+
+
+class Handle:
+    """An object of the job that is no value."""
+
+    __slots__ = ("_rlsys_calls", "_rlsys_identity")
+    _rlsys_calls: Calls
+    _rlsys_identity: tuple[int, int, str]
+
+    def __init__(self, calls: Calls, number: int, flags: int, name: str) -> None:
+        object.__setattr__(self, "_rlsys_calls", calls)
+        object.__setattr__(self, "_rlsys_identity", (number, flags, name))
+
+    def _rlsys_do(self, operation: str, *args: Any) -> Any:
+        return self._rlsys_calls.do(operation, self, args)
+
+    def _rlsys_exact(self, kind: type, operation: str, *args: Any) -> Any:
+        value = self._rlsys_do(operation, *args)
+        if type(value) is not kind:
+            self._rlsys_calls.reject(f"result: {operation} gave a {type(value).__name__}")
+        return value
+
+    def _rlsys_refuse(self, use: str) -> NoReturn:
+        name = self._rlsys_identity[2]
+        self._rlsys_calls.reject(f"result: a value of type {name}, which does not cross ({use})")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("__", "_rlsys")):
+            raise AttributeError(name)
+        if name in VALUE_NAMES and type(self) is Handle:
+            self._rlsys_refuse(f"attribute {name}")
+        return self._rlsys_do("get", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._rlsys_do("set", name, value)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._rlsys_identity[1] & codec.CALLABLE:
+            self._rlsys_refuse("call")
+        return self._rlsys_calls.do("call", self, args, kwargs)
+
+    def rlsys_changing(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that may change its arguments."""
+        return self._rlsys_calls.do("call", self, args, kwargs, changes=True)
+
+    def __bool__(self) -> bool:
+        return bool(self._rlsys_exact(bool, "bool"))
+
+    def __eq__(self, other: object) -> bool:
+        if other is None:
+            return False
+        self._rlsys_refuse("comparison")
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        self._rlsys_refuse("hash")
+
+    def __repr__(self) -> str:
+        return f"<{self._rlsys_identity[2]} of the solution>"
+
+
+class Instance(Handle):
+    """An object of a class that the tests use as one."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return int(self._rlsys_exact(int, "len"))
+
+    def __str__(self) -> str:
+        return str(self._rlsys_exact(str, "str"))
+
+    def __repr__(self) -> str:
+        return str(self._rlsys_exact(str, "repr"))
+
+    def __format__(self, form: str) -> str:
+        return format(str(self), form)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._rlsys_do("item", key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._rlsys_do("set item", key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        self._rlsys_do("delete item", key)
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(self._rlsys_exact(bool, "contains", item))
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = self._rlsys_do("iter")
+        return self._rlsys_calls.iterate(iterator) if isinstance(iterator, Handle) else iterator
+
+    def __next__(self) -> Any:
+        items, is_over = self._rlsys_do("next", 1)
+        if is_over and not items:
+            raise StopIteration
+        return items[0]
+
+    __hash__ = object.__hash__
+
+
+def changing(function: Any) -> Any:
+    """What to call in place of a function where its arguments may change."""
+    return function.rlsys_changing if isinstance(function, Function | Handle) else function
+
+
+def _refusing(name: str) -> Callable[..., NoReturn]:
+    def refuse(self: Handle, *args: Any) -> NoReturn:
+        self._rlsys_refuse(name)
+
+    return refuse
+
+
+def _doing(operation: str) -> Callable[..., Any]:
+    def do(self: Instance, *args: Any) -> Any:
+        return self._rlsys_do(operation, *args)
+
+    return do
+
+
+_OPERATORS = (*ARITHMETIC, *(f"r{name}" for name in ARITHMETIC), *UNARY)
+for _name in _OPERATORS:
+    setattr(Handle, f"__{_name.rstrip('_')}__", _refusing(_name))
+    setattr(Instance, f"__{_name.rstrip('_')}__", _doing(_name))
+for _name in (
+    *("lt", "le", "gt", "ge", "len", "iter", "next", "getitem", "setitem", "contains", "str"),
+    *("format", "int", "float", "complex", "index", "round"),
+):
+    setattr(Handle, f"__{_name}__", _refusing(_name))
