@@ -14,6 +14,7 @@ import ray
 from actors.member import AsyncMember
 from rlsys.config.schema import RunConfig, SamplingConfig, Transport
 from rlsys.data.templates import with_budgets
+from rlsys.engines.determinism import engine_seed
 from rlsys.engines.sequences import list_column
 from rlsys.engines.vllm_engine import Canary, SamplingEngine
 from rlsys.loop.clock import Clock
@@ -31,8 +32,7 @@ class RolloutWorker(AsyncMember):
     ) -> None:
         run = config.run
         # A worker on a dead one's seat must not draw the same numbers again.
-        own = (run.seed + 1000 * births) * 1000 + index
-        seed = run.seed if run.deterministic else own
+        seed = run.seed if run.deterministic else engine_seed(run.seed, index, births)
         self.engine = SamplingEngine(
             name, model_path, config.model, config.rollout, config.weights, seed, run.deterministic
         )

@@ -115,7 +115,11 @@ def main() -> None:
         app()
     except RlsysError as error:
         Console(stderr=True).print(
-            f"{type(error).__name__}: {error}", style="red", highlight=False, markup=False
+            f"{type(error).__name__}: {error}",
+            style="red",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,  # a path or a command in it can be copied as it stands
         )
         sys.exit(2)
     except KeyboardInterrupt:

@@ -199,14 +199,17 @@ def _check(benchmark: "Benchmark", data: Path, settings: "RunConfig", console: C
 
 
 def _numbers(text: str, option: str) -> list[float]:
+    from rlsys.config.ranges import Range
     from rlsys.errors import ConfigError
 
     try:
         found = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(f"{option} {text}: numbers separated by commas, as in 0.6,1.0") from error
-    if not all(number >= 0 for number in found):
-        raise ConfigError(f"{option} {text}: each must be 0 or more")
+    for number in found:
+        refusal = Range(least=0).refusal(number, default=0.6)
+        if refusal:
+            raise ConfigError(f"{option} {text}: {number}: {refusal}")
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.code.checkers import Checker, checker_named
@@ -29,11 +30,11 @@ class ProgramVerifier:
     """Pay the share of tests passed, and run them all."""
     checker: str = "tokens"
     """How outputs are compared where the row does not say it."""
-    wall_s: float = 10.0
+    wall_s: float = ranged(10.0, above=0)
     """Seconds for one test."""
-    cpu_s: float = 5.0
+    cpu_s: float = ranged(5.0, above=0)
     """CPU seconds for one test; below wall_s, so that a busy machine makes no false time-outs."""
-    memory_mb: int = 512
+    memory_mb: int = ranged(512, least=1)
     """Address space of the program beyond the bare interpreter's, MiB."""
     name: str = field(default="code_programs", init=False)
 

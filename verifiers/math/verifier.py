@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.extract import after_hashes, final_answer, last_boxed
@@ -53,18 +54,13 @@ class MathVerifier:
     """Accept an expression where the expected answer is a number: 2^{10} for 1024. Off in training,
     where a policy learns to copy the question (3*4+5 for 17); on for evaluations that are compared
     with published figures."""
-    deadline_s: float = 2.0
+    deadline_s: float = ranged(2.0, above=0)
     """CPU seconds of one math-verify comparison; ordinary ones take 1 to 100 ms."""
-    memory_mb: int = 1024
+    memory_mb: int = ranged(1024, least=256)
     """Address space of the comparing process, MiB; it starts with about 100."""
     name: str = field(default="math", init=False)
 
     def __post_init__(self) -> None:
-        if self.deadline_s <= 0 or self.memory_mb < 256:
-            raise VerifierError(
-                f"math: deadline_s={self.deadline_s} must be above 0 and memory_mb="
-                f"{self.memory_mb} at least 256"
-            )
         self.process = MathProcess(self.deadline_s, self.memory_mb)
 
     def verify(self, completion: Completion) -> Verdict:
