@@ -89,13 +89,17 @@ def _evaluate(
     price_of: str,
 ) -> None:
     from rlsys.config.load import CONFIGS
-    from rlsys.evaluation.job import assemble
+    from rlsys.evaluation.model import workers
+    from rlsys.network import require_cluster
     from rlsys.thinking.usage import read_price
 
     started = time.monotonic()
     console = Console()
     price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
+    require_cluster(workers(config, overrides).cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
+    from rlsys.evaluation.job import assemble
+
     job = assemble(request, config, overrides, lambda line: console.print(line))
     folder = out or Path("runs") / f"eval-{Path(job.model).name}"
     from actors.evaluate import run

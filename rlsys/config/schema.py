@@ -256,7 +256,9 @@ class ClusterConfig:
     """The Ray cluster to run on."""
 
     address: str = ""
-    """Empty: join the running cluster, else start one on this machine."""
+    """host:port of a cluster's head, ray://host:port of its client server, `auto` for the one that
+    runs on this machine, `local` for a new one. Empty: that of RAY_ADDRESS, else the one that runs
+    on this machine, else a new one."""
     num_cpus: int = ranged(0, least=0)
     """CPUs that a cluster started here offers; 0: as many as the machine has."""
     placement: str = "PACK"
