@@ -39,7 +39,7 @@ def run(job: Job, folder: Path, price: Price, console: Console, started: float) 
         elapsed = time.monotonic() - started
         console.print(f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True)
 
-    continued = settle(folder, describe(job.model, job.fingerprint, job.exams))
+    continued = settle(folder, describe(job.model, job.fingerprint, job.config.run.seed, job.exams))
     samples = Samples(folder / "samples")
     tell(f"{'continuing' if continued else 'evaluation'} {folder}")
     if next(missing(job.exams, samples, 1), None) is not None:

@@ -28,13 +28,27 @@ class RolloutWorker(AsyncMember):
     """Samples groups; pulls and proves new weights while it does."""
 
     def __init__(
-        self, name: str, model_path: str, config: RunConfig, index: int, births: int
+        self,
+        name: str,
+        model_path: str,
+        config: RunConfig,
+        index: int,
+        births: int,
+        seeded: bool,
     ) -> None:
         run = config.run
-        # A worker on a dead one's seat must not draw the same numbers again.
-        seed = run.seed if run.deterministic else engine_seed(run.seed, index, births)
+        # A worker on a dead one's seat must not draw the same numbers again; answers with random
+        # numbers of their own draw them again wherever they are sampled.
+        own = engine_seed(run.seed, index, births)
         self.engine = SamplingEngine(
-            name, model_path, config.model, config.rollout, config.weights, seed, run.deterministic
+            name,
+            model_path,
+            config.model,
+            config.rollout,
+            config.weights,
+            seed=run.seed if seeded or run.deterministic else own,
+            seeded=seeded,
+            deterministic=run.deterministic,
         )
         self.weights = config.weights
         self.moved_at = time.monotonic()

@@ -37,7 +37,7 @@ from rlsys.observe.display import Display
 from rlsys.observe.inflation import LengthAlarm
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.summary import Summary
-from rlsys.recipes.prepare import Prepared, prepare, read_rows
+from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
 
 
 def train(
@@ -60,15 +60,16 @@ def train(
             origin = newest(folder, config.loop.steps)
         rows = read_rows(config)
         require_sources(config.verifiers, {row.source for row in (*rows.train, *rows.held_out)})
+        prepared = prepare(config, rows, display.stage)
+        for note in prepared.notes:
+            display.note(note)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             display.note(cluster)
             roles = needs(config)
             check_resources(roles)
-            prepared = prepare(config, rows, display.stage)
-            for note in prepared.notes:
-                display.note(note)
-            _check_space(folder, config, prepared.model_path)
+            model_path = find_policy(config, display.stage)
+            _check_space(folder, config, model_path)
             if resume:
                 cut_back(folder, origin.version)
                 display.note(f"run {folder}, resumed after step {origin.version}")
@@ -78,8 +79,11 @@ def train(
                 record_inputs(folder, inputs)
                 display.note(f"run {folder}")
             replace_text(folder / FILE, to_yaml(config))
-            summary = _to_the_end(config, name, folder, prepared, origin, display, started)
+            summary = _to_the_end(
+                config, name, folder, model_path, prepared, origin, display, started
+            )
     summary.wall_s = time.monotonic() - started
+    summary.notes = [*prepared.notes, *summary.notes]
     summary.write(folder)
     summary.show(console)
     return summary
@@ -89,6 +93,7 @@ def _to_the_end(
     config: RunConfig,
     name: str,
     folder: Path,
+    model_path: str,
     prepared: Prepared,
     origin: Origin,
     display: Display,
@@ -99,7 +104,9 @@ def _to_the_end(
     restarts = 0
     while True:
         try:
-            return _with_a_fleet(config, name, folder, prepared, origin, display, started)
+            return _with_a_fleet(
+                config, name, folder, model_path, prepared, origin, display, started
+            )
         except LearnerLostError as error:
             if restarts == config.loop.max_learner_restarts:
                 raise LearnerLostError(
@@ -116,6 +123,7 @@ def _with_a_fleet(
     config: RunConfig,
     name: str,
     folder: Path,
+    model_path: str,
     prepared: Prepared,
     origin: Origin,
     display: Display,
@@ -124,7 +132,7 @@ def _with_a_fleet(
     prompts = [*prepared.train, *prepared.held_out]
     fleet = RayFleet(
         config,
-        prepared.model_path,
+        model_path,
         prompts,
         folder / SAMPLES,
         needs(config),
@@ -132,7 +140,7 @@ def _with_a_fleet(
         display.note,
     )
     event_loop = WatchedEventLoop()
-    keeper = Keeper(folder, config, prepared.model_path, fleet, origin)
+    keeper = Keeper(folder, config, model_path, fleet, origin)
     run = Run(config, name, keeper, fleet, display, event_loop)
     try:
         with closing(run), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
@@ -220,7 +228,7 @@ class Run:
         await self.keeper.restore(self.loop)
         final = held_out[: config.evaluation.final_prompts]
         before = progress.before
-        if before is None:
+        if before is None and final:
             self.display.stage(f"held-out check before training: {len(final)} prompts")
             before = progress.before = await self._evaluate(final)
             self.display.note(f"held-out pass@1 before training: {before}")
@@ -230,8 +238,10 @@ class Run:
         with garbage.seldom_collected():
             await self.loop.train(config.loop.steps)
         self._count_time(time.monotonic(), await self._times())
-        self.display.stage(f"held-out check after training: {len(final)} prompts")
-        after = await self._evaluate(final)
+        after = None
+        if final:
+            self.display.stage(f"held-out check after training: {len(final)} prompts")
+            after = await self._evaluate(final)
         return Summary(
             run=self.name,
             before=before,
@@ -305,8 +315,9 @@ class Run:
         self.display.step(report.step, metrics)
         garbage.after_step(report.step)
         last = report.step == loop.steps
-        if loop.evaluate_every and report.step % loop.evaluate_every == 0 and not last:
-            chosen = self.held_out[: self.config.evaluation.prompts]
+        chosen = self.held_out[: self.config.evaluation.prompts]
+        due = loop.evaluate_every and report.step % loop.evaluate_every == 0
+        if due and chosen and not last:
             checking = tasks.create_task(self._evaluate(chosen), name="held-out check")
             if self.config.run.deterministic:
                 await checking

@@ -124,10 +124,11 @@ class SamplingConfig:
 class EvaluationConfig:
     """The held-out check."""
 
-    prompts: int = ranged(128, least=1)
-    """Held-out prompts of the checks during training."""
-    final_prompts: int = ranged(256, least=1)
-    """Held-out prompts before and after training: more, since these two are compared."""
+    prompts: int = ranged(128, least=0)
+    """Held-out prompts of the checks during training, or as many as there are; 0: no such check."""
+    final_prompts: int = ranged(256, least=0)
+    """Held-out prompts before and after training: more, since these two are compared. As many as
+    there are; 0: neither check."""
     samples: int = ranged(4, least=1)
     """Answers per prompt; pass@1 is their mean."""
     temperature: float = ranged(1.0, least=0)

@@ -59,15 +59,19 @@ class SamplingEngine:
         config: RolloutConfig,
         weights: WeightsConfig,
         seed: int,
+        seeded: bool = False,
         deterministic: bool = False,
     ) -> None:
-        """deterministic: an answer depends on weights, `seed`, group and place in the group alone,
-        not on the engine, nor on what it samples beside it."""
+        """seeded: each answer has random numbers of its own, which depend on `seed`, group and
+        place in the group alone, not on the engine, nor on what it samples beside it.
+        deterministic: so does the arithmetic, which is otherwise rounded by what is sampled beside
+        an answer; implies `seeded`."""
         self.name = name
         self.model_path = model_path
         self.model = model
         self.config, self.weights = config, weights
         self.seed, self.deterministic = seed, deterministic
+        self.seeded = seeded or deterministic
         self._requests = 0
 
     async def start(self) -> None:
@@ -137,7 +141,7 @@ class SamplingEngine:
         self, ask: Ask, size: int, sampling: SamplingConfig
     ) -> list[dict[str, Any]]:
         started = time.monotonic()
-        seed = group_seed(self.seed, ask.group_id) if self.deterministic else None
+        seed = group_seed(self.seed, ask.group_id) if self.seeded else None
         extra = extra_args(ask.limits, ask.opened)
         output = await self._generate(ask.prompt["token_ids"], sampling, size, seed, extra)
         seconds = time.monotonic() - started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -75,6 +76,13 @@ class Cell:
         return head is not None and self.prompts[0].text == head
 
 
+def group_id(exam: Exam, setting: Setting, prompt: Prompt) -> int:
+    """The number under which a problem's answers are sampled: what their random numbers come from,
+    so it depends on the problem and the setting, and on nothing else that is sampled."""
+    name = f"{exam.benchmark.name}/{setting.name}/{prompt.prompt_id}"
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1
+
+
 def prompt_name(problem: str, said: int) -> str:
     """Id of the prompt that says a budget: another text, so another prompt of the same problem."""
     return f"{problem}-b{said}"
@@ -119,11 +127,12 @@ def missing(exams: Sequence[Exam], samples: Samples, size: int) -> Iterator[Cell
                 yield Cell(exam, setting, chosen[0], tuple(exam.prompts[i] for i in chosen))
 
 
-def describe(model: str, fingerprint: str, exams: Sequence[Exam]) -> dict[str, Any]:
+def describe(model: str, fingerprint: str, seed: int, exams: Sequence[Exam]) -> dict[str, Any]:
     """The plan as JSON values: what has to be the same for a killed evaluation to continue."""
     return {
         "model": model,
         "fingerprint": fingerprint,
+        "seed": seed,
         "exams": {
             f"{exam.benchmark.name}/{setting.name}": {
                 "verifier": exam.benchmark.verifier,

@@ -20,8 +20,9 @@ class Summary:
     """The evidence of one run."""
 
     run: str
-    before: HeldOut
-    after: HeldOut
+    before: HeldOut | None
+    after: HeldOut | None
+    """None: there were no held-out prompts, or none were asked for."""
     steps: int
     wall_s: float
     """From the command's start to its end."""
@@ -50,11 +51,10 @@ class Summary:
         """As written to summary.json."""
         return {
             "run": self.run,
-            "pass_at_1_before": self.before.pass_at_1,
-            "pass_at_1_after": self.after.pass_at_1,
-            "pass_at_1_before_interval": [self.before.low, self.before.high],
-            "pass_at_1_after_interval": [self.after.low, self.after.high],
-            "heldout": {"prompts": self.after.prompts, "samples": self.after.samples},
+            **_check_to_dict("before", self.before),
+            **_check_to_dict("after", self.after),
+            "heldout": self.after
+            and {"prompts": self.after.prompts, "samples": self.after.samples},
             "steps": self.steps,
             "wall_s": round(self.wall_s, 3),
             "train_s": round(self.train_s, 3),
@@ -94,12 +94,12 @@ class Summary:
     def show(self, console: Console) -> None:
         """The printed table."""
         head = Table(title=self.run, title_justify="left", show_header=False, box=None)
-        head.add_row("held-out pass@1 before", f"{self.before}")
-        head.add_row("held-out pass@1 after", f"{self.after}")
-        gain = self.after.pass_at_1 - self.before.pass_at_1
-        head.add_row(
-            "gain", f"{gain:+.3f} ({self.after.prompts} prompts x {self.after.samples}, 95 % CI)"
-        )
+        head.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
+        head.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
+        if self.before and self.after:
+            gain = self.after.pass_at_1 - self.before.pass_at_1
+            measured = f"{self.after.prompts} prompts x {self.after.samples}, 95 % CI"
+            head.add_row("gain", f"{gain:+.3f} ({measured})")
         head.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
         rate = self.consumed_tokens / max(self.train_s, 1e-9)
         head.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")
@@ -125,3 +125,10 @@ class Summary:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         for note in self.notes:
             console.print(note, highlight=False, markup=False)
+
+
+def _check_to_dict(when: str, check: HeldOut | None) -> dict[str, Any]:
+    return {
+        f"pass_at_1_{when}": check and check.pass_at_1,
+        f"pass_at_1_{when}_interval": check and [check.low, check.high],
+    }
