@@ -30,11 +30,13 @@ from rlsys.loop.heldout import HeldOut, evaluate
 from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
+from rlsys.loop.outcome import count_signal
 from rlsys.loop.run_folder import SAMPLES, check_inputs, cut_back, held, record_inputs
 from rlsys.loop.space import checkpoint_bytes
 from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
 from rlsys.observe.inflation import LengthAlarm
+from rlsys.observe.learnable import SignalAlarm, cut_off_at, last_words, problem_of
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.summary import Summary
 from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
@@ -83,7 +85,9 @@ def train(
                 config, name, folder, model_path, prepared, origin, display, started
             )
     summary.wall_s = time.monotonic() - started
-    summary.notes = [*prepared.notes, *summary.notes]
+    summary.notes = [*prepared.notes]
+    if problem := problem_of(summary.signal, config):
+        summary.notes.append(f"warning: {problem}{last_words(folder / SAMPLES)}")
     summary.write(folder)
     summary.show(console)
     return summary
@@ -191,6 +195,7 @@ class Run:
         self.begin: dict[str, Times] = {}
         self.began = self.last_step = 0.0
         self.length_alarm = LengthAlarm(config.observe)
+        self.signal_alarm = SignalAlarm(config)
 
     async def train(
         self, prompts: Sequence[Prompt], held_out: Sequence[Prompt], started: float
@@ -232,6 +237,8 @@ class Run:
             self.display.stage(f"held-out check before training: {len(final)} prompts")
             before = progress.before = await self._evaluate(final)
             self.display.note(f"held-out pass@1 before training: {before}")
+            if cut_off := cut_off_at(config, before.truncated):
+                self.display.note(f"warning: {cut_off}")
         self.display.stage("training: waiting for the first groups")
         self.began = self.last_step = time.monotonic()
         self.times = self.begin = await self._times()
@@ -266,6 +273,7 @@ class Run:
                 max_staleness=config.loop.max_staleness,
             ),
             resumes=progress.resumes,
+            signal=progress.signal,
         )
 
     def close(self) -> None:
@@ -306,10 +314,16 @@ class Run:
         if progress.heldout:
             metrics["heldout/pass_at_1"] = progress.heldout.pass_at_1
         progress.saw(report)
+        signal = count_signal(report.groups, self.config)
+        progress.signal += signal
+        problem = self.signal_alarm.step(signal)
+        if problem:
+            self.display.note(f"step {report.step}: warning: {problem}")
         warning = self.length_alarm.step(metrics["answer/mean_tokens"], metrics["reward/accuracy"])
         if warning:
             self.display.note(f"step {report.step}: {warning}")
         metrics["alarm/length_inflation"] = float(self.length_alarm.on)
+        metrics["alarm/nothing_to_learn"] = float(self.signal_alarm.on)
         self.writer.write(report.step, metrics)
         self.gauges.write(metrics)
         self.display.step(report.step, metrics)

@@ -27,6 +27,16 @@ class Advantage(Enum):
     gae = "gae"
 
 
+BEYOND_GROUPS = (
+    Advantage.batch_norm,
+    Advantage.difficulty,
+    Advantage.token_returns,
+    Advantage.gae,
+)
+"""Estimators that compare a group's answers with other groups', too: a group of equal rewards then
+carries a signal."""
+
+
 class DifficultySource(Enum):
     """What a row's difficulty is read from."""
 
@@ -282,12 +292,7 @@ def _check_weights(config: AlgorithmConfig) -> None:
 
 
 def _check_advantage(config: AlgorithmConfig) -> None:
-    if config.drop_no_signal and config.advantage in (
-        Advantage.batch_norm,
-        Advantage.difficulty,
-        Advantage.token_returns,
-        Advantage.gae,
-    ):
+    if config.drop_no_signal and config.advantage in BEYOND_GROUPS:
         reason = (
             f"under advantage={config.advantage.name} a group of equal rewards carries a signal"
         )

@@ -1,7 +1,7 @@
 """What a run ends with: a table for people and summary.json for programs."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
 from rlsys.loop.keeper import SUMMARY
 from rlsys.loop.ledger import Ledger
+from rlsys.loop.outcome import SignalCount
 from rlsys.observe.balance import Balance, Pace, advice, balance, covering_bound
 
 
@@ -38,6 +39,8 @@ class Summary:
     staleness_mean: float
     staleness_max: int
     pace: Pace
+    signal: SignalCount = field(default_factory=SignalCount)
+    """Of the groups that were trained on."""
     resumes: int = 0
     """How often another driver went on with the run; wall_s is the last one's."""
     notes: list[str] = field(default_factory=list)
@@ -74,6 +77,7 @@ class Summary:
                 "members": self.members,
                 "needed": {role: round(n, 3) for role, n in self.balance.needed.items()},
             },
+            "signal": asdict(self.signal),
             "resumes": self.resumes,
             "staleness": {
                 "mean": self.staleness_mean,
@@ -105,6 +109,12 @@ class Summary:
         head.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")
         head.add_row("staleness", f"mean {self.staleness_mean:.2f}, max {self.staleness_max}")
         head.add_row("ledger", self.ledger.line())
+        seen = self.signal
+        head.add_row(
+            "signal",
+            f"{seen.groups - seen.without_signal:,} of {seen.groups:,} groups; "
+            f"{seen.cut_off:,} of {seen.answers:,} answers cut off",
+        )
         if self.resumes:
             head.add_row("resumed", f"{self.resumes} times")
         console.print(head, highlight=False)
@@ -124,7 +134,7 @@ class Summary:
         for line in advice(found, longest_wait, self.pace):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         for note in self.notes:
-            console.print(note, highlight=False, markup=False)
+            console.print(note, highlight=False, markup=False, soft_wrap=True)
 
 
 def _check_to_dict(when: str, check: HeldOut | None) -> dict[str, Any]:
