@@ -92,6 +92,9 @@ class SamplingEngine:
             max_model_len=self.model.max_context,
             # What is sampled together is rounded together, and timing decides what is together.
             max_num_seqs=1 if self.deterministic else self.config.max_sequences,
+            # Between two parts of a prompt vLLM turns a seeded generator back, which torch's
+            # generator for CPUs does not know: "CPU Generator does not use offset".
+            enable_chunked_prefill=False if on_cpu and self.seeded else None,
             tensor_parallel_size=self.config.tensor_parallel,
             gpu_memory_utilization=self.config.gpu_memory_utilization,
             enforce_eager=on_cpu,

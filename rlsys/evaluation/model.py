@@ -21,8 +21,12 @@ _NO_TRAINING = (
     "thinking.budgets=none",
     "thinking.in_prompt=false",
     "thinking.enforced=true",
+    "loop.adaptive_staleness=false",
+    "loop.max_staleness=0",
+    "loop.groups_per_message=1",
 )
-"""Lengths of training, which play no part here and must not be held against the context."""
+"""Settings of training, which play no part here and must not be held against the context, nor
+against run.deterministic."""
 
 
 def settle(
