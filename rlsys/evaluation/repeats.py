@@ -11,16 +11,25 @@ def caveat(config: RunConfig) -> str:
 
     An answer's random numbers come from run.seed, its problem, its setting and its number alone.
     Its arithmetic may depend on what is sampled beside it, too, which is a matter of timing:
-    kernels for GPUs, and for bfloat16, round a row differently in batches of different sizes. In
-    float32 on CPU they do not (docs/evaluation.md has the measurement).
+    kernels for GPUs, for bfloat16 and for several threads round a row differently in batches of
+    different sizes. In float32 on one thread of a CPU they do not (docs/evaluation.md has the
+    measurement).
     """
     rollout = config.rollout
-    if config.run.deterministic or (not rollout.gpus and rollout.dtype is Precision.float32):
+    if config.run.deterministic:
         return ""
     if rollout.max_sequences == 1 and config.weights.prefix_cache is PrefixCache.off:
         return ""
-    where = "on GPUs" if rollout.gpus else f"in {rollout.dtype.value}"
+    exact = f"sample one answer at a time: {ONE_BY_ONE}"
+    if rollout.gpus:
+        where = "on GPUs"
+    elif rollout.dtype is not Precision.float32:
+        where = f"in {rollout.dtype.value}"
+    elif rollout.threads > 1:
+        where, exact = f"with rollout.threads={rollout.threads}", "rollout.threads=1"
+    else:
+        return ""
     return (
         f"Repeated with the same seed, some answers may differ: {where} an answer is rounded by "
-        f"what is sampled beside it. To repeat exactly, one answer at a time: {ONE_BY_ONE}"
+        f"what is sampled beside it. To repeat exactly: {exact}"
     )

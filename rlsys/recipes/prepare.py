@@ -13,7 +13,7 @@ from rlsys.data.generated import generated_rows
 from rlsys.data.load import RunRows, load_rows, prompt_key
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, Tokenized, tokenize
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, DataError
 from rlsys.recipes.vocabulary import check_vocabulary
 from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for, question_of
 
@@ -56,6 +56,12 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
         ]
         train, held_out = (part.prompts for part in apart)
         too_long = sum(part.num_too_long for part in apart)
+    if not train:
+        raise DataError(
+            f"data.train={config.data.train!r}: no prompt is left to train on: {too_long} are too "
+            f"long (data.max_prompt_tokens={config.data.max_prompt_tokens}), {len(held_out)} are "
+            "held out"
+        )
     if path:
         check_vocabulary("model.path", path, tokenizer, [*train, *held_out])
     notes = list(rows.notes)

@@ -263,6 +263,7 @@ def test_each_setting_has_random_numbers_of_its_own() -> None:
         ({"gpus": 1.0, "max_sequences": 1}, PrefixCache.by_version, "on GPUs"),
         ({"gpus": 1.0, "max_sequences": 1}, PrefixCache.off, ""),
         ({"dtype": Precision.bfloat16}, PrefixCache.off, "in bfloat16"),
+        ({"threads": 2}, PrefixCache.by_version, "with rollout.threads=2"),
     ],
 )
 def test_what_may_not_repeat_says_so_first_and_how_it_would(
@@ -271,7 +272,7 @@ def test_what_may_not_repeat_says_so_first_and_how_it_would(
     config = RunConfig(rollout=RolloutConfig(**rollout), weights=WeightsConfig(prefix_cache=cache))
     doubt = caveat(config)
     assert where in doubt
-    assert bool(doubt) == bool(where) == (ONE_BY_ONE in doubt)
+    assert bool(doubt) == bool(where) == (ONE_BY_ONE in doubt or "rollout.threads=1" in doubt)
     run(ListedAnswers(), exam(), tmp_path)
     found = result(exam(), exam().settings[0], table_of(tmp_path), None)
     write(tmp_path, "a-model", 100, [found], Price(1.0, 2.0), doubt)

@@ -7,7 +7,8 @@ import pytest
 from transformers import Qwen2Config
 
 from rlsys.config.schema import RunConfig
-from rlsys.errors import ConfigError
+from rlsys.data.load import RunRows
+from rlsys.errors import ConfigError, DataError
 from rlsys.recipes.local_policy import build_tokenizer
 from rlsys.recipes.prepare import Prepared, prepare, read_rows
 
@@ -131,3 +132,15 @@ def test_an_embedding_with_room_for_every_token_is_accepted(
 ) -> None:
     config.model.path = model(tmp_path / "fits", len(build_tokenizer()) + more)
     assert len(prepared(config).train) == 80
+
+
+def test_a_file_that_leaves_nothing_to_train_on_says_where_its_prompts_went(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    config.data.train = write(tmp_path / "two.jsonl", ["1+1=?", "2+2=?" + LONG])
+    short, long = sorted(
+        (row for part in (read_rows(config).train, read_rows(config).held_out) for row in part),
+        key=lambda row: len(row.messages[0]["content"]),
+    )
+    with pytest.raises(DataError, match=r"left to train on: 1 are too long .*, 1 are held out"):
+        prepare(config, RunRows([long], [short], ()), lambda line: None)
