@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from zipfile import is_zipfile
 
 from rlsys.config.ranges import ranged
 from rlsys.errors import ConfigError
@@ -71,7 +72,9 @@ def validate(config: ThinkingConfig, max_tokens: int) -> None:
             "thinking.enforced=false: a budget that is neither enforced nor in the prompt has no "
             "effect; nearest valid: thinking.in_prompt=true"
         )
-    if config.budgets is BudgetRule.regressor and not Path(config.regressor).is_file():
+    # What it is fitted to is stored as numpy's archive, a zip file.
+    if config.budgets is BudgetRule.regressor and not is_zipfile(config.regressor):
+        state = "not a fitted regression" if Path(config.regressor).is_file() else "no such file"
         raise ConfigError(
-            f"thinking.regressor={config.regressor!r}: no such file; `rlsys thinking fit` makes one"
+            f"thinking.regressor={config.regressor!r}: {state}; `rlsys thinking fit` makes one"
         )

@@ -14,6 +14,7 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import ConfigError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.samples import Samples
+from rlsys.loop.disk import replace_text
 
 
 @dataclass(frozen=True)
@@ -152,14 +153,20 @@ def settle(folder: Path, plan: dict[str, Any]) -> bool:
 
     Returns: whether an earlier run's samples are continued.
     Raises:
-        ConfigError: the folder holds another plan; names the first difference.
+        ConfigError: the folder holds another plan, or a damaged one; names the first difference.
     """
     path = folder / "plan.json"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(plan, indent=2) + "\n")
+        replace_text(path, json.dumps(plan, indent=2) + "\n")
         return False
-    earlier = json.loads(path.read_text())
+    try:
+        earlier = json.loads(path.read_text())
+    except ValueError as error:
+        raise ConfigError(
+            f"--out {folder}: its plan.json is damaged ({error}); name another folder, or remove "
+            "this one"
+        ) from error
     difference = _difference(earlier, plan)
     if difference:
         raise ConfigError(

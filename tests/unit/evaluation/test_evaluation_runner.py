@@ -20,7 +20,7 @@ from rlsys.config.schema import (
     WeightsConfig,
 )
 from rlsys.data.templates import Prompt
-from rlsys.errors import ConfigError, VerifierError, WorkerError
+from rlsys.errors import ConfigError, DataError, VerifierError, WorkerError
 from rlsys.evaluation import plan
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.compare import compare, read_result
@@ -221,6 +221,16 @@ def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path
     assert settle(tmp_path, describe("m", "f", 0, [exam()])) is True
     with pytest.raises(ConfigError, match=r"exams\.sums/t1\.samples: 4 then, 8"):
         settle(tmp_path, describe("m", "f", 0, [exam(samples=8)]))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_plan_or_result_is_one_error_with_its_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "plan.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"plan\.json is damaged|another plan"):
+        settle(tmp_path, describe("m", "f", 0, [exam()]))
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(DataError, match=r"results\.json"):
+        read_result(tmp_path)
 
 
 def test_another_seed_is_another_plan(tmp_path: Path) -> None:

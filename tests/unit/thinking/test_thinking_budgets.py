@@ -79,6 +79,10 @@ def test_budgets_of_the_moment_replace_those_of_the_table() -> None:
         (ThinkingConfig(BudgetRule.text, 4, 8, in_prompt=True, instruction="short"), "short {bud"),
         (ThinkingConfig(BudgetRule.text, 4, 8, enforced=False), "in_prompt=true"),
         (ThinkingConfig(BudgetRule.regressor, 4, 8, regressor="no.npz"), "no such file"),
+        (
+            ThinkingConfig(BudgetRule.regressor, 4, 8, regressor=__file__),
+            "not a fitted regression",
+        ),
     ],
 )
 def test_settings_that_cannot_work_are_refused(config: ThinkingConfig, message: str) -> None:
