@@ -30,6 +30,7 @@ def validate(config: RunConfig) -> None:
     _thinking(config)
     thinking_config.validate(config.thinking, config.sampling.max_tokens)
     _model(config)
+    _shares(config)
     _transport(config)
     _deterministic(config)
     _observe(config)
@@ -125,6 +126,16 @@ def _model(config: RunConfig) -> None:
         raise ConfigError(
             f"model.path={path!r}: no such directory, and the hub is switched off (HF_HUB_OFFLINE)"
         )
+
+
+def _shares(config: RunConfig) -> None:
+    for role in ("learner", "rollout", "reference"):
+        gpus = getattr(config, role).gpus
+        if gpus > 1 and gpus != int(gpus):
+            raise ConfigError(
+                f"{role}.gpus={gpus}: Ray shares one GPU, or gives whole ones; nearest valid: "
+                f"{int(gpus)} or {int(gpus) + 1}"
+            )
 
 
 def _transport(config: RunConfig) -> None:

@@ -15,7 +15,7 @@ from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.model import fingerprint, settle
 from rlsys.evaluation.plan import Exam, prompt_name, settings
-from rlsys.recipes.vocabulary import check_vocabulary
+from rlsys.recipes.model_limits import check_vocabulary
 from rlsys.thinking.budgets import instruct
 
 if TYPE_CHECKING:

@@ -126,6 +126,14 @@ def test_prompts_that_fill_the_context_name_the_context_needed(config: RunConfig
     assert error_of(config).endswith("nearest valid: model.max_context=400")
 
 
+def test_more_than_one_gpu_is_a_whole_number_of_them(config: RunConfig) -> None:
+    config.rollout.gpus = 1.5
+    assert error_of(config).startswith("rollout.gpus=1.5: ")
+    assert error_of(config).endswith("nearest valid: 1 or 2")
+    config.rollout.gpus = 2.0
+    validate(config)
+
+
 def test_pass_at_k_needs_groups_of_k(config: RunConfig) -> None:
     config.algorithm.advantage = Advantage.pass_at_k
     config.algorithm.pass_k, config.loop.group_size = 9, 8

@@ -1,13 +1,14 @@
-"""Whether the model has an embedding for every token that it will be given.
+"""What a model has room for, by its config: an embedding for each token, positions for the context.
 
 A tokenizer of another model, or one that got tokens after the embedding was made, gives ids beyond
-it: an index out of range, minutes later, inside an engine.
+it: an index out of range, minutes later, inside an engine. vLLM says as late that a context is
+longer than the positions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlsys.data.templates import Prompt
 from rlsys.errors import ConfigError
@@ -30,7 +31,7 @@ def check_vocabulary(
     Raises:
         ConfigError: a token has no embedding, or the config cannot be loaded.
     """
-    size = _vocabulary(setting, model)
+    size = getattr(_config(setting, model), "vocab_size", None)
     if size is None:
         return
     ends = [*tokenizer.encode(END_THINK, add_special_tokens=False), tokenizer.eos_token_id or 0]
@@ -48,8 +49,27 @@ def check_vocabulary(
             )
 
 
-def _vocabulary(setting: str, model: str) -> int | None:
-    """Rows of the embedding; None where the config does not say."""
+def check_positions(setting: str, model: str, max_context: int) -> None:
+    """Compare the context with the positions, unless the model stretches them.
+
+    Raises:
+        ConfigError: the context is longer, or the config cannot be loaded.
+    """
+    config = _config(setting, model)
+    positions = getattr(config, "max_position_embeddings", None)
+    rope = getattr(config, "rope_parameters", None) or {}
+    stretched = rope.get("rope_type", "default") != "default" or any(
+        isinstance(value, dict) for value in rope.values()
+    )
+    if positions and not stretched and max_context > positions:
+        raise ConfigError(
+            f"model.max_context={max_context}: the positions of {setting}={model!r} end at "
+            f"{positions}; nearest valid: {positions}"
+        )
+
+
+def _config(setting: str, model: str) -> Any:
+    """The config of the model's language part."""
     from transformers import AutoConfig
 
     try:
@@ -57,5 +77,4 @@ def _vocabulary(setting: str, model: str) -> int | None:
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(f"{setting}={model!r}: its config cannot be loaded: {reason}") from error
-    size = getattr(config.get_text_config(), "vocab_size", None)
-    return None if size is None else int(size)
+    return config.get_text_config()
