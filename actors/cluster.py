@@ -11,6 +11,7 @@ import ray
 from actors import guardian
 from rlsys.config.schema import ClusterConfig
 from rlsys.errors import ResourceError
+from rlsys.network import require_cluster
 
 
 @contextmanager
@@ -19,7 +20,12 @@ def connected(config: ClusterConfig) -> Iterator[str]:
 
     A cluster that is running (RAY_ADDRESS, `ray start`, `ray job submit`, cluster.address) is
     joined; else one is started on this machine and ended with the block.
+
+    Raises:
+        ConfigError, ResourceError: the cluster that is named does not answer; within seconds, where
+            Ray itself tries for a quarter of an hour.
     """
+    require_cluster(config.address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray starts workers at niceness 15: whatever else a laptop does would come before training.
     os.environ.setdefault("RAY_worker_niceness", "0")
@@ -29,11 +35,11 @@ def connected(config: ClusterConfig) -> Iterator[str]:
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     watchdog = guardian.start()
     try:
-        if config.address:
+        if config.address not in ("", "local"):
             ray.init(address=config.address, **options)
         else:
             _join_or_start(config, options)
-    except (ConnectionError, ValueError) as error:
+    except (ConnectionError, ValueError, RuntimeError) as error:
         raise ResourceError(f"cannot reach a Ray cluster: {error}") from error
     try:
         nodes = [node for node in ray.nodes() if node["Alive"]]
@@ -51,7 +57,12 @@ def connected(config: ClusterConfig) -> Iterator[str]:
 
 def _join_or_start(config: ClusterConfig, options: dict[str, Any]) -> None:
     try:
-        ray.init(num_cpus=config.num_cpus or os.cpu_count(), include_dashboard=False, **options)
+        ray.init(
+            address=config.address or None,
+            num_cpus=config.num_cpus or os.cpu_count(),
+            include_dashboard=False,
+            **options,
+        )
     except ValueError as error:
         # Ray refuses these arguments where a cluster is running already: that one is joined.
         if "existing cluster" not in str(error):

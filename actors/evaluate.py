@@ -14,6 +14,7 @@ from rlsys.errors import RlsysError
 from rlsys.evaluation import report
 from rlsys.evaluation.job import Job
 from rlsys.evaluation.plan import describe, missing, settle
+from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.results import COLUMNS, Result, result
 from rlsys.evaluation.runner import Progress, examine
 from rlsys.evaluation.samples import Samples
@@ -39,7 +40,7 @@ def run(job: Job, folder: Path, price: Price, console: Console, started: float) 
         elapsed = time.monotonic() - started
         console.print(f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True)
 
-    continued = settle(folder, describe(job.model, job.fingerprint, job.exams))
+    continued = settle(folder, describe(job.model, job.fingerprint, job.config.run.seed, job.exams))
     samples = Samples(folder / "samples")
     tell(f"{'continuing' if continued else 'evaluation'} {folder}")
     if next(missing(job.exams, samples, 1), None) is not None:
@@ -48,8 +49,13 @@ def run(job: Job, folder: Path, price: Price, console: Console, started: float) 
             _sample(job, samples, tell)
     tell("working out the figures")
     results = _results(job, samples)
-    report.write(folder, job.model, job.context, results, price)
+    doubt = caveat(job.config)
+    report.write(folder, job.model, job.context, results, price, doubt)
+    if doubt:
+        console.print(doubt, highlight=False, soft_wrap=True)
     console.print(report.summary(results))
+    for line in report.remarks(results):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     tell(f"tables, samples and plots: {folder}")
     return results
 

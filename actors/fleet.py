@@ -201,7 +201,16 @@ class RayFleet:
             "reference": (ReferenceWorker, (self.model_path, config)),
             "rollout": (
                 RolloutWorker,
-                (seat.name, self.model_path, config, seat.index, seat.births),
+                # An evaluation's answers repeat; in training, a generator for each answer would
+                # cost time in every step.
+                (
+                    seat.name,
+                    self.model_path,
+                    config,
+                    seat.index,
+                    seat.births,
+                    not self.has_learner,
+                ),
             ),
         }
         return made[seat.role]

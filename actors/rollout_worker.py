@@ -14,6 +14,7 @@ import ray
 from actors.member import AsyncMember
 from rlsys.config.schema import RunConfig, SamplingConfig, Transport
 from rlsys.data.templates import with_budgets
+from rlsys.engines.determinism import engine_seed
 from rlsys.engines.sequences import list_column
 from rlsys.engines.vllm_engine import Canary, SamplingEngine
 from rlsys.loop.clock import Clock
@@ -27,14 +28,27 @@ class RolloutWorker(AsyncMember):
     """Samples groups; pulls and proves new weights while it does."""
 
     def __init__(
-        self, name: str, model_path: str, config: RunConfig, index: int, births: int
+        self,
+        name: str,
+        model_path: str,
+        config: RunConfig,
+        index: int,
+        births: int,
+        seeded: bool,
     ) -> None:
         run = config.run
-        # A worker on a dead one's seat must not draw the same numbers again.
-        own = (run.seed + 1000 * births) * 1000 + index
-        seed = run.seed if run.deterministic else own
+        # A worker on a dead one's seat must not draw the same numbers again; answers with random
+        # numbers of their own draw them again wherever they are sampled.
+        own = engine_seed(run.seed, index, births)
         self.engine = SamplingEngine(
-            name, model_path, config.model, config.rollout, config.weights, seed, run.deterministic
+            name,
+            model_path,
+            config.model,
+            config.rollout,
+            config.weights,
+            seed=run.seed if seeded or run.deterministic else own,
+            seeded=seeded,
+            deterministic=run.deterministic,
         )
         self.weights = config.weights
         self.moved_at = time.monotonic()

@@ -30,14 +30,16 @@ from rlsys.loop.heldout import HeldOut, evaluate
 from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
+from rlsys.loop.outcome import count_signal
 from rlsys.loop.run_folder import SAMPLES, check_inputs, cut_back, held, record_inputs
 from rlsys.loop.space import checkpoint_bytes
 from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
 from rlsys.observe.inflation import LengthAlarm
+from rlsys.observe.learnable import SignalAlarm, cut_off_at, last_words, problem_of
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.summary import Summary
-from rlsys.recipes.prepare import Prepared, prepare, read_rows
+from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
 
 
 def train(
@@ -60,15 +62,16 @@ def train(
             origin = newest(folder, config.loop.steps)
         rows = read_rows(config)
         require_sources(config.verifiers, {row.source for row in (*rows.train, *rows.held_out)})
+        prepared = prepare(config, rows, display.stage)
+        for note in prepared.notes:
+            display.note(note)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             display.note(cluster)
             roles = needs(config)
             check_resources(roles)
-            prepared = prepare(config, rows, display.stage)
-            for note in prepared.notes:
-                display.note(note)
-            _check_space(folder, config, prepared.model_path)
+            model_path = find_policy(config, display.stage)
+            _check_space(folder, config, model_path)
             if resume:
                 cut_back(folder, origin.version)
                 display.note(f"run {folder}, resumed after step {origin.version}")
@@ -78,8 +81,13 @@ def train(
                 record_inputs(folder, inputs)
                 display.note(f"run {folder}")
             replace_text(folder / FILE, to_yaml(config))
-            summary = _to_the_end(config, name, folder, prepared, origin, display, started)
+            summary = _to_the_end(
+                config, name, folder, model_path, prepared, origin, display, started
+            )
     summary.wall_s = time.monotonic() - started
+    summary.notes = [*prepared.notes]
+    if problem := problem_of(summary.signal, config):
+        summary.notes.append(f"warning: {problem}{last_words(folder / SAMPLES)}")
     summary.write(folder)
     summary.show(console)
     return summary
@@ -89,6 +97,7 @@ def _to_the_end(
     config: RunConfig,
     name: str,
     folder: Path,
+    model_path: str,
     prepared: Prepared,
     origin: Origin,
     display: Display,
@@ -99,7 +108,9 @@ def _to_the_end(
     restarts = 0
     while True:
         try:
-            return _with_a_fleet(config, name, folder, prepared, origin, display, started)
+            return _with_a_fleet(
+                config, name, folder, model_path, prepared, origin, display, started
+            )
         except LearnerLostError as error:
             if restarts == config.loop.max_learner_restarts:
                 raise LearnerLostError(
@@ -116,6 +127,7 @@ def _with_a_fleet(
     config: RunConfig,
     name: str,
     folder: Path,
+    model_path: str,
     prepared: Prepared,
     origin: Origin,
     display: Display,
@@ -124,7 +136,7 @@ def _with_a_fleet(
     prompts = [*prepared.train, *prepared.held_out]
     fleet = RayFleet(
         config,
-        prepared.model_path,
+        model_path,
         prompts,
         folder / SAMPLES,
         needs(config),
@@ -132,7 +144,7 @@ def _with_a_fleet(
         display.note,
     )
     event_loop = WatchedEventLoop()
-    keeper = Keeper(folder, config, prepared.model_path, fleet, origin)
+    keeper = Keeper(folder, config, model_path, fleet, origin)
     run = Run(config, name, keeper, fleet, display, event_loop)
     try:
         with closing(run), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
@@ -183,6 +195,7 @@ class Run:
         self.begin: dict[str, Times] = {}
         self.began = self.last_step = 0.0
         self.length_alarm = LengthAlarm(config.observe)
+        self.signal_alarm = SignalAlarm(config)
 
     async def train(
         self, prompts: Sequence[Prompt], held_out: Sequence[Prompt], started: float
@@ -220,18 +233,22 @@ class Run:
         await self.keeper.restore(self.loop)
         final = held_out[: config.evaluation.final_prompts]
         before = progress.before
-        if before is None:
+        if before is None and final:
             self.display.stage(f"held-out check before training: {len(final)} prompts")
             before = progress.before = await self._evaluate(final)
             self.display.note(f"held-out pass@1 before training: {before}")
+            if cut_off := cut_off_at(config, before.truncated):
+                self.display.note(f"warning: {cut_off}")
         self.display.stage("training: waiting for the first groups")
         self.began = self.last_step = time.monotonic()
         self.times = self.begin = await self._times()
         with garbage.seldom_collected():
             await self.loop.train(config.loop.steps)
         self._count_time(time.monotonic(), await self._times())
-        self.display.stage(f"held-out check after training: {len(final)} prompts")
-        after = await self._evaluate(final)
+        after = None
+        if final:
+            self.display.stage(f"held-out check after training: {len(final)} prompts")
+            after = await self._evaluate(final)
         return Summary(
             run=self.name,
             before=before,
@@ -256,6 +273,7 @@ class Run:
                 max_staleness=config.loop.max_staleness,
             ),
             resumes=progress.resumes,
+            signal=progress.signal,
         )
 
     def close(self) -> None:
@@ -296,17 +314,24 @@ class Run:
         if progress.heldout:
             metrics["heldout/pass_at_1"] = progress.heldout.pass_at_1
         progress.saw(report)
+        signal = count_signal(report.groups, self.config)
+        progress.signal += signal
+        problem = self.signal_alarm.step(signal)
+        if problem:
+            self.display.note(f"step {report.step}: warning: {problem}")
         warning = self.length_alarm.step(metrics["answer/mean_tokens"], metrics["reward/accuracy"])
         if warning:
             self.display.note(f"step {report.step}: {warning}")
         metrics["alarm/length_inflation"] = float(self.length_alarm.on)
+        metrics["alarm/nothing_to_learn"] = float(self.signal_alarm.on)
         self.writer.write(report.step, metrics)
         self.gauges.write(metrics)
         self.display.step(report.step, metrics)
         garbage.after_step(report.step)
         last = report.step == loop.steps
-        if loop.evaluate_every and report.step % loop.evaluate_every == 0 and not last:
-            chosen = self.held_out[: self.config.evaluation.prompts]
+        chosen = self.held_out[: self.config.evaluation.prompts]
+        due = loop.evaluate_every and report.step % loop.evaluate_every == 0
+        if due and chosen and not last:
             checking = tasks.create_task(self._evaluate(chosen), name="held-out check")
             if self.config.run.deterministic:
                 await checking

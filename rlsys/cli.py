@@ -56,6 +56,9 @@ def train(
             "rlsys train needs --config FILE for a new run, or --resume RUN to go on with an old "
             "one, which has its own config"
         )
+    from rlsys.network import require_cluster
+
+    require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     from actors.run import train as run_training
 
@@ -115,7 +118,11 @@ def main() -> None:
         app()
     except RlsysError as error:
         Console(stderr=True).print(
-            f"{type(error).__name__}: {error}", style="red", highlight=False, markup=False
+            f"{type(error).__name__}: {error}",
+            style="red",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,  # a path or a command in it can be copied as it stands
         )
         sys.exit(2)
     except KeyboardInterrupt:

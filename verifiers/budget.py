@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from rlsys.errors import VerifierError
+from rlsys.config.ranges import ranged
 from verifiers.base import Completion, Status, Verdict
 
 
@@ -17,13 +17,9 @@ class BudgetVerifier:
     policy can earn without an answer. A completion without a budget has reward 1.
     """
 
-    tolerance: float = 0.5
+    tolerance: float = ranged(0.5, above=0)
     """Overrun, as a share of the budget, at which the reward is 0."""
     name: str = field(default="budget", init=False)
-
-    def __post_init__(self) -> None:
-        if not self.tolerance > 0:
-            raise VerifierError(f"budget: tolerance={self.tolerance} must be above 0")
 
     def verify(self, completion: Completion) -> Verdict:
         """Grade the length of the thinking; the answer does not matter."""

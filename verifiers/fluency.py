@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Expectation, Status, Verdict
 from verifiers.hf_models import batches, load, padded
@@ -27,33 +28,28 @@ class FluencyVerifier:
     """Directory or hub id of the evaluator, a causal language model; small ones do."""
     target: str = "en"
     """en, zh, ja, ko or ru."""
-    language_weight: float = 0.5
+    language_weight: float = ranged(0.5, least=0, most=1)
     """Weight of the target language's share; the rest is the evaluator's."""
-    low_logprob: float = -6.0
+    low_logprob: float = ranged(-6.0, below=0)
     """Mean logprob that earns nothing, nats per token. Depends on the evaluator's vocabulary:
     measure shuffled and good texts, and put both limits between them."""
-    high_logprob: float = -3.0
+    high_logprob: float = ranged(-3.0, most=0)
     """Mean logprob that earns all, nats per token. What is likelier earns no more."""
-    min_reward: float = 0.7
+    min_reward: float = ranged(0.7, least=0, most=1)
     """From which reward on the status is correct."""
-    max_tokens: int = 1024
+    max_tokens: int = ranged(1024, least=2)
     """Only the first tokens of a text are scored."""
-    batch_tokens: int = 2048
+    batch_tokens: int = ranged(2048, least=1)
     """Tokens of a batch, padding included; bounds the memory of [tokens, vocabulary] logits."""
     device: str = "cpu"
     """Where the evaluator runs, as torch names it."""
     name: str = field(default="fluency", init=False)
 
     def __post_init__(self) -> None:
-        if not self.low_logprob < self.high_logprob <= 0:
+        if self.low_logprob >= self.high_logprob:
             raise VerifierError(
                 f"fluency: low_logprob={self.low_logprob} must be below high_logprob="
-                f"{self.high_logprob}, which must not be above 0"
-            )
-        if not 0 <= self.language_weight <= 1 or self.max_tokens < 2 or self.batch_tokens < 1:
-            raise VerifierError(
-                f"fluency: language_weight={self.language_weight} must be from 0 to 1, max_tokens="
-                f"{self.max_tokens} at least 2, batch_tokens={self.batch_tokens} at least 1"
+                f"{self.high_logprob}"
             )
         self._language = LanguageVerifier(self.target)
         self._tokenizer, self._model = load(self.name, self.model, self.device, classifier=False)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Expectation, Status, Verdict
 from verifiers.judge_client import ChatClient, Reply
@@ -67,17 +68,17 @@ class JudgeVerifier:
     """answer: what follows the reasoning. whole: the reasoning, too."""
     api_key_env: str = ""
     """Name of the environment variable with the key; empty: none is sent."""
-    deadline_s: float = 60.0
+    deadline_s: float = ranged(60.0, above=0)
     """Seconds for all completions of a batch together."""
-    concurrency: int = 16
+    concurrency: int = ranged(16, least=1)
     """Requests at a time."""
-    attempts: int = 2
+    attempts: int = ranged(2, least=1)
     """How often a request is sent when the server does not answer or fails."""
-    max_tokens: int = 512
+    max_tokens: int = ranged(512, least=1)
     """Tokens of the judge's reply."""
-    max_chars: int = 20_000
+    max_chars: int = ranged(20_000, least=1)
     """Longer answers are rejected."""
-    pass_score: int = 6
+    pass_score: int = ranged(6, least=0, most=10)
     """From which score on the status is correct."""
     name: str = field(default="judge", init=False)
 
@@ -85,9 +86,6 @@ class JudgeVerifier:
         self._part = read_part(self.name, self.part)
         if not self.model:
             raise VerifierError("judge: the option model is empty: it names the endpoint's model")
-        for option in ("deadline_s", "concurrency", "attempts", "max_tokens", "max_chars"):
-            if vars(self)[option] <= 0:
-                raise VerifierError(f"judge: {option}={vars(self)[option]} must be above 0")
         key = os.environ.get(self.api_key_env, "") if self.api_key_env else ""
         if self.api_key_env and not key:
             raise VerifierError(

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from rlsys.markup import ANSWER, END_ANSWER, END_THINK, THINK
 from verifiers.base import Completion, Status, Verdict
@@ -70,20 +71,15 @@ class LanguageVerifier:
 
     target: str = "en"
     """en, zh, ja, ko or ru."""
-    min_share: float = 0.9
+    min_share: float = ranged(0.9, least=0, most=1)
     """From which share on the status is correct; the reward is the share itself."""
-    min_words: int = 3
+    min_words: int = ranged(3, least=1)
     """With fewer words in any language there is nothing to judge: reward 0."""
     name: str = field(default="language", init=False)
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
             raise VerifierError(f"language: target={self.target!r}{nearest(self.target, TARGETS)}")
-        if not 0 <= self.min_share <= 1 or self.min_words < 1:
-            raise VerifierError(
-                f"language: min_share={self.min_share} must be from 0 to 1 and min_words="
-                f"{self.min_words} at least 1"
-            )
 
     def verify(self, completion: Completion) -> Verdict:
         """Grade the whole completion, reasoning included."""

@@ -8,7 +8,7 @@ length, a word once for the connectives, a sentence once for the steps.
 import re
 from dataclasses import dataclass, field
 
-from rlsys.errors import VerifierError
+from rlsys.config.ranges import ranged
 from rlsys.markup import read
 from verifiers.base import Completion, Status, Verdict
 
@@ -54,21 +54,16 @@ class ReasoningVerifier:
     The chain is the text inside `<think>`; in a completion without the tag, all of its text.
     """
 
-    min_ratio: float = 0.5
+    min_ratio: float = ranged(0.5, least=0)
     """Characters of the chain (white space and repeated sentences aside) per character of the
     question. 0.5 asks for some work on any question and still passes short arithmetic."""
-    min_connectives: int = 2
+    min_connectives: int = ranged(2, least=0)
     """Different connective words, English or Chinese."""
-    min_steps: int = 2
+    min_steps: int = ranged(2, least=0)
     """Different sentences that take a step, before the conclusion."""
     extra_connectives: list[str] = field(default_factory=list)
     """Further connective words, in lower case: single words in a Latin script, else any text."""
     name: str = field(default="reasoning", init=False)
-
-    def __post_init__(self) -> None:
-        for option in ("min_ratio", "min_connectives", "min_steps"):
-            if vars(self)[option] < 0:
-                raise VerifierError(f"reasoning: {option}={vars(self)[option]} must not be below 0")
 
     def verify(self, completion: Completion) -> Verdict:
         """Grade the form of the chain; info["question"], where given, is the bare question."""

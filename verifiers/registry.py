@@ -11,12 +11,13 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from rlsys.config.ranges import Range, range_of
 from rlsys.errors import VerifierError
 from verifiers.base import Verifier
 from verifiers.sandbox.interface import Sandbox
@@ -102,7 +103,8 @@ class Registry:
         raise VerifierError(f"no verifier {name!r}{nearest(name, self.names())}")
 
     def check(self, name: str, options: Mapping[str, Any]) -> None:
-        """Raise VerifierError unless the verifier exists and takes these options."""
+        """Raise VerifierError unless the verifier exists and takes these options: their names,
+        types, and numbers in the range that stands with the field, as in a setting."""
         factory = self.factory(name)
         parameters = options_of(factory)
         if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
@@ -119,6 +121,9 @@ class Registry:
                     f"{_type_name(hints[option])}, not a {type(value).__name__}; options: "
                     f"{', '.join(parameters)}"
                 )
+            refusal = _refusal(value, factory, option)
+            if refusal:
+                raise VerifierError(f"verifier {name!r}: option {option}={value!r}: {refusal}")
 
     def create(
         self,
@@ -185,6 +190,15 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint in (bool, str, list, dict):
         return isinstance(value, hint)
     return True
+
+
+def _refusal(value: Any, factory: Factory, option: str) -> str:
+    """What keeps a number out of its option's range; empty: nothing, or it is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    stated: tuple[Field[Any], ...] = fields(factory) if is_dataclass(factory) else ()
+    limits = next((range_of(one) for one in stated if one.name == option), None)
+    return (limits or Range()).refusal(value, options_of(factory)[option].default)
 
 
 def _type_name(hint: Any) -> str:

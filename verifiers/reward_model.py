@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Expectation, Status, Verdict
 from verifiers.hf_models import batches, load, padded, without_special_tokens
@@ -30,15 +31,15 @@ class RewardModelVerifier:
     """answer: what follows the reasoning. whole: the reasoning, too, as for harmlessness."""
     label: str = ""
     """Which class is paid for, where the classifier has several."""
-    center: float = 0.0
+    center: float = ranged(0.0)
     """Output that earns 0.5: the mean over answers of the policy before training serves."""
-    scale: float = 1.0
+    scale: float = ranged(1.0, above=0)
     """Output above the center that earns 0.73: their standard deviation serves."""
-    min_reward: float = 0.5
+    min_reward: float = ranged(0.5, least=0, most=1)
     """From which reward on the status is correct."""
-    max_tokens: int = 2048
+    max_tokens: int = ranged(2048, least=1)
     """Longer pairs are rejected: what a model is not shown, it cannot grade."""
-    batch_tokens: int = 8192
+    batch_tokens: int = ranged(8192, least=1)
     """Tokens of a batch, padding included."""
     device: str = "cpu"
     """Where the classifier runs, as torch names it."""
@@ -46,11 +47,6 @@ class RewardModelVerifier:
 
     def __post_init__(self) -> None:
         self._part = read_part(self.name, self.part)
-        if self.scale <= 0 or self.max_tokens < 1 or self.batch_tokens < 1:
-            raise VerifierError(
-                f"reward_model: scale={self.scale}, max_tokens={self.max_tokens} and batch_tokens="
-                f"{self.batch_tokens} must be above 0"
-            )
         self._tokenizer, self._model = load(self.name, self.model, self.device, classifier=True)
         self._clean = without_special_tokens(self._tokenizer)
         self._label = self._label_index()

@@ -89,13 +89,17 @@ def _evaluate(
     price_of: str,
 ) -> None:
     from rlsys.config.load import CONFIGS
-    from rlsys.evaluation.job import assemble
+    from rlsys.evaluation.model import workers
+    from rlsys.network import require_cluster
     from rlsys.thinking.usage import read_price
 
     started = time.monotonic()
     console = Console()
     price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
+    require_cluster(workers(config, overrides).cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
+    from rlsys.evaluation.job import assemble
+
     job = assemble(request, config, overrides, lambda line: console.print(line))
     folder = out or Path("runs") / f"eval-{Path(job.model).name}"
     from actors.evaluate import run
@@ -199,14 +203,17 @@ def _check(benchmark: "Benchmark", data: Path, settings: "RunConfig", console: C
 
 
 def _numbers(text: str, option: str) -> list[float]:
+    from rlsys.config.ranges import Range
     from rlsys.errors import ConfigError
 
     try:
         found = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(f"{option} {text}: numbers separated by commas, as in 0.6,1.0") from error
-    if not all(number >= 0 for number in found):
-        raise ConfigError(f"{option} {text}: each must be 0 or more")
+    for number in found:
+        refusal = Range(least=0).refusal(number, default=0.6)
+        if refusal:
+            raise ConfigError(f"{option} {text}: {number}: {refusal}")
     return found
 
 

@@ -21,7 +21,7 @@ def serve(
     model: Model,
     overrides: Overrides = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """vLLM's OpenAI-compatible server with a reasoning parser and thinking limits.
 
@@ -30,7 +30,9 @@ def serve(
     """
     from rlsys.engines.vllm_environment import set_environment
     from rlsys.evaluation.model import settle
+    from rlsys.network import require_free
 
+    require_free(host, port)
     console = Console()
     config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
     command = server_command(config, host, port)

@@ -41,7 +41,7 @@ def chat(
     budget: Annotated[
         str, typer.Option(help="Thinking tokens at most; none: no limit; auto: by the question.")
     ] = "none",
-    temperature: Annotated[float, typer.Option(min=0.0)] = 0.6,
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.6,
     prices: Annotated[
         Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
     ] = None,
@@ -49,15 +49,20 @@ def chat(
 ) -> None:
     """A conversation: the thinking is folded away, /show unfolds it."""
     from rlsys.config.load import CONFIGS
-    from rlsys.engines.chat_engine import ChatEngine
+    from rlsys.config.ranges import Range
+    from rlsys.errors import ConfigError
     from rlsys.evaluation.model import settle
-    from rlsys.thinking.chat import Conversation
     from rlsys.thinking.usage import read_price
 
     console = Console()
+    refusal = Range(least=0).refusal(temperature, default=0.6)
+    if refusal:
+        raise ConfigError(f"--temperature {temperature}: {refusal}")
     price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
     choice = _Budget(budget)
     config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
+    from rlsys.engines.chat_engine import ChatEngine
+    from rlsys.thinking.chat import Conversation
 
     async def talk() -> None:
         engine = ChatEngine(config.model.path, config.model, config.rollout)

@@ -67,14 +67,18 @@ def check_verifier(
     Ends with status 0 when every answer got a verdict and the known ones the right one, 1 when
     not, 2 when the verifier cannot be made or fails its self-test.
     """
-    from actors.verifier_check import check
+    from rlsys.config.schema import ClusterConfig
     from rlsys.config.verifiers import RewardConfig, VerifiersConfig, validate
+    from rlsys.network import require_cluster
 
     reward = RewardConfig(name, options=_options(option or []))
     config = VerifiersConfig(
         plugins=plugin or [], rewards=[reward], timeout_s=timeout_s, memory_mb=memory_mb
     )
     validate(config)
+    require_cluster(ClusterConfig().address)
+    from actors.verifier_check import check
+
     console = Console()
     console.print(f"{name}: starting a verifier worker on a local Ray", highlight=False)
     table = Table(box=None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 
+from rlsys.config.ranges import KEY, Range, ranged
 from rlsys.errors import ConfigError
 
 
@@ -24,6 +25,16 @@ class Advantage(Enum):
     max_rl = "max_rl"
     token_returns = "token_returns"
     gae = "gae"
+
+
+BEYOND_GROUPS = (
+    Advantage.batch_norm,
+    Advantage.difficulty,
+    Advantage.token_returns,
+    Advantage.gae,
+)
+"""Estimators that compare a group's answers with other groups', too: a group of equal rewards then
+carries a signal."""
 
 
 class DifficultySource(Enum):
@@ -120,15 +131,17 @@ class AlgorithmConfig:
 
     advantage: Advantage = Advantage.group_zscore
     """Estimator of the advantages; gae starts a critic."""
-    std_floor: float = 1e-4
+    std_floor: float = ranged(1e-4, least=1e-12, most=1)
     """Reward units. Divisors smaller than this are replaced by it, so that differences by
     rounding alone do not become advantages; verdicts in [0, 1] never come near it."""
-    pass_k: int = 4
+    pass_k: int = ranged(4, least=1)
     """k of advantage=pass_at_k; at most the group size."""
     difficulty_source: DifficultySource = DifficultySource.solve_rate
     """For advantage=difficulty: the group's mean reward, which every data set has, or the data's
     difficulty column."""
-    difficulty_edges: list[float] = field(default_factory=lambda: [0.25, 0.5, 0.75])
+    difficulty_edges: list[float] = field(
+        default_factory=lambda: [0.25, 0.5, 0.75], metadata={KEY: Range()}
+    )
     """Inner edges of the buckets, increasing, in the source's unit; quarters of a solve rate."""
     whiten_advantages: bool = True
     """Only for advantage=gae and token_returns: mean 0 and standard deviation 1 over the batch's
@@ -141,26 +154,26 @@ class AlgorithmConfig:
     """Level of the importance ratio; sequence is GSPO's."""
     clip: Clip = Clip.ppo_clip
     """Trust region; clip_low and clip_high are its bounds."""
-    clip_low: float = 0.2
+    clip_low: float = ranged(0.2, least=0)
     """ppo_clip, cispo: ratios below 1 - clip_low are clipped (1 or more: none are).
     dppo_mask: largest fall of a token's probability."""
-    clip_high: float = 0.2
+    clip_high: float = ranged(0.2, least=0)
     """ppo_clip, cispo: ratios above 1 + clip_high are clipped.
     dppo_mask: largest rise of a token's probability."""
-    dual_clip: float = 0.0
+    dual_clip: float = ranged(0.0, least=0)
     """Ratio beyond which tokens of negative advantage get no gradient; 0: off. 3.0 is usual."""
-    sapo_tau_positive: float = 1.0
+    sapo_tau_positive: float = ranged(1.0, least=1e-3)
     """Temperature of SAPO's gate for positive advantages."""
-    sapo_tau_negative: float = 1.05
+    sapo_tau_negative: float = ranged(1.05, least=1e-3)
     """The same for negative ones; larger, so that they fade sooner, as in the paper."""
 
     kl_estimator: KlEstimator = KlEstimator.k3
     """Of KL(policy || reference)."""
-    kl_coefficient: float = 0.001
+    kl_coefficient: float = ranged(0.001, least=0)
     """Per nat; 0: no KL term, and no reference worker is started. DeepSeek-R1's value."""
     kl_placement: KlPlacement = KlPlacement.loss
     """A term of the loss, or subtracted from the reward before the advantages."""
-    kl_target: float = 0.0
+    kl_target: float = ranged(0.0, least=0)
     """Mean nats per token that an adaptive coefficient steers to; 0: the coefficient is fixed."""
 
     off_policy: OffPolicy = OffPolicy.bypass
@@ -170,42 +183,41 @@ class AlgorithmConfig:
     """Importance weight per token, product over the answer, or geometric mean over it."""
     weight_rule: WeightRule = WeightRule.truncate
     """metrics_only measures and reports the weights without using them."""
-    weight_cap: float = 2.0
+    weight_cap: float = ranged(2.0, least=1)
     """Weights are truncated here (truncate, both): bounds the variance at little bias."""
-    weight_mask_low: float = 0.5
+    weight_mask_low: float = ranged(0.5, least=0, most=1)
     """Tokens or answers of a smaller weight are masked (mask, both)."""
-    weight_mask_high: float = 5.0
+    weight_mask_high: float = ranged(5.0, least=1)
     """Tokens or answers of a larger weight are masked (mask, both)."""
 
     drop_no_signal: bool = False
     """Replace groups whose rewards are all equal by fresh ones (dynamic sampling)."""
     overlong_mask: bool = False
     """Answers cut off at the token limit take no part in the loss."""
-    overlong_penalty: float = 0.0
+    overlong_penalty: float = ranged(0.0, least=0)
     """Reward units taken from an answer that reaches the token limit; 0: off."""
-    overlong_buffer: float = 0.2
+    overlong_buffer: float = ranged(0.2, least=1e-6, most=1)
     """Share of the token limit, at its end, over which that penalty grows from 0 to full."""
     length_penalty: LengthPenalty = LengthPenalty.none
     """Shaping by length among a prompt's answers."""
-    length_penalty_coefficient: float = 0.1
+    length_penalty_coefficient: float = ranged(0.1, least=0)
     """Reward units of the full length penalty: small beside a verdict."""
 
-    entropy_coefficient: float = 0.0
+    entropy_coefficient: float = ranged(0.0, least=0)
     """Weight of the entropy bonus, per nat; needs gradients through the entropy when not 0."""
 
-    gamma: float = 1.0
+    gamma: float = ranged(1.0, least=0, most=1)
     """Discount per token; the reward comes at the end, so 1 keeps it whole."""
-    gae_lambda: float = 1.0
+    gae_lambda: float = ranged(1.0, least=0, most=1)
     """1: Monte Carlo returns less the value, which keeps a long answer's reward undecayed."""
-    value_clip: float = 0.2
+    value_clip: float = ranged(0.2, least=0)
     """How far a value may move in one step before its loss is clipped; 0: no clipping."""
-    critic_learning_rate: float = 1e-5
+    critic_learning_rate: float = ranged(1e-5, least=0)
     """Ten times a usual policy learning rate: the critic's head starts from nothing."""
 
 
 def validate(config: AlgorithmConfig) -> None:
-    """Raise ConfigError on the first setting, or pair of settings, that cannot work."""
-    _check_ranges(config)
+    """Raise ConfigError on the first pair of settings that does not fit together."""
     _check_clip(config)
     _check_kl(config)
     _check_weights(config)
@@ -215,35 +227,6 @@ def validate(config: AlgorithmConfig) -> None:
 def _fail(name: str, value: object, reason: str, nearest: str) -> None:
     shown = value.name if isinstance(value, Enum) else value
     raise ConfigError(f"algorithm.{name}={shown}: {reason}; nearest valid: {nearest}")
-
-
-def _check_ranges(config: AlgorithmConfig) -> None:
-    unbounded = float("inf")
-    ranges: dict[str, tuple[float, float, float]] = {
-        "std_floor": (config.std_floor, 1e-12, 1.0),
-        "pass_k": (config.pass_k, 1, unbounded),
-        "clip_low": (config.clip_low, 0.0, unbounded),
-        "clip_high": (config.clip_high, 0.0, unbounded),
-        "sapo_tau_positive": (config.sapo_tau_positive, 1e-3, unbounded),
-        "sapo_tau_negative": (config.sapo_tau_negative, 1e-3, unbounded),
-        "kl_coefficient": (config.kl_coefficient, 0.0, unbounded),
-        "kl_target": (config.kl_target, 0.0, unbounded),
-        "weight_cap": (config.weight_cap, 1.0, unbounded),
-        "weight_mask_low": (config.weight_mask_low, 0.0, 1.0),
-        "weight_mask_high": (config.weight_mask_high, 1.0, unbounded),
-        "overlong_penalty": (config.overlong_penalty, 0.0, unbounded),
-        "overlong_buffer": (config.overlong_buffer, 1e-6, 1.0),
-        "length_penalty_coefficient": (config.length_penalty_coefficient, 0.0, unbounded),
-        "entropy_coefficient": (config.entropy_coefficient, 0.0, unbounded),
-        "gamma": (config.gamma, 0.0, 1.0),
-        "gae_lambda": (config.gae_lambda, 0.0, 1.0),
-        "value_clip": (config.value_clip, 0.0, unbounded),
-        "critic_learning_rate": (config.critic_learning_rate, 0.0, unbounded),
-    }
-    for name, (value, least, most) in ranges.items():
-        if not least <= value <= most:
-            nearest = most if value > most else least
-            _fail(name, value, f"must lie in [{least:g}, {most:g}]", f"{nearest:g}")
 
 
 def _check_clip(config: AlgorithmConfig) -> None:
@@ -309,12 +292,7 @@ def _check_weights(config: AlgorithmConfig) -> None:
 
 
 def _check_advantage(config: AlgorithmConfig) -> None:
-    if config.drop_no_signal and config.advantage in (
-        Advantage.batch_norm,
-        Advantage.difficulty,
-        Advantage.token_returns,
-        Advantage.gae,
-    ):
+    if config.drop_no_signal and config.advantage in BEYOND_GROUPS:
         reason = (
             f"under advantage={config.advantage.name} a group of equal rewards carries a signal"
         )

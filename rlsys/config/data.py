@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import ConfigError
 
 
@@ -44,9 +45,10 @@ class DataConfig:
     empty: the arithmetic task that the project generates."""
     test: str = ""
     """File or folder with the held-out rows; empty: `holdout` rows are split off `train`."""
-    holdout: int = 256
+    holdout: int = ranged(256, least=0)
     """Rows split off `train` when `test` is empty, chosen by a hash of their content; 256 give
-    pass@1 of one sample each within 0.06 (95% interval)."""
+    pass@1 of one sample each within 0.06 (95% interval). Of a file with no more prompts than
+    that, a fifth; 0: none, and pass@1 is not measured."""
     format: RowFormat = RowFormat.auto
     """auto: recognized by the columns of each file."""
     input_key: str = ""
@@ -62,7 +64,7 @@ class DataConfig:
     system_prompt: str = ""
     """Replaces the system message, or the template's instruction; empty: the row's own system
     message, else the template's instruction for rows that are bare questions."""
-    max_prompt_tokens: int = 384
+    max_prompt_tokens: int = ranged(384, least=1)
     """Longer prompts are left out, and counted; 384 and sampling.max_tokens=128 fill a context
     of 512 tokens."""
     shuffle: bool = True
@@ -74,13 +76,6 @@ class DataConfig:
 
 def validate(config: DataConfig) -> None:
     """Raise ConfigError on a setting that cannot work or would have no effect."""
-    if config.max_prompt_tokens < 1:
-        raise ConfigError(f"data.max_prompt_tokens={config.max_prompt_tokens}: must be at least 1")
-    if config.train and not config.test and config.holdout < 1:
-        raise ConfigError(
-            f"data.holdout={config.holdout}: must be at least 1 while data.test is empty, since "
-            "pass@1 is measured on held-out rows"
-        )
     keyed = config.input_key or config.label_key
     if keyed and config.format not in (RowFormat.auto, RowFormat.openrlhf):
         raise ConfigError(

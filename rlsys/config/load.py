@@ -105,6 +105,8 @@ def _merge(base: DictConfig, layer: DictConfig, place: str) -> DictConfig:
     _check_section(RunConfig, OmegaConf.to_container(layer), "", place)
     try:
         return cast(DictConfig, OmegaConf.merge(base, layer))
+    except OverflowError as error:  # an int of more digits than a float can hold
+        raise ConfigError(f"{place}: a number is too large: {error}") from error
     except OmegaConfBaseException as error:
         key = str(error.full_key)
         value = OmegaConf.select(layer, key)

@@ -3,6 +3,7 @@
 import importlib.util
 from dataclasses import dataclass, field
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import ConfigError
 
 
@@ -13,7 +14,7 @@ class SandboxConfig:
     allow_weak_isolation: bool = False
     """Run even where neither namespaces nor Landlock can be had. Programs can then read and write
     whatever the worker's user can; docs/security.md says how to get more."""
-    zygotes: int = 0
+    zygotes: int = ranged(0, least=0)
     """Interpreters that fork jobs, one job at a time each; 0: one per CPU of the worker. More than
     CPUs helps only programs that sleep."""
     preload: list[str] = field(
@@ -35,8 +36,6 @@ class SandboxConfig:
 
 def validate(config: SandboxConfig) -> None:
     """Raise ConfigError on the first setting that cannot work."""
-    if config.zygotes < 0:
-        raise ConfigError(f"sandbox.zygotes={config.zygotes}: must not be negative; 0: one per CPU")
     for name in config.preload:
         if not all(part.isidentifier() for part in name.split(".")):
             raise ConfigError(f"sandbox.preload: {name!r} is not a module's name")

@@ -1,7 +1,7 @@
 """RunConfig: every setting of a run, one section per component.
 
-Each component gets its own section only. A string under a field gives its unit and why this
-default. YAML files hold only what differs from these defaults.
+Each component gets its own section only. A number stands with its range; the string under a field
+gives its unit and why this default. YAML files hold only what differs from these defaults.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from enum import Enum
 
 from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.data import DataConfig
+from rlsys.config.ranges import ranged
 from rlsys.config.recipes import LocalPolicyConfig
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.thinking import ThinkingConfig
@@ -30,7 +31,7 @@ class RunSection:
     """Folder under `directory`; empty: the config file's name, numbered when it exists."""
     directory: str = "runs"
     """Relative to where the command is started."""
-    seed: int = 0
+    seed: int = ranged(0, least=0, most=2**31 - 1)
     """Seeds the prompt order, the sampler and the local policy."""
     deterministic: bool = False
     """true: on CPU, the same settings give the same weights and metrics, bit for bit. Needs
@@ -46,7 +47,7 @@ class ModelConfig:
     """A Hugging Face model directory or hub id; empty: prepare the small local policy."""
     cache: str = "~/.cache/rlsys"
     """Where the prepared local policy is kept, by content."""
-    max_context: int = 512
+    max_context: int = ranged(512, least=1)
     """Tokens of prompt and answer together; the sampler's and the learner's limit."""
     local: LocalPolicyConfig = field(default_factory=LocalPolicyConfig)
 
@@ -55,47 +56,47 @@ class ModelConfig:
 class LoopConfig:
     """The training loop: how many groups, how stale, how often to look."""
 
-    steps: int = 100
+    steps: int = ranged(100, least=1)
     """Optimizer steps of the run."""
-    groups_per_step: int = 16
+    groups_per_step: int = ranged(16, least=1)
     """Groups (prompts) per optimizer step."""
-    group_size: int = 8
+    group_size: int = ranged(8, least=2, why="advantages compare the answers of one prompt")
     """Answers per prompt; advantages are relative to the group, so at least 2."""
-    groups_per_message: int = 1
+    groups_per_message: int = ranged(1, least=1)
     """Groups that travel together through sampling and scoring; more where answers are short,
     since every remote call costs 1 to 2 ms of CPU."""
-    max_staleness: int = 2
+    max_staleness: int = ranged(2, least=0)
     """Optimizer steps between the oldest token's policy version and the version trained;
     0 is the synchronous algorithm. 2 hides the pipeline's latency without measurable harm."""
     adaptive_staleness: bool = False
     """true: the bound moves between 1 and max_staleness with the measured effective sample size;
     off, since a fixed bound is easier to compare runs by."""
-    target_effective_sample_size: float = 0.5
+    target_effective_sample_size: float = ranged(0.5, above=0, below=1)
     """Share of a step's tokens that importance weights must leave useful; below it, the adaptive
     bound tightens. At 0.5 a step teaches as much as half of it would on-policy."""
-    max_group_failures: int = 3
+    max_group_failures: int = ranged(3, least=1)
     """How often one call for a group may raise before the group is dropped as `failed`: its data
     are at fault."""
-    max_group_losses: int = 5
+    max_group_losses: int = ranged(5, least=1)
     """How often one call for a group may be lost with its worker or node before the group is
     dropped as `lost`. More than failures, since a death is mostly no fault of the group; a bound,
     since a group may be what kills its workers."""
-    max_failed_groups_in_a_row: int = 8
+    max_failed_groups_in_a_row: int = ranged(8, least=1)
     """A streak of dropped groups, of either kind, stops the run: something is broken, not
     unlucky."""
-    max_batches_without_signal: int = 50
+    max_batches_without_signal: int = ranged(50, least=1)
     """So many batches of groups dropped as `no_signal` before a single step stop the run, which
     would sample for ever. A policy that is right 99 times in 100 needs 13 for groups of 8."""
-    max_learner_restarts: int = 3
+    max_learner_restarts: int = ranged(3, least=0)
     """How often a run starts its fleet anew from its newest checkpoint because a learner rank died;
     one death more ends it."""
-    evaluate_every: int = 10
+    evaluate_every: int = ranged(10, least=0)
     """Steps between held-out checks; 0: only before and after."""
-    checkpoint_every: int = 50
+    checkpoint_every: int = ranged(50, least=1)
     """Steps between checkpoints; the last step always writes one."""
-    keep_checkpoints: int = 2
+    keep_checkpoints: int = ranged(2, least=1)
     """Older checkpoints are removed once a newer one is complete."""
-    stall_timeout_s: float = 300.0
+    stall_timeout_s: float = ranged(300.0, above=0)
     """Deadline of every named wait; a longer one stops the run and says who waits for whom. Waits
     for answers have it again for as long as tokens are sampled."""
 
@@ -104,16 +105,18 @@ class LoopConfig:
 class SamplingConfig:
     """How answers are sampled, in training."""
 
-    max_tokens: int = 128
+    max_tokens: int = ranged(128, least=1)
     """Answer tokens at most."""
-    temperature: float = 1.0
+    temperature: float = ranged(
+        1.0, above=0, why="greedy answers of one prompt are all equal and carry no signal"
+    )
     """1.0 samples the policy itself; the learner applies the same temperature."""
     stop: list[str] = field(default_factory=list)
     """Texts that end an answer, beside the end-of-sequence token."""
-    max_reasoning_tokens: int | None = None
+    max_reasoning_tokens: int | None = ranged(None, least=0)
     """Thinking tokens at which `</think>` is forced, unless the prompt has a budget of its own;
     null: no limit but max_tokens. Forced tokens are masked out of the loss."""
-    min_reasoning_tokens: int = 0
+    min_reasoning_tokens: int = ranged(0, least=0)
     """Thinking tokens before which neither `</think>` nor the end of the answer can come."""
 
 
@@ -121,13 +124,14 @@ class SamplingConfig:
 class EvaluationConfig:
     """The held-out check."""
 
-    prompts: int = 128
-    """Held-out prompts of the checks during training."""
-    final_prompts: int = 256
-    """Held-out prompts before and after training: more, since these two are compared."""
-    samples: int = 4
+    prompts: int = ranged(128, least=0)
+    """Held-out prompts of the checks during training, or as many as there are; 0: no such check."""
+    final_prompts: int = ranged(256, least=0)
+    """Held-out prompts before and after training: more, since these two are compared. As many as
+    there are; 0: neither check."""
+    samples: int = ranged(4, least=1)
     """Answers per prompt; pass@1 is their mean."""
-    temperature: float = 1.0
+    temperature: float = ranged(1.0, least=0)
     """As in training, so that pass@1 is the mean accuracy that training optimizes."""
 
 
@@ -135,21 +139,21 @@ class EvaluationConfig:
 class RolloutConfig:
     """vLLM rollout workers."""
 
-    workers: int = 1
-    cpus: float = 0.5
+    workers: int = ranged(1, least=1)
+    cpus: float = ranged(0.5, least=0)
     """Ray's share for placement; threads are set by `threads`."""
-    gpus: float = 0.0
-    threads: int = 1
+    gpus: float = ranged(0.0, least=0)
+    threads: int = ranged(1, least=1)
     """OpenMP threads of each engine; two hardly help a small policy (docs/performance.md)."""
     dtype: Precision = Precision.float32
-    max_sequences: int = 128
+    max_sequences: int = ranged(128, least=1)
     """Answers sampled at once by one engine."""
-    kv_cache_gib: float = 1.0
+    kv_cache_gib: float = ranged(1.0, above=0)
     """CPU key-value cache; on GPUs gpu_memory_utilization rules."""
-    gpu_memory_utilization: float = 0.9
-    tensor_parallel: int = 1
+    gpu_memory_utilization: float = ranged(0.9, above=0, most=1)
+    tensor_parallel: int = ranged(1, least=1)
     """GPUs of one engine."""
-    canary_tolerance: float = 0.02
+    canary_tolerance: float = ranged(0.02, above=0)
     """Largest difference, in nats, between the engine's and the learner's logprobs of the canary
     prompt after an update. float32 on CPU shows 1e-5, bfloat16 about 0.03."""
 
@@ -158,24 +162,24 @@ class RolloutConfig:
 class ReferenceConfig:
     """The frozen initial policy; not started when algorithm.kl_coefficient is 0."""
 
-    workers: int = 1
-    cpus: float = 0.25
-    gpus: float = 0.0
-    threads: int = 1
+    workers: int = ranged(1, least=1)
+    cpus: float = ranged(0.25, least=0)
+    gpus: float = ranged(0.0, least=0)
+    threads: int = ranged(1, least=1)
     dtype: Precision = Precision.float32
-    microbatch_tokens: int = 8192
+    microbatch_tokens: int = ranged(8192, least=1)
 
 
 @dataclass
 class OptimizerConfig:
     """AdamW."""
 
-    learning_rate: float = 1e-6
-    weight_decay: float = 0.0
-    beta1: float = 0.9
-    beta2: float = 0.95
-    warmup_steps: int = 0
-    gradient_clip: float = 1.0
+    learning_rate: float = ranged(1e-6, least=0)
+    weight_decay: float = ranged(0.0, least=0)
+    beta1: float = ranged(0.9, least=0, below=1)
+    beta2: float = ranged(0.95, least=0, below=1)
+    warmup_steps: int = ranged(0, least=0)
+    gradient_clip: float = ranged(1.0, least=0)
     """Largest gradient norm."""
 
 
@@ -183,19 +187,19 @@ class OptimizerConfig:
 class LearnerConfig:
     """DeepSpeed ranks."""
 
-    ranks: int = 1
-    cpus: float = 0.5
-    gpus: float = 0.0
-    threads: int = 1
-    zero_stage: int = 1
+    ranks: int = ranged(1, least=1)
+    cpus: float = ranged(0.5, least=0)
+    gpus: float = ranged(0.0, least=0)
+    threads: int = ranged(1, least=1)
+    zero_stage: int = ranged(1, least=0, most=3)
     """0 to 3: what ZeRO shards among the ranks."""
     dtype: Precision = Precision.float32
     """Precision of forward and backward; master weights and optimizer are float32."""
-    microbatch_tokens: int = 8192
+    microbatch_tokens: int = ranged(8192, least=1)
     """Tokens of one forward and backward, in a row without padding; memory grows with it."""
-    minibatches: int = 1
+    minibatches: int = ranged(1, least=1)
     """Optimizer updates per step, each on its share of the groups; must divide groups_per_step."""
-    logprob_chunk: int = 2048
+    logprob_chunk: int = ranged(2048, least=1)
     """Tokens whose [chunk, vocabulary] logits exist at once."""
     gradient_checkpointing: bool = False
     share_prompts: bool = False
@@ -228,7 +232,7 @@ class WeightsConfig:
     """object_store: through Ray's store, one copy per node, which the engines map; works
     everywhere. nccl: vLLM's broadcast from GPU to GPU, over several nodes. cuda_ipc: learner and
     engines share one GPU and hand over its memory. The last two have not been run on GPUs yet."""
-    bucket_mib: int = 256
+    bucket_mib: int = ranged(256, least=1)
     """MiB of weights that are gathered and sent at a time; bounds the extra memory of ZeRO-3."""
     prefix_cache: PrefixCache = PrefixCache.by_version
     """by_version: a prompt's keys and values are shared by requests that began under the same
@@ -241,10 +245,10 @@ class WeightsConfig:
 class ObserveConfig:
     """What is watched for while a run goes on."""
 
-    length_alarm_window: int = 10
+    length_alarm_window: int = ranged(10, least=0)
     """Steps in each of the two windows that are compared: a step's answers alone are too few to
     tell a trend; 0: no alarm."""
-    length_alarm_growth: float = 0.1
+    length_alarm_growth: float = ranged(0.1, least=0)
     """Growth of the mean answer length, as a share, that counts as growth."""
 
 
@@ -253,14 +257,16 @@ class ClusterConfig:
     """The Ray cluster to run on."""
 
     address: str = ""
-    """Empty: join the running cluster, else start one on this machine."""
-    num_cpus: int = 0
+    """host:port of a cluster's head, ray://host:port of its client server, `auto` for the one that
+    runs on this machine, `local` for a new one. Empty: that of RAY_ADDRESS, else the one that runs
+    on this machine, else a new one."""
+    num_cpus: int = ranged(0, least=0)
     """CPUs that a cluster started here offers; 0: as many as the machine has."""
     placement: str = "PACK"
     """Ray placement strategy: PACK, SPREAD, STRICT_PACK or STRICT_SPREAD."""
-    ready_timeout_s: float = 300.0
+    ready_timeout_s: float = ranged(300.0, above=0)
     """Deadline for a fleet member's start, at the beginning and when it replaces a dead one."""
-    max_deaths_in_a_row: int = 5
+    max_deaths_in_a_row: int = ranged(5, least=1)
     """How often a member may die without finishing a call in between; one more stops the run."""
 
 

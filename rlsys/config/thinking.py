@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from zipfile import is_zipfile
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import ConfigError
 
 
@@ -28,9 +30,9 @@ class ThinkingConfig:
     """How long training lets the policy think."""
 
     budgets: BudgetRule = BudgetRule.none
-    least: int = 16
+    least: int = ranged(16, least=1)
     """Thinking tokens of the easiest problem."""
-    most: int = 4096
+    most: int = ranged(4096, least=1)
     """Thinking tokens of the hardest problem."""
     enforced: bool = True
     """Close the thinking at the budget. false only asks for it: combine with in_prompt and a
@@ -39,7 +41,7 @@ class ThinkingConfig:
     """Say the budget in the prompt, so that the policy can learn to keep it."""
     instruction: str = "Think for at most {budget} tokens."
     """How the prompt says it, on a line after the question."""
-    no_think_share: float = 0.0
+    no_think_share: float = ranged(0.0, least=0, most=1)
     """Share of the problems whose thinking is closed as soon as it opens, so that a policy learns
     to answer with and without thinking; they are told so where budgets are in the prompt."""
     regressor: str = ""
@@ -54,8 +56,6 @@ def validate(config: ThinkingConfig, max_tokens: int) -> None:
             f"most < sampling.max_tokens={max_tokens}; nearest valid: thinking.most="
             f"{max(1, max_tokens // 2)}"
         )
-    if not 0.0 <= config.no_think_share <= 1.0:
-        raise ConfigError(f"thinking.no_think_share={config.no_think_share}: a share, from 0 to 1")
     if config.in_prompt and config.budgets in (BudgetRule.none, BudgetRule.solve_rate):
         raise ConfigError(
             f"thinking.in_prompt=true with thinking.budgets={config.budgets.name}: prompts are "
@@ -72,7 +72,9 @@ def validate(config: ThinkingConfig, max_tokens: int) -> None:
             "thinking.enforced=false: a budget that is neither enforced nor in the prompt has no "
             "effect; nearest valid: thinking.in_prompt=true"
         )
-    if config.budgets is BudgetRule.regressor and not Path(config.regressor).is_file():
+    # What it is fitted to is stored as numpy's archive, a zip file.
+    if config.budgets is BudgetRule.regressor and not is_zipfile(config.regressor):
+        state = "not a fitted regression" if Path(config.regressor).is_file() else "no such file"
         raise ConfigError(
-            f"thinking.regressor={config.regressor!r}: no such file; `rlsys thinking fit` makes one"
+            f"thinking.regressor={config.regressor!r}: {state}; `rlsys thinking fit` makes one"
         )

@@ -1,4 +1,4 @@
-"""What a single field cannot say of itself: settings that must fit one another.
+"""A run's settings: each number in the range that stands with it, and all of them together.
 
 Nothing heavy is imported and nothing is edited: an impossible setting is an error that names the
 nearest possible one.
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rlsys.config import algorithm as algorithm_config
 from rlsys.config import data as data_config
+from rlsys.config import ranges
 from rlsys.config import recipes as recipes_config
 from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
@@ -22,12 +23,14 @@ _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 def validate(config: RunConfig) -> None:
     """Raise ConfigError on the first setting, or pair of settings, that cannot work."""
-    _positive(config)
+    ranges.check(config)
+    _staleness(config)
     _batch(config)
     _context(config)
     _thinking(config)
     thinking_config.validate(config.thinking, config.sampling.max_tokens)
     _model(config)
+    _shares(config)
     _transport(config)
     _deterministic(config)
     _observe(config)
@@ -38,70 +41,16 @@ def validate(config: RunConfig) -> None:
     sandbox_config.validate(config.sandbox)
 
 
-def _positive(config: RunConfig) -> None:
-    at_least = {
-        "loop.steps": (config.loop.steps, 1),
-        "loop.groups_per_step": (config.loop.groups_per_step, 1),
-        "loop.groups_per_message": (config.loop.groups_per_message, 1),
-        "loop.max_staleness": (config.loop.max_staleness, 0),
-        "loop.max_group_failures": (config.loop.max_group_failures, 1),
-        "loop.max_group_losses": (config.loop.max_group_losses, 1),
-        "loop.max_failed_groups_in_a_row": (config.loop.max_failed_groups_in_a_row, 1),
-        "loop.max_batches_without_signal": (config.loop.max_batches_without_signal, 1),
-        "loop.max_learner_restarts": (config.loop.max_learner_restarts, 0),
-        "loop.evaluate_every": (config.loop.evaluate_every, 0),
-        "loop.checkpoint_every": (config.loop.checkpoint_every, 1),
-        "loop.keep_checkpoints": (config.loop.keep_checkpoints, 1),
-        "rollout.workers": (config.rollout.workers, 1),
-        "rollout.threads": (config.rollout.threads, 1),
-        "rollout.max_sequences": (config.rollout.max_sequences, 1),
-        "rollout.tensor_parallel": (config.rollout.tensor_parallel, 1),
-        "verifiers.workers": (config.verifiers.workers, 1),
-        "reference.workers": (config.reference.workers, 1),
-        "reference.threads": (config.reference.threads, 1),
-        "reference.microbatch_tokens": (config.reference.microbatch_tokens, 1),
-        "learner.ranks": (config.learner.ranks, 1),
-        "learner.threads": (config.learner.threads, 1),
-        "learner.minibatches": (config.learner.minibatches, 1),
-        "learner.microbatch_tokens": (config.learner.microbatch_tokens, 1),
-        "learner.logprob_chunk": (config.learner.logprob_chunk, 1),
-        "weights.bucket_mib": (config.weights.bucket_mib, 1),
-        "sampling.max_tokens": (config.sampling.max_tokens, 1),
-        "cluster.max_deaths_in_a_row": (config.cluster.max_deaths_in_a_row, 1),
-        "evaluation.prompts": (config.evaluation.prompts, 1),
-        "evaluation.final_prompts": (config.evaluation.final_prompts, 1),
-        "evaluation.samples": (config.evaluation.samples, 1),
-    }
-    for path, (value, least) in at_least.items():
-        if value < least:
-            raise ConfigError(f"{path}={value}: must be at least {least}")
+def _staleness(config: RunConfig) -> None:
     if config.loop.adaptive_staleness and config.loop.max_staleness < 1:
         raise ConfigError(
             "loop.adaptive_staleness=true: the bound moves between 1 and loop.max_staleness="
             f"{config.loop.max_staleness}; nearest valid: loop.max_staleness=1"
         )
-    target = config.loop.target_effective_sample_size
-    if not 0 < target < 1:
-        raise ConfigError(
-            f"loop.target_effective_sample_size={target}: a share between 0 and 1, both excluded"
-        )
-    # `not >`, so that NaN is refused, too.
-    if not config.loop.stall_timeout_s > 0:
-        raise ConfigError(f"loop.stall_timeout_s={config.loop.stall_timeout_s}: must be above 0")
-    if not config.sampling.temperature > 0:
-        raise ConfigError(
-            f"sampling.temperature={config.sampling.temperature}: must be above 0 in training, "
-            "since greedy answers of one prompt are all equal and carry no signal; use 1.0"
-        )
 
 
 def _batch(config: RunConfig) -> None:
     loop, learner = config.loop, config.learner
-    if loop.group_size < 2:
-        raise ConfigError(
-            f"loop.group_size={loop.group_size}: advantages compare the answers of one prompt, so "
-            "a group needs at least 2; nearest valid: 2"
-        )
     if loop.groups_per_step % learner.minibatches:
         raise ConfigError(
             f"learner.minibatches={learner.minibatches} does not divide loop.groups_per_step="
@@ -116,8 +65,6 @@ def _batch(config: RunConfig) -> None:
             f"learner.minibatches {learner.minibatches}); nearest valid: "
             f"{_nearest_divisor(per_update, learner.ranks)}"
         )
-    if not 0 <= learner.zero_stage <= 3:
-        raise ConfigError(f"learner.zero_stage={learner.zero_stage}: must be 0, 1, 2 or 3")
     algorithm = config.algorithm
     if algorithm.advantage is Advantage.pass_at_k and algorithm.pass_k > loop.group_size:
         raise ConfigError(
@@ -127,15 +74,11 @@ def _batch(config: RunConfig) -> None:
 
 
 def _observe(config: RunConfig) -> None:
-    window, growth = config.observe.length_alarm_window, config.observe.length_alarm_growth
-    if window == 1 or window < 0:
+    window = config.observe.length_alarm_window
+    if window == 1:
         raise ConfigError(
             f"observe.length_alarm_window={window}: one step has no spread to compare with; "
             "nearest valid: 2, or 0 for no alarm"
-        )
-    if growth < 0:
-        raise ConfigError(
-            f"observe.length_alarm_growth={growth}: must not be negative; nearest valid: 0"
         )
 
 
@@ -158,17 +101,16 @@ def _context(config: RunConfig) -> None:
 def _thinking(config: RunConfig) -> None:
     sampling = config.sampling
     most, least = sampling.max_reasoning_tokens, sampling.min_reasoning_tokens
-    if most is not None and not 0 <= most < sampling.max_tokens:
+    if most is not None and most >= sampling.max_tokens:
         raise ConfigError(
-            f"sampling.max_reasoning_tokens={most} must be at least 0 and leave room for the "
-            f"answer in sampling.max_tokens={sampling.max_tokens}; nearest valid: "
-            f"{min(max(most, 0), sampling.max_tokens - 1)}"
+            f"sampling.max_reasoning_tokens={most} must leave room for the answer in "
+            f"sampling.max_tokens={sampling.max_tokens}; nearest valid: {sampling.max_tokens - 1}"
         )
     largest = sampling.max_tokens - 1 if most is None else most
-    if not 0 <= least <= largest:
+    if least > largest:
         raise ConfigError(
-            f"sampling.min_reasoning_tokens={least} must be from 0 to {largest}; nearest valid: "
-            f"{min(max(least, 0), largest)}"
+            f"sampling.min_reasoning_tokens={least} must be at most {largest}; nearest valid: "
+            f"{largest}"
         )
 
 
@@ -184,6 +126,16 @@ def _model(config: RunConfig) -> None:
         raise ConfigError(
             f"model.path={path!r}: no such directory, and the hub is switched off (HF_HUB_OFFLINE)"
         )
+
+
+def _shares(config: RunConfig) -> None:
+    for role in ("learner", "rollout", "reference"):
+        gpus = getattr(config, role).gpus
+        if gpus > 1 and gpus != int(gpus):
+            raise ConfigError(
+                f"{role}.gpus={gpus}: Ray shares one GPU, or gives whole ones; nearest valid: "
+                f"{int(gpus)} or {int(gpus) + 1}"
+            )
 
 
 def _transport(config: RunConfig) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlsys.config import ranges
+from rlsys.config.ranges import ranged
 from rlsys.errors import ConfigError, VerifierError
 from verifiers.registry import Registry, nearest
 
@@ -19,7 +21,7 @@ class RewardConfig:
     verifier: str = ""
     """Which verifier computes it (`rlsys verifiers list`); empty: the one called as the
     component."""
-    weight: float = 1.0
+    weight: float = ranged(1.0, least=0, why="a gate is what takes a reward away")
     """Its share of the reward. The weights of one source add up to at most 1, so that a reward
     stays in [0, 1]. 0 records the component without paying for it. Unused for a gate."""
     gate: bool = False
@@ -34,23 +36,23 @@ class RewardConfig:
 class VerifiersConfig:
     """The pool of verifier workers and what they compute."""
 
-    workers: int = 1
+    workers: int = ranged(1, least=1)
     """Worker processes; one grades over 10,000 number answers per second."""
-    cpus_per_worker: float = 0.25
+    cpus_per_worker: float = ranged(0.25, least=0)
     """Ray's share for placement; a worker is idle most of the time."""
     plugins: list[str] = field(default_factory=list)
     """Plug-in files, relative to the working directory of the command; their text is sent to every
     worker, on every node."""
     rewards: list[RewardConfig] = field(default_factory=list)
     """The components; the one with the largest weight says whether an answer is correct."""
-    timeout_s: float = 30.0
+    timeout_s: float = ranged(30.0, above=0)
     """Seconds per completion (per batch, for a verifier that takes batches) before the verifiers'
     process is killed and the completion is without a verdict; above the verifiers' own limits,
     which make verdicts."""
-    memory_mb: int = 8192
+    memory_mb: int = ranged(8192, least=1)
     """Resident MiB at which the verifiers' process is killed in the same way; a guard against a
     verifier that eats the machine, with room for a reward model."""
-    max_infrastructure_share: float = 0.05
+    max_infrastructure_share: float = ranged(0.05, least=0, most=1)
     """Share of completions without a verdict at which the run stops: beyond it, what is masked out
     is no longer an accident."""
 
@@ -76,19 +78,7 @@ def require_sources(config: VerifiersConfig, sources: Iterable[str]) -> None:
 
 def validate(config: VerifiersConfig) -> None:
     """Raise ConfigError on the first setting that cannot work. Loads the plug-in files."""
-    for path, value in (
-        ("workers", config.workers),
-        ("cpus_per_worker", config.cpus_per_worker),
-        ("timeout_s", config.timeout_s),
-        ("memory_mb", config.memory_mb),
-    ):
-        if value <= 0:
-            raise ConfigError(f"verifiers.{path}={value}: must be above 0")
-    if not 0 <= config.max_infrastructure_share <= 1:
-        raise ConfigError(
-            f"verifiers.max_infrastructure_share={config.max_infrastructure_share}: a share, from "
-            "0 to 1"
-        )
+    ranges.check(config, "verifiers")
     if not config.rewards:
         raise ConfigError("verifiers.rewards is empty; nearest valid: [{name: math, weight: 1.0}]")
     _validate_names(config)
@@ -119,12 +109,6 @@ def _validate_names(config: VerifiersConfig) -> None:
 
 
 def _validate_weights(config: VerifiersConfig) -> None:
-    for index, reward in enumerate(config.rewards):
-        if reward.weight < 0:
-            raise ConfigError(
-                f"verifiers.rewards[{index}].weight={reward.weight}: must not be negative; to take "
-                "a reward away use a gate"
-            )
     sources = sorted({source for reward in config.rewards for source in reward.sources})
     totals = {}
     for source in [*sources, "any other source"]:

@@ -9,6 +9,9 @@ from rlsys.data.repeats import find_repeats, prompt_key
 from rlsys.data.rows import Row
 from rlsys.errors import ConfigError, DataError
 
+_HELD_OUT_SHARE = 5
+"""One in so many prompts is held out of a file that is too small for data.holdout."""
+
 
 @dataclass(frozen=True)
 class RunRows:
@@ -28,7 +31,7 @@ def load_rows(config: DataConfig) -> RunRows:
 
     Raises:
         DataError: as `read_rows`, or no training rows are left.
-        ConfigError: data.train is empty, or data.holdout is as large as the file.
+        ConfigError: data.train is empty.
     """
     if not config.train:
         raise ConfigError("data.train is empty: there is no file to read rows from")
@@ -36,6 +39,11 @@ def load_rows(config: DataConfig) -> RunRows:
     notes = _notes(config.train, reading)
     if not config.test:
         train, held_out = hold_out(reading.rows, config.holdout)
+        if len(held_out) < config.holdout:
+            notes += (
+                f"{config.train}: {len(held_out)} of its few prompts are held out, fewer than "
+                f"data.holdout={config.holdout}",
+            )
         return RunRows(train, held_out, notes)
     test = read_rows(config.test, config)
     notes += _notes(config.test, test)
@@ -53,17 +61,14 @@ def hold_out(rows: Sequence[Row], count: int) -> tuple[list[Row], list[Row]]:
 
     The choice depends on the prompts alone, not on their order or a seed, and one more row
     displaces at most one held-out row. Further rows with a held-out prompt are in neither part.
+    Where `count` would leave no training row, a fifth of the prompts is held out.
 
     Returns: the training rows and the held-out rows, each in the order of the file.
-    Raises: ConfigError when no training row would be left.
     """
     keys = [prompt_key(row) for row in rows]
     distinct = sorted(set(keys))
-    if not 0 < count < len(distinct):
-        raise ConfigError(
-            f"data.holdout={count}: the {len(distinct)} distinct prompts of data.train allow 1 to "
-            f"{len(distinct) - 1}; or name a held-out file as data.test"
-        )
+    if count >= len(distinct):
+        count = min(max(1, len(distinct) // _HELD_OUT_SHARE), len(distinct) - 1)
     chosen = set(distinct[:count])
     train: list[Row] = []
     held_out: dict[bytes, Row] = {}

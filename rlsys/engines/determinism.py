@@ -29,6 +29,13 @@ def group_seed(seed: int, group_id: int) -> int:
     return int.from_bytes(digest) >> (64 - _SEED_BITS)
 
 
+def engine_seed(seed: int, index: int, births: int) -> int:
+    """The seed of an engine's own generator: another one for each worker, and each time one is
+    started; within the 32 bits that numpy takes."""
+    digest = hashlib.blake2b(f"{seed} {index} {births}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest)
+
+
 def random_states() -> dict[str, Any]:
     """Of Python, numpy and torch (with its CUDA devices), as torch.save's plain values."""
     numpy_state = np.random.get_state(legacy=False)

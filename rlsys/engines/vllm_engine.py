@@ -59,15 +59,19 @@ class SamplingEngine:
         config: RolloutConfig,
         weights: WeightsConfig,
         seed: int,
+        seeded: bool = False,
         deterministic: bool = False,
     ) -> None:
-        """deterministic: an answer depends on weights, `seed`, group and place in the group alone,
-        not on the engine, nor on what it samples beside it."""
+        """seeded: each answer has random numbers of its own, which depend on `seed`, group and
+        place in the group alone, not on the engine, nor on what it samples beside it.
+        deterministic: so does the arithmetic, which is otherwise rounded by what is sampled beside
+        an answer; implies `seeded`."""
         self.name = name
         self.model_path = model_path
         self.model = model
         self.config, self.weights = config, weights
         self.seed, self.deterministic = seed, deterministic
+        self.seeded = seeded or deterministic
         self._requests = 0
 
     async def start(self) -> None:
@@ -88,6 +92,9 @@ class SamplingEngine:
             max_model_len=self.model.max_context,
             # What is sampled together is rounded together, and timing decides what is together.
             max_num_seqs=1 if self.deterministic else self.config.max_sequences,
+            # Between two parts of a prompt vLLM turns a seeded generator back, which torch's
+            # generator for CPUs does not know: "CPU Generator does not use offset".
+            enable_chunked_prefill=False if on_cpu and self.seeded else None,
             tensor_parallel_size=self.config.tensor_parallel,
             gpu_memory_utilization=self.config.gpu_memory_utilization,
             enforce_eager=on_cpu,
@@ -137,7 +144,7 @@ class SamplingEngine:
         self, ask: Ask, size: int, sampling: SamplingConfig
     ) -> list[dict[str, Any]]:
         started = time.monotonic()
-        seed = group_seed(self.seed, ask.group_id) if self.deterministic else None
+        seed = group_seed(self.seed, ask.group_id) if self.seeded else None
         extra = extra_args(ask.limits, ask.opened)
         output = await self._generate(ask.prompt["token_ids"], sampling, size, seed, extra)
         seconds = time.monotonic() - started

@@ -28,12 +28,19 @@ def read_result(folder: Path) -> dict[str, Any]:
     """results.json of an evaluation.
 
     Raises:
-        DataError: the folder holds none.
+        DataError: the folder holds none, or a damaged one.
     """
     path = folder / "results.json"
     if not path.is_file():
         raise DataError(f"{folder}: no results.json; is it the folder of a finished `rlsys eval`?")
-    content: dict[str, Any] = json.loads(path.read_text())
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise DataError(
+            f"{path} is damaged ({error}); the same `rlsys eval` writes it anew"
+        ) from error
+    if not isinstance(content, dict) or "results" not in content:
+        raise DataError(f"{path}: not what `rlsys eval` writes; name the folder of an evaluation")
     return content
 
 

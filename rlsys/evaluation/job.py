@@ -15,6 +15,7 @@ from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.model import fingerprint, settle
 from rlsys.evaluation.plan import Exam, prompt_name, settings
+from rlsys.recipes.model_limits import check_vocabulary
 from rlsys.thinking.budgets import instruct
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def assemble(
             tell,
         )
     ]
+    prompts = [prompt for exam in exams for prompt in exam.prompts]
+    check_vocabulary("MODEL", model, tokenizer, prompts)
     return Job(model, fingerprint(model), context, tuple(exams), _fit(settled, exams, request.data))
 
 

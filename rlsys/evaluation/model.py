@@ -21,8 +21,12 @@ _NO_TRAINING = (
     "thinking.budgets=none",
     "thinking.in_prompt=false",
     "thinking.enforced=true",
+    "loop.adaptive_staleness=false",
+    "loop.max_staleness=0",
+    "loop.groups_per_message=1",
 )
-"""Lengths of training, which play no part here and must not be held against the context."""
+"""Settings of training, which play no part here and must not be held against the context, nor
+against run.deterministic."""
 
 
 def settle(
@@ -35,13 +39,22 @@ def settle(
     Raises:
         ConfigError: a setting, or the model, does not exist.
     """
-    settled = load(config or CONFIGS / "base.yaml", [*overrides, *_NO_TRAINING])
+    settled = workers(config, overrides)
     path = _local(settled, tell) if model == LOCAL else resolve(model)
     context = context_of(path)
     if any(override.startswith("model.max_context=") for override in overrides):
         context = min(context, settled.model.max_context)
     settled.model.path, settled.model.max_context = path, context
     return settled
+
+
+def workers(config: Path | None, overrides: Sequence[str]) -> RunConfig:
+    """Which workers, and which cluster; no model is looked for.
+
+    Raises:
+        ConfigError: a setting cannot work.
+    """
+    return load(config or CONFIGS / "base.yaml", [*overrides, *_NO_TRAINING])
 
 
 def _local(config: RunConfig, tell: Callable[[str], None]) -> str:

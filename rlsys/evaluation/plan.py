@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import ConfigError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.samples import Samples
+from rlsys.loop.disk import replace_text
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,13 @@ class Cell:
         return head is not None and self.prompts[0].text == head
 
 
+def group_id(exam: Exam, setting: Setting, prompt: Prompt) -> int:
+    """The number under which a problem's answers are sampled: what their random numbers come from,
+    so it depends on the problem and the setting, and on nothing else that is sampled."""
+    name = f"{exam.benchmark.name}/{setting.name}/{prompt.prompt_id}"
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1
+
+
 def prompt_name(problem: str, said: int) -> str:
     """Id of the prompt that says a budget: another text, so another prompt of the same problem."""
     return f"{problem}-b{said}"
@@ -119,11 +128,12 @@ def missing(exams: Sequence[Exam], samples: Samples, size: int) -> Iterator[Cell
                 yield Cell(exam, setting, chosen[0], tuple(exam.prompts[i] for i in chosen))
 
 
-def describe(model: str, fingerprint: str, exams: Sequence[Exam]) -> dict[str, Any]:
+def describe(model: str, fingerprint: str, seed: int, exams: Sequence[Exam]) -> dict[str, Any]:
     """The plan as JSON values: what has to be the same for a killed evaluation to continue."""
     return {
         "model": model,
         "fingerprint": fingerprint,
+        "seed": seed,
         "exams": {
             f"{exam.benchmark.name}/{setting.name}": {
                 "verifier": exam.benchmark.verifier,
@@ -143,14 +153,20 @@ def settle(folder: Path, plan: dict[str, Any]) -> bool:
 
     Returns: whether an earlier run's samples are continued.
     Raises:
-        ConfigError: the folder holds another plan; names the first difference.
+        ConfigError: the folder holds another plan, or a damaged one; names the first difference.
     """
     path = folder / "plan.json"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(plan, indent=2) + "\n")
+        replace_text(path, json.dumps(plan, indent=2) + "\n")
         return False
-    earlier = json.loads(path.read_text())
+    try:
+        earlier = json.loads(path.read_text())
+    except ValueError as error:
+        raise ConfigError(
+            f"--out {folder}: its plan.json is damaged ({error}); name another folder, or remove "
+            "this one"
+        ) from error
     difference = _difference(earlier, plan)
     if difference:
         raise ConfigError(

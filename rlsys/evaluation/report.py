@@ -17,15 +17,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def write(folder: Path, model: str, context: int, results: Sequence[Result], price: Price) -> None:
+_CUT_OFF = 0.9
+"""Share of the answers from which on the figures say little of the model."""
+
+
+def write(
+    folder: Path,
+    model: str,
+    context: int,
+    results: Sequence[Result],
+    price: Price,
+    caveat: str = "",
+) -> None:
     """Tables and plots.
 
     Args:
         context: the model's context window, tokens.
+        caveat: of rlsys.evaluation.repeats.
     """
     content = {
         "model": model,
         "context": context,
+        "repeats": not caveat,
         "results": [
             r.to_dict()
             | {
@@ -36,15 +49,18 @@ def write(folder: Path, model: str, context: int, results: Sequence[Result], pri
         ],
     }
     (folder / "results.json").write_text(json.dumps(content, indent=1) + "\n")
-    (folder / "results.md").write_text(table(model, context, results, price))
+    (folder / "results.md").write_text(table(model, context, results, price, caveat))
     plot(folder / "plots", results)
 
 
-def table(model: str, context: int, results: Sequence[Result], price: Price) -> str:
+def table(
+    model: str, context: int, results: Sequence[Result], price: Price, caveat: str = ""
+) -> str:
     """The figures as Markdown."""
     lines = [
         f"# {model}",
         "",
+        *([caveat + ".", ""] if caveat else []),
         "Means over problems with their 95 % bootstrap intervals; thinking and answer in tokens "
         "per answer.",
         "",
@@ -68,7 +84,8 @@ def table(model: str, context: int, results: Sequence[Result], price: Price) -> 
         f"{used.thinking_tokens:,} thinking tokens, {used.answer_tokens:,} answer tokens; "
         f"${price.cost(used):.4f} (thinking is billed as output).",
     ]
-    lines += _remarks(results)
+    if said := remarks(results):
+        lines += ["", *said]
     return "\n".join(lines) + "\n"
 
 
@@ -91,7 +108,8 @@ def summary(results: Sequence[Result]) -> Table:
     return shown
 
 
-def _remarks(results: Sequence[Result]) -> list[str]:
+def remarks(results: Sequence[Result]) -> list[str]:
+    """What a reader of the figures has to know beside them."""
     lines = []
     for r in results:
         if r.left_out:
@@ -102,7 +120,13 @@ def _remarks(results: Sequence[Result]) -> list[str]:
             lines.append(
                 f"{r.key}: {r.no_verdict} answers could not be graded and count as neither."
             )
-    return ["", *lines] if lines else []
+        if r.truncated >= _CUT_OFF:
+            lines.append(
+                f"{r.key}: {r.truncated:.0%} of the answers are cut off at "
+                f"{r.setting.max_tokens:,} tokens, before their end; raise --max-tokens, or close "
+                "the thinking with --budgets."
+            )
+    return lines
 
 
 def _at(values: dict[int, Interval], k: int) -> str:

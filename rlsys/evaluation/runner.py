@@ -1,7 +1,6 @@
 """Sampling and grading an evaluation, cell by cell, against the part of a fleet that it needs."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -10,7 +9,7 @@ import pyarrow as pa
 
 from rlsys.config.schema import SamplingConfig
 from rlsys.errors import WorkerError
-from rlsys.evaluation.plan import Cell, Exam, missing
+from rlsys.evaluation.plan import Cell, Exam, group_id, missing
 from rlsys.evaluation.samples import Samples
 from rlsys.loop.fleet import Message, Sampled, Scored
 from rlsys.loop.waits import Waits
@@ -91,11 +90,10 @@ async def examine(
     progress = Progress(total, total - todo)
     # Twice as many cells as fill the engines: while some are graded, others are sampled.
     room = asyncio.Semaphore(2 * _CELLS)
-    groups = itertools.count()
 
     async def finish(cell: Cell) -> None:
         try:
-            await _examine_cell(fleet, cell, samples, waits, groups)
+            await _examine_cell(fleet, cell, samples, waits)
         finally:
             room.release()
         progress.add(cell.answers)
@@ -108,11 +106,9 @@ async def examine(
             tasks.create_task(finish(cell))
 
 
-async def _examine_cell(
-    fleet: Examiners, cell: Cell, samples: Samples, waits: Waits, groups: "itertools.count[int]"
-) -> None:
+async def _examine_cell(fleet: Examiners, cell: Cell, samples: Samples, waits: Waits) -> None:
     name, size = cell.exam.benchmark.name, cell.setting.samples
-    ids = tuple(next(groups) for _ in cell.prompts)
+    ids = tuple(group_id(cell.exam, cell.setting, prompt) for prompt in cell.prompts)
     message = Message(ids, cell.prompts, size)
     sampled = await _insist(
         lambda: waits.on(

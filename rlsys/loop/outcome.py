@@ -1,12 +1,13 @@
 """What a step's groups are worth: from their rewards to the request that the learner trains on."""
 
 from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from rlsys.algorithms import advantages as estimators
 from rlsys.algorithms.shaping import kl_in_reward, shaped_rewards, takes_part
-from rlsys.config.algorithm import Advantage, KlPlacement
+from rlsys.config.algorithm import BEYOND_GROUPS, Advantage, KlPlacement
 from rlsys.config.schema import RunConfig
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.ready import ReadyGroup
@@ -39,6 +40,42 @@ def learn_request(version: int, groups: Sequence[ReadyGroup], config: RunConfig)
 def has_signal(group: ReadyGroup, config: RunConfig) -> bool:
     """Whether the group's rewards differ, so that its advantages are not all 0."""
     return estimators.has_signal(group.rewards, config.algorithm.std_floor)
+
+
+@dataclass(frozen=True)
+class SignalCount:
+    """How much there was to learn from in some groups, and how many answers were cut off."""
+
+    groups: int = 0
+    without_signal: int = 0
+    """Groups whose answers are compared with none of another reward."""
+    all_right: int = 0
+    none_right: int = 0
+    """Groups, as all_right."""
+    answers: int = 0
+    cut_off: int = 0
+    """Answers that ended at the token limit."""
+
+    def __add__(self, other: "SignalCount") -> "SignalCount":
+        mine, others = astuple(self), astuple(other)
+        return SignalCount(*(a + b for a, b in zip(mine, others, strict=True)))
+
+
+def count_signal(groups: Sequence[ReadyGroup], config: RunConfig) -> SignalCount:
+    """Of one step's groups."""
+    without = sum(not has_signal(group, config) for group in groups)
+    if config.algorithm.advantage in BEYOND_GROUPS:
+        rewards = np.concatenate([group.rewards for group in groups])
+        differ = estimators.has_signal(rewards, config.algorithm.std_floor)
+        without = 0 if differ else len(groups)
+    return SignalCount(
+        groups=len(groups),
+        without_signal=without,
+        all_right=sum(bool(group.correct.all()) for group in groups),
+        none_right=sum(not group.correct.any() for group in groups),
+        answers=sum(len(group.truncated) for group in groups),
+        cut_off=sum(int(group.truncated.sum()) for group in groups),
+    )
 
 
 def _shaped(groups: Sequence[ReadyGroup], index: np.ndarray, config: RunConfig) -> np.ndarray:

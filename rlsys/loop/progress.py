@@ -9,6 +9,7 @@ import numpy as np
 from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
 from rlsys.loop.loop import StepReport
+from rlsys.loop.outcome import SignalCount
 
 
 @dataclass
@@ -30,6 +31,8 @@ class Progress:
     """From a group's admission until it was ready."""
     longest_answer: int = 0
     """Tokens."""
+    signal: SignalCount = field(default_factory=SignalCount)
+    """Of the groups that were trained on."""
     train_s: float = 0.0
     times: dict[str, Times] = field(default_factory=dict)
     """Per role, while training."""
@@ -65,6 +68,7 @@ class Progress:
             "waited_for_old_s": self.waited_for_old_s,
             "longest_group_s": self.longest_group_s,
             "longest_answer": self.longest_answer,
+            "signal": asdict(self.signal),
             "train_s": self.train_s,
             "times": {role: asdict(times) for role, times in self.times.items()},
             "resumes": self.resumes,
@@ -81,6 +85,7 @@ class Progress:
             waited_for_old_s=values["waited_for_old_s"],
             longest_group_s=values["longest_group_s"],
             longest_answer=values["longest_answer"],
+            signal=SignalCount(**values["signal"]),
             train_s=values["train_s"],
             times={role: Times(**times) for role, times in values["times"].items()},
             resumes=values["resumes"],

@@ -1,7 +1,7 @@
 """What a run ends with: a table for people and summary.json for programs."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
 from rlsys.loop.keeper import SUMMARY
 from rlsys.loop.ledger import Ledger
+from rlsys.loop.outcome import SignalCount
 from rlsys.observe.balance import Balance, Pace, advice, balance, covering_bound
 
 
@@ -20,8 +21,9 @@ class Summary:
     """The evidence of one run."""
 
     run: str
-    before: HeldOut
-    after: HeldOut
+    before: HeldOut | None
+    after: HeldOut | None
+    """None: there were no held-out prompts, or none were asked for."""
     steps: int
     wall_s: float
     """From the command's start to its end."""
@@ -37,6 +39,8 @@ class Summary:
     staleness_mean: float
     staleness_max: int
     pace: Pace
+    signal: SignalCount = field(default_factory=SignalCount)
+    """Of the groups that were trained on."""
     resumes: int = 0
     """How often another driver went on with the run; wall_s is the last one's."""
     notes: list[str] = field(default_factory=list)
@@ -50,11 +54,10 @@ class Summary:
         """As written to summary.json."""
         return {
             "run": self.run,
-            "pass_at_1_before": self.before.pass_at_1,
-            "pass_at_1_after": self.after.pass_at_1,
-            "pass_at_1_before_interval": [self.before.low, self.before.high],
-            "pass_at_1_after_interval": [self.after.low, self.after.high],
-            "heldout": {"prompts": self.after.prompts, "samples": self.after.samples},
+            **_check_to_dict("before", self.before),
+            **_check_to_dict("after", self.after),
+            "heldout": self.after
+            and {"prompts": self.after.prompts, "samples": self.after.samples},
             "steps": self.steps,
             "wall_s": round(self.wall_s, 3),
             "train_s": round(self.train_s, 3),
@@ -74,6 +77,7 @@ class Summary:
                 "members": self.members,
                 "needed": {role: round(n, 3) for role, n in self.balance.needed.items()},
             },
+            "signal": asdict(self.signal),
             "resumes": self.resumes,
             "staleness": {
                 "mean": self.staleness_mean,
@@ -94,17 +98,23 @@ class Summary:
     def show(self, console: Console) -> None:
         """The printed table."""
         head = Table(title=self.run, title_justify="left", show_header=False, box=None)
-        head.add_row("held-out pass@1 before", f"{self.before}")
-        head.add_row("held-out pass@1 after", f"{self.after}")
-        gain = self.after.pass_at_1 - self.before.pass_at_1
-        head.add_row(
-            "gain", f"{gain:+.3f} ({self.after.prompts} prompts x {self.after.samples}, 95 % CI)"
-        )
+        head.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
+        head.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
+        if self.before and self.after:
+            gain = self.after.pass_at_1 - self.before.pass_at_1
+            measured = f"{self.after.prompts} prompts x {self.after.samples}, 95 % CI"
+            head.add_row("gain", f"{gain:+.3f} ({measured})")
         head.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
         rate = self.consumed_tokens / max(self.train_s, 1e-9)
         head.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")
         head.add_row("staleness", f"mean {self.staleness_mean:.2f}, max {self.staleness_max}")
         head.add_row("ledger", self.ledger.line())
+        seen = self.signal
+        head.add_row(
+            "signal",
+            f"{seen.groups - seen.without_signal:,} of {seen.groups:,} groups; "
+            f"{seen.cut_off:,} of {seen.answers:,} answers cut off",
+        )
         if self.resumes:
             head.add_row("resumed", f"{self.resumes} times")
         console.print(head, highlight=False)
@@ -124,4 +134,11 @@ class Summary:
         for line in advice(found, longest_wait, self.pace):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         for note in self.notes:
-            console.print(note, highlight=False, markup=False)
+            console.print(note, highlight=False, markup=False, soft_wrap=True)
+
+
+def _check_to_dict(when: str, check: HeldOut | None) -> dict[str, Any]:
+    return {
+        f"pass_at_1_{when}": check and check.pass_at_1,
+        f"pass_at_1_{when}_interval": check and [check.low, check.high],
+    }

@@ -1,4 +1,4 @@
-"""What a run needs before its fleet: the policy's path, and tokenized prompts."""
+"""What a run needs before its fleet: tokenized prompts, then the policy's path."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlsys.config.schema import RunConfig
+from rlsys.config.thinking import BudgetRule
 from rlsys.data.generated import generated_rows
 from rlsys.data.load import RunRows, load_rows
+from rlsys.data.repeats import prompt_key
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, Tokenized, tokenize
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, DataError
 from rlsys.grading.expected import require_gradable
+from rlsys.recipes.model_limits import check_positions, check_vocabulary
 from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for, question_of
 
 if TYPE_CHECKING:
@@ -22,47 +25,108 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run's inputs."""
+    """A run's prompts."""
 
-    model_path: str
     train: list[Prompt]
     held_out: list[Prompt]
     notes: list[str]
-    """What the user should know of: rows that were left out."""
+    """What the user should know of: rows that were left out, fewer held-out prompts than asked."""
 
 
 def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -> Prepared:
-    """Find or make the policy, then tokenize the rows of `read_rows`.
+    """Tokenize the rows of `read_rows`, as the policy will be asked them. No cluster is needed, and
+    no weights, unless thinking budgets are read off the policy's embeddings.
 
     Raises:
-        ConfigError: the model has no tokenizer, or there are too few held-out prompts.
+        ConfigError: the model has no tokenizer, or no room for the context or one of the tokens.
         DataError: no prompt is short enough.
     """
-    model_path = config.model.path
-    if not model_path:
-        from rlsys.recipes.local_policy import prepare_local_policy
-
-        cache = Path(config.model.cache).expanduser()
-        model_path = str(prepare_local_policy(config.model.local, cache, config.run.seed, progress))
+    path = config.model.path
+    if config.thinking.budgets is BudgetRule.regressor:
+        path = find_policy(config, progress)
+    _check_context(config, path)
     progress("tokenizing the prompts")
-    tokenizer = _tokenizer(model_path)
-    predictor = predictor_for(config.thinking, model_path, [*rows.train, *rows.held_out])
+    tokenizer = _tokenizer(path)
+    predictor = predictor_for(config.thinking, path, [*rows.train, *rows.held_out])
     budgets = Budgets(config.thinking, config.run.seed, predictor)
-    train = _with_budgets(rows.train, config, tokenizer, budgets)
-    held_out = _with_budgets(rows.held_out, config, tokenizer, budgets)
-    if len(held_out.prompts) < config.evaluation.final_prompts:
-        raise ConfigError(
-            f"evaluation.final_prompts={config.evaluation.final_prompts}: there are only "
-            f"{len(held_out.prompts)} held-out prompts; nearest valid: {len(held_out.prompts)}"
+    if config.data.train and not config.data.test:
+        both = _with_budgets([*rows.held_out, *rows.train], config, tokenizer, budgets)
+        train, held_out = _held_out_again(both, rows.held_out)
+        too_long = both.num_too_long
+    else:
+        apart = [
+            _with_budgets(part, config, tokenizer, budgets) for part in (rows.train, rows.held_out)
+        ]
+        train, held_out = (part.prompts for part in apart)
+        too_long = sum(part.num_too_long for part in apart)
+    if not train:
+        raise DataError(
+            f"data.train={config.data.train!r}: no prompt is left to train on: {too_long} are too "
+            f"long (data.max_prompt_tokens={config.data.max_prompt_tokens}), {len(held_out)} are "
+            "held out"
         )
+    if path:
+        check_vocabulary("model.path", path, tokenizer, [*train, *held_out])
     notes = list(rows.notes)
-    too_long = train.num_too_long + held_out.num_too_long
     if too_long:
         notes.append(
             f"{too_long} prompts of over {config.data.max_prompt_tokens} tokens are left out "
             "(data.max_prompt_tokens)"
         )
-    return Prepared(model_path, train.prompts, held_out.prompts, notes)
+    notes += _held_out_notes(config, len(held_out))
+    return Prepared(train, held_out, notes)
+
+
+def _check_context(config: RunConfig, path: str) -> None:
+    if path:
+        check_positions("model.path", path, config.model.max_context)
+    elif config.model.max_context > config.model.local.max_positions:
+        positions = config.model.local.max_positions
+        raise ConfigError(
+            f"model.max_context={config.model.max_context}: the local policy has "
+            f"model.local.max_positions={positions}; nearest valid: {positions}"
+        )
+
+
+def find_policy(config: RunConfig, progress: Callable[[str], None]) -> str:
+    """Directory or hub id of the policy to train; without one, the local policy is made."""
+    if config.model.path:
+        return config.model.path
+    from rlsys.recipes.local_policy import prepare_local_policy
+
+    cache = Path(config.model.cache).expanduser()
+    return str(prepare_local_policy(config.model.local, cache, config.run.seed, progress))
+
+
+def _held_out_again(both: Tokenized, chosen: Sequence[Row]) -> tuple[list[Prompt], list[Prompt]]:
+    """Training and held-out prompts of a file that holds both. In the place of the chosen rows that
+    were too long, the next ones are held out, by the same rule, which looks at the prompts alone;
+    at least half of the other prompts stay in training."""
+    first = {prompt_key(row) for row in chosen}
+    keys = [prompt_key(row) for row in both.rows]
+    others = sorted(set(keys) - first)
+    missing = len(first - set(keys))
+    held = first | set(others[: min(missing, len(others) // 2)])
+    train: list[Prompt] = []
+    held_out: dict[bytes, Prompt] = {}
+    for key, prompt in zip(keys, both.prompts, strict=True):
+        if key in held:
+            held_out.setdefault(key, prompt)
+        else:
+            train.append(prompt)
+    return train, list(held_out.values())
+
+
+def _held_out_notes(config: RunConfig, there: int) -> list[str]:
+    """What pass@1 is measured on, where that is not what was asked for."""
+    checks = config.evaluation
+    if not there or not checks.final_prompts:
+        return ["no held-out prompts: pass@1 is not measured before and after training"]
+    asked = {"final_prompts": checks.final_prompts, "prompts": checks.prompts}
+    more = [f"evaluation.{name}={count}" for name, count in asked.items() if count > there]
+    if not more:
+        return []
+    return [f"pass@1 is measured on {there} held-out prompts, all there are ({', '.join(more)})"]
 
 
 def _with_budgets(
@@ -90,6 +154,11 @@ def read_rows(config: RunConfig) -> RunRows:
 
 
 def _tokenizer(model_path: str) -> PreTrainedTokenizerBase:
+    """The model's; without a path, the one that the local policy will have."""
+    if not model_path:
+        from rlsys.recipes.local_policy import build_tokenizer
+
+        return build_tokenizer()
     from transformers import AutoTokenizer
 
     try:

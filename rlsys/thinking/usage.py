@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlsys.config.ranges import Range
 from rlsys.errors import ConfigError, DataError
 
 _PER = 1_000_000
+_USD = Range(least=0)
 _COLUMNS = ("prompt_token_ids", "reasoning_tokens", "answer_tokens", "source")
 
 
@@ -119,10 +121,10 @@ def read_price(table: Path, model: str) -> Price:
     values = []
     for side in ("input", "output"):
         value = entry.get(side) if isinstance(entry, dict) else None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or _USD.refusal(value):
             raise ConfigError(
                 f"price table {table}: {model}.{side}={value!r} must be US dollars per million "
-                "tokens, 0 or more"
+                "tokens, a finite number of 0 or more"
             )
         values.append(float(value))
     return Price(*values)

@@ -1,6 +1,7 @@
 """Mistakes that a user makes: one clear error each, before anything expensive starts."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from workplace import Workplace
@@ -43,3 +44,16 @@ def test_a_fleet_too_large_for_the_machine_is_a_table_not_a_hang(workplace: Work
         assert word in text
     assert "warm start" not in done.stdout
     assert time.monotonic() - started < 60
+
+
+def test_a_dead_cluster_is_one_error_within_seconds(workplace: Workplace) -> None:
+    started = time.monotonic()
+    # Nothing listens on port 1.
+    lost = replace(workplace, environment={"RAY_ADDRESS": "127.0.0.1:1"})
+    done = lost.run("train", "--config", str(workplace.config), timeout_s=60)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for words in ("127.0.0.1:1", "RAY_ADDRESS", "unset RAY_ADDRESS"):
+        assert words in done.stderr
+    assert "loading" not in done.stdout
+    assert time.monotonic() - started < 20

@@ -76,7 +76,7 @@ async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]
     from actors.cluster import connected
     from actors.fleet import RayFleet
     from actors.placement import needs
-    from rlsys.recipes.prepare import prepare, read_rows
+    from rlsys.recipes.prepare import find_policy, prepare, read_rows
 
     lines: list[str] = []
     with connected(config.cluster):
@@ -85,7 +85,7 @@ async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]
             (folder / name).mkdir()
         fleet = RayFleet(
             config,
-            prepared.model_path,
+            find_policy(config, lines.append),
             [*prepared.train, *prepared.held_out],
             folder / "samples",
             needs(config),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.code.checks_process import ChecksProcess, Ended, Tested
@@ -44,11 +45,11 @@ class FunctionVerifier:
     continuous: bool = False
     """Pay the share of asserts that hold. Partly right functions then earn, and a policy may learn
     to be content with them."""
-    wall_s: float = 10.0
+    wall_s: float = ranged(10.0, above=0)
     """Seconds for all tests of a task, tests included."""
-    cpu_s: float = 5.0
+    cpu_s: float = ranged(5.0, above=0)
     """CPU seconds of the function; below wall_s: a busy machine must not make false time-outs."""
-    memory_mb: int = 512
+    memory_mb: int = ranged(512, least=1)
     """Address space of the function beyond the bare interpreter's, MiB."""
     name: str = field(default="code_functions", init=False)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.code.checkers import Checker, checker_named
@@ -30,13 +31,13 @@ class ProgramVerifier:
     """Pay the share of tests passed, and run them all."""
     checker: str = "judge"
     """How outputs are compared where the row does not say it."""
-    wall_s: float = 10.0
+    wall_s: float = ranged(10.0, above=0)
     """Seconds for one test."""
-    cpu_s: float = 5.0
+    cpu_s: float = ranged(5.0, above=0)
     """CPU seconds for one test; below wall_s, so that a busy machine makes no false time-outs."""
-    memory_mb: int = 512
+    memory_mb: int = ranged(512, least=1)
     """Address space of the program beyond the bare interpreter's, MiB."""
-    output_mb: float = 64.0
+    output_mb: float = ranged(64.0, above=0)
     """MiB that an expected output may have. A program may print a MiB more than its test expects,
     so that the limit binds only those that are wrong."""
     name: str = field(default="code_programs", init=False)

@@ -5,6 +5,7 @@ import string
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.extract import final_answer
@@ -31,9 +32,9 @@ class ChoiceVerifier:
     counted from 0.
     """
 
-    deadline_s: float = 2.0
+    deadline_s: float = ranged(2.0, above=0)
     """As of the verifier math, which compares an answer with the options' texts."""
-    memory_mb: int = 1024
+    memory_mb: int = ranged(1024, least=256)
     """As of the verifier math."""
     name: str = field(default="choice", init=False)
 

@@ -8,6 +8,7 @@ that can be killed.
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.boxes import last_boxed
@@ -67,18 +68,13 @@ class MathVerifier:
     with a `\\boxed{}`, or a list of these, any of which is right.
     """
 
-    deadline_s: float = 2.0
+    deadline_s: float = ranged(2.0, above=0)
     """CPU seconds of one proof; ordinary ones take 1 to 100 ms."""
-    memory_mb: int = 1024
+    memory_mb: int = ranged(1024, least=256)
     """Address space of the proving process, MiB; it starts with about 100."""
     name: str = field(default="math", init=False)
 
     def __post_init__(self) -> None:
-        if self.deadline_s <= 0 or self.memory_mb < 256:
-            raise VerifierError(
-                f"math: deadline_s={self.deadline_s} must be above 0 and memory_mb="
-                f"{self.memory_mb} at least 256"
-            )
         self.process = MathProcess(self.deadline_s, self.memory_mb)
 
     def verify(self, completion: Completion) -> Verdict:

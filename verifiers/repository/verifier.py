@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Expectation, Status, Verdict
 from verifiers.repository import runner
@@ -58,22 +59,19 @@ class RepositoryVerifier:
     {instance_id}, {repo} (owner__name) and {version} stand for the instance's own."""
     mount: str = "/testbed"
     """Where the tree lies in the sandbox, which an editable installation has to point to."""
-    wall_s: float = 300.0
+    wall_s: float = ranged(300.0, above=0)
     """Seconds for one run of all listed tests; a right patch takes two runs."""
-    memory_mb: int = 4096
+    memory_mb: int = ranged(4096, least=1)
     """Address space of each process, MiB."""
-    disk_mb: int = 2048
+    disk_mb: int = ranged(2048, least=1)
     """The tree with what tests write into it, MiB of memory."""
-    processes: int = 256
+    processes: int = ranged(256, least=1)
     """Processes and threads at a time."""
     isolation: str = "bubblewrap"
     """Sandbox: bubblewrap, on the host's kernel, or gvisor, on its own, slower and for root."""
     name: str = field(default="repository", init=False)
 
     def __post_init__(self) -> None:
-        for option in ("wall_s", "memory_mb", "disk_mb", "processes"):
-            if vars(self)[option] <= 0:
-                raise VerifierError(f"repository: {option}={vars(self)[option]} must be above 0")
         if self.isolation not in _ISOLATIONS:
             raise VerifierError(
                 f"repository: isolation={self.isolation!r}; there are: {', '.join(_ISOLATIONS)}"

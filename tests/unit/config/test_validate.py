@@ -126,6 +126,14 @@ def test_prompts_that_fill_the_context_name_the_context_needed(config: RunConfig
     assert error_of(config).endswith("nearest valid: model.max_context=400")
 
 
+def test_more_than_one_gpu_is_a_whole_number_of_them(config: RunConfig) -> None:
+    config.rollout.gpus = 1.5
+    assert error_of(config).startswith("rollout.gpus=1.5: ")
+    assert error_of(config).endswith("nearest valid: 1 or 2")
+    config.rollout.gpus = 2.0
+    validate(config)
+
+
 def test_pass_at_k_needs_groups_of_k(config: RunConfig) -> None:
     config.algorithm.advantage = Advantage.pass_at_k
     config.algorithm.pass_k, config.loop.group_size = 9, 8
@@ -209,9 +217,9 @@ def test_a_hub_id_is_refused_only_when_the_hub_is_switched_off(
         (lambda v: v.rewards.append(RewardConfig(name="math")), "taken by an earlier component"),
         (lambda v: v.rewards.append(RewardConfig(name="x", verifier="mth")), "'math'"),
         (lambda v: setattr(v.rewards[0], "weight", 1.5), "add up to 1.5"),
-        (lambda v: setattr(v.rewards[0], "weight", -1.0), "must not be negative"),
+        (lambda v: setattr(v.rewards[0], "weight", -1.0), "must be at least 0, since a gate"),
         (lambda v: setattr(v.rewards[0], "weight", 0.0), "no component has a weight above 0"),
-        (lambda v: setattr(v, "max_infrastructure_share", 2.0), "a share, from 0 to 1"),
+        (lambda v: setattr(v, "max_infrastructure_share", 2.0), "at least 0 and at most 1"),
     ],
 )
 def test_impossible_rewards_are_refused(

@@ -63,10 +63,14 @@ def test_a_prompt_that_occurs_twice_is_never_on_both_sides():
     assert not set(texts(train)) & set(texts(held_out))
 
 
-@pytest.mark.parametrize("count", [0, 3, 4])
-def test_holdout_has_to_leave_training_rows(count):
-    with pytest.raises(ConfigError, match=rf"data\.holdout={count}: .* allow 1 to 2"):
-        hold_out([make_row("a"), make_row("b"), make_row("c")], count)
+@pytest.mark.parametrize(("rows", "held"), [(1, 0), (2, 1), (3, 1), (10, 2), (14, 2)])
+def test_a_fifth_is_held_out_of_a_file_that_is_too_small(rows, held):
+    train, held_out = hold_out([make_row(f"{i}+1=?") for i in range(rows)], 256)
+    assert (len(train), len(held_out)) == (rows - held, held)
+
+
+def test_nothing_is_held_out_when_that_is_asked_for():
+    assert hold_out([make_row("a"), make_row("b")], 0)[1] == []
 
 
 def test_without_ignores_white_space_source_and_answer():

@@ -26,8 +26,6 @@ def test_the_defaults_are_valid():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_prompt_tokens": 0}, r"data\.max_prompt_tokens=0"),
-        ({"train": "x.jsonl", "holdout": 0}, r"data\.holdout=0"),
         ({"input_key": "q", "format": RowFormat.verl}, r"nearest valid: data\.format=openrlhf"),
         (
             {"system_prompt": "Hi", "template": PromptTemplate.verbatim},

@@ -4,7 +4,7 @@ import random
 import numpy as np
 import torch
 
-from rlsys.engines.determinism import group_seed, random_states, set_random_states
+from rlsys.engines.determinism import engine_seed, group_seed, random_states, set_random_states
 
 
 def draw() -> tuple[float, float, float]:
@@ -27,3 +27,14 @@ def test_a_groups_seed_is_the_same_forever_and_its_own() -> None:
     seeds = {group_seed(s, g) for s in range(3) for g in range(-500, 500)}
     assert len(seeds) == 3000
     assert all(0 <= seed < 2**62 for seed in seeds)
+
+
+def test_engines_draw_numbers_of_their_own_within_what_numpy_takes() -> None:
+    seeds = {
+        engine_seed(seed, index, births)
+        for seed in (0, 1, 2**31 - 1)
+        for index in range(4)
+        for births in range(4)
+    }
+    assert len(seeds) == 3 * 4 * 4
+    assert all(0 <= seed < 2**32 for seed in seeds)

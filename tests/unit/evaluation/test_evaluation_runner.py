@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,17 @@ import pyarrow as pa
 import pytest
 
 from rlsys import schema
-from rlsys.config.schema import SamplingConfig
+from rlsys.config.schema import (
+    Precision,
+    PrefixCache,
+    RolloutConfig,
+    RunConfig,
+    SamplingConfig,
+    WeightsConfig,
+)
 from rlsys.data.templates import Prompt
-from rlsys.errors import ConfigError, VerifierError, WorkerError
+from rlsys.errors import ConfigError, DataError, VerifierError, WorkerError
+from rlsys.evaluation import plan
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.compare import compare, read_result
 from rlsys.evaluation.plan import (
@@ -25,7 +34,8 @@ from rlsys.evaluation.plan import (
     settings,
     settle,
 )
-from rlsys.evaluation.report import summary, write
+from rlsys.evaluation.repeats import ONE_BY_ONE, caveat
+from rlsys.evaluation.report import remarks, summary, write
 from rlsys.evaluation.results import COLUMNS, result
 from rlsys.evaluation.runner import Progress, duration, examine
 from rlsys.evaluation.samples import Samples
@@ -207,10 +217,86 @@ def test_a_report_is_tables_and_plots_and_two_of_them_compare(tmp_path: Path) ->
 
 
 def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path: Path) -> None:
-    assert settle(tmp_path, describe("m", "f", [exam()])) is False
-    assert settle(tmp_path, describe("m", "f", [exam()])) is True
+    assert settle(tmp_path, describe("m", "f", 0, [exam()])) is False
+    assert settle(tmp_path, describe("m", "f", 0, [exam()])) is True
     with pytest.raises(ConfigError, match=r"exams\.sums/t1\.samples: 4 then, 8"):
-        settle(tmp_path, describe("m", "f", [exam(samples=8)]))
+        settle(tmp_path, describe("m", "f", 0, [exam(samples=8)]))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_plan_or_result_is_one_error_with_its_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "plan.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"plan\.json is damaged|another plan"):
+        settle(tmp_path, describe("m", "f", 0, [exam()]))
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(DataError, match=r"results\.json"):
+        read_result(tmp_path)
+
+
+def test_another_seed_is_another_plan(tmp_path: Path) -> None:
+    settle(tmp_path, describe("m", "f", 0, [exam()]))
+    with pytest.raises(ConfigError, match="seed: 0 then, 1 now"):
+        settle(tmp_path, describe("m", "f", 1, [exam()]))
+
+
+def test_a_problem_is_sampled_under_the_same_number_whatever_is_sampled_beside_it(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ExceptionGroup):
+        run(ListedAnswers(fail_after=3), exam(), tmp_path / "resumed")
+    run(ListedAnswers(), exam(), tmp_path / "resumed")
+    run(ListedAnswers(), exam(count=3), tmp_path / "fewer")
+    run(ListedAnswers(), exam(), tmp_path / "whole")
+    numbers = {}
+    for name in ("resumed", "fewer", "whole"):
+        table = Samples(tmp_path / name / "samples").read("sums", "t1", ["prompt_id", "group_id"])
+        assert table is not None
+        numbers[name] = {row["prompt_id"]: row["group_id"] for row in table.to_pylist()}
+    assert numbers["resumed"] == numbers["whole"]
+    assert numbers["fewer"].items() <= numbers["whole"].items()
+    assert len(set(numbers["whole"].values())) == 5
+
+
+def test_each_setting_has_random_numbers_of_its_own() -> None:
+    one = exam()
+    cold, hot = Setting(0.6, 16), Setting(1.0, 16)
+    numbers = {plan.group_id(one, setting, one.prompts[0]) for setting in (cold, hot)}
+    assert len(numbers) == 2
+    assert all(0 <= number < 2**63 for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "cache", "where"),
+    [
+        ({}, PrefixCache.by_version, ""),
+        ({"gpus": 1.0}, PrefixCache.by_version, "on GPUs"),
+        ({"gpus": 1.0, "max_sequences": 1}, PrefixCache.by_version, "on GPUs"),
+        ({"gpus": 1.0, "max_sequences": 1}, PrefixCache.off, ""),
+        ({"dtype": Precision.bfloat16}, PrefixCache.off, "in bfloat16"),
+        ({"threads": 2}, PrefixCache.by_version, "with rollout.threads=2"),
+    ],
+)
+def test_what_may_not_repeat_says_so_first_and_how_it_would(
+    tmp_path: Path, rollout: dict[str, Any], cache: PrefixCache, where: str
+) -> None:
+    config = RunConfig(rollout=RolloutConfig(**rollout), weights=WeightsConfig(prefix_cache=cache))
+    doubt = caveat(config)
+    assert where in doubt
+    assert bool(doubt) == bool(where) == (ONE_BY_ONE in doubt or "rollout.threads=1" in doubt)
+    run(ListedAnswers(), exam(), tmp_path)
+    found = result(exam(), exam().settings[0], table_of(tmp_path), None)
+    write(tmp_path, "a-model", 100, [found], Price(1.0, 2.0), doubt)
+    assert json.loads((tmp_path / "results.json").read_text())["repeats"] == (not where)
+    if where:
+        assert (tmp_path / "results.md").read_text().splitlines()[2] == doubt + "."
+
+
+def test_answers_that_are_nearly_all_cut_off_are_remarked_on(tmp_path: Path) -> None:
+    run(ListedAnswers(), exam(), tmp_path)
+    found = result(exam(), exam().settings[0], table_of(tmp_path), None)
+    assert not any("cut off" in line for line in remarks([found]))
+    (line,) = (line for line in remarks([replace(found, truncated=0.95)]) if "cut off" in line)
+    assert "95% of the answers are cut off at 16 tokens" in line
 
 
 def test_settings_are_every_temperature_with_every_budget() -> None:

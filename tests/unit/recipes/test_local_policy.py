@@ -118,7 +118,7 @@ def test_any_setting_but_the_threads_makes_another_policy(tmp_path: Path) -> Non
     [
         ({"steps": 0}, r"model\.local\.steps=0: must be at least 1"),
         ({"heads": 3}, r"model\.local\.hidden_size=32: .* nearest valid: 30"),
-        ({"careful_share": 1.5}, r"model\.local\.careful_share=1\.5: .* nearest valid: 1\.0"),
+        ({"careful_share": 1.5}, r"model\.local\.careful_share=1\.5: .* nearest valid: 1$"),
         ({"warmup_steps": 99}, r"model\.local\.warmup_steps=99"),
         ({"budget_line": "short"}, r"model\.local\.budget_line='short' .* 'short\{budget\}'"),
         ({"learning_rate": 0.0}, r"model\.local\.learning_rate=0\.0: must be above 0"),

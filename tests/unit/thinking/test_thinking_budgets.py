@@ -75,11 +75,14 @@ def test_budgets_of_the_moment_replace_those_of_the_table() -> None:
     ("config", "message"),
     [
         (ThinkingConfig(BudgetRule.text, 8, 64), "thinking.most=32"),
-        (ThinkingConfig(no_think_share=1.5), "no_think_share=1.5"),
         (ThinkingConfig(BudgetRule.solve_rate, 4, 8, in_prompt=True), "budgets=random"),
         (ThinkingConfig(BudgetRule.text, 4, 8, in_prompt=True, instruction="short"), "short {bud"),
         (ThinkingConfig(BudgetRule.text, 4, 8, enforced=False), "in_prompt=true"),
         (ThinkingConfig(BudgetRule.regressor, 4, 8, regressor="no.npz"), "no such file"),
+        (
+            ThinkingConfig(BudgetRule.regressor, 4, 8, regressor=__file__),
+            "not a fitted regression",
+        ),
     ],
 )
 def test_settings_that_cannot_work_are_refused(config: ThinkingConfig, message: str) -> None:

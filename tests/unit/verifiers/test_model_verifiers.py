@@ -151,7 +151,6 @@ def test_overlong_answer_is_rejected_and_self_test_passes(models):
         ("two", {}, "label='' of .*there are: harmful, harmless"),
         ("two", {"label": "harmles"}, "did you mean 'harmless'"),
         ("one", {"label": "good"}, "label='good'"),
-        ("one", {"scale": 0.0}, "scale=0.0"),
         ("one", {"device": "cuda:7"}, "on 'cuda:7'"),
         ("", {}, "the option model is empty"),
     ],

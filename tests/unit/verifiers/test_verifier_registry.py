@@ -41,6 +41,13 @@ def write(tmp_path):
     return write_plugin
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_plug_ins_number_must_be_finite_where_it_states_no_range(write, value):
+    source = PLUGIN.replace("limit: int = 10", "limit: float = 10.0")
+    with pytest.raises(VerifierError, match=r"limit=.*not a finite number.*nearest valid: 10\.0"):
+        Registry([write(source)]).check("short", {"limit": value})
+
+
 def test_built_in_verifiers_are_made_by_name():
     assert set(Registry().names()) >= {"countdown", "format", "math", "reasoning"}
     made = Registry().create("math", {"deadline_s": 1})
@@ -64,6 +71,13 @@ def test_built_in_verifiers_are_made_by_name():
         ("reasoning", {"min_steps": 1.5}, "min_steps=1.5 must be a int, not a float"),
         ("reasoning", {"extra_connectives": "ergo"}, "extra_connectives='ergo' must be a list"),
         ("math", {"name": "other"}, "no option 'name'"),
+        ("math", {"deadline_s": 0}, "option deadline_s=0: must be above 0; nearest valid: 2.0"),
+        (
+            "math",
+            {"memory_mb": 10},
+            "option memory_mb=10: must be at least 256; nearest valid: 256",
+        ),
+        ("language", {"min_share": 1.5}, "must be at least 0 and at most 1; nearest valid: 1"),
     ],
 )
 def test_unknown_name_or_option_is_one_error_with_the_nearest(name, options, message):

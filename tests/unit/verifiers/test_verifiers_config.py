@@ -59,7 +59,10 @@ def test_weighted_routed_and_gated_rewards_are_valid():
         (config(RewardConfig("math", gate=True)), "no component has a weight above 0"),
         (config(RewardConfig("math"), timeout_s=0.0), "verifiers.timeout_s=0.0"),
         (config(RewardConfig("math"), workers=0), "verifiers.workers=0"),
-        (config(RewardConfig("math"), max_infrastructure_share=1.5), "from 0 to 1"),
+        (
+            config(RewardConfig("math"), max_infrastructure_share=1.5),
+            "max_infrastructure_share=1.5",
+        ),
         (config(RewardConfig("math"), plugins=["./none.py"]), "verifiers.plugins: no plug-in file"),
     ],
 )

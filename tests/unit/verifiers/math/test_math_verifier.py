@@ -173,13 +173,6 @@ def test_verifier_works_from_several_threads_at_once(verifier):
     assert sorted(verdicts) == [(n, float(n == 2)) for n in range(1, 7)]
 
 
-def test_impossible_limits_are_refused():
-    with pytest.raises(VerifierError, match="deadline_s=0"):
-        MathVerifier(deadline_s=0)
-    with pytest.raises(VerifierError, match="memory_mb=10"):
-        MathVerifier(memory_mb=10)
-
-
 def test_numbers_never_start_the_process():
     verifier = MathVerifier()
     for answer in ("12", "3*4", "twelve", "9**9**9"):

@@ -1,0 +1,117 @@
+"""The range of a number stands with its field, and one check reads it for every setting.
+
+    steps: int = ranged(100, least=1)
+    gamma: float = ranged(1.0, least=0, most=1)
+    std: float = ranged(0.04, above=0)
+
+`loop.steps=0` is then refused as
+
+    loop.steps=0: must be at least 1; nearest valid: 1
+
+A number is always finite: nan and inf are in no range.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar, cast
+
+from rlsys.errors import ConfigError
+
+T = TypeVar("T")
+KEY = "range"
+"""Of a field's metadata; a list of numbers has a range for each of them."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Finite numbers between two bounds. A bound that is None is none."""
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+    why: str = ""
+    """The reason, where a reader of the error would ask for it."""
+
+    def refusal(self, value: float, default: object = None) -> str:
+        """What is wrong with a value, and the nearest valid one; empty: nothing.
+
+        Args:
+            default: offered where no bound is the nearest valid value.
+        """
+        finite = isinstance(value, int) or math.isfinite(value)
+        too_small = (not finite and value < 0) or self._is_too_small(value)
+        too_large = (not finite and value > 0) or self._is_too_large(value)
+        if finite and not too_small and not too_large:
+            return ""
+        nearest = self.least if too_small else self.most if too_large else None
+        if nearest is None:
+            nearest = cast(float | None, default)
+        problem = "" if finite else "not a finite number, "
+        return f"{problem}{self}; nearest valid: {'null' if nearest is None else nearest}"
+
+    def _is_too_small(self, value: float) -> bool:
+        below_least = self.least is not None and value < self.least
+        return below_least or (self.above is not None and value <= self.above)
+
+    def _is_too_large(self, value: float) -> bool:
+        above_most = self.most is not None and value > self.most
+        return above_most or (self.below is not None and value >= self.below)
+
+    def __str__(self) -> str:
+        words = {
+            "at least": self.least,
+            "above": self.above,
+            "at most": self.most,
+            "below": self.below,
+        }
+        bounds = [f"{word} {bound}" for word, bound in words.items() if bound is not None]
+        reason = f", since {self.why}" if self.why else ""
+        return f"must be {' and '.join(bounds) or 'finite'}{reason}"
+
+
+def ranged(
+    default: T,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+    why: str = "",
+) -> T:
+    """A field of a dataclass that holds a number, or None where that is its default."""
+    limits = Range(least, above, most, below, why)
+    return field(default=default, metadata={KEY: limits})
+
+
+def range_of(one: "Field[Any]") -> Range | None:
+    """The range that stands with a field; None for one that holds no number."""
+    return one.metadata.get(KEY)
+
+
+def check(section: Any, path: str = "") -> None:
+    """Raise ConfigError on the first number, at any depth, that is outside its field's range.
+
+    Args:
+        section: a dataclass; its sections and lists are looked through.
+        path: where it stands in the settings.
+    """
+    for one in fields(section):
+        place = f"{path}.{one.name}" if path else one.name
+        for where, value in _leaves(getattr(section, one.name), place):
+            if is_dataclass(value):
+                check(value, where)
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                default = one.default if isinstance(one.default, int | float) else None
+                refusal = (range_of(one) or Range()).refusal(value, default)
+                if refusal:
+                    raise ConfigError(f"{where}={value}: {refusal}")
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """The value, or each item of a list."""
+    if isinstance(value, list):
+        yield from ((f"{place}[{index}]", item) for index, item in enumerate(value))
+    else:
+        yield place, value

@@ -1,0 +1,35 @@
+"""Whether the same evaluation, asked for twice, gives the same answers; and what makes it."""
+
+from rlsys.config.schema import Precision, PrefixCache, RunConfig
+
+ONE_BY_ONE = "rollout.max_sequences=1 weights.prefix_cache=off"
+"""Settings under which nothing is sampled beside an answer."""
+
+
+def caveat(config: RunConfig) -> str:
+    """What the tables say first where a repetition may give other answers; empty: it does not.
+
+    An answer's random numbers come from run.seed, its problem, its setting and its number alone.
+    Its arithmetic may depend on what is sampled beside it, too, which is a matter of timing:
+    kernels for GPUs, for bfloat16 and for several threads round a row differently in batches of
+    different sizes. In float32 on one thread of a CPU they do not (docs/evaluation.md has the
+    measurement).
+    """
+    rollout = config.rollout
+    if config.run.deterministic:
+        return ""
+    if rollout.max_sequences == 1 and config.weights.prefix_cache is PrefixCache.off:
+        return ""
+    exact = f"sample one answer at a time: {ONE_BY_ONE}"
+    if rollout.gpus:
+        where = "on GPUs"
+    elif rollout.dtype is not Precision.float32:
+        where = f"in {rollout.dtype.value}"
+    elif rollout.threads > 1:
+        where, exact = f"with rollout.threads={rollout.threads}", "rollout.threads=1"
+    else:
+        return ""
+    return (
+        f"Repeated with the same seed, some answers may differ: {where} an answer is rounded by "
+        f"what is sampled beside it. To repeat exactly: {exact}"
+    )

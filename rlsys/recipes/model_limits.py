@@ -1,0 +1,80 @@
+"""What a model has room for, by its config: an embedding for each token, positions for the context.
+
+A tokenizer of another model, or one that got tokens after the embedding was made, gives ids beyond
+it: an index out of range, minutes later, inside an engine. vLLM says as late that a context is
+longer than the positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rlsys.data.templates import Prompt
+from rlsys.errors import ConfigError
+from rlsys.markup import END_THINK
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def check_vocabulary(
+    setting: str, model: str, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]
+) -> None:
+    """Compare the prompts' tokens, and those that end thinking and answer, with the embedding.
+
+    Reads the model's config and no weights.
+
+    Args:
+        setting: what named the model, such as `model.path`, for the error.
+        model: its directory or hub id.
+    Raises:
+        ConfigError: a token has no embedding, or the config cannot be loaded.
+    """
+    size = getattr(_config(setting, model), "vocab_size", None)
+    if size is None:
+        return
+    ends = [*tokenizer.encode(END_THINK, add_special_tokens=False), tokenizer.eos_token_id or 0]
+    uses = [("the end of thinking or answer", ends)]
+    uses += [(f"the prompt {p.text[:40]!r} of {p.source}", p.token_ids) for p in prompts]
+    for where, token_ids in uses:
+        largest = max(token_ids, default=0)
+        if largest >= size:
+            token = tokenizer.convert_ids_to_tokens(largest)
+            raise ConfigError(
+                f"{setting}={model!r}: {where} holds token {largest} ({token!r}), but the model's "
+                f"embedding ends at {size - 1} (vocab_size={size} in its config.json). The "
+                "tokenizer is another model's, or got tokens afterwards: then save both after "
+                "model.resize_token_embeddings(len(tokenizer))"
+            )
+
+
+def check_positions(setting: str, model: str, max_context: int) -> None:
+    """Compare the context with the positions, unless the model stretches them.
+
+    Raises:
+        ConfigError: the context is longer, or the config cannot be loaded.
+    """
+    config = _config(setting, model)
+    positions = getattr(config, "max_position_embeddings", None)
+    rope = getattr(config, "rope_parameters", None) or {}
+    stretched = rope.get("rope_type", "default") != "default" or any(
+        isinstance(value, dict) for value in rope.values()
+    )
+    if positions and not stretched and max_context > positions:
+        raise ConfigError(
+            f"model.max_context={max_context}: the positions of {setting}={model!r} end at "
+            f"{positions}; nearest valid: {positions}"
+        )
+
+
+def _config(setting: str, model: str) -> Any:
+    """The config of the model's language part."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"{setting}={model!r}: its config cannot be loaded: {reason}") from error
+    return config.get_text_config()
