@@ -71,7 +71,7 @@ def test_solution_that_ends_with_hashes_scores_one(verifier):
 
 def test_solution_with_a_box_scores_one(verifier):
     for row in rows("math500/test.jsonl"):
-        if row["solution"].count("boxed") == 1:
+        if r"or $\boxed" not in row["solution"]:  # one value in two forms, in boxes of their own
             assert reward_of(verifier, row["answer"], row["solution"]) == 1.0, row["answer"]
 
 

@@ -108,6 +108,16 @@ def test_number_that_is_too_large_is_raised_only_for_the_given_answer():
     assert not same("9^{9^9}", "17")
 
 
+@pytest.mark.parametrize(("items", "is_decided"), [(20, True), (21, False)])
+def test_proofs_of_one_answer_are_limited(items, is_decided):
+    expected, answer = (f"({', '.join([one] * items)})" for one in ("x(x+1)", "x^2+x"))
+    if is_decided:
+        assert same(expected, answer, lambda *_: True)
+    else:
+        with pytest.raises(TooLargeError):
+            same(expected, answer, lambda *_: True)
+
+
 @given(st.permutations(["1", "x", "0.5", r"\sqrt{2}", "-3"]))
 def test_list_is_equal_in_any_order(items):
     assert same(r"1, x, 0.5, \sqrt{2}, -3", ", ".join(items))
