@@ -4,18 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.extract import (
-    FinalAnswer,
-    Marker,
-    after_hashes,
-    final_answer,
-    last_boxed,
-    last_number,
-)
+from verifiers.extract import FinalAnswer, Marker, after_hashes, final_answer, graded_scope
 
 OPEN = "User: 2+2?\nAssistant: <think>"
-PIECES = st.sampled_from(
-    [
+PIECES = (
+    *(
         "<think>",
         "</think>",
         "<answer>",
@@ -27,48 +20,27 @@ PIECES = st.sampled_from(
         "#### ",
         "7",
         " a\n",
-    ]
+    ),
+    *("The answer is ", "**", "$", "Question: ", "(B)", "no solution", ". ", ", ", "\n\n"),
 )
-MARKED_UP = st.lists(PIECES, max_size=25).map("".join)
-UNTAGGED = st.text(st.characters(exclude_characters="<>", exclude_categories=["Cs"]), max_size=40)
-BALANCED = st.recursive(
-    st.text("ab1+^_ ", max_size=4),
-    lambda inner: st.lists(inner, max_size=3).map(lambda parts: "{" + "".join(parts) + "}"),
-    max_leaves=8,
-)
+MARKED_UP = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
 
 
 @given(MARKED_UP, st.booleans(), st.sampled_from(["", OPEN]))
 def test_a_final_answer_is_a_part_of_the_text(text, truncated, prompt):
     found = final_answer(text, prompt, truncated)
-    assert found is None or found.text in text.replace("<think>", "").replace("</think>", "")
+    left = text.replace("<think>", "").replace("</think>", "")
+    # Boxes that are parts of one answer, and a formula with its words, are put together.
+    parts = [] if found is None else found.text.replace(", ", " ").split()
+    assert all(part in left for part in parts)
 
 
-@pytest.mark.parametrize(
-    ("text", "content"),
-    [
-        (r"\boxed{5}", "5"),
-        (r"\boxed{1} then \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
-        (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
-        (r"\boxed{3} and \boxed{4", "3"),
-        (r"\boxed{a \boxed{b}}", "b"),
-        (r"{\boxed {7}", "7"),
-        (r"\\boxed{7}", None),
-        (r"\boxed 7", None),
-        ("no box", None),
-    ],
-)
-def test_last_balanced_box_is_taken(text, content):
-    assert last_boxed(text) == content
-
-
-@given(MARKED_UP.filter(lambda text: "\\" not in text[-1:]), BALANCED)
-def test_box_is_found_after_any_text(before, content):
-    assert last_boxed(f"{before} \\boxed{{{content}}}") == content
-
-
-def test_unbalanced_boxes_cost_one_pass():
-    assert last_boxed(r"\boxed{" * 200_000) is None
+@given(MARKED_UP, st.sampled_from(["", OPEN]))
+def test_cutting_off_makes_no_answer_where_there_was_none(text, prompt):
+    found = final_answer(text, prompt, truncated=True)
+    if found is not None:
+        assert found.marked
+        assert final_answer(text, prompt, truncated=False) is not None
 
 
 @pytest.mark.parametrize(
@@ -76,8 +48,11 @@ def test_unbalanced_boxes_cost_one_pass():
     [
         ("3 + 4 = 7\n#### 7", "7"),
         ("#### 1\n#### 2 dollars\nbye", "2 dollars"),
+        ("####7", "7"),
         ("#### Step 3: add\nthe sum is 5", None),
-        ("#### 3. Add them", None),
+        ("#### 3. Add them\nthe sum is 5", None),
+        ("#### Monday", "Monday"),
+        ("#### Now we add all of them", None),
         ("no marker", None),
         ("####", None),
     ],
@@ -86,21 +61,9 @@ def test_line_after_the_last_hashes_is_taken(text, line):
     assert after_hashes(text) == line
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("first 3, then 12.", "12"),
-        ("that is $1,234.50 in all", "$1,234.50"),
-        ("it fell to -5 degrees", "-5"),
-        ("10-5", "5"),
-        ("so 3/4 of it", "3/4"),
-        ("by 15%.", "15%"),
-        ("room B12", "12"),
-        ("１２ or none", None),
-    ],
-)
-def test_last_number_is_taken_as_written(text, number):
-    assert last_number(text) == number
+def test_line_that_was_cut_off_is_not_taken():
+    assert after_hashes("#### 7", truncated=True) is None
+    assert after_hashes("#### 7\n", truncated=True) == "7"
 
 
 @pytest.mark.parametrize(
@@ -108,17 +71,53 @@ def test_last_number_is_taken_as_written(text, number):
     [
         (r"\boxed{1} <answer>2</answer>", FinalAnswer("2", Marker.ANSWER)),
         (r"<answer>so \boxed{2}</answer>", FinalAnswer("2", Marker.BOXED)),
+        ("<answer>1</answer><answer>2</answer>", FinalAnswer("2", Marker.ANSWER)),
         ("<think>\\boxed{1}</think> it is 2", FinalAnswer("2", Marker.NUMBER)),
         ("<think>1</think>\n#### 2", FinalAnswer("2", Marker.HASHES)),
         ("<answer></answer>", FinalAnswer("", Marker.ANSWER)),
+        (r"#### 1" "\n" r"\boxed{2}", FinalAnswer("2", Marker.BOXED)),
+        (r"\boxed{2}, or else #### 1", FinalAnswer("2", Marker.BOXED)),
+        ("#### 2\nThe answer is 1.", FinalAnswer("2", Marker.HASHES)),
+        ("The answer is 2. **1**", FinalAnswer("2", Marker.STATED)),
+        ("**1**\n\n(B)", FinalAnswer("(B)", Marker.CHOICE)),
+        ("Of $x+1$ we know **2**.", FinalAnswer("2", Marker.BOLD)),
+        ("With $x+y$ there is no solution.", FinalAnswer("no solution", Marker.SAID)),
+        ("With 1 it is $x+2$.", FinalAnswer("x+2", Marker.FORMULA)),
+        ("With $x+1$ it is 2.", FinalAnswer("2", Marker.NUMBER)),
+        ("The answer is 2.\n\nQuestion: 3?\nThe answer is 3.", FinalAnswer("2", Marker.STATED)),
+        ("Question: 2?\nThe answer is 2.", FinalAnswer("2", Marker.STATED)),
         ("<think>the answer is 2", None),
         ("", None),
     ],
 )
-def test_final_answer_is_looked_for_after_the_reasoning(text, found):
+def test_marks_have_their_order(text, found):
     assert final_answer(text) == found
+
+
+@pytest.mark.parametrize(
+    ("marker", "marked"), [("boxed", True), ("stated", True), ("number", False), ("bold", False)]
+)
+def test_some_rules_are_marks_and_others_guesses(marker, marked):
+    assert FinalAnswer("7", Marker(marker)).marked is marked
 
 
 def test_unmarked_number_of_a_cut_off_completion_is_no_answer():
     assert final_answer("3 * 4 = 12, so", truncated=True) is None
-    assert final_answer("3 * 4 = 12, so", truncated=False) == FinalAnswer("12", Marker.NUMBER)
+    assert final_answer("3 * 4 = 12, so", truncated=False) == FinalAnswer(
+        "3 * 4 = 12", Marker.NUMBER
+    )
+
+
+def test_scope_is_the_last_answer_or_all_but_the_thinking():
+    assert graded_scope("<think>1</think>2").strip() == "2"
+    assert graded_scope("1 <answer>2</answer> 3") == "2"
+    assert graded_scope("1</think>2", OPEN).strip() == "2"
+
+
+HOSTILE = [*(piece for piece in PIECES), "\\boxed", "<", "[1", "(1", "1 ", "1,", "x^{", "\\frac{"]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+@pytest.mark.parametrize("truncated", [False, True])
+def test_hostile_text_of_any_length_has_an_answer_or_none(piece, truncated):
+    final_answer(piece * (100_000 // len(piece)), "", truncated)

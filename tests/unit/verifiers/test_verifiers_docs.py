@@ -42,7 +42,7 @@ def test_example_config_is_valid():
 
 
 def test_every_built_in_verifier_and_option_is_described():
-    for name in ("countdown", "format", "math", "reasoning"):
+    for name in ("choice", "countdown", "format", "math", "reasoning"):
         assert f"**{name}**" in TEXT
         with pytest.raises(VerifierError) as caught:
             Registry().check(name, {"?": 1})
