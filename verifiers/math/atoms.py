@@ -7,7 +7,6 @@ from verifiers.math.cursor import (
     PRODUCT_LETTERS,
     SEPARATORS,
     VERBS,
-    ParseError,
     calculation,
     negative,
 )
@@ -15,7 +14,7 @@ from verifiers.math.expressions import primed
 from verifiers.math.notation import GREEK, Token
 from verifiers.math.numerals import Numerals
 from verifiers.math.quantities import CURRENCY
-from verifiers.math.tree import FUNCTIONS, Node, node, num
+from verifiers.math.tree import FUNCTIONS, Node, ParseError, node, num
 
 _OPENING = {"(": ")", "[": "]", "langle": "rangle", "]": "["}
 _APPLIED = frozenset("fghFGH")
@@ -64,8 +63,9 @@ class Atoms(Numerals):
 
     def _defines(self) -> bool:
         """The (x) = of `p(x) = ...`, which makes p a function."""
-        texts = self.texts(4)
-        return texts[0] == "(" and texts[2:] == [")", "="]
+        texts = self.texts(12)
+        end = texts.index(")") if ")" in texts else 0
+        return texts[0] == "(" and texts[end + 1 : end + 2] == ["="] and "(" not in texts[1:end]
 
     def _chosen(self, name: str) -> Node | None:
         """C(10, 3) is a binomial."""
@@ -158,6 +158,8 @@ class Atoms(Numerals):
             return inner
         if inner.op == "list":
             marks = ("<", ">") if opening == "langle" else (opening, closing)
+            if len(inner.args) != 2 and marks not in (("(", ")"), ("[", "]"), ("<", ">")):
+                raise ParseError("brackets that do not match")
             return node("tuple", *marks, *inner.args)
         if (opening, closing) not in (("(", ")"), ("[", "]")):
             raise ParseError("brackets around one value that do not match")
@@ -264,6 +266,8 @@ class Atoms(Numerals):
         arguments = {"list": inner.args, "tuple": inner.args[2:]}.get(inner.op, (inner,))
         if name in _BRACKETED and inner.op == "set":
             arguments = inner.args
+        if not arguments:
+            raise ParseError(f"{name} of nothing")
         if power == negative(num(1)) and name in ("sin", "cos", "tan"):
             return node("fn", f"arc{name}", *arguments)
         made = node("fn", name, *arguments, *((base,) if base is not None else ()))

@@ -1,12 +1,14 @@
 """Chains of equalities, `x = 5`, `AB = 24`, `6*4 = 24`, `22/7 ≈ 3.14`, and the names in them."""
 
-from verifiers.math.tree import Node, symbols
+from verifiers.math.tree import Node, node, num, symbols
+from verifiers.math.units import MULTIPLIERS, NUMBERS, REFUSED
 from verifiers.math.values import is_constant
 
 _INVERTED = frozenset(
     ("sqrt", "root", "exp", "ln", "log", "floor", "ceil", "gcd", "lcm", "max", "min")
 )
 """Functions of an unknown that leave it to be solved for, where sin A or |z| are asked for."""
+_MATRIX_POWERS = (node("neg", num(1)), num(-1), node("sym", "T"))
 _GROUPS = frozenset(
     ("list", "tuple", "set", "matrix", "chain", "union", "pm", "ratio", "based", "percent")
 )
@@ -39,7 +41,7 @@ def named_value(chain: Node) -> tuple[Node | None, Node | None]:
     first, last = members[0], members[-1]
     if is_name(first) and may_name(first, last):
         return first, last
-    if is_name(last) and is_constant(first):
+    if is_name(last) and last.op != "text" and is_constant(first):
         return last, first
     return None, None
 
@@ -47,12 +49,29 @@ def named_value(chain: Node) -> tuple[Node | None, Node | None]:
 def is_name(tree: Node) -> bool:
     """What may stand for a value: x, AB, f(3), \\angle A, a text, a + b, but not 2x or x^2."""
     if tree.op in ("sym", "word", "text", "fn"):
-        return tree.op != "fn" or tree.args[0] not in _INVERTED
+        if tree.op != "fn":
+            return True
+        of_letter = tree.args[0] == "abs" and tree.args[1].op == "sym"  # |x| = 5 is to be solved
+        return tree.args[0] not in _INVERTED and not of_letter
     if tree.op in ("tuple", "list"):
         return all(is_name(part) for part in tree.args if isinstance(part, Node))
     if tree.op == "mul" and not any(part.op == "num" for part in tree.args):
         return all(is_name(part) for part in tree.args)
-    return len(symbols(tree)) > 1 or (tree.op == "unit" and is_name(tree.args[0]))
+    if tree.op == "add":
+        return all(part.op == "sym" or _is_negative_letter(part) for part in tree.args)
+    if tree.op == "pow":  # the inverse or the transpose of A
+        return tree.args[0].op == "sym" and tree.args[1] in _MATRIX_POWERS
+    return tree.op == "unit" and is_name(tree.args[0])
+
+
+def _is_negative_letter(tree: Node) -> bool:
+    return tree.op == "neg" and tree.args[0].op == "sym"
+
+
+def says_nothing_else(words: str) -> bool:
+    """Are words before an equals sign a name (Area), and no part of the value (half of x, not)?"""
+    lower = set(words.lower().split())
+    return not lower & (REFUSED | MULTIPLIERS.keys() | NUMBERS.keys()) and "n't" not in words
 
 
 def is_plain_name(tree: Node) -> bool:
@@ -66,6 +85,10 @@ def may_name(member: Node, value: Node) -> bool:
     """May this member of a chain of equalities stand before that value?"""
     if is_constant(member):
         return is_constant(value)
+    if member.op == value.op == "ratio":
+        return all(map(is_name, member.args))
+    if member.op == "text":
+        return says_nothing_else(member.args[0])
     own = {member.args[0]} if member.op == "fn" else symbols(member)
     return is_name(member) and not own & symbols(value)
 

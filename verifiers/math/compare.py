@@ -32,8 +32,8 @@ from verifiers.math.groups import (
 from verifiers.math.quantity import Prove, Quantities
 from verifiers.math.regions import Region, is_region, region_of
 from verifiers.math.tree import Node, node, num, show, symbols
-from verifiers.math.values import TooLargeError, fraction, is_constant, number_at
-from verifiers.math.words import is_letter, is_text, product_of, same_product, text_of
+from verifiers.math.values import TooLargeError, fraction, is_constant, number_at, substituted
+from verifiers.math.words import is_letter, is_text, product_of, same_product, same_words, text_of
 
 _POINTS = 6
 
@@ -79,8 +79,7 @@ class _Comparison(Quantities):
     def _words(self, expected: Node, given: Node) -> bool | None:
         """Texts; None when these are no texts after all (ab is also a product)."""
         if is_text(expected) and is_text(given):
-            first, second = text_of(expected), text_of(given)
-            return first == second or same_product(expected, given)
+            return same_words(expected, given) or same_product(expected, given)
         word, other = (expected, given) if is_text(expected) else (given, expected)
         text = text_of(word)
         if other.op == "set" and not other.args:
@@ -90,7 +89,9 @@ class _Comparison(Quantities):
         if other.op == "tuple" and region_of(other) is not None and text == "all real numbers":
             return self._regions(node("const", "reals"), other)
         if other.op == "chain":
-            return self.same(expected, other.args[-1]) if word is expected else False
+            name, value = named_value(other)
+            is_value = name is not None and name.op == "sym" and value is not None
+            return word is expected and is_value and self.same(expected, value)  # type: ignore[arg-type]
         if other.op == "list":
             letters = [text_of(item) for item in other.args if is_letter(item)]
             return len(letters) == len(other.args) and "".join(letters) == text
@@ -166,7 +167,7 @@ class _Comparison(Quantities):
                 for place, name in enumerate(letters)
             }
             try:
-                a, b = (fraction(_substituted(tree, at)) for tree in (first, second))
+                a, b = (fraction(substituted(tree, at)) for tree in (first, second))
             except TooLargeError:
                 return None
             if a is None or b is None:
@@ -188,30 +189,40 @@ class _Comparison(Quantities):
             return False
         exact, rounded = sides_of(given)
         value = exact[-1]
-        if not is_constant(value) and is_constant(exact[0]) and len(exact) == 2:
+        if rounded and (not is_constant(value) or is_group(value)) and len(exact) == 1:
+            return is_name(value) and len(rounded) == 1 and self.same(expected, rounded[0])
+        turned = len(exact) == 2 and value.op != "text" and not is_constant(value)
+        if turned and is_constant(exact[0]):
             exact = exact[::-1]  # 24 = AB
             value = exact[-1]
         for member in exact[:-1]:
             if not may_name(member, value) and not (symbols(value) and self.values(member, value)):
                 return False
-        return self.same(expected, value) or any(self.same(expected, other) for other in rounded)
+        literal = value.op == "num"  # 17 ≈ 17.3 says 17
+        about = [] if literal else [other for other in rounded if is_constant(other)]
+        return self.same(expected, value) or any(self.same(expected, other) for other in about)
 
     def _chain_holds(self, chain: Node) -> bool:
         """Its numbers agree: 6*4 = 25 is no answer, whatever was expected."""
         exact, rounded = sides_of(chain)
-        numbers = [without_unit(m) for m in exact if is_constant(m) and not is_group(m)]
-        if any(not self.values(first, second) for first, second in itertools.pairwise(numbers)):
-            return False
-        if not numbers:
-            return True
+        numbers = [without_unit(member) for member in exact if is_constant(member)]
+        for first, second in itertools.pairwise(numbers):
+            grouped = is_group(first) or is_group(second)
+            if not (self.same(first, second) if grouped else self.values(first, second)):
+                return False
+        if not rounded or not numbers:
+            return all(is_constant(member) and not is_group(member) for member in rounded)
         value = number_at(numbers[-1], {})
-        about = [without_unit(member) for member in rounded if is_constant(member)]
-        return all(_is_rounded(other, value) for other in about)
+        return all(is_constant(m) and _is_rounded(without_unit(m), value) for m in rounded)
 
     # Lists, pairs, sets, matrices
 
     def _groups(self, expected: Node, given: Node) -> bool:
         first, second = expanded(expected), expanded(given)
+        alone = [tree for tree in (first, second) if tree.op not in ("list", "tuple", "set")]
+        if alone and first.op not in ("list", "set") and second.op == "list":
+            kept = self._distinct(items_of(second))  # 5 or 5, 1/2 or 0.5
+            return len(kept) == 1 and self.same(expected, kept[0])
         if "tuple" not in (first.op, second.op):
             as_set = "set" in (first.op, second.op)
             return self._in_any_order(items_of(first), items_of(second), as_set)
@@ -292,11 +303,3 @@ def _digits(text: str) -> str:
 
 def _ratio(tree: Node) -> tuple[Node, ...] | None:
     return tree.args if tree.op in ("ratio", "div") else None
-
-
-def _substituted(tree: Node, at: dict[str, Fraction]) -> Node:
-    if not isinstance(tree, Node):
-        return tree
-    if tree.op == "sym":
-        return num(at[tree.args[0]])
-    return Node(tree.op, tuple(_substituted(part, at) for part in tree.args))

@@ -15,7 +15,7 @@ from typing import Any
 from verifiers.last_values import formulas
 from verifiers.math.notation import canonical
 from verifiers.math.reading import read_answer
-from verifiers.math.tree import Node, symbols, walk
+from verifiers.math.tree import Node, walk
 from verifiers.math.words import algebra
 
 _SIGNS = (
@@ -29,37 +29,69 @@ _EXPRESSION = re.compile(
 )
 _OPERATIONS = frozenset(("add", "mul", "div", "pow", "fact", "binom", "fn", "mod"))
 _PLAIN = frozenset(("add", "mul"))
-_PLAIN_PARTS = frozenset(("add", "mul", "neg", "num", "div"))
+_MAX_QUESTION_CHARS = 8000
+_MAX_FORMULAS = 60
+_MAX_FORMULA_CHARS = 300
 
 
 def copied_from(answer: Node, expected: Node, question: str) -> bool:
     """Does an answer repeat, or leave undone, what the question asks to work out?"""
-    if answer.op in ("chain", "unit"):
+    answer = _core(answer)
+    if answer.op == "chain":
         parts = [part for part in answer.args if isinstance(part, Node)]
+        if any(part.op == "num" for part in parts):
+            return False
         return copied_from(parts[-1], expected, question)
-    if not question or not any(part.op in _OPERATIONS for part in walk(answer)):
+    form, wanted = _form(answer), _form(expected)
+    has_work = any(part.op in _OPERATIONS for part in walk(answer))
+    if not question or form == wanted or not has_work or _is_settled(answer):
         return False
-    form = _form(answer)
-    if form != _form(expected) and not _is_settled(answer) and form in _forms(question):
+    if form in _forms(question):
         return True
-    if not _is_unfinished(answer):
-        return False
-    expressions = _expressions(question)
-    plain = answer.op in _PLAIN and all(part.op in _PLAIN_PARTS for part in walk(answer))
+    if _is_settled(expected) or expected.op in ("num", "mixed", "repeating"):
+        return bool(_expressions(question)) and _is_undone(answer, question)
+    return False
+
+
+def _core(tree: Node) -> Node:
+    """What a set of one, a list of one, a unit, a degree or a per cent sign is around."""
+    while tree.op in ("set", "unit", "deg", "percent") and isinstance(
+        tree.args[0:1][0] if tree.args else None, Node
+    ):
+        if tree.op == "set" and len(tree.args) > 1:
+            break
+        tree = tree.args[0]
+    return tree
+
+
+def _is_undone(answer: Node, question: str) -> bool:
+    """Sums and products are left to do, or the numbers of the question's own expression."""
+    for part in walk(answer):
+        factors = [inner for inner in part.args if isinstance(inner, Node) and inner.op == "num"]
+        if part.op == "add" or (part.op == "mul" and len(factors) > 1):
+            return True
     numbers = _numbers(answer)
-    return bool(expressions) and (plain or any(not own - numbers for own in expressions))
+    return any(not own - numbers for own in _expressions(question))
 
 
 def _is_settled(answer: Node) -> bool:
-    """A fraction of two numbers in lowest terms is worked out, wherever it stands."""
-    return answer.op == "div" and not _is_unfinished(answer) and not symbols(answer)
+    """A number, or a fraction of two numbers in lowest terms, is worked out."""
+    if answer.op == "neg":
+        return _is_settled(answer.args[0])
+    if answer.op == "div" and all(part.op == "num" for part in answer.args):
+        above, below = (part.args[0] for part in answer.args)
+        return bool(below) and (above / below).denominator == below
+    return answer.op in ("num", "mixed", "repeating")
 
 
 def _form(tree: Node) -> str:
     """A text that is the same for the same sum or product in any order."""
     parts = [_form(part) if isinstance(part, Node) else str(part) for part in _flat(tree)]
     if tree.op in _PLAIN:
-        parts.sort()
+        nothing = f"num({0 if tree.op == 'add' else 1})"
+        parts = sorted(part for part in parts if part != nothing)
+        if len(parts) == 1:
+            return parts[0]
     return f"{tree.op}({','.join(parts)})"
 
 
@@ -76,24 +108,13 @@ def _flat(tree: Node) -> list[Any]:
 def _forms(question: str) -> frozenset[str]:
     """The calculations that stand in a question, and in one another."""
     found: set[str] = set()
-    for text in formulas(question):
+    for text in formulas(question[-_MAX_QUESTION_CHARS:])[:_MAX_FORMULAS]:
+        if len(text) > _MAX_FORMULA_CHARS:
+            continue
         answer = read_answer(text)
         if answer.tree is not None:
             found |= {_form(part) for part in walk(algebra(answer.tree)) if part.op in _OPERATIONS}
     return frozenset(found)
-
-
-def _is_unfinished(answer: Node) -> bool:
-    """An expression of numbers with an operation in it; a fraction of two numbers is none when it
-    is in lowest terms."""
-    if answer.op == "neg":
-        return _is_unfinished(answer.args[0])
-    if any(part.op in ("sym", "word", "const") for part in walk(answer)):
-        return False
-    if answer.op == "div" and all(part.op == "num" for part in answer.args):
-        above, below = (part.args[0] for part in answer.args)
-        return bool(below) and (above / below).denominator != below
-    return answer.op in _OPERATIONS
 
 
 def _numbers(answer: Node) -> Counter[Fraction]:
@@ -103,12 +124,14 @@ def _numbers(answer: Node) -> Counter[Fraction]:
 @lru_cache(maxsize=512)
 def _expressions(question: str) -> list[Counter[Fraction]]:
     """The numbers of each expression in a question."""
-    text = canonical(question)
+    text = canonical(question[-_MAX_QUESTION_CHARS:])
     for written, sign in _SIGNS:
         text = text.replace(written, sign)
     text = re.sub(r"(?<=[-+*/^(){}!0-9])\s+(?=[-+*/^(){}!0-9])", "", text)
     found = []
     for match in _EXPRESSION.finditer(text):
+        if len(match.group()) > _MAX_FORMULA_CHARS:
+            continue
         literals = re.findall(r"[0-9]+(?:\.[0-9]+)?", match.group())
         found.append(Counter(Fraction(literal) for literal in literals))
     return found

@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from verifiers.math.notation import Token
-from verifiers.math.tree import Node, node
+from verifiers.math.tree import Node, ParseError, node
 
 MAX_DEPTH = 40
 SEPARATORS = frozenset((",", ";", "or", "and"))
@@ -11,10 +11,6 @@ VERBS = frozenset(("is", "are", "equals", "equal"))
 PRODUCT_LETTERS = 4
 """Letters in a row that may be a product (2abc); more are a word."""
 _NO_OPERANDS = frozenset(("text", "tuple", "list", "set", "chain", "union", "unit", "ratio"))
-
-
-class ParseError(ValueError):
-    """The text is not an answer of this grammar."""
 
 
 class Cursor:
@@ -70,7 +66,7 @@ class Cursor:
     def deeper(self) -> None:
         """Enter a rule; `shallower` leaves it."""
         self._depth += 1
-        if self._depth > MAX_DEPTH * 6:  # six rules between one bracket and the next
+        if self._depth > MAX_DEPTH * 4:  # four rules between one bracket and the next
             raise ParseError(f"nested more than {MAX_DEPTH} deep")
 
     def shallower(self) -> None:

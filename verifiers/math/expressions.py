@@ -1,21 +1,25 @@
-"""Sums, products and powers.
+"""Sums, products and powers, each by what it is made of.
 
-set       sum ((\\cup \\cap \\setminus) sum)*
-sum       product ((+ - \\pm) product)*
-product   signed ((* / mod, or nothing) signed)*
-signed    (+ - \\pm) signed, or power
-power     primary (! % ' ^ : )*
+The rules:
+
+    set       sum ((\\cup \\cap \\setminus) sum)*
+    sum       product ((+ - \\pm) product)*
+    product   signed ((* / mod, or nothing) signed)*
+    signed    (+ - \\pm) signed, or power
+    power     primary (! % ' ^ : )*
 """
 
-from verifiers.math.cursor import SEPARATORS, VERBS, ParseError, calculation, negative
+from verifiers.math.cursor import SEPARATORS, VERBS, calculation, negative
 from verifiers.math.notation import Token
 from verifiers.math.quantities import CURRENCY, Quantities
-from verifiers.math.tree import Node, node, num
+from verifiers.math.tree import Node, ParseError, node, num
 
 RELATIONS = {
     "=": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=", "approx": "≈", "in": "in",
     "equiv": "≡", "sim": "~",
 }  # fmt: skip
+_MAX_IN_A_ROW = 20
+"""Operations of which each takes the one before as its operand, so that the tree grows deep."""
 CLOSING = frozenset((")", "]", "rangle", "\\}", "}", "rfloor", "rceil"))
 _SET_OPS = {"cup": "union", "cap": "meet", "setminus": "minus"}
 _ORDINALS = ("st", "nd", "rd", "th")
@@ -43,10 +47,15 @@ class Expressions(Quantities):
 
     def set_value(self) -> Node:
         left = self.sum()
-        while (here := self.peek()) is not None and here.kind == "cmd" and here.text in _SET_OPS:
+        for _ in range(_MAX_IN_A_ROW):
+            here = self.peek()
+            if here is None or here.kind != "cmd" or here.text not in _SET_OPS:
+                return left
             self.take()
-            left = node(_SET_OPS[here.text], left, self.sum())
-        return left
+            right = self.sum()
+            same = left.op == _SET_OPS[here.text] != "minus"
+            left = node(_SET_OPS[here.text], *(left.args if same else (left,)), right)
+        raise ParseError(f"more than {_MAX_IN_A_ROW} sets in a row")
 
     def sum(self) -> Node:
         self.deeper()
@@ -54,7 +63,9 @@ class Expressions(Quantities):
         while self.next_is("+", "-", "pm", "mp"):
             sign = self.take().text
             right = self.product()
-            if sign in ("pm", "mp"):
+            if sign == "-" and right.op == "set" and len(terms) == 1:
+                terms = [node("minus", terms[0], right)]
+            elif sign in ("pm", "mp"):
                 left = terms[0] if len(terms) == 1 else calculation("add", *terms)
                 terms = [calculation("pm", left, right if sign == "pm" else negative(right))]
             else:
@@ -64,11 +75,15 @@ class Expressions(Quantities):
 
     def product(self) -> Node:
         factors = [self._signed()]
+        divisions = 0
         while True:
             if self.next_is("*"):
                 self.take()
                 factors.append(self._signed())
             elif self.next_is("/", "bmod", "mod", "pmod"):
+                divisions += 1
+                if divisions > _MAX_IN_A_ROW:
+                    raise ParseError(f"more than {_MAX_IN_A_ROW} divisions in a row")
                 op = "div" if self.take().text == "/" else "mod"
                 left = factors[0] if len(factors) == 1 else calculation("mul", *factors)
                 factors = [calculation(op, left, self._signed())]
@@ -115,23 +130,33 @@ class Expressions(Quantities):
 
     def _mixed(self, whole: Node) -> Node | None:
         """A whole number with a fraction behind it: 3 1/2 or 3\\frac{1}{2}, not 3\\frac{x}{2}."""
-        here, began = self.peek(), self.at
+        here = self.peek()
         if whole.op != "num" or whole.args[0].denominator != 1 or here is None:
             return None
         if here.kind == "num" and here.gap:
             above, _, below = self.take(), self.take(), self.take()
             part = node("div", num(above.value or 0), num(below.value or 0))
-        elif here.text == "frac":
+        elif here.text == "frac" and self._literal_fraction_follows():
             part = self.primary()
         else:
             return None
-        if part.op == "div" and all(side.op == "num" for side in part.args):
-            top, bottom = (side.args[0] for side in part.args)
-            if 0 < top < bottom and top.denominator == bottom.denominator == 1:
-                value = abs(whole.args[0]) + top / bottom
-                return self._postfix(node("mixed", -value if whole.args[0] < 0 else value))
-        self.at = began
-        return None
+        top, bottom = (side.args[0] for side in part.args)
+        if 0 < top < bottom and top.denominator == bottom.denominator == 1:
+            value = abs(whole.args[0]) + top / bottom
+            return self._postfix(node("mixed", -value if whole.args[0] < 0 else value))
+        return calculation("mul", whole, self._postfix(part))
+
+    def _literal_fraction_follows(self) -> bool:
+        """\\frac{1}{2} or \\frac12: nothing is parsed twice to find out."""
+        texts = self.texts(7)[1:]
+        if texts[0] == "{":
+            above, rest = texts[1], texts[3:]
+            if texts[2] != "}":
+                return False
+        else:
+            above, rest = texts[0][:1], ([texts[0][1:]] if texts[0][1:] else texts[1:])
+        below = rest[1] if rest[0] == "{" and rest[2:3] == ["}"] else rest[0][:1]
+        return above.isdecimal() and below.isdecimal()
 
     def power(self) -> Node:
         self.deeper()
@@ -141,7 +166,7 @@ class Expressions(Quantities):
 
     def _postfix(self, base: Node) -> Node:
         """What stands behind a primary: n!, 5%, x', x^2, 60°, 3:4."""
-        while True:
+        for _ in range(_MAX_IN_A_ROW):
             if self.next_is("!", "%"):
                 base = calculation("fact" if self.take().text == "!" else "percent", base)
             elif self.next_is("circ"):
@@ -159,6 +184,7 @@ class Expressions(Quantities):
                 base = node("ratio", base, *(right.args if right.op == "ratio" else (right,)))
             else:
                 return base
+        raise ParseError(f"more than {_MAX_IN_A_ROW} signs behind a value")
 
     def _begins_ratio(self, base: Node) -> bool:
         """The : of 3:4, or the `to` of 3 to 4."""

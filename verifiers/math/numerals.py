@@ -3,10 +3,9 @@
 from fractions import Fraction
 
 from verifiers.math import units
-from verifiers.math.cursor import ParseError
 from verifiers.math.expressions import Expressions
 from verifiers.math.notation import Token
-from verifiers.math.tree import Node, node, num
+from verifiers.math.tree import Node, ParseError, node, num
 
 _REPEATING = ("overline", "bar", "dot")
 

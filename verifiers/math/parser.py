@@ -9,10 +9,10 @@ what its length says.
 """
 
 from verifiers.math.atoms import Atoms
-from verifiers.math.cursor import SEPARATORS, VERBS, ParseError
+from verifiers.math.cursor import SEPARATORS, VERBS
 from verifiers.math.expressions import CLOSING, RELATIONS
 from verifiers.math.notation import Token
-from verifiers.math.tree import Node, node
+from verifiers.math.tree import Node, ParseError, node
 
 
 def parse(tokens: list[Token], letter_units: bool = True) -> tuple[Node, bool]:
@@ -36,7 +36,7 @@ class _Parser(Atoms):
     def sequence(self) -> Node:
         items: list[Node] = []
         joints: set[str] = set()
-        while self.peek() is not None and not self.next_is(*CLOSING):
+        while self.peek() is not None and (self._opens_backwards() or not self.next_is(*CLOSING)):
             items.append(self.item())
             joint = self._separator()
             if not joint:
@@ -45,6 +45,11 @@ class _Parser(Atoms):
         if len(items) == 1:
             return items[0]
         return _listed(items, joints)
+
+    def _opens_backwards(self) -> bool:
+        """The first bracket of ]-1, 3[, which is (-1, 3)."""
+        before = self.tokens[self.at - 1].text if self.at else "="
+        return self.next_is("]") and before in ("=", "cup", "cap", "setminus", "in")
 
     def _separator(self) -> str:
         """One separator, `, and` included; empty where none stands."""
@@ -64,13 +69,15 @@ class _Parser(Atoms):
         parts: list[Node | str] = [first]
         while (relation := self._relation()) is not None:
             self.take()
-            if self.next_is("&"):
+            if self.next_is("&", "="):  # x &= 5, and the doubled sign of `&=` in a box
                 self.take()
             parts += [relation, self.measured()]
         self.shallower()
         return first if len(parts) == 1 else node("chain", *parts)
 
     def _relation(self) -> str | None:
+        if self.texts(2) == ["&", "="]:
+            return "="
         here = self.peek()
         if here is None or here.kind in ("num", "letter"):
             return None

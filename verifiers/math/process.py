@@ -136,6 +136,9 @@ class MathProcess:
                     return dict(json.loads(reply))
         except BrokenPipeError:
             problem = "ended"
+        except BaseException:
+            self._stop()  # a late reply must not be taken for that of the next question
+            raise
         self._stop()
         raise VerifierError(f"the sympy process {problem}")
 

@@ -6,12 +6,11 @@ from verifiers.math.cursor import (
     SEPARATORS,
     VERBS,
     Cursor,
-    ParseError,
     calculation,
     refuse,
 )
 from verifiers.math.notation import Token
-from verifiers.math.tree import Node, node, num
+from verifiers.math.tree import Node, ParseError, node, num
 
 CURRENCY = frozenset(
     ("euro", "pound", "yen", "rupee", "ruble", "won", "cent", "dong", "bitcoin", "dollar")
@@ -89,9 +88,9 @@ class Quantities(Cursor):
                 and (here.gap or words or value.op == "num")
             ):
                 words.append(here.text)
-            elif here.kind == "op" and here.text in "./-*" and words and self._word_follows():
+            elif words and self.next_is(".", "/", "-", "*") and self._word_follows():
                 words += [] if here.text == "." else [here.text]
-            elif self.next_is("^") and words and (raised := self._raised()):
+            elif words and self._may_be_raised(words) and (raised := self._raised()):
                 words[-1] += f"^{raised[0]}"
                 self.at += raised[1]
             else:
@@ -122,6 +121,9 @@ class Quantities(Cursor):
         squared = following.text == "^" and letter.gap and letter.text == "m"
         return divided or squared
 
+    def _may_be_raised(self, words: list[str]) -> bool:
+        return self.next_is("^") and "^" not in words[-1]
+
     def _word_follows(self) -> bool:
         following = self.peek(1)
         return following is not None and following.kind in ("word", "letter")
@@ -146,7 +148,10 @@ def _checked(words: list[str], value: Node) -> list[str]:
     points = {"point", "points"} & set(lower)
     if points and (value.op == "percent" or {"percent", "percentage"} & set(lower)):
         raise ParseError("per cent points are no per cent")
-    wrong = units.REFUSED & set(lower[1:] if lower[:1] == ["percent"] else lower)
+    named = lower[1:] if lower[:1] == ["percent"] else lower
+    while named and named[0] in units.MULTIPLIERS:
+        named = named[1:]
+    wrong = (units.REFUSED | units.MULTIPLIERS.keys() | units.NUMBERS.keys()) & set(named)
     if wrong:
         raise ParseError(f"{min(wrong)!r} behind a value is no unit")
     if lower[:1] == ["percent"]:

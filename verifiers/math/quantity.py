@@ -10,13 +10,13 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from verifiers.math import units
-from verifiers.math.tree import FUNCTIONS, Node, node, num, show, symbols, walk
+from verifiers.math.tree import FUNCTIONS, Node, node, show, symbols, walk
 from verifiers.math.values import TooLargeError, fraction, is_constant, number_at
 
 Prove = Callable[[Node, Node], bool]
 """Are two expressions that agree in floating point equal? May raise what it cannot decide."""
 
-_POINTS = 6
+_POINTS = 8
 _CLOSE = 1e-6
 _MAX_PROOFS = 20
 _MIN_SIGNIFICANT = 6
@@ -43,12 +43,11 @@ class Quantities:
         (first, unit), (second, other) = _with_unit(expected), _with_unit(given)
         if not _same_half_of_day(expected, given):
             return False
-        if unit is not None and other is not None:
-            if unit[0] != other[0]:
+        if unit and other:
+            if not units.comparable(unit, other):
                 return False
-            if unit[1] != other[1]:
-                first = node("mul", num(unit[1]), first)
-                second = node("mul", num(other[1]), second)
+            if unit != other:
+                first, second = units.in_base(first, unit), units.in_base(second, other)
         if "ratio" in (first.op, second.op):
             return self.ratios(first, second)
         if "percent" in (first.op, second.op):
@@ -103,12 +102,18 @@ class Quantities:
         return round(Fraction(value.real), decimal.args[1]) == decimal.args[0]
 
 
+_NO_VALUES = frozenset(
+    (
+        *("text", "tuple", "list", "set", "chain", "matrix", "ratio", "based", "union", "meet"),
+        *("minus", "or", "and", "pm"),
+    )
+)
+
+
 def _is_value(tree: Node) -> bool:
     """Has it a value that numbers can tell: no infinity, no list?"""
     return not any(
-        here.op in ("text", "tuple", "list", "set", "chain", "matrix", "ratio", "based", "union")
-        or here.args in (("inf",), ("reals",))
-        for here in walk(tree)
+        here.op in _NO_VALUES or here.args in (("inf",), ("reals",)) for here in walk(tree)
     )
 
 
@@ -122,8 +127,7 @@ def _opaque(tree: Node) -> Node:
 
 
 def _below_one(tree: Node) -> bool:
-    value = number_at(tree, {})
-    return abs(value) < 1
+    return not is_constant(tree) or abs(number_at(tree, {})) < 1
 
 
 def _same_half_of_day(first: Node, second: Node) -> bool:
@@ -137,12 +141,11 @@ def _same_half_of_day(first: Node, second: Node) -> bool:
     return len(halves) < 2
 
 
-def _with_unit(tree: Node) -> tuple[Node, tuple[units.Dimension, Fraction] | None]:
+def _with_unit(tree: Node) -> tuple[Node, str]:
+    """The value and its unit, empty without one."""
     if tree.op == "deg":
-        return tree.args[0], units.unit_of("degrees")
-    if tree.op == "unit":
-        return tree.args[0], units.unit_of(tree.args[1])
-    return tree, None
+        return tree.args[0], "degrees"
+    return (tree.args[0], tree.args[1]) if tree.op == "unit" else (tree, "")
 
 
 def _is_decimal(tree: Node) -> bool:
@@ -190,6 +193,10 @@ def _may_agree(first: Node, second: Node) -> bool:
 
 
 def _sample(name: str, attempt: int) -> float:
-    """A value of a letter: the first three positive, then of both signs."""
-    spread = zlib.crc32(f"{name} {attempt}".encode()) % 100_003 / 100_003
-    return 0.3 + 2.4 * spread if attempt < 3 else 4.0 * spread - 2.0
+    """A value of a letter: whole numbers, small ones of both signs, and large ones."""
+    spread = zlib.crc32(f"{name} {attempt}".encode("utf-8", "surrogatepass")) % 100_003 / 100_003
+    if attempt < 2:
+        return float(1 + int(7 * spread))
+    if attempt < 4:
+        return 0.3 + 2.4 * spread
+    return 4.0 * spread - 2.0 if attempt < 6 else (-1) ** attempt * (20.0 + 300.0 * spread)

@@ -6,15 +6,16 @@ from fractions import Fraction
 from functools import lru_cache
 
 from verifiers.extract import unmarked
-from verifiers.math.cursor import ParseError
+from verifiers.math.chains import says_nothing_else
 from verifiers.math.notation import MAX_CHARS, canonical, tokens_of, unicode_as_latex
 from verifiers.math.parser import parse
-from verifiers.math.tree import Node, node, num, show
+from verifiers.math.tree import Node, ParseError, node, num, show
 
 _WRAPPERS = (
     *(("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("__", "__")),
     *(("```", "```"), ("`", "`"), ('"', '"'), ("'", "'"), ("*", "*"), ("{", "}"), ("(", ")")),
 )
+_MAX_LAYERS = 30
 _OPENINGS = frozenset(opening[0] for opening, _ in _WRAPPERS)
 _BARE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _LEAD = re.compile(
@@ -24,14 +25,36 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"[A-Za-z][A-Za-z ]{2,40}:\s*(?=\S)")
-_TAIL = re.compile(
-    r"(?:\s|\\[,;:! ]|\\+$|\\q?quad|~|[,;。，；]|(?<![.])[.](?![.]))+$"
-    r"|(?<=[A-Za-z]{2})[!?]+$|\s*选?项$"
+_TAILS = (
+    *(
+        r"\,",
+        r"\;",
+        r"\:",
+        r"\!",
+        "\\ ",
+        r"\quad",
+        r"\qquad",
+        "\\",
+        "~",
+        ",",
+        ";",
+        "。",
+        "，",
+        "；",
+    ),
+    *("选项", "项"),
 )
-_COMMENT = re.compile(
-    r"\s*[(（](?=[^()]*(?:[a-z]{3}|[\u4e00-\u9fff]))(?![^()]*(?:sqrt|log|sin|cos|tan|frac|pi|[=<>^\\]))[^()]*[)）]$"
-    r"|\s*\((?:since|because|as|see|from|by|i\.e\.)\b[^()]*\)$"
+_CHANGING = re.compile(
+    r"\b(?:squared|cubed|factorial|over|between|least|most|not|one\s+of|mean|less|more|than|half|halved"
+    r"|twice|double[ds]?|triple[ds]?|wrong|incorrect|neither|nor|or|maybe|perhaps|probably|negative"
+    r"|minus|plus|times|below|above|under|base|out\s+of|point|thousands?|millions?|billions?"
+    r"|hundreds?|dozens?|except|without)\b|n't\b",
+    re.IGNORECASE,
 )
+"""Words that make another value of a number, or none, wherever they stand in its sentence."""
+_FORMULA_SIGNS = re.compile(r"sqrt|log|sin|cos|tan|frac|pi|[=<>^\\]")
+_LONG_SENTENCE = 8
+"""Words from which on a sentence explains, so that its last number is its answer."""
 _TEXTED = re.compile(r"\\(?:text|mbox|textbf|textrm|textit|mathrm|textnormal)\s*\{([^{}]*)\}")
 _CHOICE = re.compile(
     r"(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is\s+)?:?\s*)?"
@@ -39,9 +62,14 @@ _CHOICE = re.compile(
     re.IGNORECASE,
 )
 _SPACING = re.compile(r"\\[,;:! ]|[\s~]")
-_WORD = re.compile(r"[A-Za-z]{2}|[\u4e00-\u9fff]{2}")
+_WORD = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{2,}|[\u4e00-\u9fff]{2}")
+_NUMBERS = re.compile(r"[0-9][0-9.,/ ]*(?:=\s*[0-9.]+)?")
 _LETTER = re.compile(r"(?<![A-Za-z'\\$])[b-zB-HJ-Z](?![A-Za-z'.])(?!\s*=)")
 """A letter by itself, which a sentence with a number does not hold unless it is a part of it."""
+_NO_OPTION = re.compile(
+    r"[,;+*/=<>-]\s*\S|(?:or|and|is|are|not|nor|but|vs|isn't|wasn't)\b|\(?[b-zB-Z]\)?(?![A-Za-z0-9])",
+)
+"""What stands behind the letter of an option and is not its text: (A) or (B), (A) is wrong."""
 _PAIR = re.compile(r"[(\[]\s*-?[0-9]{1,3},[0-9]{3}\s*[)\]]")
 """(1,200) is a pair."""
 _BASED = re.compile(
@@ -67,16 +95,49 @@ class Answer:
 
 def clean(text: str) -> str:
     """Take off what is written around an answer: delimiters, `the answer is`, a full stop."""
-    previous = None
-    while text != previous and not _BARE.fullmatch(text):
-        previous = text
-        text = _TAIL.sub("", text.strip())
+    for _ in range(_MAX_LAYERS):
+        before = text
+        if _BARE.fullmatch(text):
+            break
+        text = _without_tail(text.strip())
         if text[:1] in _OPENINGS:
             text = _unwrapped(text)
         lead = _LEAD.match(text)
         text = text[lead.end() :] if lead and lead.end() < len(text) else text
-        text = _COMMENT.sub("", text) or text
+        text = _without_comment(text)
+        if text == before:
+            break
     return text
+
+
+def _without_tail(text: str) -> str:
+    """Without a full stop, a comma or spacing at the end; `...` and the `!` of 6! stay."""
+    while True:
+        before = text
+        for tail in _TAILS:
+            text = text.removesuffix(tail)
+        if text.endswith(".") and not text.endswith(".."):
+            text = text[:-1]
+        if text.endswith(("!", "?")) and text[-3:-1].isalpha() and text[-3:-1].isascii():
+            text = text[:-1]
+        text = text.rstrip()
+        if text == before:
+            return text
+
+
+def _without_comment(text: str) -> str:
+    """Without a remark in brackets at the end: 17 (see step 5), 25（元）."""
+    if not text.endswith((")", "）")):
+        return text
+    begin = max(text.rfind("("), text.rfind("（"))
+    inner = text[begin + 1 : -1]
+    is_words = re.search(r"[a-z]{3}|[\u4e00-\u9fff]", inner) is not None
+    explains = re.match(r"(?:since|because|as|see|from|by|i\.e\.)\b", inner) is not None
+    if begin <= 0 or _CHANGING.search(inner) or not (explains or is_words):
+        return text
+    if not explains and _FORMULA_SIGNS.search(inner):
+        return text
+    return text[:begin].rstrip()
 
 
 def _unwrapped(text: str) -> str:
@@ -113,13 +174,21 @@ def read_answer(text: str, thousands: bool = True, letter_units: bool = True) ->
         again = _read(clean(part), thousands, letter_units) if part else answer
         if again.tree is not None and not _is_prose(again.tree):
             return again
-    found = unmarked(plain) if len(_WORD.findall(plain)) > 1 and not _LETTER.search(plain) else None
+    found = unmarked(plain) if _may_be_searched(plain) else None
     said = _read(clean(found.text), thousands, letter_units) if found is not None else answer
     return said if said.tree is not None else answer
 
 
+def _may_be_searched(sentence: str) -> bool:
+    """Is this a sentence whose last number is its answer: one number, or a longer explanation, and
+    no word that makes another value of it?"""
+    if len(_WORD.findall(sentence)) < 2 or _LETTER.search(sentence) or _CHANGING.search(sentence):
+        return False
+    return len(sentence.split()) >= _LONG_SENTENCE or len(_NUMBERS.findall(sentence)) == 1
+
+
 def _read(text: str, thousands: bool, letter_units: bool) -> Answer:
-    if _BARE.fullmatch(text):
+    if _BARE.fullmatch(text) and len(text) < MAX_CHARS:
         whole, _, after = text.partition(".")
         return Answer(text, num(Fraction(int(whole + after), 10 ** len(after)), len(after)))
     numeral = _BASED.fullmatch(_SPACING.sub("", _TEXTED.sub(r"\1", text)))
@@ -128,7 +197,7 @@ def _read(text: str, thousands: bool, letter_units: bool) -> Answer:
     grouped = thousands and not _PAIR.fullmatch(text)
     try:
         tree, assumed_unit = parse(tokens_of(canonical(text), grouped), letter_units)
-    except ParseError as error:
+    except (ParseError, RecursionError) as error:
         return Answer(text, None, str(error))
     return Answer(text, _without_words(tree), ambiguous=assumed_unit or "," in text)
 
@@ -136,7 +205,7 @@ def _read(text: str, thousands: bool, letter_units: bool) -> Answer:
 def _without_words(tree: Node) -> Node:
     """The value of `The result = 5`, whose name is in words."""
     named = tree.op == "chain" and tree.args[0].op == "text" and tree.args[1] == "="
-    if not named:
+    if not named or not says_nothing_else(tree.args[0].args[0]):
         return tree
     return tree.args[2] if len(tree.args) == 3 else Node("chain", tree.args[2:])
 
@@ -155,7 +224,8 @@ def read_expected(text: str, thousands: bool = True, letter_units: bool = True) 
 def as_text(text: str) -> str:
     """A text without layout, braces and white space, for answers that are no mathematics."""
     text = _TEXTED.sub(r"\1", clean(unicode_as_latex(text)))
-    return re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b|[\s{}~]", "", canonical(text)).casefold()
+    plain = re.sub(r"\\[,;:! ]|(?<=[0-9])(?:st|nd|rd|th)\b|[\s{}~]", "", canonical(text))
+    return plain.casefold()
 
 
 def choice_of(text: str) -> tuple[str, str] | None:
@@ -164,4 +234,7 @@ def choice_of(text: str) -> tuple[str, str] | None:
     found = _CHOICE.match(text)
     if found is None or (found[2] is not None and found[2].islower()):
         return None
-    return (found[1] or found[2]).upper(), text[found.end() :].strip()
+    rest = text[found.end() :].strip()
+    if _NO_OPTION.match(rest):
+        return None
+    return (found[1] or found[2]).upper(), rest

@@ -4,11 +4,14 @@
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 
-from verifiers.math.tree import Node, node
-from verifiers.math.values import is_constant, number_at
+from verifiers.math.tree import FUNCTIONS, Node, node, num, walk
+from verifiers.math.values import TooLargeError, fraction, is_constant, number_at, substituted
 
 _INFINITE = node("const", "inf")
+_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_MAX_PIECES = 40
 _BELOW = ("<", "<=")
 _ABOVE = (">", ">=")
 
@@ -100,6 +103,8 @@ def _combined(op: str, args: tuple[Node, ...]) -> Region | None:
     regions = [part for part in parts if part is not None]
     if len(regions) != len(args):
         return None
+    if sum(len(part.pieces) for part in regions) > _MAX_PIECES:
+        return None
     variables = {part.variable for part in regions if part.variable is not None}
     if len(variables) > 1:
         return None
@@ -110,7 +115,8 @@ def _combined(op: str, args: tuple[Node, ...]) -> Region | None:
     made = regions[0].pieces
     for part in regions[1:]:
         other = part.pieces if op != "minus" else _complement(part.pieces)
-        made = tuple(meeting for a in made for b in other if (meeting := _meet(a, b)) is not None)
+        met = (meeting for a in made for b in other if (meeting := _meet(a, b)) is not None)
+        made = tuple(met)[:_MAX_PIECES]
     return Region(made, variable)
 
 
@@ -141,6 +147,13 @@ def _chain(args: tuple[Node | str, ...]) -> Region | None:
     variable = members[at]
     if variable.op == "fn" and variable.args[0] == "abs" and len(members) == 2:
         return _absolute(variable.args[1], relations[0], members[1 - at], at == 0)
+    linear = _linear(variable)
+    if linear is None:
+        return None
+    variable = linear.letter
+    members = [member if n == at else linear.solved(member) for n, member in enumerate(members)]
+    if linear.slope < 0:
+        relations = [_FLIPPED.get(relation, relation) for relation in relations]
     if relations == ["!="]:
         other = members[1 - at]
         return Region(_complement((Piece(other, True, other, True),)), variable)
@@ -158,13 +171,58 @@ def _chain(args: tuple[Node | str, ...]) -> Region | None:
 
 
 def _absolute(inner: Node, relation: str, bound: Node, left: bool) -> Region | None:
-    """|x| < 3 as (-3, 3), |x| > 3 as all the rest."""
-    if relation not in (*_BELOW, *_ABOVE):
+    """|x - 1| < 2 as (-1, 3), |x| > 3 as all the rest."""
+    linear = _linear(inner)
+    if linear is None or relation not in (*_BELOW, *_ABOVE):
         return None
     below = (relation in _BELOW) == left
     closed = (relation in ("<=", ">=")) == below
-    pieces = (Piece(node("neg", bound), closed, bound, closed),)
-    return Region(pieces if below else _complement(pieces), inner)
+    ends = [linear.solved(node("neg", bound)), linear.solved(bound)]
+    low, high = ends if linear.slope > 0 else ends[::-1]
+    pieces = (Piece(low, closed, high, closed),)
+    return Region(pieces if below else _complement(pieces), linear.letter)
+
+
+@dataclass(frozen=True)
+class _Linear:
+    """slope * letter + offset."""
+
+    letter: Node
+    slope: Fraction
+    offset: Fraction
+
+    def solved(self, bound: Node) -> Node:
+        """Where it has this value."""
+        if (self.slope, self.offset) == (1, 0):
+            return bound
+        if is_infinite(bound):
+            return bound if self.slope > 0 else _opposite(bound)
+        return node("div", node("add", bound, num(-self.offset)), num(self.slope))
+
+
+def _linear(tree: Node) -> _Linear | None:
+    """2x + 3 as such; a letter, or an unknown function of one, is its own variable."""
+    if tree.op in ("sym", "word") or (tree.op == "fn" and tree.args[0] not in FUNCTIONS):
+        return _Linear(tree, Fraction(1), Fraction(0))
+    letters = {part for part in walk(tree) if part.op == "sym"}
+    if len(letters) != 1 or any(part.op in ("fn", "const", "word") for part in walk(tree)):
+        return None
+    letter = letters.pop()
+    try:
+        at = [fraction(substituted(tree, {letter.args[0]: Fraction(n)})) for n in (0, 1, 2, 5)]
+    except TooLargeError:
+        return None
+    if any(value is None for value in at):
+        return None
+    zero, one, two, five = (value for value in at if value is not None)
+    slope = one - zero
+    if not slope or two != zero + 2 * slope or five != zero + 5 * slope:
+        return None
+    return _Linear(letter, slope, zero)
+
+
+def _opposite(bound: Node) -> Node:
+    return bound.args[0] if bound.op == "neg" else node("neg", bound)
 
 
 def _variable_at(members: list[Node], free: list[int]) -> int | None:

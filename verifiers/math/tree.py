@@ -26,6 +26,10 @@ _INFIX |= {"minus": " \\ ", "ratio": ":", "mod": " mod ", "or": " or ", "and": "
 _SHOWN_DIGITS = 60
 
 
+class ParseError(ValueError):
+    """The text is not an answer of this grammar."""
+
+
 class Node(NamedTuple):
     """An operation and its arguments."""
 
@@ -124,6 +128,8 @@ def _bracketed(argument: Any, outer: str) -> str:
     inner = argument.op if isinstance(argument, Node) else ""
     loose = {"add", "neg", "pm", "mul", "div"}
     tight = {"mul", "div", "pow", "neg", "fact", "percent", "deg"}
+    if inner == "num" and outer in ("pow", "fact") and text.startswith("-"):
+        return f"({text})"
     return f"({text})" if inner in loose and outer in tight else text
 
 

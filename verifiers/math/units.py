@@ -51,7 +51,7 @@ _SCALES = {
     },
     "euros": {**dict.fromkeys(("euro", "euros", "EUR"), "1")},
     "pounds sterling": {**dict.fromkeys(("pound", "GBP"), "1")},
-    "angle": {**dict.fromkeys(("deg", "degree", "degrees"), "1"), "radian": "0", "radians": "0"},
+    "angle": {**dict.fromkeys(("deg", "degree", "degrees"), "1"), "radian": "1", "radians": "1"},
     "temperature": {
         **dict.fromkeys(("celsius", "Celsius"), "1"),
         **dict.fromkeys(("fahrenheit", "Fahrenheit"), "5/9"),
@@ -131,10 +131,25 @@ MULTIPLIERS = {
     **{name: Fraction(1, 8) for name in ("eighth", "eighths")},
     **{name: Fraction(1, 9) for name in ("ninth", "ninths")},
     **{name: Fraction(1, 10) for name in ("tenth", "tenths")},
+    **{
+        f"{stem}{end}": Fraction(1, number)
+        for number, stem in enumerate(
+            (
+                *("eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth"),
+                *("seventeenth", "eighteenth", "nineteenth", "twentieth"),
+            ),
+            start=11,
+        )
+        for end in ("", "s")
+    },
     **{name: Fraction(1, 100) for name in ("hundredth", "hundredths")},
     **{name: Fraction(1, 1000) for name in ("thousandth", "thousandths")},
     **{name: Fraction(12) for name in ("dozen", "dozens")},
     **{name: Fraction(20) for name in ("score",)},
+    **{name: Fraction(10) for name in ("tens",)},
+    **{name: Fraction(10**5) for name in ("lakh", "lakhs")},
+    **{name: Fraction(10**7) for name in ("crore", "crores")},
+    **{name: Fraction(10**15) for name in ("quadrillion", "quadrillions")},
     **{name: Fraction(144) for name in ("gross",)},
     **{name: Fraction(100) for name in ("hundred", "hundreds")},
     **{name: Fraction(10**3) for name in ("thousand", "thousands")},
@@ -147,23 +162,13 @@ MULTIPLIERS = {
 """Words after a number that multiply it."""
 REFUSED = frozenset(
     (
-        *("and", "or", "nor", "not", "to", "over", "plus", "minus", "times"),
-        *(
-            "mod",
-            "choose",
-            "power",
-            "factorial",
-            "sqrt",
-            "root",
-            "roots",
-            "ln",
-            "log",
-            "sin",
-            "cos",
-        ),
-        *("tan", "pi", "squared", "cubed", "twice", "thrice", "double", "triple"),
-        *("is", "are", "if", "when", "else", "than", "less", "modulo"),
-        *("remainder", "base", "divided", "multiplied", "by", "with", "but", "then", "because"),
+        *("and", "or", "nor", "not", "to", "over", "plus", "minus", "times", "mod", "choose"),
+        *("power", "factorial", "sqrt", "root", "roots", "ln", "log", "sin", "cos", "tan", "pi"),
+        *("squared", "cubed", "twice", "thrice", "double", "triple", "halved", "doubled"),
+        *("tripled", "negative", "positive", "below", "above", "zero", "point", "out", "maybe"),
+        *("perhaps", "probably", "possibly", "wrong", "incorrect", "false", "is", "are", "if"),
+        *("when", "else", "than", "less", "modulo", "remainder", "base", "divided"),
+        *("multiplied", "by", "with", "but", "then", "because", "except", "unless", "short"),
     )
 )
 """Words that are no unit and name nothing that is counted."""
@@ -219,11 +224,35 @@ def unit_of(words: str) -> tuple[Dimension, Fraction] | None:
         known = _KNOWN.get(name) or _KNOWN.get(name.lower())
         if known is None:
             return None
+        if power not in ("", "1", "2", "3", "-1", "-2", "-3"):
+            return None
         exponent = sign * times * (int(power) if power else 1)
         powers[known[0]] = powers.get(known[0], 0) + exponent
-        scale *= known[1] ** exponent if known[1] else 0
+        scale *= known[1] ** exponent
         times = 1
     return (tuple(sorted(powers.items())), scale) if powers else None
+
+
+_GENERIC = frozenset(("unit", "units", "square units", "cubic units", "sq units", "cu units"))
+
+
+def comparable(first: str, second: str) -> bool:
+    """Do two units measure the same kind of thing? Any words agree with `units` and with one
+    another (17 ways, 17 arrangements), but apples are no centimetres."""
+    one, other = unit_of(first), unit_of(second)
+    if one is None or other is None:
+        return one is other or bool({first.lower(), second.lower()} & _GENERIC)
+    return one[0] == other[0]
+
+
+def in_base(value: Node, unit: str) -> Node:
+    """The value in the base unit of its kind: 212 °F is 100 °C, 5 km are 5000 m."""
+    if unit.lower() == "fahrenheit":
+        return node("mul", num(Fraction(5, 9)), node("add", value, num(-32)))
+    if unit.lower().startswith("radian"):
+        return node("div", node("mul", num(180), value), node("const", "pi"))
+    known = unit_of(unit)
+    return value if known is None or known[1] == 1 else node("mul", num(known[1]), value)
 
 
 def added(first: Node, second: Node) -> Node | None:

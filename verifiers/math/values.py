@@ -9,7 +9,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from verifiers.math.tree import Node, symbols, walk
+from verifiers.math.tree import Node, num, symbols, walk
 
 MAX_RESULT_DIGITS = 20_000
 """Digits of any number that is worked out."""
@@ -32,8 +32,6 @@ def fraction(tree: Node) -> Fraction | None:
         return args[0]
     if op in ("mixed", "repeating"):
         return args[0]
-    if op in ("unit", "deg"):
-        return fraction(args[0])
     rule = _RATIONAL.get(op)
     if rule is None and op != "fn":
         return None
@@ -51,7 +49,10 @@ def _bounded(value: Fraction) -> Fraction:
 
 
 def _sum(values: list[Fraction]) -> Fraction:
-    return sum(values, Fraction(0))
+    made = Fraction(0)
+    for value in values:
+        made = _bounded(made + value)
+    return made
 
 
 def _product(values: list[Fraction]) -> Fraction:
@@ -91,6 +92,8 @@ def _rational_root(base: Fraction, exponent: Fraction) -> Fraction | None:
 
 
 def _integer_root(value: int, degree: int) -> int | None:
+    if value == 0:
+        return 0
     if degree == 2:
         root = math.isqrt(value)
     else:
@@ -257,4 +260,14 @@ def is_constant(tree: Node) -> bool:
     """No letter, no word, no infinity: it has one value."""
     return not symbols(tree) and not any(
         here.op == "text" or here.args in (("inf",), ("reals",)) for here in walk(tree)
+    )
+
+
+def substituted(tree: Node, at: dict[str, Fraction]) -> Node:
+    """The tree with numbers for its letters."""
+    if tree.op == "sym":
+        return num(at[tree.args[0]])
+    return Node(
+        tree.op,
+        tuple(substituted(part, at) if isinstance(part, Node) else part for part in tree.args),
     )

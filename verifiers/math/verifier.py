@@ -34,6 +34,7 @@ from verifiers.math.words import algebra
 _MAX_EXPECTED_CHARS = 20_000
 _READINGS = ((True, True), (False, True), (True, False))
 """Commas as thousands or not, letters as units or not: an answer is read as the expected one is."""
+_LISTS = ("list", "tuple", "set", "chain", "union", "meet", "minus", "or", "and", "matrix")
 _STATUS_OF = {
     Outcome.TIMEOUT: Status.TIMEOUT,
     Outcome.MEMORY: Status.MEMORY,
@@ -191,12 +192,13 @@ def _told(found: FinalAnswer, expected: Answer, given: Answer | None, detail: st
     """`boxed '24' read as 24, expected 25`: what was taken, by which rule, as what."""
     read_as = f" read as {given.shown}" if given is not None else ""
     more = f" ({detail})" if detail else ""
-    return f"{found.marker} {found.text[:80]!r}{read_as}, expected {expected.shown}{more}"
+    told = f"{found.marker} {found.text[:80]!r}{read_as}, expected {expected.shown}{more}"
+    return told.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_list(expected: Answer) -> bool:
     """Only where several numbers are expected are the commas of 1,234 anything but thousands."""
-    return expected.tree is not None and expected.tree.op in ("list", "tuple", "set", "chain")
+    return expected.tree is not None and expected.tree.op in _LISTS
 
 
 def _in_asked_unit(expected: Node, question: str) -> Node:

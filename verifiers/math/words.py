@@ -81,7 +81,8 @@ def is_letter(tree: Node) -> bool:
 
 def text_of(word: Node) -> str:
     text = " ".join(word.args[0].lower().replace("-", " ").split())
-    text = text.removeprefix("the ").removeprefix("a ").removeprefix("an ")
+    if text not in _TEXT_CLASS:
+        text = text.removeprefix("the ").removeprefix("a ").removeprefix("an ")
     return _TEXT_CLASS.get(text, text)
 
 
@@ -91,6 +92,15 @@ def product_of(word: Node) -> Node | None:
     if word.op != "word" or not letters.isascii() or not letters.isalpha():
         return None
     return node("mul", *(_letter(letter) for letter in letters))
+
+
+def same_words(first: Node, second: Node) -> bool:
+    """Equal texts, in any case; two or three letters that are no word keep theirs: ab is not AB."""
+    names = (first.args[0], second.args[0])
+    letters = len(names[0]) in (2, 3) and names[0].isalpha() and names[0].isascii()
+    if letters and names[0].lower() not in _WORDS_OF_LETTERS and first.op == second.op == "word":
+        return names[0] == names[1]
+    return text_of(first) == text_of(second)
 
 
 def same_product(first: Node, second: Node) -> bool:

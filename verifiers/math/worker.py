@@ -41,8 +41,9 @@ WARM_UP = (
     (["fn", "sin", ["mul", _TWO, _X]], ["mul", _TWO, _SINE, _COSINE]),
 )
 """Compared once by the keeper, so that checkers inherit sympy's tables, too."""
-POINTS = 8
+POINTS = 12
 """Points at which an expression with letters must be 0."""
+WHOLE_POINTS = 4
 DIGITS = 15
 SPARE_DIGITS = 60
 MAX_DIGITS = 20_000
@@ -162,6 +163,8 @@ def answer(expected: list[Any], given: list[Any]) -> dict[str, Any]:
         outcome, detail = compare(expected, given), ""
     except MemoryError:
         outcome, detail = "memory", "out of memory"
+    except (ArithmeticError, TypeError, ValueError):  # 6 mod 0, max(1, i): nothing is equal to it
+        outcome, detail = "different", ""
     except Exception as error:  # hostile text finds every fault of a parser; it is a verdict
         outcome, detail = "crash", f"{type(error).__name__}: {error}"[:200]
     peak_mb = _peak_address_space_mb()
@@ -187,17 +190,26 @@ def compare(expected: list[Any], given: list[Any]) -> str:
     names = sorted(difference.free_symbols, key=str)
     seen = 0
     for attempt in range(POINTS if names else 1):
-        point = {
-            name: sympy.Rational((-1) ** (attempt * (place + 1)) * (5 * attempt + 3 * place + 4), 7)
-            for place, name in enumerate(names)
-        }
+        point = {name: _place(attempt, place) for place, name in enumerate(names)}
         values = [side.subs(point) for side in (first, second)]
         if not is_complex and not all(map(_is_real, values)):
             continue
         seen += 1
         if not _is_zero(values[0] - values[1], digits):
             return "different"
-    return "equal" if seen else "different"
+    return "equal" if seen >= (2 if names else 1) else "different"
+
+
+def _place(attempt: int, place: int) -> Any:
+    """A value of a letter: whole numbers first, for what is real only there, such as (-1)^n; then
+    fractions of both signs, small and large."""
+    import sympy
+
+    if attempt < WHOLE_POINTS:
+        return sympy.Integer(1 + (attempt * (place + 1) + 2 * place) % 7)
+    sign = (-1) ** (attempt * (place + 1) + place)
+    size = (1, 3, 40, 700)[attempt % 4]
+    return sympy.Rational(sign * size * (211 + 97 * attempt + 31 * place), 307 + place)
 
 
 def _is_real(value: Any) -> bool:
@@ -223,10 +235,10 @@ def _digits(tree: list[Any]) -> int:
     if op in ("num", "mixed", "repeating"):
         return sum(len(part) for part in args[0])
     inner = sum(_digits(part) for part in args if isinstance(part, list))
-    if op == "pow" and args[1][0] in ("num", "neg"):
-        exponent = args[1][1] if args[1][0] == "num" else args[1][1][1:2] and args[1][1][1]
-        times = abs(int(exponent[0], 16)) if isinstance(exponent, list) else 1
-        return inner * max(1, min(times, MAX_DIGITS))
+    if op == "pow":
+        exponent = args[1][1] if args[1][0] == "neg" else args[1]
+        if exponent[0] == "num":
+            return inner * max(1, min(abs(int(exponent[1][0], 16)), MAX_DIGITS))
     return inner
 
 
@@ -255,7 +267,7 @@ def build(tree: list[Any]) -> Any:
         "percent": lambda: values[0] / 100,
         "deg": lambda: values[0] * sympy.pi / 180,
         "fact": lambda: sympy.factorial(values[0]),
-        "binom": lambda: sympy.binomial(*values),
+        "binom": lambda: sympy.binomial(*values).expand(func=True),
         "mod": lambda: sympy.Mod(*values),
     }
     return made[op]()
