@@ -57,6 +57,8 @@ class Atoms(Numerals):
         made = node("sym", name + self._index())
         if self.next_is("(") and (chosen := self._chosen(name)):
             return chosen
+        if self.next_is("(") and name.isupper() and self._names_point():
+            return self.primary()  # P(3, 4) is the point
         if self.next_is("(", "'") and (name in _APPLIED or self._defines()):
             return self._applied(made)
         return made
@@ -66,6 +68,12 @@ class Atoms(Numerals):
         texts = self.texts(12)
         end = texts.index(")") if ")" in texts else 0
         return texts[0] == "(" and texts[end + 1 : end + 2] == ["="] and "(" not in texts[1:end]
+
+    def _names_point(self) -> bool:
+        """Is there a comma in the brackets that begin next, and no equation behind them?"""
+        texts = self.texts(12)
+        end = texts.index(")") if ")" in texts else 0
+        return "," in texts[1:end] and "(" not in texts[1:end] and not self._defines()
 
     def _chosen(self, name: str) -> Node | None:
         """C(10, 3) is a binomial."""
@@ -104,9 +112,7 @@ class Atoms(Numerals):
         return f"_{text}"
 
     def _words(self, first: Token) -> Node:
-        """A number's name, letters that may be a product (`word`), or a text of several words."""
-        if first.text.lower() in units.NUMBERS:
-            return num(units.NUMBERS[first.text.lower()])
+        """Letters that may be a product (`word`), or a text of several words."""
         if first.text in units.MULTIPLIERS and not first.prose:
             return num(units.MULTIPLIERS[first.text])
         short = not first.prose and len(first.text) <= PRODUCT_LETTERS

@@ -1,7 +1,8 @@
 """Chains of equalities, `x = 5`, `AB = 24`, `6*4 = 24`, `22/7 ≈ 3.14`, and the names in them."""
 
+from verifiers.math.number_words import NAMES
 from verifiers.math.tree import Node, node, num, symbols
-from verifiers.math.units import MULTIPLIERS, NUMBERS, REFUSED
+from verifiers.math.units import MULTIPLIERS, REFUSED
 from verifiers.math.values import is_constant
 
 _INVERTED = frozenset(
@@ -71,7 +72,7 @@ def _is_negative_letter(tree: Node) -> bool:
 def says_nothing_else(words: str) -> bool:
     """Are words before an equals sign a name (Area), and no part of the value (half of x, not)?"""
     lower = set(words.lower().split())
-    return not lower & (REFUSED | MULTIPLIERS.keys() | NUMBERS.keys()) and "n't" not in words
+    return not lower & (REFUSED | MULTIPLIERS.keys() | NAMES) and "n't" not in words
 
 
 def is_plain_name(tree: Node) -> bool:

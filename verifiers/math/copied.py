@@ -37,14 +37,16 @@ _MAX_FORMULA_CHARS = 300
 def copied_from(answer: Node, expected: Node, question: str) -> bool:
     """Does an answer repeat, or leave undone, what the question asks to work out?"""
     answer = _core(answer)
+    if _form(answer) == _form(expected):
+        return False
     if answer.op == "chain":
         parts = [part for part in answer.args if isinstance(part, Node)]
         if any(part.op == "num" for part in parts):
             return False
         return copied_from(parts[-1], expected, question)
-    form, wanted = _form(answer), _form(expected)
+    form = _form(answer)
     has_work = any(part.op in _OPERATIONS for part in walk(answer))
-    if not question or form == wanted or not has_work or _is_settled(answer):
+    if not question or not has_work or _is_settled(answer):
         return False
     if form in _forms(question):
         return True

@@ -67,6 +67,8 @@ _TRANSLATED = str.maketrans(
 _RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
 _LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
 _REWRITTEN = (
+    ("negative", re.compile(r"\b[Nn]egative\s*\}?\s+(?=[0-9$\\])"), "-"),
+    ("egative", re.compile(r"\\text\s*\{\s*[Nn]egative\s*\}\s*(?=[0-9$\\])"), "-"),
     ("p", re.compile(r"\\\\\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\]"), r"\\\\"),
     ("C", re.compile(r"\{\}_\{?([0-9]+)\}?\s*C_\{?([0-9]+)\}?"), r"\\binom{\1}{\2}"),
     (":", re.compile(r"\{:\}"), ":"),
@@ -96,7 +98,7 @@ _REWRITTEN = (
         "",
     ),
 )
-"""What only its surroundings explain: a letter that it has, a pattern, and what is meant."""
+"""What only its surroundings explain: what it has in it, a pattern, and what is meant."""
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z{}%$])")
 _TEXT_COMMANDS = r"text|mbox|textnormal|textrm|textit|textsf|texttt|hbox"
 _FONTS = (

@@ -19,7 +19,8 @@ _TENS = {
     )
 }
 _POWERS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
-_ANY = "|".join(sorted((*_SMALL, *_TENS, *_POWERS), key=len, reverse=True))
+NAMES = frozenset((*_SMALL, *_TENS, *_POWERS))
+_ANY = "|".join(sorted(NAMES, key=len, reverse=True))
 _FIRST = "|".join(sorted((*_SMALL, *_TENS), key=len, reverse=True))
 _NUMBER = re.compile(
     rf"(?<![\\A-Za-z])(?:{_FIRST})(?:(?:\s+|-|\s+and\s+)(?:{_ANY}))*(?![A-Za-z])", re.IGNORECASE

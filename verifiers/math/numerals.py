@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-from verifiers.math import units
 from verifiers.math.expressions import Expressions
 from verifiers.math.notation import Token
 from verifiers.math.tree import Node, ParseError, node, num
@@ -64,12 +63,10 @@ class Numerals(Expressions):
         while self.next_is("{", "("):
             opened.append(self.take().text)
         token = self.take()
-        base = units.NUMBERS.get(token.text.lower()) if token.kind == "word" else None
-        if base is None and token.kind == "num" and token.text.isdecimal():
-            base = int(token.text[:3])
+        base = int(token.text[:3]) if token.text.isdecimal() else 0
         for opening in reversed(opened):
             self.expect("}" if opening == "{" else ")")
-        if base is None or not 2 <= base <= 36:
+        if not 2 <= base <= 36:
             raise ParseError(f"{token.text!r} is no base of a numeral")
         return base
 

@@ -1,6 +1,6 @@
 """Values with what is written around them: $45, 17 apples, 16 m/s, 2 hours and 15 minutes."""
 
-from verifiers.math import units
+from verifiers.math import number_words, units
 from verifiers.math.cursor import (
     PRODUCT_LETTERS,
     SEPARATORS,
@@ -151,7 +151,7 @@ def _checked(words: list[str], value: Node) -> list[str]:
     named = lower[1:] if lower[:1] == ["percent"] else lower
     while named and named[0] in units.MULTIPLIERS:
         named = named[1:]
-    wrong = (units.REFUSED | units.MULTIPLIERS.keys() | units.NUMBERS.keys()) & set(named)
+    wrong = (units.REFUSED | units.MULTIPLIERS.keys() | number_words.NAMES) & set(named)
     if wrong:
         raise ParseError(f"{min(wrong)!r} behind a value is no unit")
     if lower[:1] == ["percent"]:

@@ -25,6 +25,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"[A-Za-z][A-Za-z ]{2,40}:\s*(?=\S)")
+_ENDS_WORD = re.compile(r"[A-Za-z]{2}[!?]$")
 _TAILS = (
     *(
         r"\,",
@@ -48,7 +49,8 @@ _CHANGING = re.compile(
     r"\b(?:squared|cubed|factorial|over|between|least|most|not|one\s+of|mean|less|more|than|half|halved"
     r"|twice|double[ds]?|triple[ds]?|wrong|incorrect|neither|nor|or|maybe|perhaps|probably|negative"
     r"|minus|plus|times|below|above|under|base|out\s+of|point|thousands?|millions?|billions?"
-    r"|hundreds?|dozens?|except|without)\b|n't\b",
+    r"|hundreds?|dozens?|except|without|but|reciprocal|inverse|multiple|no|(?:square|cube)\s+(?:of|root)|roots?"
+    r"|opposite|product|difference|quotient|remainder|power)\b|n't\b",
     re.IGNORECASE,
 )
 """Words that make another value of a number, or none, wherever they stand in its sentence."""
@@ -67,9 +69,16 @@ _NUMBERS = re.compile(r"[0-9][0-9.,/ ]*(?:=\s*[0-9.]+)?")
 _LETTER = re.compile(r"(?<![A-Za-z'\\$])[b-zB-HJ-Z](?![A-Za-z'.])(?!\s*=)")
 """A letter by itself, which a sentence with a number does not hold unless it is a part of it."""
 _NO_OPTION = re.compile(
-    r"[,;+*/=<>-]\s*\S|(?:or|and|is|are|not|nor|but|vs|isn't|wasn't)\b|\(?[b-zB-Z]\)?(?![A-Za-z0-9])",
+    r"[,;+*/=<>-]\s*\S|(?:or|and|is|are|not|nor|but|vs|isn't|wasn't)\b|\(?[b-zB-Z]\)?(?![A-Za-z0-9])"
+    r"|\([0-9]",
 )
 """What stands behind the letter of an option and is not its text: (A) or (B), (A) is wrong."""
+_ANOTHER = re.compile(r"\([A-J]\)")
+_CONDITION = re.compile(
+    r"(?:[\s,]|\\q?quad|\\[,;:! ])+(?:(?:\\text\s*\{\s*)?\b(?:for|where|when)\b.{1,80}"
+    r"|\([a-z]\s*(?:[<>]|\\[lg]e|\\ne).{1,40}\))$"
+)
+"""For which values an expression holds: 2n + 1 for n >= 1."""
 _PAIR = re.compile(r"[(\[]\s*-?[0-9]{1,3},[0-9]{3}\s*[)\]]")
 """(1,200) is a pair."""
 _BASED = re.compile(
@@ -105,6 +114,7 @@ def clean(text: str) -> str:
         lead = _LEAD.match(text)
         text = text[lead.end() :] if lead and lead.end() < len(text) else text
         text = _without_comment(text)
+        text = _CONDITION.sub("", text) if re.search(r"[=^+]", text) else text
         if text == before:
             break
     return text
@@ -118,7 +128,7 @@ def _without_tail(text: str) -> str:
             text = text.removesuffix(tail)
         if text.endswith(".") and not text.endswith(".."):
             text = text[:-1]
-        if text.endswith(("!", "?")) and text[-3:-1].isalpha() and text[-3:-1].isascii():
+        if text.endswith(("!", "?")) and _ENDS_WORD.search(text):
             text = text[:-1]
         text = text.rstrip()
         if text == before:
@@ -235,6 +245,6 @@ def choice_of(text: str) -> tuple[str, str] | None:
     if found is None or (found[2] is not None and found[2].islower()):
         return None
     rest = text[found.end() :].strip()
-    if _NO_OPTION.match(rest):
+    if _NO_OPTION.match(rest) or _ANOTHER.search(rest):
         return None
     return (found[1] or found[2]).upper(), rest

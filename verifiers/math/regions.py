@@ -83,7 +83,7 @@ def _interval(tree: Node) -> Region | None:
 
 
 def _points(members: tuple[Node, ...]) -> Region | None:
-    if not members or not all(map(is_constant, members)):
+    if not all(map(is_constant, members)):
         return None
     return Region(tuple(Piece(member, True, member, True) for member in _sorted(members)))
 
@@ -135,7 +135,8 @@ def _chain(args: tuple[Node | str, ...]) -> Region | None:
     relations = [part for part in args if isinstance(part, str)]
     if relations == ["in"]:
         inner = region_of(members[1])
-        return None if inner is None else Region(inner.pieces, members[0])
+        is_letter = members[0].op in ("sym", "word")
+        return Region(inner.pieces, members[0]) if inner is not None and is_letter else None
     free = [
         at
         for at, member in enumerate(members)

@@ -169,31 +169,10 @@ REFUSED = frozenset(
         *("perhaps", "probably", "possibly", "wrong", "incorrect", "false", "is", "are", "if"),
         *("when", "else", "than", "less", "modulo", "remainder", "base", "divided"),
         *("multiplied", "by", "with", "but", "then", "because", "except", "unless", "short"),
+        *("inverse", "reciprocal", "off", "ppm", "mille", "too", "bn", "mn"),
     )
 )
 """Words that are no unit and name nothing that is counted."""
-NUMBERS = {
-    name: number
-    for number, name in enumerate(
-        (
-            *(
-                "zero",
-                "one",
-                "two",
-                "three",
-                "four",
-                "five",
-                "six",
-                "seven",
-                "eight",
-                "nine",
-                "ten",
-            ),
-            *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"),
-            *("eighteen", "nineteen", "twenty"),
-        )
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 _SQUARE = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _BASE = {
     "length": "m",

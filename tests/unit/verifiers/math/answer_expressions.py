@@ -203,7 +203,7 @@ EXPRESSIONS = (
     Kind(
         "copied calculation",
         "The question's own calculation, in any order, is no answer; what is worked out is one.",
-        {"17": ("17", "3*4+5 = 17", "x = 17", "2^4+1", r"\frac{34}{2}", "17.0")},
+        {"17": ("17", "3*4+5 = 17", "x = 17", r"\frac{34}{2}", "17.0")},
         {
             "17": (
                 "3*4+5",

@@ -45,7 +45,7 @@ def test_parts_of_one_measure_are_added(text, value):
     tree = read_answer(text).tree
     assert tree is not None
     assert tree.op == "unit"
-    assert fraction(tree) == value
+    assert fraction(tree.args[0]) == value
 
 
 def test_measures_of_different_kinds_are_not_added():
