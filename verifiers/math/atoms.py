@@ -155,8 +155,10 @@ class Atoms(Numerals):
             self.take()
             return node("tuple", opening, _OPENING[opening])
         bars, self.bars = self.bars, 0
+        self.backwards += opening == "]"
         inner = self.sequence()
         self.bars = bars
+        self.backwards -= opening == "]"
         closing = self.take().text
         if closing not in (")", "]", "rangle", "["):
             raise ParseError(f"expected a closing bracket, found {closing!r}")

@@ -38,6 +38,8 @@ class Expressions(Quantities):
 
     bars = 0
     """Absolute values and sets that are open, in which `|` closes or parts."""
+    backwards = 0
+    """Intervals such as ]-1, 3[ that are open, in which `[` closes."""
     sets = 0
     """Sets in braces that are open, in which `:` parts."""
 
@@ -120,7 +122,9 @@ class Expressions(Quantities):
             is_text = here.text.lower() in (*SEPARATORS, *VERBS)
             return not is_text and not here.prose and not self.is_unit(here)
         if here.kind == "op":
-            return here.text in ("(", "[", "{") or (here.text == "|" and not self.bars)
+            if here.text == "[":
+                return not self.backwards
+            return here.text in ("(", "{") or (here.text == "|" and not self.bars)
         return here.text not in _NO_FACTOR
 
     def _ratio_follows(self) -> bool:
