@@ -57,12 +57,9 @@ def copied_from(answer: Node, expected: Node, question: str) -> bool:
 
 def _core(tree: Node) -> Node:
     """What a set of one, a list of one, a unit, a degree or a per cent sign is around."""
-    while tree.op in ("set", "unit", "deg", "percent") and isinstance(
-        tree.args[0:1][0] if tree.args else None, Node
-    ):
-        if tree.op == "set" and len(tree.args) > 1:
-            break
-        tree = tree.args[0]
+    inner = [part for part in tree.args if isinstance(part, Node)]
+    if tree.op in ("set", "unit", "deg", "percent") and len(inner) == 1:
+        return _core(inner[0])
     return tree
 
 
