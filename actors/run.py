@@ -33,10 +33,10 @@ from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
 from rlsys.loop.outcome import count_signal
 from rlsys.loop.run_folder import SAMPLES, check_inputs, cut_back, held, record_inputs
 from rlsys.loop.space import checkpoint_bytes
+from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
-from rlsys.observe.inflation import LengthAlarm
-from rlsys.observe.learnable import SignalAlarm, cut_off_at, last_words, problem_of
+from rlsys.observe.learnable import cut_off_at, last_words, problem_of
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.summary import Summary
 from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
@@ -194,8 +194,9 @@ class Run:
         self.times: dict[str, Times] = {}
         self.begin: dict[str, Times] = {}
         self.began = self.last_step = 0.0
-        self.length_alarm = LengthAlarm(config.observe)
-        self.signal_alarm = SignalAlarm(config)
+        self.alarms = Alarms(config)
+        if origin.content:
+            self.alarms.load_state_dict(origin.content["alarms"])
 
     async def train(
         self, prompts: Sequence[Prompt], held_out: Sequence[Prompt], started: float
@@ -316,14 +317,10 @@ class Run:
         progress.saw(report)
         signal = count_signal(report.groups, self.config)
         progress.signal += signal
-        problem = self.signal_alarm.step(signal)
-        if problem:
-            self.display.note(f"step {report.step}: warning: {problem}")
-        warning = self.length_alarm.step(metrics["answer/mean_tokens"], metrics["reward/accuracy"])
-        if warning:
+        length, pass_at_1 = metrics["answer/mean_tokens"], metrics["reward/accuracy"]
+        for warning in self.alarms.step(signal, length, pass_at_1):
             self.display.note(f"step {report.step}: {warning}")
-        metrics["alarm/length_inflation"] = float(self.length_alarm.on)
-        metrics["alarm/nothing_to_learn"] = float(self.signal_alarm.on)
+        metrics |= self.alarms.metrics()
         self.writer.write(report.step, metrics)
         self.gauges.write(metrics)
         self.display.step(report.step, metrics)
@@ -336,4 +333,4 @@ class Run:
             if self.config.run.deterministic:
                 await checking
         if last or report.step % loop.checkpoint_every == 0:
-            await self.keeper.checkpoint(self.loop, taken)
+            await self.keeper.checkpoint(self.loop, taken, self.alarms.state_dict())

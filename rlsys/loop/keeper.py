@@ -86,8 +86,10 @@ class Keeper:
         self.history.step(loop.state.version, loop.state.ledger.take_events())
         return snapshot.take(loop)
 
-    async def checkpoint(self, loop: Loop, taken: snapshot.Snapshot) -> None:
-        """Write a snapshot, what it keeps, and the learner as it is.
+    async def checkpoint(
+        self, loop: Loop, taken: snapshot.Snapshot, alarms: dict[str, Any]
+    ) -> None:
+        """Write a snapshot, what it keeps, the alarms' state, and the learner as it is.
 
         Raises:
             CheckpointError: the disk is full or fails; earlier checkpoints are whole.
@@ -95,6 +97,7 @@ class Keeper:
         content = {
             "loop": taken.state,
             "run": self.progress.to_dict(),
+            "alarms": alarms,
             "model_path": self.model_path,
         }
         await loop.waits.on(

@@ -6,6 +6,7 @@ little; this compares two windows of steps.
 """
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 
@@ -51,8 +52,22 @@ class LengthAlarm:
         if not self.on or was_on:
             return ""
         return (
-            f"warning: length-inflation: over {self.window} steps answers grew from "
+            f"length-inflation: over {self.window} steps answers grew from "
             f"{lengths[0]:.1f} to {lengths[1]:.1f} tokens while pass@1 went from {before:.3f} to "
             f"{last:.3f}; algorithm.aggregation=token_mean or constant does not favour long wrong "
             "answers"
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "lengths": list(self._lengths),
+            "pass_at_1": list(self._pass_at_1),
+            "on": self.on,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken, with as many of its steps as the windows hold now."""
+        self._lengths.extend(state["lengths"])
+        self._pass_at_1.extend(state["pass_at_1"])
+        self.on = state["on"]

@@ -4,7 +4,9 @@ A run without either goes through all its steps, and its figures look like those
 """
 
 from collections import deque
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -40,6 +42,15 @@ class SignalAlarm:
         problem = problem_of(window, self.config) if window.groups >= _LEAST_GROUPS else ""
         was_on, self.on = self.on, bool(problem)
         return "" if was_on else problem
+
+    def state_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"newest": [asdict(count) for count in self._newest], "on": self.on}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken."""
+        self._newest = deque(SignalCount(**count) for count in state["newest"])
+        self.on = state["on"]
 
 
 def problem_of(count: SignalCount, config: RunConfig) -> str:
