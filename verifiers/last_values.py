@@ -6,8 +6,8 @@ end of a text is looked at.
 
 import re
 
+from verifiers.denials import MULTIPLIED, is_denied
 from verifiers.math.units import UNIT_NAMES
-from verifiers.statements import is_denied
 
 MAX_CHARS = 3000
 """Characters from the end in which an unmarked answer is looked for."""
@@ -42,11 +42,6 @@ _SAID = re.compile(
     r"|\binfinitely\smany\b(?:\ssolutions)?|\ball\sreal\snumbers\b",
     re.IGNORECASE,
 )
-_MULTIPLIED = r"""
-    (?:\s+(?:hundred|thousand|million|billion|trillion|dozen|half|halves|thirds?|quarters?|fourths?
-        |fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|pi|score|gross
-        |percent(?:age)?(?:\s+points?)?|per\s+cent|[ap]\.?m)\b\.?)*
-"""
 _UNIT = rf"""
     (?:\s+(?:(?:square|cubic|sq|cu)\.?\s+)?(?:{"|".join(sorted(UNIT_NAMES)[::-1])})\b
         (?:\s*(?:/|per\b)\s*[a-zA-Z]+)?(?:\^?\{{?[23]\}}?)?)?
@@ -68,7 +63,7 @@ _RUN = re.compile(
     (?: [ \t]? (?: {_CHUNK}
             | {_LETTER} (?=\s*[-+*/^=_()0-9$] | [.,;]?\s*$ | (?<=[0-9)}}]\b)) )
         | (?<=[0-9)}}]) [a-z] (?![A-Za-z]) )*
-    {_MULTIPLIED} {_UNIT}
+    {MULTIPLIED} {_UNIT}
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -124,7 +119,7 @@ def formula(text: str) -> str | None:
     found = [match for match in _ENCLOSED.finditer(text) if _is_formula(match, text)]
     if not found or re.search(r"[0-9]", _without_brackets(text[found[-1].end() :])):
         return None
-    words = re.match(_MULTIPLIED, text[found[-1].end() :], re.IGNORECASE | re.VERBOSE)
+    words = re.match(MULTIPLIED, text[found[-1].end() :], re.IGNORECASE | re.VERBOSE)
     return f"{_content(found[-1])} {words[0].strip() if words else ''}".strip()
 
 
