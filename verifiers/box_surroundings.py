@@ -2,8 +2,8 @@
 
 In a formula it is the sign or number before, the command around, and all that follows up to a
 relation, a comma or the formula's end. A box that a calculation goes on from is a value by itself
-(`10 - \\boxed{5} = 5`), and so is the right side of a relation (`x \\ge \\boxed{5}`). In a sentence it
-is a minus right before, a power or root right behind, and a word like `million`.
+(`10 - \\boxed{5} = 5`), and so is the right side of a relation (`x \\ge \\boxed{5}`). In a sentence
+it is a minus right before, a power or root right behind, and a word like `million`.
 """
 
 import re

@@ -31,7 +31,7 @@ _REFUTED = re.compile(
 )
 BOUNDED = r"""
     (?:at\s+(?:least|most)|(?:more|less|fewer|greater|larger|smaller|bigger|higher|lower)\s+than
-       (?:\s+or\s+equal\s+to)?|up\s+to|exceed(?:s|ing)?|under|over|above|below|between|within)\b
+       (?:\s+or\s+equal\s+to)?|exceed(?:s|ing)?|under|over|above|below|between|within)\b
 """
 """What makes a bound of the value behind it: `at least 5` says no value."""
 MULTIPLIED = r"""
