@@ -219,7 +219,7 @@ def _without_remarks(text: str) -> str:
 
 
 def _with_sign(value: str, text: str, at: int) -> str | None:
-    """A value with the minus that stands before it; None when the words before change or deny it."""
+    """A value with the minus before it; None when the words before change or deny it."""
     before = text[max(0, at - 40) : at].rpartition("\n")[2]
     sign = _SIGN.search(before)
     changed = _CHANGED_BY.search(before)
