@@ -2,9 +2,11 @@
 
 Thinking is no answer (rlsys.markup tells it from the rest). The answer is looked for in the last
 `<answer>...</answer>`, or in all of the rest where there is none, up to where the model asks itself
-a next question. The first of these that is there gives it:
+a next question. What the text denies there (`it is not 5`) does not count. The first of these that
+is there gives it:
 
-    boxed      the last `\\boxed{}`; several that are parts of one answer are joined by commas
+    boxed      the last `\\boxed{}` with the sign, factor or `million` beside it; several that are
+               parts of one answer are joined by commas
     hashes     the line after the last `####`
     stated     what the last `the answer is` states, in English or Chinese
     answer     the whole `<answer>`
@@ -12,7 +14,7 @@ a next question. The first of these that is there gives it:
     bold       the last **value**
     said       a last sentence that says there is no solution, or that it is all real numbers
     formula    the last formula in dollars or brackets
-    number     the last number, with all that belongs to it
+    number     the last number that is of no side remark, with all that belongs to it
 """
 
 import re

@@ -1,7 +1,9 @@
 """Answers that a completion does not mark: its last option, **value**, formula or number.
 
-Each is a text that is read whole by whoever grades it: `10^{-7}`, never its last digits. Only the
-end of a text is looked at.
+Each is a text that is read whole by whoever grades it: `10^{-7}`, never its last digits. Values of
+side remarks give way to that of the main clause (`27 apples, of which 9 are red`). A value that is
+denied or only bounded (`it is not 5`, `at least 5`) is no answer, one behind `minus` is negative,
+and values that an `or` or a list joins are one answer. Only the end of a text is looked at.
 """
 
 import re
