@@ -2,9 +2,11 @@
 
 Thinking is no answer (rlsys.markup tells it from the rest). The answer is looked for in the last
 `<answer>...</answer>`, or in all of the rest where there is none, up to where the model asks itself
-a next question. The first of these that is there gives it:
+a next question. What the text denies there (`it is not 5`) does not count. The first of these that
+is there gives it:
 
-    boxed      the last `\\boxed{}`; several that are parts of one answer are joined by commas
+    boxed      the last `\\boxed{}` with the sign, factor or `million` beside it; several that are
+               parts of one answer are joined by commas
     hashes     the line after the last `####`
     stated     what the last `the answer is` states, in English or Chinese
     answer     the whole `<answer>`
@@ -12,7 +14,7 @@ a next question. The first of these that is there gives it:
     bold       the last **value**
     said       a last sentence that says there is no solution, or that it is all real numbers
     formula    the last formula in dollars or brackets
-    number     the last number, with all that belongs to it
+    number     the last number that is of no side remark, with all that belongs to it
 """
 
 import re
@@ -67,10 +69,9 @@ def final_answer(text: str, prompt: str = "", truncated: bool = False) -> FinalA
     """
     reading = read(text, prompt, truncated)
     scope = reading.visible if reading.answer is None else reading.answer
-    for begin in statements.questions(scope):
-        if _marked(scope[:begin], truncated=False) is not None:
-            scope, truncated = scope[:begin], False
-            break
+    end = _answered_before(scope)
+    if end is not None:
+        scope, truncated = scope[:end], False
     marked = _marked(scope, truncated)
     if marked is not None:
         return marked
@@ -102,6 +103,26 @@ def after_hashes(text: str, truncated: bool = False) -> str | None:
     if _STEP_HEADING.match(line) and (below.strip() or len(line.split()) > 4 or line.endswith(":")):
         return None
     return line
+
+
+def _answered_before(scope: str) -> int | None:
+    """Where the model asks itself a next question after it has answered this one.
+
+    A line that takes the answer back (`Problem: that is wrong`) is no next question. Neither is one
+    that asks nothing (`Input: 3`) between a stated answer, which may be one of a case, and a box.
+    Each part between two questions is looked at once.
+    """
+    answered, done = None, 0
+    has_box = last_boxed(scope) is not None
+    for begin in statements.questions(scope):
+        answered = _marked(scope[done:begin], truncated=False) or answered
+        done = begin
+        if answered is not None and statements.takes_back(scope, begin):
+            answered = None
+        weak = answered is not None and answered.marker is Marker.STATED and has_box
+        if answered is not None and (not weak or statements.asks(scope, begin)):
+            return begin
+    return None
 
 
 def _marked(scope: str, truncated: bool) -> FinalAnswer | None:

@@ -6,6 +6,8 @@ Nothing here looks at more of a text than it must, so that a hostile one costs w
 import re
 from collections.abc import Iterator
 
+from verifiers.denials import BOUNDED, is_denied
+
 _MAX_STATEMENTS = 50
 """Statements that are looked at, from the last one back."""
 _MAX_QUESTIONS = 20
@@ -43,40 +45,63 @@ _STATED = re.compile(
 _HEADING = re.compile(
     rf"^[ \t#*_>]{{0,20}}{_NOUN}[ \t*_:：]*$", re.IGNORECASE | re.MULTILINE | re.VERBOSE
 )
-_DENIED = re.compile(
-    r"(?:n't|not|never|cannot)\s+(?:think|believe|say|mean|sure|certain|know)\b[^.!?\n]*$"
-    r"|\b(?:if|whether|suppose|unless)\b[^.!?,\n]*$",
-    re.IGNORECASE,
+_NOTHING = re.compile(
+    rf"""
+    (?:not|no[ ]longer|in[ ]the[ ]form|to|one[ ]of|neither|never)\b | n't
+    | (?:probably[ ]|likely[ ]|somewhere[ ]|definitely[ ]|always[ ]|strictly[ ])?{BOUNDED}
+    | (?:some|any|an?)[ ](?:\w+[ ]){{0,2}}(?:integers?|numbers?|values?|variable|unknown)\b[^0-9]*$
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
-_NOTHING = ("not ", "n't", "in the form", "to ")
-"""How a phrase begins that states nothing."""
+"""How a phrase begins that states no value: `at least 5`, `some integer n`."""
+_NEGATIVE = re.compile(r"(?:negative|minus)\s+(?=[0-9$\\.])", re.IGNORECASE)
+_ITEM = re.compile(r"[-*+•–][ \t]+(?P<item>[^\n]+)\n*")
 _NEXT_QUESTION = re.compile(
     r"^[ \t#*>]{0,20}(?:next[ ])?(?:question|problem|exercise|q|human|user|instruction|input"
     r"|问题|題目|题目|例题|问|用户)[ ]?[0-9]*[ ]?(?:[:：.]|\*\*[ ]?[:：]?)",
     re.IGNORECASE | re.MULTILINE,
 )
-_END = re.compile(
-    r"""
-    \n | [。；!！](?=\s|$|[^\x00-\x7f]) | [.](?=\s|$|\*) | ;\s | <\| | </
+_TAKEN_BACK = re.compile(
+    r"\b(?:wrong|mistaken?|incorrect(?:ly)?|correct(?:ion|ed)|invalid|impossible|violat\w+"
+    r"|contradict\w+|fails?)\b",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(
+    r"\?|\b(?:how|what|which|find|calculate|compute|determine|solve)\b", re.IGNORECASE
+)
+_END = r"""
+    \n | (?<!\\)[。；!！](?=\s|$|[^\x00-\x7f]) | [.](?=\s|$|\*) | (?<!\\);\s | <\| | </
     | \s(?:because|since|which|where|while|whereas|so[ ]that|given[ ]that|when[ ]rounded
         |as[ ](?:we|the|it|required|desired))\b
-    | ,\s*(?:because|since|which|where|as|so|but|not|with|and[ ](?:the|we|not|this|it))\b
+    | ,?\s(?:i\.e\.|in[ ]other[ ]words|or[ ](?:approximately|about|roughly|equivalently|around))
+    | (?<!\\),\s*(?:that[ ]is|namely|meaning)\b
+    | (?<!\\),\s*(?:because|since|which|where|as|so|but|not|with|and[ ](?:the|we|not|this|it))\b
     | [，,]\s*(?:因为|所以|即|故)
     | (?<=[0-9$}]),\s*(?!and\b|or\b)(?=[a-z]{2})
-    """,
-    re.VERBOSE,
-)
-_ENCLOSED = re.compile(r"\$\$[^$]+\$\$|\$[^$\n]+\$|\\\([^\n]+?\\\)|\\\[[^\n]+?\\\]")
+"""
+_ENCLOSED = r"""
+    \$\$(?:\\\$|[^$])+\$\$ | \$(?:\\\$|[^$\n])+\$ | \$[ \t]*\n[^$]+\$
+    | \\\([\s\S]{1,400}?\\\) | \\\[[\s\S]{1,400}?\\\]
+    | \\begin\{(?P<name>[a-z]+\*?)\}[\s\S]{1,400}?\\end\{(?P=name)\}
+"""
+_BORDER = re.compile(rf"(?P<inside>{_ENCLOSED}) | (?P<end>{_END})", re.VERBOSE)
+"""A formula, in which a statement does not end, or the end of a statement."""
 _ABBREVIATED = re.compile(r"\b(?:approx|sq|cu|no|[ap]\.m|vs|Rs)$")
-_SAYS = re.compile(r"[0-9$\\√π∞½]|^\W*[A-Za-z]\W*$|\([A-Za-z]\)|[A-Z]\b|[a-z]\s*[=^]")
+_WORD = re.compile(r"(?<!\\)\b[A-Za-z]{2}")
+_SAYS = re.compile(
+    r"[0-9$\\√π∞½]|^\W*[A-Za-z]\W*$|\([A-Za-z]\)|[A-Z]\b|[a-z]\s*[=^]"
+    r"|(?<![A-Za-z])[A-Za-z]\s*[-+*/<>]\s*\(?[A-Za-z](?![A-Za-z])"
+)
 
 
 def stated(text: str, truncated: bool = False) -> str | None:
     """What the last `the answer is ...` states; None without one.
 
     The statement ends with its sentence, its line, or a reason (`because`, `which`); after a bare
-    heading (`**Final answer**`) it is the next line. `The answer is not 5`, `if the answer is 5`
-    and a statement that says nothing that could be an answer do not count.
+    heading (`**Final answer**`) it is the next line, or the items of a list, whose bullets are no
+    minus signs. A formula in dollars or brackets may go over several lines. `The answer is not 5`,
+    `if the answer is 5`, a bound (`at least 5`) and a statement that says nothing that could be an
+    answer do not count.
 
     Args:
         truncated: the text was cut off: a statement that runs into its end is not taken.
@@ -84,7 +109,8 @@ def stated(text: str, truncated: bool = False) -> str | None:
     words = None
     for begin in _starts(text)[: -_MAX_STATEMENTS - 1 : -1]:
         phrase, complete = _phrase(text, begin)
-        denied = is_denied(text, begin) or phrase.lower().startswith(_NOTHING)
+        phrase = f"-{phrase[sign.end() :]}" if (sign := _NEGATIVE.match(phrase)) else phrase
+        denied = is_denied(text, begin) or _NOTHING.match(phrase)
         if not phrase or denied or (truncated and not complete):
             continue
         if _SAYS.search(phrase):
@@ -94,9 +120,15 @@ def stated(text: str, truncated: bool = False) -> str | None:
     return words
 
 
-def is_denied(text: str, at: int) -> bool:
-    """Does the sentence say, before this place, that it does not mean what follows?"""
-    return bool(_DENIED.search(text[max(0, at - 60) : at]))
+def takes_back(text: str, at: int) -> bool:
+    """Does the line that begins there call what stands before it wrong, and ask nothing?"""
+    line = text[at : at + _MAX_CHARS].partition("\n")[0]
+    return bool(_TAKEN_BACK.search(line)) and not _ASKED.search(line)
+
+
+def asks(text: str, at: int) -> bool:
+    """Does the paragraph that begins there ask something?"""
+    return bool(_ASKED.search(text[at : at + _MAX_CHARS].partition("\n\n")[0]))
 
 
 def questions(text: str) -> Iterator[int]:
@@ -118,19 +150,29 @@ def _phrase(text: str, begin: int) -> tuple[str, bool]:
     rest = text[begin : begin + _MAX_CHARS]
     stripped = rest.lstrip(" \t*_:：\"'`")
     if stripped.startswith("\n"):
-        stripped = stripped.lstrip("\n \t*_:：>\"'`")
-    at, end = 0, len(stripped)
-    while at < end:
-        inside = _ENCLOSED.match(stripped, at)
-        if inside:
-            at = inside.end()
-            continue
-        if _END.match(stripped, at) and not _ABBREVIATED.search(stripped[max(0, at - 8) : at]):
+        stripped = _unlisted(stripped.lstrip("\n \t_:：>\"'`"))
+    end = len(stripped)
+    for border in _BORDER.finditer(stripped):
+        at = border.start()
+        if border["end"] and not _ABBREVIATED.search(stripped[max(0, at - 8) : at]):
             end = at
             break
-        at += 1
     complete = end < len(stripped) or begin + len(rest) < len(text)
     return _balanced(stripped[:end].strip(" \t*_\"'`")), complete
+
+
+def _unlisted(lines: str) -> str:
+    """Without the bullet of a first item; items that are all bare values become one line."""
+    first = _ITEM.match(lines)
+    if first is None:
+        return lines
+    items, end = [first["item"].strip(" \t*")], first.end()
+    while (item := _ITEM.match(lines, end)) and not _WORD.search(item["item"]):
+        items.append(item["item"].strip(" \t*"))
+        end = item.end()
+    if len(items) == 1 or _WORD.search(items[0]):
+        return lines[first.start("item") :]
+    return ", ".join(items) + "\n" + lines[end:]
 
 
 def _balanced(phrase: str) -> str:
