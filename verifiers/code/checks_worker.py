@@ -29,6 +29,8 @@ from verifiers.code.tests_changes import MARK, Changes
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LENGTH = struct.Struct("<I")
+_OUT_OF_MEMORY = 3
+"""Exit status of a checker."""
 PRELOADED = (
     *("array", "bisect", "collections", "copy", "cmath", "datetime", "decimal", "fractions"),
     *("functools", "heapq", "itertools", "json", "math", "operator", "random", "re"),
@@ -73,13 +75,18 @@ def main() -> None:
                 send(replies, ("done", *check(_calls(requests, replies), *task)))
                 os._exit(0)
             except MemoryError:
-                send(replies, ("done", "memory", 0, 0, "the comparison ran out of memory"))
-                os._exit(0)
+                os._exit(_OUT_OF_MEMORY)
             finally:
                 os._exit(1)
         _, status = os.waitpid(pid, 0)
         if status:
-            send(replies, ("died", status))
+            if os.waitstatus_to_exitcode(status) == _OUT_OF_MEMORY:
+                send(replies, ("done", "memory", 0, 0, "the comparison ran out of memory"))
+            else:
+                send(replies, ("died", status))
+            # It may have left half an answer of the job's in the pipe. That must never be read as
+            # the next task: so nothing more is read.
+            return
 
 
 def check(
@@ -124,7 +131,11 @@ def _calls(requests: int, replies: int) -> Calls:
 
     def exchange(body: bytes) -> tuple[Any, ...]:
         send(replies, ("request", body))
-        reply = receive(requests)
+        try:
+            reply = receive(requests)
+        except MemoryError:
+            # Not to be caught by a test: half an answer was read, and nothing may read on.
+            os._exit(_OUT_OF_MEMORY)
         if reply is None:
             os._exit(0)
         return tuple(reply)
