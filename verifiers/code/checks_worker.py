@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 
 from verifiers.code.remote import Calls, Function, TestsError, changing
 from verifiers.code.tests_changes import MARK, Changes
+from verifiers.code.tests_names import bound_names
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LENGTH = struct.Struct("<I")
@@ -181,13 +182,21 @@ def _failure(error: BaseException, calls: Calls, script: str) -> tuple[str, str]
         return "crash", ": ".join(str(part) for part in error.args)[:300]
     if isinstance(error, TestsError):
         return "tests", str(error)[:300]
-    by_themselves = not calls.count or isinstance(error, NameError | ImportError)
+    by_themselves = not calls.count or isinstance(error, ImportError) or _lacks_name(error, script)
     if by_themselves and not isinstance(error, AssertionError):
         return "tests", f"the tests fail by themselves: {type(error).__name__}: {error}"[:300]
     line = _failed_line(error, script)
     if isinstance(error, AssertionError):
         return "wrong", f"failed: {line}"[:200]
     return "wrong", f"{type(error).__name__} in: {line}"[:200]
+
+
+def _lacks_name(error: BaseException, script: str) -> bool:
+    """Whether a name is bound nowhere in the tests. One that they bind only after some answers
+    (`for last in f(xs)`) is missing for the answer's sake."""
+    if not isinstance(error, NameError) or isinstance(error, UnboundLocalError):
+        return False
+    return error.name not in bound_names(ast.parse(script))
 
 
 def _failed_line(error: BaseException, script: str) -> str:

@@ -214,3 +214,16 @@ def test_no_test_catches_the_end_of_memory_while_an_answer_is_read():
         )
         assert tested.ended is Ended.MEMORY
     checks.close()
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "for last in f([]):\n    pass\nassert last == 2",
+        "def check():\n    for last in f([]):\n        pass\n    assert last == 2\ncheck()",
+        "try:\n    f(-1)\nexcept ValueError as error:\n    kept = error\nassert 'low' in str(kept)",
+    ],
+)
+def test_a_name_that_the_answer_left_unbound_is_a_wrong_answer(checks, test):
+    """Without a verdict it would be masked, and a policy could avoid its zeros."""
+    assert run(checks, [test], lambda a: []).ended is Ended.WRONG
