@@ -142,7 +142,7 @@ class ChecksProcess:
             raise VerifierError(f"the tests' process took no message: {error}") from error
 
     def _answer(self, reply: tuple[Any, ...]) -> None:
-        """Send the answer to a request; who ended while it was read says why in the next message."""
+        """Send the answer to a request. Who ends while reading it has said why in a message."""
         assert self._keeper is not None
         assert self._keeper.stdin is not None
         with contextlib.suppress(BrokenPipeError):
