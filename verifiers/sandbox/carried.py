@@ -254,8 +254,8 @@ def _match(plain: Any) -> Match:
     text, spans, names = plain
     if type(text) not in (str, bytes) or type(spans) is not tuple or type(names) is not dict:
         raise TypeError
-    for begin, end in spans:
-        _integers((begin, end), 2)
+    for span in spans:
+        begin, end = _integers(span, 2)
         if not -1 <= begin <= end <= len(text):
             raise ValueError
     if any(type(name) is not str or type(number) is not int for name, number in names.items()):

@@ -211,6 +211,7 @@ def forged(name, plain):
         ("items", [(1, 2, 3)]),
         ("re.Match", ("a", ((0, 5),), {})),
         ("re.Match", ("a", (0,), {})),
+        ("re.Match", ("a", ([0, 1],), {})),
         ("array.array", ("i", [2**99])),
         ("array.array", ("?", [])),
         ("builtins.type", "object"),
