@@ -85,6 +85,13 @@ STACK = {
         "a, b = Stack(), Stack()\na.push(1)\nassert a.items == [1] and b.items == []",
     ]
 }
+ASKED = {"test_list": ["assert solve('x').startswith('secret')", "assert solve('y').isalpha()"]}
+COMPARED = {
+    "test_list": [
+        "xs = [3, 1, 2]\nout = solve(xs)\nassert (out == sorted(xs)) == True",
+        "ys = [2, 2, 1]\nn = len(solve(ys))\nassert len(set(ys)) - n == 0",
+    ]
+}
 METHOD = {"prompt": "", "entry_point": "Solution().solve", "test": CHECK}
 
 
@@ -112,6 +119,8 @@ def read(kind: str, planted: str = "") -> dict[str, list[Case]]:
         "matched": ("code_functions", MATCHED),
         "changed": ("code_functions", CHANGED),
         "unchanged": ("code_functions", UNCHANGED),
+        "asked": ("code_functions", ASKED),
+        "compared": ("code_functions", COMPARED),
         "stack": ("code_functions", STACK),
         "method": ("code_functions", METHOD),
         "program": ("code_programs", PROGRAM),

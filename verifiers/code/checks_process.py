@@ -3,6 +3,7 @@
 Not safe for two threads at once: one task at a time.
 """
 
+import contextlib
 import marshal
 import os
 import select
@@ -96,15 +97,19 @@ class ChecksProcess:
                 self.close()
                 return Tested(Ended.TIMEOUT, reason="the comparison took too long")
             if message[0] == "done":
-                return Tested(Ended(message[1]), *message[2:])
+                ended = Ended(message[1])
+                if ended is Ended.MEMORY:
+                    self.close()  # the process has ended itself
+                return Tested(ended, *message[2:])
             if message[0] == "died":
+                self.close()
                 raise VerifierError(f"a tests' process ended with wait status {message[1]}")
             try:
                 reply = call(*message[1:])
             except BaseException:
                 self.close()
                 raise
-            self._send(reply)
+            self._answer(reply)
 
     def close(self) -> None:
         """End the process now instead of with this object."""
@@ -135,6 +140,13 @@ class ChecksProcess:
         except (BrokenPipeError, ValueError) as error:
             self.close()
             raise VerifierError(f"the tests' process took no message: {error}") from error
+
+    def _answer(self, reply: tuple[Any, ...]) -> None:
+        """Send the answer to a request. Who ends while reading it has said why in a message."""
+        assert self._keeper is not None
+        assert self._keeper.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            checks_worker.send(self._keeper.stdin.fileno(), reply)
 
     def _receive(self, deadline: float) -> tuple[Any, ...] | None:
         """One frame, or None at the deadline."""

@@ -26,9 +26,12 @@ from typing import Any, NoReturn
 
 from verifiers.code.remote import Calls, Function, TestsError, changing
 from verifiers.code.tests_changes import MARK, Changes
+from verifiers.code.tests_names import bound_names
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LENGTH = struct.Struct("<I")
+_OUT_OF_MEMORY = 3
+"""Exit status of a checker."""
 PRELOADED = (
     *("array", "bisect", "collections", "copy", "cmath", "datetime", "decimal", "fractions"),
     *("functools", "heapq", "itertools", "json", "math", "operator", "random", "re"),
@@ -73,13 +76,18 @@ def main() -> None:
                 send(replies, ("done", *check(_calls(requests, replies), *task)))
                 os._exit(0)
             except MemoryError:
-                send(replies, ("done", "memory", 0, 0, "the comparison ran out of memory"))
-                os._exit(0)
+                os._exit(_OUT_OF_MEMORY)
             finally:
                 os._exit(1)
         _, status = os.waitpid(pid, 0)
         if status:
-            send(replies, ("died", status))
+            if os.waitstatus_to_exitcode(status) == _OUT_OF_MEMORY:
+                send(replies, ("done", "memory", 0, 0, "the comparison ran out of memory"))
+            else:
+                send(replies, ("died", status))
+            # It may have left half an answer of the job's in the pipe. That must never be read as
+            # the next task: so nothing more is read.
+            return
 
 
 def check(
@@ -124,7 +132,11 @@ def _calls(requests: int, replies: int) -> Calls:
 
     def exchange(body: bytes) -> tuple[Any, ...]:
         send(replies, ("request", body))
-        reply = receive(requests)
+        try:
+            reply = receive(requests)
+        except MemoryError:
+            # Not to be caught by a test: half an answer was read, and nothing may read on.
+            os._exit(_OUT_OF_MEMORY)
         if reply is None:
             os._exit(0)
         return tuple(reply)
@@ -170,13 +182,21 @@ def _failure(error: BaseException, calls: Calls, script: str) -> tuple[str, str]
         return "crash", ": ".join(str(part) for part in error.args)[:300]
     if isinstance(error, TestsError):
         return "tests", str(error)[:300]
-    by_themselves = not calls.count or isinstance(error, NameError | ImportError)
+    by_themselves = not calls.count or isinstance(error, ImportError) or _lacks_name(error, script)
     if by_themselves and not isinstance(error, AssertionError):
         return "tests", f"the tests fail by themselves: {type(error).__name__}: {error}"[:300]
     line = _failed_line(error, script)
     if isinstance(error, AssertionError):
         return "wrong", f"failed: {line}"[:200]
     return "wrong", f"{type(error).__name__} in: {line}"[:200]
+
+
+def _lacks_name(error: BaseException, script: str) -> bool:
+    """Whether a name is bound nowhere in the tests. One that they bind only after some answers
+    (`for last in f(xs)`) is missing for the answer's sake."""
+    if not isinstance(error, NameError) or isinstance(error, UnboundLocalError):
+        return False
+    return error.name not in bound_names(ast.parse(script))
 
 
 def _failed_line(error: BaseException, script: str) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _FENCE = re.compile(
-    r"^(?P<indent>[ \t]*(?:(?:[-*+]|[0-9]{1,3}[.)])[ \t]+)?)(?P<fence>`{3,}|~{3,})[ \t]*"
-    r"(?P<word>[{.]*[\w+#-][\w+.#-]*)?[^\n`]*$",
+    r"^(?P<indent>[ \t]*(?:(?:[-*+]|[0-9]{1,3}[.)])[ \t]+)?)(?P<fence>`{3,}+|~{3,}+)[ \t]*+"
+    r"(?P<word>[{.]*+[\w+#-][\w+.#-]*+)?[^\n`]*+$",
     re.MULTILINE,
 )
+"""Possessive: a line of 40,000 tildes that ends in a backtick would else take half a minute."""
 _PYTHON = re.compile(r"[{.]*(?:python|py)[0-9.]*", re.IGNORECASE)
 _PAGE = ("markdown", "md")
 """Languages of a fence around a whole answer, whose own fences count."""

@@ -13,28 +13,15 @@ A handle never compares: what is equal is decided here, between values, and neve
 result that is used in another way ends the tests, as an answer that is refused.
 """
 
-import datetime
-import decimal
-import fractions
-from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from types import GeneratorType
 from typing import Any, NoReturn
 
 from verifiers.sandbox import codec
-from verifiers.sandbox.carried import CodecError, Match
+from verifiers.sandbox.carried import CodecError
 from verifiers.sandbox.served import ARITHMETIC, AS_OBJECT, BY_VALUE, CHANGES, UNARY
+from verifiers.sandbox.value_names import VALUE_NAMES
 
 MAX_ITERATED = 200_000
-_VALUE_TYPES: tuple[type, ...] = (
-    *(bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range),
-    *(deque, Counter, OrderedDict, defaultdict, fractions.Fraction, decimal.Decimal, Match),
-    *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta, GeneratorType),
-)
-VALUE_NAMES = frozenset(name for kind in _VALUE_TYPES for name in dir(kind))
-"""Attributes that a value may have. Of a handle they are refused: an object could say what it likes
-where a test asks a text or a list."""
-
 Exchange = Callable[[bytes], tuple[Any, ...]]
 """A request (served.py) -> ("value", body), ("error", type name, message), or ("stop",)."""
 Raise = Callable[[str, str], NoReturn]

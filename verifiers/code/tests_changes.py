@@ -5,11 +5,12 @@ where a function that spoils its argument gains nothing:
 
 - the result is dropped: `order(xs)`;
 - all that the tests do with the argument afterwards is to compare it with literals:
-  `n = shorten(xs)`, `assert xs[:n] == [3, 1]`. In `assert n == len(xs)` both sides would be the
-  function's word, so there the argument stays as it was.
+  `n = shorten(xs)`, `assert xs[:n] == [3, 1]`. In `assert n == len(xs)`, or `n - len(xs) == 0`,
+  both sides would be the function's word, so there the argument stays as it was.
 """
 
 import ast
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,7 +70,21 @@ def _compares_with_literal(statement: ast.stmt, name: str) -> bool:
     compared = statement.test
     if len(compared.ops) != 1 or not isinstance(compared.ops[0], ast.Eq) or statement.msg:
         return False
-    return _is_literal(compared.left) or _is_literal(compared.comparators[0])
+    sides = (compared.left, compared.comparators[0])
+    return any(
+        _is_literal(literal) and _tells_of(side, name) for literal, side in (sides, reversed(sides))
+    )
+
+
+def _tells_of(node: ast.expr, name: str) -> bool:
+    """Whether an expression has no other variable, but for places (`xs[:n]`): in
+    `(out == sorted(xs)) == True` both sides are the function's word."""
+    places = [part.slice for part in ast.walk(node) if isinstance(part, ast.Subscript)]
+    in_places = {part for place in places for part in ast.walk(place)}
+    names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+    own = {part.id for part in names if isinstance(part.ctx, ast.Store)}
+    read = {part.id for part in names if part not in in_places}
+    return read <= {name, *own, *dir(builtins)}
 
 
 def _is_literal(node: ast.expr) -> bool:

@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 from sysconfig import get_paths
 
 from rlsys.errors import VerifierError
-from verifiers.code.remote import VALUE_NAMES
+from verifiers.sandbox.value_names import VALUE_NAMES
 
 CALLABLE = frozenset(name for name, value in vars(builtins).items() if callable(value))
 KNOWN = frozenset(dir(builtins)) | sys.stdlib_module_names

@@ -6,6 +6,7 @@ gets that word, of plain values, checks it, and calls constructors of the standa
 The modules are imported only where a value needs them: a job does not have them all.
 """
 
+import functools
 import operator
 import re
 import sys
@@ -225,32 +226,36 @@ def _array(plain: Any) -> Any:
 
 def _named_tuple(plain: Any) -> Any:
     """A tuple whose items have names, too; it is equal to what the tuple is."""
+    from verifiers.sandbox.value_names import VALUE_NAMES
+
     name, fields, items = plain
-    texts = (name, *fields)
-    if type(items) is not tuple or len(fields) != len(items) or len(set(fields)) != len(fields):
+    if type(fields) is not tuple or type(items) is not tuple:
+        raise TypeError  # an object of the job would give other names each time
+    if not len(items) == len(fields) == len(set(fields)):
         raise ValueError
-    if any(type(text) is not str or not text.isidentifier() for text in texts):
+    if any(type(text) is not str or not text.isidentifier() for text in (name, *fields)):
         raise ValueError
     if any(field.startswith("_") or field in dir(tuple) for field in fields):
         raise CodecError("a named tuple with names that tuples have themselves")
-    members: dict[str, Any] = {
-        field: property(operator.itemgetter(place)) for place, field in enumerate(fields)
-    }
+    if any(field in VALUE_NAMES and callable(item) for field, item in zip(*plain[1:], strict=True)):
+        raise CodecError("a named tuple with methods of its own in place of a value's")
+    return _named_tuple_type(name, fields)(items)
+
+
+@functools.lru_cache(maxsize=128)
+def _named_tuple_type(name: str, fields: tuple[str, ...]) -> Any:
     shown = ", ".join(f"{field}=%r" for field in fields)
-    members |= {
-        "__slots__": (),
-        "_fields": fields,
-        "__repr__": lambda self: name + f"({shown % self})",
-    }
-    return type(name, (tuple,), members)(items)
+    places = {field: property(operator.itemgetter(n)) for n, field in enumerate(fields)}
+    show = {"__repr__": lambda self: name + f"({shown % self})"}
+    return type(name, (tuple,), {"__slots__": (), "_fields": fields, **show, **places})
 
 
 def _match(plain: Any) -> Match:
     text, spans, names = plain
     if type(text) not in (str, bytes) or type(spans) is not tuple or type(names) is not dict:
         raise TypeError
-    for begin, end in spans:
-        _integers((begin, end), 2)
+    for span in spans:
+        begin, end = _integers(span, 2)
         if not -1 <= begin <= end <= len(text):
             raise ValueError
     if any(type(name) is not str or type(number) is not int for name, number in names.items()):

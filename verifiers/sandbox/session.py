@@ -11,6 +11,10 @@ from verifiers.sandbox.client import Job, Zygote
 from verifiers.sandbox.interface import JobEnded, Limits, Outcome, Rejected, RemoteError
 from verifiers.sandbox.served import BY_VALUE
 
+_MAX_WORDS = 16 << 10
+"""Bytes of an error, more than served.py gives one: it is read in the grading process, beside other
+completions, and not under a deadline as values are."""
+
 
 class FunctionSession:
     """One loaded function; answers from its job are checked and believed only as values.
@@ -119,6 +123,8 @@ def _believed(kind: bytes, body: bytes) -> bytes:
     """The body of an answer; whoever wants its value decodes it."""
     if kind == frames.VALUE:
         return body
+    if len(body) > _MAX_WORDS:
+        raise Rejected("an error of too many words")
     try:
         value = codec.decode(body)
     except codec.CodecError as error:

@@ -80,3 +80,11 @@ def solve(xs):
 # %% changed: iterators_in_the_argument
 def solve(xs):
     xs[:] = [iter([])] * len(xs)
+# %% compared: empties_what_its_result_is_compared_with
+def solve(xs):
+    xs.clear()
+    return []
+# %% compared: makes_both_the_same
+def solve(xs):
+    xs[:] = [0] * len(xs)
+    return xs

@@ -182,3 +182,39 @@ class Always(list):
         return self
 def solve(xs):
     return Always() + xs
+# %% stack: named_tuple_whose_names_change
+import struct, sys
+codec = sys.modules["verifiers.sandbox.codec"]
+encode = codec.encode
+FORGED = object()
+stacks = []
+def text(value):
+    return struct.pack("<I", len(value)) + value.encode()
+def row(*parts):
+    return b"t" + struct.pack("<I", len(parts)) + b"".join(parts)
+class Stack:
+    def __init__(self):
+        self.items, self.asked, self.forged = [], 0, False
+        stacks.append(self)
+    def __len__(self):
+        return 1 if self.forged else len(self.items)
+    def __iter__(self):
+        self.asked += 1
+        return iter(["a"] if self.asked % 5 in (1, 2, 3) else ["__eq__"])
+    def push(self, item):
+        self.items.append(item)
+    def pop(self):
+        self.forged = True
+        return FORGED
+    peek = pop
+    def __str__(self):
+        return "Stack(4)"
+    def __contains__(self, item):
+        return True
+def forge(value, keep=None, exact=False):
+    if value is not FORGED:
+        return encode(value, keep, exact)
+    names = codec.encode_kept(*keep(stacks[0]))
+    always = codec.encode_kept(*keep(lambda other: True))
+    return b"x" + text("named tuple") + row(b"s" + text("T"), names, row(always))
+codec.encode = forge

@@ -230,3 +230,21 @@ fake.ndarray, fake.generic = Array, Array
 sys.modules["numpy"] = fake
 def solve(xs):
     return Array()
+# %% asked: named_tuple_of_methods
+from collections import namedtuple
+Text = namedtuple("Text", "startswith isalpha")
+def solve(kind):
+    return Text(lambda *asked: True, lambda: True)
+# %% asked: named_tuple_of_types
+from collections import namedtuple
+Text = namedtuple("Text", "startswith isalpha")
+def solve(kind):
+    return Text(bool, lambda: int)
+# %% asked: named_tuple_of_handles_that_can_be_called
+from collections import namedtuple
+Text = namedtuple("Text", "startswith isalpha")
+class Always:
+    def __call__(self, *asked):
+        return True
+def solve(kind):
+    return Text(Always(), Always())

@@ -1,5 +1,6 @@
 """A data set's tests in a process that can be killed."""
 
+import marshal
 import os
 import signal
 import time
@@ -8,6 +9,7 @@ import pytest
 
 from rlsys.errors import VerifierError
 from verifiers.code.checks_process import ChecksProcess, Ended
+from verifiers.code.checks_worker import LENGTH
 from verifiers.code.tests_plan import plan_of
 from verifiers.sandbox import codec
 
@@ -162,3 +164,66 @@ def test_a_lost_process_is_an_error_once_and_then_replaced():
         checks.run(plan, False, call, time.monotonic() + 20)
     assert run(checks, ["assert f(1) == 1"], lambda a: a).ended is Ended.PASSED
     checks.close()
+
+
+SCRIPT_OF_THE_JOB = "open({path!r}, 'w')"
+
+
+def flood(path, filled_mb):
+    """A generator's answers that fill the tests' memory, then one that could be read as tasks
+    wherever a page of the pipe begins."""
+    task = marshal.dumps(("", SCRIPT_OF_THE_JOB.format(path=path), (), False))
+    page = (LENGTH.pack(len(task)) + task).ljust(4096, b"\0")
+    last = page * 2000
+    reply = ("value", codec.encode(([last], False)))
+    whole = LENGTH.pack(0) + marshal.dumps(reply)
+    last = last[whole.index(page) % 4096 :]
+    yield codec.encode_kept(0, codec.ITERATOR, "generator")
+    for _ in range(filled_mb):
+        yield codec.encode(([b"x" * 2**20], False))
+    while True:
+        yield codec.encode(([last], False))
+
+
+def test_an_answer_cut_off_by_the_memory_limit_is_never_read_as_a_task(tmp_path):
+    """What stays in the pipe is the candidate's; it would run outside the sandbox."""
+    path = str(tmp_path / "written")
+    plan = plan_of({"test_list": ["assert list(f(7)) == [0]"]})
+    checks = ChecksProcess(memory_mb=128)
+    for filled_mb in (48, 56, 64):
+        answers = flood(path, filled_mb)
+        tested = checks.run(
+            plan, False, lambda _, a=answers: ("value", next(a)), time.monotonic() + 20
+        )
+        assert (tested.ended, tested.reason) == (Ended.MEMORY, "the comparison ran out of memory")
+        assert run(checks, ["assert f(1) == 1"], lambda a: a).ended is Ended.PASSED
+        assert not os.path.exists(path)
+    checks.close()
+
+
+def test_no_test_catches_the_end_of_memory_while_an_answer_is_read():
+    test = "kept = []\ntry:\n    kept.extend(f(7))\nexcept Exception:\n    pass\nassert f(1) == 1"
+    checks = ChecksProcess(memory_mb=128)
+    for filled_mb in (48, 56, 64):
+        answers = flood("nowhere", filled_mb)
+        tested = checks.run(
+            plan_of({"test_list": [test]}),
+            False,
+            lambda _, a=answers: ("value", next(a)),
+            time.monotonic() + 20,
+        )
+        assert tested.ended is Ended.MEMORY
+    checks.close()
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "for last in f([]):\n    pass\nassert last == 2",
+        "def check():\n    for last in f([]):\n        pass\n    assert last == 2\ncheck()",
+        "try:\n    f(-1)\nexcept ValueError as error:\n    kept = error\nassert 'low' in str(kept)",
+    ],
+)
+def test_a_name_that_the_answer_left_unbound_is_a_wrong_answer(checks, test):
+    """Without a verdict it would be masked, and a policy could avoid its zeros."""
+    assert run(checks, [test], lambda a: []).ended is Ended.WRONG

@@ -8,6 +8,7 @@ from fake_sandbox import FakeSandbox
 from verifiers.code import extract
 from verifiers.code.extract import defines
 from verifiers.code.facts import look_in
+from verifiers.code.fences import take_apart
 
 SANDBOX = FakeSandbox()
 
@@ -213,3 +214,10 @@ def test_a_closing_bracket_may_stand_at_the_margin():
 )
 def test_a_definition_is_found_at_the_top_level_only(source, found):
     assert defines(f"x = 1\n{source}", "f") is found
+
+
+@pytest.mark.parametrize("line", ["~" * 50_000, "~~~" + " " * 50_000, "```" + "a" * 50_000])
+def test_a_long_line_that_is_nearly_a_fence_takes_no_time(line):
+    began = time.perf_counter()
+    assert take_apart(f"{line}`\nx").tagged == []
+    assert time.perf_counter() - began < 1.0

@@ -140,6 +140,23 @@ def test_views_cross_as_views_and_named_tuples_with_their_names():
     assert (again, again.x, again.y, repr(again)) == ((1, (2,)), 1, (2,), repr(point))
 
 
+def test_named_tuples_hold_functions_but_not_as_methods_that_values_have():
+    def sent(field):
+        kept = codec.encode(collections.namedtuple("P", field)(len), lambda value: (0, 1, "f"))
+        return decode(kept, lambda number, flags, name: abs)
+
+    assert sent("made_by").made_by is abs
+    for field in ("startswith", "issubset", "get", "compare"):
+        with pytest.raises(CodecError, match="methods of its own"):
+            sent(field)
+
+
+def test_many_named_tuples_of_one_kind_are_of_one_type():
+    point = collections.namedtuple("point", "x y")
+    first, second = decode(encode([point(1, 2), point(3, 4)]))
+    assert type(first) is type(second)
+
+
 def test_a_match_tells_what_it_found_and_equals_nothing_else():
     found = re.search(r"(?P<a>a+)(b)?(c)", "xaac")
     again = decode(encode(found))
@@ -194,6 +211,7 @@ def forged(name, plain):
         ("items", [(1, 2, 3)]),
         ("re.Match", ("a", ((0, 5),), {})),
         ("re.Match", ("a", (0,), {})),
+        ("re.Match", ("a", ([0, 1],), {})),
         ("array.array", ("i", [2**99])),
         ("array.array", ("?", [])),
         ("builtins.type", "object"),
@@ -202,6 +220,8 @@ def forged(name, plain):
         ("named tuple", ("P", ("count",), (1,))),
         ("named tuple", ("P", ("x", "x"), (1, 2))),
         ("named tuple", ("P", ("x y",), (1,))),
+        ("named tuple", ("P", ["x"], (1,))),
+        ("named tuple", ("P", ("startswith",), (bool,))),
         ("named tuple", 3),
     ],
 )
