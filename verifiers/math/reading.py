@@ -192,7 +192,10 @@ def read_answer(text: str, thousands: bool = True, letter_units: bool = True) ->
 def _may_be_searched(sentence: str) -> bool:
     """Is this a sentence whose last number is its answer: one number, or a longer explanation, and
     no word that makes another value of it?"""
-    if len(_WORD.findall(sentence)) < 2 or _LETTER.search(sentence) or _CHANGING.search(sentence):
+    words = _WORD.findall(sentence)
+    if len(words) < 2 or _LETTER.search(sentence) or _CHANGING.search(sentence):
+        return False
+    if len(words) < _LONG_SENTENCE and not says_nothing_else(" ".join(words[1:])):
         return False
     return len(sentence.split()) >= _LONG_SENTENCE or len(_NUMBERS.findall(sentence)) == 1
 

@@ -37,7 +37,7 @@ BALANCED = st.recursive(
         (r"\boxed{1} then \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
         (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
         (r"\boxed{3} and \boxed{4", "3"),
-        (r"\boxed{a \boxed{b}}", "b"),
+        (r"\boxed{a \boxed{b}}", "a b"),
         (r"{\boxed {7}", "7"),
         (r"\\boxed{7}", "7"),
         (r"\fbox{7}", "7"),
@@ -77,9 +77,7 @@ def test_boxes_that_only_a_word_parts_are_one_answer(between):
     assert last_boxed(rf"\boxed{{1}}{between}\boxed{{4}}{between}\boxed{{9}}") == "1, 4, 9"
 
 
-@pytest.mark.parametrize(
-    "between", [". So ", " is wrong: ", "\n\nFinally ", "", " + ", ", and not "]
-)
+@pytest.mark.parametrize("between", [". So ", " is wrong: ", "\n\nFinally ", ""])
 def test_boxes_with_more_between_are_several_answers(between):
     assert last_boxed(rf"\boxed{{4}}{between}\boxed{{9}}") == "9"
 
@@ -94,3 +92,8 @@ def test_box_is_found_after_any_text(before, content):
 )
 def test_hostile_text_costs_one_pass(piece):
     last_boxed(piece * (100_000 // len(piece)))
+
+
+def test_what_stands_between_boxes_may_join_or_deny_them():
+    assert last_boxed(r"\boxed{4} + \boxed{9}") == "(4) + (9)"
+    assert last_boxed(r"\boxed{4}, and not \boxed{9}") == "4"
