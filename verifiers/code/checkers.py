@@ -82,7 +82,8 @@ def _as_judged(expected: bytes, given: bytes) -> bool:
     binary."""
     if not _INTEGER.fullmatch(expected):
         return _close(_DEFAULT_TOLERANCE, expected, given)
-    if _INTEGER.fullmatch(given) or not _DECIMAL.fullmatch(given):
+    padded = len(expected) > 1 and expected.lstrip(b"+-").startswith(b"0")
+    if padded or _INTEGER.fullmatch(given) or not _DECIMAL.fullmatch(given):
         return False
     return Decimal(expected.decode()) == Decimal(given.decode())
 

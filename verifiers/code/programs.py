@@ -3,6 +3,7 @@
 Only a test's input enters the job and only bytes come out; they are compared here.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -37,6 +38,9 @@ class ProgramVerifier:
     """CPU seconds for one test; below wall_s, so that a busy machine makes no false time-outs."""
     memory_mb: int = ranged(512, least=1)
     """Address space of the program beyond the bare interpreter's, MiB."""
+    total_s: float = ranged(25.0, above=0)
+    """Seconds for all tests of one program together, below verifiers.timeout_s: a program that
+    sleeps through its first tests would otherwise end without a verdict instead of with 0."""
     output_mb: float = ranged(64.0, above=0)
     """MiB that an expected output may have. A program may print a MiB more than its test expects,
     so that the limit binds only those that are wrong."""
@@ -63,8 +67,17 @@ class ProgramVerifier:
         if source is None:
             return self._verdict(0.0, Status.UNPARSABLE, "no code")
         passed, first = 0, (Status.CORRECT, "")
+        own = limits.wall_s * len(tests) if info.get("limits") else 0.0
+        deadline = time.monotonic() + max(self.total_s, own)
         for number, (stdin, expected) in enumerate(tests, start=1):
-            status, reason = self._run(source, stdin, expected, checker, limits)
+            left = deadline - time.monotonic()
+            status, reason = (
+                Status.TIMEOUT,
+                f"all tests together: more than total_s={self.total_s:g}",
+            )
+            if left > 0:
+                within = replace(limits, wall_s=min(limits.wall_s, left))
+                status, reason = self._run(source, stdin, expected, checker, within)
             passed += status is Status.CORRECT
             if status is not Status.CORRECT and first[0] is Status.CORRECT:
                 first = (status, f"test {number} of {len(tests)}: {reason}")

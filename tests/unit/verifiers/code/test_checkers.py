@@ -55,6 +55,7 @@ from verifiers.code.checkers import checker_named
         ("judge", b"123456789012345678", b"123456789012345679", False),
         ("judge", b"123456789012345678", b"123456789012345680.0", False),
         ("judge", b"10", b"010", False),
+        ("judge", b"0010", b"10.0", False),
         ("judge", b"0.5", b"0_5", False),
         ("judge", b"1.0", b"nan", False),
         ("judge", b"1.0", "１.0".encode(), False),

@@ -124,3 +124,20 @@ def test_the_self_test_passes():
     cases = verifier.self_test()
     verdicts = verify_all(verifier, [completion for completion, _ in cases])
     assert [verdict.reward for verdict in verdicts] == [reward for _, reward in cases]
+
+
+def test_a_program_that_sleeps_through_its_tests_gets_a_verdict(monkeypatch):
+    """Without a bound on all tests together it would end its worker's deadline with no verdict."""
+    now = iter(range(0, 1000, 9))
+    monkeypatch.setattr("verifiers.code.programs.time.monotonic", lambda: float(next(now)))
+    verdict, programs = graded(RIGHT, total_s=20.0)
+    assert (verdict.reward, verdict.status) == (0.0, Status.TIMEOUT)
+    assert verdict.reason == "test 3 of 3: all tests together: more than total_s=20"
+    assert len(programs) == 2
+
+
+def test_the_rows_own_limit_holds_for_each_of_its_tests(monkeypatch):
+    now = iter(range(0, 1000, 9))
+    monkeypatch.setattr("verifiers.code.programs.time.monotonic", lambda: float(next(now)))
+    info = {"tests": TESTS, "limits": {"wall_s": 30.0}}
+    assert graded(RIGHT, info, total_s=20.0)[0].reward == 1.0
