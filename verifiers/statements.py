@@ -47,7 +47,7 @@ _HEADING = re.compile(
 )
 _NOTHING = re.compile(
     rf"""
-    (?:not|no[ ]longer|in[ ]the[ ]form|to|one[ ]of|neither|never)\b | n't
+    (?:not|no[ ]longer|in[ ]the[ ]form|to|one[ ]of|never)\b | neither[ ] | n't
     | (?:probably[ ]|likely[ ]|somewhere[ ]|definitely[ ]|always[ ]|strictly[ ])?{BOUNDED}
     | (?:some|any|an?)[ ](?:\w+[ ]){{0,2}}(?:integers?|numbers?|values?|variable|unknown)\b[^0-9]*$
     """,

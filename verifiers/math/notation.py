@@ -67,6 +67,7 @@ _TRANSLATED = str.maketrans(
 _RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
 _LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
 _REWRITTEN = (
+    ("$", re.compile(r"[.,;]\s*(?=\$)"), ""),
     ("negative", re.compile(r"\b[Nn]egative\s*\}?\s+(?=[0-9$\\])"), "-"),
     ("egative", re.compile(r"\\text\s*\{\s*[Nn]egative\s*\}\s*(?=[0-9$\\])"), "-"),
     ("p", re.compile(r"\\\\\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\]"), r"\\\\"),

@@ -229,9 +229,12 @@ def _looks_the_same(expected: str, given: str) -> bool:
     """Found before the bounds: an expected answer may itself hold what they refuse."""
     if len(given) > 3 * len(expected) + 100:
         return False
-    return clean(given) == expected or (
-        read_expected(expected).tree is None and as_text(given) == as_text(expected)
-    )
+    if clean(given) == expected:
+        return True
+    if read_expected(expected).tree is not None:
+        return False
+    said = given.partition(" is ")[2] or given  # The day is October 30
+    return as_text(expected) in (as_text(given), as_text(said))
 
 
 def _by_choice(expected: Answer, given: Answer) -> bool | None:

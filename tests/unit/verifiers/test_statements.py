@@ -118,3 +118,8 @@ def test_hostile_text_costs_what_its_length_says(piece, ending):
 def test_statement_is_a_part_of_the_text(pieces):
     text = "".join(pieces)
     assert (stated(text) or "") in text
+
+
+def test_neither_alone_is_an_answer():
+    assert stated("**Answer:** neither") == "neither"
+    assert stated("The answer is neither 5 nor 6.") is None
