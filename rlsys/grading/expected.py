@@ -1,22 +1,27 @@
-"""Which rows have an expected answer that their verifiers cannot read, so that nothing is graded.
+"""Which rows have an expected answer or tests that their verifiers cannot read.
 
 The verifiers themselves are asked, before anything is started; only those that read the expected
-answer before all else and need no sandbox, model or network for it.
+answer before all else and need no sandbox, model or network for it. Of the verifiers of programs,
+the part that reads a row's tests is asked.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from rlsys.config.schema import RunConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.data.load import RunRows
 from rlsys.data.rows import Row
-from rlsys.errors import DataError
+from rlsys.errors import DataError, VerifierError
 from verifiers.base import Completion, Verifier, verify_all
+from verifiers.code.programs import OUTPUT_MB, read_tests
+from verifiers.code.tests_plan import plan_of
 from verifiers.compose import Closable
 from verifiers.registry import Registry
 
 _ASKED = ("choice", "countdown", "math")
+_TESTS = ("code_functions", "code_programs")
 
 
 def require_gradable(rows: RunRows, config: RunConfig) -> RunRows:
@@ -54,17 +59,32 @@ def ungradable(rows: Sequence[Row], config: VerifiersConfig) -> dict[int, str]:
     refused: dict[int, str] = {}
     for reward in config.rewards:
         kind = reward.verifier or reward.name
-        if kind not in _ASKED:
-            continue
         concerned = [row for row in rows if not reward.sources or row.source in reward.sources]
-        verifier = registry.create(kind, reward.options)
-        reasons = _reasons(verifier, concerned)
-        if isinstance(verifier, Closable):
-            verifier.close()
+        if kind in _TESTS:
+            reasons = [_flaw_of_tests(kind, row, reward.options) for row in concerned]
+        elif kind in _ASKED:
+            verifier = registry.create(kind, reward.options)
+            reasons = _reasons(verifier, concerned)
+            if isinstance(verifier, Closable):
+                verifier.close()
+        else:
+            continue
         for row, reason in zip(concerned, reasons, strict=True):
             if reason:
                 refused.setdefault(id(row), reason)
     return refused
+
+
+def _flaw_of_tests(kind: str, row: Row, options: dict[str, Any]) -> str:
+    """Why a verifier of programs cannot grade a row's tests; empty when it can."""
+    try:
+        if kind == "code_functions":
+            plan_of(row.info)
+        else:
+            read_tests(row.info.get("tests"), float(options.get("output_mb", OUTPUT_MB)))
+    except VerifierError as error:
+        return f"the verifier {kind} cannot grade its tests: {error}"
+    return ""
 
 
 def _reasons(verifier: Verifier, rows: Sequence[Row]) -> list[str]:

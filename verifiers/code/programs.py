@@ -17,6 +17,8 @@ from verifiers.code.facts import look_in
 from verifiers.code.runs import grade_all, limits_for, status_of, status_of_error, told
 from verifiers.sandbox.interface import Ending, Limits, Sandbox
 
+OUTPUT_MB = 64.0
+
 
 @dataclass
 class ProgramVerifier:
@@ -41,7 +43,7 @@ class ProgramVerifier:
     total_s: float = ranged(25.0, above=0)
     """Seconds for all tests of one program together, below verifiers.timeout_s: a program that
     sleeps through its first tests would otherwise end without a verdict instead of with 0."""
-    output_mb: float = ranged(64.0, above=0)
+    output_mb: float = ranged(OUTPUT_MB, above=0)
     """MiB that an expected output may have. A program may print a MiB more than its test expects,
     so that the limit binds only those that are wrong."""
     name: str = field(default="code_programs", init=False)
@@ -59,7 +61,7 @@ class ProgramVerifier:
             SandboxError: the sandbox failed; says nothing about the program.
         """
         info = completion.info
-        tests = _read_tests(info.get("tests"), self.output_mb)
+        tests = read_tests(info.get("tests"), self.output_mb)
         limits = limits_for(self._limits, info)
         checker = checker_named(str(info.get("checker") or self.checker))
         truncated = completion.finish_reason == "length"
@@ -117,8 +119,12 @@ class ProgramVerifier:
         return Verdict(reward, status, told(reason), level=self.sandbox.level)
 
 
-def _read_tests(tests: Any, output_mb: float) -> list[tuple[bytes, bytes]]:
-    """Inputs and expected outputs, of a list of {stdin, expected} or of {inputs, outputs}."""
+def read_tests(tests: Any, output_mb: float) -> list[tuple[bytes, bytes]]:
+    """Inputs and expected outputs, of a list of {stdin, expected} or of {inputs, outputs}.
+
+    Raises:
+        VerifierError: it is neither, or an expected output has more than output_mb MiB.
+    """
     pairs: list[tuple[Any, Any]] = []
     if isinstance(tests, dict):
         inputs, outputs = tests.get("inputs"), tests.get("outputs")

@@ -83,3 +83,32 @@ def test_a_verifier_is_asked_about_the_rows_of_its_sources_only(tmp_path):
 def test_verifiers_that_need_no_answer_are_not_asked(tmp_path):
     poems = [{"prompt": "A poem."}, {"prompt": "A song."}]
     assert len(check(tmp_path, *poems, rewards=("format",)).train) == 1
+
+
+FUNCTION = {
+    "task_id": "t/1",
+    "prompt": "def twice(x):\n",
+    "entry_point": "twice",
+    "test": "def check(candidate):\n    assert candidate(3) == 6\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ("assert twice(3) == 6", "does not define check"),
+        ("def check(candidate):\n    assert candidate(3) ==", "not Python"),
+    ],
+)
+def test_tests_that_cannot_be_graded_are_found_before_a_run(tmp_path, test, reason):
+    bad = FUNCTION | {"task_id": "t/2", "test": test}
+    with pytest.raises(DataError, match=rf"row 2: the verifier code_functions cannot .*{reason}"):
+        check(tmp_path, FUNCTION, bad, FUNCTION, rewards=("code_functions",))
+
+
+def test_expected_output_beyond_the_limit_is_found_before_a_run(tmp_path):
+    small = {"problem": "p", "tests": {"inputs": ["1"], "outputs": ["1"]}}
+    large = {"problem": "q", "tests": {"inputs": ["1"], "outputs": ["1" * 2**20]}}
+    reward = RewardConfig("code_programs", options={"output_mb": 0.5})
+    with pytest.raises(DataError, match=r"row 2: .*code_programs.*output_mb=0.5.*raise that"):
+        check(tmp_path, small, large, small, rewards=(reward,))
