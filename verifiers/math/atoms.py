@@ -1,5 +1,6 @@
 """What expressions are made of beside numbers: letters, words, brackets, functions, matrices."""
 
+from abc import abstractmethod
 from fractions import Fraction
 
 from verifiers.math import units
@@ -27,9 +28,9 @@ _BRACKETED = frozenset(("max", "min", "gcd", "lcm"))
 class Atoms(Numerals):
     """The rules for one thing that stands by itself."""
 
+    @abstractmethod
     def sequence(self) -> Node:
         """A list of items, by the rules of the whole answer."""
-        raise NotImplementedError
 
     def primary(self) -> Node:
         self.deeper()
@@ -315,9 +316,9 @@ class Atoms(Numerals):
         made = node("matrix", *(node("row", *cells) for cells in rows if cells))
         return node("fn", "det", made) if kind == "vmatrix" else made
 
+    @abstractmethod
     def item(self) -> Node:
         """One entry of a matrix."""
-        raise NotImplementedError
 
     def _environment(self) -> str:
         self.expect("{")

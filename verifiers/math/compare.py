@@ -29,7 +29,7 @@ from verifiers.math.groups import (
     items_of,
     rows_of,
 )
-from verifiers.math.quantity import Prove, Quantities
+from verifiers.math.quantity import Prove, ValueComparison
 from verifiers.math.regions import Region, is_region, region_of
 from verifiers.math.tree import Node, node, num, show, symbols
 from verifiers.math.values import TooLargeError, fraction, is_constant, number_at, substituted
@@ -50,7 +50,7 @@ def equal(expected: Node, given: Node, prove: Prove) -> bool:
     return _Comparison(prove).same(expected, given)
 
 
-class _Comparison(Quantities):
+class _Comparison(ValueComparison):
     def same(self, expected: Node, given: Node) -> bool:
         if expected == given:
             return True

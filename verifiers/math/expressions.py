@@ -9,6 +9,8 @@ The rules:
     power     primary (! % ' ^ : )*
 """
 
+from abc import abstractmethod
+
 from verifiers.math.cursor import SEPARATORS, VERBS, calculation, negative
 from verifiers.math.notation import Token
 from verifiers.math.quantities import CURRENCY, Quantities
@@ -43,9 +45,9 @@ class Expressions(Quantities):
     sets = 0
     """Sets in braces that are open, in which `:` parts."""
 
+    @abstractmethod
     def primary(self) -> Node:
         """What powers are made of, by the rules of atoms."""
-        raise NotImplementedError
 
     def set_value(self) -> Node:
         left = self.sum()

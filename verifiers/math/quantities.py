@@ -1,5 +1,7 @@
 """Values with what is written around them: $45, 17 apples, 16 m/s, 2 hours and 15 minutes."""
 
+from abc import ABC, abstractmethod
+
 from verifiers.math import number_words, units
 from verifiers.math.cursor import (
     PRODUCT_LETTERS,
@@ -19,12 +21,12 @@ _CURRENCY_WORDS = ("rs", "usd", "eur")
 _NAMES = {"$": "dollars", "dollar": "dollars", "USD": "dollars", "usd": "dollars", "cent": "cents"}
 
 
-class Quantities(Cursor):
+class Quantities(Cursor, ABC):
     """The rules for one value and its words."""
 
+    @abstractmethod
     def set_value(self) -> Node:
         """A value without words, by the rules of expressions."""
-        raise NotImplementedError
 
     def measured(self) -> Node:
         """A value with its words; several are one where they measure one thing: 5 ft 3 in."""
