@@ -106,7 +106,7 @@ class ValueComparison(ABC):
 _NO_VALUES = frozenset(
     (
         *("text", "tuple", "list", "set", "chain", "matrix", "ratio", "based", "union", "meet"),
-        *("minus", "or", "and", "pm"),
+        *("minus", "or", "and", "pm", "residue"),
     )
 )
 

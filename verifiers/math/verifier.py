@@ -15,6 +15,7 @@ from verifiers.boxes import last_boxed
 from verifiers.extract import FinalAnswer, after_hashes, final_answer
 from verifiers.math.compare import equal
 from verifiers.math.copied import copied_from
+from verifiers.math.forms import is_in_asked_form
 from verifiers.math.notation import MAX_CHARS
 from verifiers.math.process import MathProcess, Outcome
 from verifiers.math.reading import (
@@ -133,6 +134,8 @@ class MathVerifier:
             return error.status, error.detail
         if right and copied_from(given.tree, expected.tree, prompt):
             return Status.WRONG, "it repeats the question's expression and is not worked out"
+        if right and not is_in_asked_form(given.tree, expected.tree, prompt):
+            return Status.WRONG, "it is equal, and not in the form that the question asks for"
         return (Status.CORRECT if right else Status.WRONG), ""
 
     def _prove(self, expected: Node, given: Node) -> bool:
