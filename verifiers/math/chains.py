@@ -60,9 +60,17 @@ def is_name(tree: Node) -> bool:
         return all(is_name(part) for part in tree.args)
     if tree.op == "add":
         return all(part.op == "sym" or _is_negative_letter(part) for part in tree.args)
+    if tree.op == "div":
+        return _is_derivative(tree)
     if tree.op == "pow":  # the inverse or the transpose of A
         return tree.args[0].op == "sym" and tree.args[1] in _MATRIX_POWERS
     return tree.op == "unit" and is_name(tree.args[0])
+
+
+def _is_derivative(tree: Node) -> bool:
+    """dy/dx, by its letters."""
+    small = node("sym", "d")
+    return tree.op == "div" and all(part.op == "mul" and part.args[0] == small for part in tree.args)
 
 
 def _is_negative_letter(tree: Node) -> bool:
@@ -90,6 +98,8 @@ def may_name(member: Node, value: Node) -> bool:
         return all(map(is_name, member.args))
     if member.op == "text":
         return says_nothing_else(member.args[0])
+    if _is_derivative(member):
+        return True
     own = {member.args[0]} if member.op == "fn" else symbols(member)
     return is_name(member) and not own & symbols(value)
 

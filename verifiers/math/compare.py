@@ -32,8 +32,10 @@ from verifiers.math.groups import (
 )
 from verifiers.math.quantity import Prove, ValueComparison
 from verifiers.math.regions import Region, is_region, region_of
+from verifiers.math.renamed import renamed
 from verifiers.math.tree import Node, node, num, show, symbols
 from verifiers.math.values import TooLargeError, fraction, is_constant, number_at, substituted
+from verifiers.math.vectors import as_components
 from verifiers.math.words import is_letter, is_text, product_of, same_product, same_words, text_of
 
 _POINTS = 6
@@ -48,7 +50,7 @@ def equal(expected: Node, given: Node, prove: Prove) -> bool:
     """
     if expected == given:
         return True
-    return _Comparison(prove).same(expected, given)
+    return _Comparison(prove).same(expected, renamed(expected, given))
 
 
 class _Comparison(ValueComparison):
@@ -70,6 +72,9 @@ class _Comparison(ValueComparison):
             return self._equation(expected, given)
         if given.op == "chain":
             return self._solved(expected, given)
+        if given.op == "add" and (rows := rows_of(expected)) is not None:
+            vector = as_components(given, len(rows))
+            given = given if vector is None else vector
         if is_matrix(expected) or is_matrix(given):
             return self._matrices(expected, given)
         groups = ("list", "tuple", "set", "pm", "or", "and")
@@ -270,7 +275,9 @@ class _Comparison(ValueComparison):
             return False
         left = list(given)
         for item in expected:
-            at = next((n for n, other in enumerate(left) if self._same_member(item, other, as_set)), None)
+            at = next(
+                (n for n, other in enumerate(left) if self._same_member(item, other, as_set)), None
+            )
             if at is None:
                 return False
             del left[at]

@@ -40,7 +40,9 @@ def copied_from(answer: Node, expected: Node, question: str) -> bool:
     """Does an answer repeat, or leave undone, what the question asks to work out?"""
     answer, expected = _core(answer), _core(expected)
     if answer.op in _GROUPS:
-        items = [item for item in _items(answer) if _form(item) not in set(map(_form, _items(expected)))]
+        items = [
+            item for item in _items(answer) if _form(item) not in set(map(_form, _items(expected)))
+        ]
         wanted = next((item for item in _items(expected) if not _is_settled(item)), num(0))
         return any(copied_from(item, wanted, question) for item in items)
     if _form(answer) == _form(expected):
@@ -141,7 +143,9 @@ def _forms(question: str) -> frozenset[str]:
             continue
         answer = read_answer(text)
         if answer.tree is not None:
-            found |= {_form(_bare(part)) for part in walk(algebra(answer.tree)) if part.op in _OPERATIONS}
+            found |= {
+                _form(_bare(part)) for part in walk(algebra(answer.tree)) if part.op in _OPERATIONS
+            }
     return frozenset(found)
 
 

@@ -10,7 +10,9 @@ SEPARATORS = frozenset((",", ";", "or", "and"))
 VERBS = frozenset(("is", "are", "equals", "equal"))
 PRODUCT_LETTERS = 4
 """Letters in a row that may be a product (2abc); more are a word."""
-_NO_OPERANDS = frozenset(("text", "tuple", "list", "set", "chain", "union", "unit", "ratio", "residue"))
+_NO_OPERANDS = frozenset(
+    ("text", "tuple", "list", "set", "chain", "union", "unit", "ratio", "residue")
+)
 
 
 class Cursor:

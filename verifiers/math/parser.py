@@ -66,7 +66,9 @@ class _Parser(Atoms):
         """An item of a list or a matrix; with `before` one that goes on with its next relation."""
         self.deeper()
         first = self.measured() if before is None else before
-        parts: list[Node | str] = [first] if first.op != "chain" or before is None else [*first.args]
+        parts: list[Node | str] = (
+            [first] if first.op != "chain" or before is None else [*first.args]
+        )
         while (relation := self.relation()) is not None:
             self.take()
             if self.next_is("&", "="):  # x &= 5, and the doubled sign of `&=` in a box

@@ -56,7 +56,8 @@ _CHANGING = re.compile(
 )
 """Words that make another value of a number, or none, wherever they stand in its sentence."""
 _REFERENCE = re.compile(
-    r"(?:by|from|see|cf\.)?\s*(?:eqs?|eqn|figs?|thm|secs?|ch|pp?|refs?|nos?)\.?\s*\(?[0-9]", re.IGNORECASE
+    r"(?:by|from|see|cf\.)?\s*(?:eqs?|eqn|figs?|thm|secs?|ch|pp?|refs?|nos?)\.?\s*\(?[0-9]",
+    re.IGNORECASE,
 )
 _FORMULA_SIGNS = re.compile(r"mod\b|sqrt|log|sin|cos|tan|frac|pi|[=<>^\\]")
 _LONG_SENTENCE = 8
@@ -253,11 +254,9 @@ def _may_be_list(text: str) -> bool:
     return bool(_INDIAN.fullmatch(text)) and ",0" not in text.rpartition(",")[0]
 
 
-def as_text(text: str) -> str:
-    """A text without layout, braces and white space, for answers that are no mathematics."""
-    text = _TEXTED.sub(r"\1", clean(unicode_as_latex(text)))
-    plain = re.sub(r"\\[,;:! ]|(?<=[0-9])(?:st|nd|rd|th)\b|[\s{}~]", "", canonical(text))
-    return plain.casefold()
+def untexted(text: str) -> str:
+    """A text with the contents of its `\\text{}` and the like in their place."""
+    return _TEXTED.sub(r"\1", text)
 
 
 def choice_of(text: str) -> tuple[str, str] | None:

@@ -37,8 +37,10 @@ _SPELLINGS = (
     ("half", r"(?<=[0-9])\s+and\s+(?:a|1)\s+half\b", " 1/2"),
     ("third", r"(?<=[0-9])\s+and\s+(?:a|1)\s+third\b", " 1/3"),
     ("quarter", r"(?<=[0-9])\s+and\s+(?:a|1)\s+quarter\b", " 1/4"),
+    ("-", r"(?<=[0-9])-(?=(?:half|halves|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?"
+          r"|ninths?|tenths?)\b)", " "),
     ("(or", r"\(\s*(or\s[^()]*)\)", r" \1"),
-    ("m", r"(?<=[0-9\s{}~])([apAP])\.\s?[mM]\b\.?", r" \1m"),
+    (".", r"(?<=[0-9\s{}~])([apAP])\.\s?[mM]\b\.?", r" \1m"),
     ("m", r"(?<=[0-9])([apAP]m)\b", r" \1"),
     ("t", rf"\^\s*\{{\s*(?:{_TEXT})?\s*\{{?\s*(?:st|nd|rd|th)\s*\}}?\s*\}}", ""),
     ("d", rf"\^\s*\{{\s*(?:{_TEXT})?\s*\{{?\s*(?:nd|rd)\s*\}}?\s*\}}", ""),

@@ -5,6 +5,8 @@ Only that two different-looking expressions are equal is proved elsewhere: by sy
 that can be killed.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,13 +22,13 @@ from verifiers.math.notation import MAX_CHARS
 from verifiers.math.process import MathProcess, Outcome
 from verifiers.math.reading import (
     Answer,
-    as_text,
     choice_of,
     clean,
     read_answer,
     read_expected,
     too_long,
 )
+from verifiers.math.texts import as_text, date_of, same_date, says
 from verifiers.math.tree import Node, node
 from verifiers.math.units import asked_unit
 from verifiers.math.values import TooLargeError
@@ -36,6 +38,9 @@ _MAX_EXPECTED_CHARS = 20_000
 _READINGS = ((True, True), (False, True), (True, False))
 """Commas as thousands or not, letters as units or not: an answer is read as the expected one is."""
 _LISTS = ("list", "tuple", "set", "chain", "union", "meet", "minus", "or", "and", "matrix")
+_WORKED = re.compile(
+    r"\s*(?:\$|\\displaystyle\s*)?\\(?:lim|i*int|oint|sum|prod|frac\s*\{d\}\{d[a-z]\})(?![a-z])"
+)
 _STATUS_OF = {
     Outcome.TIMEOUT: Status.TIMEOUT,
     Outcome.MEMORY: Status.MEMORY,
@@ -103,6 +108,15 @@ class MathVerifier:
         refused = too_long(found.text)
         if refused:
             return _verdict(Status.REJECTED, refused)
+        verdict = self._read_and_judge(expected, found, prompt)
+        for part in _parts_of(found.text, expected):
+            if verdict.status is Status.CORRECT:
+                break
+            again = self._read_and_judge(expected, FinalAnswer(part, found.marker), prompt)
+            verdict = again if again.status is Status.CORRECT else verdict
+        return verdict
+
+    def _read_and_judge(self, expected: str, found: FinalAnswer, prompt: str) -> Verdict:
         status, detail, given = Status.UNPARSABLE, "", None
         for thousands, letter_units in _READINGS:
             if not thousands and not _is_list(read_expected(expected)):
@@ -232,12 +246,28 @@ def _looks_the_same(expected: str, given: str) -> bool:
     """Found before the bounds: an expected answer may itself hold what they refuse."""
     if len(given) > 3 * len(expected) + 100:
         return False
-    if clean(given) == expected:
+    if clean(given) == expected or says(as_text(expected), given):
         return True
+    if (date := date_of(expected)) is not None:
+        said_date = date_of(given)
+        return said_date is not None and same_date(date, said_date)
     if read_expected(expected).tree is not None:
         return False
     said = given.partition(" is ")[2] or given  # The day is October 30
     return as_text(expected) in (as_text(given), as_text(said))
+
+
+def _parts_of(given: str, expected: str) -> Iterator[str]:
+    """What an answer that is not right as a whole says besides: the text of its option, the day of
+    its date, what a limit or an integral is equal to."""
+    chosen = choice_of(given)
+    if chosen is not None and chosen[1]:
+        yield chosen[1]
+    if expected.isdecimal() and (date := date_of(given)) is not None:
+        yield str(date[1])
+    worked, equals, value = given.rpartition("=")
+    if equals and _WORKED.match(worked):
+        yield value
 
 
 def _by_choice(expected: Answer, given: Answer) -> bool | None:
