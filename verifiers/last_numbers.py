@@ -22,6 +22,7 @@ _REMARK = re.compile(
     r"|置信度|信心|参考)\b.*$",
     re.IGNORECASE | re.MULTILINE,
 )
+_PROVED = re.compile(r"\s*\$?\\(?:blacksquare|square|qed|Box)(?![A-Za-z])\s*\$?[\s.]*$")
 _UNIT = rf"""
     (?:\s+(?:(?:square|cubic|sq|cu)\.?\s+)?(?:{"|".join(sorted(UNIT_NAMES)[::-1])})\b(?<!\sin(?=\s[a-z0-9]))
         (?:\s*(?:/|per\b)\s*[a-zA-Z]+)?(?:\^?\{{?[23]\}}?)?)?
@@ -78,15 +79,17 @@ _MONTH = (
 _DATE = re.compile(rf"{_MONTH}\s+[0-9]{{1,2}}(?:(?:st|nd|rd|th)?,?\s+[12][0-9]{{3}})?$")
 _BOUNDS_DATE = re.compile(r"\b(?:after|before|until|since|by)\s+$")
 _OF_MONTH = re.compile(rf"(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}")
-_BLANK = re.compile(r"_{3,}|(?<![\w\\}])_(?=[^\s_])|(?<=[^\s_])_(?![\w{\\])")
-"""What is filled in, `___5___`, and the marks of `_5_`."""
+_BLANK = re.compile(r"_{3,}")
+"""What is filled in, `___5___`."""
+_EMPHASIS = re.compile(r"(?<![\w\\}])_([^\s_][^_\n]{0,40})_(?![\w{\\])")
 _CITED = re.compile(r"(?<=[A-Za-z0-9.)])\s?\[[0-9]{1,2}\](?=[\s.,;]|$)")
 _CONTRASTED = re.compile(
-    r",\s*(?:and\s+|but\s+)?(?:not|rather\s+than|instead\s+of)\s+[$*_(\\]{0,3}[-−]?[0-9][0-9.,/]*(?<![.,])[$*_)%]{0,3}"
+    r",\s*(?:and\s+|but\s+)?(?:not|rather\s+than|instead\s+of)\s+"
+    r"[$*_(\\]{0,3}[-−]?[0-9][0-9.,/]*(?<![.,])[$*_)%]{0,3}"
 )
 """What a value is told from: `, not 8`."""
 _BULLETED = re.compile(
-    r"(?:^[ \t]*[-*+•][ \t]+(?P<item>(?:[A-Za-z]\s*=\s*)?[-−]?[0-9][0-9.,/]*)[ \t]*(?:\n|\Z)){2,}\s*\Z",
+    r"(?:^[ \t]*[-*+•][ \t]+(?:[A-Za-z]\s*=\s*)?[-−]?[0-9][0-9.,/]*[ \t]*(?:\n|\Z)){2,}\s*\Z",
     re.MULTILINE,
 )
 _BULLET = re.compile(r"^[ \t]*[-*+•][ \t]+", re.MULTILINE)
@@ -96,6 +99,7 @@ _LIST_MARK = re.compile(r"^[ \t]*[0-9]+[.)][ \t]+(?=[A-Za-z*])", re.MULTILINE)
 BESIDE = re.compile(r"\s*(?:[,;]|,?\s*\b(?:or|and)\b)\s*", re.IGNORECASE)
 OPEN = re.compile(r",?\s*\bor\b(?:\s+(?:perhaps|maybe|possibly))?\s*", re.IGNORECASE)
 _BARE = re.compile(
+    r"\((?:[^()=]{1,40},)+[^()=]{1,40}\)|"
     r"[-−]?(?:[0-9][0-9.,/]*|\\[dt]?frac\s*\{[^{}]*\}\{[^{}]*\}|[0-9]*\\?(?:sqrt|√).*)"
 )
 _NAMED = re.compile(r"(?P<name>[A-Za-z](?:_\{?\w+\}?)?)\s*=[^=]+")
@@ -134,9 +138,9 @@ def _prepared(text: str) -> str:
     """The end of a text without list marks, blanks, marks of references and what is denied."""
     text = _LIST_MARK.sub("", without_remarks(text))
     for pattern in (_CITED, _CONTRASTED):
-        kept = pattern.sub("", text)
+        kept = pattern.sub("\n", text)
         text = kept if re.search(r"[0-9]", kept) else text
-    return _BLANK.sub("", text) if "_" in text else text
+    return _EMPHASIS.sub(r"  \1  ", _BLANK.sub("\n", text)) if "_" in text else text
 
 
 def _last_list(text: str) -> str | None:
@@ -171,7 +175,8 @@ def without_remarks(text: str) -> str:
     """The end of a text without lines that only check or comment, unless nothing else is left."""
     end = text[-MAX_CHARS:]
     kept = _REMARK.sub("", end)
-    return kept if re.search(r"[0-9$\\*]", kept) else end
+    kept = _PROVED.sub("", kept if re.search(r"[0-9$\\*]", kept) else end)
+    return kept
 
 
 def with_sign(value: str, text: str, at: int) -> str | None:
@@ -187,13 +192,13 @@ def with_sign(value: str, text: str, at: int) -> str | None:
 
 
 def are_alike(one: str, other: str) -> bool:
-    """Two bare numbers, or two values of one letter, as x_1 = 3 and x_2 = 5 are."""
+    """Two bare numbers or points, or two values of one letter, as x_1 = 3 and x_2 = 5 are."""
     if _BARE.fullmatch(one) and _BARE.fullmatch(other):
         return True
-    names = _NAMED.fullmatch(one), _NAMED.fullmatch(other)
-    if names[0] is None or names[1] is None:
-        return False
-    return names[0]["name"].partition("_")[0] == names[1]["name"].partition("_")[0]
+    names = [
+        found["name"].partition("_")[0] for found in map(_NAMED.fullmatch, (one, other)) if found
+    ]
+    return len(names) == 2 and names[0] == names[1]
 
 
 def _is_number(run: re.Match[str], text: str) -> bool:
@@ -208,7 +213,10 @@ def _are_listed(text: str, earlier: re.Match[str], later: re.Match[str], is_end:
     between = text[earlier.end() : later.start()]
     if _are_parts(text, earlier, later, between):
         return True
-    if not are_alike(earlier.group().strip(), later.group().strip()) or "\n" in between:
+    one, other = earlier.group().strip(), later.group().strip()
+    if _NAMED.fullmatch(one) and _BARE.fullmatch(other):  # x = 2 or 3
+        return bool(OPEN.fullmatch(between))
+    if not are_alike(one, other) or "\n" in between:
         return False
     return bool(OPEN.fullmatch(between) or (is_end and BESIDE.fullmatch(between)))
 

@@ -20,6 +20,10 @@ _SURE = re.compile(
     r",?\s*\b(?:with|at)\s+(?:an?\s+)?(?:about\s+)?[0-9.]+\s*(?:\\?%|percent)?\s*(?:confidence|certainty)",
     re.IGNORECASE,
 )
+_ATTAINED = re.compile(
+    r"[^0-9=;:]{0,60}?\b(?:at|when|for|if|by)\s+\$?\(?[A-Za-z]\s*=\s*[^,;=]{1,40}", re.IGNORECASE
+)
+"""Where an extremum is: `42, attained at x = 3`."""
 _CONCLUDES = re.compile(
     r"\b(?:so|thus|hence|therefore|then|totals?|totaling|altogether|leav(?:es|ing)|giv(?:es|ing)|left|remain\w*"
     r"|mak(?:es|ing)|which\s+(?:means|gives|is|makes|leaves|equals)|equals?)\b",
@@ -65,6 +69,8 @@ def is_side_remark(rest: str, is_result: bool = False) -> bool:
 
 
 def _is_side_clause(clause: str, is_result: bool) -> bool:
+    if _ATTAINED.fullmatch(clause.strip(" .")):
+        return True
     parts = _PARTS.match(clause)
     if parts and not _VERB.search(parts["noun"]) and "=" not in parts["clause"]:
         return len(_NUMBER.findall(parts["clause"])) > 1 and not _CONCLUDES.search(parts["clause"])

@@ -308,8 +308,8 @@ class _Comparison(ValueComparison):
         if given.op == "based":
             return bool(given.args[1] == base) and _digits(given.args[0]) == _digits(digits)
         value = given.args[0] if given.op == "num" else None
-        if given.op == "word":
-            return _digits(given.args[0]) == _digits(digits)
+        if given.op in ("word", "mul", "text"):  # 2A is no product here
+            return _digits(show(given).replace("*", "")) == _digits(digits)
         return (
             value is not None and value.denominator == 1 and _digits(str(value)) == _digits(digits)
         )

@@ -30,6 +30,7 @@ _EXPRESSION = re.compile(
 )
 _OPERATIONS = frozenset(("add", "mul", "div", "pow", "fact", "binom", "fn", "mod"))
 _PLAIN = frozenset(("add", "mul"))
+_AROUND = frozenset(("set", "tuple", "unit", "deg", "percent"))
 _GROUPS = frozenset(("list", "tuple", "set"))
 _MAX_QUESTION_CHARS = 8000
 _MAX_FORMULAS = 60
@@ -67,9 +68,8 @@ def _core(tree: Node) -> Node:
     """What a set of one, a list of one, a unit, a degree or a per cent sign is around, without
     what changes nothing: `/1`, `+0`, `^1`."""
     inner = [part for part in tree.args if isinstance(part, Node)]
-    if tree.op in ("set", "tuple", "unit", "deg", "percent", "residue") and inner:
-        if len(inner) == 1 or tree.op == "residue":
-            return _core(inner[0])
+    if tree.op == "residue" or (tree.op in _AROUND and len(inner) == 1):
+        return _core(inner[0])
     return _bare(tree)
 
 

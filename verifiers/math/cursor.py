@@ -95,4 +95,6 @@ def negative(inner: Node) -> Node:
         return node("num", -inner.args[0], inner.args[1])
     if inner.op == "based" and not inner.args[0].startswith("-"):
         return node("based", f"-{inner.args[0]}", inner.args[1])
+    if inner.op == "unit":  # -7 °C
+        return node("unit", negative(inner.args[0]), inner.args[1])
     return calculation("neg", inner)

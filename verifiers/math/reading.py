@@ -80,6 +80,7 @@ _NO_OPTION = re.compile(
 """What stands behind the letter of an option and is not its text: (A) or (B), (A) is wrong."""
 _ANOTHER = re.compile(r"\([A-J]\)")
 _CONDITION = re.compile(
+    r",(?:\s|\\q?quad|\\[,;:! ])*[a-z]\s*\\neq?(?![a-z]).{1,40}$|"
     r"(?:[\s,]|\\q?quad|\\[,;:! ])+(?:(?:\\text\s*\{\s*)?\b(?:for|where|when)\b.{1,80}"
     r"|\([a-z]\s*(?:[<>]|\\[lg]e|\\ne).{1,40}\))$"
 )
@@ -152,7 +153,9 @@ def _without_comment(text: str) -> str:
     if _REFERENCE.match(inner) and begin > 0:
         return text[:begin].rstrip()
     is_words = re.search(r"[a-z]{3}|[\u4e00-\u9fff]", inner) is not None
-    explains = re.match(r"(?:since|because|as|see|from|by|i\.e\.)\b", inner) is not None
+    explains = (
+        re.match(r"(?:since|because|as|see|from|by|at|when|for|where|i\.e\.)\b", inner) is not None
+    )
     if begin <= 0 or _CHANGING.search(inner) or not (explains or is_words):
         return text
     if not explains and _FORMULA_SIGNS.search(inner):

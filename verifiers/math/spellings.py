@@ -33,20 +33,21 @@ _SPELLINGS = (
     ("+/", r"\+/-", r"\\pm "),
     ("+-", r"(?<=\s)\+-(?=\s)", r"\\pm "),
     ("U", r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup "),
-    ("and", r"(?<=[0-9])(?:\s+and\s+|\s*\\text\s*\{\s*and\s*\}\s*)(?=[0-9]+\s*/\s*[0-9]|\\[dt]?frac)", " "),
+    ("and", r"(?<=[0-9])(?:\s+and\s+|\s*\\text\s*\{\s*and\s*\}\s*)"
+            r"(?=[0-9]+\s*/\s*[0-9]|\\[dt]?frac)", " "),
     ("half", r"(?<=[0-9])\s+and\s+(?:a|1)\s+half\b", " 1/2"),
     ("third", r"(?<=[0-9])\s+and\s+(?:a|1)\s+third\b", " 1/3"),
     ("quarter", r"(?<=[0-9])\s+and\s+(?:a|1)\s+quarter\b", " 1/4"),
-    ("-", r"(?<=[0-9])-(?=(?:half|halves|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?"
-          r"|ninths?|tenths?)\b)", " "),
+    ("-", r"(?<=[0-9])-(?=(?:half|halves|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?"
+          r"|eighths?|ninths?|tenths?)\b)", " "),
     ("(or", r"\(\s*(or\s[^()]*)\)", r" \1"),
     (".", r"(?<=[0-9\s{}~])([apAP])\.\s?[mM]\b\.?", r" \1m"),
     ("m", r"(?<=[0-9])([apAP]m)\b", r" \1"),
     ("t", rf"\^\s*\{{\s*(?:{_TEXT})?\s*\{{?\s*(?:st|nd|rd|th)\s*\}}?\s*\}}", ""),
     ("d", rf"\^\s*\{{\s*(?:{_TEXT})?\s*\{{?\s*(?:nd|rd)\s*\}}?\s*\}}", ""),
-    ("t", r"\^?\s*\\(?:text|mathrm|textrm|mbox)\s*\{\s*-?\s*(?:st|th)\s*\}|(?<=[0-9])-(?:st|th)\b", ""),
-    ("d", r"\^?\s*\\(?:text|mathrm|textrm|mbox)\s*\{\s*-?\s*(?:nd|rd)\s*\}|(?<=[0-9])-(?:nd|rd)\b", ""),
-    ("mod", rf"{_GAP}*\(\s*{_GAP}*(?:{_TEXT}\s*\{{\s*)?\\?b?mod(?:ulo)?(?![a-z])\s*\}}?{_GAP}*"
+    ("t", rf"\^?\s*{_TEXT}\s*\{{\s*-?\s*(?:st|th)\s*\}}|(?<=[0-9])-(?:st|th)\b", ""),
+    ("d", rf"\^?\s*{_TEXT}\s*\{{\s*-?\s*(?:nd|rd)\s*\}}|(?<=[0-9])-(?:nd|rd)\b", ""),
+    ("mod", rf"\({_GAP}*(?:{_TEXT}\s*\{{\s*)?\\?b?mod(?:ulo)?(?![a-z])\s*\}}?{_GAP}*"
             r"([0-9]+|[a-z]|\{[0-9a-z]+\})\s*\)", r"\\pmod{\1}"),
     ("prime", r"\^\s*(?:\{\s*\\prime\s*\}|\\prime(?![a-z]))", "'"),
     ("prime", r"\^\s*\{\s*\\prime\s*\\prime\s*\}", "''"),
@@ -59,8 +60,8 @@ _SPELLINGS = (
     (")", rf"(?<=[0-9}}]){_GAP}*\(\s*({_TEXT}\s*\{{\s*(?:{_UNITS})\s*\}}|[ckm]m)\s*\)\s*$", r" \1"),
     ("]", rf"(?<=[0-9}}]){_GAP}*\[\s*({_TEXT}\s*\{{\s*(?:{_UNITS})\s*\}}|[ckm]m)\s*\]\s*$", r" \1"),
     ("(", rf"(?<=[0-9]){_GAP}*{_TEXT}\s*\{{\s*\(\s*({_UNITS})\s*\)\s*\}}\s*$", r"\\text{ \1}"),
-    ("<", r"^(\s*(?:[A-Za-z]\s*=\s*)?)(?:\\left\s*)?<([^<>=]{1,80},[^<>=]{1,80}?)(?:\\right\s*)?>\s*$",
-     r"\1\\langle \2\\rangle "),
+    ("<", r"^(\s*(?:[A-Za-z]\s*=\s*)?)(?:\\left\s*)?<([^<>=]{1,80},[^<>=]{1,80}?)"
+          r"(?:\\right\s*)?>\s*$", r"\1\\langle \2\\rangle "),
     ("^", rf"(?<=[)\]])\s*\^\s*\{{?\s*(?:T|\\top|\\intercal|{_TEXT}\s*\{{T\}})\s*\}}?\s*$", ""),
     ("const", rf"\+\s*{_TEXT}\s*\{{\s*const(?:ant|\.)?\s*\}}", "+C"),
 )  # fmt: skip

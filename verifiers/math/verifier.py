@@ -39,8 +39,11 @@ _READINGS = ((True, True), (False, True), (True, False))
 """Commas as thousands or not, letters as units or not: an answer is read as the expected one is."""
 _LISTS = ("list", "tuple", "set", "chain", "union", "meet", "minus", "or", "and", "matrix")
 _WORKED = re.compile(
-    r"\s*(?:\$|\\displaystyle\s*)?\\(?:lim|i*int|oint|sum|prod|frac\s*\{d\}\{d[a-z]\})(?![a-z])"
+    r"\s*(?:\$|\\displaystyle\s*)?(?:\\(?:lim|i*int|oint|sum|prod|det|Pr|max|min|sup|operatorname)(?![a-z])"
+    r"|\\(?:frac\s*\{d|mathbb\s*\{[EP]\}|left\s*\.|text\s*\{[^{}]*\}\s*[(\[]|[#|]|lVert)"
+    r"|(?:[EP]|Var|Cov)\s*[\[(]|\|[A-Z]|[a-z]\^\{?-1\}?\()"
 )
+"""How the name of a value begins that the grammar does not read: E[X], P(A|B), a limit."""
 _STATUS_OF = {
     Outcome.TIMEOUT: Status.TIMEOUT,
     Outcome.MEMORY: Status.MEMORY,
@@ -248,12 +251,12 @@ def _looks_the_same(expected: str, given: str) -> bool:
         return False
     if clean(given) == expected or says(as_text(expected), given):
         return True
+    said = given.partition(" is ")[2] or given  # The day is October 30
     if (date := date_of(expected)) is not None:
-        said_date = date_of(given)
-        return said_date is not None and same_date(date, said_date)
+        other = date_of(said)
+        return other is not None and same_date(date, other)
     if read_expected(expected).tree is not None:
         return False
-    said = given.partition(" is ")[2] or given  # The day is October 30
     return as_text(expected) in (as_text(given), as_text(said))
 
 

@@ -88,7 +88,7 @@ def is_letter(tree: Node) -> bool:
 def text_of(word: Node) -> str:
     text = " ".join(word.args[0].lower().replace("-", " ").split())
     if text not in _TEXT_CLASS:
-        text = text.removeprefix("the ").removeprefix("a ").removeprefix("an ")
+        text = text.removeprefix("on ").removeprefix("the ").removeprefix("a ").removeprefix("an ")
         text = _KIND.sub("", text)
     return _TEXT_CLASS.get(text, text)
 
