@@ -151,6 +151,9 @@ class _Comparison(ValueComparison):
         if name is not None and not is_plain_name(name):
             value = None
         if given.op != "chain":
+            sides = members_of(expected)
+            if value is None and relations_of(expected) == ["="] and self.values(*sides):
+                value = sides[1]  # 360 = 2^3*3^2*5 says that they are equal
             return value is not None and self.same(value, given)
         other, found = named_value(given)
         named = found is not None and same_name(name, other) and self._chain_holds(given)
