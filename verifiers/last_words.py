@@ -55,7 +55,11 @@ def word(text: str) -> str | None:
         )
         end = behind.match(sentence, numbers[0].end())
         return sentence[numbers[0].start() : end.end() if end else None]
-    found = _YES_OR_NO.fullmatch(sentence) or _WORDS.search(sentence) or _BEHAVES.search(sentence)
+    found = (
+        _YES_OR_NO.fullmatch(sentence.replace("*", ""))
+        or _WORDS.search(sentence)
+        or _BEHAVES.search(sentence)
+    )
     if found:
         return found["words"]
     is_all = len(sentence.split()) <= 3 and sentence == text.strip(" \n\t.!*_")
