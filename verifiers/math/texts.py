@@ -38,7 +38,7 @@ def date_of(text: str) -> Date | None:
     """The date that a whole text is: October 30, 30th of Oct., Monday, October 30, 2026."""
     if len(text) > 100:
         return None
-    plain = " ".join(untexted(text.replace("\\ ", " ")).split()).strip(" .$")
+    plain = " ".join(untexted(canonical(text).replace("\\ ", " ")).split()).strip(" .$")
     for pattern in _DATES:
         found = pattern.fullmatch(plain)
         if found:

@@ -9,6 +9,7 @@ from verifiers.math.texts import as_text, date_of, same_date, says
     ("text", "date"),
     [
         ("October 30", ("oct", 30, "")),
+        (r"\displaystyle \text{October 30}", ("oct", 30, "")),
         (r"\text{30th of Oct.}", ("oct", 30, "")),
         ("Monday, October 30, 2026", ("oct", 30, "2026")),
         ("the 1st of May 1999", ("may", 1, "1999")),
