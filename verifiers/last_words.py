@@ -22,6 +22,11 @@ _CONCLUDED_YES = re.compile(rf"{_LEAD}(?P<words>yes|no)", re.IGNORECASE)
 _BEHAVES = re.compile(r"\b(?:the|this)\s+\w+\s+(?P<words>converges|diverges)$", re.IGNORECASE)
 _WEEKDAY = re.compile(rf"(?i:{_VERB})(?P<words>(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)$")
 _AND_A_HALF = re.compile(r"\s+and\s+(?:a|one)\s+(?:half|third|quarter)\b")
+_TALK = re.compile(
+    r"\b(?:i|we|you|he|she|it|this|that|they|there|what|who|how|sorry|thanks|ok|sure|idea|unknown)\b",
+    re.IGNORECASE,
+)
+"""Words of a short text that names nothing: I give up."""
 _OPEN = re.compile(
     r"n['’]t\b|\b(?:not|never|neither|nor|or|either|could|may|might|if|whether|maybe|perhaps|unless|cannot)\b",
     re.IGNORECASE,
@@ -62,7 +67,8 @@ def word(text: str) -> str | None:
     )
     if found:
         return found["words"]
-    is_all = len(sentence.split()) <= 3 and sentence == text.strip(" \n\t.!*_")
+    is_all = sentence == text.strip(" \n\t.!*_") and not _TALK.search(sentence)
+    is_all = is_all and len(sentence.split()) <= 3
     return sentence if is_all else None
 
 

@@ -14,6 +14,8 @@ from verifiers.last_words import concluded, word
         ("**Yes**, it is so.", "Yes"),
         ("It is one and a half.", "one and a half"),
         ("The share is three-fourths.", "three-fourths"),
+        ("I give up.", None),
+        ("No idea", None),
         ("The function is not odd.", None),
         ("It is odd or even.", None),
         ("It may be odd.", None),
