@@ -31,7 +31,14 @@ from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
 from rlsys.loop.outcome import count_signal
-from rlsys.loop.run_folder import SAMPLES, check_inputs, cut_back, held, record_inputs
+from rlsys.loop.run_folder import (
+    SAMPLES,
+    check_inputs,
+    cut_back,
+    failure_recorded,
+    held,
+    record_inputs,
+)
 from rlsys.loop.space import checkpoint_bytes
 from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
@@ -80,6 +87,7 @@ def train(
                 holding.enter_context(held(folder))
                 record_inputs(folder, inputs)
                 display.note(f"run {folder}")
+            holding.enter_context(failure_recorded(folder))
             replace_text(folder / FILE, to_yaml(config))
             summary = _to_the_end(
                 config, name, folder, model_path, prepared, origin, display, started
@@ -226,7 +234,7 @@ class Run:
         waits = self.loop.waits
         waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
         waits.samplers_still_s, waits.notice = self.fleet.samplers_still_s, self.display.note
-        self.display.waiting = waits.describe
+        self.display.waiting = self._waiting
         task = asyncio.current_task()
         self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))
         origin, progress = self.keeper.origin, self.keeper.progress
@@ -281,6 +289,11 @@ class Run:
         """Let go of the run's files."""
         self.writer.close()
         self.keeper.history.close()
+
+    def _waiting(self) -> str:
+        """For people: what the fleet's start waits for, or the driver in training."""
+        described = (self.fleet.starting.describe(), self.loop.waits.describe())
+        return ", ".join(d for d in described if d != "nothing").replace("driver: ", "")
 
     async def _times(self) -> dict[str, Times]:
         """Of every role, and of this process."""

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from rlsys.loop.clock import Times
+from rlsys.loop.disk import replace_text
 from rlsys.loop.heldout import HeldOut
-from rlsys.loop.keeper import SUMMARY
 from rlsys.loop.ledger import Ledger
 from rlsys.loop.outcome import SignalCount
+from rlsys.loop.run_folder import SUMMARY
 from rlsys.observe.balance import Balance, Pace, advice, balance, covering_bound
 
 
@@ -93,7 +94,7 @@ class Summary:
 
     def write(self, folder: Path) -> None:
         """summary.json in the run's folder."""
-        (folder / SUMMARY).write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+        replace_text(folder / SUMMARY, json.dumps(self.to_dict(), indent=2) + "\n")
 
     def show(self, console: Console) -> None:
         """The printed table."""
