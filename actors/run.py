@@ -45,6 +45,7 @@ from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
 from rlsys.observe.learnable import cut_off_at, last_words, problem_of
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
+from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.summary import Summary
 from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
 
@@ -96,8 +97,9 @@ def train(
     summary.notes = [*prepared.notes]
     if problem := problem_of(summary.signal, config):
         summary.notes.append(f"warning: {problem}{last_words(folder / SAMPLES)}")
+    summary.policy = str(policy_of(folder) or "")
     summary.write(folder)
-    summary.show(console)
+    summary.show(console, next_commands(folder, config, summary.steps))
     return summary
 
 
