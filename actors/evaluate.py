@@ -63,7 +63,7 @@ def run(job: Job, folder: Path, price: Price, console: Console, started: float) 
 def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
     config = job.config
     roles = [need for need in needs(config) if need.role in _ROLES]
-    check_resources(roles)
+    check_resources(roles, config.cluster.queue_s)
     fleet = RayFleet(config, job.model, job.prompts, samples.folder, roles, tell, tell)
     waits = Waits(config.loop.stall_timeout_s)
     waits.stacks = fleet.starting.stacks = fleet.stacks

@@ -111,13 +111,14 @@ class RayFleet:
         Args:
             version: the policy version that the checkpoint holds.
         Raises:
-            StallError: the cluster cannot place the members, or one does not get ready in time.
+            ResourceError: the cluster has no room for the members.
+            StallError: one of them does not get ready in time.
             WorkerError: a member failed to start; named, with its root exception.
         """
         supervisor = self.supervisor
         members = ", ".join(seat.name for seat in supervisor.seats)
         self.progress(f"reserving places for {members}")
-        await self.launcher.place(self.roles)
+        await self.launcher.place(self.roles, self.notice)
         for seat in supervisor.seats:
             await self.launcher.seat(seat)
         self.progress(f"starting {members}")

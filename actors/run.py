@@ -77,7 +77,7 @@ def train(
         with connected(config.cluster) as cluster:
             display.note(cluster)
             roles = needs(config)
-            check_resources(roles)
+            check_resources(roles, config.cluster.queue_s)
             model_path = find_policy(config, display.stage)
             _check_space(folder, config, model_path)
             if resume:
