@@ -74,8 +74,8 @@ def shortage(roles: list[Need]) -> str:
     else:
         what = "there is enough free in all, but no node has room for one of the members"
     hint = (
-        "end one of them (`ray job stop ID`), wait in the queue for up to an hour with "
-        "cluster.queue_s=3600, or start a cluster of the run's own with cluster.address=local"
+        "end one of them (`ray job stop ID` ends a submitted one), wait for up to an hour with "
+        "cluster.queue_s=3600, or give the run a cluster of its own with cluster.address=local"
     )
     return "\n".join([what, table(roles), "held by", *(f"  {line}" for line in holders()), hint])
 

@@ -113,8 +113,8 @@ def server_command(
     # They are named in a file that imports vLLM.
     parser = "rlsys_tools" if _TOOLS in options else "rlsys"
     command = [
-        # Of Python's warnings, those that are for vLLM's own developers: its module is deprecated for
-        # the script, and torch's names for others.
+        # Left out are warnings for vLLM's own developers: its module is deprecated for the script,
+        # torch's names for others.
         *(sys.executable, "-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"),
         *("-m", "vllm.entrypoints.openai.api_server"),
         *("--model", config.model.path, "--served-model-name", served.name),
