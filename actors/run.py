@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from actors.beside import beside
 from actors.cluster import connected
 from actors.fleet import RayFleet
 from actors.metrics import RayGauges
@@ -75,7 +76,8 @@ def train(
             display.note(note)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
-            display.note(cluster)
+            for line in (cluster, *beside(config.cluster)):
+                display.note(line)
             roles = needs(config)
             check_resources(roles, config.cluster.queue_s)
             model_path = find_policy(config, display.stage)
