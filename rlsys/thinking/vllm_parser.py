@@ -70,13 +70,13 @@ class MarkupParser(ReasoningParser):
             return begin < 0 or 0 <= end < begin
         if not getattr(self.model_tokenizer, "chat_template", None):
             return False
-        prompt = self.model_tokenizer.apply_chat_template(
+        prompt: Any = self.model_tokenizer.apply_chat_template(
             [{"role": "user", "content": "?"}],
             tokenize=False,
             add_generation_prompt=True,
             **self._template,
         )
-        return opens_thinking(prompt)
+        return opens_thinking(str(prompt))
 
     # --- streams -------------------------------------------------------------------------------
 
