@@ -35,18 +35,18 @@ def serve(
     require_free(host, port)
     console = Console()
     config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
+    set_environment(config.rollout, config.weights.transport)
     command = server_command(config, host, port)
     console.print(" ".join(command), highlight=False, markup=False, soft_wrap=True)
-    set_environment(config.rollout, config.weights.transport)
     sys.stdout.flush()
     os.execv(command[0], command)
 
 
 def server_command(config: "RunConfig", host: str, port: int) -> list[str]:
-    """vLLM's server as a command. By module: its console script looks for package metadata that
-    the CPU build does not have."""
+    """vLLM's server as a command, in the environment that `set_environment` made. By module: its
+    console script looks for package metadata that the CPU build does not have."""
+    from rlsys.engines.vllm_environment import thinking_processor
     from rlsys.thinking.http_fields import MIDDLEWARE
-    from rlsys.thinking.limits import PROCESSOR
 
     rollout = config.rollout
     command = [
@@ -57,6 +57,6 @@ def server_command(config: "RunConfig", host: str, port: int) -> list[str]:
         *("--tensor-parallel-size", str(rollout.tensor_parallel)),
         # It reads <think> and </think>, whether the prompt or the model opens the block.
         *("--reasoning-parser", "rlsys", "--reasoning-parser-plugin", str(_PARSER)),
-        *("--logits-processors", PROCESSOR, "--middleware", MIDDLEWARE),
+        *("--logits-processors", thinking_processor(), "--middleware", MIDDLEWARE),
     ]
     return command if rollout.gpus else [*command, "--enforce-eager"]

@@ -25,9 +25,9 @@ from rlsys.config.schema import (
 from rlsys.engines.determinism import group_seed
 from rlsys.engines.engine_update import EngineUpdate
 from rlsys.engines.rollout_rows import Ask, rollout_row
-from rlsys.engines.vllm_environment import set_environment
+from rlsys.engines.vllm_environment import set_environment, thinking_processor
 from rlsys.errors import WeightSyncError
-from rlsys.thinking.limits import PROCESSOR, extra_args
+from rlsys.thinking.limits import extra_args
 from rlsys.thinking.track import Tags
 from rlsys.weights.bundle import Manifest
 
@@ -107,7 +107,7 @@ class SamplingEngine:
             disable_log_stats=True,
             use_tqdm_on_load=False,
             weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
-            logits_processors=[PROCESSOR],
+            logits_processors=[thinking_processor()],
             worker_extension_cls="rlsys.weights.vllm_transfer.WorkerExtension",
         )
         self.tokenizer = AutoTokenizer.from_pretrained(self.model_path)
