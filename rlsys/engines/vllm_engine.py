@@ -98,7 +98,7 @@ class SamplingEngine:
             tensor_parallel_size=self.config.tensor_parallel,
             gpu_memory_utilization=self.config.gpu_memory_utilization,
             enforce_eager=on_cpu,
-            distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else None,
+            distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else "mp",
             logprobs_mode="processed_logprobs",
             # Whether a prefix is found is a matter of timing, and shows in the rounding.
             enable_prefix_caching=not (
