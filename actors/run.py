@@ -22,6 +22,7 @@ from rlsys.data.fingerprints import fingerprints
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.errors import LearnerLostError, RlsysError
+from rlsys.grading.tryout import try_plugins
 from rlsys.loop import checkpoint, garbage
 from rlsys.loop.clock import Times
 from rlsys.loop.disk import replace_text
@@ -65,6 +66,8 @@ def train(
         prepared = prepare(config, rows, display.stage)
         for note in prepared.notes:
             display.note(note)
+        every_prompt = [*prepared.train, *prepared.held_out]
+        try_plugins(config, [*rows.train, *rows.held_out], every_prompt, display.stage)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             display.note(cluster)
@@ -222,7 +225,7 @@ class Run:
         self.held_out = held_out
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
         self.loop = Loop(self.fleet, stream, config, self._after_step)
-        self.loop.notice = self.display.note
+        self.loop.notice = self.loop.verdicts.notice = self.display.note
         waits = self.loop.waits
         waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
         waits.samplers_still_s, waits.notice = self.fleet.samplers_still_s, self.display.note
