@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from rlsys.commands import doctor, evaluation, grade, inspect, serve, talk, thinking, verifiers
+from rlsys.commands import (
+    checkpoint,
+    doctor,
+    evaluation,
+    grade,
+    inspect,
+    serve,
+    talk,
+    thinking,
+    verifiers,
+)
 from rlsys.errors import ConfigError, RlsysError
 
 if TYPE_CHECKING:
@@ -19,6 +29,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # In a pipe or a log, an error is a line and not a box of 80 columns.
+    rich_markup_mode="rich" if sys.stderr.isatty() else None,
     help="Reinforcement learning with verifiable rewards on Ray, vLLM and DeepSpeed.",
 )
 
@@ -61,12 +73,21 @@ def train(
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     from actors.run import train as run_training
+    from rlsys.loop.stop import Terminated
 
-    summary = run_training(settings, name, console, started, resume=resume is not None)
+    try:
+        summary = run_training(settings, name, console, started, resume=resume is not None)
+    except (KeyboardInterrupt, Terminated) as ended:
+        told = "SIGTERM" if isinstance(ended, Terminated) else "SIGINT"
+        console.print(f"stopped by {told}; what was started has been ended", highlight=False)
+        raise
+    if summary.stopped_by is not None:
+        raise typer.Exit(128 + summary.stopped_by)
     if summary.steps < settings.loop.steps:
         raise typer.Exit(1)
 
 
+app.command()(checkpoint.checkpoint)
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
 app.command("eval")(evaluation.evaluate)
@@ -125,6 +146,3 @@ def main() -> None:
             soft_wrap=True,  # a path or a command in it can be copied as it stands
         )
         sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; the fleet has been ended", highlight=False)
-        sys.exit(130)

@@ -15,7 +15,7 @@ from rlsys.errors import ResumeError
 from rlsys.loop.disk import disk_errors, replace_text, sync
 
 _LOCK, _INPUTS = "lock", "inputs.json"
-SAMPLES = "samples"
+SAMPLES, LOGS = "samples", "logs"
 METRICS = "metrics.jsonl"
 
 
@@ -31,6 +31,18 @@ def held(folder: Path) -> Iterator[None]:
     with file:
         _take(file, folder)
         yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a driver holds the folder now, by the kernel's word: a killed one holds nothing."""
+    try:
+        with (folder / _LOCK).open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def _take(file: TextIO, folder: Path) -> None:

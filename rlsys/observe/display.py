@@ -51,6 +51,10 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was; what is printed from now on stays."""
         if self.live:
             self.live.stop()
 
