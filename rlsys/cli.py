@@ -34,6 +34,9 @@ app = typer.Typer(
     help="Reinforcement learning with verifiable rewards on Ray, vLLM and DeepSpeed.",
 )
 
+_LOG_WIDTH = 200
+"""Columns of a table in a file or a pipe, where nobody wraps lines but its reader."""
+
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="section.key=value, as in loop.steps=20")
 ]
@@ -56,7 +59,7 @@ def train(
 ) -> None:
     """Train a policy: asynchronous GRPO on real parts."""
     started = time.monotonic()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
     if config and not resume:
         console.print(f"rlsys train: reading {config}", highlight=False)
         settings, name = _new_run(config, overrides or [])

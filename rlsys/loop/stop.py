@@ -39,7 +39,8 @@ class Signals:
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """For the block's duration, in the running event loop."""
+        """For the block's duration, in the running event loop; one that asks for the end once more
+        is obeyed after it, too, while the fleet is ended."""
         loop = asyncio.get_running_loop()
         before = {number: signal.getsignal(number) for number in (*STOPS, SAVES)}
         for number in STOPS:
@@ -50,7 +51,11 @@ class Signals:
         finally:
             for number, handler in before.items():
                 loop.remove_signal_handler(number)
-                signal.signal(number, handler)
+                is_again = self.stop is not None and number in STOPS
+                signal.signal(number, self._stop_again if is_again else handler)
+
+    def _stop_again(self, number: int, frame: FrameType | None) -> None:
+        self.at_once(signal.Signals(number))
 
     def _stop(self, number: signal.Signals) -> None:
         if self.stop is not None:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -73,6 +73,14 @@ def trained(
     run = Run(config, "run", keeper, fleet, display, event_loop)  # type: ignore[arg-type]
     with closing(run), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
         return runner.run(run.train(make_prompts(), [], time.monotonic())), said
+
+
+@pytest.fixture(autouse=True)
+def handlers_of_before() -> Iterator[None]:
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def send(number: signal.Signals, at: int) -> Callable[[int], None]:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 from fake_fleet import FakeFleet, Latencies, make_config, make_loop
@@ -59,6 +60,14 @@ def test_a_failure_while_it_stops_is_raised() -> None:
 # --- signals -----------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def handlers_of_before() -> Iterator[None]:
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def heard(*numbers: signal.Signals) -> tuple[Signals, list[signal.Signals]]:
     """Signals sent to this process, one after the other; returns those that ended it at once."""
     at_once: list[signal.Signals] = []
@@ -84,6 +93,14 @@ def test_the_first_signal_asks_for_the_end_and_the_second_is_the_end(
     assert (signals.stop, at_once) == (signal.SIGTERM, [number])
 
 
+def test_a_second_signal_is_heard_while_the_fleet_is_ended() -> None:
+    with unwinding():
+        signals, at_once = heard(signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+    assert (signals.stop, at_once) == (signal.SIGTERM, [signal.SIGTERM])
+
+
 def test_a_wish_for_a_checkpoint_stops_nothing() -> None:
     signals, at_once = heard(signal.SIGUSR1, signal.SIGUSR1)
     assert signals.asked_to_save
@@ -96,7 +113,7 @@ def handlers() -> list[object]:
 
 def test_handlers_are_put_back() -> None:
     before = handlers()
-    heard(signal.SIGINT)
+    heard(signal.SIGUSR1)
     with unwinding():
         pass
     assert handlers() == before
