@@ -97,6 +97,17 @@ def _batch(config: RunConfig) -> Iterator[str]:
         )
 
 
+def _rewards(config: RunConfig) -> Iterator[str]:
+    for index, reward in enumerate(config.verifiers.rewards):
+        penalizes = bool(reward.range) and reward.range[0] < 0 and reward.weight > 0
+        if penalizes and config.algorithm.advantage is Advantage.max_rl:
+            yield (
+                f"verifiers.rewards[{index}].range={reward.range}: algorithm.advantage=max_rl "
+                "divides by the mean reward, which penalties may take below 0; nearest valid: "
+                "algorithm.advantage=group_zscore"
+            )
+
+
 def _observe(config: RunConfig) -> Iterator[str]:
     window = config.observe.length_alarm_window
     if window == 1:
@@ -217,6 +228,7 @@ _LOOKS = (
     _shares,
     _transport,
     _deterministic,
+    _rewards,
     _observe,
 )
 

@@ -305,3 +305,12 @@ def test_prompt_answer_context_and_positions_of_the_local_policy_are_compared_to
     config.model.path = "hub/model"
     if context >= prompt + answer:
         validate(config)
+
+
+def test_penalties_and_an_advantage_that_divides_by_the_mean_reward_exclude_each_other(
+    config: RunConfig,
+) -> None:
+    config.verifiers.rewards[0].range = [-1.0, 1.0]
+    validate(config)
+    config.algorithm.advantage = Advantage.max_rl
+    assert error_of(config).startswith("verifiers.rewards[0].range=[-1.0, 1.0]: ")
