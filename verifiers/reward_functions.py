@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 from rlsys.data.raw import decode_object
 from rlsys.errors import VerifierError
-from verifiers.base import Completion, Status, Verdict
+from verifiers.base import Completion, Status, Verdict, Verifier
 
 Function = Callable[..., Any]
 Parameters = Mapping[str, inspect.Parameter]
@@ -69,7 +69,7 @@ def style_of(name: str, function: Function) -> Style | None:
     return next(iter(styles), None)
 
 
-def factory_of(name: str, function: Function) -> Callable[..., "RewardFunction"]:
+def factory_of(name: str, function: Function) -> Callable[..., Verifier]:
     """What makes a verifier of a reward function; its parameters are the options.
 
     Raises:
@@ -83,8 +83,8 @@ def factory_of(name: str, function: Function) -> Callable[..., "RewardFunction"]
         )
     kind = {Style.trl: TrlFunction, Style.verl: VerlFunction, Style.verl_batch: VerlBatchFunction}
 
-    def make(**options: Any) -> RewardFunction:
-        return kind[style](name, function, options)
+    def make(**options: Any) -> Verifier:
+        return cast(Verifier, kind[style](name, function, options))
 
     options = {
         parameter.name: parameter
@@ -131,6 +131,10 @@ class RewardFunction:
     def self_test(self) -> Sequence[tuple[Completion, float]]:
         """None: only its author knows what it should give."""
         return ()
+
+    def verify(self, completion: Completion) -> Verdict:
+        """Of one completion."""
+        raise NotImplementedError
 
     def lacks(self, completion: Completion) -> str:
         """What it needs and a row does not have; empty: nothing."""

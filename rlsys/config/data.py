@@ -74,8 +74,8 @@ class DataConfig:
     shuffle: bool = True
     """A new order each epoch; false keeps the order of the rows."""
     skip_unreadable_rows: bool = False
-    """true leaves out rows that cannot be read, and counts them; false stops at the first, since
-    a row is more often misread than broken."""
+    """true leaves out rows that cannot be read, and counts them; false stops and says which,
+    since a row is more often misread than broken."""
 
 
 def validate(config: DataConfig) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlsys.config import ranges
-from rlsys.config.ranges import ranged
+from rlsys.config.ranges import KEY, Range, ranged
 from rlsys.errors import ConfigError, VerifierError
 from verifiers.registry import Registry, nearest
 
@@ -31,10 +31,10 @@ class RewardConfig:
     """Data sources (the prompts' `source` column) that it grades; empty: all."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the verifier (docs/verifiers.md)."""
-    range: list[float] = field(default_factory=lambda: [0.0, 1.0])
+    range: list[float] = field(default_factory=lambda: [0.0, 1.0], metadata={KEY: Range()})
     """Lowest and highest reward of the verifier, such as [-1, 1] for one with penalties; one
     outside is a fault of the verifier. A gate's is within [0, 1]."""
-    correct_from: float | None = None
+    correct_from: float | None = ranged(None)
     """For a reward function: the reward from which an answer counts as correct, as for pass@1;
     null: the highest of `range`. Other verifiers say it themselves."""
 

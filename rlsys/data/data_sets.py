@@ -65,11 +65,15 @@ def hub_files(path: str) -> tuple[Path, ...]:
     found = _ID.fullmatch(path)
     assert found is not None
     name, parts = found[1], [part for part in found[2].split(":") if part]
-    branch = {"repo_type": "dataset", "revision": _PARQUET_BRANCH}
     try:
-        there = HfApi().list_repo_files(name, **branch)
+        there = HfApi().list_repo_files(name, repo_type="dataset", revision=_PARQUET_BRANCH)
         folder = _split_of(path, name, parts, there)
-        local = snapshot_download(name, allow_patterns=[f"{folder}/*.parquet"], **branch)
+        local = snapshot_download(
+            name,
+            repo_type="dataset",
+            revision=_PARQUET_BRANCH,
+            allow_patterns=[f"{folder}/*.parquet"],
+        )
     except (httpx.HTTPError, OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
