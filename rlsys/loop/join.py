@@ -69,8 +69,9 @@ def training_batch(
 def samples_table(
     rollouts: Sequence[pa.RecordBatch], scores: Sequence[pa.RecordBatch], step: int
 ) -> pa.Table:
-    """The step's samples for the disk: the rollouts schema, with reward, status and components."""
-    table = pa.Table.from_batches(rollouts)
+    """The step's samples for the disk: the rollouts schema, with reward, status and components.
+    Not the kept tokens, which may be many times as large as the rest."""
+    table = pa.Table.from_batches(rollouts).drop_columns("kept_token_ids")
     verdicts = pa.Table.from_batches(scores)
     for name in ("reward", "status", "reason", "components"):
         table = table.append_column(name, verdicts.column(name))

@@ -115,6 +115,7 @@ def row(prompt: Prompt, group_id: int, index: int, text: str) -> dict[str, Any]:
         "prompt_token_ids": prompt.token_ids,
         "token_ids": [1, 2, 3, 4],
         "rollout_logprobs": [0.0] * 4,
+        "kept_token_ids": None,
         "policy_versions": [0] * 4,
         "forced": [False] * 4,
         "finish_reason": "stop",
@@ -319,7 +320,7 @@ def test_a_cell_is_sampled_with_its_settings_budget_and_stops_only_where_a_text_
     code = Benchmark("code", "", "code_functions", False, 16, stop=("\ndef",))
     setting = Setting(0.6, 16, 4, 2)
     one = Cell(Exam(code, (head,), 0, (setting,)), setting, 0, (head,)).sampling
-    assert one == SamplingConfig(16, 0.6, ["\ndef"], max_reasoning_tokens=4)
+    assert one == SamplingConfig(16, 0.6, stop=["\ndef"], max_reasoning_tokens=4)
     other = Cell(Exam(code, (asked,), 0, (setting,)), setting, 0, (asked,)).sampling
     assert other.stop == []
 
