@@ -53,6 +53,7 @@ from rlsys.observe.learnable import cut_off_at, last_words, problem_of
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.summary import Summary
+from rlsys.recipes.length import settle_length
 from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
 
 _ENDING_S = 15.0
@@ -82,12 +83,15 @@ def train(
         if resume:
             holding.enter_context(held(folder))
             check_inputs(folder, inputs)
-            origin = newest(folder, config.loop.steps)
         rows = read_rows(config)
         require_sources(config.verifiers, {row.source for row in (*rows.train, *rows.held_out)})
         prepared = prepare(config, rows, display.stage)
-        for note in prepared.notes:
+        config, length = settle_length(config, len(prepared.train), resume)
+        for note in (*prepared.notes, length):
             display.note(note)
+        display.total_steps = config.loop.steps
+        if resume:
+            origin = newest(folder, config.loop.steps)
         every_prompt = [*prepared.train, *prepared.held_out]
         try_plugins(config, [*rows.train, *rows.held_out], every_prompt, display.stage)
         display.stage("starting Ray")
@@ -277,7 +281,7 @@ class Run:
     ) -> Summary:
         """Train to the end, or until a signal and what may follow it within loop.stop_grace_s."""
         config = self.config
-        self.held_out = held_out
+        self.held_out, self.num_prompts = held_out, len(prompts)
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
         self.loop = Loop(self.fleet, stream, config, self._after_step)
         training = asyncio.create_task(self._train(), name="train")
@@ -344,6 +348,8 @@ class Run:
             before=progress.before,
             after=after,
             steps=max(self.loop.state.version, self.keeper.origin.version),
+            planned_steps=config.loop.steps,
+            prompts=self.num_prompts,
             wall_s=time.monotonic() - started,
             train_s=progress.train_s,
             consumed_tokens=progress.consumed_tokens,

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from rlsys.commands.talk import MinP, TopK, TopP
+
 if TYPE_CHECKING:
     from rlsys.config.schema import RunConfig
     from rlsys.evaluation.benchmark import Benchmark
@@ -37,6 +39,9 @@ def evaluate(
     data: Data = Path("data"),
     samples: Annotated[int, typer.Option(min=1, help="Answers per problem.")] = 8,
     temperatures: Annotated[str, typer.Option(help="Separated by commas; 0 is greedy.")] = "0.6",
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    min_p: MinP = 0.0,
     budgets: Annotated[
         str, typer.Option(help="Thinking tokens at most, separated by commas; none: no limit.")
     ] = "none",
@@ -63,6 +68,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
     from rlsys.evaluation.catalog import find
+    from rlsys.evaluation.cut import Cut
     from rlsys.evaluation.job import Request
 
     chosen = find([name.strip() for name in benchmarks.split(",")])
@@ -75,6 +81,7 @@ def evaluate(
         budgets=tuple(_budgets(budgets)),
         max_tokens=max_tokens,
         limit=limit,
+        cut=Cut(top_k, top_p, min_p).check(),
         instruction=instruction,
     )
     _evaluate(request, config, overrides or [], out, prices, price_of)

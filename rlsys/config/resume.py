@@ -16,6 +16,7 @@ FILE = "config.yaml"
 _MAY_CHANGE = (
     "cluster.",
     "loop.steps",
+    "loop.epochs",
     "loop.evaluate_every",
     "loop.checkpoint_every",
     "loop.keep_checkpoints",

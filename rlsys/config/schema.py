@@ -60,7 +60,11 @@ class LoopConfig:
     """The training loop: how many groups, how stale, how often to look."""
 
     steps: int = ranged(100, least=1)
-    """Optimizer steps of the run."""
+    """Optimizer steps of the run, unless `epochs` says how long it is."""
+    epochs: float = ranged(0.0, least=0)
+    """Passes over the training prompts; the run then has as many steps as they need, the last one
+    filled up from the next pass. 0: `steps` says how long it is. Of the two, the one that is set
+    last decides: on the command line, in the file, in base.yaml."""
     groups_per_step: int = ranged(16, least=1)
     """Groups (prompts) per optimizer step."""
     group_size: int = ranged(8, least=2, why="advantages compare the answers of one prompt")

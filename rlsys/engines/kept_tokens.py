@@ -40,8 +40,9 @@ class KeptTokens:
 
 
 def num_kept(sampling: SamplingConfig, vocabulary: int) -> int:
-    """Logprobs to ask for beside the sampled token's own. Greedy answers are not trained on."""
-    if not sampling.top_k or not sampling.temperature:
+    """Logprobs to ask for beside the sampled token's own; none for what is not trained on: greedy
+    answers, and evaluations that keep more."""
+    if not 0 < sampling.top_k <= MOST_KEPT or not sampling.temperature:
         return 0
     return min(sampling.top_k + _TIES, vocabulary)
 

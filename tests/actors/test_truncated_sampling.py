@@ -1,4 +1,4 @@
-"""Truncated sampling in the real vLLM: the learner's logprobs are those of the policy as sampled."""
+"""Truncated sampling in the real vLLM: the learner's logprobs are the sampler's."""
 
 import asyncio
 

@@ -152,6 +152,7 @@ def test_without_lists_there_are_logprobs_alone() -> None:
         (SamplingConfig(top_k=20), 36),
         (SamplingConfig(top_k=512), MOST_LISTED),
         (SamplingConfig(top_k=20, temperature=0.0), 0),
+        (SamplingConfig(top_k=1000), 0),
     ],
 )
 def test_an_engine_is_asked_for_what_may_be_kept(sampling: SamplingConfig, asked: int) -> None:
