@@ -4,11 +4,12 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from rlsys.algorithms.logprobs import chunked_logprobs
 from rlsys.engines import attention
 from rlsys.engines.layout import Layout
+from rlsys.errors import ConfigError
 
 
 class PolicyModel(nn.Module):
@@ -25,6 +26,7 @@ class PolicyModel(nn.Module):
         super().__init__()
         self.model = model
         self.temperature = temperature
+        self.logit_divisor = logit_divisor(model.config)
         self.chunk_tokens = chunk_tokens
         self.entropy_gradient = entropy_gradient
 
@@ -37,11 +39,18 @@ class PolicyModel(nn.Module):
             self.model.get_output_embeddings(),
             hidden_states(self.model.get_decoder(), layout)[layout.read_at],
             layout.targets,
-            self.temperature,
+            self.temperature * self.logit_divisor,
             self.chunk_tokens,
             entropy_gradient=self.entropy_gradient,
             num_chunks=num_chunks,
         )
+
+
+def logit_divisor(config: PreTrainedConfig) -> float:
+    """By what a model divides its head's output: Granite's `logits_scaling`, the inverse of
+    Cohere's `logit_scale`; 1 for others."""
+    divisor = getattr(config, "logits_scaling", None) or 1.0
+    return divisor / (getattr(config, "logit_scale", None) or 1.0)
 
 
 def hidden_states(decoder: nn.Module, layout: Layout) -> torch.Tensor:
@@ -56,7 +65,20 @@ def hidden_states(decoder: nn.Module, layout: Layout) -> torch.Tensor:
 
 
 def load_causal_lm(path: str | Path, dtype: torch.dtype) -> PreTrainedModel:
-    """A Hugging Face model directory or hub id, with packed attention."""
-    return AutoModelForCausalLM.from_pretrained(
-        str(path), dtype=dtype, attn_implementation=attention.NAME
-    )
+    """A Hugging Face model directory or hub id, with packed attention.
+
+    Raises:
+        ConfigError: the model's attention cannot be exchanged.
+    """
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            str(path), dtype=dtype, attn_implementation=attention.NAME
+        )
+    except KeyError as error:
+        if error.args != (attention.NAME,):
+            raise
+        # Its table of attention classes is its own, and not transformers' common one.
+        raise ConfigError(
+            f"model.path={str(path)!r}: this architecture's attention cannot be exchanged for "
+            "attention in packed rows. docs/models.md lists the models that work"
+        ) from error

@@ -1,8 +1,8 @@
-"""What a model has room for, by its config: an embedding for each token, positions for the context.
+"""What a model has room for, by its config: an embedding for each token.
 
 A tokenizer of another model, or one that got tokens after the embedding was made, gives ids beyond
-it: an index out of range, minutes later, inside an engine. vLLM says as late that a context is
-longer than the positions.
+it: an index out of range, minutes later, inside an engine. That the context is no longer than the
+positions is checked in rlsys.config.models.
 """
 
 from __future__ import annotations
@@ -47,25 +47,6 @@ def check_vocabulary(
                 "tokenizer is another model's, or got tokens afterwards: then save both after "
                 "model.resize_token_embeddings(len(tokenizer))"
             )
-
-
-def check_positions(setting: str, model: str, max_context: int) -> None:
-    """Compare the context with the positions, unless the model stretches them.
-
-    Raises:
-        ConfigError: the context is longer, or the config cannot be loaded.
-    """
-    config = _config(setting, model)
-    positions = getattr(config, "max_position_embeddings", None)
-    rope = getattr(config, "rope_parameters", None) or {}
-    stretched = rope.get("rope_type", "default") != "default" or any(
-        isinstance(value, dict) for value in rope.values()
-    )
-    if positions and not stretched and max_context > positions:
-        raise ConfigError(
-            f"model.max_context={max_context}: the positions of {setting}={model!r} end at "
-            f"{positions}; nearest valid: {positions}"
-        )
 
 
 def _config(setting: str, model: str) -> Any:

@@ -58,8 +58,7 @@ class LoadProof:
     def check(self, manifest: Manifest) -> None:
         """Raise WeightSyncError naming the first tensor that is not what was published, or the
         tensors that no parameter took. A tensor without elements has nothing to be taken."""
-        for tensor, loader in self._watched:
-            tensor.weight_loader = loader
+        self.release()
         head = f"version {manifest.version}:"
         for record in manifest.tensors:
             arrived = self.fingerprints.get(record.name)
@@ -72,6 +71,11 @@ class LoadProof:
             raise WeightSyncError(
                 f"{head} vLLM's loader put tensors {missing[:3]} nowhere ({len(missing)} in all)"
             )
+
+    def release(self) -> None:
+        """Watch no longer: the parameters have their own loaders again."""
+        for tensor, loader in self._watched:
+            tensor.weight_loader = loader
 
     def _watch(self, tensor: Any, place: str) -> None:
         # vLLM hangs the loader on plain tensors, too; one without it is never loaded.

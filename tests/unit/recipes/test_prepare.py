@@ -126,31 +126,6 @@ def test_the_end_of_thinking_needs_an_embedding_too(config: RunConfig, tmp_path:
         prepared(config)
 
 
-def test_a_context_beyond_the_local_policys_positions_names_them(config: RunConfig) -> None:
-    config.model.max_context = 600
-    with pytest.raises(ConfigError, match=r"^model\.max_context=600: .* nearest valid: 512$"):
-        prepared(config)
-    config.model.local.max_positions = 600
-    assert prepared(config).train
-
-
-def test_a_context_beyond_the_models_positions_is_one_error(
-    config: RunConfig, tmp_path: Path
-) -> None:
-    config.model.path = model(tmp_path / "m", len(build_tokenizer()))
-    config.model.max_context = 40_000
-    with pytest.raises(ConfigError) as caught:
-        prepared(config)
-    assert str(caught.value).startswith("model.max_context=40000: the positions of model.path=")
-    assert str(caught.value).endswith("nearest valid: 32768")
-    scaled = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0}
-    text = json.loads((tmp_path / "m" / "config.json").read_text())
-    text["rope_parameters"] = scaled | {"original_max_position_embeddings": 32768}
-    (tmp_path / "m" / "config.json").write_text(json.dumps(text))
-    assert prepared(config).train
-
-
-@pytest.mark.parametrize("more", [0, 100])
 def test_an_embedding_with_room_for_every_token_is_accepted(
     config: RunConfig, tmp_path: Path, more: int
 ) -> None:

@@ -1,0 +1,271 @@
+"""Which models can be trained, by their config.json alone, before anything heavy is imported.
+
+The learner lays sequences end to end in one row, and calls the output head by itself; the sampler
+has to compute the same model. What a config says against that is refused here, in the first second
+of a run. What no config says is proved when the fleet starts: that packed rows change nothing
+(rlsys.engines.packing_proof), and that vLLM agrees with the learner on the weights from disk and
+holds new ones as it holds those (rlsys.engines.vllm_engine.SamplingEngine.prove_model).
+
+docs/models.md is the list of what was tried, made by tests/unit/engines/test_models.py.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rlsys.config.schema import RunConfig
+from rlsys.errors import ConfigError
+
+Model = dict[str, Any]
+"""A config.json."""
+
+_POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len")
+_SCALED = ("default", "su", "longrope", "llama3", "yarn", "deepseek_yarn", "proportional")
+"""Kinds of RoPE whose config has the positions after stretching, as vLLM 0.32.0 has it."""
+_ATTENTION = {"full_attention", "sliding_attention", "attention"}
+"""Types of layers that attend by the plan."""
+_STATEFUL = {"linear_attention", "mamba", "mamba2", "conv", "recurrent", "hybrid"}
+"""Types of layers that do not attend alone."""
+_STATES = (
+    *("ssm_cfg", "ssm_state_size", "state_size", "mamba_d_state", "mamba_d_ssm", "mamba_num_heads"),
+    *("linear_num_value_heads", "linear_attn_config", "conv_L_cache", "hybrid_override_pattern"),
+    *("layers_block_type", "block_types", "mamba_expand"),
+)
+"""Settings that only a model with a recurrent state or a convolution along the row has."""
+_SEVERAL = ("vision_config", "audio_config", "thinker_config", "vision_tower", "visual")
+_SINKS = ("gpt_oss", "mimo_v2_flash")
+_OWN_ATTENTION = (
+    *("gptj", "falcon", "mpt", "codegen", "stablelm", "nemotron", "persimmon", "gpt_neo", "ctrl"),
+    *("gpt_neox_japanese", "xglm"),
+)
+_CHUNKED = ("llama4", "llama4_text")
+
+
+def require_trainable(config: RunConfig) -> None:
+    """Raise ConfigError when the run's model says of itself that it cannot be trained here, or has
+    no room for model.max_context."""
+    longest = config.model.max_context
+    if not config.model.path:
+        positions = config.model.local.max_positions
+        if longest > positions:
+            raise ConfigError(
+                f"model.max_context={longest}: the local policy has model.local.max_positions="
+                f"{positions}; nearest valid: {positions}"
+            )
+        return
+    path = config.model.path
+    model = read_config(path)
+    if reason := refusal(model):
+        kind = model.get("model_type", "no model_type")
+        raise ConfigError(
+            f"model.path={path!r} ({kind}): {reason} (docs/models.md lists the models that work)"
+        )
+    for name, most in limits(model).items():
+        if longest > most:
+            raise ConfigError(
+                f"model.max_context={longest}: {name} of model.path={path!r} at {most}; "
+                f"nearest valid: {most}"
+            )
+
+
+def read_config(path: str) -> Model:
+    """The config.json of a model directory or hub id, with what it says of the language model.
+
+    Raises:
+        ConfigError: there is none, or it is not JSON.
+    """
+    file = Path(path).expanduser() / "config.json"
+    if not file.is_file():
+        file = _from_hub(path)
+    try:
+        found = json.loads(file.read_text())
+    except ValueError as error:
+        raise ConfigError(f"model.path={path!r}: its config.json is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"model.path={path!r}: its config.json is not a JSON object")
+    return found | (found.get("text_config") or {})
+
+
+def refusal(model: Model) -> str | None:
+    """Why a model cannot be trained here; None where its config says nothing against it."""
+    for says in _FEATURES:
+        if reason := says(model):
+            return reason
+    return None
+
+
+def limits(model: Model) -> dict[str, int]:
+    """The longest sequences, in tokens, by what ends there."""
+    found = {}
+    positions = next((model[name] for name in _POSITIONS if model.get(name)), None)
+    if positions:
+        found["the positions end in the config.json"] = int(positions * _stretching(model))
+    if window := _window(model):
+        found["the sliding window, within which sequences must stay here, ends"] = window
+    return found
+
+
+# --- features: each says why a model is refused, or nothing ---------------------------------------
+
+
+def _unnamed(model: Model) -> str | None:
+    return None if model.get("model_type") else "its config.json names no model_type"
+
+
+def _encoder(model: Model) -> str | None:
+    if model.get("is_encoder_decoder"):
+        return "an encoder-decoder; only causal language models are trained"
+    if model["model_type"] in ("bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert"):
+        return "an encoder, which does not write from left to right"
+    return None
+
+
+def _multimodal(model: Model) -> str | None:
+    found = [name for name in _SEVERAL if model.get(name)]
+    if found:
+        return f"a model of more than text ({found[0]}); train its language model saved by itself"
+    return None
+
+
+def _quantized(model: Model) -> str | None:
+    method = (model.get("quantization_config") or {}).get("quant_method")
+    if method is None:
+        return None
+    return (
+        f"its weights are quantized ({method}), and a quantized weight cannot be trained; "
+        "take the model that it was made from"
+    )
+
+
+def _remote_code(model: Model) -> str | None:
+    if not model.get("auto_map") or (_transformers_models() / _folder(model)).is_dir():
+        return None
+    return "its architecture is code of its own repository (auto_map), which is never run here"
+
+
+def _states_along_the_row(model: Model) -> str | None:
+    kinds = {str(kind) for kind in model.get("layer_types") or ()}
+    found = sorted(kinds & _STATEFUL) + [name for name in _STATES if model.get(name)]
+    if not found:
+        return None
+    return (
+        f"its layers carry a state along the row ({found[0]}), so sequences of one row would see "
+        "each other"
+    )
+
+
+def _other_layers(model: Model) -> str | None:
+    if model["model_type"] in _CHUNKED:
+        return "its attention sees chunks of the positions, which the learner does not compute"
+    others = sorted({str(kind) for kind in model.get("layer_types") or ()} - _ATTENTION)
+    return f"it has layers of {others[0]}, which the learner does not compute" if others else None
+
+
+def _alibi(model: Model) -> str | None:
+    nested = model.get("attn_config")
+    if model.get("alibi") or isinstance(nested, dict) and nested.get("alibi"):
+        return "ALiBi counts positions from the row's start, not from the sequence's"
+    if model["model_type"] == "bloom":
+        return "ALiBi counts positions from the row's start, not from the sequence's"
+    return None
+
+
+def _soft_caps(model: Model) -> str | None:
+    defaults = {"gemma2": 50.0}
+    cap = model.get("attn_logit_softcapping", defaults.get(model["model_type"]))
+    if cap:
+        return f"its attention has soft caps ({cap:g}), which the learner does not compute"
+    if model.get("final_logit_softcapping"):
+        return "its logits have soft caps, which the learner does not compute"
+    return None
+
+
+def _sinks(model: Model) -> str | None:
+    if model["model_type"] in _SINKS:
+        return "its attention has sinks, which the learner does not compute"
+    return None
+
+
+def _own_attention(model: Model) -> str | None:
+    if model["model_type"] in _OWN_ATTENTION:
+        return "its attention in transformers cannot be told where sequences of a row end"
+    return None
+
+
+def _tokens(model: Model) -> str | None:
+    size, ends = model.get("vocab_size"), model.get("eos_token_id")
+    ends = ends if isinstance(ends, list) else [ends]
+    outside = [end for end in ends if isinstance(end, int) and size and end >= size]
+    if outside:
+        return f"its embedding ends at {size - 1}, but eos_token_id is {outside[0]}"
+    return None
+
+
+_FEATURES: tuple[Callable[[Model], str | None], ...] = (
+    _unnamed,
+    _encoder,
+    _multimodal,
+    _quantized,
+    _remote_code,
+    _states_along_the_row,
+    _other_layers,
+    _alibi,
+    _soft_caps,
+    _sinks,
+    _own_attention,
+    _tokens,
+)
+
+
+# --- parts of it ----------------------------------------------------------------------------------
+
+
+def _window(model: Model) -> int | None:
+    """The sliding window of attention, where one is used."""
+    if model["model_type"].startswith("qwen") and not model.get("use_sliding_window"):
+        return None
+    kinds = model.get("layer_types")
+    if kinds and "sliding_attention" not in kinds:
+        return None
+    defaults = {"mistral": 4096, "gemma3_text": 4096}
+    return model.get("sliding_window", defaults.get(model["model_type"]))
+
+
+def _stretching(model: Model) -> float:
+    """How many times as many positions as the config names RoPE gives."""
+    rope = model.get("rope_parameters") or model.get("rope_scaling") or {}
+    each = [value for value in rope.values() if isinstance(value, dict)] or [rope]
+    kinds = [(r.get("rope_type") or r.get("type") or "default", r.get("factor")) for r in each]
+    if "gemma3" in model["model_type"]:
+        return 1.0
+    return max([factor or 1.0 for kind, factor in kinds if kind not in _SCALED], default=1.0)
+
+
+def _folder(model: Model) -> str:
+    return str(model["model_type"]).removesuffix("_text").replace("-", "_")
+
+
+def _transformers_models() -> Path:
+    """Where transformers has its architectures; it is not imported."""
+    from importlib.util import find_spec
+
+    spec = find_spec("transformers")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "models"
+
+
+def _from_hub(path: str) -> Path:
+    """Downloads one small file, or finds it where it was downloaded before."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        return Path(hf_hub_download(path, "config.json"))
+    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"model.path={path!r}: neither a model directory, nor does the hub give its "
+            f"config.json: {reason}"
+        ) from error

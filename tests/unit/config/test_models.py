@@ -1,0 +1,157 @@
+"""What a config.json says against training is one error at once; no test loads a model."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlsys.config.models import limits, read_config, refusal, require_trainable
+from rlsys.config.schema import RunConfig
+from rlsys.errors import ConfigError
+
+LLAMA = {"model_type": "llama", "vocab_size": 100, "max_position_embeddings": 2048}
+
+
+def config_of(folder: Path, **model: object) -> RunConfig:
+    (folder / "config.json").write_text(json.dumps(LLAMA | model))
+    config = RunConfig()
+    config.model.path = str(folder)
+    return config
+
+
+def error_of(config: RunConfig) -> str:
+    with pytest.raises(ConfigError) as caught:
+        require_trainable(config)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ({"model_type": None}, "names no model_type"),
+        ({"model_type": "t5", "is_encoder_decoder": True}, "encoder-decoder"),
+        ({"model_type": "bert"}, "does not write from left to right"),
+        ({"model_type": "qwen2_5_vl", "vision_config": {"depth": 2}}, "more than text"),
+        ({"quantization_config": {"quant_method": "mxfp4"}}, "quantized (mxfp4)"),
+        ({"model_type": "nobodys", "auto_map": {"AutoConfig": "x.Y"}}, "code of its own"),
+        ({"model_type": "mamba", "state_size": 16}, "carry a state along the row (state_size)"),
+        ({"model_type": "falcon_h1", "mamba_d_ssm": 64}, "(mamba_d_ssm)"),
+        ({"layer_types": ["linear_attention", "full_attention"]}, "(linear_attention)"),
+        ({"layer_types": ["conv", "full_attention"]}, "(conv)"),
+        ({"layer_types": ["chunked_attention"]}, "layers of chunked_attention"),
+        ({"model_type": "llama4_text"}, "chunks of the positions"),
+        ({"model_type": "bloom"}, "ALiBi"),
+        ({"alibi": True}, "ALiBi"),
+        ({"attn_config": {"alibi": True}}, "ALiBi"),
+        ({"model_type": "gemma2"}, "soft caps (50)"),
+        ({"attn_logit_softcapping": 20.0}, "soft caps (20)"),
+        ({"final_logit_softcapping": 30.0}, "logits have soft caps"),
+        ({"model_type": "gpt_oss"}, "sinks"),
+        ({"model_type": "gptj"}, "cannot be told where sequences"),
+        ({"eos_token_id": 100}, "its embedding ends at 99, but eos_token_id is 100"),
+        ({"eos_token_id": [1, 120]}, "eos_token_id is 120"),
+    ],
+)
+def test_a_model_that_cannot_be_trained_is_refused_by_name(
+    tmp_path: Path, model: dict[str, object], reason: str
+) -> None:
+    config = config_of(tmp_path, **model)
+    message = error_of(config)
+    assert reason in message
+    assert message.startswith(f"model.path='{tmp_path}' (")
+    assert message.endswith("docs/models.md lists the models that work)")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {},
+        {"model_type": "gemma2", "attn_logit_softcapping": None},
+        {"model_type": "qwen3_moe", "num_experts": 128, "auto_map": {"AutoConfig": "x.Y"}},
+        {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 4096},
+        {"alibi": False, "quantization_config": None, "attn_config": None},
+        {"eos_token_id": [1, 99]},
+        {"vision_config": None},
+    ],
+)
+def test_a_model_without_such_a_feature_is_not(tmp_path: Path, model: dict[str, object]) -> None:
+    require_trainable(config_of(tmp_path, **model))
+
+
+def test_a_text_model_inside_another_is_read_as_itself(tmp_path: Path) -> None:
+    config_of(tmp_path, model_type="outer", text_config={"model_type": "gemma2"})
+    reason = refusal(read_config(str(tmp_path)))
+    assert reason is not None
+    assert "soft caps" in reason
+
+
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [
+        ({}, 2048),
+        ({"max_position_embeddings": None, "n_positions": 1024}, 1024),
+        ({"max_position_embeddings": None}, None),
+        ({"rope_scaling": {"type": "linear", "factor": 4.0}}, 8192),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, 2048),
+        ({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}}, 2048),
+        ({"rope_parameters": {"full_attention": {"rope_type": "dynamic", "factor": 2.0}}}, 4096),
+        ({"sliding_window": 512}, 512),
+        ({"sliding_window": None}, 2048),
+        ({"sliding_window": 512, "layer_types": ["full_attention"]}, 2048),
+        ({"sliding_window": 512, "layer_types": ["sliding_attention", "full_attention"]}, 512),
+        ({"model_type": "qwen2", "sliding_window": 512, "use_sliding_window": False}, 2048),
+        ({"model_type": "qwen2", "sliding_window": 512, "use_sliding_window": True}, 512),
+        ({"model_type": "mistral", "max_position_embeddings": 32768}, 4096),
+    ],
+)
+def test_the_longest_sequence_ends_with_positions_or_window(
+    model: dict[str, object], most: int | None
+) -> None:
+    assert min(limits(LLAMA | model).values(), default=None) == most
+
+
+def test_a_context_beyond_the_positions_names_the_nearest_valid(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    config.model.max_context = 2048
+    require_trainable(config)
+    config.model.max_context = 2049
+    message = error_of(config)
+    assert message.startswith("model.max_context=2049: the positions end in the config.json")
+    assert message.endswith("at 2048; nearest valid: 2048")
+
+
+def test_a_context_beyond_the_window_names_the_nearest_valid(tmp_path: Path) -> None:
+    config = config_of(tmp_path, sliding_window=128)
+    config.model.max_context = 512
+    assert "sliding window" in (message := error_of(config))
+    assert message.endswith("nearest valid: 128")
+
+
+def test_a_context_beyond_the_local_policys_positions_names_them() -> None:
+    config = RunConfig()
+    config.model.max_context = 600
+    assert error_of(config).startswith("model.max_context=600: the local policy has")
+    config.model.local.max_positions = 600
+    require_trainable(config)
+
+
+@pytest.mark.parametrize(("text", "reason"), [("{", "is not JSON"), ("[]", "not a JSON object")])
+def test_a_config_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: str) -> None:
+    config = config_of(tmp_path)
+    (tmp_path / "config.json").write_text(text)
+    assert reason in error_of(config)
+
+
+def test_the_answer_comes_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    config_of(tmp_path, model_type="gpt_oss")
+    program = (
+        "import sys; from rlsys.config.schema import RunConfig\n"
+        "from rlsys.config.models import require_trainable\n"
+        f"config = RunConfig(); config.model.path = {str(tmp_path)!r}\n"
+        "try: require_trainable(config)\n"
+        "except ValueError: print([m for m in ('torch', 'transformers', 'ray') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert found.stdout.strip() == "[]", found.stderr
