@@ -17,15 +17,17 @@ from vllm.inputs import TokensPrompt
 from rlsys.config.recipes import LocalPolicyConfig
 from rlsys.config.schema import (
     ModelConfig,
+    Precision,
     PrefixCache,
     RolloutConfig,
     SamplingConfig,
     WeightsConfig,
 )
-from rlsys.engines.vllm_engine import Canary, SamplingEngine
+from rlsys.engines.vllm_engine import SamplingEngine
 from rlsys.errors import WeightSyncError
 from rlsys.recipes.local_policy import prepare_local_policy
 from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
+from rlsys.weights.canary import Canary
 
 pytestmark = pytest.mark.soak
 
@@ -260,13 +262,12 @@ def test_what_only_the_canary_sees_is_named_by_reading_the_model_back(
     right = logits[torch.arange(39), torch.tensor(token_ids[1:])].tolist()
 
     async def work(engine: SamplingEngine) -> None:
-        canary = Canary(token_ids, right)
+        canary = Canary(token_ids, right, Precision.float32)
         await engine.update.load(manifest, buckets)
         assert await engine.prove_weights(manifest, canary, buckets) < 1e-3
         assert await engine.update.differing(manifest, buckets) == []
         await engine.engine.collective_rpc(garble)
         await engine.update.load(manifest, buckets)
-        engine.config.canary_tolerance = 0.0
         await engine.prove_weights(manifest, canary, buckets)
 
     with pytest.raises(
