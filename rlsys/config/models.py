@@ -11,6 +11,8 @@ docs/models.md is the list of what was tried, made by tests/unit/engines/test_mo
 
 import json
 from collections.abc import Callable
+from difflib import get_close_matches
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,14 @@ from rlsys.errors import ConfigError
 
 Model = dict[str, Any]
 """A config.json."""
+
+WORKS = (
+    *("llama", "mistral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "mixtral", "olmoe"),
+    *("granitemoe", "glm4_moe", "gemma", "gemma3_text", "phi", "phi3", "gpt2", "gpt_neox", "opt"),
+    *("olmo", "olmo2", "olmo3", "granite", "cohere", "starcoder2", "smollm3", "glm4", "exaone4"),
+    *("seed_oss", "ernie4_5"),
+)
+"""Model types that learner and vLLM were tried with, for those that must be told another one."""
 
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len")
 _SCALED = ("default", "su", "longrope", "llama3", "yarn", "deepseek_yarn", "proportional")
@@ -40,6 +50,21 @@ _OWN_ATTENTION = (
     *("gpt_neox_japanese", "xglm"),
 )
 _CHUNKED = ("llama4", "llama4_text")
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+_TYPES: dict[str, tuple[type, str]] = {
+    "model_type": (str, "a text"),
+    "layer_types": (list, "a list"),
+    "text_config": (dict, "an object"),
+    "quantization_config": (dict, "an object"),
+    "rope_scaling": (dict, "an object"),
+    "rope_parameters": (dict, "an object"),
+    "vocab_size": (Real, "a number"),
+    "sliding_window": (Real, "a number"),
+    "attn_logit_softcapping": (Real, "a number"),
+    "final_logit_softcapping": (Real, "a number"),
+    **dict.fromkeys(_POSITIONS, (Real, "a number")),
+}
+"""Of what is read here."""
 
 
 def require_trainable(config: RunConfig) -> None:
@@ -58,8 +83,10 @@ def require_trainable(config: RunConfig) -> None:
     model = read_config(path)
     if reason := refusal(model):
         kind = model.get("model_type", "no model_type")
+        nearest = "" if kind in WORKS else f"; nearest valid model_type: {_nearest(model)}"
         raise ConfigError(
-            f"model.path={path!r} ({kind}): {reason} (docs/models.md lists the models that work)"
+            f"model.path={path!r} ({kind}): {reason}{nearest} (docs/models.md lists the models "
+            "that work)"
         )
     for name, most in limits(model).items():
         if longest > most:
@@ -73,7 +100,7 @@ def read_config(path: str) -> Model:
     """The config.json of a model directory or hub id, with what it says of the language model.
 
     Raises:
-        ConfigError: there is none, or it is not JSON.
+        ConfigError: there is none, it is not JSON, or a value has another type than it should.
     """
     file = Path(path).expanduser() / "config.json"
     if not file.is_file():
@@ -84,7 +111,10 @@ def read_config(path: str) -> Model:
         raise ConfigError(f"model.path={path!r}: its config.json is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise ConfigError(f"model.path={path!r}: its config.json is not a JSON object")
-    return found | (found.get("text_config") or {})
+    _check_types(path, found)
+    model = found | (found.get("text_config") or {})
+    _check_types(path, model)
+    return model
 
 
 def refusal(model: Model) -> str | None:
@@ -98,7 +128,7 @@ def refusal(model: Model) -> str | None:
 def limits(model: Model) -> dict[str, int]:
     """The longest sequences, in tokens, by what ends there."""
     found = {}
-    positions = next((model[name] for name in _POSITIONS if model.get(name)), None)
+    positions = next((model[name] for name in _POSITIONS if (model.get(name) or 0) > 0), None)
     if positions:
         found["the positions end in the config.json"] = int(positions * _stretching(model))
     if window := _window(model):
@@ -164,7 +194,7 @@ def _other_layers(model: Model) -> str | None:
 
 def _alibi(model: Model) -> str | None:
     nested = model.get("attn_config")
-    if model.get("alibi") or isinstance(nested, dict) and nested.get("alibi"):
+    if model.get("alibi") or (isinstance(nested, dict) and nested.get("alibi")):
         return "ALiBi counts positions from the row's start, not from the sequence's"
     if model["model_type"] == "bloom":
         return "ALiBi counts positions from the row's start, not from the sequence's"
@@ -221,6 +251,22 @@ _FEATURES: tuple[Callable[[Model], str | None], ...] = (
 # --- parts of it ----------------------------------------------------------------------------------
 
 
+def _check_types(path: str, model: Model) -> None:
+    for name, (kind, words) in _TYPES.items():
+        value = model.get(name)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise ConfigError(
+                f"model.path={path!r}: {name}={value!r} in its config.json should be {words}"
+            )
+
+
+def _nearest(model: Model) -> str:
+    """A type of model that works, by its name or by whether it has experts."""
+    experts = any(model.get(name) for name in _EXPERTS)
+    close = get_close_matches(str(model.get("model_type")), WORKS, n=1, cutoff=0.7)
+    return close[0] if close else "qwen3_moe" if experts else "qwen3"
+
+
 def _window(model: Model) -> int | None:
     """The sliding window of attention, where one is used."""
     if model["model_type"].startswith("qwen") and not model.get("use_sliding_window"):
@@ -239,7 +285,8 @@ def _stretching(model: Model) -> float:
     kinds = [(r.get("rope_type") or r.get("type") or "default", r.get("factor")) for r in each]
     if "gemma3" in model["model_type"]:
         return 1.0
-    return max([factor or 1.0 for kind, factor in kinds if kind not in _SCALED], default=1.0)
+    own = [factor for kind, factor in kinds if kind not in _SCALED and isinstance(factor, Real)]
+    return max([float(factor) for factor in own], default=1.0)
 
 
 def _folder(model: Model) -> str:

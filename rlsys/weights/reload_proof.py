@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from vllm.model_executor.model_loader.reload.utils import get_layer_tensors
 
-from rlsys.weights.fingerprint import fingerprint
+from rlsys.weights.fingerprint import order_fingerprint
 from rlsys.weights.readback import input_size
 
 _PROBES = 8
@@ -29,9 +29,9 @@ def held(model: Any) -> dict[str, int]:
     for place, module in model.named_modules():
         for name, tensor in get_layer_tensors(module).items():
             if tensor.numel():
-                found[f"{place}.{name}"] = fingerprint(tensor)
+                found[f"{place}.{name}"] = order_fingerprint(tensor)
         if hasattr(module, "cpu_linear"):
-            found[f"{place}.weight (packed)"] = fingerprint(_answers(module))
+            found[f"{place}.weight (packed)"] = order_fingerprint(_answers(module))
     return found
 
 

@@ -41,8 +41,8 @@ class SavedForm:
         if {name: tuple(tensor.shape) for name, tensor in together.items()} != self.shapes:
             names = sorted(set(together) ^ set(self.shapes)) or sorted(together)
             raise ConfigError(
-                f"model.path: {type(model).__name__} makes {names[:3]} of its checkpoint of several "
-                "parameters, which cannot be sent to the engines one by one"
+                f"model.path: {type(model).__name__} makes {names[:3]} of its checkpoint of "
+                "several parameters, which cannot be sent to the engines one by one"
             )
 
     def of(self, named: Iterable[Named]) -> Iterator[Named]:

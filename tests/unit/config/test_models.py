@@ -65,6 +65,44 @@ def test_a_model_that_cannot_be_trained_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
+    ("model", "nearest"),
+    [
+        ({"model_type": "gemma2"}, "gemma"),
+        ({"model_type": "qwen3_next", "linear_num_value_heads": 32}, "qwen3_moe"),
+        ({"model_type": "gpt_oss", "num_local_experts": 32}, "qwen3_moe"),
+        ({"model_type": "falcon"}, "qwen3"),
+    ],
+)
+def test_a_refusal_names_the_nearest_type_that_works(
+    tmp_path: Path, model: dict[str, object], nearest: str
+) -> None:
+    assert f"; nearest valid model_type: {nearest} (" in error_of(config_of(tmp_path, **model))
+
+
+def test_a_type_that_works_is_not_told_another(tmp_path: Path) -> None:
+    config = config_of(tmp_path, quantization_config={"quant_method": "fp8"})
+    assert "nearest valid" not in error_of(config)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"max_position_embeddings": "many"}, "max_position_embeddings='many' in its config.json"),
+        ({"layer_types": "full"}, "layer_types='full' in its config.json should be a list"),
+        ({"rope_scaling": ["yarn"]}, "rope_scaling=['yarn'] in its config.json should be an obj"),
+        ({"sliding_window": True}, "sliding_window=True in its config.json should be a number"),
+        ({"text_config": 3}, "text_config=3 in its config.json should be an object"),
+        ({"text_config": {"vocab_size": "1"}}, "vocab_size='1' in its config.json"),
+        ({"model_type": 7}, "model_type=7 in its config.json should be a text"),
+    ],
+)
+def test_a_value_of_another_type_is_named(
+    tmp_path: Path, model: dict[str, object], said: str
+) -> None:
+    assert said in error_of(config_of(tmp_path, **model))
+
+
+@pytest.mark.parametrize(
     "model",
     [
         {},
@@ -93,6 +131,8 @@ def test_a_text_model_inside_another_is_read_as_itself(tmp_path: Path) -> None:
         ({}, 2048),
         ({"max_position_embeddings": None, "n_positions": 1024}, 1024),
         ({"max_position_embeddings": None}, None),
+        ({"max_position_embeddings": -1}, None),
+        ({"rope_scaling": {"type": "linear", "factor": None}}, 2048),
         ({"rope_scaling": {"type": "linear", "factor": 4.0}}, 8192),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, 2048),
         ({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}}, 2048),
@@ -151,7 +191,7 @@ def test_the_answer_comes_before_anything_heavy_is_imported(tmp_path: Path) -> N
         "from rlsys.config.models import require_trainable\n"
         f"config = RunConfig(); config.model.path = {str(tmp_path)!r}\n"
         "try: require_trainable(config)\n"
-        "except ValueError: print([m for m in ('torch', 'transformers', 'ray') if m in sys.modules])"
+        "except ValueError: print({'torch', 'transformers', 'ray'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert found.stdout.strip() == "[]", found.stderr
+    assert found.stdout.strip() == "set()", found.stderr

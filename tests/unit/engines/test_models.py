@@ -9,6 +9,7 @@ from safetensors import safe_open
 from tiny_models import ARCHITECTURES, VOCABULARY, Architecture, build, table
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from rlsys.config.models import WORKS, read_config, refusal
 from rlsys.config.schema import Precision
 from rlsys.engines.packing_proof import check_packing
 from rlsys.engines.policy import PolicyModel, load_causal_lm
@@ -40,11 +41,17 @@ def by_the_book(model: PreTrainedModel, prompt: np.ndarray, answer: np.ndarray) 
     return logprobs[steps, torch.from_numpy(answer)].numpy()
 
 
+def prove_packing(folder: Path) -> None:
+    policy = PolicyModel(load_causal_lm(folder, torch.float32).eval(), 1.0, 2048)
+    check_packing(policy, np.arange(5, 65), Precision.float32)
+
+
 @pytest.mark.parametrize("architecture", TRAINED, ids=lambda one: one.kind)
 def test_packed_logprobs_are_those_of_each_sequence_alone_and_weights_go_as_on_disk(
     architecture: Architecture, tmp_path: Path
 ) -> None:
     build(architecture, tmp_path)
+    assert refusal(read_config(str(tmp_path))) is None
     plain = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
     model = load_causal_lm(tmp_path, torch.float32).eval()
     policy = PolicyModel(model, 1.0, 2048)
@@ -66,16 +73,17 @@ def test_packed_logprobs_are_those_of_each_sequence_alone_and_weights_go_as_on_d
     with safe_open(tmp_path / "model.safetensors", "pt") as disk:
         for name, tensor in sent.items():
             assert torch.equal(tensor, disk.get_tensor(name)), name
-        kept = {name for name in disk.keys() if not name.endswith("e_score_correction_bias")}
-    assert kept == set(sent)  # what balances experts is no parameter: it stays as it is on disk
+        on_disk = set(disk.keys())
+    # What balances experts is no parameter: it stays as it is on disk.
+    assert {n for n in on_disk if not n.endswith("e_score_correction_bias")} == set(sent)
 
 
 @pytest.mark.parametrize("architecture", REFUSED, ids=lambda one: one.kind)
 def test_what_is_refused_could_not_be_trained(architecture: Architecture, tmp_path: Path) -> None:
     build(architecture, tmp_path)
+    assert refusal(read_config(str(tmp_path))) == architecture.refusal
     with pytest.raises(ConfigError):
-        policy = PolicyModel(load_causal_lm(tmp_path, torch.float32).eval(), 1.0, 2048)
-        check_packing(policy, np.arange(5, 65), Precision.float32)
+        prove_packing(tmp_path)
 
 
 def test_docs_show_the_table() -> None:
@@ -83,6 +91,5 @@ def test_docs_show_the_table() -> None:
     assert shown == table(), "paste what `python tests/unit/engines/tiny_models.py` prints"
 
 
-def test_the_page_names_architectures_once() -> None:
-    kinds = [one.kind for one in ARCHITECTURES]
-    assert len(set(kinds)) == len(kinds)
+def test_what_works_is_the_same_in_errors_and_docs() -> None:
+    assert list(WORKS) == [one.kind for one in TRAINED if one.in_vllm]

@@ -10,7 +10,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
-from rlsys.config.models import limits, refusal
+from rlsys.config.models import refusal
 from rlsys.recipes.local_tokenizer import build_tokenizer
 
 TOKENIZER = build_tokenizer()
