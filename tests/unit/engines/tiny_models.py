@@ -61,9 +61,6 @@ class Architecture:
 
     title: str
     config: Callable[[], PreTrainedConfig]
-    in_vllm: bool = True
-    """The sampler computes it, too, from disk and after updates; see tests/soak."""
-    remark: str = ""
 
     @property
     def kind(self) -> str:
@@ -177,17 +174,18 @@ def build(architecture: Architecture, folder: Path) -> PreTrainedModel:
 def table() -> str:
     """What works, then what is refused."""
     lines = [
-        "| architecture | `model_type` | the learner | vLLM, from disk and after updates |",
-        "|---|---|---|---|",
+        "| works | `model_type` |",
+        "|---|---|",
+        *(f"| {one.title} | `{one.kind}` |" for one in ARCHITECTURES if one.refusal is None),
+        "",
+        "| refused | `model_type` | why |",
+        "|---|---|---|",
+        *(
+            f"| {one.title} | `{one.kind}` | {one.refusal} |"
+            for one in ARCHITECTURES
+            if one.refusal
+        ),
     ]
-    for one in ARCHITECTURES:
-        if one.refusal is None:
-            sampler = "verified" if one.in_vllm else f"not verified: {one.remark}"
-            lines.append(f"| {one.title} | `{one.kind}` | verified | {sampler} |")
-    lines += ["", "| refused | `model_type` | why |", "|---|---|---|"]
-    for one in ARCHITECTURES:
-        if one.refusal is not None:
-            lines.append(f"| {one.title} | `{one.kind}` | {one.refusal} |")
     return "\n".join(lines)
 
 
