@@ -25,7 +25,7 @@ from rlsys.engines.deepspeed_setup import Rank, import_deepspeed, initialize
 from rlsys.engines.determinism import random_states, set_random_states
 from rlsys.engines.layout import Layout, block_length, blocks_of, lay_out
 from rlsys.engines.packing_proof import check_packing
-from rlsys.engines.policy import PolicyModel, load_causal_lm
+from rlsys.engines.policy import PolicyModel, checkpoint_layers, load_causal_lm
 from rlsys.engines.reference_engine import score_sequences
 from rlsys.engines.sequences import Sequences
 from rlsys.engines.token_advantages import fill_token_advantages
@@ -60,7 +60,7 @@ class LearnerEngine:
         torch.manual_seed(seed)
         model = load_causal_lm(model_path, torch.float32)
         if config.gradient_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+            checkpoint_layers(model)
         policy = PolicyModel(
             model, temperature, config.logprob_chunk, algorithm.entropy_coefficient > 0
         )

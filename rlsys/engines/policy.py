@@ -1,10 +1,13 @@
 """A causal language model that answers one question: the logprobs of given answer tokens."""
 
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from rlsys.algorithms.logprobs import chunked_logprobs
 from rlsys.engines import attention
@@ -62,6 +65,17 @@ def hidden_states(decoder: nn.Module, layout: Layout) -> torch.Tensor:
         use_cache=False,
     )
     return output.last_hidden_state[0]
+
+
+def checkpoint_layers(model: PreTrainedModel) -> None:
+    """Keep a layer's input alone, and compute its activations again in the backward pass.
+
+    transformers' own switch works in training mode alone, and that has dropout, under which
+    logprobs are not those of the policy that the sampler ran.
+    """
+    for layer in model.modules():
+        if isinstance(layer, GradientCheckpointingLayer):
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
 
 
 def load_causal_lm(path: str | Path, dtype: torch.dtype) -> PreTrainedModel:
