@@ -238,10 +238,11 @@ def _not_sampled(model: Model) -> str | None:
 
 
 def _tokens(model: Model) -> str | None:
-    size, ends = model.get("vocab_size"), model.get("eos_token_id")
+    size: int | None = model.get("vocab_size")
+    ends = model.get("eos_token_id")
     ends = ends if isinstance(ends, list) else [ends]
     outside = [end for end in ends if isinstance(end, int) and size and end >= size]
-    if outside:
+    if size and outside:
         return f"its embedding ends at {size - 1}, but eos_token_id is {outside[0]}"
     return None
 

@@ -34,7 +34,7 @@ from vllm.model_executor.layers.fused_moe.unquantized_fused_moe_method import (
     UnquantizedFusedMoEMethod,
 )
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
-from vllm.model_executor.model_loader import get_model_loader
+from vllm.model_executor.model_loader import DefaultModelLoader, get_model_loader
 from vllm.model_executor.model_loader.reload import (
     finalize_layerwise_reload,
     initialize_layerwise_reload,
@@ -185,6 +185,7 @@ class WorkerExtension:
         self.start_weight_update()  # type: ignore[attr-defined]
         engine.proof.release()
         loader = get_model_loader(engine.vllm_config.load_config)
+        assert isinstance(loader, DefaultModelLoader)  # of safetensors and torch's own files
         with set_current_vllm_config(engine.vllm_config):
             engine.model.load_weights(loader.get_all_weights(engine.model_config, engine.model))
         self.finish_weight_update()  # type: ignore[attr-defined]
