@@ -14,13 +14,10 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from numbers import Real
 from pathlib import Path
-from typing import Any
 
+from rlsys.config.model_room import POSITIONS, Model, room_problems
 from rlsys.config.schema import RunConfig
 from rlsys.errors import ConfigError
-
-Model = dict[str, Any]
-"""A config.json."""
 
 WORKS = (
     *("llama", "mistral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "mixtral", "olmoe"),
@@ -30,9 +27,6 @@ WORKS = (
 )
 """Model types that learner and vLLM were tried with, for those that must be told another one."""
 
-_POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len")
-_SCALED = ("default", "su", "longrope", "llama3", "yarn", "deepseek_yarn", "proportional")
-"""Kinds of RoPE whose config has the positions after stretching, as vLLM 0.32.0 has it."""
 _ATTENTION = {"full_attention", "sliding_attention", "attention"}
 """Types of layers that attend by the plan."""
 _STATEFUL = {"linear_attention", "mamba", "mamba2", "conv", "recurrent", "hybrid"}
@@ -72,24 +66,17 @@ _TYPES: dict[str, tuple[type, str]] = {
     "sliding_window": (Real, "a number"),
     "attn_logit_softcapping": (Real, "a number"),
     "final_logit_softcapping": (Real, "a number"),
-    **dict.fromkeys(_POSITIONS, (Real, "a number")),
+    **dict.fromkeys(POSITIONS, (Real, "a number")),
 }
 """Of what is read here."""
 
 
 def require_trainable(config: RunConfig) -> None:
-    """Raise ConfigError when the run's model says of itself that it cannot be trained here, or has
-    no room for model.max_context."""
-    longest = config.model.max_context
-    if not config.model.path:
-        positions = config.model.local.max_positions
-        if longest > positions:
-            raise ConfigError(
-                f"model.max_context={longest}: the local policy has model.local.max_positions="
-                f"{positions}; nearest valid: {positions}"
-            )
-        return
+    """Raise ConfigError when the run's model says of itself that it cannot be trained here, or that
+    model.max_context has no room in it. The local policy is made to fit."""
     path = config.model.path
+    if not path:
+        return
     model = read_config(path)
     if reason := refusal(model):
         kind = model.get("model_type", "no model_type")
@@ -98,12 +85,8 @@ def require_trainable(config: RunConfig) -> None:
             f"model.path={path!r} ({kind}): {reason}{nearest} (docs/models.md lists the models "
             "that work)"
         )
-    for name, most in limits(model).items():
-        if longest > most:
-            raise ConfigError(
-                f"model.max_context={longest}: {name} of model.path={path!r} at {most}; "
-                f"nearest valid: {most}"
-            )
+    if problems := room_problems(config, model):
+        raise ConfigError("\n".join(problems))
 
 
 def read_config(path: str) -> Model:
@@ -133,17 +116,6 @@ def refusal(model: Model) -> str | None:
         if reason := says(model):
             return reason
     return None
-
-
-def limits(model: Model) -> dict[str, int]:
-    """The longest sequences, in tokens, by what ends there."""
-    found = {}
-    positions = next((model[name] for name in _POSITIONS if (model.get(name) or 0) > 0), None)
-    if positions:
-        found["the positions end in the config.json"] = int(positions * _stretching(model))
-    if window := _window(model):
-        found["the sliding window, within which sequences must stay here, ends"] = window
-    return found
 
 
 # --- features: each says why a model is refused, or nothing ---------------------------------------
@@ -281,28 +253,6 @@ def _nearest(model: Model) -> str:
     experts = any(model.get(name) for name in _EXPERTS)
     close = get_close_matches(str(model.get("model_type")), WORKS, n=1, cutoff=0.7)
     return close[0] if close else "qwen3_moe" if experts else "qwen3"
-
-
-def _window(model: Model) -> int | None:
-    """The sliding window of attention, where one is used."""
-    if model["model_type"].startswith("qwen") and not model.get("use_sliding_window"):
-        return None
-    kinds = model.get("layer_types")
-    if kinds and "sliding_attention" not in kinds:
-        return None
-    defaults = {"mistral": 4096, "gemma3_text": 4096}
-    return model.get("sliding_window", defaults.get(model["model_type"]))
-
-
-def _stretching(model: Model) -> float:
-    """How many times as many positions as the config names RoPE gives."""
-    rope = model.get("rope_parameters") or model.get("rope_scaling") or {}
-    each = [value for value in rope.values() if isinstance(value, dict)] or [rope]
-    kinds = [(r.get("rope_type") or r.get("type") or "default", r.get("factor")) for r in each]
-    if "gemma3" in model["model_type"]:
-        return 1.0
-    own = [factor for kind, factor in kinds if kind not in _SCALED and isinstance(factor, Real)]
-    return max([float(factor) for factor in own], default=1.0)
 
 
 def _folder(model: Model) -> str:

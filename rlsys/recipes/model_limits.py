@@ -2,7 +2,7 @@
 
 A tokenizer of another model, or one that got tokens after the embedding was made, gives ids beyond
 it: an index out of range, minutes later, inside an engine. That the context is no longer than the
-positions is checked in rlsys.config.models.
+positions is checked in rlsys.config.model_room.
 """
 
 from __future__ import annotations

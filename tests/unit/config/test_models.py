@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.models import limits, read_config, refusal, require_trainable
+from rlsys.config.models import read_config, refusal, require_trainable
 from rlsys.config.schema import RunConfig
 from rlsys.errors import ConfigError
 
@@ -123,58 +123,6 @@ def test_a_text_model_inside_another_is_read_as_itself(tmp_path: Path) -> None:
     reason = refusal(read_config(str(tmp_path)))
     assert reason is not None
     assert "soft caps" in reason
-
-
-@pytest.mark.parametrize(
-    ("model", "most"),
-    [
-        ({}, 2048),
-        ({"max_position_embeddings": None, "n_positions": 1024}, 1024),
-        ({"max_position_embeddings": None}, None),
-        ({"max_position_embeddings": -1}, None),
-        ({"rope_scaling": {"type": "linear", "factor": None}}, 2048),
-        ({"rope_scaling": {"type": "linear", "factor": 4.0}}, 8192),
-        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, 2048),
-        ({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}}, 2048),
-        ({"rope_parameters": {"full_attention": {"rope_type": "dynamic", "factor": 2.0}}}, 4096),
-        ({"sliding_window": 512}, 512),
-        ({"sliding_window": None}, 2048),
-        ({"sliding_window": 512, "layer_types": ["full_attention"]}, 2048),
-        ({"sliding_window": 512, "layer_types": ["sliding_attention", "full_attention"]}, 512),
-        ({"model_type": "qwen2", "sliding_window": 512, "use_sliding_window": False}, 2048),
-        ({"model_type": "qwen2", "sliding_window": 512, "use_sliding_window": True}, 512),
-        ({"model_type": "mistral", "max_position_embeddings": 32768}, 4096),
-    ],
-)
-def test_the_longest_sequence_ends_with_positions_or_window(
-    model: dict[str, object], most: int | None
-) -> None:
-    assert min(limits(LLAMA | model).values(), default=None) == most
-
-
-def test_a_context_beyond_the_positions_names_the_nearest_valid(tmp_path: Path) -> None:
-    config = config_of(tmp_path)
-    config.model.max_context = 2048
-    require_trainable(config)
-    config.model.max_context = 2049
-    message = error_of(config)
-    assert message.startswith("model.max_context=2049: the positions end in the config.json")
-    assert message.endswith("at 2048; nearest valid: 2048")
-
-
-def test_a_context_beyond_the_window_names_the_nearest_valid(tmp_path: Path) -> None:
-    config = config_of(tmp_path, sliding_window=128)
-    config.model.max_context = 512
-    assert "sliding window" in (message := error_of(config))
-    assert message.endswith("nearest valid: 128")
-
-
-def test_a_context_beyond_the_local_policys_positions_names_them() -> None:
-    config = RunConfig()
-    config.model.max_context = 600
-    assert error_of(config).startswith("model.max_context=600: the local policy has")
-    config.model.local.max_positions = 600
-    require_trainable(config)
 
 
 @pytest.mark.parametrize(("text", "reason"), [("{", "is not JSON"), ("[]", "not a JSON object")])

@@ -126,6 +126,7 @@ def test_the_end_of_thinking_needs_an_embedding_too(config: RunConfig, tmp_path:
         prepared(config)
 
 
+@pytest.mark.parametrize("more", [0, 100])
 def test_an_embedding_with_room_for_every_token_is_accepted(
     config: RunConfig, tmp_path: Path, more: int
 ) -> None:
