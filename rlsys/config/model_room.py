@@ -52,8 +52,8 @@ def kv_bytes_per_token(model: Model, dtype: Precision) -> int:
     layers, width = model.get("num_hidden_layers"), model.get("head_dim")
     if not width and isinstance(hidden, int) and isinstance(heads, int) and heads:
         width = hidden // heads
-    sizes = (layers, kv_heads, width)
-    if not all(isinstance(size, int) for size in sizes):
+    sizes = [size for size in (layers, kv_heads, width) if isinstance(size, int)]
+    if len(sizes) < 3:
         return 0  # by other names, or one for each layer
     return 2 * math.prod(sizes) * (4 if dtype is Precision.float32 else 2)
 
