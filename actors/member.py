@@ -12,8 +12,9 @@ import ray
 from rlsys import stacks
 from rlsys.loop.clock import Clock, Times
 
-_CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1})
-"""Ray's threads beside the one that works: looking at a member never queues behind its work."""
+_CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1, "disk": 1})
+"""Ray's threads beside the one that works: looking at a member never queues behind its work, nor
+behind the disk, and neither does its work."""
 
 
 def actor_class(member: type) -> Any:

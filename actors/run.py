@@ -23,10 +23,12 @@ from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.errors import LearnerLostError, RlsysError
 from rlsys.loop import checkpoint, garbage
+from rlsys.loop.checks import Checks
 from rlsys.loop.clock import Times
+from rlsys.loop.curve import Curve
 from rlsys.loop.disk import replace_text
 from rlsys.loop.event_loop import WatchedEventLoop
-from rlsys.loop.heldout import HeldOut, evaluate
+from rlsys.loop.heldout import HeldOut
 from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
@@ -36,8 +38,9 @@ from rlsys.loop.space import checkpoint_bytes
 from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
+from rlsys.observe.groups import group_metrics
 from rlsys.observe.learnable import cut_off_at, last_words, problem_of
-from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
+from rlsys.observe.metrics import MetricsWriter, check_metrics, step_metrics, time_shares
 from rlsys.observe.summary import Summary
 from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
 
@@ -187,6 +190,7 @@ class Run:
         self.config, self.name, self.keeper = config, name, keeper
         self.fleet, self.display, self.event_loop = fleet, display, event_loop
         origin = keeper.origin
+        self.curve = Curve(keeper.folder)
         self.writer = MetricsWriter(keeper.folder, origin.version if origin.resumed else None)
         self.gauges = RayGauges(name)
         self.lag = LagMeter()
@@ -219,10 +223,18 @@ class Run:
         self, prompts: Sequence[Prompt], held_out: Sequence[Prompt], started: float
     ) -> Summary:
         config = self.config
-        self.held_out = held_out
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
         self.loop = Loop(self.fleet, stream, config, self._after_step)
         self.loop.notice = self.display.note
+        self.checks = Checks(
+            self.fleet,
+            held_out,
+            config,
+            self.loop.retries,
+            self.curve,
+            self._checked,
+            self.display.stage,
+        )
         waits = self.loop.waits
         waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
         waits.samplers_still_s, waits.notice = self.fleet.samplers_still_s, self.display.note
@@ -232,28 +244,19 @@ class Run:
         origin, progress = self.keeper.origin, self.keeper.progress
         await self.fleet.start(origin.checkpoint, origin.version)
         await self.keeper.restore(self.loop)
-        final = held_out[: config.evaluation.final_prompts]
-        before = progress.before
-        if before is None and final:
-            self.display.stage(f"held-out check before training: {len(final)} prompts")
-            before = progress.before = await self._evaluate(final)
-            self.display.note(f"held-out pass@1 before training: {before}")
-            if cut_off := cut_off_at(config, before.truncated):
-                self.display.note(f"warning: {cut_off}")
+        await self.checks.before_training(origin.version)
         self.display.stage("training: waiting for the first groups")
         self.began = self.last_step = time.monotonic()
         self.times = self.begin = await self._times()
         with garbage.seldom_collected():
             await self.loop.train(config.loop.steps)
         self._count_time(time.monotonic(), await self._times())
-        after = None
-        if final:
-            self.display.stage(f"held-out check after training: {len(final)} prompts")
-            after = await self._evaluate(final)
+        await self.checks.after_training()
         return Summary(
             run=self.name,
-            before=before,
-            after=after,
+            before=self.curve.at(0),
+            after=self.curve.at(config.loop.steps),
+            checks=self.curve.checks,
             steps=self.loop.state.version,
             wall_s=time.monotonic() - started,
             train_s=progress.train_s,
@@ -287,10 +290,17 @@ class Run:
         times = await self.loop.waits.on("driver: times", self.fleet.times())
         return times | {"driver": self.event_loop.clock.times()}
 
-    async def _evaluate(self, prompts: Sequence[Prompt]) -> HeldOut:
-        check = await evaluate(self.fleet, prompts, self.config, self.loop.retries)
-        self.keeper.progress.heldout = check
-        return check
+    def _checked(self, check: HeldOut) -> None:
+        """Note a held-out check everywhere, at its step."""
+        metrics = check_metrics(check)
+        self.writer.add(check.step, metrics)
+        self.gauges.write(metrics)
+        steps = {0: "before training", self.config.loop.steps: "after training"}
+        self.display.note(
+            f"held-out pass@1 {steps.get(check.step, f'at step {check.step}')}: {check}"
+        )
+        if check.step == 0 and (cut_off := cut_off_at(self.config, check.truncated)):
+            self.display.note(f"warning: {cut_off}")
 
     def _count_time(self, now: float, times: dict[str, Times]) -> None:
         """Training time up to now, that of earlier drivers included."""
@@ -306,14 +316,14 @@ class Run:
         times = await self._times()
         # Before anyone is told of the step.
         taken = self.keeper.step(self.loop)
+        dropped = self.loop.drops.take(report.step)
         now = time.monotonic()
         metrics = step_metrics(report, now - self.last_step) | time_shares(times, self.times)
         metrics |= self.lag.take()
         self.times, self.last_step = times, now
         self._count_time(now, times)
         progress = self.keeper.progress
-        if progress.heldout:
-            metrics["heldout/pass_at_1"] = progress.heldout.pass_at_1
+        metrics |= group_metrics(report.groups, dropped)
         progress.saw(report)
         signal = count_signal(report.groups, self.config)
         progress.signal += signal
@@ -325,12 +335,8 @@ class Run:
         self.gauges.write(metrics)
         self.display.step(report.step, metrics)
         garbage.after_step(report.step)
-        last = report.step == loop.steps
-        chosen = self.held_out[: self.config.evaluation.prompts]
-        due = loop.evaluate_every and report.step % loop.evaluate_every == 0
-        if due and chosen and not last:
-            checking = tasks.create_task(self._evaluate(chosen), name="held-out check")
-            if self.config.run.deterministic:
-                await checking
-        if last or report.step % loop.checkpoint_every == 0:
+        await self.loop.waits.on("driver: dropped answers written", self.loop.drops.write())
+        assert self.loop.publishing is not None
+        await self.checks.after_step(report.step, self.loop.publishing, tasks)
+        if report.step == loop.steps or report.step % loop.checkpoint_every == 0:
             await self.keeper.checkpoint(self.loop, taken, self.alarms.state_dict())

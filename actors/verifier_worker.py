@@ -62,4 +62,5 @@ def _with_metadata(scores: pa.RecordBatch) -> tuple[pa.RecordBatch, Scored]:
         infrastructure=[
             r for s, r in zip(statuses, reasons, strict=True) if s == Status.INFRASTRUCTURE
         ],
+        statuses=tuple(statuses),
     )

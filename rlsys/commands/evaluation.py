@@ -127,7 +127,7 @@ def compare(
             str(d.problems),
             f"{pair.a:.3f}",
             f"{pair.b:.3f}",
-            f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]",
+            str(d),
             f"{d.p_value:.4f}",
         )
     console = Console()

@@ -12,7 +12,6 @@ from rich.text import Text
 # Column: heading, metric, format.
 _COLUMNS = (
     ("reward", "reward/mean", "{:.3f}"),
-    ("pass@1", "heldout/pass_at_1", "{:.3f}"),
     ("tok/s", "throughput/consumed_tokens_per_s", "{:,.0f}"),
     ("length", "answer/mean_tokens", "{:.1f}"),
     ("stale", "staleness/mean", "{:.2f}"),

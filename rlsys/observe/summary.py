@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from rlsys.evaluation.estimators import Difference
+from rlsys.loop import curve
 from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
 from rlsys.loop.keeper import SUMMARY
@@ -43,12 +45,21 @@ class Summary:
     """Of the groups that were trained on."""
     resumes: int = 0
     """How often another driver went on with the run; wall_s is the last one's."""
+    checks: list[HeldOut] = field(default_factory=list)
+    """All held-out checks, by step."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def balance(self) -> Balance:
         """Which role limits the run, and what the others would need."""
         return balance(self.times, self.members)
+
+    @property
+    def gain(self) -> Difference | None:
+        """pass@1 after less before, on the prompts that both have."""
+        if self.before is None or self.after is None:
+            return None
+        return curve.gain(self.before, self.after)
 
     def to_dict(self) -> dict[str, Any]:
         """As written to summary.json."""
@@ -58,6 +69,17 @@ class Summary:
             **_check_to_dict("after", self.after),
             "heldout": self.after
             and {"prompts": self.after.prompts, "samples": self.after.samples},
+            "gain": self.gain and asdict(self.gain),
+            "checks": [
+                {
+                    "step": check.step,
+                    "versions": check.versions,
+                    "pass_at_1": check.pass_at_1,
+                    "interval": [check.low, check.high],
+                    "prompts": check.prompts,
+                }
+                for check in self.checks
+            ],
             "steps": self.steps,
             "wall_s": round(self.wall_s, 3),
             "train_s": round(self.train_s, 3),
@@ -100,10 +122,9 @@ class Summary:
         head = Table(title=self.run, title_justify="left", show_header=False, box=None)
         head.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
         head.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
-        if self.before and self.after:
-            gain = self.after.pass_at_1 - self.before.pass_at_1
-            measured = f"{self.after.prompts} prompts x {self.after.samples}, 95 % CI"
-            head.add_row("gain", f"{gain:+.3f} ({measured})")
+        if self.after and (gain := self.gain):
+            measured = f"{gain.problems} prompts x {self.after.samples}, paired, 95 % CI"
+            head.add_row("gain", f"{gain} ({measured})")
         head.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
         rate = self.consumed_tokens / max(self.train_s, 1e-9)
         head.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")

@@ -47,7 +47,7 @@ def test_a_step_is_one_plain_line_however_narrow_the_screen() -> None:
         display.step(3, METRICS)
     (line,) = text.getvalue().splitlines()
     assert line.split("] ", 1)[1] == (
-        "step 3/10  reward 0.512  pass@1 0.250  tok/s 12,346  length 22.0  stale 1.50  "
+        "step 3/10  reward 0.512  tok/s 12,346  length 22.0  stale 1.50  "
         "entropy 0.700  KL 0.0012  clip 0.010  | "
         "learner busy 62% waits ready groups 38%, rollout busy 90% waits slots 10%"
     )
