@@ -15,7 +15,7 @@ from actors.metrics import RayGauges
 from actors.placement import check_resources, needs
 from rlsys.config.algorithm import Advantage
 from rlsys.config.load import to_yaml
-from rlsys.config.resume import FILE
+from rlsys.config.runs import FILE
 from rlsys.config.schema import Precision, RunConfig
 from rlsys.config.verifiers import require_sources
 from rlsys.data.fingerprints import fingerprints

@@ -1,7 +1,8 @@
 """From YAML files and `key=value` overrides to a checked RunConfig, in milliseconds.
 
 Order, later wins: the dataclass defaults, base.yaml beside the config, the algorithm preset, the
-config file, the command line. After loading there is no DictConfig any more.
+config file, the command line. After loading there is no DictConfig any more, and a model.path that
+named a run is the folder of its newest policy, which a resume then finds again.
 """
 
 import difflib
@@ -13,6 +14,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rlsys.config.runs import LOCAL, find_model
 from rlsys.config.schema import RunConfig
 from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
@@ -44,6 +46,9 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
         config = cast(RunConfig, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {error.full_key}: {_first_line(error)}") from error
+    named = f"model.path={config.model.path!r}"
+    model = find_model(config.model.path, named, config.run.directory)
+    config.model.path = "" if model == LOCAL else model
     validate(config)
     return config
 

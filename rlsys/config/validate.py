@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from rlsys.config import algorithm as algorithm_config
+from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
 from rlsys.config import ranges
 from rlsys.config import recipes as recipes_config
@@ -34,6 +35,7 @@ def validate(config: RunConfig) -> None:
     _transport(config)
     _deterministic(config)
     _observe(config)
+    benchmarks_config.validate(config.benchmarks)
     data_config.validate(config.data)
     recipes_config.validate(config.model.local)
     algorithm_config.validate(config.algorithm)

@@ -43,6 +43,21 @@ def test_the_context_is_the_models_unless_a_shorter_one_is_named(
     assert settle(path, config, ["model.max_context=999"], print).model.max_context == 256
 
 
+def test_the_context_may_be_shortened_in_a_file(tmp_path: Path) -> None:
+    path = str(model(tmp_path / "m"))
+    file = tmp_path / "plan.yaml"
+    file.write_text("model: {max_context: 512}\nbenchmarks: {max_context: 96}\n")
+    assert settle(path, file, [], print).model.max_context == 96
+    assert settle(path, file, ["model.max_context=64"], print).model.max_context == 64
+
+
+def test_a_model_that_is_named_makes_that_of_the_file_no_matter(tmp_path: Path) -> None:
+    file = tmp_path / "gone.yaml"
+    file.write_text(f"model: {{path: {tmp_path}/gone}}\n")
+    path = str(model(tmp_path / "m"))
+    assert settle(path, file, [], print).model.path == path
+
+
 def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:
     path = model(tmp_path / "m")
     before = fingerprint(str(path))
