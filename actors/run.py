@@ -9,13 +9,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from actors.beside import beside
 from actors.cluster import connected
 from actors.fleet import RayFleet
 from actors.metrics import RayGauges
 from actors.placement import check_resources, needs
 from rlsys.config.algorithm import Advantage
 from rlsys.config.load import to_yaml
-from rlsys.config.runs import FILE
+from rlsys.config.models import FILE
 from rlsys.config.schema import Precision, RunConfig
 from rlsys.config.verifiers import require_sources
 from rlsys.data.fingerprints import fingerprints
@@ -33,7 +34,14 @@ from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
 from rlsys.loop.outcome import count_signal
-from rlsys.loop.run_folder import SAMPLES, check_inputs, cut_back, held, record_inputs
+from rlsys.loop.run_folder import (
+    SAMPLES,
+    check_inputs,
+    cut_back,
+    failure_recorded,
+    held,
+    record_inputs,
+)
 from rlsys.loop.space import checkpoint_bytes
 from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
@@ -41,6 +49,7 @@ from rlsys.observe.display import Display
 from rlsys.observe.groups import group_metrics
 from rlsys.observe.learnable import cut_off_at, last_words, problem_of
 from rlsys.observe.metrics import MetricsWriter, check_metrics, step_metrics, time_shares
+from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.summary import Summary
 from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
 
@@ -70,9 +79,10 @@ def train(
             display.note(note)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
-            display.note(cluster)
+            for line in (cluster, *beside(config.cluster)):
+                display.note(line)
             roles = needs(config)
-            check_resources(roles)
+            check_resources(roles, config.cluster.queue_s)
             model_path = find_policy(config, display.stage)
             _check_space(folder, config, model_path)
             if resume:
@@ -83,6 +93,7 @@ def train(
                 holding.enter_context(held(folder))
                 record_inputs(folder, inputs)
                 display.note(f"run {folder}")
+            holding.enter_context(failure_recorded(folder))
             replace_text(folder / FILE, to_yaml(config))
             summary = _to_the_end(
                 config, name, folder, model_path, prepared, origin, display, started
@@ -91,8 +102,9 @@ def train(
     summary.notes = [*prepared.notes]
     if problem := problem_of(summary.signal, config):
         summary.notes.append(f"warning: {problem}{last_words(folder / SAMPLES)}")
+    summary.policy = str(policy_of(folder) or "")
     summary.write(folder)
-    summary.show(console)
+    summary.show(console, next_commands(folder, config, summary.steps))
     return summary
 
 
@@ -238,7 +250,7 @@ class Run:
         waits = self.loop.waits
         waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
         waits.samplers_still_s, waits.notice = self.fleet.samplers_still_s, self.display.note
-        self.display.waiting = waits.describe
+        self.display.waiting = self._waiting
         task = asyncio.current_task()
         self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))
         origin, progress = self.keeper.origin, self.keeper.progress
@@ -285,6 +297,11 @@ class Run:
         self.writer.close()
         self.keeper.history.close()
 
+    def _waiting(self) -> str:
+        """For people: what the fleet's start waits for, or the driver in training."""
+        described = (self.fleet.starting.describe(), self.loop.waits.describe())
+        return ", ".join(d for d in described if d != "nothing").replace("driver: ", "")
+
     async def _times(self) -> dict[str, Times]:
         """Of every role, and of this process."""
         times = await self.loop.waits.on("driver: times", self.fleet.times())
@@ -296,9 +313,8 @@ class Run:
         self.writer.add(check.step, metrics)
         self.gauges.write(metrics)
         steps = {0: "before training", self.config.loop.steps: "after training"}
-        self.display.note(
-            f"held-out pass@1 {steps.get(check.step, f'at step {check.step}')}: {check}"
-        )
+        when = steps.get(check.step, f"at step {check.step}")
+        self.display.check(check.step, metrics, f"held-out pass@1 {when}: {check}")
         if check.step == 0 and (cut_off := cut_off_at(self.config, check.truncated)):
             self.display.note(f"warning: {cut_off}")
 

@@ -76,7 +76,7 @@ def evaluate(
     price_of: Annotated[str | None, typer.Option(help="Whose prices of the table.")] = None,
 ) -> None:
     """Evaluate a model: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
-    from rlsys.config.runs import LOCAL
+    from rlsys.config.models import LOCAL
     from rlsys.errors import ConfigError
     from rlsys.evaluation.model import workers
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsys.config.load import load
-from rlsys.config.runs import FILE, nearest_run
+from rlsys.config.models import FILE, nearest_run
 from rlsys.config.schema import RunConfig
 from rlsys.errors import ConfigError
 

@@ -25,9 +25,9 @@ from rlsys.config.schema import (
 from rlsys.engines.determinism import group_seed
 from rlsys.engines.engine_update import EngineUpdate
 from rlsys.engines.rollout_rows import Ask, rollout_row
-from rlsys.engines.vllm_environment import set_environment
+from rlsys.engines.vllm_environment import set_environment, thinking_processor
 from rlsys.errors import WeightSyncError
-from rlsys.thinking.limits import PROCESSOR, extra_args
+from rlsys.thinking.limits import extra_args
 from rlsys.thinking.track import Tags
 from rlsys.weights.bundle import Manifest
 
@@ -98,7 +98,7 @@ class SamplingEngine:
             tensor_parallel_size=self.config.tensor_parallel,
             gpu_memory_utilization=self.config.gpu_memory_utilization,
             enforce_eager=on_cpu,
-            distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else None,
+            distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else "mp",
             logprobs_mode="processed_logprobs",
             # Whether a prefix is found is a matter of timing, and shows in the rounding.
             enable_prefix_caching=not (
@@ -107,7 +107,7 @@ class SamplingEngine:
             disable_log_stats=True,
             use_tqdm_on_load=False,
             weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
-            logits_processors=[PROCESSOR],
+            logits_processors=[thinking_processor(self.config)],
             worker_extension_cls="rlsys.weights.vllm_transfer.WorkerExtension",
         )
         self.tokenizer = AutoTokenizer.from_pretrained(self.model_path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlsys.config.runs import name_of
+from rlsys.config.models import name_of
 from rlsys.config.schema import RunConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.data.rows import Row

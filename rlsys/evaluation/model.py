@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsys.config.load import CONFIGS, load
-from rlsys.config.runs import LOCAL, find_model
+from rlsys.config.models import LOCAL, find_model
 from rlsys.config.schema import RunConfig, RunSection
 from rlsys.errors import ConfigError
 
@@ -74,7 +74,7 @@ def _local(config: RunConfig, tell: Callable[[str], None]) -> str:
 
 
 def resolve(model: str) -> str:
-    """A Hugging Face directory or hub id from what a user names, as rlsys.config.runs has it.
+    """A Hugging Face directory or hub id from what a user names, as rlsys.config.models has it.
 
     Raises:
         ConfigError: the folder holds no model, or there is no such run.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rlsys.config.load import load
-from rlsys.config.runs import find_model, name_of
+from rlsys.config.models import find_model, name_of
 from rlsys.errors import ConfigError
 
 
