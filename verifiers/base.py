@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from verifiers.faults import describe, file_of, shorten
+
+_FAULT_CHARS = 1000
+
 
 class Status(StrEnum):
     """What was found out about an answer. All but INFRASTRUCTURE are verdicts with a reward."""
@@ -103,11 +107,11 @@ def _timed(verifier: Verifier, call: Callable[[], Any], count: int) -> list[Verd
     try:
         verdicts, fault = call(), ""
     except Exception as error:  # whatever a verifier raises must not end the worker
-        verdicts, fault = [], f"{kind}: {type(error).__name__}: {error}"
+        verdicts, fault = [], f"{kind}: {describe(error, file_of(verifier))}"
     if not fault:
         fault = _fault(kind, verdicts, count)
     if fault:
-        verdicts = [Verdict(None, Status.INFRASTRUCTURE, fault[:500])] * count
+        verdicts = [Verdict(None, Status.INFRASTRUCTURE, fault[:_FAULT_CHARS])] * count
     share = (time.perf_counter() - began) / max(1, count)
     return [v if v.seconds else dataclasses.replace(v, seconds=share) for v in verdicts]
 
@@ -117,5 +121,6 @@ def _fault(kind: str, verdicts: Any, count: int) -> str:
         return f"{kind}: expected a list of {count} verdicts, got a {type(verdicts).__name__}"
     for verdict in verdicts:
         if not isinstance(verdict, Verdict):
-            return f"{kind}: returned a {type(verdict).__name__}, not a Verdict"
+            shown = shorten(repr(verdict), 60)
+            return f"{kind}: returned a {type(verdict).__name__}, not a Verdict: {shown}"
     return ""

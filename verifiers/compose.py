@@ -6,7 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.errors import VerifierError
-from verifiers.base import Completion, Status, Verdict, Verifier, verify_all
+from verifiers.base import Completion, Expectation, Status, Verdict, Verifier, verify_all
+from verifiers.faults import describe, file_of
 from verifiers.registry import PluginFile, Registry
 from verifiers.sandbox.interface import Sandbox
 
@@ -120,15 +121,22 @@ class Composite:
         """Grade one completion, as `grade` does a batch."""
         return self.grade([completion])[0]
 
-    def grade(self, batch: Sequence[Completion]) -> list[Verdict]:
+    def grade(
+        self, batch: Sequence[Completion], asking: Callable[[int], None] = lambda component: None
+    ) -> list[Verdict]:
         """Grade completions in order; never raises for the sake of one of them.
 
         Each component gets all completions of its sources at once, without those that an earlier
         component had no verdict on. `components` of a verdict has each component's reward under
         its name, and what the verifier itself took apart under `name.part`.
+
+        Args:
+            asking: told each component's number before it is asked, so that it is known which one
+                hangs or crashes.
         """
         sums = [self._begin(completion) for completion in batch]
-        for component in self.components:
+        for number, component in enumerate(self.components):
+            asking(number)
             graded = [component.grades(one.source) for one in batch]
             chosen = [i for i, it_is in enumerate(graded) if it_is and not sums[i].fault]
             verdicts = verify_all(component.verifier, [batch[i] for i in chosen])
@@ -166,7 +174,7 @@ def run_self_test(composite: Composite, about_to: Callable[[str], None] = lambda
     for component in composite.components:
         verifier = component.verifier
         about_to(f"self-test of verifier {verifier.name!r}")
-        cases = verifier.self_test()
+        cases = _cases(verifier)
         if not cases:
             raise VerifierError(f"verifier {verifier.name!r} has no self-test cases")
         texts = [completion.text[:80] for completion, _ in cases]
@@ -184,6 +192,15 @@ def run_self_test(composite: Composite, about_to: Callable[[str], None] = lambda
                 )
         count += len(cases)
     return count
+
+
+def _cases(verifier: Verifier) -> Sequence[tuple[Completion, Expectation]]:
+    try:
+        return verifier.self_test()
+    except Exception as error:  # whatever a user's file raises becomes one error that names it
+        raise VerifierError(
+            f"verifier {verifier.name!r}: its self_test raises {describe(error, file_of(verifier))}"
+        ) from error
 
 
 def _component(

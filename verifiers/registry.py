@@ -8,6 +8,7 @@ import difflib
 import hashlib
 import importlib
 import inspect
+import linecache
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from typing import Any
 from rlsys.config.ranges import Range, range_of
 from rlsys.errors import VerifierError
 from verifiers.base import Verifier
+from verifiers.faults import describe
 from verifiers.sandbox.interface import Sandbox
 
 
@@ -145,11 +147,24 @@ class Registry:
         options = options or {}
         self.check(name, options)
         factory = self.factory(name)
-        if _SANDBOX not in inspect.signature(factory).parameters:
-            return factory(**options)
-        if sandbox is None:
-            raise VerifierError(f"verifier {name!r} runs programs and is given no sandbox")
-        return factory(sandbox=sandbox(), **options)
+        given: dict[str, Any] = {}
+        if _SANDBOX in inspect.signature(factory).parameters:
+            if sandbox is None:
+                raise VerifierError(f"verifier {name!r} runs programs and is given no sandbox")
+            given[_SANDBOX] = sandbox()
+        if self.is_built_in(name):
+            return factory(**given, **options)
+        try:
+            return factory(**given, **options)
+        except Exception as error:  # whatever a user's class raises becomes one error that names it
+            raise VerifierError(
+                f"verifier {name!r} cannot be made: {describe(error, _file_of(factory))}"
+            ) from error
+
+    @staticmethod
+    def is_built_in(name: str) -> bool:
+        """Whether the project brings this verifier, so that its own tests have tried it."""
+        return name in _BUILT_IN
 
 
 def options_of(factory: Factory) -> dict[str, inspect.Parameter]:
@@ -170,14 +185,21 @@ def _load(file: PluginFile) -> dict[str, Factory]:
     module = ModuleType(f"rlsys_plugin_{Path(file.path).stem}_{digest}")
     module.__file__ = file.path
     sys.modules[module.__name__] = module  # dataclasses look their module up by name
+    # Its lines stand in tracebacks also where the file does not exist: on other nodes.
+    lines = file.source.splitlines(keepends=True)
+    linecache.cache[file.path] = (len(file.source), None, lines, file.path)
     try:
         exec(compile(file.source, file.path, "exec"), vars(module))
     except Exception as error:  # whatever a user's file raises becomes one error that names it
-        raise VerifierError(f"plug-in {file.path}: {type(error).__name__}: {error}") from error
+        raise VerifierError(f"plug-in {file.path}: {describe(error, file.path)}") from error
     verifiers = vars(module).get("VERIFIERS")
     if not isinstance(verifiers, dict) or not verifiers:
         raise VerifierError(f'plug-in {file.path}: expected VERIFIERS = {{"name": Class}}')
     return verifiers
+
+
+def _file_of(factory: Factory) -> str:
+    return getattr(sys.modules.get(factory.__module__), "__file__", None) or ""
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -16,6 +16,7 @@ _MAY_CHANGE = (
     "loop.evaluate_every",
     "loop.checkpoint_every",
     "loop.keep_checkpoints",
+    "loop.stop_grace_s",
     "loop.stall_timeout_s",
     "loop.max_group_failures",
     "loop.max_group_losses",
@@ -55,7 +56,7 @@ def find_run(run: str, directory: str) -> Path:
         if (folder / FILE).is_file():
             return folder.resolve()
     raise ConfigError(
-        f"--resume {run}: neither a folder with a {FILE}, nor a run in {parent} (run.directory); "
+        f"run {run}: neither a folder with a {FILE}, nor a run in {parent} (run.directory); "
         f"{nearest_run(run, parent)}"
     )
 

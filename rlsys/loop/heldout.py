@@ -17,6 +17,7 @@ from rlsys.evaluation.estimators import mean_with_interval, pass_rates
 from rlsys.loop.fleet import Fleet, Message, Rows, Untrained
 from rlsys.loop.join import HELD_OUT
 from rlsys.loop.retries import Retries
+from rlsys.loop.verdict_watch import VerdictWatch
 
 FOLDER = "heldout"
 _GROUPS_PER_MESSAGE = 16
@@ -54,11 +55,14 @@ async def evaluate(
     Args:
         step: what the workers hold now.
     Raises:
-        VerifierError: no answer got a verdict.
+        VerifierError: no answer got a verdict, or too many got none
+            (verifiers.max_infrastructure_share): known after the first answers, not after all.
         WorkerError: a call's budget of `retries` is spent.
     """
     size = config.evaluation.samples
     sampling = replace(config.sampling, temperature=config.evaluation.temperature)
+    verdicts = VerdictWatch(config)
+    reasons: list[str] = []
 
     async def part(begin: int) -> tuple[Rows, tuple[np.ndarray, ...]]:
         chosen = tuple(prompts[begin : begin + _GROUPS_PER_MESSAGE])
@@ -69,6 +73,8 @@ async def evaluate(
             "driver: held-out answers", lambda: fleet.sample(message, sampling), for_answers=True
         )
         scored = await retries.insist("driver: held-out verdicts", lambda: fleet.grade(sampled))
+        verdicts.saw(len(scored.rewards), scored.infrastructure)
+        reasons.extend(scored.infrastructure)
         correct = np.where(np.isnan(scored.rewards), np.nan, scored.correct.astype(float))
         return Rows((sampled.rollouts, scored.scores, None), 0, len(correct)), (
             correct.reshape(len(chosen), size),
@@ -85,6 +91,10 @@ async def evaluate(
     answers = Untrained(file, step, HELD_OUT, [rows for rows, _ in parts])
     await retries.waits.on("driver: held-out answers written", fleet.write_samples(answers))
     arrays = [np.concatenate(one) for one in zip(*(found for _, found in parts), strict=True)]
+    if np.isnan(arrays[0]).all():
+        raise VerifierError(
+            f"none of {arrays[0].size} held-out answers got a verdict; the first: {reasons[0]}"
+        )
     return _figures(step, prompts, *arrays)
 
 
@@ -98,8 +108,6 @@ def _figures(
     newest: np.ndarray,
 ) -> HeldOut:
     rates = pass_rates(correct)
-    if not len(rates):
-        raise VerifierError(f"none of {correct.size} held-out answers got a verdict")
     interval = mean_with_interval(rates)
     graded = ~np.isnan(correct).all(axis=1)
     known = [prompt.prompt_id for prompt, has in zip(prompts, graded, strict=True) if has]

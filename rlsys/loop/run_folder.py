@@ -17,7 +17,7 @@ from rlsys.loop import curve, heldout
 from rlsys.loop.disk import disk_errors, replace_text, sync
 
 LOCK, _INPUTS = "lock", "inputs.json"
-SAMPLES = "samples"
+SAMPLES, LOGS = "samples", "logs"
 METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 from rich.console import Console
@@ -52,6 +53,8 @@ class Summary:
     checks: list[HeldOut] = field(default_factory=list)
     """All held-out checks, by step."""
     notes: list[str] = field(default_factory=list)
+    stopped_by: Signals | None = None
+    """The signal that ended the run before its end."""
 
     @property
     def balance(self) -> Balance:
@@ -137,7 +140,11 @@ class Summary:
     def _figures(self) -> Table:
         table = Table(title=self.run, title_justify="left", show_header=False, box=None)
         table.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
-        table.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
+        last = self.checks[-1] if self.checks else None
+        if self.after is None and last and last.step:
+            table.add_row(f"held-out pass@1 at step {last.step}", f"{last}")
+        else:
+            table.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
         if self.after and (gain := self.gain):
             measured = f"{gain.problems} prompts x {self.after.samples}, paired, 95 % CI"
             table.add_row("gain", f"{gain} ({measured})")

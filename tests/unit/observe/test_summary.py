@@ -91,6 +91,13 @@ def test_the_file_has_the_promised_keys(summary: Summary, tmp_path: Path) -> Non
     assert 0 < content["gain"]["low"] < 0.375 < content["gain"]["high"]
 
 
+def test_a_run_that_was_stopped_shows_its_last_check_by_its_step(summary: Summary) -> None:
+    summary.after, summary.checks = None, [heldout(0, 2), heldout(60, 4)]
+    text = io.StringIO()
+    summary.show(Console(file=text, width=120, color_system=None))
+    assert "held-out pass@1 at step 60 0.500 [0.450, 0.550]" in " ".join(text.getvalue().split())
+
+
 def test_the_table_shows_the_evidence(summary: Summary) -> None:
     text = io.StringIO()
     console = Console(file=text, width=120, color_system=None)
