@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.load import CONFIGS
+from rlsys.config.load import CONFIGS, load, to_yaml
 from rlsys.errors import ConfigError
 from rlsys.evaluation.model import fingerprint, resolve, settle
 
@@ -56,6 +56,17 @@ def test_a_model_that_is_named_makes_that_of_the_file_no_matter(tmp_path: Path) 
     file.write_text(f"model: {{path: {tmp_path}/gone}}\n")
     path = str(model(tmp_path / "m"))
     assert settle(path, file, [], print).model.path == path
+
+
+@pytest.mark.parametrize("name", ["local", "thinking", "countdown", "gsm8k", "one_gpu"])
+def test_the_settings_that_a_run_left_do_for_its_evaluation(tmp_path: Path, name: str) -> None:
+    """None of them is held against a shorter context, and all of the model's is read."""
+    saved = tmp_path / "config.yaml"
+    saved.write_text(to_yaml(load(CONFIGS / f"{name}.yaml", ["rollout.max_sequences=7"])))
+    path = str(model(tmp_path / "m", positions=64))
+    settled = settle(path, saved, [], print)
+    assert (settled.model.path, settled.model.max_context) == (path, 64)
+    assert settled.rollout.max_sequences == 7
 
 
 def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:
