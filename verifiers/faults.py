@@ -32,8 +32,10 @@ def describe(error: BaseException, file: str = "") -> str:
 
 
 def file_of(verifier: object) -> str:
-    """The file that a verifier's class stands in; empty where it stands in none."""
-    return getattr(sys.modules.get(type(verifier).__module__), "__file__", None) or ""
+    """The file that a verifier's class, or the function that it wraps, stands in; empty where
+    there is none."""
+    made_of = getattr(verifier, "function", type(verifier))
+    return getattr(sys.modules.get(made_of.__module__), "__file__", None) or ""
 
 
 def quoted(answer: str) -> str:

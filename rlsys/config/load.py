@@ -6,6 +6,7 @@ named a run is the folder of its newest policy, which a resume then finds again.
 """
 
 import difflib
+from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, cast, get_args, get_origin, get_type_hints
@@ -47,9 +48,10 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
         config = cast(RunConfig, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {error.full_key}: {_first_line(error)}") from error
-    named = f"model.path={config.model.path!r}"
-    model = find_model(config.model.path, named, config.run.directory)
-    config.model.path = "" if model == LOCAL else model
+    # A run that does not exist is named by `validate`, with whatever else cannot work.
+    with suppress(ConfigError):
+        model = find_model(config.model.path, "model.path", config.run.directory)
+        config.model.path = "" if model == LOCAL else model
     validate(config)
     return config
 

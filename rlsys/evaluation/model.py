@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from rlsys.errors import ConfigError
 
 _DEFAULT_CONTEXT = 4096
 _NO_TRAINING = (
+    "model.max_context=2",
     "data.max_prompt_tokens=1",
     "sampling.max_tokens=1",
     "sampling.max_reasoning_tokens=null",
@@ -34,8 +36,7 @@ def settle(
 ) -> RunConfig:
     """The workers' settings for a model: its path and its context are in config.model.
 
-    benchmarks.max_context shortens the context, and so does model.max_context among the overrides;
-    there is no limit otherwise.
+    benchmarks.max_context shortens the context; there is no limit otherwise.
 
     Raises:
         ConfigError: a setting, or the model, does not exist.
@@ -44,21 +45,20 @@ def settle(
     found = find_model(model, f"MODEL {model}", settled.run.directory)
     path = _local(settled, tell) if found == LOCAL else _folder_or_id(found, model)
     context = min(context_of(path), settled.benchmarks.max_context or sys.maxsize)
-    if any(override.startswith("model.max_context=") for override in overrides):
-        context = min(context, settled.model.max_context)
     settled.model.path, settled.model.max_context = path, context
     return settled
 
 
 def workers(config: Path | None, overrides: Sequence[str], model: str = "") -> RunConfig:
     """Which workers, and which cluster; no model is loaded, and where one is named, that of the
-    config plays no part.
+    config plays no part. model.max_context among the overrides is that of the benchmarks.
 
     Raises:
         ConfigError: a setting cannot work, or there is no such run.
     """
+    asked = [re.sub(r"^model(?=\.max_context=)", "benchmarks", one) for one in overrides]
     others = ["model.path="] if model else []
-    found = load(config or CONFIGS / "base.yaml", [*overrides, *others, *_NO_TRAINING])
+    found = load(config or CONFIGS / "base.yaml", [*asked, *others, *_NO_TRAINING])
     find_model(model, f"MODEL {model}", found.run.directory)
     return found
 

@@ -16,6 +16,7 @@ from rlsys.data.templates import Prompt
 from rlsys.engines.verifier_process import VerifierProcess
 from rlsys.errors import VerifierError
 from verifiers.base import Completion
+from verifiers.compose import SILENT
 from verifiers.faults import quoted
 from verifiers.registry import Registry
 
@@ -44,7 +45,8 @@ def try_plugins(
         try:
             for place, completion in _trials(reward, rows, prompts):
                 (verdict,) = process.grade([completion])
-                if verdict.reward is None:
+                # A function may have nothing to say of a source that others grade.
+                if verdict.reward is None and not verdict.reason.startswith(SILENT):
                     raise VerifierError(
                         f"the verifier {_kind(reward)!r} has no verdict on the answer "
                         f"{quoted(completion.text)} to {place}: {verdict.reason}"

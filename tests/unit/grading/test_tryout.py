@@ -28,8 +28,8 @@ class Mine:
         self.limit = {"": 1}[fault] if fault == "make" else 1
 
     def verify(self, completion):
-        if completion.prompt:
-            self.misbehave(completion)
+        if completion.prompt and (odd := self.misbehave(completion)):
+            return odd
         right = str(completion.answer) in completion.text
         return Verdict(float(right), Status.CORRECT if right else Status.WRONG)
 
@@ -38,7 +38,7 @@ class Mine:
             case "raise":
                 raise KeyError("level")
             case "empty" if not completion.text:
-                return completion.text[0]
+                completion.text[0]
             case "reward":
                 return Verdict(2.0, Status.CORRECT)
             case "nan":
@@ -79,8 +79,8 @@ def tried(tmp_path: Path, fault: str, **reward: object) -> list[str]:
     [
         ("raise", RIGHT, "KeyError: 'level', at {file}:23 in misbehave: raise KeyError"),
         ("empty", "", "IndexError: string index out of range, at {file}:25 in misbehave"),
-        ("reward", RIGHT, "ValueError: reward 2.0 is outside [0, 1], at {file}:27 in"),
-        ("nan", RIGHT, "ValueError: reward nan is outside [0, 1], at {file}:29 in"),
+        ("reward", RIGHT, "Mine: reward 2 is outside [0, 1], from {file}; the range of"),
+        ("nan", RIGHT, "ValueError: reward nan is no finite number, at {file}:29 in"),
         ("hang", RIGHT, "no verdict within verifiers.timeout_s=1, at {file}:31 in misbehave"),
     ],
 )
@@ -127,3 +127,32 @@ def test_a_run_without_plugins_starts_nothing() -> None:
     told: list[str] = []
     try_plugins(config, [], [], told.append)
     assert told == []
+
+
+FUNCTION = """
+def brief(completions, answer, **columns):
+    if answer == ["silent"]:
+        return [None] * len(completions)
+    return [1.0 if text else 1.0 / 0 for text in completions]
+"""
+
+
+def tried_function(tmp_path: Path, answer: str) -> None:
+    plugin, data = tmp_path / "brief.py", tmp_path / "rows.jsonl"
+    plugin.write_text(FUNCTION)
+    data.write_text(json.dumps({"prompt": "What is 2+2?", "answer": answer}) + "\n")
+    config = RunConfig()
+    config.verifiers.plugins = [str(plugin)]
+    config.verifiers.rewards = [RewardConfig("math", weight=0.5), RewardConfig("brief", weight=0.5)]
+    rows = read_rows(str(data), config.data).rows
+    prompts = tokenize(rows, config.data, build_tokenizer()).prompts
+    try_plugins(config, rows, prompts, lambda line: None)
+
+
+def test_a_reward_function_that_raises_is_named_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(VerifierError, match=r"ZeroDivisionError: .*brief.py:5 in <listcomp>"):
+        tried_function(tmp_path, "4")
+
+
+def test_a_reward_function_may_have_nothing_to_say_of_a_source(tmp_path: Path) -> None:
+    tried_function(tmp_path, "silent")
