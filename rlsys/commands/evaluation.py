@@ -136,7 +136,10 @@ def _evaluate(
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     from rlsys.evaluation.job import assemble
 
-    job = assemble(request, config, overrides, lambda line: console.print(line))
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    job = assemble(request, config, overrides, tell)
     folder = Path(plan.out or Path(settings.run.directory) / f"eval-{job.name}").expanduser()
     from actors.evaluate import run
 
