@@ -22,7 +22,7 @@ from actors.supervision import Supervisor
 from actors.verifier_worker import VerifierWorker
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt, to_batch
-from rlsys.errors import WorkerDiedError
+from rlsys.errors import LearnerLostError, WorkerDiedError
 from rlsys.loop.clock import Times
 from rlsys.loop.fleet import (
     LearnRequest,
@@ -32,6 +32,7 @@ from rlsys.loop.fleet import (
     Rows,
     Sampled,
     Scored,
+    Untrained,
 )
 from rlsys.loop.waits import Waits
 from rlsys.weights.bundle import Manifest
@@ -294,6 +295,20 @@ class RayFleet:
         # The slowest worker's figures: its pull is what the slots wait for.
         reports = [self.reports[seat] for seat in self.supervisor.ready("rollout")]
         return max(reports, key=lambda report: report.total_s)
+
+    async def write_samples(self, answers: Untrained) -> None:
+        batches, spans = _spans(answers.groups)
+        first = self.supervisor.of("learner")[0]
+        where = (answers.file, answers.step, answers.split, list(answers.reasons))
+        written = first.actor.write_samples.remote(*where, spans, *batches)
+        try:
+            await self.supervisor.call(first, written)
+        except LearnerLostError as error:
+            if isinstance(error.__cause__, RayActorError):
+                raise
+            # The learner lives; answers went with a node, and nobody trains on them.
+            lost = type(error.__cause__).__name__
+            self.notice(f"samples/{answers.file} is not written: some answers are gone ({lost})")
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         batches, spans = _spans(kept)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from rlsys.config.algorithm import AlgorithmConfig
+from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.data import DataConfig
 from rlsys.config.ranges import ranged
 from rlsys.config.recipes import LocalPolicyConfig
@@ -44,7 +45,8 @@ class ModelConfig:
     """The policy to train."""
 
     path: str = ""
-    """A Hugging Face model directory or hub id; empty: prepare the small local policy."""
+    """A Hugging Face model directory or hub id, or a run or its checkpoint, whose policy is taken
+    (rlsys/config/model_names.py); empty or `local`: prepare the small local policy."""
     cache: str = "~/.cache/rlsys"
     """Where the prepared local policy is kept, by content."""
     max_context: int = ranged(512, least=1)
@@ -285,6 +287,7 @@ class RunConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     thinking: ThinkingConfig = field(default_factory=ThinkingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    benchmarks: BenchmarksConfig = field(default_factory=BenchmarksConfig)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     verifiers: VerifiersConfig = field(default_factory=VerifiersConfig)

@@ -12,7 +12,7 @@ from rlsys.config.schema import RunConfig
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.ready import ReadyGroup
 
-_PER_TOKEN = (Advantage.gae, Advantage.token_returns)
+PER_TOKEN = (Advantage.gae, Advantage.token_returns)
 """Estimators whose advantages, and KL penalties in the reward, the learner makes per token."""
 
 
@@ -29,7 +29,7 @@ def learn_request(version: int, groups: Sequence[ReadyGroup], config: RunConfig)
     raw = np.concatenate([g.rewards for g in groups])
     trained = takes_part(raw, np.concatenate([g.truncated for g in groups]), algorithm)
     rewards = np.where(trained, _shaped(groups, index, config), np.nan)
-    if algorithm.advantage in _PER_TOKEN:
+    if algorithm.advantage in PER_TOKEN:
         advantages = np.zeros(len(rewards))
     else:
         known = None if np.isnan(difficulty).all() else difficulty
@@ -91,6 +91,6 @@ def _shaped(groups: Sequence[ReadyGroup], index: np.ndarray, config: RunConfig) 
     )
     sums = [g.kl for g in groups if g.kl is not None]
     in_reward = algorithm.kl_placement is KlPlacement.reward and algorithm.kl_coefficient > 0
-    if in_reward and sums and algorithm.advantage not in _PER_TOKEN:
+    if in_reward and sums and algorithm.advantage not in PER_TOKEN:
         rewards = kl_in_reward(rewards, np.concatenate(sums), algorithm.kl_coefficient)
     return rewards
