@@ -79,7 +79,8 @@ class LearnerEngine:
         Args:
             batch: the whole global batch, the same on every rank.
             version: the policy version being trained.
-        Returns: metrics; means over trained tokens where not said otherwise.
+        Returns: metrics; means over trained tokens where not said otherwise. `skipped_updates` are
+            those whose answers have no advantage: see _update.
         """
         started = time.monotonic()
         sequences = Sequences.from_batch(batch)
@@ -95,12 +96,16 @@ class LearnerEngine:
             sequences.proximal = self._score(sequences)
         totals: dict[str, float] = {}
         log_ratios: list[torch.Tensor] = []
+        minibatches = list(self._minibatches(sequences))
         norms = [
             self._update(sequences, minibatch, version, totals, log_ratios)
-            for minibatch in self._minibatches(sequences)
+            for minibatch in minibatches
         ]
+        skipped = sum(not sequences.has_advantage(minibatch) for minibatch in minibatches)
         report = self._report(sequences, totals, log_ratios)
-        if self.algorithm.kl_target:
+        if None not in norms:
+            report["gradient_norm"] = float(np.mean(norms))
+        if self.algorithm.kl_target and skipped < len(minibatches):
             observed = report.get("kl", 0.0)
             self.algorithm = replace(
                 self.algorithm,
@@ -109,7 +114,7 @@ class LearnerEngine:
                 ),
             )
         return report | {
-            "gradient_norm": float(np.mean(norms)),
+            "skipped_updates": float(skipped),
             "learning_rate": float(self.engine.optimizer.param_groups[0]["lr"]),
             "kl_coefficient": self.algorithm.kl_coefficient,
             "learn_s": time.monotonic() - started,
@@ -131,11 +136,18 @@ class LearnerEngine:
         version: int,
         totals: dict[str, float],
         log_ratios: list[torch.Tensor],
-    ) -> float:
+    ) -> float | None:
         """Forward and backward over this rank's microbatches, then one optimizer update.
 
-        Returns: the gradient's norm before clipping; NaN under ZeRO 0, which does not keep it.
+        Without an advantage the policy is only looked at. What is left of the loss, a KL term or
+        an entropy bonus, is meant to be weighed against advantages; alone it would be followed as
+        far as the whole learning rate goes, since Adam divides a gradient by its own size, and at
+        the KL's minimum, where every run begins, that gradient is rounding noise.
+
+        Returns: the gradient's norm before clipping; 0 without an update; None under ZeRO 0, which
+            does not keep it.
         """
+        learns = sequences.has_advantage(minibatch)
         weights = np.zeros(len(sequences), dtype=np.float32)
         weights[minibatch] = sequence_weights(
             sequences.num_trained[minibatch],
@@ -148,22 +160,26 @@ class LearnerEngine:
             is_last = number == len(layouts) - 1
             own = torch.from_numpy(weights[list(layout.sequences)]).to(self.device)
             self.engine.set_gradient_accumulation_boundary(is_last)
-            logprobs, entropy = self.engine(layout, num_chunks)
-            inputs = self._loss_inputs(sequences, layout, version, own, logprobs, entropy)
-            output = policy_loss(inputs, self.algorithm)
-            # DeepSpeed averages gradients over ranks; the weights already count all of them.
-            self.engine.backward(output.loss * self.place.world_size)
+            with torch.set_grad_enabled(learns):
+                logprobs, entropy = (self.engine if learns else self.policy)(layout, num_chunks)
+                inputs = self._loss_inputs(sequences, layout, version, own, logprobs, entropy)
+                output = policy_loss(inputs, self.algorithm)
+            if learns:
+                # DeepSpeed averages gradients over ranks; the weights already count all of them.
+                self.engine.backward(output.loss * self.place.world_size)
             log_ratios.append(output.log_ratio.float().cpu())
             sums = {"loss": output.loss.detach(), **output.metrics}
             _add(totals, {name: float(value) for name, value in sums.items()})
             if self.critic:
                 world = self.place.world_size
                 _add(totals, self.critic.learn(sequences, layout, own, world, is_last))
+        if not learns:
+            return 0.0
         self._set_learning_rate()
         self.engine.step()
         self.updates += 1
         norm = self.engine.get_global_grad_norm()
-        return float("nan") if norm is None else float(norm)
+        return None if norm is None else float(norm)
 
     def _layouts(
         self, sequences: Sequences, chosen: list[int] | range, all_ranks: bool = False
