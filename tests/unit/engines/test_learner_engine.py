@@ -20,6 +20,7 @@ from rlsys.engines.reference_engine import score_sequences
 pytestmark = pytest.mark.slow
 
 VOCABULARY, GROUPS, SIZE = 41, 2, 4
+LEARNING_RATE = 1e-2
 PRESETS = sorted(path.stem for path in (CONFIGS / "algorithms").glob("*.yaml"))
 
 Start = Callable[..., LearnerEngine]
@@ -37,7 +38,7 @@ def start(model: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> I
 
     def started(algorithm: AlgorithmConfig, **settings: object) -> LearnerEngine:
         config = LearnerConfig(**settings)  # type: ignore[arg-type]
-        config.optimizer.learning_rate = 1e-2
+        config.optimizer.learning_rate = LEARNING_RATE
         return LearnerEngine(str(folder), config, algorithm, 1.0, 16, place, seed=0)
 
     yield started
@@ -81,6 +82,15 @@ def weights(module: torch.nn.Module) -> list[torch.Tensor]:
     return [parameter.detach().clone() for parameter in module.parameters()]
 
 
+@torch.no_grad()
+def drift(engine: LearnerEngine) -> None:
+    """Move the policy away from the one that sampled and was the reference."""
+    generator = torch.Generator().manual_seed(1)
+    for parameter in engine.policy.parameters():
+        parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
+    engine.engine.optimizer.refresh_fp32_params()
+
+
 def same(before: list[torch.Tensor], after: list[torch.Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
@@ -94,11 +104,40 @@ def test_without_an_advantage_no_preset_moves_the_policy(start: Start, preset: s
     config = load(CONFIGS / "base.yaml", [f"algorithm={preset}"])
     engine = start(config.algorithm)
     batch, before = batch_of(engine, NONE, rewards=NONE), weights(engine.policy)
-    for version in range(5):
+    for version in range(20):
         metrics = engine.step(batch, version)
     assert same(before, weights(engine.policy))
     assert metrics["kl"] < 1e-9
     assert (metrics["skipped_updates"], metrics["gradient_norm"], engine.updates) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("preset", ["grpo", "rloo", "reinforce_pp", "ppo"])
+def test_a_policy_that_has_drifted_is_pulled_back_without_an_advantage(
+    start: Start, preset: str
+) -> None:
+    """Wherever the penalty stands; and as slowly as its coefficient says."""
+    drifts = {}
+    for coefficient in (0.001, 0.1):
+        wanted = [f"algorithm={preset}", f"algorithm.kl_coefficient={coefficient}"]
+        engine = start(load(CONFIGS / "base.yaml", wanted).algorithm)
+        batch = batch_of(engine, NONE, rewards=NONE)
+        drift(engine)
+        steps = [engine.step(batch, version) for version in range(20)]
+        assert all(m["kl_only_updates"] == 1 and m["skipped_updates"] == 0 for m in steps)
+        asked = coefficient * (2 * steps[0]["kl"]) ** 0.5
+        assert steps[0]["learning_rate"] == pytest.approx(LEARNING_RATE * asked)
+        drifts[coefficient] = [m["kl"] for m in steps]
+        assert max(drifts[coefficient]) == drifts[coefficient][0]
+    assert drifts[0.1][0] == pytest.approx(drifts[0.001][0])
+    assert drifts[0.1][-1] < 0.1 * drifts[0.1][0]
+    assert 0.5 < drifts[0.001][-1] / drifts[0.001][0] < 0.9
+
+
+def test_without_a_reference_a_drift_is_nobodys_business(start: Start) -> None:
+    engine = start(AlgorithmConfig(kl_coefficient=0.0))
+    batch = batch_of(engine, NONE, NONE)
+    drift(engine)
+    assert engine.step(batch, 0)["skipped_updates"] == 1
 
 
 def test_without_an_advantage_the_critic_learns_all_the_same(start: Start) -> None:
@@ -137,6 +176,10 @@ def test_one_group_with_a_signal_is_an_update_in_which_the_kl_term_weighs_what_i
 
 
 def test_minibatches_are_judged_one_by_one(start: Start) -> None:
+    """The first group's update is a drift that the second, without an advantage, answers."""
     engine = start(AlgorithmConfig(), minibatches=2)
-    assert engine.step(batch_of(engine, SOME, NONE), 0)["skipped_updates"] == 1
-    assert engine.updates == 1
+    metrics = engine.step(batch_of(engine, SOME, NONE), 0)
+    assert (metrics["skipped_updates"], metrics["kl_only_updates"], engine.updates) == (0, 1, 2)
+    assert LEARNING_RATE / 2 < metrics["learning_rate"] < 1.01 * LEARNING_RATE / 2
+    without = start(AlgorithmConfig(kl_coefficient=0.0), minibatches=2)
+    assert without.step(batch_of(without, SOME, NONE), 0)["skipped_updates"] == 1
