@@ -22,7 +22,7 @@ from rlsys.config.verifiers import require_sources
 from rlsys.data.fingerprints import fingerprints
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
-from rlsys.errors import LearnerLostError, RlsysError
+from rlsys.errors import LearnerLostError, RlsysError, SickPolicyError
 from rlsys.loop import checkpoint, garbage
 from rlsys.loop.clock import Times
 from rlsys.loop.disk import replace_text
@@ -40,6 +40,7 @@ from rlsys.loop.run_folder import (
     held,
     record_inputs,
 )
+from rlsys.loop.snapshot import Snapshot
 from rlsys.loop.space import checkpoint_bytes
 from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
@@ -287,6 +288,7 @@ class Run:
             ),
             resumes=progress.resumes,
             signal=progress.signal,
+            alarms=self.alarms.health.summary(),
         )
 
     def close(self) -> None:
@@ -334,8 +336,7 @@ class Run:
         progress.saw(report)
         signal = count_signal(report.groups, self.config)
         progress.signal += signal
-        length, pass_at_1 = metrics["answer/mean_tokens"], metrics["reward/accuracy"]
-        for warning in self.alarms.step(signal, length, pass_at_1):
+        for warning in self.alarms.step(report.step, signal, metrics):
             self.display.note(f"step {report.step}: {warning}")
         metrics |= self.alarms.metrics()
         self.writer.write(report.step, metrics)
@@ -349,5 +350,17 @@ class Run:
             checking = tasks.create_task(self._evaluate(chosen), name="held-out check")
             if self.config.run.deterministic:
                 await checking
-        if last or report.step % loop.checkpoint_every == 0:
+        if error := self.alarms.health.verdict(metrics):
+            raise SickPolicyError(f"{error}. {await self._kept(taken)}")
+        # A policy that may be past learning does not take the place of an older one.
+        due = last or report.step % loop.checkpoint_every == 0
+        if due and not (self.alarms.health.is_beyond and policy_of(self.keeper.folder)):
             await self.keeper.checkpoint(self.loop, taken, self.alarms.state_dict())
+
+    async def _kept(self, taken: Snapshot) -> str:
+        """Which policy a run that has to stop leaves: one of before, where there is one."""
+        folder = self.keeper.folder
+        if not policy_of(folder):
+            await self.keeper.checkpoint(self.loop, taken, self.alarms.state_dict())
+            return f"The policy as it is now, the only one kept: {policy_of(folder)}"
+        return f"The newest policy of before: {policy_of(folder)}"
