@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+from ray.exceptions import RayError
 from rich.console import Console
 
 from actors.beside import beside
@@ -32,6 +33,7 @@ from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
 from rlsys.loop.outcome import count_signal
+from rlsys.loop.ready import ReadyGroup
 from rlsys.loop.run_folder import (
     SAMPLES,
     check_inputs,
@@ -45,6 +47,7 @@ from rlsys.loop.space import checkpoint_bytes
 from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
+from rlsys.observe.example import example
 from rlsys.observe.learnable import cut_off_at, last_words, problem_of
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.next_steps import next_commands, policy_of
@@ -336,8 +339,12 @@ class Run:
         progress.saw(report)
         signal = count_signal(report.groups, self.config)
         progress.signal += signal
+        had_signal = not self.alarms.signal.on
         for warning in self.alarms.step(report.step, signal, metrics):
             self.display.note(f"step {report.step}: {warning}")
+        if had_signal and self.alarms.signal.on:
+            for line in await self._example(report.groups[0]):
+                self.display.note(line)
         metrics |= self.alarms.metrics()
         self.writer.write(report.step, metrics)
         self.gauges.write(metrics)
@@ -356,6 +363,15 @@ class Run:
         due = last or report.step % loop.checkpoint_every == 0
         if due and not (self.alarms.health.is_beyond and policy_of(self.keeper.folder)):
             await self.keeper.checkpoint(self.loop, taken, self.alarms.state_dict())
+
+    async def _example(self, group: ReadyGroup) -> list[str]:
+        """What the policy writes, as lines; none where the worker that holds it has died."""
+        rollouts, scores, _ = group.refs
+        try:
+            batches = [await self.fleet.fetch(ref) for ref in (rollouts, scores)]
+        except RayError:
+            return []
+        return example(*batches, group.row)
 
     async def _kept(self, taken: Snapshot) -> str:
         """Which policy a run that has to stop leaves: one of before, where there is one."""
