@@ -18,13 +18,14 @@ def example(rollouts: pa.RecordBatch, scores: pa.RecordBatch, row: int) -> list[
     asked, verdict = rollouts.slice(row, 1).to_pylist()[0], scores.slice(row, 1).to_pylist()[0]
     reward = "no reward" if verdict["reward"] is None else f"reward {verdict['reward']:g}"
     parts = ", ".join(f"{name} {value:g}" for name, value in verdict["components"])
+    paid = f"{reward}: {parts}" if parts else reward
     tokens = len(asked["token_ids"])
     end = "cut off at the limit" if asked["finish_reason"] == "length" else "ended by itself"
     reason = verdict["reason"] or "the verifier gives no reason"
     return [
         f"a question ends:  {asked['prompt_text'][-_QUESTION:]!r}",
         f"an answer to it:  {_shortened(asked['text'])} ({tokens} tokens, {end})",
-        f"its verdict:      {verdict['status']}: {reason} ({reward}: {parts})",
+        f"its verdict:      {verdict['status']}: {reason} ({paid})",
     ]
 
 
