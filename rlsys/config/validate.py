@@ -173,13 +173,19 @@ def _model(config: RunConfig) -> Iterator[str]:
 
 
 def _shares(config: RunConfig) -> Iterator[str]:
-    for role in ("learner", "rollout", "reference"):
+    """A learner rank and a reference worker compute on one GPU or a share of it, an engine on
+    rollout.tensor_parallel whole ones, or on a share where that is 1."""
+    for role in ("learner", "reference"):
         gpus = getattr(config, role).gpus
-        if gpus > 1 and math.isfinite(gpus) and gpus != int(gpus):
-            yield (
-                f"{role}.gpus={gpus}: Ray shares one GPU, or gives whole ones; nearest valid: "
-                f"{int(gpus)} or {int(gpus) + 1}"
-            )
+        if gpus > 1:
+            more = "learner.ranks" if role == "learner" else "reference.workers"
+            yield f"{role}.gpus={gpus:g}: each uses one GPU; nearest valid: 1, and more {more}"
+    gpus, size = config.rollout.gpus, config.rollout.tensor_parallel
+    if max(gpus, size) > 1 and gpus not in (0, size):
+        yield (
+            f"rollout.gpus={gpus:g}: an engine is spread over rollout.tensor_parallel={size} GPUs; "
+            f"nearest valid: rollout.gpus={size}"
+        )
 
 
 def _transport(config: RunConfig) -> Iterator[str]:
@@ -196,6 +202,15 @@ def _transport(config: RunConfig) -> Iterator[str]:
             f"but learner.ranks={learner.ranks} and together they ask for {shares:g} GPUs; "
             "nearest valid: nccl"
         )
+    if transport is Transport.nccl:
+        for role in ("learner", "rollout"):
+            # NCCL refuses two members of one communicator on one device.
+            if 0 < (gpus := getattr(config, role).gpus) < 1:
+                yield (
+                    f"{role}.gpus={gpus:g}: weights.transport=nccl needs a whole GPU for each "
+                    f"learner rank and each engine; nearest valid: {role}.gpus=1, or cuda_ipc for "
+                    "one shared GPU"
+                )
     if config.cluster.placement not in _PLACEMENTS:
         yield (f"cluster.placement={config.cluster.placement!r}: one of {', '.join(_PLACEMENTS)}")
 

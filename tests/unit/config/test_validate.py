@@ -126,11 +126,40 @@ def test_prompts_that_fill_the_context_name_the_context_needed(config: RunConfig
     assert error_of(config).endswith("nearest valid: model.max_context=400")
 
 
-def test_more_than_one_gpu_is_a_whole_number_of_them(config: RunConfig) -> None:
-    config.rollout.gpus = 1.5
-    assert error_of(config).startswith("rollout.gpus=1.5: ")
-    assert error_of(config).endswith("nearest valid: 1 or 2")
-    config.rollout.gpus = 2.0
+@pytest.mark.parametrize(("gpus", "size"), [(1.5, 1), (2.0, 1), (0.5, 2), (1.0, 2)])
+def test_an_engine_has_as_many_gpus_as_it_is_spread_over(
+    config: RunConfig, gpus: float, size: int
+) -> None:
+    config.rollout.gpus, config.rollout.tensor_parallel = gpus, size
+    message = error_of(config)
+    assert message.startswith(f"rollout.gpus={gpus:g}: ")
+    assert message.endswith(
+        f"rollout.tensor_parallel={size} GPUs; nearest valid: rollout.gpus={size}"
+    )
+    config.rollout.gpus = float(size)
+    validate(config)
+
+
+def test_an_engine_may_share_one_gpu_or_be_spread_over_cpus(config: RunConfig) -> None:
+    config.rollout.gpus = 0.5
+    validate(config)
+    config.rollout.gpus, config.rollout.tensor_parallel = 0.0, 2
+    validate(config)
+
+
+def test_a_rank_and_a_reference_worker_use_one_gpu(config: RunConfig) -> None:
+    config.learner.gpus = config.reference.gpus = 2.0
+    message = error_of(config)
+    assert "learner.gpus=2: each uses one GPU; nearest valid: 1, and more learner.ranks" in message
+    assert "reference.gpus=2: each uses one GPU" in message
+
+
+def test_nccl_is_between_whole_gpus(config: RunConfig) -> None:
+    config.weights.transport = Transport.nccl
+    config.learner.gpus, config.rollout.gpus = 0.5, 1.0
+    message = error_of(config)
+    assert message.startswith("learner.gpus=0.5: weights.transport=nccl needs a whole GPU for each")
+    config.learner.gpus = 1.0
     validate(config)
 
 
@@ -246,6 +275,7 @@ def test_cuda_ipc_is_for_one_gpu(config: RunConfig) -> None:
     config.rollout.workers = 2
     assert "together they ask for 1.3 GPUs; nearest valid: nccl" in error_of(config)
     config.weights.transport = Transport.nccl
+    config.learner.gpus = config.rollout.gpus = 1.0
     validate(config)
 
 
