@@ -447,12 +447,12 @@ class Run:
 
     async def _example(self, group: ReadyGroup) -> list[str]:
         """What the policy writes, as lines; none where the worker that holds it has died."""
-        rollouts, scores, _ = group.refs
         try:
-            batches = [await self.fleet.fetch(ref) for ref in (rollouts, scores)]
+            rollouts = await self.fleet.fetch(group.refs[0])
+            scores = await self.fleet.fetch(group.refs[1])
         except RayError:
             return []
-        return example(*batches, group.row)
+        return example(rollouts, scores, group.row)
 
     async def _kept(self) -> str:
         """Which policy a run that has to stop leaves: one of before, where there is one."""
