@@ -106,7 +106,7 @@ def test_figures_that_left_their_range_are_in_the_table_and_the_file(summary: Su
     summary.alarms = [line]
     out = io.StringIO()
     summary.show(Console(file=out, width=120))
-    assert [text.split(maxsplit=1) for text in out.getvalue().splitlines() if line in text] == [
-        ["alarm", line]
-    ]
+    assert [
+        text.strip().split(maxsplit=1) for text in out.getvalue().splitlines() if line in text
+    ] == [["alarm", line]]
     assert summary.to_dict()["alarms"] == [line]
