@@ -22,7 +22,6 @@ from actors.supervision import Supervisor
 from actors.verifier_worker import VerifierWorker
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt, to_batch
-from rlsys.engines.vllm_engine import Canary
 from rlsys.errors import WorkerDiedError
 from rlsys.loop.clock import Times
 from rlsys.loop.fleet import (
@@ -36,6 +35,7 @@ from rlsys.loop.fleet import (
 )
 from rlsys.loop.waits import Waits
 from rlsys.weights.bundle import Manifest
+from rlsys.weights.canary import Canary
 from verifiers.registry import read_plugins
 
 _CANARY_TOKENS = 64
@@ -103,6 +103,8 @@ class RayFleet:
         self.has_learner = bool(self.supervisor.of("learner"))
         self.has_reference = bool(self.supervisor.of("reference"))
         self.weight_names: list[str] = []
+        self.canary: Canary
+        """Under the weights that the model has on disk; there once the learner has started."""
         self.published: Published | None = None
         self.reports: dict[Seat, PublishReport] = {}
 
@@ -147,11 +149,13 @@ class RayFleet:
         names = ", ".join(seat.name for seat in ranks)
         starting = self.supervisor.call_all(
             ranks,
-            lambda seat: seat.actor.start.remote(len(ranks), address, port, checkpoint, version),
+            lambda seat: seat.actor.start.remote(
+                len(ranks), address, port, self.canary_ids, checkpoint, version
+            ),
         )
-        weights = await self.starting.on(f"{names}: {_LOADING['learner']}", starting)
+        said = await self.starting.on(f"{names}: {_LOADING['learner']}", starting)
         self._is_up(names)
-        self.weight_names = weights[0]
+        self.weight_names, self.canary = said[0]
 
     async def _start_member(self, seat: Seat) -> None:
         """The actor is there and its engine loaded when this returns."""
@@ -167,7 +171,7 @@ class RayFleet:
 
         Newer ones may be published meanwhile: it is up to date when this returns.
         """
-        expecting = seat.actor.expect_weights.remote(self.weight_names)
+        expecting = seat.actor.expect_weights.remote(self.weight_names, self.canary)
         await self._step(seat, "list of weights", expecting)
         held = None
         while held is not self.published:

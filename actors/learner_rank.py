@@ -19,11 +19,11 @@ from rlsys.config.schema import RunConfig, Transport
 from rlsys.engines.deepspeed_setup import Rank
 from rlsys.engines.determinism import make_deterministic
 from rlsys.engines.learner_engine import LearnerEngine
-from rlsys.engines.vllm_engine import Canary
 from rlsys.errors import WeightSyncError
 from rlsys.loop.clock import Clock
 from rlsys.loop.join import Kept, read_kept, samples_table, training_batch, write_kept
 from rlsys.weights.bundle import Manifest
+from rlsys.weights.canary import Canary
 
 if TYPE_CHECKING:
     from rlsys.weights.vllm_sender import VllmSender
@@ -72,11 +72,13 @@ class LearnerRank(Member):
         world_size: int,
         master_address: str,
         master_port: int,
+        canary_ids: list[int],
         checkpoint: Path | None = None,
         version: int = 0,
-    ) -> list[str]:
+    ) -> tuple[list[str], Canary]:
         """Meet the other ranks and load the policy, and the state that `save` left in a
-        checkpoint of `version`; returns the names of the policy's weights."""
+        checkpoint of `version`; returns the names of the policy's weights, and the canary's
+        logprobs under those that the model has on disk."""
         config = self.config
         if config.run.deterministic:
             make_deterministic()
@@ -89,11 +91,13 @@ class LearnerRank(Member):
             Rank(self.rank, world_size, master_address, master_port),
             config.run.seed,
         )
+        self.engine.prove_packing(canary_ids)
+        canary = self.engine.canary(canary_ids)
         if checkpoint:
             self.engine.load(checkpoint)
         self.version = version
         self.clock = Clock(idle="ready groups")
-        return list(self.engine.weight_shapes())
+        return list(self.engine.weight_shapes()), canary
 
     def learn(
         self,

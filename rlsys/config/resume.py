@@ -34,7 +34,6 @@ _MAY_CHANGE = (
     "rollout.kv_cache_gib",
     "rollout.gpu_memory_utilization",
     "rollout.tensor_parallel",
-    "rollout.canary_tolerance",
     "verifiers.workers",
     "verifiers.cpus_per_worker",
     "reference.workers",

@@ -158,9 +158,6 @@ class RolloutConfig:
     gpu_memory_utilization: float = ranged(0.9, above=0, most=1)
     tensor_parallel: int = ranged(1, least=1)
     """GPUs of one engine."""
-    canary_tolerance: float = ranged(0.02, above=0)
-    """Largest difference, in nats, between the engine's and the learner's logprobs of the canary
-    prompt after an update. float32 on CPU shows 1e-5, bfloat16 about 0.03."""
 
 
 @dataclass

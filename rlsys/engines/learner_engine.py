@@ -31,13 +31,15 @@ from rlsys.engines.learner_report import (
     step_report,
     updates_report,
 )
-from rlsys.engines.policy import PolicyModel, load_causal_lm
+from rlsys.engines.packing_proof import check_packing
+from rlsys.engines.policy import PolicyModel, checkpoint_layers, load_causal_lm
 from rlsys.engines.reference_engine import score_sequences
 from rlsys.engines.sequences import Sequences
 from rlsys.engines.token_advantages import fill_token_advantages
-from rlsys.engines.vllm_engine import Canary
 from rlsys.errors import CheckpointError
 from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
+from rlsys.weights.canary import Canary
+from rlsys.weights.saved_form import SavedForm
 
 T = TypeVar("T")
 _SAVED_AT_ONCE = 64 << 20
@@ -65,13 +67,14 @@ class LearnerEngine:
         torch.manual_seed(seed)
         model = load_causal_lm(model_path, torch.float32)
         if config.gradient_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+            checkpoint_layers(model)
         policy = PolicyModel(
             model, temperature, config.logprob_chunk, algorithm.entropy_coefficient > 0
         )
         self.engine = initialize(deepspeed, policy, config, config.optimizer.learning_rate)
         self.gathered = deepspeed.zero.GatheredParameters
         self.policy: PolicyModel = self.engine.module
+        self.saved_form = SavedForm(self.policy.model, self._own_shapes())
         self.critic = (
             Critic(deepspeed, model_path, config, algorithm)
             if algorithm.advantage is Advantage.gae
@@ -301,7 +304,11 @@ class LearnerEngine:
         return None
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The tensors that every publish holds, under their Hugging Face names; whole shapes."""
+        """The tensors that every publish holds, by their names in a checkpoint; whole shapes."""
+        return self.saved_form.shapes
+
+    def _own_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the policy's parameters, by their names in the model; whole shapes."""
         named: list[tuple[str, Any]] = list(self.policy.model.named_parameters())
         sharded = self.config.zero_stage == 3
         return {name: tuple(p.ds_shape if sharded else p.shape) for name, p in named}
@@ -312,8 +319,13 @@ class LearnerEngine:
         return getattr(torch, self.config.dtype.value)
 
     def buckets(self, bucket_bytes: int) -> Iterator[list[Named]]:
-        """All weights, on the learner's device; whole tensors, no more than bucket_bytes (or one
-        tensor) at a time.
+        """All weights as a checkpoint holds them, on the learner's device; whole tensors, no more
+        than bucket_bytes (or one parameter) at a time. They live as those of `_gathered` do."""
+        for bucket in self._gathered(bucket_bytes):
+            yield list(self.saved_form.of(bucket))
+
+    def _gathered(self, bucket_bytes: int) -> Iterator[list[Named]]:
+        """All parameters under their own names.
 
         ZeRO-3 gathers a bucket as it is asked for and lets it go when the next one is: its
         tensors must not be used after that. All ranks must go through all buckets.
@@ -322,7 +334,7 @@ class LearnerEngine:
         named = list(self.policy.model.named_parameters())
         sizes = [
             math.prod(shape) * max(dtype.itemsize, parameter.itemsize)
-            for shape, (_, parameter) in zip(self.weight_shapes().values(), named, strict=True)
+            for shape, (_, parameter) in zip(self._own_shapes().values(), named, strict=True)
         ]
         for indices in plan_buckets(sizes, bucket_bytes):
             bucket = [named[i] for i in indices]
@@ -330,13 +342,17 @@ class LearnerEngine:
             with self.gathered(parameters, enabled=self.config.zero_stage == 3):
                 yield [(name, parameter.detach().to(dtype)) for name, parameter in bucket]
 
+    def prove_packing(self, token_ids: list[int]) -> None:
+        """Raise ConfigError unless sequences of one row see nothing of each other in this model."""
+        check_packing(self.policy, np.array(token_ids), self.config.dtype)
+
     def canary(self, token_ids: list[int]) -> Canary:
         """Logprobs of a fixed sequence under the present weights, at temperature 1."""
         prompt, answer = np.array(token_ids[:1]), np.array(token_ids[1:])
         temperature, self.policy.temperature = self.policy.temperature, 1.0
         (logprobs,) = score_sequences(self.policy, [prompt], [answer], [0], False, 1 << 30)
         self.policy.temperature = temperature
-        return Canary(token_ids, logprobs.tolist())
+        return Canary(token_ids, logprobs.tolist(), self.config.dtype)
 
     # --- checkpoints ---------------------------------------------------------------------------
 
@@ -351,7 +367,7 @@ class LearnerEngine:
             "random": random_states(),
         }
         torch.save(own, folder / f"rank-{self.place.rank}.pt")
-        weights = {n: t.cpu().clone() for b in self.buckets(_SAVED_AT_ONCE) for n, t in b}
+        weights = {n: t.cpu().clone() for b in self._gathered(_SAVED_AT_ONCE) for n, t in b}
         if self.place.rank == 0:
             from transformers import AutoTokenizer
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import ray
 from ray import cloudpickle
-from sent_batches import pulled, rollouts, settings
+from sent_batches import CANARY, pulled, rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
@@ -87,7 +87,7 @@ def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any
     ]
     try:
         address, port = ray.get(members[0].address.remote())
-        ray.get([m.start.remote(ranks, address, port) for m in members], timeout=120)
+        ray.get([m.start.remote(ranks, address, port, CANARY) for m in members], timeout=120)
         batch = rollouts(GROUPS, SIZE)
         scores = scores_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)
         refs = [ray.put(batch), ray.put(scores)]
@@ -198,7 +198,7 @@ def test_publishing_under_zero_3_gathers_no_more_than_a_bucket(
     ]
     try:
         address, port = ray.get(members[0].address.remote())
-        ray.get([m.start.remote(2, address, port) for m in members], timeout=120)
+        ray.get([m.start.remote(2, address, port, CANARY) for m in members], timeout=120)
         bucket = 2 << 20
         counts = ray.get(
             [m.__ray_call__.remote(gathered_bytes, bucket) for m in members], timeout=60
