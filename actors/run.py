@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+from ray.exceptions import RayError
 from rich.console import Console
 
 from actors.beside import beside
@@ -24,7 +25,7 @@ from rlsys.config.verifiers import require_sources
 from rlsys.data.fingerprints import fingerprints
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
-from rlsys.errors import LearnerLostError, RlsysError
+from rlsys.errors import LearnerLostError, RlsysError, SickPolicyError
 from rlsys.grading.tryout import try_plugins
 from rlsys.loop import checkpoint, garbage, wish
 from rlsys.loop.checks import Checks
@@ -37,6 +38,7 @@ from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
 from rlsys.loop.outcome import count_signal
+from rlsys.loop.ready import ReadyGroup
 from rlsys.loop.run_folder import (
     LOGS,
     SAMPLES,
@@ -51,6 +53,7 @@ from rlsys.loop.stop import Signals, unwinding
 from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
+from rlsys.observe.example import example
 from rlsys.observe.groups import group_metrics
 from rlsys.observe.learnable import cut_off_at, last_words, problem_of
 from rlsys.observe.metrics import MetricsWriter, check_metrics, step_metrics, time_shares
@@ -368,6 +371,7 @@ class Run:
             ),
             resumes=progress.resumes,
             signal=progress.signal,
+            alarms=self.alarms.health.summary(),
             stopped_by=self.signals.stop,
         )
 
@@ -422,22 +426,47 @@ class Run:
         progress.saw(report)
         signal = count_signal(report.groups, self.config)
         progress.signal += signal
-        length, pass_at_1 = metrics["answer/mean_tokens"], metrics["reward/accuracy"]
-        for warning in self.alarms.step(signal, length, pass_at_1):
+        had_signal = not self.alarms.signal.on
+        for warning in self.alarms.step(report.step, signal, metrics):
             self.display.note(f"step {report.step}: {warning}")
+        if had_signal and self.alarms.signal.on:
+            for line in await self._example(report.groups[0]):
+                self.display.note(line)
         metrics |= self.alarms.metrics()
         self.writer.write(report.step, metrics)
         self.gauges.write(metrics)
         self.display.step(report.step, metrics)
         garbage.after_step(report.step)
         await self.loop.waits.on("driver: dropped answers written", self.loop.drops.write())
+        if error := self.alarms.health.verdict(metrics):
+            raise SickPolicyError(f"{error}. {await self._kept()}")
         assert self.loop.publishing is not None
         await self.checks.after_step(report.step, self.loop.publishing, tasks)
         asked = self.signals.asked_to_save or wish.is_open(self.keeper.folder)
-        if report.step == loop.steps or asked or report.step % loop.checkpoint_every == 0:
+        due = report.step == loop.steps or report.step % loop.checkpoint_every == 0
+        # A policy that may be past learning does not take the place of an older one.
+        keeps_older = self.alarms.health.is_beyond and policy_of(self.keeper.folder)
+        if asked or (due and not keeps_older):
             await self._checkpoint()
         if asked:
             self.display.note(f"step {report.step}: a checkpoint was asked for and is written")
+
+    async def _example(self, group: ReadyGroup) -> list[str]:
+        """What the policy writes, as lines; none where the worker that holds it has died."""
+        try:
+            rollouts = await self.fleet.fetch(group.refs[0])
+            scores = await self.fleet.fetch(group.refs[1])
+        except RayError:
+            return []
+        return example(rollouts, scores, group.row)
+
+    async def _kept(self) -> str:
+        """Which policy a run that has to stop leaves: one of before, where there is one."""
+        folder = self.keeper.folder
+        if not policy_of(folder):
+            await self._checkpoint()
+            return f"The policy as it is now, the only one kept: {policy_of(folder)}"
+        return f"The newest policy of before: {policy_of(folder)}"
 
     async def _checkpoint(self) -> None:
         await self.keeper.checkpoint(self.loop, self.alarms.state_dict())

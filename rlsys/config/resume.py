@@ -22,6 +22,7 @@ _MAY_CHANGE = (
     "loop.max_group_losses",
     "loop.max_failed_groups_in_a_row",
     "loop.max_batches_without_signal",
+    "observe.",
     "rollout.workers",
     "rollout.cpus",
     "rollout.gpus",

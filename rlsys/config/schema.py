@@ -10,6 +10,7 @@ from enum import Enum
 from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.data import DataConfig
+from rlsys.config.observe import ObserveConfig
 from rlsys.config.ranges import ranged
 from rlsys.config.recipes import LocalPolicyConfig
 from rlsys.config.sandbox import SandboxConfig
@@ -242,17 +243,6 @@ class WeightsConfig:
     version, so a new request never meets old ones; answers in flight keep theirs. recompute:
     answers in flight are computed again under the new weights, too, at the price of their
     prefill. off: nothing is shared, not even among a group's answers."""
-
-
-@dataclass
-class ObserveConfig:
-    """What is watched for while a run goes on."""
-
-    length_alarm_window: int = ranged(10, least=0)
-    """Steps in each of the two windows that are compared: a step's answers alone are too few to
-    tell a trend; 0: no alarm."""
-    length_alarm_growth: float = ranged(0.1, least=0)
-    """Growth of the mean answer length, as a share, that counts as growth."""
 
 
 @dataclass

@@ -89,9 +89,14 @@ def headings(columns: list[Column]) -> str:
 
 
 def cells(columns: list[Column], metrics: dict[str, float]) -> str:
-    """A step's figures; blank where a step has no such metric."""
-    shown = (
-        column.show(metrics[column.metric]) if column.metric in metrics else ""
-        for column in columns
-    )
-    return "".join(f" {text:>{column.width}}" for text, column in zip(shown, columns, strict=True))
+    """A step's figures; blank where a step has no such metric, and behind `!` where an alarm is on
+    for it (health.py)."""
+    return "".join(_cell(column, metrics) for column in columns)
+
+
+def _cell(column: Column, metrics: dict[str, float]) -> str:
+    if column.metric not in metrics:
+        return " " * (1 + column.width)
+    text = column.show(metrics[column.metric])
+    is_alarming = metrics.get(f"alarm/{column.metric.rpartition('/')[2]}")
+    return f"{'!' if is_alarming else ' '}{text}".rjust(1 + column.width)

@@ -46,6 +46,8 @@ class Summary:
     pace: Pace
     signal: SignalCount = field(default_factory=SignalCount)
     """Of the groups that were trained on."""
+    alarms: list[str] = field(default_factory=list)
+    """Figures that were outside of their range, each with its worst step."""
     policy: str = ""
     """Folder of the newest checkpoint's policy; empty: there is none."""
     resumes: int = 0
@@ -118,6 +120,7 @@ class Summary:
                     self.pace, self.balance.least_s / max(self.steps, 1)
                 ),
             },
+            "alarms": self.alarms,
             "notes": self.notes,
         }
 
@@ -159,6 +162,8 @@ class Summary:
             f"{seen.groups - seen.without_signal:,} of {seen.groups:,} groups; "
             f"{seen.cut_off:,} of {seen.answers:,} answers cut off",
         )
+        for line in self.alarms:
+            table.add_row("alarm", line)
         if self.resumes:
             table.add_row("resumed", f"{self.resumes} times")
         return table

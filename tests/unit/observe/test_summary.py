@@ -117,3 +117,14 @@ def test_the_table_shows_the_evidence(summary: Summary) -> None:
         "policy rlsys chat runs/local # talk to it",
     ):
         assert part in shown
+
+
+def test_figures_that_left_their_range_are_in_the_table_and_the_file(summary: Summary) -> None:
+    line = "policy/kl outside observe.kl.most=1 in 2 steps, worst 184 at step 2"
+    summary.alarms = [line]
+    out = io.StringIO()
+    summary.show(Console(file=out, width=120))
+    assert [
+        text.strip().split(maxsplit=1) for text in out.getvalue().splitlines() if line in text
+    ] == [["alarm", line]]
+    assert summary.to_dict()["alarms"] == [line]
