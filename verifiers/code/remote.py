@@ -1,24 +1,26 @@
 """What stands, in the process of the tests, for the functions and objects of the job.
 
-Results come as exact values of a closed list of types (sandbox/codec.py, carried.py). An iterator
-comes as a generator that asks the job for its items. Any other object stays in the job, and here is
-a handle for it:
+Results come as exact values of a closed list of types (sandbox/codec.py, carried.py), and of the
+classes that the task itself defines (instances.py). An iterator comes as a generator that asks the
+job for its items. Any other object stays in the job, and here is a handle for it:
 
-    Handle    of a function's result: is not None, gives attributes that no value has (`.val`, but
-              not `.count`), can be called, and can be passed as an argument
-    Instance  of a class that the tests use as one: has all attributes, len(), str(), indexing,
-              `in`, arithmetic
+    Handle    of a function's result: is not None, has a text, gives attributes that no value has
+              (`.val`, but not `.count`), can be called, and can be passed as an argument
+    Instance  of a class that the tests use as one (tests_objects.py): has all attributes, len(),
+              indexing, `in`, numbers and arithmetic
 
 A handle never compares: what is equal is decided here, between values, and never by the job. A
 result that is used in another way ends the tests, as an answer that is refused.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NoReturn
 
 from verifiers.sandbox import codec
-from verifiers.sandbox.carried import CodecError
-from verifiers.sandbox.served import ARITHMETIC, AS_OBJECT, BY_VALUE, CHANGES, UNARY
+from verifiers.sandbox.carried import Match
+from verifiers.sandbox.instances import BY_VALUE_ONLY, DefinedClasses, Shared
+from verifiers.sandbox.refusals import CodecError, UncarriedTypeError
+from verifiers.sandbox.served import ARITHMETIC, AS_OBJECT, BY_VALUE, CHANGES, OPERATIONS, UNARY
 from verifiers.sandbox.value_names import VALUE_NAMES
 
 MAX_ITERATED = 200_000
@@ -46,6 +48,13 @@ class Calls:
         """Why the answer is refused, whatever the tests make of it."""
         self._handles: dict[int, Any] = {}
         self._identities: dict[int, tuple[int, int, str]] = {}
+        self._shared: Shared = BY_VALUE_ONLY
+
+    def share(self, names: Collection[str], find: Callable[[str], Any]) -> None:
+        """Have instances of these classes of the tests cross by what they hold."""
+        self.do("share", "", tuple(names))
+        self.count = 0
+        self._shared = DefinedClasses(names, find)
 
     def do(
         self,
@@ -65,13 +74,15 @@ class Calls:
         """
         if self.stopped or self.rejected:
             raise StoppedError
-        self.count += 1
-        encoder = codec.Encoder(self._identity, exact=True)
+        encoder = codec.Encoder(self._identity, exact=True, shared=self._shared)
         try:
             wanted = mode + CHANGES * changes
             body = encoder.encode((operation, wanted, target, tuple(args), kwargs or {}))
         except CodecError as error:
+            if self.count and _may_be_answered(error):
+                self.reject(f"what the tests pass back to it cannot cross: {error}")
             raise TestsError(f"the tests pass an argument that cannot cross: {error}") from None
+        self.count += 1
         reply = self._exchange(body)
         if reply[0] == "stop":
             self.stopped = True
@@ -83,11 +94,11 @@ class Calls:
             return self._handle(number, flags, name, Instance if mode == AS_OBJECT else Handle)
 
         try:
-            decoder = codec.Decoder(reply[1], held)
-            result = decoder.value(0)
+            decoder = codec.Decoder(reply[1], held, shared=self._shared)
+            result = decoder.first()
             told = reply[1][decoder.position :]
             if told and (changes or result is None):
-                codec.apply_changes(told, encoder.containers, held)
+                codec.apply_changes(told, encoder.containers, held, encoder.instances, self._shared)
         except CodecError as error:
             self.reject(f"result: {error}")
         return result
@@ -133,6 +144,12 @@ class Calls:
         return self._identities.get(id(value))
 
 
+def _may_be_answered(error: CodecError) -> bool:
+    """Whether answers can have brought what cannot cross: it is too large, or of a type that they
+    have. Without a verdict it would be masked, and a policy could avoid its zeros."""
+    return not isinstance(error, UncarriedTypeError) or error.kind in (Match, type)
+
+
 class Function:
     """A global of the solution, by its name: a function, or a class."""
 
@@ -156,13 +173,17 @@ class Function:
 class Handle:
     """An object of the job that is no value."""
 
-    __slots__ = ("_rlsys_calls", "_rlsys_identity")
+    __slots__ = ("_rlsys_calls", "_rlsys_identity", "_rlsys_text")
     _rlsys_calls: Calls
     _rlsys_identity: tuple[int, int, str]
+    _rlsys_text: tuple[int, str, str]
+    """How many requests there had been, the operation, and the text that it gave: asked again with
+    nothing between, an object has to say the same."""
 
     def __init__(self, calls: Calls, number: int, flags: int, name: str) -> None:
         object.__setattr__(self, "_rlsys_calls", calls)
         object.__setattr__(self, "_rlsys_identity", (number, flags, name))
+        object.__setattr__(self, "_rlsys_text", (0, "", ""))
 
     def _rlsys_do(self, operation: str, *args: Any) -> Any:
         return self._rlsys_calls.do(operation, self, args)
@@ -187,6 +208,9 @@ class Handle:
     def __setattr__(self, name: str, value: Any) -> None:
         self._rlsys_do("set", name, value)
 
+    def __delattr__(self, name: str) -> None:
+        self._rlsys_do("delete", name)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not self._rlsys_identity[1] & codec.CALLABLE:
             self._rlsys_refuse("call")
@@ -210,8 +234,21 @@ class Handle:
     def __hash__(self) -> int:
         self._rlsys_refuse("hash")
 
+    def _rlsys_told(self, operation: str) -> str:
+        asked, what, text = self._rlsys_text
+        if (asked, what) != (self._rlsys_calls.count, operation):
+            text = str(self._rlsys_exact(str, operation))
+            object.__setattr__(self, "_rlsys_text", (self._rlsys_calls.count, operation, text))
+        return text
+
+    def __str__(self) -> str:
+        return self._rlsys_told("str")
+
     def __repr__(self) -> str:
-        return f"<{self._rlsys_identity[2]} of the solution>"
+        return self._rlsys_told("repr")
+
+    def __format__(self, form: str) -> str:
+        return format(str(self), form)
 
 
 class Instance(Handle):
@@ -222,14 +259,20 @@ class Instance(Handle):
     def __len__(self) -> int:
         return int(self._rlsys_exact(int, "len"))
 
-    def __str__(self) -> str:
-        return str(self._rlsys_exact(str, "str"))
+    def __int__(self) -> int:
+        return int(self._rlsys_exact(int, "int"))
 
-    def __repr__(self) -> str:
-        return str(self._rlsys_exact(str, "repr"))
+    def __index__(self) -> int:
+        return int(self._rlsys_exact(int, "index"))
 
-    def __format__(self, form: str) -> str:
-        return format(str(self), form)
+    def __float__(self) -> float:
+        return float(self._rlsys_exact(float, "float"))
+
+    def __complex__(self) -> complex:
+        return complex(self._rlsys_exact(complex, "complex"))
+
+    def __round__(self, *places: Any) -> Any:
+        return self._rlsys_do("round", *places)
 
     def __getitem__(self, key: Any) -> Any:
         return self._rlsys_do("item", key)
@@ -256,6 +299,16 @@ class Instance(Handle):
     __hash__ = object.__hash__
 
 
+def operate(name: str, left: Any, *right: Any) -> Any:
+    """An operator whose result the tests use as an object of the solution (tests_objects.py)."""
+    if isinstance(left, Instance):
+        return left._rlsys_calls.do(name, left, right, mode=AS_OBJECT)
+    if right and isinstance(right[0], Instance) and f"r{name}" in OPERATIONS:
+        own = right[0]
+        return own._rlsys_calls.do(f"r{name}", own, (left,), mode=AS_OBJECT)
+    return OPERATIONS[name](left, *right)
+
+
 def changing(function: Any) -> Any:
     """What to call in place of a function where its arguments may change."""
     return function.rlsys_changing if isinstance(function, Function | Handle) else function
@@ -280,7 +333,7 @@ for _name in _OPERATORS:
     setattr(Handle, f"__{_name.rstrip('_')}__", _refusing(_name))
     setattr(Instance, f"__{_name.rstrip('_')}__", _doing(_name))
 for _name in (
-    *("lt", "le", "gt", "ge", "len", "iter", "next", "getitem", "setitem", "contains", "str"),
-    *("format", "int", "float", "complex", "index", "round"),
+    *("lt", "le", "gt", "ge", "len", "iter", "next", "getitem", "setitem", "contains"),
+    *("int", "float", "complex", "index", "round"),
 ):
     setattr(Handle, f"__{_name}__", _refusing(_name))

@@ -38,11 +38,20 @@ def test_imports_of_the_solution_stand_for_it():
     assert plan.script.startswith("pass\nfrom math import sqrt\npass\ndef check")
 
 
-def test_what_the_tests_lack_themselves_is_not_the_solution_s():
-    test = f"from scipy_of_nobody import norm\n{CHECK}    assert helper(candidate(1)) == norm(2)\n"
-    plan = plan_of({"prompt": "", "entry_point": "f", "test": test})
-    assert plan.script.startswith("from scipy_of_nobody import norm\n")
-    assert {target for _, target, _ in plan.proxies} == {"f"}
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "assert candidate(1) == helper(2)",
+            "use 'helper', which neither they nor",
+        ),
+        ("from scipy_of_nobody import norm", "import scipy_of_nobody, which is not installed"),
+        ("assert scipy_of_nobody.norm(candidate(1)) == 2", "use 'scipy_of_nobody'"),
+    ],
+)
+def test_what_the_tests_lack_themselves_is_an_error_and_not_the_solution_s(line, message):
+    with pytest.raises(VerifierError, match=message):
+        plan_of({"prompt": "", "entry_point": "f", "test": f"{CHECK}    {line}\n"})
 
 
 def test_a_method_of_a_class_is_asked_of_an_object_in_the_job():

@@ -1,0 +1,230 @@
+"""Where the expressions of a task's tests are decided: a small type check.
+
+    own      in the tests' process: literals, what the tests compute, results that crossed by value
+    object   in the job: instances of a class of the solution, and of these what operators give.
+             The job is asked for their attributes, items, length; what it says is compared outside
+    result   what a function or method of the solution gives: a value, or a handle that can do less
+
+What a test calls is a class of the solution's for certain where the task says so (`class Stack`),
+or where a name with a capital letter has attributes taken of what it returns. It is presumed to be
+one where such a name is only used as an object: `len(Bag([1]))`, and never as a value.
+"""
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from verifiers.code.tests_taint import bindings, names_in
+from verifiers.sandbox.value_names import ARRAY_NAMES, VALUE_NAMES
+
+TEXTS = frozenset(("str", "repr", "format", "print"))
+READERS = frozenset(
+    (
+        *("len", "list", "tuple", "set", "frozenset", "sorted", "iter", "next", "enumerate", "zip"),
+        *("min", "max", "sum", "any", "all", "reversed", "map", "filter", "dict"),
+    )
+)
+"""Builtins that read what an object holds, of the object itself."""
+IDENTITY = (ast.Is, ast.IsNot)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Which names are classes of the solution."""
+
+    sure: frozenset[str] = frozenset()
+    likely: frozenset[str] = frozenset()
+    """By an attribute that no value has (`make(3).owner`), or presumed."""
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Both."""
+        return self.sure | self.likely
+
+
+class Tree:
+    """Tests with the parent of each node."""
+
+    def __init__(self, trees: Sequence[ast.AST]) -> None:
+        self.roots = trees
+        self.nodes = [node for tree in trees for node in ast.walk(tree)]
+        self.bound = bindings(trees)
+        imports = [n for n in self.nodes if isinstance(n, ast.Import | ast.ImportFrom)]
+        names = [alias for node in imports for alias in node.names]
+        self.imported = frozenset((a.asname or a.name).partition(".")[0] for a in names)
+        """Names that stand for modules and what they have."""
+        modules = {getattr(n, "module", None) or a.name for n in imports for a in n.names}
+        uses_numpy = any(module.partition(".")[0] == "numpy" for module in modules)
+        self.value_names = VALUE_NAMES | ARRAY_NAMES if uses_numpy else VALUE_NAMES
+        """Attributes that results have which cross by value."""
+        self._parents = {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
+
+    def parent(self, node: ast.AST) -> ast.AST:
+        """The node that a node is part of."""
+        return self._parents.get(node, node)
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What a node is part of, from the inside out."""
+        while (node := self.parent(node)) in self._parents:
+            yield node
+        yield node
+
+
+class Objects:
+    """Expressions of the tests that are objects of the job.
+
+    Args:
+        classes: the names whose calls make them.
+    """
+
+    def __init__(self, tree: Tree, classes: Collection[str]) -> None:
+        self._tree = tree
+        self._classes = frozenset(classes)
+        self._made = self._variables()
+
+    def maker(self, node: ast.AST) -> str | None:
+        """The class that an expression is an instance of for certain; None for another one."""
+        if isinstance(node, ast.NamedExpr):
+            node = node.value
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return node.func.id if node.func.id in self._classes else None
+        return self._made.get(node.id) if isinstance(node, ast.Name) else None
+
+    def of(self, node: ast.AST) -> str | None:
+        """The class that an expression is an instance of, or an operator's result of."""
+        if isinstance(node, ast.BinOp):
+            return self.of(node.left) or self.of(node.right)
+        return self.of(node.operand) if isinstance(node, ast.UnaryOp) else self.maker(node)
+
+    def used_as_objects(self) -> list[ast.BinOp | ast.UnaryOp | ast.AugAssign]:
+        """Operators whose results the tests use as objects: `(u + v).x`, `len(a + b)`."""
+        return [
+            node
+            for node in self._tree.nodes
+            if (isinstance(node, ast.AugAssign) and self.maker(node.target))
+            or (
+                isinstance(node, ast.BinOp | ast.UnaryOp)
+                and not isinstance(getattr(node, "op", None), ast.Not)
+                and self.of(node)
+                and self._is_used_as_object(node)
+            )
+        ]
+
+    def _is_used_as_object(self, node: ast.AST) -> bool:
+        parent = self._tree.parent(node)
+        if isinstance(parent, ast.BinOp):
+            other = parent.right if node is parent.left else parent.left
+            return bool(self.of(other)) or self._is_used_as_object(parent)
+        if isinstance(parent, ast.UnaryOp) or _calls(parent, {"abs"}):
+            inside = [part for part in ast.walk(node) if isinstance(part, ast.BinOp)]
+            return all(self.of(part.left) and self.of(part.right) for part in inside)
+        if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
+            target = parent.targets[0]
+            return isinstance(target, ast.Name) and self._is_object_variable(target.id)
+        return is_object_use(self._tree, node)
+
+    def _is_object_variable(self, name: str) -> bool:
+        reads = [n for n in self._tree.nodes if isinstance(n, ast.Name) and n.id == name]
+        reads = [node for node in reads if isinstance(node.ctx, ast.Load)]
+        return bool(reads) and all(is_object_use(self._tree, node) for node in reads)
+
+    def _variables(self) -> dict[str, str]:
+        """Variables that nothing but calls of one of the classes is assigned to."""
+        made = {}
+        for variable, ways in self._tree.bound.items():
+            whole = [way for way in ways if not way.is_change]
+            names = {made_by(way.value) if way.value and not way.is_item else "" for way in whole}
+            if len(names) == 1 and names <= self._classes:
+                made[variable] = names.pop()
+        return made
+
+
+def is_object_use(tree: Tree, node: ast.AST) -> bool:
+    """Whether what a node stands in asks it for its text, items, length or attributes."""
+    parent = tree.parent(node)
+    if isinstance(parent, ast.Attribute | ast.Subscript):
+        return parent.value is node
+    if isinstance(parent, ast.Compare):
+        return isinstance(parent.ops[-1], ast.In | ast.NotIn) and parent.comparators[-1] is node
+    if isinstance(parent, ast.For | ast.comprehension):
+        return parent.iter is node
+    return isinstance(parent, ast.FormattedValue | ast.Starred | ast.Expr) or (
+        _calls(parent, TEXTS | READERS) and parent.func is not node  # type: ignore[attr-defined]
+    )
+
+
+def classes_of(tree: Tree, names: Collection[str], said: Collection[str]) -> Classes:
+    """Which of the solution's names are classes.
+
+    Args:
+        said: names that the task itself calls classes.
+    """
+    sure, likely = set(said) & set(names), set()
+    for name in set(names) - sure:
+        uses = list(_uses(tree, name))
+        taken = [p.attr for n in uses if isinstance(p := tree.parent(n), ast.Attribute)]
+        attributes = [node for node in tree.nodes if isinstance(node, ast.Attribute)]
+        taken += [node.attr for node in attributes if _is_in(node, name)]
+        is_class_name = name[:1].isupper()
+        if is_class_name and taken:
+            sure.add(name)
+        elif any(attribute not in tree.value_names for attribute in taken) or (
+            is_class_name and "_" not in name and _are_objects(tree, uses, set(names))
+        ):
+            likely.add(name)
+    return Classes(frozenset(sure), frozenset(likely))
+
+
+def _is_in(node: ast.Attribute, name: str) -> bool:
+    """Whether an attribute is taken of a name, or, of one with a capital letter, of an operator's
+    result that it is part of: `(Vec(1) + Vec(2)).x`."""
+    if isinstance(node.value, ast.Name):
+        return node.value.id == name
+    is_operator = isinstance(node.value, ast.BinOp | ast.UnaryOp)
+    return is_operator and name[:1].isupper() and name in names_in(node.value)
+
+
+def _uses(tree: Tree, name: str) -> Iterator[ast.AST]:
+    """The places where what a name returns is used: its calls, and variables that hold it."""
+    variables = Objects(tree, [name])
+    return (node for node in tree.nodes if variables.maker(node) and not _is_store(node))
+
+
+def _is_store(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+
+
+def _are_objects(tree: Tree, uses: Sequence[ast.AST], names: set[str]) -> bool:
+    """Whether results are somewhere used as objects, and nowhere as values."""
+    found = False
+    for node in uses:
+        outer, parent = node, tree.parent(node)
+        while isinstance(parent, ast.BinOp | ast.UnaryOp):
+            outer, parent = parent, tree.parent(parent)
+            found = True
+        if _calls(parent, {"round", "abs", "int", "float", "isclose", "allclose"}):
+            return False
+        if isinstance(parent, ast.Compare) and not is_object_use(tree, outer):
+            others = [side for side in (parent.left, *parent.comparators) if side is not outer]
+            if not isinstance(parent.ops[0], IDENTITY) and not any(
+                names_in(side) & names for side in others
+            ):
+                return False
+        found = found or (is_object_use(tree, outer) and not isinstance(parent, ast.Expr))
+    return found
+
+
+def _calls(node: ast.AST, functions: Collection[str]) -> bool:
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    return is_call and node.func.id in functions  # type: ignore[attr-defined]
+
+
+def made_by(node: ast.AST) -> str:
+    """The name whose call gives a value, or, with a capital letter, part of a sum or the like."""
+    if isinstance(node, ast.NamedExpr):
+        node = node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id
+    sides = [node.left, node.right] if isinstance(node, ast.BinOp) else []
+    sides = [node.operand] if isinstance(node, ast.UnaryOp) else sides
+    return next((name for name in map(made_by, sides) if name[:1].isupper()), "")

@@ -1,0 +1,67 @@
+"""What a task's own texts say of names: which are classes, and what is defined in a comment."""
+
+import ast
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_COLUMNS = (
+    *("prompt", "text", "question", "query", "problem_description", "starter_code", "code"),
+    *("canonical_solution", "solution"),
+)
+_CLASS = re.compile(r"\bclass\s+(?:(?:named|called)\s+)?[`'\"*]*([A-Za-z_]\w*)")
+_COMMENTED = re.compile(r"(?:^[ \t]*#[^\n]*(?:\n|\Z))+", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Of one task."""
+
+    classes: frozenset[str]
+    """Names that are called classes."""
+    told: frozenset[str]
+    """All words: functions that the task asks for are among them."""
+    definitions: str
+    """Classes that stand in comments, as LeetCode has ListNode: Python."""
+
+
+def words_of(info: dict[str, Any]) -> Words:
+    """What the texts among a task's columns say."""
+    texts = [value for name in _COLUMNS if isinstance(value := info.get(name), str)]
+    together = "\n".join(texts)
+    return Words(
+        frozenset(_CLASS.findall(together)),
+        frozenset(re.findall(r"[A-Za-z_]\w*", together)),
+        _definitions(texts),
+    )
+
+
+def _definitions(texts: Sequence[str]) -> str:
+    found: dict[str, str] = {}
+    for text in texts:
+        for comment in _COMMENTED.findall(text):
+            lines = [line.lstrip()[1:] for line in comment.splitlines()]
+            begins = [n for n, line in enumerate(lines) if line.lstrip().startswith("class ")]
+            for begin in begins:
+                node = _class_at(lines[begin:])
+                if node is not None:
+                    found.setdefault(node.name, ast.unparse(node))
+    return "\n".join(found.values())
+
+
+def _class_at(lines: Sequence[str]) -> ast.ClassDef | None:
+    """The class that lines begin with; what follows it may be words."""
+    margin = len(lines[0]) - len(lines[0].lstrip())
+    body = [lines[0]]
+    for line in lines[1:]:
+        if line.strip() and len(line) - len(line.lstrip()) <= margin:
+            break
+        body.append(line)
+    try:
+        tree = ast.parse(textwrap.dedent("\n".join(body)))
+    except SyntaxError:
+        return None
+    node = tree.body[0] if tree.body else None
+    return node if isinstance(node, ast.ClassDef) else None
