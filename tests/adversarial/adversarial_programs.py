@@ -92,6 +92,59 @@ COMPARED = {
         "ys = [2, 2, 1]\nn = len(solve(ys))\nassert len(set(ys)) - n == 0",
     ]
 }
+BAG = {
+    "text": "Write a class Bag of numbers.",
+    "test_list": [
+        "b = Bag([3, 1, 2])\nassert len(b) == 3 and b[0] == 3 and b[1:] == [1, 2] and 2 in b",
+        "assert [x for x in b] == [3, 1, 2] and 9 not in b",
+        "assert str(Bag([4]) + Bag([5])) == 'Bag([4, 5])' and len((b + b) * 2) == 12",
+    ],
+}
+SHORTENED = {
+    "test_list": [
+        "for xs, value, expected in [([3, 2, 2, 3], 3, [2, 2]), ([1, 4], 1, [4])]:\n"
+        "    n = solve(xs, value)\n    assert n == len(expected)\n    assert xs[:n] == expected",
+    ]
+}
+NODES = {
+    "prompt": """
+class ListNode:
+    def __init__(self, val=0, next=None):
+        self.val = val
+        self.next = next
+def list_node(values):
+    head = None
+    for value in reversed(values):
+        head = ListNode(value, head)
+    return head
+def is_same_list(p, q):
+    if p is None and q is None:
+        return True
+    if not p or not q:
+        return False
+    return p.val == q.val and is_same_list(p.next, q.next)
+""",
+    "entry_point": "Solution().solve",
+    "test": "def check(candidate):\n"
+    "    assert is_same_list(candidate(head=list_node([1, 2, 3])), list_node([3, 2, 1]))\n"
+    "    xs = list(range(150))\n"
+    "    assert is_same_list(candidate(head=list_node(xs)), list_node(xs[::-1]))\n",
+}
+BACK = {"test_list": ["assert solve('ab') == 'ba'", "x = solve('abc')\nassert solve(x) == 'abc'"]}
+LACKING = {
+    "test_list": [
+        "assert np.allclose(solve([1, 2]), [0.25, 0.5])",
+        "assert isclose(solve([4])[0], 1)",
+    ]
+}
+ARRAYS = {
+    "test_list": [
+        "import numpy as np",
+        "assert (solve(np.array([1, 2])) == np.array([2, 4])).all()",
+        "assert np.array_equal(solve(np.ones((2, 3))), 2 * np.ones((2, 3)))",
+        "assert solve(np.arange(6).reshape(2, 3)).shape == (2, 3)",
+    ]
+}
 METHOD = {"prompt": "", "entry_point": "Solution().solve", "test": CHECK}
 
 
@@ -123,6 +176,12 @@ def read(kind: str, planted: str = "") -> dict[str, list[Case]]:
         "compared": ("code_functions", COMPARED),
         "stack": ("code_functions", STACK),
         "method": ("code_functions", METHOD),
+        "bag": ("code_functions", BAG),
+        "shortened": ("code_functions", SHORTENED),
+        "nodes": ("code_functions", NODES),
+        "back": ("code_functions", BACK),
+        "lacking": ("code_functions", LACKING),
+        "arrays": ("code_functions", ARRAYS),
         "program": ("code_programs", PROGRAM),
         "tolerance": ("code_programs", TOLERANCE),
         "unicode": ("code_programs", UNICODE),

@@ -97,12 +97,11 @@ def standing_before(prefix: str, source: str) -> str:
     names = sorted({word for word in _WORD.findall(source) if word in TYPING})
     lines = [f"from typing import {', '.join(names)}"] if names else []
     lines += [prefix] if prefix else []
-    if not lines:
-        return source
-    # Nothing but a docstring may stand before these.
-    futures = list(_FUTURE.finditer(source))
-    place = futures[-1].end() if futures else 0
-    return source[:place] + "\n\n".join([*lines, source[place:]])
+    futures = _FUTURE.findall(source)
+    if futures:  # nothing may stand before these
+        lines = ["".join(f"{line.rstrip()}\n" for line in futures), *lines]
+        source = _FUTURE.sub("", source)
+    return "\n\n".join([*lines, source])
 
 
 def defines(source: str, name: str) -> bool:

@@ -67,7 +67,7 @@ class FunctionVerifier:
             VerifierError: the row has no tests, or they are at fault themselves.
             SandboxError: the sandbox failed; says nothing about the function.
         """
-        plan = plan_of(completion.info)
+        plan = plan_of(completion.info, self.sandbox.packages)
         limits = limits_for(self._limits, completion.info)
         truncated = completion.finish_reason == "length"
         source = function_of(

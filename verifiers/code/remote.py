@@ -13,6 +13,7 @@ A handle never compares: what is equal is decided here, between values, and neve
 result that is used in another way ends the tests, as an answer that is refused.
 """
 
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -21,7 +22,7 @@ from verifiers.sandbox.carried import Match
 from verifiers.sandbox.instances import BY_VALUE_ONLY, DefinedClasses, Shared
 from verifiers.sandbox.refusals import CodecError, UncarriedTypeError
 from verifiers.sandbox.served import ARITHMETIC, AS_OBJECT, BY_VALUE, CHANGES, OPERATIONS, UNARY
-from verifiers.sandbox.value_names import VALUE_NAMES
+from verifiers.sandbox.value_names import ARRAY_NAMES, VALUE_NAMES
 
 MAX_ITERATED = 200_000
 Exchange = Callable[[bytes], tuple[Any, ...]]
@@ -49,12 +50,20 @@ class Calls:
         self._handles: dict[int, Any] = {}
         self._identities: dict[int, tuple[int, int, str]] = {}
         self._shared: Shared = BY_VALUE_ONLY
+        self._value_names = VALUE_NAMES
 
     def share(self, names: Collection[str], find: Callable[[str], Any]) -> None:
         """Have instances of these classes of the tests cross by what they hold."""
         self.do("share", "", tuple(names))
         self.count = 0
         self._shared = DefinedClasses(names, find)
+        classes = [kind for kind in map(find, names) if isinstance(kind, type)]
+        methods = {n for kind in classes for n in dir(kind) if callable(getattr(kind, n))}
+        self._value_names |= methods
+
+    def is_of_values(self, name: str) -> bool:
+        """Whether an attribute is one that results have which cross by value."""
+        return name in self._value_names or (name in ARRAY_NAMES and "numpy" in sys.modules)
 
     def do(
         self,
@@ -201,7 +210,7 @@ class Handle:
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("__", "_rlsys")):
             raise AttributeError(name)
-        if name in VALUE_NAMES and type(self) is Handle:
+        if type(self) is Handle and self._rlsys_calls.is_of_values(name):
             self._rlsys_refuse(f"attribute {name}")
         return self._rlsys_do("get", name)
 

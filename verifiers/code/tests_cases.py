@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rlsys.errors import VerifierError
-from verifiers.code.tests_names import CALLABLE, KNOWN, bound_names, called_names, loaded_names
+from verifiers.code.tests_names import CALLABLE, KNOWN, bound_names, loaded_names
 from verifiers.code.tests_objects import Objects, Tree
 from verifiers.code.tests_taint import names_in
 
@@ -42,6 +42,8 @@ class Known:
     """Names that are bound in the tests' process."""
     in_job: frozenset[str] = frozenset()
     """Of those, names that the job has, too: of the prompt, and classes that both sides have."""
+    shared: frozenset[str] = frozenset()
+    """Classes whose instances cross."""
     aliases: frozenset[str] = frozenset()
     """Other names of the function: the parameter of check."""
 
@@ -102,7 +104,8 @@ class Cases(ast.NodeTransformer):
             if isinstance(part, ast.Name) and part.id in self._known.aliases:
                 part.id = self._known.function
         free = []
-        for name in sorted(loaded_names(inside) & self._known.outside - KNOWN):
+        named = loaded_names(inside) & self._known.outside
+        for name in sorted(named - (KNOWN - set(self._imports))):
             if name != self._known.function and not self._brought(name, node):
                 free.append(name)
         self._count += 1
@@ -127,7 +130,8 @@ class Cases(ast.NodeTransformer):
             source = ast.unparse(definition) if definition is not None else ""
             needs = loaded_names(ast.Module([definition], [])) if definition is not None else ()
             own = bound_names(definition) if definition is not None else ()
-            for other in sorted(set(needs) & self._known.outside - KNOWN - {*own, name}):
+            others = set(needs) & self._known.outside - {*own, name}
+            for other in sorted(others - (KNOWN - set(self._imports))):
                 source = source if self._brought(other, call) else ""
             if not source:
                 raise VerifierError(
@@ -155,10 +159,9 @@ class Cases(ast.NodeTransformer):
         return any(map(self._known.is_solutions, loaded_names(argument)))
 
     def _is_a_stranger(self, argument: ast.expr) -> bool:
-        """Whether an argument is an instance of a class of the tests' that does not cross."""
+        """Whether an argument is made of a class of the tests' whose instances do not cross."""
         classes = {n.name for n in self._tree.nodes if isinstance(n, ast.ClassDef)}
-        classes -= self._known.in_job
-        return bool(classes & names_in(argument) and classes & set(called_names(argument)))
+        return bool((classes - self._known.shared) & names_in(argument))
 
 
 def makes_no_value(node: ast.expr) -> bool:
@@ -242,6 +245,11 @@ def require_crossing(tree: Tree, calls: Sequence[ast.Call], packages: Collection
                 raise VerifierError(
                     f"code: the test {ast.unparse(call)!r:.120} passes what {of[name]} makes, "
                     "which does not cross to the solution"
+                )
+            if isinstance(tree.parent(call), ast.Expr):
+                raise VerifierError(
+                    f"code: the test {ast.unparse(call)!r:.120} may want an array changed "
+                    "in place, which does not cross back"
                 )
             has_arrays = True
     return has_arrays

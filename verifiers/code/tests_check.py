@@ -76,7 +76,7 @@ def check_tests(
     classes = classes_of(tree, names, words.classes)
     require_gradable(tree, names, classes, outside, words.told)
     shared = shared_classes(tree, function, in_prompt)
-    known = Known(function, outside, in_prompt | set(shared), frozenset(aliases))
+    known = Known(function, outside, in_prompt | set(shared), frozenset(shared), frozenset(aliases))
     arrays = require_crossing(tree, calls, packages)
     texts = import_texts(tree)
     sent = [node for name, node in shared.items() if not (name in in_prompt and not is_loose)]

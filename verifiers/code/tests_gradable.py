@@ -150,10 +150,12 @@ class _Look:
 
     def _require_no_judge(self, node: ast.Call, name: str, arguments: list[ast.expr]) -> None:
         """Refuses `assert same(f(3), [1])`, where `same` is the solution's word as much as f is."""
-        inside = set().union(*map(names_in, arguments)) - {name}
-        answers = inside & ((self._names - self._classes.all) | self._answered)
-        answers -= {n for n in answers if self._objects.maker(ast.Name(n, ast.Load()))}
-        if answers and self._may_be_a_verdict(node, is_told=len(arguments) > 1):
+        others = self._names - self._classes.all - {name}
+        answers = set().union(*map(names_in, arguments))
+        for variable in answers & set(self._tree.bound):
+            for way in self._tree.bound[variable]:
+                answers |= names_in(way.value) if way.value is not None else set()
+        if answers & others and self._may_be_a_verdict(node, is_told=len(arguments) > 1):
             raise _refusal(
                 node,
                 f"asks {name}, which the tests do not define, about what another of its functions "
@@ -184,8 +186,9 @@ class _Look:
     def _holds_objects(self, node: ast.expr) -> bool:
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             return any(map(self._objects.of, node.elts))
-        is_loop = isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp)
-        return is_loop and self._objects.of(node.elt) is not None
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+            return self._objects.of(node.elt) is not None
+        return False
 
     def _asks_for_the_verdict(
         self, node: ast.Call, function: ast.Attribute, arguments: list[ast.expr]
@@ -216,6 +219,9 @@ class _Look:
         is_own = self._objects.maker(node.value) is not None
         is_global = isinstance(node.value, ast.Name) and node.value.id in self._names
         is_function = is_global and node.attr in _OF_THE_CLASS[:3]
+        is_off = isinstance(node.value, ast.BinOp) and self._is_result(node.value)
+        if is_off and not self._objects.of(node.value) and node.attr not in self._tree.value_names:
+            raise _refusal(node, "asks the solution's own operators how far off an answer is")
         if (is_own and node.attr in _COMPARING + _OF_THE_CLASS) or is_function:
             raise _refusal(node, "asks for more of the solution than its values")
 

@@ -15,7 +15,7 @@ from verifiers.sandbox.served import AS_OBJECT
 CHANGING, OPERATE = "__changing__", "__operate__"
 Mark = tuple[str, int, int, int, int]
 """What is marked (CHANGING or OPERATE), and where in the script it begins and ends."""
-_OPERATORS = {
+_OPERATORS: dict[type[ast.AST], str] = {
     **{ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.MatMult: "matmul", ast.Pow: "pow"},
     **{ast.Div: "truediv", ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.LShift: "lshift"},
     **{ast.RShift: "rshift", ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor"},

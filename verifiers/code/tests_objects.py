@@ -56,7 +56,8 @@ class Tree:
         modules = {getattr(n, "module", None) or a.name for n in imports for a in n.names}
         uses_numpy = any(module.partition(".")[0] == "numpy" for module in modules)
         self.value_names = VALUE_NAMES | ARRAY_NAMES if uses_numpy else VALUE_NAMES
-        """Attributes that results have which cross by value."""
+        self.value_names |= {name for node in self.nodes for name in _fields(node)}
+        """Attributes that results have which cross by value, of the task's own classes, too."""
         self._parents = {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
 
     def parent(self, node: ast.AST) -> ast.AST:
@@ -68,6 +69,16 @@ class Tree:
         while (node := self.parent(node)) in self._parents:
             yield node
         yield node
+
+
+def _fields(node: ast.AST) -> Iterator[str]:
+    """Attributes that the instances of a class of the tests have."""
+    if isinstance(node, ast.ClassDef):
+        for part in ast.walk(node):
+            if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+                yield part.target.id
+            elif isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
+                yield part.attr
 
 
 class Objects:
@@ -164,7 +175,7 @@ def classes_of(tree: Tree, names: Collection[str], said: Collection[str]) -> Cla
         uses = list(_uses(tree, name))
         taken = [p.attr for n in uses if isinstance(p := tree.parent(n), ast.Attribute)]
         attributes = [node for node in tree.nodes if isinstance(node, ast.Attribute)]
-        taken += [node.attr for node in attributes if _is_in(node, name)]
+        taken += [node.attr for node in attributes if _is_in(node, name, uses)]
         is_class_name = name[:1].isupper()
         if is_class_name and taken:
             sure.add(name)
@@ -175,13 +186,13 @@ def classes_of(tree: Tree, names: Collection[str], said: Collection[str]) -> Cla
     return Classes(frozenset(sure), frozenset(likely))
 
 
-def _is_in(node: ast.Attribute, name: str) -> bool:
+def _is_in(node: ast.Attribute, name: str, uses: Sequence[ast.AST]) -> bool:
     """Whether an attribute is taken of a name, or, of one with a capital letter, of an operator's
-    result that it is part of: `(Vec(1) + Vec(2)).x`."""
+    result that its results are part of: `(Vec(1) + Vec(2)).x`."""
     if isinstance(node.value, ast.Name):
         return node.value.id == name
-    is_operator = isinstance(node.value, ast.BinOp | ast.UnaryOp)
-    return is_operator and name[:1].isupper() and name in names_in(node.value)
+    is_operator = isinstance(node.value, ast.BinOp | ast.UnaryOp) and name[:1].isupper()
+    return is_operator and any(part in uses for part in ast.walk(node.value))
 
 
 def _uses(tree: Tree, name: str) -> Iterator[ast.AST]:
@@ -197,19 +208,23 @@ def _is_store(node: ast.AST) -> bool:
 def _are_objects(tree: Tree, uses: Sequence[ast.AST], names: set[str]) -> bool:
     """Whether results are somewhere used as objects, and nowhere as values."""
     found = False
+    variables = Objects(tree, names)
     for node in uses:
         outer, parent = node, tree.parent(node)
         while isinstance(parent, ast.BinOp | ast.UnaryOp):
             outer, parent = parent, tree.parent(parent)
             found = True
-        if _calls(parent, {"round", "abs", "int", "float", "isclose", "allclose"}):
+        if _calls(parent, {"round", "isclose", "allclose"}):
             return False
-        if isinstance(parent, ast.Compare) and not is_object_use(tree, outer):
+        is_of_two = isinstance(outer, ast.BinOp) and all(
+            map(variables.of, (outer.left, outer.right))
+        )
+        if isinstance(parent, ast.Compare) and not is_object_use(tree, outer) and not is_of_two:
             others = [side for side in (parent.left, *parent.comparators) if side is not outer]
-            if not isinstance(parent.ops[0], IDENTITY) and not any(
-                names_in(side) & names for side in others
-            ):
+            beside = any(names_in(side) & names or variables.of(side) for side in others)
+            if not beside and not isinstance(parent.ops[0], IDENTITY):
                 return False
+            found = found or all(map(variables.of, others))
         found = found or (is_object_use(tree, outer) and not isinstance(parent, ast.Expr))
     return found
 

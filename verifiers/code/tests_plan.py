@@ -74,23 +74,32 @@ class Plan:
     """Assert statements in the tests."""
 
 
-def plan_of(info: dict[str, Any]) -> Plan:
+def plan_of(info: dict[str, Any], packages: Sequence[str] = ()) -> Plan:
     """The plan for a task's columns: `test` and `entry_point`, or `test_list`.
 
+    Args:
+        packages: those that programs may import (sandbox.packages).
+
     Raises:
-        VerifierError: the columns are missing or mistyped, the tests are not Python, or ask what
-            only the solution itself could tell.
+        VerifierError: the columns are missing or mistyped, the tests are not Python, ask what only
+            the solution itself could tell, or pass it what it cannot get.
     """
     # Tests may hold integers of any length; the limit on reading them is the whole process's.
     with _READING:
         limit = sys.get_int_max_str_digits()
         sys.set_int_max_str_digits(0)
         try:
-            return _read(info)
+            plan = _read(info)
         except SyntaxError as error:
             raise VerifierError(f"code: the task's tests are not Python: {error}") from error
         finally:
             sys.set_int_max_str_digits(limit)
+    for package in sorted(plan.packages.difference(packages)):
+        raise VerifierError(
+            f"code: the tests pass values of {package}, which programs may not import; add it to "
+            "sandbox.packages"
+        )
+    return plan
 
 
 def _read(info: dict[str, Any]) -> Plan:
