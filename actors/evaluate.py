@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from actors.beside import beside
 from actors.cluster import connected
 from actors.fleet import RayFleet
 from actors.placement import check_resources, needs
@@ -45,7 +46,8 @@ def run(job: Job, folder: Path, price: Price, console: Console, started: float) 
     tell(f"{'continuing' if continued else 'evaluation'} {folder}")
     if next(missing(job.exams, samples, 1), None) is not None:
         with connected(job.config.cluster) as cluster:
-            tell(cluster)
+            for line in (cluster, *beside(job.config.cluster)):
+                tell(line)
             _sample(job, samples, tell)
     tell("working out the figures")
     results = _results(job, samples)
@@ -63,7 +65,7 @@ def run(job: Job, folder: Path, price: Price, console: Console, started: float) 
 def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
     config = job.config
     roles = [need for need in needs(config) if need.role in _ROLES]
-    check_resources(roles)
+    check_resources(roles, config.cluster.queue_s)
     fleet = RayFleet(config, job.model, job.prompts, samples.folder, roles, tell, tell)
     waits = Waits(config.loop.stall_timeout_s)
     waits.stacks = fleet.starting.stacks = fleet.stacks

@@ -39,6 +39,13 @@ from rlsys.weights.bundle import Manifest
 from verifiers.registry import read_plugins
 
 _CANARY_TOKENS = 64
+_LOADING = {
+    "learner": "DeepSpeed loads the policy",
+    "rollout": "vLLM loads the policy",
+    "reference": "loading the reference policy",
+    "verifier": "the verifiers' self-tests",
+}
+"""What takes the time in a role's start, once its process runs."""
 
 
 @dataclass(frozen=True)
@@ -104,21 +111,24 @@ class RayFleet:
         Args:
             version: the policy version that the checkpoint holds.
         Raises:
-            StallError: the cluster cannot place the members, or one does not get ready in time.
+            ResourceError: the cluster has no room for the members.
+            StallError: one of them does not get ready in time.
             WorkerError: a member failed to start; named, with its root exception.
         """
         supervisor = self.supervisor
-        self.progress("placing the fleet")
-        await self.launcher.place(self.roles)
+        members = ", ".join(seat.name for seat in supervisor.seats)
+        self.progress(f"reserving places for {members}")
+        await self.launcher.place(self.roles, self.notice)
         for seat in supervisor.seats:
             await self.launcher.seat(seat)
+        self.progress(f"starting {members}")
         self.prompt_table = ray.put(to_batch(self.prompts))
         # Everything starts at once; a rollout worker then needs what the learner holds.
         others = [seat for seat in supervisor.seats if seat.role != "learner"]
         learner = [self._start_learner(checkpoint, version)] if self.has_learner else []
         await asyncio.gather(*learner, *(self._start_member(seat) for seat in others))
         if self.has_learner:
-            self.progress("proving the rollout workers' weights")
+            self.progress("proving that the rollout workers hold the learner's weights")
             self.published = await self.starting.on("driver: first weights", self._pack(version))
             for seat in supervisor.of("rollout"):
                 await self._hand_weights(seat)
@@ -132,22 +142,20 @@ class RayFleet:
             await self._identify(seat)
         address, port = await self._step(ranks[0], "address", ranks[0].actor.address.remote())
         names = ", ".join(seat.name for seat in ranks)
-        self.progress(f"starting {names}")
         starting = self.supervisor.call_all(
             ranks,
             lambda seat: seat.actor.start.remote(len(ranks), address, port, checkpoint, version),
         )
-        weights = await self.starting.on("driver: start of the learner", starting)
-        self.progress(f"starting {names}: done")
+        weights = await self.starting.on(f"{names}: {_LOADING['learner']}", starting)
+        self._is_up(names)
         self.weight_names = weights[0]
 
     async def _start_member(self, seat: Seat) -> None:
         """The actor is there and its engine loaded when this returns."""
-        self.progress(f"starting {seat.name}")
         await self._identify(seat)
         arguments = [self.prompt_table] if seat.role == "rollout" else []
-        said = await self._step(seat, "start", seat.actor.start.remote(*arguments))
-        self.progress(f"starting {seat.name}: done")
+        said = await self._step(seat, _LOADING[seat.role], seat.actor.start.remote(*arguments))
+        self._is_up(seat.name)
         if said:
             self.notice(f"{seat.name}: {said}")
 
@@ -161,7 +169,7 @@ class RayFleet:
         held = None
         while held is not self.published:
             held = self.published
-            await self.starting.on(f"driver: first weights of {seat.name}", self._pull(seat))
+            await self.starting.on(f"{seat.name}: first weights", self._pull(seat))
 
     async def _bring_up(self, seat: Seat) -> None:
         """A new actor on a dead one's seat."""
@@ -170,13 +178,16 @@ class RayFleet:
             await self._hand_weights(seat)
 
     async def _identify(self, seat: Seat) -> None:
-        seat.identity = await self._step(seat, "process", seat.actor.introduce.remote())
+        seat.identity = await self._step(seat, "its process", seat.actor.introduce.remote())
 
     async def _step(self, seat: Seat, what: str, ref: Any) -> Any:
         """One step of a member's start, with its name and its deadline."""
-        return await self.starting.on(
-            f"driver: {what} of {seat.name}", self.supervisor.call(seat, ref)
-        )
+        return await self.starting.on(f"{seat.name}: {what}", self.supervisor.call(seat, ref))
+
+    def _is_up(self, names: str) -> None:
+        """Say that these are ready, and what the fleet's start still waits for."""
+        waits = self.starting.describe()
+        self.progress(f"{names} ready" + ("" if waits == "nothing" else f"; waiting for {waits}"))
 
     def shutdown(self) -> None:
         """End every member, kindly first: engines have processes and samples of their own."""

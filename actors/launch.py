@@ -9,10 +9,10 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from actors.member import actor_class
-from actors.placement import Need
+from actors.placement import Need, lacking, shortage
 from actors.roster import Seat
 from rlsys.config.schema import ClusterConfig
-from rlsys.errors import FleetError, StallError
+from rlsys.errors import FleetError, ResourceError
 
 Maker = Callable[[Seat], tuple[type, tuple[Any, ...]]]
 """A seat's class and the arguments of its constructor."""
@@ -36,11 +36,13 @@ class Launcher:
         self.config, self.environments, self.maker = config, environments, maker
         self.group: PlacementGroup | None = None
 
-    async def place(self, needs: list[Need]) -> None:
-        """Reserve a bundle for every seat.
+    async def place(self, needs: list[Need], notice: Callable[[str], None]) -> None:
+        """Reserve a bundle for every seat, in Ray's own queue.
 
+        Args:
+            notice: told who is waited for, where cluster.queue_s lets a run wait.
         Raises:
-            StallError: the cluster does not have the room.
+            ResourceError: the cluster does not get the room free in time; says who holds it.
         """
         bundles = [
             {"CPU": max(need.cpus, _SMALLEST_CPU)} | ({"GPU": need.gpus} if need.gpus else {})
@@ -48,14 +50,17 @@ class Launcher:
             for _ in range(need.count)
         ]
         self.group = placement_group(bundles, strategy=self.config.placement)
+        patience_s = max(_PLACE_S, self.config.queue_s)
+        if self.config.queue_s and lacking(needs, ray.available_resources()):
+            limit = f"for up to {patience_s:g} s (cluster.queue_s)"
+            notice(f"waiting for resources, {limit}: {shortage(needs)}")
         try:
-            async with asyncio.timeout(_PLACE_S):
+            async with asyncio.timeout(patience_s):
                 await self.group.ready()
         except TimeoutError as error:
-            raise StallError(
-                f"the cluster could not place {len(bundles)} members within {_PLACE_S:g} s "
-                f"(cluster.placement={self.config.placement}); free now: "
-                f"{ray.available_resources()}"
+            raise ResourceError(
+                f"no room for the fleet within {patience_s:g} s (cluster.placement="
+                f"{self.config.placement}): {shortage(needs)}"
             ) from error
 
     async def seat(self, seat: Seat) -> None:

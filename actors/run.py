@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from actors.beside import beside
 from actors.cluster import connected
 from actors.fleet import RayFleet
 from actors.metrics import RayGauges
@@ -31,13 +32,21 @@ from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
 from rlsys.loop.outcome import count_signal
-from rlsys.loop.run_folder import SAMPLES, check_inputs, cut_back, held, record_inputs
+from rlsys.loop.run_folder import (
+    SAMPLES,
+    check_inputs,
+    cut_back,
+    failure_recorded,
+    held,
+    record_inputs,
+)
 from rlsys.loop.space import checkpoint_bytes
 from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
 from rlsys.observe.learnable import cut_off_at, last_words, problem_of
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
+from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.summary import Summary
 from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
 
@@ -67,9 +76,10 @@ def train(
             display.note(note)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
-            display.note(cluster)
+            for line in (cluster, *beside(config.cluster)):
+                display.note(line)
             roles = needs(config)
-            check_resources(roles)
+            check_resources(roles, config.cluster.queue_s)
             model_path = find_policy(config, display.stage)
             _check_space(folder, config, model_path)
             if resume:
@@ -80,6 +90,7 @@ def train(
                 holding.enter_context(held(folder))
                 record_inputs(folder, inputs)
                 display.note(f"run {folder}")
+            holding.enter_context(failure_recorded(folder))
             replace_text(folder / FILE, to_yaml(config))
             summary = _to_the_end(
                 config, name, folder, model_path, prepared, origin, display, started
@@ -88,8 +99,9 @@ def train(
     summary.notes = [*prepared.notes]
     if problem := problem_of(summary.signal, config):
         summary.notes.append(f"warning: {problem}{last_words(folder / SAMPLES)}")
+    summary.policy = str(policy_of(folder) or "")
     summary.write(folder)
-    summary.show(console)
+    summary.show(console, next_commands(folder, config, summary.steps))
     return summary
 
 
@@ -226,7 +238,7 @@ class Run:
         waits = self.loop.waits
         waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
         waits.samplers_still_s, waits.notice = self.fleet.samplers_still_s, self.display.note
-        self.display.waiting = waits.describe
+        self.display.waiting = self._waiting
         task = asyncio.current_task()
         self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))
         origin, progress = self.keeper.origin, self.keeper.progress
@@ -281,6 +293,11 @@ class Run:
         """Let go of the run's files."""
         self.writer.close()
         self.keeper.history.close()
+
+    def _waiting(self) -> str:
+        """For people: what the fleet's start waits for, or the driver in training."""
+        described = (self.fleet.starting.describe(), self.loop.waits.describe())
+        return ", ".join(d for d in described if d != "nothing").replace("driver: ", "")
 
     async def _times(self) -> dict[str, Times]:
         """Of every role, and of this process."""

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from rlsys.commands import doctor, evaluation, grade, inspect, serve, talk, thinking, verifiers
+from rlsys import __version__
+from rlsys.commands import (
+    doctor,
+    evaluation,
+    grade,
+    inspect,
+    runs,
+    serve,
+    talk,
+    thinking,
+    verifiers,
+)
 from rlsys.errors import ConfigError, RlsysError
 
 if TYPE_CHECKING:
@@ -27,8 +38,19 @@ Overrides = Annotated[
 ]
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"rlsys {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
     """Reinforcement learning with verifiable rewards on Ray, vLLM and DeepSpeed."""
 
 
@@ -67,6 +89,7 @@ def train(
         raise typer.Exit(1)
 
 
+app.command()(runs.runs)
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
 app.command("eval")(evaluation.evaluate)

@@ -54,7 +54,8 @@ def named_cluster(setting: str) -> Named | None:
         return None if variable == _LOCAL else Named(variable, by, "unset RAY_ADDRESS")
     file = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / "ray/ray_current_cluster"
     if file.is_file():
-        return Named(file.read_text().strip(), f"{file}, which `ray start` left,", "ray stop")
+        by = f"{file}, which `ray start` left,"
+        return Named(file.read_text().strip(), by, "cluster.address=local")
     if _AUTO in (setting, variable) and not _has_head():
         by = "cluster.address" if setting else "RAY_ADDRESS"
         raise ResourceError(

@@ -15,6 +15,8 @@ is there gives it:
     said       a last sentence that says there is no solution, or that it is all real numbers
     formula    the last formula in dollars or brackets
     number     the last number that is of no side remark, with all that belongs to it
+    word       a name or yes or no that a last sentence without numbers concludes with, before
+               formulas; else, in a text without numbers, what the last sentence says that it is
 """
 
 import re
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rlsys.markup import read
-from verifiers import last_values, statements
+from verifiers import last_numbers, last_values, last_words, statements
 from verifiers.boxes import last_boxed
 
 _STEP_HEADING = re.compile(r"[A-Za-z]{2}|[*#]|[0-9]+[.)]\s+\S")
@@ -40,6 +42,7 @@ class Marker(StrEnum):
     SAID = "said"
     FORMULA = "formula"
     NUMBER = "number"
+    WORD = "word"
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def final_answer(text: str, prompt: str = "", truncated: bool = False) -> FinalA
 
 
 def unmarked(text: str) -> FinalAnswer | None:
-    """The last bold value, formula or number of a text."""
+    """The last bold value, formula, number or word of a text."""
     for marker, find in _UNMARKED:
         found = find(text)
         if found:
@@ -141,6 +144,8 @@ _UNMARKED = (
     (Marker.CHOICE, last_values.option),
     (Marker.BOLD, last_values.bold),
     (Marker.SAID, last_values.said),
+    (Marker.WORD, last_words.concluded),
     (Marker.FORMULA, last_values.formula),
-    (Marker.NUMBER, last_values.last_number),
+    (Marker.NUMBER, last_numbers.last_number),
+    (Marker.WORD, last_words.word),
 )

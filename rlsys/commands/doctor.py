@@ -271,7 +271,7 @@ def check_ray_cluster(address: str) -> Check:
     try:
         socket.create_connection((host, int(port)), timeout=2).close()
     except OSError as error:
-        hint = "start it again, or run `ray stop` and unset RAY_ADDRESS"
+        hint = "start it again, or give runs their own with cluster.address=local"
         return Check("Ray cluster", f"{address}: {error}", Level.PROBLEM, hint)
     return Check("Ray cluster", f"{address} answers: a run joins it")
 

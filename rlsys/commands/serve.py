@@ -1,7 +1,9 @@
 """`rlsys serve`: let programs talk to a model."""
 
 import os
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,54 +11,120 @@ import typer
 from rich.console import Console
 
 import rlsys.thinking
-from rlsys.commands.talk import Model, Overrides
+from rlsys.commands import ready
+from rlsys.commands.talk import Model
+from rlsys.errors import ConfigError
 
 if TYPE_CHECKING:
     from rlsys.config.schema import RunConfig
 
 _PARSER = Path(rlsys.thinking.__file__).parent / "vllm_parser.py"
+_TOOLS = "--enable-auto-tool-choice"
+_OURS = {
+    "--model": "MODEL",
+    "--host": "--host",
+    "--port": "--port",
+    "--served-model-name": "--name",
+    "--api-key": "--api-key",
+}
+"""Options of vLLM's that rlsys serve has itself."""
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="section.key=value, as in rollout.gpus=1; what follows `--` goes to vLLM's server as "
+        "it stands, as in `-- --enable-prefix-caching`.",
+        metavar="[OVERRIDES]... [-- VLLM OPTIONS]",
+    ),
+]
 
 
 def serve(
     model: Model,
-    overrides: Overrides = None,
+    words: Words = None,
+    name: Annotated[
+        str, typer.Option(help="What requests call the model; without it, MODEL as it is typed.")
+    ] = "",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    api_key: Annotated[
+        str,
+        typer.Option(
+            envvar="VLLM_API_KEY",
+            help="Key that requests must bring; the variable keeps it out of the process list.",
+        ),
+    ] = "",
 ) -> None:
     """vLLM's OpenAI-compatible server with a reasoning parser and thinking limits.
 
     A request limits its thinking with the field `max_reasoning_tokens`, and keeps it open with
     `min_reasoning_tokens`.
     """
-    from rlsys.engines.vllm_environment import set_environment
+    overrides, options = split(words or [])
+    from rlsys.engines.vllm_environment import quiet, set_environment
     from rlsys.evaluation.model import settle
     from rlsys.network import require_free
 
     require_free(host, port)
     console = Console()
-    config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
-    command = server_command(config, host, port)
-    console.print(" ".join(command), highlight=False, markup=False, soft_wrap=True)
+
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    config = settle(model, None, overrides, tell)
+    served = ready.Served(host, port, name or model, bool(api_key))
+    command = server_command(config, served, options)
+    tell(f"loading {config.model.path} into vLLM's server: {shlex.join(command)}")
+    quiet()
     set_environment(config.rollout, config.weights.transport)
+    os.environ[ready.VARIABLE] = served.to_json()
+    if api_key:
+        os.environ["VLLM_API_KEY"] = api_key
     sys.stdout.flush()
     os.execv(command[0], command)
 
 
-def server_command(config: "RunConfig", host: str, port: int) -> list[str]:
+def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Overrides, and vLLM's options behind `--`, which the command line has taken away: no override
+    begins with a dash.
+
+    Raises:
+        ConfigError: one of the options is set by rlsys serve itself.
+    """
+    first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    overrides, options = list(words[:first]), list(words[first:])
+    for option in options:
+        given = option.partition("=")[0].replace("_", "-")
+        if given in _OURS:
+            raise ConfigError(
+                f"-- {option}: rlsys serve sets it; give {_OURS[given]}, in front of the `--`"
+            )
+    return overrides, options
+
+
+def server_command(
+    config: "RunConfig", served: ready.Served, options: Sequence[str] = ()
+) -> list[str]:
     """vLLM's server as a command. By module: its console script looks for package metadata that
-    the CPU build does not have."""
-    from rlsys.thinking.http_fields import MIDDLEWARE
+    the CPU build does not have. Of an option that stands twice, vLLM takes the last."""
     from rlsys.thinking.limits import PROCESSOR
 
     rollout = config.rollout
+    # They are named in a file that imports vLLM.
+    parser = "rlsys_tools" if _TOOLS in options else "rlsys"
     command = [
-        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
-        *("--model", config.model.path, "--host", host, "--port", str(port)),
+        # Left out are warnings for vLLM's own developers: its module is deprecated for the script,
+        # torch's names for others.
+        *(sys.executable, "-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"),
+        *("-m", "vllm.entrypoints.openai.api_server"),
+        *("--model", config.model.path, "--served-model-name", served.name),
+        *("--host", served.host, "--port", str(served.port)),
         *("--max-model-len", str(config.model.max_context), "--dtype", rollout.dtype.value),
         *("--max-num-seqs", str(rollout.max_sequences)),
         *("--tensor-parallel-size", str(rollout.tensor_parallel)),
-        # It reads <think> and </think>, whether the prompt or the model opens the block.
-        *("--reasoning-parser", "rlsys", "--reasoning-parser-plugin", str(_PARSER)),
-        *("--logits-processors", PROCESSOR, "--middleware", MIDDLEWARE),
+        *("--reasoning-parser", parser, "--reasoning-parser-plugin", str(_PARSER)),
+        *("--logits-processors", PROCESSOR),
+        *("--middleware", ready.MIDDLEWARE),
+        *("--uvicorn-log-level", "warning"),
     ]
-    return command if rollout.gpus else [*command, "--enforce-eager"]
+    return [*command, *([] if rollout.gpus else ["--enforce-eager"]), *options]

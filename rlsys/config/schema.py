@@ -264,6 +264,9 @@ class ClusterConfig:
     """CPUs that a cluster started here offers; 0: as many as the machine has."""
     placement: str = "PACK"
     """Ray placement strategy: PACK, SPREAD, STRICT_PACK or STRICT_SPREAD."""
+    queue_s: float = ranged(0.0, least=0)
+    """How long to wait for CPUs and GPUs that other jobs hold, or that nodes bring which are yet to
+    join; 0: say who holds them, and end."""
     ready_timeout_s: float = ranged(300.0, above=0)
     """Deadline for a fleet member's start, at the beginning and when it replaces a dead one."""
     max_deaths_in_a_row: int = ranged(5, least=1)

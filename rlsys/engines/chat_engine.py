@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from rlsys.config.schema import ModelConfig, RolloutConfig, WeightsConfig
 from rlsys.engines.vllm_engine import SamplingEngine
+from rlsys.engines.vllm_environment import quiet
 from rlsys.thinking.chat import Delta
 from rlsys.thinking.limits import Limits, extra_args
 from rlsys.thinking.track import Tags
@@ -32,8 +32,7 @@ class ChatEngine:
 
     async def start(self) -> None:
         """Load the model. vLLM's warnings would stand between the lines of the conversation."""
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+        quiet()
         await self._engine.start()
 
     @property

@@ -6,6 +6,14 @@ import os
 from rlsys.config.schema import RolloutConfig, Transport
 
 
+def quiet() -> None:
+    """For a person's own terminal: only errors, unless VLLM_LOGGING_LEVEL asks for more. What vLLM
+    and torch warn of (no Triton, eager mode on CPUs) is so on purpose or cannot be changed."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("TORCH_LOGS", "-torch._library.triton")
+
+
 def set_environment(config: RolloutConfig, transport: Transport) -> None:
     """In this process; inherited by the engine's. A log level that is set already stays."""
     level = os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")

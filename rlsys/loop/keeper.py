@@ -11,8 +11,9 @@ from rlsys.loop.fleet import Fleet
 from rlsys.loop.history import History
 from rlsys.loop.loop import Loop
 from rlsys.loop.progress import Progress
+from rlsys.loop.run_folder import SUMMARY
 
-FOLDER, SUMMARY = "checkpoints", "summary.json"
+FOLDER = "checkpoints"
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,24 @@ import json
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from rlsys.data.fingerprints import check_unchanged
-from rlsys.errors import ResumeError
+from rlsys.errors import DiskError, ResumeError
 from rlsys.loop.disk import disk_errors, replace_text, sync
 
-_LOCK, _INPUTS = "lock", "inputs.json"
+LOCK, _INPUTS = "lock", "inputs.json"
 SAMPLES = "samples"
 METRICS = "metrics.jsonl"
+SUMMARY = "summary.json"
+FAILURE = "failure.json"
+"""Why the run's last driver failed; a driver that was killed leaves none."""
+_GLANCES, _GLANCE_S = 5, 0.02
+"""`is_held` takes the lock for less than a millisecond."""
 
 
 @contextmanager
@@ -26,21 +32,56 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         ResumeError: another driver holds it; names its process and host.
     """
-    with disk_errors(folder / _LOCK):
-        file = (folder / _LOCK).open("a+", encoding="utf-8")
+    with disk_errors(folder / LOCK):
+        file = (folder / LOCK).open("a+", encoding="utf-8")
     with file:
         _take(file, folder)
         yield
 
 
-def _take(file: TextIO, folder: Path) -> None:
+def is_held(folder: Path) -> bool:
+    """Whether a driver holds the folder now, by the kernel's word: a killed one holds nothing."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (folder / LOCK).open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip() or "another process"
-        raise ResumeError(f"{folder} is still running: {holder}; end that first") from None
-    with disk_errors(folder / _LOCK):
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def holder_of(folder: Path) -> str:
+    """`process 123 on HOST` of the driver that holds the folder, or held it last."""
+    return (folder / LOCK).read_text(encoding="utf-8").strip() or "another process"
+
+
+@contextmanager
+def failure_recorded(folder: Path) -> Iterator[None]:
+    """Leave word in the folder of the error that ends the block, for whoever asks later how the
+    run ended; take away that of a driver before this one."""
+    (folder / FAILURE).unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
+        with suppress(DiskError):  # the disk may be what failed; the error itself says so
+            replace_text(folder / FAILURE, json.dumps({"error": reason}) + "\n")
+        raise
+
+
+def _take(file: TextIO, folder: Path) -> None:
+    for left in reversed(range(_GLANCES)):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if not left:
+                holder = holder_of(folder)
+                raise ResumeError(f"{folder} is still running: {holder}; end that first") from None
+            time.sleep(_GLANCE_S)
+    with disk_errors(folder / LOCK):
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()

@@ -149,9 +149,10 @@ class Waits:
         wait.task.cancel()
 
     def describe(self) -> str:
-        """Every open wait with its age, the longest first, equal names counted."""
+        """Every open wait with its age, the longest first, equal names counted; also for the
+        display's thread, while waits come and go."""
         ages: dict[str, list[float]] = {}
-        for wait in self._open:
+        for wait in list(self._open):
             now = wait.task.get_loop().time()
             ages.setdefault(wait.name, []).append(now - wait.since)
         parts = [

@@ -1,41 +1,47 @@
 """What a person sees while a run goes on: a live table on a terminal, plain lines elsewhere."""
 
+import threading
 import time
 from collections.abc import Callable
+from statistics import fmean, median
 from types import TracebackType
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-# Column: heading, metric, format.
-_COLUMNS = (
-    ("reward", "reward/mean", "{:.3f}"),
-    ("pass@1", "heldout/pass_at_1", "{:.3f}"),
-    ("tok/s", "throughput/consumed_tokens_per_s", "{:,.0f}"),
-    ("length", "answer/mean_tokens", "{:.1f}"),
-    ("stale", "staleness/mean", "{:.2f}"),
-    ("entropy", "policy/entropy", "{:.3f}"),
-    ("KL", "policy/kl", "{:.4f}"),
-    ("clip", "policy/clip_fraction", "{:.3f}"),
-    ("ESS", "policy/effective_sample_size", "{:.2f}"),
-)
+from rlsys.observe.columns import LEFT, cells, clock, headings, that_fit
+
 _ROWS_SHOWN = 12
+_PLAIN_WIDTH = 100
+"""Of a step's line where there is no terminal: one that is later read in a terminal fits."""
+_HEADINGS_EVERY = 20
+"""Steps, where there is no terminal; with them goes a line of where the time went."""
+_PACE_OF = 10
+"""Newest steps that say how long the others will take."""
+_QUIET_S = 30.0
+"""After so long without a line, and twice as long each time, one says what is waited for."""
 
 
 class Display:
     """Stage, steps and times, counted from `started` (time.monotonic()). A context manager."""
 
-    def __init__(self, total_steps: int, console: Console, started: float) -> None:
+    def __init__(
+        self, total_steps: int, console: Console, started: float, quiet_s: float = _QUIET_S
+    ) -> None:
         self.console = console
         self.total_steps = total_steps
         self.started = started
+        self.quiet_s = quiet_s
         self.stage_line = ""
         self.rows: list[tuple[int, dict[str, float]]] = []
+        """The newest steps: as many as are shown, or as share a line of where the time went."""
         self.live: Live | None = None
         self.waiting: Callable[[], str] = lambda: ""
-        """What the driver waits for now, and since when; shown on a terminal."""
+        """What the driver waits for now, and since when."""
+        self._steps_seen = 0
+        self._ended = threading.Event()
+        self._said = threading.Event()
 
     def __enter__(self) -> "Display":
         if self.console.is_terminal:
@@ -43,6 +49,8 @@ class Display:
                 get_renderable=self._render, console=self.console, refresh_per_second=4
             )
             self.live.start()
+        else:
+            threading.Thread(target=self._break_silence, name="display", daemon=True).start()
         return self
 
     def __exit__(
@@ -51,6 +59,8 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._ended.set()
+        self._said.set()
         if self.live:
             self.live.stop()
 
@@ -62,15 +72,13 @@ class Display:
 
     def step(self, step: int, metrics: dict[str, float]) -> None:
         """A finished optimizer step."""
-        self.rows = [*self.rows[1 - _ROWS_SHOWN :], (step, metrics)]
-        self.stage_line = f"training: step {step} of {self.total_steps}; {_times(metrics)}"
+        self.rows = [*self.rows[1 - _HEADINGS_EVERY :], (step, metrics)]
+        left = self._left_s(step)
+        self.rows[-1] = (step, metrics | {LEFT: left})
+        self.stage_line = f"training: step {step} of {self.total_steps}, {clock(left)} left"
         if not self.live:
-            figures = "  ".join(
-                f"{name} {form.format(metrics[key])}"
-                for name, key, form in _COLUMNS
-                if key in metrics
-            )
-            self._print(f"step {step}/{self.total_steps}  {figures}  | {_times(metrics)}")
+            self._print_step(step)
+        self._steps_seen += 1
 
     def note(self, line: str) -> None:
         """A line that stays on the screen."""
@@ -79,40 +87,84 @@ class Display:
         else:
             self._print(line)
 
+    def _left_s(self, step: int) -> float:
+        """Seconds for the steps that are left; the final check and the fleet's end not counted."""
+        key = "throughput/step_s"
+        paces = [row[key] for _, row in self.rows[-_PACE_OF:] if key in row]
+        return (self.total_steps - step) * median(paces) if paces else 0.0
+
+    # --- without a terminal --------------------------------------------------------------------
+
     def _print(self, line: str) -> None:
-        elapsed = time.monotonic() - self.started
+        self._said.set()
         self.console.print(
-            f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True
+            f"{self._elapsed()}{line}", highlight=False, markup=False, soft_wrap=True
         )
 
-    def _render(self) -> Group:
+    def _elapsed(self) -> str:
+        return f"[{time.monotonic() - self.started:6.1f} s] "
+
+    def _print_step(self, step: int) -> None:
+        widest = f"step {self.total_steps}/{self.total_steps}"
+        begin = f"step {step}/{self.total_steps}".ljust(len(widest))
+        columns = that_fit(_PLAIN_WIDTH - len(self._elapsed()) - len(begin))
+        if self._steps_seen % _HEADINGS_EVERY == 0:
+            if self._steps_seen:
+                self._print(f"time, last {_HEADINGS_EVERY} steps: {self._times(_HEADINGS_EVERY)}")
+            self._print(" " * len(begin) + headings(columns))
+        self._print(begin + cells(columns, self.rows[-1][1]))
+
+    def _break_silence(self) -> None:
+        """Until the end: after a silence, a line of what is waited for."""
+        pause = self.quiet_s
+        while not self._ended.is_set():
+            if self._said.wait(pause):
+                self._said.clear()
+                pause = self.quiet_s
+                continue
+            waits = self.waiting()
+            self._print(
+                f"still at: {self.stage_line}" + (f"; waiting for {waits}" if waits else "")
+            )
+            self._said.clear()
+            pause *= 2
+
+    # --- on a terminal -------------------------------------------------------------------------
+
+    def _render(self) -> Text:
         elapsed = time.monotonic() - self.started
-        head = Text(f"{elapsed:6.1f} s  {self.stage_line}", style="bold")
+        text = Text(f"{elapsed:6.1f} s  {self.stage_line}", style="bold")
         if waits := self.waiting():
-            head.append(f"\n          waiting for {waits}", style="not bold")
-        if not self.rows:
-            return Group(head)
-        table = Table(box=None, pad_edge=False)
-        for heading in ("step", *(name for name, _, _ in _COLUMNS)):
-            table.add_column(heading, justify="right")
-        for step, metrics in self.rows:
-            cells = [
-                form.format(metrics[key]) if key in metrics else "" for _, key, form in _COLUMNS
-            ]
-            table.add_row(str(step), *cells)
-        return Group(head, table)
+            text.append(f"\n          waiting for {waits}", style="not bold")
+        if self.rows:
+            text.append(f"\n{self._table()}\n{self._times(_PACE_OF)}", style="not bold")
+        return text
 
+    def _table(self) -> str:
+        digits = len(str(self.total_steps))
+        columns = that_fit(self.console.width - max(digits, len("step")))
+        lines = ["step".rjust(digits) + headings(columns)]
+        for step, metrics in self.rows[-_ROWS_SHOWN:]:
+            lines.append(str(step).rjust(max(digits, len("step"))) + cells(columns, metrics))
+        return "\n".join(lines)
 
-def _times(metrics: dict[str, float]) -> str:
-    """`learner busy 62%, waits: ready groups 38%; ...` of the last step."""
-    roles: dict[str, list[tuple[str, float]]] = {}
-    for key, value in metrics.items():
-        if key.startswith("time/"):
-            _, role, what = key.split("/", 2)
-            roles.setdefault(role, []).append((what, value))
-    parts = []
-    for role, shares in roles.items():
-        busy = next((v for w, v in shares if w == "busy"), 0.0)
-        waits = " ".join(f"{w} {v:.0%}" for w, v in shares if w != "busy" and v >= 0.005)
-        parts.append(f"{role} busy {busy:.0%}" + (f" waits {waits}" if waits else ""))
-    return ", ".join(parts)
+    def _times(self, steps: int) -> str:
+        """`busy: learner 62%, rollout 90%; rollout, the busiest, waits for slots 10%` over the
+        newest steps, each as long as the others; of the fleet's roles, not of the driver."""
+        rows = [metrics for _, metrics in self.rows[-steps:]]
+        shares: dict[str, dict[str, float]] = {}
+        for key in rows[-1]:
+            if key.startswith("time/") and not key.startswith("time/driver/"):
+                _, role, what = key.split("/", 2)
+                mean = fmean(row.get(key, 0.0) for row in rows)
+                shares.setdefault(role, {})[what] = mean
+        if not shares:
+            return ""
+        busy = {role: own.pop("busy", 0.0) for role, own in shares.items()}
+        line = "busy: " + ", ".join(f"{role} {part:.0%}" for role, part in busy.items())
+        busiest = max(busy, key=lambda role: busy[role])
+        waits = {what: part for what, part in shares[busiest].items() if part >= 0.005}
+        if waits:
+            longest = max(waits, key=lambda what: waits[what])
+            line += f"; {busiest}, the busiest, waits for {longest} {waits[longest]:.0%}"
+        return line

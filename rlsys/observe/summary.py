@@ -1,6 +1,7 @@
 """What a run ends with: a table for people and summary.json for programs."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from rlsys.loop.clock import Times
+from rlsys.loop.disk import replace_text
 from rlsys.loop.heldout import HeldOut
-from rlsys.loop.keeper import SUMMARY
 from rlsys.loop.ledger import Ledger
 from rlsys.loop.outcome import SignalCount
+from rlsys.loop.run_folder import SUMMARY
 from rlsys.observe.balance import Balance, Pace, advice, balance, covering_bound
 
 
@@ -41,6 +43,8 @@ class Summary:
     pace: Pace
     signal: SignalCount = field(default_factory=SignalCount)
     """Of the groups that were trained on."""
+    policy: str = ""
+    """Folder of the newest checkpoint's policy; empty: there is none."""
     resumes: int = 0
     """How often another driver went on with the run; wall_s is the last one's."""
     notes: list[str] = field(default_factory=list)
@@ -54,6 +58,7 @@ class Summary:
         """As written to summary.json."""
         return {
             "run": self.run,
+            "policy": self.policy,
             **_check_to_dict("before", self.before),
             **_check_to_dict("after", self.after),
             "heldout": self.after
@@ -93,48 +98,56 @@ class Summary:
 
     def write(self, folder: Path) -> None:
         """summary.json in the run's folder."""
-        (folder / SUMMARY).write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+        replace_text(folder / SUMMARY, json.dumps(self.to_dict(), indent=2) + "\n")
 
-    def show(self, console: Console) -> None:
-        """The printed table."""
-        head = Table(title=self.run, title_justify="left", show_header=False, box=None)
-        head.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
-        head.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
+    def show(self, console: Console, commands: Sequence[str] = ()) -> None:
+        """The printed table, and what to type next."""
+        console.print(self._figures(), highlight=False)
+        console.print(self._time_table(), highlight=False)
+        waited = self.times[self.balance.bottleneck].waits
+        longest_wait = max(waited, key=lambda name: waited[name], default="nothing")
+        lines = [*advice(self.balance, longest_wait, self.pace), *self.notes]
+        if self.policy:
+            lines.append(f"policy: {self.policy}")
+        for line in [*lines, *commands]:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _figures(self) -> Table:
+        table = Table(title=self.run, title_justify="left", show_header=False, box=None)
+        table.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
+        table.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
         if self.before and self.after:
             gain = self.after.pass_at_1 - self.before.pass_at_1
             measured = f"{self.after.prompts} prompts x {self.after.samples}, 95 % CI"
-            head.add_row("gain", f"{gain:+.3f} ({measured})")
-        head.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
+            table.add_row("gain", f"{gain:+.3f} ({measured})")
+        table.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
         rate = self.consumed_tokens / max(self.train_s, 1e-9)
-        head.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")
-        head.add_row("staleness", f"mean {self.staleness_mean:.2f}, max {self.staleness_max}")
-        head.add_row("ledger", self.ledger.line())
+        table.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")
+        table.add_row("staleness", f"mean {self.staleness_mean:.2f}, max {self.staleness_max}")
+        table.add_row("groups", self.ledger.line())
         seen = self.signal
-        head.add_row(
+        table.add_row(
             "signal",
             f"{seen.groups - seen.without_signal:,} of {seen.groups:,} groups; "
             f"{seen.cut_off:,} of {seen.answers:,} answers cut off",
         )
         if self.resumes:
-            head.add_row("resumed", f"{self.resumes} times")
-        console.print(head, highlight=False)
-        times = Table(box=None)
-        times.add_column("role")
-        for heading in ("wall s", "busy s", "busy"):
-            times.add_column(heading, justify="right")
-        times.add_column("waits")
-        for role, t in self.times.items():
-            waits = ", ".join(f"{name} {s:.1f} s" for name, s in t.waits.items())
-            share = t.busy_s / max(t.wall_s, 1e-9)
-            times.add_row(role, f"{t.wall_s:.1f}", f"{t.busy_s:.1f}", f"{share:.0%}", waits)
-        console.print(times, highlight=False)
-        found = self.balance
-        waited = self.times[found.bottleneck].waits
-        longest_wait = max(waited, key=lambda name: waited[name], default="nothing")
-        for line in advice(found, longest_wait, self.pace):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-        for note in self.notes:
-            console.print(note, highlight=False, markup=False, soft_wrap=True)
+            table.add_row("resumed", f"{self.resumes} times")
+        return table
+
+    def _time_table(self) -> Table:
+        """Of the fleet's roles; the driver's time is in summary.json."""
+        table = Table(box=None)
+        table.add_column("role")
+        for heading in ("busy s", "busy"):
+            table.add_column(heading, justify="right")
+        table.add_column("waits")
+        for role in self.members:
+            times = self.times[role]
+            waits = ", ".join(f"{name} {s:.1f} s" for name, s in times.waits.items())
+            share = times.busy_s / max(times.wall_s, 1e-9)
+            table.add_row(role, f"{times.busy_s:.1f}", f"{share:.0%}", waits)
+        return table
 
 
 def _check_to_dict(when: str, check: HeldOut | None) -> dict[str, Any]:

@@ -13,9 +13,6 @@ from typing import Any
 
 from rlsys.thinking.limits import LEAST, MOST
 
-MIDDLEWARE = "rlsys.thinking.http_fields.ThinkingFields"
-"""What vLLM's server is told to load."""
-
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]

@@ -80,7 +80,7 @@ def supervised(cluster: None) -> Callable[..., None]:
             await supervisor.call(seat, seat.actor.start.remote())
 
         async def whole() -> None:
-            await launcher.place([need])
+            await launcher.place([need], pytest.fail)
             for seat in supervisor.seats:
                 await launcher.seat(seat)
                 await bring_up(seat)

@@ -91,18 +91,84 @@ async def _looks(engine: SamplingEngine, over: Callable[[], bool]) -> set[tuple[
 def test_a_server_counts_thinking_that_its_prompt_began(tiny_policy: str) -> None:
     from transformers import AutoTokenizer
 
-    from rlsys.thinking.vllm_parser import CountingParser
+    from rlsys.thinking.vllm_parser import MarkupParser
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
-    parser = CountingParser(tokenizer)
 
-    def count(text: str) -> int:
+    def count(text: str, prompt: str = "1+2=?") -> int:
+        parser = MarkupParser(tokenizer)
+        parser.adjust_initial_state_from_prompt(tokenizer.encode(prompt))
         return parser.count_reasoning_tokens(tokenizer.encode(text))
 
     assert count("<think>1+2=3</think><answer>3</answer>") == 7
-    assert count("1+2=3</think><answer>3</answer>") == 6
-    assert count("1+2=3") == 5  # cut off while it thought
+    assert count("1+2=3</think><answer>3</answer>", "1+2=?<think>") == 6
+    assert MarkupParser(tokenizer).count_reasoning_tokens(tokenizer.encode("1</think>2")) == 2
+    assert count("1+2=3", "1+2=?<think>") == 5  # cut off while it thought
+    assert count("1+2=3") == 0
     assert count("<think></think>3") == 2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "thinking", "content"),
+    [
+        ("1+2=?", "<think>1+2=3</think><answer>3</answer>", "1+2=3", "3"),
+        ("1+2=?<think>", "1+2=3</think>It is <answer>3</answer>", "1+2=3", "It is \n3"),
+        ("1+2=?", "It is 3, for 2 < 3", None, "It is 3, for 2 < 3"),
+        ("1+2=?<think>", "1+2", "1+2", None),
+        ("1+2=?", "3</ans", None, "3</ans"),
+    ],
+)
+def test_a_server_strips_the_tags_in_whole_answers_as_in_streams(
+    tiny_policy: str, prompt: str, answer: str, thinking: str | None, content: str | None
+) -> None:
+    from transformers import AutoTokenizer
+
+    from rlsys.thinking.vllm_parser import MarkupParser
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
+    parser = MarkupParser(tokenizer)
+    ids = tokenizer.encode(prompt)
+    assert not parser.is_reasoning_end(ids)
+    parser.adjust_initial_state_from_prompt(ids)
+    assert parser.extract_reasoning(answer, None) == (thinking, content)
+    streamed: dict[str, str] = {"reasoning": "", "content": ""}
+    for character in answer:
+        delta = parser.extract_reasoning_streaming("", "", character, [], [], [])
+        if delta is not None:
+            streamed["reasoning"] += delta.reasoning or ""
+            streamed["content"] += delta.content or ""
+        assert not parser.is_reasoning_end_streaming([], [])
+    streamed["content"] += parser.get_streaming_fallback_content("", None) or ""
+    assert streamed == {"reasoning": thinking or "", "content": content or ""}
+
+
+def test_a_parser_of_tool_calls_takes_over_where_the_thinking_ends(tiny_policy: str) -> None:
+    from transformers import AutoTokenizer
+
+    from rlsys.thinking.vllm_parser import ToolsParser
+
+    parser = ToolsParser(AutoTokenizer.from_pretrained(tiny_policy))
+    ends = []
+    for piece in ("<think>", "1+2", "</think>", "3"):
+        parser.extract_reasoning_streaming("", "", piece, [], [], [])
+        ends.append(parser.is_reasoning_end_streaming([], []))
+    assert ends == [False, False, False, True]
+
+
+def test_a_grammar_holds_from_the_end_of_the_thinking_on(tiny_policy: str) -> None:
+    """In the engine, which has a parser of its own that sees no text."""
+    from transformers import AutoTokenizer
+
+    from rlsys.thinking.vllm_parser import MarkupParser
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
+    parser = MarkupParser(tokenizer)
+    whole = tokenizer.encode("1+2=?<think>1</think>")
+    assert [
+        parser.is_reasoning_end_streaming(whole[:end], whole[end - 1 : end])
+        for end in range(len(whole) - 2, len(whole) + 1)
+    ] == [False, False, True]
+    assert parser.is_reasoning_end(tokenizer.encode("1+2=?<think></think>"))
 
 
 def _small() -> RolloutConfig:

@@ -46,7 +46,7 @@ def test_a_reference_worker_scores_every_answer_token(cluster: None, tiny_policy
 
 def test_a_fleet_that_does_not_fit_is_a_table(cluster: None) -> None:
     with pytest.raises(ResourceError, match="100 CPUs needed, 4 there") as caught:
-        check_resources([Need("rollout", 50, 2.0, 0.0)])
+        check_resources([Need("rollout", 50, 2.0, 0.0)], queue_s=0.0)
     assert "need" in str(caught.value)
     assert "have" in str(caught.value)
 

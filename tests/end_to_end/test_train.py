@@ -103,8 +103,9 @@ def test_metrics_have_a_line_per_step_and_the_config_reads_back(run: Path) -> No
 def test_plain_lines_name_the_stages(run: Path) -> None:
     text = (run / "stdout").read_text()
     for line in (
-        "starting rollout-0",
-        "starting learner-0",
+        "starting learner-0, rollout-0, verifier-0, reference-0",
+        "learner-0 ready",
+        "waiting for rollout-0: vLLM loads the policy",
         "step 8/8",
         "admitted 32 = trained 32",
     ):

@@ -92,7 +92,7 @@ def test_what_a_crashed_head_left_is_named_with_its_file(tmp_path: Path) -> None
     left.write_text(f"127.0.0.1:{free_port()}")
     message = error_of(lambda: network.require_cluster(""))
     assert str(left) in message
-    assert message.endswith("ray stop")
+    assert message.endswith("cluster.address=local")
 
 
 @pytest.mark.parametrize(

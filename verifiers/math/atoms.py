@@ -226,7 +226,7 @@ class Atoms(Numerals):
         if name in ("angle", "triangle", "measuredangle"):
             alone = self.peek() is None or self.next_is("=")
             return node("sym", f"\\{name}") if alone else node("fn", f"\\{name}", self.power())
-        if name in ("|", "langle"):
+        if name in ("|", "langle", "\\{", "(", "["):
             return self._bracket(name)
         raise ParseError(f"the command \\{name} is not known")
 
@@ -304,21 +304,27 @@ class Atoms(Numerals):
             if self.next_is(","):
                 self.take()
                 rows.append([])
-            elif self.next_is("&"):
+            elif self.next_is("&") and self.texts(2)[1] != "=":
                 self.take()
+            elif kind in _ALIGNED and not rows[-1] and rows[-2:-1] and self.relation() is not None:
+                rows[-2][-1:] = [self.item(rows[-2][-1])]
             else:
                 rows[-1].append(self.item())
         self.take()
         self._environment()
-        if kind in _ALIGNED:
+        if kind in _ALIGNED or all(_is_equation(cell) for row in rows for cell in row):
             cells = [cell for row in rows for cell in row]
             return cells[0] if len(cells) == 1 else node("list", *cells)
         made = node("matrix", *(node("row", *cells) for cells in rows if cells))
         return node("fn", "det", made) if kind == "vmatrix" else made
 
     @abstractmethod
-    def item(self) -> Node:
+    def item(self, before: Node | None = None) -> Node:
         """One entry of a matrix."""
+
+    @abstractmethod
+    def relation(self) -> str | None:
+        """The relation that stands next."""
 
     def _environment(self) -> str:
         self.expect("{")
@@ -327,3 +333,8 @@ class Atoms(Numerals):
             name += self.take().text
         self.take()
         return name.rstrip("*")
+
+
+def _is_equation(cell: Node) -> bool:
+    """One line of a system, x = 3, which is no entry of a matrix."""
+    return cell.op == "chain" and cell.args[1] == "="

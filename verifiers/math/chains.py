@@ -52,17 +52,33 @@ def is_name(tree: Node) -> bool:
     if tree.op in ("sym", "word", "text", "fn"):
         if tree.op != "fn":
             return True
-        of_letter = tree.args[0] == "abs" and tree.args[1].op == "sym"  # |x| = 5 is to be solved
+        inner = tree.args[1] if tree.args[0] == "abs" else tree
+        of_letter = inner.op == "sym" and inner.args[0].islower()  # |x| = 5 is to be solved
         return tree.args[0] not in _INVERTED and not of_letter
     if tree.op in ("tuple", "list"):
         return all(is_name(part) for part in tree.args if isinstance(part, Node))
     if tree.op == "mul" and not any(part.op == "num" for part in tree.args):
         return all(is_name(part) for part in tree.args)
     if tree.op == "add":
-        return all(part.op == "sym" or _is_negative_letter(part) for part in tree.args)
-    if tree.op == "pow":  # the inverse or the transpose of A
+        powers = [part.args[0] for part in tree.args if part.op == "pow"]
+        apart = len(set(powers)) == len(powers) != 1  # x^2 + y^2
+        letters = [part for part in tree.args if part.op != "pow"] + (powers if apart else [])
+        return apart and all(part.op == "sym" or _is_negative_letter(part) for part in letters)
+    if tree.op == "div":  # dy/dx, m/n
+        return _is_derivative(tree) or all(part.op == "sym" for part in tree.args)
+    if tree.op == "pow":  # the inverse or the transpose of A, sin^2 x, a variance
+        if tree.args[0].op == "fn" or tree.args == (node("sym", "\\sigma"), num(2)):
+            return is_name(tree.args[0])
         return tree.args[0].op == "sym" and tree.args[1] in _MATRIX_POWERS
     return tree.op == "unit" and is_name(tree.args[0])
+
+
+def _is_derivative(tree: Node) -> bool:
+    """dy/dx, by its letters."""
+    small = node("sym", "d")
+    return tree.op == "div" and all(
+        part.op == "mul" and part.args[0] == small for part in tree.args
+    )
 
 
 def _is_negative_letter(tree: Node) -> bool:
@@ -90,6 +106,8 @@ def may_name(member: Node, value: Node) -> bool:
         return all(map(is_name, member.args))
     if member.op == "text":
         return says_nothing_else(member.args[0])
+    if _is_derivative(member):
+        return True
     own = {member.args[0]} if member.op == "fn" else symbols(member)
     return is_name(member) and not own & symbols(value)
 

@@ -9,7 +9,8 @@ from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.extract import final_answer
-from verifiers.math.reading import as_text, choice_of, too_long
+from verifiers.math.reading import choice_of, too_long
+from verifiers.math.texts import as_text
 from verifiers.math.verifier import MathVerifier
 
 _COLUMNS = ("options", "choices")

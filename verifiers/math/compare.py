@@ -20,6 +20,7 @@ from verifiers.math.chains import (
     sides_of,
     without_unit,
 )
+from verifiers.math.congruences import are_congruent, congruence_of, is_congruence, is_residue
 from verifiers.math.groups import (
     brackets_agree,
     by_name,
@@ -31,8 +32,10 @@ from verifiers.math.groups import (
 )
 from verifiers.math.quantity import Prove, ValueComparison
 from verifiers.math.regions import Region, is_region, region_of
+from verifiers.math.renamed import renamed
 from verifiers.math.tree import Node, node, num, show, symbols
 from verifiers.math.values import TooLargeError, fraction, is_constant, number_at, substituted
+from verifiers.math.vectors import as_components
 from verifiers.math.words import is_letter, is_text, product_of, same_product, same_words, text_of
 
 _POINTS = 6
@@ -47,13 +50,15 @@ def equal(expected: Node, given: Node, prove: Prove) -> bool:
     """
     if expected == given:
         return True
-    return _Comparison(prove).same(expected, given)
+    return _Comparison(prove).same(expected, renamed(expected, given))
 
 
 class _Comparison(ValueComparison):
     def same(self, expected: Node, given: Node) -> bool:
         if expected == given:
             return True
+        if given.op == "tuple" and expected.op != "tuple" and len(given.args) == 3:
+            return self.same(expected, given.args[2])  # [17]
         if is_text(expected) or is_text(given):
             decided = self._words(expected, given)
             if decided is not None:
@@ -61,10 +66,15 @@ class _Comparison(ValueComparison):
         for tree in (expected, given):
             if is_region(tree):
                 return self._regions(expected, given)
+        if is_congruence(expected) or is_congruence(given):
+            return self._congruences(expected, given)
         if expected.op == "chain":
             return self._equation(expected, given)
         if given.op == "chain":
             return self._solved(expected, given)
+        if given.op == "add" and (rows := rows_of(expected)) is not None:
+            vector = as_components(given, len(rows))
+            given = given if vector is None else vector
         if is_matrix(expected) or is_matrix(given):
             return self._matrices(expected, given)
         groups = ("list", "tuple", "set", "pm", "or", "and")
@@ -72,7 +82,7 @@ class _Comparison(ValueComparison):
             return self._groups(expected, given)
         if "based" in (expected.op, given.op):
             return self._based(expected, given)
-        if expected.op == "ratio" or given.op == "ratio":
+        if "ratio" in (expected.op, given.op) and "unit" not in (expected.op, given.op):
             return self.ratios(expected, given)
         return self.measured(expected, given)
 
@@ -104,6 +114,8 @@ class _Comparison(ValueComparison):
 
     def _regions(self, expected: Node, given: Node) -> bool:
         first, second = region_of(expected), region_of(given)
+        if second is None and expected.op == "union" and given.op == "list":
+            second = region_of(Node("union", given.args))
         if first is None or second is None:
             return self._inequalities(expected, given)
         variables = [part.variable for part in (first, second) if part.variable is not None]
@@ -139,6 +151,9 @@ class _Comparison(ValueComparison):
         if name is not None and not is_plain_name(name):
             value = None
         if given.op != "chain":
+            sides = members_of(expected)
+            if value is None and relations_of(expected) == ["="] and self.values(*sides):
+                value = sides[1]  # 360 = 2^3*3^2*5 says that they are equal
             return value is not None and self.same(value, given)
         other, found = named_value(given)
         named = found is not None and same_name(name, other) and self._chain_holds(given)
@@ -179,6 +194,22 @@ class _Comparison(ValueComparison):
             factor = b / a
             return factor if self.values(node("mul", num(factor), first), second) else None
         return None
+
+    def _congruences(self, expected: Node, given: Node) -> bool:
+        """x ≡ 5 (mod 7), with or without its name and modulus."""
+        first, second = congruence_of(expected), congruence_of(given)
+        if first.modulus and second.modulus and not self.same(first.modulus, second.modulus):
+            return False
+        names = [part.name for part in (first, second) if part.name is not None]
+        if not second.holds or (len(names) == 2 and not same_name(*names)):
+            return False
+        modulus = second.modulus or first.modulus
+        if not first.modulus and not is_residue(second):  # 12 (mod 7) for 5 is not worked out
+            return False
+        both = first.modulus is not None and second.modulus is not None
+        return self.same(first.value, second.value) or (
+            both and modulus is not None and are_congruent(first.value, second.value, modulus)
+        )
 
     def _solved(self, expected: Node, given: Node) -> bool:
         """A value with its name or its working: AB = 24, 6*4 = 24, 22/7 ≈ 3.14."""
@@ -228,6 +259,8 @@ class _Comparison(ValueComparison):
             return self._in_any_order(items_of(first), items_of(second), as_set)
         if not brackets_agree(first, second):
             return False
+        if first.op == "list" and second.args[0] == "[":  # a list as Python writes it
+            return self._in_any_order(items_of(first), items_of(second), as_set=False)
         return self._in_order(items_of(first), items_of(second))
 
     def _in_order(self, expected: Sequence[Node], given: Sequence[Node]) -> bool:
@@ -245,11 +278,17 @@ class _Comparison(ValueComparison):
             return False
         left = list(given)
         for item in expected:
-            at = next((n for n, other in enumerate(left) if self.same(item, other)), None)
+            at = next(
+                (n for n, other in enumerate(left) if self._same_member(item, other, as_set)), None
+            )
             if at is None:
                 return False
             del left[at]
         return True
+
+    def _same_member(self, item: Node, other: Node, as_set: bool) -> bool:
+        """Equal items; in a set {1} is not 1."""
+        return (not as_set or (item.op == "set") == (other.op == "set")) and self.same(item, other)
 
     def _distinct(self, items: Sequence[Node]) -> list[Node]:
         kept: list[Node] = []
@@ -272,8 +311,8 @@ class _Comparison(ValueComparison):
         if given.op == "based":
             return bool(given.args[1] == base) and _digits(given.args[0]) == _digits(digits)
         value = given.args[0] if given.op == "num" else None
-        if given.op == "word":
-            return _digits(given.args[0]) == _digits(digits)
+        if given.op in ("word", "mul", "text"):  # 2A is no product here
+            return _digits(show(given).replace("*", "")) == _digits(digits)
         return (
             value is not None and value.denominator == 1 and _digits(str(value)) == _digits(digits)
         )

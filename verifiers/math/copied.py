@@ -13,9 +13,10 @@ from functools import lru_cache
 from typing import Any
 
 from verifiers.last_values import formulas
+from verifiers.math.groups import items_of
 from verifiers.math.notation import canonical
 from verifiers.math.reading import read_answer
-from verifiers.math.tree import Node, walk
+from verifiers.math.tree import Node, num, walk
 from verifiers.math.words import algebra
 
 _SIGNS = (
@@ -29,6 +30,8 @@ _EXPRESSION = re.compile(
 )
 _OPERATIONS = frozenset(("add", "mul", "div", "pow", "fact", "binom", "fn", "mod"))
 _PLAIN = frozenset(("add", "mul"))
+_AROUND = frozenset(("set", "tuple", "unit", "deg", "percent"))
+_GROUPS = frozenset(("list", "tuple", "set"))
 _MAX_QUESTION_CHARS = 8000
 _MAX_FORMULAS = 60
 _MAX_FORMULA_CHARS = 300
@@ -36,7 +39,13 @@ _MAX_FORMULA_CHARS = 300
 
 def copied_from(answer: Node, expected: Node, question: str) -> bool:
     """Does an answer repeat, or leave undone, what the question asks to work out?"""
-    answer = _core(answer)
+    answer, expected = _core(answer), _core(expected)
+    if answer.op in _GROUPS:
+        items = [
+            item for item in _items(answer) if _form(item) not in set(map(_form, _items(expected)))
+        ]
+        wanted = next((item for item in _items(expected) if not _is_settled(item)), num(0))
+        return any(copied_from(item, wanted, question) for item in items)
     if _form(answer) == _form(expected):
         return False
     if answer.op == "chain":
@@ -56,11 +65,36 @@ def copied_from(answer: Node, expected: Node, question: str) -> bool:
 
 
 def _core(tree: Node) -> Node:
-    """What a set of one, a list of one, a unit, a degree or a per cent sign is around."""
+    """What a set of one, a list of one, a unit, a degree or a per cent sign is around, without
+    what changes nothing: `/1`, `+0`, `^1`."""
     inner = [part for part in tree.args if isinstance(part, Node)]
-    if tree.op in ("set", "unit", "deg", "percent") and len(inner) == 1:
+    if tree.op == "residue" or (tree.op in _AROUND and len(inner) == 1):
         return _core(inner[0])
-    return tree
+    return _bare(tree)
+
+
+def _bare(tree: Node) -> Node:
+    op = tree.op
+    args = [_bare(part) if isinstance(part, Node) else part for part in tree.args]
+    if op in ("div", "pow") and _is(args[1], 1):
+        return args[0]
+    if op == "neg" and args[0].op == "neg":
+        return args[0].args[0]
+    if op == "mul" and any(_is(part, 0) for part in args):
+        return num(0)
+    if op in _PLAIN:
+        args = [part for part in args if not _is(part, 0 if op == "add" else 1)] or args[:1]
+        if len(args) == 1:
+            return args[0]
+    return Node(op, tuple(args))
+
+
+def _is(tree: Node, value: int) -> bool:
+    return tree.op == "num" and tree.args[0] == value
+
+
+def _items(tree: Node) -> tuple[Node, ...]:
+    return tuple(map(_core, items_of(tree)))
 
 
 def _is_undone(answer: Node, question: str) -> bool:
@@ -87,10 +121,7 @@ def _form(tree: Node) -> str:
     """A text that is the same for the same sum or product in any order."""
     parts = [_form(part) if isinstance(part, Node) else str(part) for part in _flat(tree)]
     if tree.op in _PLAIN:
-        nothing = f"num({0 if tree.op == 'add' else 1})"
-        parts = sorted(part for part in parts if part != nothing)
-        if len(parts) == 1:
-            return parts[0]
+        parts = sorted(parts)
     return f"{tree.op}({','.join(parts)})"
 
 
@@ -112,7 +143,9 @@ def _forms(question: str) -> frozenset[str]:
             continue
         answer = read_answer(text)
         if answer.tree is not None:
-            found |= {_form(part) for part in walk(algebra(answer.tree)) if part.op in _OPERATIONS}
+            found |= {
+                _form(_bare(part)) for part in walk(algebra(answer.tree)) if part.op in _OPERATIONS
+            }
     return frozenset(found)
 
 

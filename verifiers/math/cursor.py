@@ -10,7 +10,9 @@ SEPARATORS = frozenset((",", ";", "or", "and"))
 VERBS = frozenset(("is", "are", "equals", "equal"))
 PRODUCT_LETTERS = 4
 """Letters in a row that may be a product (2abc); more are a word."""
-_NO_OPERANDS = frozenset(("text", "tuple", "list", "set", "chain", "union", "unit", "ratio"))
+_NO_OPERANDS = frozenset(
+    ("text", "tuple", "list", "set", "chain", "union", "unit", "ratio", "residue")
+)
 
 
 class Cursor:
@@ -93,4 +95,6 @@ def negative(inner: Node) -> Node:
         return node("num", -inner.args[0], inner.args[1])
     if inner.op == "based" and not inner.args[0].startswith("-"):
         return node("based", f"-{inner.args[0]}", inner.args[1])
+    if inner.op == "unit":  # -7 °C
+        return node("unit", negative(inner.args[0]), inner.args[1])
     return calculation("neg", inner)

@@ -84,7 +84,7 @@ class Expressions(Quantities):
             if self.next_is("*"):
                 self.take()
                 factors.append(self._signed())
-            elif self.next_is("/", "bmod", "mod", "pmod"):
+            elif self.next_is("/", "bmod", "mod"):
                 divisions += 1
                 if divisions > _MAX_IN_A_ROW:
                     raise ParseError(f"more than {_MAX_IN_A_ROW} divisions in a row")
@@ -178,6 +178,8 @@ class Expressions(Quantities):
             elif self.next_is("circ"):
                 self.take()
                 base = self._temperature(node("deg", base))
+            elif base.op == "deg" and base.args[0].op == "num" and self._minutes_follow():
+                base = self._with_minutes(base)
             elif self.next_is("'"):
                 self.take()
                 base = primed(base)
@@ -225,6 +227,21 @@ class Expressions(Quantities):
             name = "celsius" if self.take().text == "C" else "fahrenheit"
             return node("unit", raised.args[0], name)
         return raised
+
+    def _minutes_follow(self) -> bool:
+        """The 15' of 30°15'."""
+        following = self.peek()
+        return following is not None and following.kind == "num" and self.texts(2)[1] == "'"
+
+    def _with_minutes(self, degrees: Node) -> Node:
+        """30°15'20\" as degrees."""
+        value, scale = degrees.args[0].args[0], 60
+        while scale <= 3600 and self._minutes_follow():
+            value += (self.take().value or 0) / scale
+            while self.next_is("'"):
+                self.take()
+            scale *= 60
+        return node("deg", num(value))
 
     def exponent(self) -> Node:
         """What follows ^ without braces: a sign and one primary. TeX takes one digit, we all."""

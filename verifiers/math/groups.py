@@ -70,6 +70,8 @@ def rows_of(tree: Node) -> list[tuple[Node, ...]] | None:
     if tree.op == "mul" and len(tree.args) == 2 and tree.args[1].op == "matrix":
         scale = tree.args[0]
         return [tuple(node("mul", scale, cell) for cell in row.args) for row in tree.args[1].args]
+    if tree.op == "binom":  # a column, where a column is expected
+        return [(part,) for part in tree.args]
     if tree.op == "tuple":
         items = items_of(tree)
         if items and all(item.op == "tuple" for item in items):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from verifiers.math.number_words import in_digits
+from verifiers.math.spellings import rewritten
 from verifiers.math.tree import ParseError
 
 MAX_CHARS = 1000
@@ -29,6 +30,7 @@ _UNICODE = {
     **dict.fromkeys("ℝ", r"\R "),
     **dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2009\u200a\u202f\u3000", " "),
     **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u2061\u2062\u200e\u200f", ""),
+    **dict.fromkeys("\u2713\u2714\u2705\u2611\ufe0f", ""),
     **dict.fromkeys("“”„「」『』", '"'),
     **dict.fromkeys("‘’′", "'"),
     **dict.fromkeys("〈⟨", r"\langle "),
@@ -39,7 +41,7 @@ _UNICODE = {
     "°": r"^\circ ", "º": r"^\circ ", "℃": r"^\circ C", "℉": r"^\circ F", "∈": r"\in ",
     "…": r"\ldots ", "⋯": r"\ldots ", "。": ".", "；": ";", "：": ":", "∣": "|",
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "∠": r"\angle ",
-    "→": r"\to ", "△": r"\triangle ", "％": "%", "ϕ": r"\phi ", "ℯ": "e", "ⅈ": "i",
+    "≡": r"\equiv ", "→": r"\to ", "△": r"\triangle ", "％": "%", "ϕ": r"\phi ", "ℯ": "e", "ⅈ": "i",
     "€": r"\euro ", "£": r"\pound ", "¥": r"\yen ", "￥": r"\yen ", "₹": r"\rupee ",
     "₽": r"\ruble ", "₩": r"\won ", "¢": r"\cent ", "₫": r"\dong ", "₿": r"\bitcoin ",
 }  # fmt: skip
@@ -66,40 +68,6 @@ _TRANSLATED = str.maketrans(
 )
 _RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
 _LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
-_REWRITTEN = (
-    ("$", re.compile(r"[.,;]\s*(?=\$)"), ""),
-    ("negative", re.compile(r"\b[Nn]egative\s*\}?\s+(?=[0-9$\\])"), "-"),
-    ("egative", re.compile(r"\\text\s*\{\s*[Nn]egative\s*\}\s*(?=[0-9$\\])"), "-"),
-    ("p", re.compile(r"\\\\\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\]"), r"\\\\"),
-    ("C", re.compile(r"\{\}_\{?([0-9]+)\}?\s*C_\{?([0-9]+)\}?"), r"\\binom{\1}{\2}"),
-    (":", re.compile(r"\{:\}"), ":"),
-    ("k", re.compile(r"\\(?:checkmark|blacksquare|square|Box|qed)(?![A-Za-z])"), ""),
-    ("not", re.compile(r"\\not\s*="), r"\\ne "),
-    ("x", re.compile(r"(?<=[0-9])\s*x\s*(?=[0-9])"), r"\\times "),
-    ("X", re.compile(r"(?<=[0-9])\s*X\s*(?=[0-9])"), r"\\times "),
-    ("and", re.compile(r"(?<=[0-9])\s+and\s+(?=[0-9]+\s*/\s*[0-9]|\\frac)"), " "),
-    ("m", re.compile(r"(?<=[0-9\s{}~])([apAP])\.\s?m\b\.?"), r" \1m"),
-    ("m", re.compile(r"(?<=[0-9])([apAP]m)\b"), r" \1"),
-    (
-        "t",
-        re.compile(
-            r"\^\s*\{\s*(?:\\(?:text|textrm|textbf|mathrm|mbox|rm))?\s*\{?\s*(?:st|nd|rd|th)\s*\}?\s*\}"
-            r"|\^?\s*\\(?:text|mathrm|textrm|mbox)\s*\{\s*-?\s*(?:st|th)\s*\}"
-            r"|(?<=[0-9])-(?:st|th)\b"
-        ),
-        "",
-    ),
-    (
-        "d",
-        re.compile(
-            r"\^\s*\{\s*(?:\\(?:text|textrm|textbf|mathrm|mbox|rm))?\s*\{?\s*(?:nd|rd)\s*\}?\s*\}"
-            r"|\^?\s*\\(?:text|mathrm|textrm|mbox)\s*\{\s*-?\s*(?:nd|rd)\s*\}"
-            r"|(?<=[0-9])-(?:nd|rd)\b"
-        ),
-        "",
-    ),
-)
-"""What only its surroundings explain: what it has in it, a pattern, and what is meant."""
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z{}%$])")
 _TEXT_COMMANDS = r"text|mbox|textnormal|textrm|textit|textsf|texttt|hbox"
 _FONTS = (
@@ -108,12 +76,14 @@ _FONTS = (
 )
 _DROPPED = re.compile(
     r"\\(?:left|right|middle)\s*\.|\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|"
-    r"scriptstyle|limits|nolimits|hfill|rm|bf|it|large|Large|huge|null|strut|null|mathstrut|"
+    r"scriptstyle|limits|nolimits|hfill|rm|bf|it|tiny|small|normalsize|large|Large|LARGE|huge|Huge|null|"
+    r"strut|mathstrut|"
     r"allowbreak|nonumber|notag|centering|smash|ensuremath)(?![A-Za-z])"
     r"|\\(?:hspace|vspace|tag|label|color|[hv]?phantom)\*?\s*\{[^{}]*\}|\\[hv]?phantom\s*[^\s{]"
-    r"|\\textcolor\s*\{[^{}]*\}|\\[!](?=\S)|(?<![0-9A-Za-z)}])\*\*|\*\*(?![0-9A-Za-z({])|__"
+    r"|\\textcolor\s*\{[^{}]*\}|\\[!](?=\S)|(?<![0-9A-Za-z)}])\*\*|\*\*(?![0-9A-Za-z({])"
+    r"|(?<![0-9A-Za-z])(?:\\?_){2,}|(?:\\?_){2,}(?![0-9A-Za-z])"
 )
-_SEPARATOR = r"(?:,\\!\s*|\\!\s*,?|\{,\}\s*|\\[,;: ]\s*|~|,| )"
+_SEPARATOR = r"(?:,\\!\s*|\\!\s*,?|\{,\}\s*|\\[,;: ]\s*|~|,| |'|\\?_)"
 _GROUPED = rf"[1-9][0-9]{{0,2}}(?:{_SEPARATOR}[0-9]{{3}})+(?![0-9])"
 _TOKEN = re.compile(
     rf"(?P<gap>(?:\s|~|\\[,;:! /]|\\q?quad(?![A-Za-z])|\\enspace(?![A-Za-z]))+)"
@@ -164,6 +134,7 @@ _SYNONYMS = {
     **dict.fromkeys(("prime",), "'"),
     **dict.fromkeys(("lor", "vee"), "or"),
     **dict.fromkeys(("land", "wedge"), "and"),
+    **dict.fromkeys(("lg",), "log"),
     **dict.fromkeys(("tg",), "tan"),
     **dict.fromkeys(("ctg",), "cot"),
     **dict.fromkeys(("asin",), "arcsin"),
@@ -216,10 +187,7 @@ def canonical(text: str) -> str:
         text = text.replace(written, f" {word} ")
     if "\\\\" in text and "\\begin" not in text:
         text = _DOUBLED.sub(r"\\", text)
-    text = in_digits(text)
-    for letter, pattern, replacement in _REWRITTEN:
-        if letter in text:
-            text = pattern.sub(replacement, text)
+    text = rewritten(in_digits(text))
     return _DROPPED.sub("", text) if "\\" in text or "*" in text or "_" in text else text
 
 

@@ -22,14 +22,14 @@ _POWERS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 NAMES = frozenset((*_SMALL, *_TENS, *_POWERS))
 _ANY = "|".join(sorted(NAMES, key=len, reverse=True))
 _FIRST = "|".join(sorted((*_SMALL, *_TENS), key=len, reverse=True))
-_NUMBER = re.compile(
+NUMBER = re.compile(
     rf"(?<![\\A-Za-z])(?:{_FIRST})(?:(?:\s+|-|\s+and\s+)(?:{_ANY}))*(?![A-Za-z])", re.IGNORECASE
 )
 
 
 def in_digits(text: str) -> str:
     """The text with numbers in words as digits; `one two` is no number and stays."""
-    return _NUMBER.sub(_digits, text)
+    return NUMBER.sub(_digits, text)
 
 
 def _digits(match: re.Match[str]) -> str:

@@ -62,20 +62,23 @@ class _Parser(Atoms):
             found = text if text in ("or", "and") else found or text
         return found
 
-    def item(self) -> Node:
-        """An item of a list, or an entry of a matrix."""
+    def item(self, before: Node | None = None) -> Node:
+        """An item of a list or a matrix; with `before` one that goes on with its next relation."""
         self.deeper()
-        first = self.measured()
-        parts: list[Node | str] = [first]
-        while (relation := self._relation()) is not None:
+        first = self.measured() if before is None else before
+        parts: list[Node | str] = (
+            [first] if first.op != "chain" or before is None else [*first.args]
+        )
+        while (relation := self.relation()) is not None:
             self.take()
             if self.next_is("&", "="):  # x &= 5, and the doubled sign of `&=` in a box
                 self.take()
             parts += [relation, self.measured()]
         self.shallower()
-        return first if len(parts) == 1 else node("chain", *parts)
+        return first if len(parts) == 1 else node("chain", *_congruent(parts))
 
-    def _relation(self) -> str | None:
+    def relation(self) -> str | None:
+        """The relation that stands next, if one does."""
         if self.texts(2) == ["&", "="]:
             return "="
         here = self.peek()
@@ -86,6 +89,14 @@ class _Parser(Atoms):
         return RELATIONS.get(here.text)
 
 
+def _congruent(parts: list[Node | str]) -> list[Node | str]:
+    """The members of a chain; `x ≡ 5 mod 7` is meant as x ≡ 5 (mod 7)."""
+    last = parts[-1]
+    if "≡" in parts and isinstance(last, Node) and last.op == "mod":
+        return [*parts[:-1], node("residue", *last.args)]
+    return parts
+
+
 def _listed(items: list[Node], joints: set[str]) -> Node:
     if not items:
         raise ParseError("nothing is there")
@@ -93,7 +104,7 @@ def _listed(items: list[Node], joints: set[str]) -> Node:
     if len(words) == 1 and all(item.op == "chain" for item in items):
         return node(words.pop(), *items)
     first, rest = items[0], items[1:]
-    named = first.op == "chain" and first.args[1:2] == ("=",) and len(first.args) == 3
+    named = first.op == "chain" and first.args[1] in ("=", "≡") and len(first.args) == 3
     if named and not any(item.op == "chain" for item in rest):
         return node("chain", *first.args[:-1], node("list", first.args[-1], *rest))  # n = 2, 3, 4
     return node("list", *items)

@@ -49,6 +49,9 @@ class Quantities(Cursor, ABC):
         if self.next_is("over", "choose"):
             op = "div" if self.take().text == "over" else "binom"
             value = calculation(op, value, self.set_value())
+        if self.next_is("pmod"):
+            self.take()
+            value = calculation("residue", value, self.set_value())
         words = self._words_behind(value)
         if words[:1] == ["percent"]:
             value, words = node("percent", value), words[1:]
@@ -153,6 +156,8 @@ def _checked(words: list[str], value: Node) -> list[str]:
     named = lower[1:] if lower[:1] == ["percent"] else lower
     while named and named[0] in units.MULTIPLIERS:
         named = named[1:]
+    if named == ["times"]:
+        return words
     wrong = (units.REFUSED | units.MULTIPLIERS.keys() | number_words.NAMES) & set(named)
     if wrong:
         raise ParseError(f"{min(wrong)!r} behind a value is no unit")

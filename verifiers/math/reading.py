@@ -20,6 +20,7 @@ _OPENINGS = frozenset(opening[0] for opening, _ in _WRAPPERS)
 _BARE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _LEAD = re.compile(
     r"(?:(?:so|thus|hence|therefore),?\s+)?(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer\b\s*(?:is\b|=)?\s*:?\s*"
+    r"|(?:the\s+)?(?:year|ratio|value|total|number|result)\s+(?:(?:of|is)\s+)?(?=[-0-9$\\])"
     r"|(?:exactly|approximately|about|roughly|around|nearly|almost|simply|just|equals?|only|the(?=\s+[0-9$\\]))\s+"
     r"|\\(?:approx|therefore|because|implies|Rightarrow|quad|qquad)(?![A-Za-z])\s*|[=:≈~⇒∴]\s*|选项?(?=\s*[A-Z（(])",
     re.IGNORECASE,
@@ -54,7 +55,11 @@ _CHANGING = re.compile(
     re.IGNORECASE,
 )
 """Words that make another value of a number, or none, wherever they stand in its sentence."""
-_FORMULA_SIGNS = re.compile(r"sqrt|log|sin|cos|tan|frac|pi|[=<>^\\]")
+_REFERENCE = re.compile(
+    r"(?:by|from|see|cf\.)?\s*(?:eqs?|eqn|figs?|thm|secs?|ch|pp?|refs?|nos?)\.?\s*\(?[0-9]",
+    re.IGNORECASE,
+)
+_FORMULA_SIGNS = re.compile(r"mod\b|sqrt|log|sin|cos|tan|frac|pi|[=<>^\\]")
 _LONG_SENTENCE = 8
 """Words from which on a sentence explains, so that its last number is its answer."""
 _TEXTED = re.compile(r"\\(?:text|mbox|textbf|textrm|textit|mathrm|textnormal)\s*\{([^{}]*)\}")
@@ -75,14 +80,18 @@ _NO_OPTION = re.compile(
 """What stands behind the letter of an option and is not its text: (A) or (B), (A) is wrong."""
 _ANOTHER = re.compile(r"\([A-J]\)")
 _CONDITION = re.compile(
+    r",(?:\s|\\q?quad|\\[,;:! ])*[a-z]\s*\\neq?(?![a-z]).{1,40}$|"
     r"(?:[\s,]|\\q?quad|\\[,;:! ])+(?:(?:\\text\s*\{\s*)?\b(?:for|where|when)\b.{1,80}"
     r"|\([a-z]\s*(?:[<>]|\\[lg]e|\\ne).{1,40}\))$"
 )
 """For which values an expression holds: 2n + 1 for n >= 1."""
 _PAIR = re.compile(r"[(\[]\s*-?[0-9]{1,3},[0-9]{3}\s*[)\]]")
 """(1,200) is a pair."""
+_INDIAN = re.compile(r"(?<![0-9.,])[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?![0-9,])")
+"""9,00,000: groups of two digits before the last three."""
 _BASED = re.compile(
     r"\(?(-?[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*)\)?\s*_\s*(?:\{\s*\(?([0-9]{1,2})\)?\s*\}|([0-9]))"
+    r"|(-?[0-9]+)\(?(?:in)?base-?([0-9]{1,2})\)?"
 )
 
 
@@ -141,8 +150,12 @@ def _without_comment(text: str) -> str:
         return text
     begin = max(text.rfind("("), text.rfind("（"))
     inner = text[begin + 1 : -1]
+    if _REFERENCE.match(inner) and begin > 0:
+        return text[:begin].rstrip()
     is_words = re.search(r"[a-z]{3}|[\u4e00-\u9fff]", inner) is not None
-    explains = re.match(r"(?:since|because|as|see|from|by|i\.e\.)\b", inner) is not None
+    explains = (
+        re.match(r"(?:since|because|as|see|from|by|at|when|for|where|i\.e\.)\b", inner) is not None
+    )
     if begin <= 0 or _CHANGING.search(inner) or not (explains or is_words):
         return text
     if not explains and _FORMULA_SIGNS.search(inner):
@@ -206,10 +219,14 @@ def _read(text: str, thousands: bool, letter_units: bool) -> Answer:
         return Answer(text, num(Fraction(int(whole + after), 10 ** len(after)), len(after)))
     numeral = _BASED.fullmatch(_SPACING.sub("", _TEXTED.sub(r"\1", text)))
     if numeral:
-        return Answer(text, node("based", numeral[1], int(numeral[2] or numeral[3])))
+        base = numeral[2] or numeral[3] or numeral[5]
+        return Answer(text, node("based", numeral[1] or numeral[4], int(base)))
     grouped = thousands and not _PAIR.fullmatch(text)
+    written = canonical(text)
+    if grouped:
+        written = _INDIAN.sub(lambda match: match.group().replace(",", ""), written)
     try:
-        tree, assumed_unit = parse(tokens_of(canonical(text), grouped), letter_units)
+        tree, assumed_unit = parse(tokens_of(written, grouped), letter_units)
     except (ParseError, RecursionError) as error:
         return Answer(text, None, str(error))
     return Answer(text, _without_words(tree), ambiguous=assumed_unit or "," in text)
@@ -231,14 +248,18 @@ def _is_prose(tree: Node) -> bool:
 @lru_cache(maxsize=4096)
 def read_expected(text: str, thousands: bool = True, letter_units: bool = True) -> Answer:
     """An expected answer, read once for all completions of its prompt; never searched in."""
-    return _read(unicode_as_latex(text), thousands, letter_units)
+    text = unicode_as_latex(text)
+    return _read(text, thousands and not _may_be_list(text), letter_units)
 
 
-def as_text(text: str) -> str:
-    """A text without layout, braces and white space, for answers that are no mathematics."""
-    text = _TEXTED.sub(r"\1", clean(unicode_as_latex(text)))
-    plain = re.sub(r"\\[,;:! ]|(?<=[0-9])(?:st|nd|rd|th)\b|[\s{}~]", "", canonical(text))
-    return plain.casefold()
+def _may_be_list(text: str) -> bool:
+    """Are these three numbers, 12,34,567, rather than one in Indian groups, 9,00,000?"""
+    return bool(_INDIAN.fullmatch(text)) and ",0" not in text.rpartition(",")[0]
+
+
+def untexted(text: str) -> str:
+    """A text with the contents of its `\\text{}` and the like in their place."""
+    return _TEXTED.sub(r"\1", text)
 
 
 def choice_of(text: str) -> tuple[str, str] | None:

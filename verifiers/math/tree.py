@@ -14,6 +14,7 @@ A node is an operation and its arguments: other nodes, texts or numbers. The ope
     list a b ..., tuple "(" ")" a b ..., set a b ..., matrix row ..., row a b ...
     chain a "=" b "<" c ...   equations and inequalities
     union a b, meet a b, minus a b, ratio a b ..., based digits base
+    residue a m                    5 (mod 7)
     or a b, and a b           relations joined by these words
 """
 
@@ -91,6 +92,8 @@ def show(tree: Node) -> str:
         return before + _bracketed(args[0], op) + after
     if op == "chain":
         return " ".join(part if isinstance(part, str) else show(part) for part in args)
+    if op == "residue":
+        return f"{show(args[0])} (mod {show(args[1])})"
     if op == "based":
         return f"{args[0]} in base {args[1]}"
     inner = ", ".join(show(part) for part in args if isinstance(part, Node))

@@ -212,6 +212,7 @@ def unit_of(words: str) -> tuple[Dimension, Fraction] | None:
     return (tuple(sorted(powers.items())), scale) if powers else None
 
 
+_DEGREE, _MINUTE = unit_of("degrees"), unit_of("minutes")
 _GENERIC = frozenset(("unit", "units", "square units", "cubic units", "sq units", "cu units"))
 
 
@@ -237,6 +238,9 @@ def in_base(value: Node, unit: str) -> Node:
 def added(first: Node, second: Node) -> Node | None:
     """5 ft 3 in as one length; None when the two measure different things."""
     one, other = unit_of(first.args[1]), unit_of(second.args[1]) if second.op == "unit" else None
+    if one == _DEGREE and other == _MINUTE:
+        minutes = node("div", second.args[0], num(60))
+        return node("unit", node("add", first.args[0], minutes), "degrees")
     if one is None or other is None or one[0] != other[0]:
         return None
     kind = one[0][0][0]

@@ -5,6 +5,8 @@ Only that two different-looking expressions are equal is proved elsewhere: by sy
 that can be killed.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,17 +17,18 @@ from verifiers.boxes import last_boxed
 from verifiers.extract import FinalAnswer, after_hashes, final_answer
 from verifiers.math.compare import equal
 from verifiers.math.copied import copied_from
+from verifiers.math.forms import is_in_asked_form
 from verifiers.math.notation import MAX_CHARS
 from verifiers.math.process import MathProcess, Outcome
 from verifiers.math.reading import (
     Answer,
-    as_text,
     choice_of,
     clean,
     read_answer,
     read_expected,
     too_long,
 )
+from verifiers.math.texts import as_text, date_of, same_date, says
 from verifiers.math.tree import Node, node
 from verifiers.math.units import asked_unit
 from verifiers.math.values import TooLargeError
@@ -35,6 +38,12 @@ _MAX_EXPECTED_CHARS = 20_000
 _READINGS = ((True, True), (False, True), (True, False))
 """Commas as thousands or not, letters as units or not: an answer is read as the expected one is."""
 _LISTS = ("list", "tuple", "set", "chain", "union", "meet", "minus", "or", "and", "matrix")
+_WORKED = re.compile(
+    r"\s*(?:\$|\\displaystyle\s*)?(?:\\(?:lim|i*int|oint|sum|prod|det|Pr|max|min|sup|operatorname)(?![a-z])"
+    r"|\\(?:frac\s*\{d|mathbb\s*\{[EP]\}|left\s*\.|text\s*\{[^{}]*\}\s*[(\[]|[#|]|lVert)"
+    r"|(?:[EP]|Var|Cov)\s*[\[(]|\|[A-Z]|[a-z]\^\{?-1\}?\()"
+)
+"""How the name of a value begins that the grammar does not read: E[X], P(A|B), a limit."""
 _STATUS_OF = {
     Outcome.TIMEOUT: Status.TIMEOUT,
     Outcome.MEMORY: Status.MEMORY,
@@ -102,6 +111,15 @@ class MathVerifier:
         refused = too_long(found.text)
         if refused:
             return _verdict(Status.REJECTED, refused)
+        verdict = self._read_and_judge(expected, found, prompt)
+        for part in _parts_of(found.text, expected):
+            if verdict.status is Status.CORRECT:
+                break
+            again = self._read_and_judge(expected, FinalAnswer(part, found.marker), prompt)
+            verdict = again if again.status is Status.CORRECT else verdict
+        return verdict
+
+    def _read_and_judge(self, expected: str, found: FinalAnswer, prompt: str) -> Verdict:
         status, detail, given = Status.UNPARSABLE, "", None
         for thousands, letter_units in _READINGS:
             if not thousands and not _is_list(read_expected(expected)):
@@ -133,6 +151,8 @@ class MathVerifier:
             return error.status, error.detail
         if right and copied_from(given.tree, expected.tree, prompt):
             return Status.WRONG, "it repeats the question's expression and is not worked out"
+        if right and not is_in_asked_form(given.tree, expected.tree, prompt):
+            return Status.WRONG, "it is equal, and not in the form that the question asks for"
         return (Status.CORRECT if right else Status.WRONG), ""
 
     def _prove(self, expected: Node, given: Node) -> bool:
@@ -229,12 +249,28 @@ def _looks_the_same(expected: str, given: str) -> bool:
     """Found before the bounds: an expected answer may itself hold what they refuse."""
     if len(given) > 3 * len(expected) + 100:
         return False
-    if clean(given) == expected:
+    if clean(given) == expected or says(as_text(expected), given):
         return True
+    said = given.partition(" is ")[2] or given  # The day is October 30
+    if (date := date_of(expected)) is not None:
+        other = date_of(said)
+        return other is not None and same_date(date, other)
     if read_expected(expected).tree is not None:
         return False
-    said = given.partition(" is ")[2] or given  # The day is October 30
     return as_text(expected) in (as_text(given), as_text(said))
+
+
+def _parts_of(given: str, expected: str) -> Iterator[str]:
+    """What an answer that is not right as a whole says besides: the text of its option, the day of
+    its date, what a limit or an integral is equal to."""
+    chosen = choice_of(given)
+    if chosen is not None and chosen[1]:
+        yield chosen[1]
+    if expected.isdecimal() and (date := date_of(given)) is not None:
+        yield str(date[1])
+    worked, equals, value = given.rpartition("=")
+    if equals and _WORKED.match(worked):
+        yield value
 
 
 def _by_choice(expected: Answer, given: Answer) -> bool | None:

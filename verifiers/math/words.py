@@ -4,6 +4,8 @@
 the points ABC are not CBA, and no word is its anagram.
 """
 
+import re
+
 from verifiers.math.tree import FUNCTIONS, Node, node
 
 _WORDS_OF_LETTERS = frozenset(
@@ -64,10 +66,14 @@ _SAME_TEXT = (
     ("dne", "does not exist", "doesn't exist", "limit does not exist", "the limit does not exist"),
     ("all real numbers", "all reals", "all real x", "all real values", "any real number",
      "every real number", "all real values of x", "real numbers", "the set of all real numbers"),
+    ("converges", "convergent", "it converges"),
+    ("diverges", "divergent", "it diverges"),
     ("infinity", "positive infinity", "infinite"),
     ("infinitely many", "infinitely many solutions", "infinite solutions"),
 )  # fmt: skip
 
+_KIND = re.compile(r"(?<=\w) (?:functions?|numbers?|integers?|series|sequence)$")
+"""A noun that says of what kind the thing is: an odd function is odd."""
 _TEXT_CLASS = {text: texts[0] for texts in _SAME_TEXT for text in texts}
 
 
@@ -82,7 +88,8 @@ def is_letter(tree: Node) -> bool:
 def text_of(word: Node) -> str:
     text = " ".join(word.args[0].lower().replace("-", " ").split())
     if text not in _TEXT_CLASS:
-        text = text.removeprefix("the ").removeprefix("a ").removeprefix("an ")
+        text = text.removeprefix("on ").removeprefix("the ").removeprefix("a ").removeprefix("an ")
+        text = _KIND.sub("", text)
     return _TEXT_CLASS.get(text, text)
 
 

@@ -10,6 +10,13 @@ from rlsys.observe.display import Display
 METRICS = {
     "reward/mean": 0.51234,
     "heldout/pass_at_1": 0.25,
+    "throughput/step_s": 4.0,
+    "policy/loss": -0.01234,
+    "policy/gradient_norm": 3.7e-10,
+    "policy/learning_rate": 1e-6,
+    "policy/effective_sample_size": 0.99,
+    "reward/groups_without_signal": 0.25,
+    "answer/truncated": 0.01,
     "throughput/consumed_tokens_per_s": 12345.6,
     "answer/mean_tokens": 22.04,
     "staleness/mean": 1.5,
@@ -24,10 +31,10 @@ METRICS = {
 }
 
 
-def make(width: int = 80, terminal: bool = False) -> tuple[Display, io.StringIO]:
+def make(width: int = 80, terminal: bool = False, steps: int = 10) -> tuple[Display, io.StringIO]:
     text = io.StringIO()
     console = Console(file=text, width=width, force_terminal=terminal, color_system=None)
-    return Display(10, console, time.monotonic() - 5.0), text
+    return Display(steps, console, time.monotonic() - 5.0), text
 
 
 def test_stages_are_plain_lines_with_the_time_since_the_start_when_not_on_a_terminal() -> None:
@@ -41,24 +48,58 @@ def test_stages_are_plain_lines_with_the_time_since_the_start_when_not_on_a_term
     assert "\x1b" not in text.getvalue()
 
 
-def test_a_step_is_one_plain_line_however_narrow_the_screen() -> None:
+def test_a_step_is_one_plain_line_of_a_hundred_characters_at_most_under_its_headings() -> None:
     display, text = make(width=40)
     with display:
         display.step(3, METRICS)
-    (line,) = text.getvalue().splitlines()
-    assert line.split("] ", 1)[1] == (
-        "step 3/10  reward 0.512  pass@1 0.250  tok/s 12,346  length 22.0  stale 1.50  "
-        "entropy 0.700  KL 0.0012  clip 0.010  | "
-        "learner busy 62% waits ready groups 38%, rollout busy 90% waits slots 10%"
+        display.step(4, {"reward/mean": 1.0})
+    heads, first, second = (line.split("] ", 1)[1] for line in text.getvalue().splitlines())
+    assert all(len(line) <= 100 for line in text.getvalue().splitlines())
+    assert heads == (
+        "            left reward pass@1    loss    grad     lr      KL nosig  cut length  ESS"
     )
+    assert first == (
+        "step 3/10   0:28  0.512  0.250 -0.0123 3.7e-10 1.0e-6  0.0012   25%   1%   22.0 0.99"
+    )
+    assert second == "step 4/10   0:24  1.000".ljust(len(first))
 
 
-def test_a_step_without_some_metrics_leaves_them_out() -> None:
+def test_time_shares_come_with_the_headings_once_in_twenty_steps() -> None:
     display, text = make()
     with display:
-        display.step(1, {"reward/mean": 1.0})
-    assert "step 1/10  reward 1.000" in text.getvalue()
-    assert "KL" not in text.getvalue()
+        for step in range(1, 22):
+            display.step(step, METRICS | {"time/rollout/busy": 1.0 if step % 2 else 0.8})
+    lines = [line.split("] ", 1)[1] for line in text.getvalue().splitlines()]
+    assert sum("reward pass@1" in line for line in lines) == 2
+    (times,) = (line for line in lines if line.startswith("time"))
+    assert times == (
+        "time, last 20 steps: busy: learner 62%, rollout 90%; "
+        "rollout, the busiest, waits for slots 10%"
+    )
+    assert lines.index(times) == 21
+
+
+def test_the_time_left_is_the_steps_left_at_the_pace_of_the_newest() -> None:
+    """The first step waits for the first groups: it must not count for all that follow."""
+    display, text = make()
+    with display:
+        for step, seconds in enumerate((60.0, 2.0, 2.0), start=1):
+            display.step(step, {"throughput/step_s": seconds})
+    assert text.getvalue().splitlines()[-1].split()[-1] == "0:14"
+
+
+def test_a_long_silence_is_broken_by_what_is_waited_for() -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=80, color_system=None)
+    display = Display(10, console, time.monotonic(), quiet_s=0.05)
+    display.waiting = lambda: "rollout-0: vLLM loads the policy 31.0 s"
+    with display:
+        display.stage("starting the fleet")
+        time.sleep(0.3)
+    lines = [line.split("] ", 1)[1] for line in text.getvalue().splitlines()]
+    said = "still at: starting the fleet; waiting for rollout-0: vLLM loads the policy 31.0 s"
+    # Each silence is twice as long as the one before: 0.05, 0.1 and 0.2 s.
+    assert lines in (["starting the fleet", said], ["starting the fleet", said, said])
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -70,15 +111,17 @@ def test_brackets_in_a_note_are_text_and_not_markup(terminal: bool) -> None:
 
 
 def test_a_terminal_gets_a_live_table_of_the_last_twelve_steps() -> None:
-    display, text = make(width=200, terminal=True)
+    display, text = make(width=200, terminal=True, steps=200)
     with display:
         for step in range(101, 121):
             display.step(step, METRICS | {"reward/mean": step / 1000})
         display.live.refresh()  # type: ignore[union-attr]
-    last = text.getvalue().rsplit("step  reward", 1)[1]
-    assert re.findall(r"^ *(1\d\d) +0\.1", last, re.MULTILINE) == [str(s) for s in range(109, 121)]
+    last = text.getvalue().rsplit("step  left", 1)[1]
+    shown = re.findall(r"^ *(1\d\d) +\d:\d\d +0\.1", last, re.MULTILINE)
+    assert shown == [str(s) for s in range(109, 121)]
     assert "0.120" in last
-    assert "training: step 120 of 10" in text.getvalue()
+    assert "busy: learner 62%, rollout 90%" in last
+    assert "training: step 120 of 200, 5:20 left" in text.getvalue()
 
 
 def test_the_live_table_is_closed_when_the_run_fails() -> None:

@@ -46,6 +46,7 @@ def summary() -> Summary:
             answers_at_once=50,
             max_staleness=2,
         ),
+        policy="/runs/local/checkpoints/step-000100/policy",
         notes=["note [bold] stays"],
     )
 
@@ -81,7 +82,8 @@ def test_the_file_has_the_promised_keys(summary: Summary, tmp_path: Path) -> Non
 
 def test_the_table_shows_the_evidence(summary: Summary) -> None:
     text = io.StringIO()
-    summary.show(Console(file=text, width=120, color_system=None))
+    console = Console(file=text, width=120, color_system=None)
+    summary.show(console, ["rlsys chat runs/local  # talk to it"])
     shown = " ".join(text.getvalue().split())
     for part in (
         "held-out pass@1 before 0.250 [0.200, 0.300]",
@@ -90,9 +92,10 @@ def test_the_table_shows_the_evidence(summary: Summary) -> None:
         "steps 100 in 100.0 s (200.1 s in all)",
         "consumed tokens 250,000 (2,500/s)",
         "staleness mean 1.25, max 2",
-        "ledger admitted 3 = trained 0 + dropped 1 (no_signal 1) + alive 2",
-        "learner 100.0 60.0 60% ready groups 39.0 s, weights 1.0 s",
+        "groups admitted 3 = trained 0 + dropped 1 (no_signal 1) + alive 2",
+        "learner 60.0 60% ready groups 39.0 s, weights 1.0 s",
         "longest answer takes 1.7 s, a step without waiting 0.6 s: loop.max_staleness=3 covers it",
-        "note [bold] stays",
+        "note [bold] stays policy: /runs/local/checkpoints/step-000100/policy",
+        "policy rlsys chat runs/local # talk to it",
     ):
         assert part in shown

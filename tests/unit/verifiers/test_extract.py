@@ -114,7 +114,20 @@ def test_scope_is_the_last_answer_or_all_but_the_thinking():
     assert graded_scope("1</think>2", OPEN).strip() == "2"
 
 
-HOSTILE = [*(piece for piece in PIECES), "\\boxed", "<", "[1", "(1", "1 ", "1,", "x^{", "\\frac{"]
+HOSTILE = [
+    *(*PIECES, "\\boxed", "<", "[1", "(1", "1 ", "1,", "x^{", "\\frac{", "_", "a [1] ", ", not 5"),
+    *(
+        "- 5\n",
+        "is a ",
+        "one ",
+        "October 30 ",
+        "in 1999 ",
+        "at x = ",
+        "x &= 5 \\\\",
+        "【答案】",
+        "\n选",
+    ),
+]
 
 
 @pytest.mark.parametrize("piece", HOSTILE)

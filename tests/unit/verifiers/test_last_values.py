@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.last_values import bold, formula, formulas, last_number, option, said
+from verifiers.last_numbers import last_number
+from verifiers.last_values import bold, formula, formulas, option, said
 
 
 @pytest.mark.parametrize(

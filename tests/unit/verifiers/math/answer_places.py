@@ -2,7 +2,7 @@
 
 from answer_table import Kind
 
-PLACES = (
+MARKED = (
     Kind(
         "box",
         r"The last `\boxed{}` is the answer, in whatever spelling, wherever it stands.",

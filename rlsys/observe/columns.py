@@ -1,0 +1,93 @@
+"""What a line says of a step: columns under headings, as many as the screen has room for."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One figure of a step, to the right of a column of its width."""
+
+    heading: str
+    width: int
+    metric: str
+    """Its key among the step's metrics."""
+    show: Callable[[float], str]
+
+
+def clock(seconds: float) -> str:
+    """Five characters at most: `1:32`, `1h05m`, `2d03h`."""
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d}"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02d}h"
+
+
+def figure(value: float) -> str:
+    """Of any size, in seven characters and a sign: `0.0123`, `412`, `3.7e-10`, `12k`."""
+    size = abs(value)
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    if size < 1e-3:
+        digits, exponent = f"{value:.1e}".split("e")
+        return f"{digits}e{int(exponent)}"
+    if size < 1:
+        return f"{value:.4f}"
+    if size < 100:
+        return f"{value:.2f}"
+    return f"{value:.0f}" if size < 10_000 else f"{value / 1000:.0f}k"
+
+
+def share(value: float) -> str:
+    """`25%`."""
+    return f"{value:.0%}"
+
+
+LEFT = "display/left_s"
+"""The display's own metric: seconds until the last step."""
+COLUMNS = (
+    Column("left", 5, LEFT, clock),
+    Column("reward", 6, "reward/mean", "{:.3f}".format),
+    Column("pass@1", 6, "heldout/pass_at_1", "{:.3f}".format),
+    Column("loss", 7, "policy/loss", figure),
+    Column("grad", 7, "policy/gradient_norm", figure),
+    Column("lr", 6, "policy/learning_rate", figure),
+    Column("KL", 7, "policy/kl", figure),
+    Column("nosig", 5, "reward/groups_without_signal", share),
+    Column("cut", 4, "answer/truncated", share),
+    Column("length", 6, "answer/mean_tokens", "{:.1f}".format),
+    Column("ESS", 4, "policy/effective_sample_size", "{:.2f}".format),
+    Column("entropy", 7, "policy/entropy", figure),
+    Column("tok/s", 6, "throughput/consumed_tokens_per_s", "{:,.0f}".format),
+    Column("stale", 5, "staleness/mean", "{:.1f}".format),
+    Column("clip", 4, "policy/clip_fraction", share),
+)
+"""The first ones matter most: a narrow screen shows these alone. docs/running.md explains each."""
+
+
+def that_fit(width: int) -> list[Column]:
+    """The first columns, as many as `width` characters hold, each behind a blank."""
+    chosen = []
+    for column in COLUMNS:
+        width -= column.width + 1
+        if width < 0:
+            break
+        chosen.append(column)
+    return chosen
+
+
+def headings(columns: list[Column]) -> str:
+    """The line above the figures."""
+    return "".join(f" {column.heading:>{column.width}}" for column in columns)
+
+
+def cells(columns: list[Column], metrics: dict[str, float]) -> str:
+    """A step's figures; blank where a step has no such metric."""
+    shown = (
+        column.show(metrics[column.metric]) if column.metric in metrics else ""
+        for column in columns
+    )
+    return "".join(f" {text:>{column.width}}" for text, column in zip(shown, columns, strict=True))

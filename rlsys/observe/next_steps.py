@@ -1,0 +1,54 @@
+"""What to type after a run: where its policy is, and the commands that take it from there."""
+
+import os
+import shlex
+from pathlib import Path
+
+from rlsys.config.schema import RunConfig
+from rlsys.loop import checkpoint
+from rlsys.loop.keeper import FOLDER
+
+
+def policy_of(folder: Path) -> Path | None:
+    """The newest checkpoint's policy, in Hugging Face format; None: there is no checkpoint."""
+    there = checkpoint.complete(folder / FOLDER)
+    return there[-1] / "policy" if there else None
+
+
+def next_commands(folder: Path, config: RunConfig, steps: int) -> list[str]:
+    """Commands with what each is for, as lines of a shell, to be copied as they stand.
+
+    Args:
+        steps: that the run has done.
+    """
+    run = shlex.quote(near(folder))
+    more = "" if steps < config.loop.steps else f" loop.steps={2 * config.loop.steps}"
+    resume = (f"rlsys train --resume {run}{more}", "go on training")
+    if policy_of(folder) is None:
+        return _aligned([resume])
+    begin = shlex.quote(config.model.path or "local")
+    results = [shlex.quote(near(folder.with_name(f"eval-{folder.name}-{when}"))) for when in _WHEN]
+    # What the generated task is measured by needs no data of its own.
+    on = " --benchmarks NAMES --data FOLDER" if config.data.train else ""
+    return _aligned(
+        [
+            (f"rlsys chat {run}", "talk to it"),
+            (f"rlsys eval {begin}{on} --out {results[0]}", "measure what it began with"),
+            (f"rlsys eval {run}{on} --out {results[1]}", "and what it is now"),
+            (f"rlsys compare {' '.join(results)}", "what training changed"),
+            resume,
+        ]
+    )
+
+
+_WHEN = ("before", "after")
+
+
+def near(path: Path) -> str:
+    """The path from here, where it is below; else the whole of it."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _aligned(commands: list[tuple[str, str]]) -> list[str]:
+    longest = max(len(command) for command, _ in commands)
+    return [f"{command:<{longest}}  # {purpose}" for command, purpose in commands]

@@ -1,0 +1,94 @@
+"""What runs there are and how each of them stands, read from their folders alone."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from rlsys.config.resume import FILE
+from rlsys.loop.run_folder import FAILURE, LOCK, METRICS, SUMMARY, holder_of, is_held
+
+
+class State(StrEnum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    """All of its steps are done, and the check after them."""
+    FAILED = "failed"
+    """It ended with an error."""
+    STOPPED = "stopped"
+    """It was interrupted or killed."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run."""
+
+    folder: Path
+    state: State
+    step: int
+    """The last one whose metrics are written."""
+    steps: int
+    """How many it is to do."""
+    pass_at_1: float | None
+    """Of its last held-out check."""
+    changed: float
+    """When it wrote last, in seconds of time.time()."""
+    remark: str
+    """Who runs it, or why it failed."""
+
+
+def runs_in(directory: Path) -> list[Run]:
+    """Every run in a directory, the one that wrote last first. Folders of evaluations, and of
+    others, are none."""
+    locks = directory.glob(f"*/{LOCK}")
+    runs = [read_run(lock.parent) for lock in locks if lock.with_name(FILE).is_file()]
+    return sorted(runs, key=lambda run: -run.changed)
+
+
+def read_run(folder: Path) -> Run:
+    """One run, by its config, its lock, its metrics and how it ended.
+
+    A lock that is held is a driver that lives; one that was killed has let go of it, and has left
+    neither a summary of all steps nor an error.
+    """
+    steps = int(OmegaConf.load(folder / FILE).loop.steps)
+    step, check = _last_figures(folder / METRICS)
+    summary, failure = _content(folder / SUMMARY), _content(folder / FAILURE)
+    changed = max(path.stat().st_mtime for path in folder.iterdir() if path.is_file())
+    if is_held(folder):
+        return Run(folder, State.RUNNING, step, steps, check, changed, holder_of(folder))
+    if failure:
+        return Run(folder, State.FAILED, step, steps, check, changed, failure["error"])
+    # A run that was resumed for more steps still has the summary of fewer.
+    if summary and summary["steps"] >= steps:
+        after = summary["pass_at_1_after"]
+        return Run(folder, State.FINISHED, step, steps, after, changed, "")
+    return Run(folder, State.STOPPED, step, steps, check, changed, "")
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """Empty where there is no such file."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def _last_figures(metrics: Path) -> tuple[int, float | None]:
+    """The last step, and pass@1 of the last held-out check."""
+    step = 0
+    for line in _backwards(metrics):
+        step = step or line["step"]
+        if line.get("heldout/pass_at_1") is not None:
+            return step, line["heldout/pass_at_1"]
+    return step, None
+
+
+def _backwards(metrics: Path) -> Iterator[dict[str, Any]]:
+    """Whole lines, the last one first; a driver that was killed may leave half a line."""
+    if metrics.exists():
+        whole, _, _ = metrics.read_text(encoding="utf-8").rpartition("\n")
+        yield from map(json.loads, reversed(whole.splitlines()))

@@ -1,0 +1,94 @@
+"""`rlsys serve`: what vLLM's server is told, and what a person is told once it is there."""
+
+import asyncio
+import json
+import shlex
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from rlsys.cli import app
+from rlsys.commands.ready import VARIABLE, Ready, Served
+from rlsys.commands.serve import server_command, split
+from rlsys.config.schema import RunConfig
+from rlsys.errors import ConfigError
+
+
+def test_what_follows_the_overrides_from_the_first_dash_on_goes_to_vllm() -> None:
+    words = ["rollout.gpus=1", "--seed", "3", "--lora-modules", "a=b"]
+    assert split(words) == (["rollout.gpus=1"], ["--seed", "3", "--lora-modules", "a=b"])
+    assert split(["rollout.gpus=1"]) == (["rollout.gpus=1"], [])
+    assert split([]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("option", "ours"),
+    [("--port", "--port"), ("--served_model_name=x", "--name"), ("--api-key", "--api-key")],
+)
+def test_an_option_that_rlsys_has_itself_is_refused_behind_the_dashes(
+    option: str, ours: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"rlsys serve sets it; give {ours}, in front of"):
+        split(["rollout.gpus=1", option, "1"])
+
+
+def test_an_option_of_vllm_without_the_dashes_is_no_option_of_ours() -> None:
+    done = CliRunner().invoke(app, ["serve", "local", "--enable-prefix-caching"])
+    assert done.exit_code == 2
+
+
+def test_the_users_options_come_last_where_vllm_takes_them_before_ours() -> None:
+    served = Served("127.0.0.1", 8000, "adder", needs_key=False)
+    command = server_command(RunConfig(), served, ["--max-model-len", "64"])
+    assert command[-2:] == ["--max-model-len", "64"]
+    assert command[command.index("--served-model-name") + 1] == "adder"
+    assert command[command.index("--reasoning-parser") + 1] == "rlsys"
+
+
+def test_tool_calls_are_left_to_their_own_parser() -> None:
+    served = Served("127.0.0.1", 8000, "adder", needs_key=False)
+    options = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+    command = server_command(RunConfig(), served, options)
+    assert command[command.index("--reasoning-parser") + 1] == "rlsys_tools"
+
+
+def test_the_announcement_is_a_request_that_can_be_sent_as_it_stands() -> None:
+    served = Served("0.0.0.0", 8123, "it's", needs_key=True)
+    first, second = served.announcement().splitlines()
+    assert first == "ready: http://127.0.0.1:8123/v1  model: it's"
+    words = shlex.split(second)
+    assert words[:2] == ["curl", "http://127.0.0.1:8123/v1/chat/completions"]
+    assert "authorization: Bearer KEY" in words
+    assert json.loads(words[-1])["model"] == "it's"
+    assert Served("::", 1, "a", False).url == "http://[::1]:1/v1"
+
+
+def test_the_server_is_announced_when_its_port_is_open_and_not_before(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def app_itself(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+
+    async def scenario() -> str:
+        taken = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0)
+        port = taken.sockets[0].getsockname()[1]
+        taken.close()
+        await taken.wait_closed()
+        served = Served("127.0.0.1", port, "adder", needs_key=False)
+        monkeypatch.setenv(VARIABLE, served.to_json())
+        middleware = Ready(app_itself)
+
+        async def nothing(*_: Any) -> None:
+            return None
+
+        await middleware({"type": "lifespan"}, nothing, nothing)
+        await asyncio.sleep(0.15)
+        before = capsys.readouterr().out
+        async with await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", port):
+            assert middleware.announcing is not None
+            await asyncio.wait_for(middleware.announcing, 10)
+        return before
+
+    assert asyncio.run(scenario()) == ""
+    assert "/v1  model: adder\n" in capsys.readouterr().out

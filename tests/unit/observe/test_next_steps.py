@@ -1,0 +1,48 @@
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rlsys.config.schema import RunConfig
+from rlsys.observe.next_steps import next_commands, policy_of
+
+
+def finished(folder: Path) -> Path:
+    (folder / "checkpoints" / "step-000040" / "policy").mkdir(parents=True)
+    return folder
+
+
+def typed(lines: list[str]) -> list[list[str]]:
+    """Words of each line as a shell reads them."""
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def test_a_finished_run_can_be_talked_to_measured_compared_and_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = RunConfig()
+    config.loop.steps = 40
+    lines = next_commands(finished(tmp_path / "runs" / "local"), config, 40)
+    assert typed(lines) == [
+        ["rlsys", "chat", "runs/local"],
+        ["rlsys", "eval", "local", "--out", "runs/eval-local-before"],
+        ["rlsys", "eval", "runs/local", "--out", "runs/eval-local-after"],
+        ["rlsys", "compare", "runs/eval-local-before", "runs/eval-local-after"],
+        ["rlsys", "train", "--resume", "runs/local", "loop.steps=80"],
+    ]
+    assert len({line.index("#") for line in lines}) == 1
+
+
+def test_a_run_that_was_stopped_goes_on_to_its_own_last_step(tmp_path: Path) -> None:
+    folder = tmp_path / "my runs" / "a"
+    (line,) = typed(next_commands(folder, RunConfig(), 3))
+    assert line == ["rlsys", "train", "--resume", str(folder)]
+    assert policy_of(folder) is None
+
+
+def test_data_of_ones_own_are_measured_by_benchmarks_that_one_names(tmp_path: Path) -> None:
+    config = RunConfig()
+    config.data.train, config.model.path = "rows.jsonl", "/models/my model"
+    begin = typed(next_commands(finished(tmp_path / "a"), config, 100))[1]
+    assert begin[:6] == ["rlsys", "eval", "/models/my model", "--benchmarks", "NAMES", "--data"]
