@@ -4,24 +4,39 @@ Results come as exact values of a closed list of types (sandbox/codec.py, carrie
 classes that the task itself defines (instances.py). An iterator comes as a generator that asks the
 job for its items. Any other object stays in the job, and here is a handle for it:
 
-    Handle    of a function's result: is not None, has a text, gives attributes that no value has
-              (`.val`, but not `.count`), can be called, and can be passed as an argument
-    Instance  of a class that the tests use as one (tests_objects.py): has all attributes, len(),
-              indexing, `in`, numbers and arithmetic
+    Handle    of a result: is not None, has a text, gives attributes (but no methods that values
+              have: `.val`, not `.count()`), is a number, can be called and passed as an argument.
+              Its items come once, as a list: len(), indexing and `in` are decided on that list
+    Instance  of a class that the tests use as one (tests_objects.py): has all attributes, and is
+              asked itself for len(), items and arithmetic
+    Declared  of such a class by the task's own words: is asked for `in`, too
 
-A handle never compares: what is equal is decided here, between values, and never by the job. A
-result that is used in another way ends the tests, as an answer that is refused.
+A handle never compares: what is equal is decided here, between values, and never by the job. What
+it answers to a question it answers again, until something is done that may change it: else an
+object could be three numbers to one line of a test, and none to the next. A result that is used in
+another way ends the tests, as an answer that is refused.
 """
 
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from types import GeneratorType
 from typing import Any, NoReturn
 
 from verifiers.sandbox import codec
 from verifiers.sandbox.carried import Match
 from verifiers.sandbox.instances import BY_VALUE_ONLY, DefinedClasses, Shared
 from verifiers.sandbox.refusals import CodecError, UncarriedTypeError
-from verifiers.sandbox.served import ARITHMETIC, AS_OBJECT, BY_VALUE, CHANGES, OPERATIONS, UNARY
+from verifiers.sandbox.served import (
+    ARITHMETIC,
+    AS_DECLARED,
+    AS_OBJECT,
+    BY_VALUE,
+    CHANGES,
+    CHANGING,
+    OPERATIONS,
+    QUESTIONS,
+    UNARY,
+)
 from verifiers.sandbox.value_names import ARRAY_NAMES, VALUE_NAMES
 
 MAX_ITERATED = 200_000
@@ -44,9 +59,16 @@ class Calls:
     def __init__(self, exchange: Exchange, raise_error: Raise) -> None:
         self._exchange, self._raise = exchange, raise_error
         self.count = 0
+        self.changes = 0
+        """How often something was done that may have changed an object: it was called or passed
+        on, one of its attributes was set, or time went by."""
         self.stopped = False
         self.rejected = ""
         """Why the answer is refused, whatever the tests make of it."""
+        self._answers: dict[int, tuple[int, Any]] = {}
+        """Of questions since the last change: both by their hash, with the handle if it is one."""
+        self._answered_at = 0
+        self._names_objects = False
         self._handles: dict[int, Any] = {}
         self._identities: dict[int, tuple[int, int, str]] = {}
         self._shared: Shared = BY_VALUE_ONLY
@@ -84,6 +106,7 @@ class Calls:
         if self.stopped or self.rejected:
             raise StoppedError
         encoder = codec.Encoder(self._identity, exact=True, shared=self._shared)
+        self._names_objects = False
         try:
             wanted = mode + CHANGES * changes
             body = encoder.encode((operation, wanted, target, tuple(args), kwargs or {}))
@@ -92,6 +115,8 @@ class Calls:
                 self.reject(f"what the tests pass back to it cannot cross: {error}")
             raise TestsError(f"the tests pass an argument that cannot cross: {error}") from None
         self.count += 1
+        if operation in CHANGING and (self._names_objects or mode != BY_VALUE):
+            self.changes += 1
         reply = self._exchange(body)
         if reply[0] == "stop":
             self.stopped = True
@@ -100,7 +125,7 @@ class Calls:
             self._raise(*reply[1:])
 
         def held(number: int, flags: int, name: str) -> Any:
-            return self._handle(number, flags, name, Instance if mode == AS_OBJECT else Handle)
+            return self._handle(number, flags, name, _KINDS[mode])
 
         try:
             decoder = codec.Decoder(reply[1], held, shared=self._shared)
@@ -110,6 +135,21 @@ class Calls:
                 codec.apply_changes(told, encoder.containers, held, encoder.instances, self._shared)
         except CodecError as error:
             self.reject(f"result: {error}")
+        if operation in QUESTIONS and self._names_objects:
+            return self._as_before(operation, body, reply[1], result)
+        return result
+
+    def _as_before(self, operation: str, question: bytes, answer: bytes, result: Any) -> Any:
+        """The result, if it is what the same question had before, or the same object as then."""
+        if self._answered_at != self.changes:
+            self._answers.clear()
+            self._answered_at = self.changes
+        handle = result if isinstance(result, Handle) else None
+        before, known = self._answers.setdefault(hash(question), (hash(answer), handle))
+        if known is not None and handle is not None:
+            return known  # a method, say, is a new object each time
+        if before != hash(answer) and not isinstance(result, GeneratorType):
+            self.reject(f"result: an object that says another thing when asked again ({operation})")
         return result
 
     def reject(self, reason: str) -> NoReturn:
@@ -148,9 +188,10 @@ class Calls:
 
     def _identity(self, value: Any) -> tuple[int, int, str] | None:
         """What an argument is called that stands for an object of the job."""
-        if isinstance(value, Handle):
-            return value._rlsys_identity
-        return self._identities.get(id(value))
+        known = self._identities.get(id(value))
+        found = value._rlsys_identity if isinstance(value, Handle) else known
+        self._names_objects |= found is not None
+        return found
 
 
 def _may_be_answered(error: CodecError) -> bool:
@@ -182,17 +223,16 @@ class Function:
 class Handle:
     """An object of the job that is no value."""
 
-    __slots__ = ("_rlsys_calls", "_rlsys_identity", "_rlsys_text")
+    __slots__ = ("_rlsys_calls", "_rlsys_identity", "_rlsys_listed")
     _rlsys_calls: Calls
     _rlsys_identity: tuple[int, int, str]
-    _rlsys_text: tuple[int, str, str]
-    """How many requests there had been, the operation, and the text that it gave: asked again with
-    nothing between, an object has to say the same."""
+    _rlsys_listed: tuple[int, Any, Any]
+    """How many changes there had been, the length and the items then."""
 
     def __init__(self, calls: Calls, number: int, flags: int, name: str) -> None:
         object.__setattr__(self, "_rlsys_calls", calls)
         object.__setattr__(self, "_rlsys_identity", (number, flags, name))
-        object.__setattr__(self, "_rlsys_text", (0, "", ""))
+        object.__setattr__(self, "_rlsys_listed", (-1, None, None))
 
     def _rlsys_do(self, operation: str, *args: Any) -> Any:
         return self._rlsys_calls.do(operation, self, args)
@@ -210,9 +250,11 @@ class Handle:
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("__", "_rlsys")):
             raise AttributeError(name)
-        if type(self) is Handle and self._rlsys_calls.is_of_values(name):
-            self._rlsys_refuse(f"attribute {name}")
-        return self._rlsys_do("get", name)
+        found = self._rlsys_do("get", name)
+        is_method = isinstance(found, Handle) and found._rlsys_identity[1] & codec.CALLABLE
+        if is_method and type(self) is Handle and self._rlsys_calls.is_of_values(name):
+            self._rlsys_refuse(f"method {name}")
+        return found
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._rlsys_do("set", name, value)
@@ -243,42 +285,76 @@ class Handle:
     def __hash__(self) -> int:
         self._rlsys_refuse("hash")
 
-    def _rlsys_told(self, operation: str) -> str:
-        asked, what, text = self._rlsys_text
-        if (asked, what) != (self._rlsys_calls.count, operation):
-            text = str(self._rlsys_exact(str, operation))
-            object.__setattr__(self, "_rlsys_text", (self._rlsys_calls.count, operation, text))
-        return text
-
     def __str__(self) -> str:
-        return self._rlsys_told("str")
+        return str(self._rlsys_exact(str, "str"))
 
     def __repr__(self) -> str:
-        return self._rlsys_told("repr")
+        return str(self._rlsys_exact(str, "repr"))
 
     def __format__(self, form: str) -> str:
         return format(str(self), form)
 
-
-class Instance(Handle):
-    """An object of a class that the tests use as one."""
-
-    __slots__ = ()
-
-    def __len__(self) -> int:
-        return int(self._rlsys_exact(int, "len"))
-
     def __int__(self) -> int:
         return int(self._rlsys_exact(int, "int"))
-
-    def __index__(self) -> int:
-        return int(self._rlsys_exact(int, "index"))
 
     def __float__(self) -> float:
         return float(self._rlsys_exact(float, "float"))
 
     def __complex__(self) -> complex:
         return complex(self._rlsys_exact(complex, "complex"))
+
+    def _rlsys_list(self) -> tuple[int | None, Any]:
+        """Length and items, as the job told them all at once."""
+        changes, length, items = self._rlsys_listed
+        if changes != self._rlsys_calls.changes:
+            length, items = self._rlsys_exact(tuple, "list")
+            if items is not None and length not in (None, len(items)):
+                self._rlsys_calls.reject("result: an object of another length than its items have")
+            listed = (self._rlsys_calls.changes, length, items)
+            object.__setattr__(self, "_rlsys_listed", listed)
+        return length, items
+
+    def _rlsys_items(self, use: str) -> Any:
+        _, items = self._rlsys_list()
+        if items is None:
+            self._rlsys_refuse(use)
+        return items
+
+    def __len__(self) -> int:
+        length, _ = self._rlsys_list()
+        if length is None:
+            self._rlsys_refuse("len")
+        return length
+
+    def __getitem__(self, key: Any) -> Any:
+        items = self._rlsys_items("item")
+        if type(items) is list and type(key) not in (int, slice):
+            self._rlsys_refuse("item")
+        return items[key]
+
+    def __contains__(self, item: Any) -> bool:
+        return item in self._rlsys_items("in")
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rlsys_items("iteration"))
+
+
+class Instance(Handle):
+    """An object of a class that the tests use as one."""
+
+    __slots__ = ("_rlsys_iterated",)
+    _rlsys_iterated: tuple[int, list[Any], list[int]]
+    """How many changes there had been, the items that came since, and, if known, their number."""
+
+    def __init__(self, calls: Calls, number: int, flags: int, name: str) -> None:
+        super().__init__(calls, number, flags, name)
+        object.__setattr__(self, "_rlsys_iterated", (-1, [], []))
+
+    def __len__(self) -> int:
+        return int(self._rlsys_exact(int, "len"))
+
+    def __index__(self) -> int:
+        return int(self._rlsys_exact(int, "index"))
 
     def __round__(self, *places: Any) -> Any:
         return self._rlsys_do("round", *places)
@@ -292,20 +368,61 @@ class Instance(Handle):
     def __delitem__(self, key: Any) -> None:
         self._rlsys_do("delete item", key)
 
-    def __contains__(self, item: Any) -> bool:
-        return bool(self._rlsys_exact(bool, "contains", item))
-
     def __iter__(self) -> Iterator[Any]:
         iterator = self._rlsys_do("iter")
-        return self._rlsys_calls.iterate(iterator) if isinstance(iterator, Handle) else iterator
+        if isinstance(iterator, Handle):  # the object itself, which is then at another place
+            self._rlsys_calls.changes += 1
+            return self._rlsys_calls.iterate(iterator)
+        return self._rlsys_as_before(iterator)
+
+    def _rlsys_as_before(self, items: Iterator[Any]) -> Iterator[Any]:
+        """The items, if they are those of the last time."""
+        calls = self._rlsys_calls
+        if self._rlsys_iterated[0] != calls.changes:
+            object.__setattr__(self, "_rlsys_iterated", (calls.changes, [], []))
+        changes, known, total = self._rlsys_iterated
+        place = 0
+        for item in items:
+            if changes != calls.changes:
+                yield from (item, *items)
+                return
+            if place == len(known) and not total:
+                known.append(item)
+            elif place == len(known) or not _is_same(known[place], item):
+                calls.reject("result: an object with other items when asked again")
+            place += 1
+            yield item
+        if changes == calls.changes:
+            total.append(place)
+            if place != len(known):
+                calls.reject("result: an object with fewer items when asked again")
 
     def __next__(self) -> Any:
+        self._rlsys_calls.changes += 1
         items, is_over = self._rlsys_do("next", 1)
         if is_over and not items:
             raise StopIteration
         return items[0]
 
     __hash__ = object.__hash__
+
+
+class Declared(Instance):
+    """An object of what the task itself calls a class, or the tests use as nothing else."""
+
+    __slots__ = ()
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(self._rlsys_exact(bool, "contains", item))
+
+
+_KINDS: dict[str, type[Handle]] = {BY_VALUE: Handle, AS_OBJECT: Instance, AS_DECLARED: Declared}
+
+
+def _is_same(before: Any, now: Any) -> bool:
+    if isinstance(now, Handle):
+        return isinstance(before, Handle)
+    return type(before) is type(now) and (before == now or before != before)
 
 
 def operate(name: str, left: Any, *right: Any) -> Any:
@@ -330,6 +447,18 @@ def _refusing(name: str) -> Callable[..., NoReturn]:
     return refuse
 
 
+def _with_objects(name: str) -> Callable[..., Any]:
+    """An operator of a result, which is done with an object of a class alone: of a number that is
+    expected it could say that nothing is left."""
+
+    def do(self: Handle, *others: Any) -> Any:
+        if not others or not isinstance(others[0], Instance):
+            self._rlsys_refuse(name)
+        return self._rlsys_do(name, *others)
+
+    return do
+
+
 def _doing(operation: str) -> Callable[..., Any]:
     def do(self: Instance, *args: Any) -> Any:
         return self._rlsys_do(operation, *args)
@@ -337,12 +466,8 @@ def _doing(operation: str) -> Callable[..., Any]:
     return do
 
 
-_OPERATORS = (*ARITHMETIC, *(f"r{name}" for name in ARITHMETIC), *UNARY)
-for _name in _OPERATORS:
-    setattr(Handle, f"__{_name.rstrip('_')}__", _refusing(_name))
+for _name in (*ARITHMETIC, *(f"r{name}" for name in ARITHMETIC), *UNARY):
+    setattr(Handle, f"__{_name.rstrip('_')}__", _with_objects(_name))
     setattr(Instance, f"__{_name.rstrip('_')}__", _doing(_name))
-for _name in (
-    *("lt", "le", "gt", "ge", "len", "iter", "next", "getitem", "setitem", "contains"),
-    *("int", "float", "complex", "index", "round"),
-):
+for _name in ("lt", "le", "gt", "ge", "next", "setitem", "index", "round"):
     setattr(Handle, f"__{_name}__", _refusing(_name))

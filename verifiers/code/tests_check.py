@@ -20,7 +20,7 @@ from verifiers.code.tests_names import (
 from verifiers.code.tests_objects import Classes, Objects, Tree, classes_of
 from verifiers.code.tests_shared import shared_classes
 from verifiers.code.tests_words import Words
-from verifiers.sandbox.served import AS_OBJECT, BY_VALUE
+from verifiers.sandbox.served import AS_DECLARED, AS_OBJECT, BY_VALUE
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Checked:
 
     def mode(self, name: str) -> str:
         """How the job gives what a name returns."""
-        return AS_OBJECT if name in self.classes.all else BY_VALUE
+        if name in self.classes.sure:
+            return AS_DECLARED
+        return AS_OBJECT if name in self.classes.likely else BY_VALUE
 
 
 def check_tests(
@@ -73,7 +75,7 @@ def check_tests(
     names = unbound | {function}
     calls = [n for n in tree.nodes if isinstance(n, ast.Call) and _is_asked(n, names | {*aliases})]
     require_bound(unbound - {function} - _solution_names(tree, calls, is_loose))
-    classes = classes_of(tree, names, words.classes)
+    classes = classes_of(tree, names, words)
     require_gradable(tree, names, classes, outside, words.told)
     shared = shared_classes(tree, function, in_prompt)
     known = Known(function, outside, in_prompt | set(shared), frozenset(shared), frozenset(aliases))

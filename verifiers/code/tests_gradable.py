@@ -12,6 +12,7 @@ from rlsys.errors import VerifierError
 from verifiers.code.tests_names import called_names
 from verifiers.code.tests_objects import (
     IDENTITY,
+    ORDERING,
     Classes,
     Objects,
     Tree,
@@ -21,7 +22,8 @@ from verifiers.code.tests_taint import answered_names, names_in
 
 _COMPARING = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__")
 _OF_THE_CLASS = ("__class__", "__dict__", "__doc__", "__module__", "__annotations__", "__slots__")
-_ORDERING = ("sorted", "min", "max", "sum", "set", "frozenset", "Counter")
+_OF_LISTS = ("sort", "index", "count", "remove")
+"""Methods of a list that compare its items."""
 
 
 def require_gradable(
@@ -89,19 +91,13 @@ class _Look:
             if not is_in:
                 made += [self._object_beside(left, right), self._object_beside(right, left)]
                 made += [self._objects.of(left) and self._objects.of(right)]
+            made += map(self._objects.holds, (right,) if is_in else (left, right))
             name = next(filter(None, made), None)
             if name is not None:
                 raise _refusal(
                     node,
                     f"compares an object of the solution's {name}, which only the solution's own "
                     "methods could do; compare its attributes, or what its methods return",
-                )
-            container = self._objects.maker(right) if is_in else None
-            if container and container not in self._classes.sure:
-                raise _refusal(
-                    node,
-                    f"looks for a value in what {container} returns, which may be an object of a "
-                    "class or a value; say in the task that it is a class",
                 )
 
     def _member(self, node: ast.AST) -> str | None:
@@ -122,6 +118,9 @@ class _Look:
         if isinstance(node.func, ast.Name):
             self._at_call_by_name(node, node.func.id, arguments)
         elif isinstance(node.func, ast.Attribute):
+            is_of_list = node.func.attr in _OF_LISTS and not node.keywords
+            if is_of_list and self._objects.holds(node.func.value):
+                raise _refusal(node, "orders or compares objects of the solution")
             if self._asks_for_the_verdict(node, node.func, arguments):
                 raise _refusal(
                     node,
@@ -141,8 +140,9 @@ class _Look:
                 )
         elif name in ("type", "hash", "vars", "id") and any(map(self._objects.maker, arguments)):
             raise _refusal(node, "asks for more of an object of the solution than its values")
-        elif name in _ORDERING and any(map(self._holds_objects, arguments)):
-            raise _refusal(node, "orders or compares objects of the solution")
+        elif name in ORDERING and any(map(self._objects.holds, arguments)):
+            if name == "sum" or not any(keyword.arg == "key" for keyword in node.keywords):
+                raise _refusal(node, "orders or compares objects of the solution")
         elif name in self._tree.imported:
             self._require_no_object(node, arguments)
         elif name in self._names - self._classes.all - self._told:
@@ -182,13 +182,6 @@ class _Look:
     def _require_no_object(self, node: ast.Call, arguments: list[ast.expr]) -> None:
         if any(map(self._objects.maker, arguments)):
             raise _refusal(node, "passes an object of the solution to code that needs the whole")
-
-    def _holds_objects(self, node: ast.expr) -> bool:
-        if isinstance(node, ast.List | ast.Tuple | ast.Set):
-            return any(map(self._objects.of, node.elts))
-        if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
-            return self._objects.of(node.elt) is not None
-        return False
 
     def _asks_for_the_verdict(
         self, node: ast.Call, function: ast.Attribute, arguments: list[ast.expr]

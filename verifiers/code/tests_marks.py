@@ -10,7 +10,7 @@ from typing import Any
 
 from verifiers.code.tests_changes import changing_calls
 from verifiers.code.tests_objects import Objects, Tree
-from verifiers.sandbox.served import AS_OBJECT
+from verifiers.sandbox.served import BY_VALUE
 
 CHANGING, OPERATE = "__changing__", "__operate__"
 Mark = tuple[str, int, int, int, int]
@@ -31,7 +31,7 @@ def marks_of(script: str, proxies: Sequence[tuple[str, str, str]]) -> tuple[Mark
     """
     tree = ast.parse(script)
     calls = changing_calls(tree, [name for name, _, _ in proxies])
-    objects = Objects(Tree([tree]), [name for name, _, mode in proxies if mode == AS_OBJECT])
+    objects = Objects(Tree([tree]), [name for name, _, mode in proxies if mode != BY_VALUE])
     operators = objects.used_as_objects()
     return tuple(
         (kind, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)

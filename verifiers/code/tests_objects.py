@@ -5,16 +5,19 @@
              The job is asked for their attributes, items, length; what it says is compared outside
     result   what a function or method of the solution gives: a value, or a handle that can do less
 
-What a test calls is a class of the solution's for certain where the task says so (`class Stack`),
-or where a name with a capital letter has attributes taken of what it returns. It is presumed to be
-one where such a name is only used as an object: `len(Bag([1]))`, and never as a value.
+What a test calls is a class of the solution's where the task says so (`class Stack`), or where
+something with a capital letter returns what has attributes that no value has. A name with a capital
+letter whose results are only measured or indexed (`len(Bag([1]))`) may as well be a function's,
+whose answers must be values. So the task has to say which.
 """
 
 import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from verifiers.code.tests_taint import bindings, names_in
+from rlsys.errors import VerifierError
+from verifiers.code.tests_taint import Binding, bindings, names_in
+from verifiers.code.tests_words import Words
 from verifiers.sandbox.value_names import ARRAY_NAMES, VALUE_NAMES
 
 TEXTS = frozenset(("str", "repr", "format", "print"))
@@ -26,6 +29,11 @@ READERS = frozenset(
 )
 """Builtins that read what an object holds, of the object itself."""
 IDENTITY = (ast.Is, ast.IsNot)
+ORDERING = frozenset(("sorted", "min", "max", "sum", "set", "frozenset", "Counter"))
+"""Functions that compare what they are given."""
+_DISPLAYS = (ast.List, ast.Tuple, ast.Set)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
+_HOLDING = (*_DISPLAYS, *_COMPREHENSIONS)
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Classes:
 
     sure: frozenset[str] = frozenset()
     likely: frozenset[str] = frozenset()
-    """By an attribute that no value has (`make(3).owner`), or presumed."""
+    """Functions, by an attribute that no value has: `make(3).owner`."""
 
     @property
     def all(self) -> frozenset[str]:
@@ -143,11 +151,30 @@ class Objects:
         """Variables that nothing but calls of one of the classes is assigned to."""
         made = {}
         for variable, ways in self._tree.bound.items():
-            whole = [way for way in ways if not way.is_change]
-            names = {made_by(way.value) if way.value and not way.is_item else "" for way in whole}
+            names = {name for way in ways if not way.is_change for name in self._makers(way)}
             if len(names) == 1 and names <= self._classes:
                 made[variable] = names.pop()
         return made
+
+    def _makers(self, way: Binding) -> set[str]:
+        if way.value is None or (way.is_item and not way.is_each):
+            return {""}
+        return set(map(made_by, self._held_by(way.value))) if way.is_each else {made_by(way.value)}
+
+    def _held_by(self, node: ast.AST) -> list[ast.expr]:
+        """What a display holds, or a variable that only ever is one; an empty one where it is
+        another expression."""
+        if isinstance(node, ast.Name):
+            ways = self._tree.bound.get(node.id, ())
+            is_one = len(ways) == 1 and not ways[0].is_item and ways[0].value is not None
+            node = ways[0].value if is_one else node  # type: ignore[assignment]
+        if isinstance(node, _COMPREHENSIONS):
+            return [node.elt]
+        return node.elts if isinstance(node, _DISPLAYS) else []
+
+    def holds(self, node: ast.AST) -> str | None:
+        """The class of which there are objects in a display, or in a variable that is one."""
+        return next(filter(None, map(self.of, self._held_by(node))), None)
 
 
 def is_object_use(tree: Tree, node: ast.AST) -> bool:
@@ -164,25 +191,29 @@ def is_object_use(tree: Tree, node: ast.AST) -> bool:
     )
 
 
-def classes_of(tree: Tree, names: Collection[str], said: Collection[str]) -> Classes:
-    """Which of the solution's names are classes.
+def classes_of(tree: Tree, names: Collection[str], words: Words) -> Classes:
+    """Which of the solution's names are classes, or functions that return objects.
 
-    Args:
-        said: names that the task itself calls classes.
+    Raises:
+        VerifierError: one may be either.
     """
-    sure, likely = set(said) & set(names), set()
-    for name in set(names) - sure:
+    sure, likely = set(words.classes & set(names)), set()
+    for name in sorted(set(names) - sure):
         uses = list(_uses(tree, name))
         taken = [p.attr for n in uses if isinstance(p := tree.parent(n), ast.Attribute)]
         attributes = [node for node in tree.nodes if isinstance(node, ast.Attribute)]
         taken += [node.attr for node in attributes if _is_in(node, name, uses)]
-        is_class_name = name[:1].isupper()
-        if is_class_name and taken:
-            sure.add(name)
-        elif any(attribute not in tree.value_names for attribute in taken) or (
-            is_class_name and "_" not in name and _are_objects(tree, uses, set(names))
-        ):
-            likely.add(name)
+        may_be_class = name[:1].isupper() and "_" not in name and name not in words.functions
+        of_itself = [n for n in attributes if isinstance(n.value, ast.Name) and n.value.id == name]
+        is_no_function = may_be_class and any(n.attr[:2] != "__" for n in of_itself)
+        if is_no_function or any(attribute not in tree.value_names for attribute in taken):
+            (sure if may_be_class else likely).add(name)
+        elif may_be_class and _are_objects(tree, uses, set(names)):
+            raise VerifierError(
+                f"code: the tests use {name} only by the text, length, items or methods of what it "
+                f"returns, so that it may be a class or a function; have a column of the task say "
+                f"which, by `class {name}` or `def {name}(`"
+            )
     return Classes(frozenset(sure), frozenset(likely))
 
 
@@ -214,6 +245,9 @@ def _are_objects(tree: Tree, uses: Sequence[ast.AST], names: set[str]) -> bool:
         while isinstance(parent, ast.BinOp | ast.UnaryOp):
             outer, parent = parent, tree.parent(parent)
             found = True
+        while isinstance(parent, _HOLDING) or (outer is not node and _calls(parent, ORDERING)):
+            found = found or isinstance(parent, ast.Call)
+            outer, parent = parent, tree.parent(parent)
         if _calls(parent, {"round", "isclose", "allclose"}):
             return False
         is_of_two = isinstance(outer, ast.BinOp) and all(

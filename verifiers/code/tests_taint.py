@@ -23,6 +23,8 @@ class Binding:
     """The name is an item of the value, as in a loop, or part of it, as where it is unpacked."""
     is_change: bool = False
     """The value is added to what the name holds, or the like."""
+    is_each: bool = False
+    """The name is each item of the value, unpacked no further."""
 
 
 def bindings(trees: Sequence[ast.AST]) -> dict[str, list[Binding]]:
@@ -37,7 +39,8 @@ def bindings(trees: Sequence[ast.AST]) -> dict[str, list[Binding]]:
             for name in names_in(target):
                 is_whole = isinstance(target, ast.Name)
                 is_change = isinstance(node, ast.AugAssign)
-                found[name].append(Binding(value, is_item or not is_whole, is_change))
+                is_each = is_item and is_whole and not isinstance(node, ast.withitem)
+                found[name].append(Binding(value, is_item or not is_whole, is_change, is_each))
         if isinstance(node, ast.ExceptHandler) and node.name:
             found[node.name].append(Binding(None))
     for node in nodes:

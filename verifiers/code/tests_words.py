@@ -11,7 +11,12 @@ _COLUMNS = (
     *("prompt", "text", "question", "query", "problem_description", "starter_code", "code"),
     *("canonical_solution", "solution"),
 )
-_CLASS = re.compile(r"\bclass\s+(?:(?:named|called)\s+)?[`'\"*]*([A-Za-z_]\w*)")
+_DEFINED = re.compile(
+    r"^[ \t>#`]*(?:async +)?(class|def)[ \t]+([A-Za-z_]\w*)[ \t]*[:(]", re.MULTILINE
+)
+_CALLED = r"""(?i:\b{0})\s+(?:(?:named|called)\s+[`'"*]*|[`'"*]+)([A-Za-z_]\w*)"""
+_CAPITAL = r"""(?i:\b{0})\s+([A-Z]\w*)|\b([A-Z]\w*)[`'"*]*\s+(?i:{0})\b"""
+_WAYS = f"{_CALLED}|{_CAPITAL}"
 _COMMENTED = re.compile(r"(?:^[ \t]*#[^\n]*(?:\n|\Z))+", re.MULTILINE)
 
 
@@ -21,6 +26,8 @@ class Words:
 
     classes: frozenset[str]
     """Names that are called classes."""
+    functions: frozenset[str]
+    """Names that are called functions."""
     told: frozenset[str]
     """All words: functions that the task asks for are among them."""
     definitions: str
@@ -31,11 +38,22 @@ def words_of(info: dict[str, Any]) -> Words:
     """What the texts among a task's columns say."""
     texts = [value for name in _COLUMNS if isinstance(value := info.get(name), str)]
     together = "\n".join(texts)
+    classes, functions = (_called(kind, together) for kind in ("class", "function"))
+    defined = _DEFINED.findall(together)
+    coded = {name for kind, name in defined if kind == "class"}
+    plain = {name for kind, name in defined if kind == "def"} - coded
     return Words(
-        frozenset(_CLASS.findall(together)),
+        frozenset(coded | (classes - functions - plain) | {"Solution"}),
+        frozenset(plain | (functions - classes - coded)),
         frozenset(re.findall(r"[A-Za-z_]\w*", together)),
         _definitions(texts),
     )
+
+
+def _called(kind: str, text: str) -> set[str]:
+    """Names that a text calls so: `class Bag`, "a class named bag", "the Bag class". A name without
+    a capital letter or quotes is a word like another: "the class average"."""
+    return {name for ways in re.findall(_WAYS.format(kind), text) for name in ways if name}
 
 
 def _definitions(texts: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ the candidate's word, whatever this module does: nothing here decides anything.
 """
 
 import contextlib
+import itertools
 import operator
 import time
 from collections.abc import Callable
@@ -14,9 +15,9 @@ from typing import Any
 from verifiers.sandbox import arrays, codec, frames
 from verifiers.sandbox.instances import DefinedClasses
 
-BY_VALUE, AS_OBJECT = "value", "object"
-"""Modes: what is not carried comes as an object that stays here either way. AS_OBJECT leaves also
-instances of subclasses here, which BY_VALUE carries as their base."""
+BY_VALUE, AS_OBJECT, AS_DECLARED = "value", "object", "declared"
+"""Modes: what is not carried comes as an object that stays here in each. All but BY_VALUE leave
+also instances of subclasses here, which BY_VALUE carries as their base."""
 CHANGES = "+changes"
 """Behind a mode: say what became of the arguments. Without it that is said only where the result
 is None."""
@@ -82,7 +83,7 @@ class Served:
         )
 
     def _encoded(self, result: Any, mode: str) -> bytes:
-        if mode == AS_OBJECT and not codec.is_listed(type(result)):
+        if mode != BY_VALUE and not codec.is_listed(type(result)):
             return codec.encode_kept(*self._keep(result))
         return codec.encode(result, self._keep, shared=self._shared)
 
@@ -152,6 +153,16 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
     return lambda right, left: function(left, right)
 
 
+def _listed(value: Any) -> tuple[Any, Any]:
+    """Length and items (of a mapping a dict), of what has them."""
+    kind = type(value)
+    length = len(value) if hasattr(kind, "__len__") else None
+    if not hasattr(kind, "__iter__") and not hasattr(kind, "__getitem__"):
+        return length, None
+    items = list(itertools.islice(value, codec.MAX_ITEMS + 1))
+    return length, {key: value[key] for key in items} if hasattr(kind, "keys") else items
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, name) for name in (*ARITHMETIC, *UNARY)},
     **{f"r{name}": _reflected(getattr(operator, name)) for name in ARITHMETIC},
@@ -166,6 +177,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "set item": operator.setitem,
     "delete item": operator.delitem,
     "contains": operator.contains,
+    "list": _listed,
     "iter": iter,
     **{kind.__name__: kind for kind in (int, float, complex)},
     "index": operator.index,
@@ -173,3 +185,17 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     **{f"i{name}": getattr(operator, f"i{name.rstrip('_')}") for name in ARITHMETIC},
 }
 """What may be done with a target beside calling it."""
+QUESTIONS = frozenset(
+    (
+        *("get", "len", "bool", "str", "repr", "item", "contains", "list"),
+        *("int", "float", "complex", "index", "round"),
+    )
+)
+"""Those that an object answers the same way until something has changed it."""
+CHANGING = frozenset(
+    (
+        *("call", "set", "delete", "set item", "delete item"),
+        *(f"i{name}" for name in ARITHMETIC),
+    )
+)
+"""What may change it."""
