@@ -205,16 +205,26 @@ def classes_of(tree: Tree, names: Collection[str], words: Words) -> Classes:
         taken += [node.attr for node in attributes if _is_in(node, name, uses)]
         may_be_class = name[:1].isupper() and "_" not in name and name not in words.functions
         of_itself = [n for n in attributes if isinstance(n.value, ast.Name) and n.value.id == name]
-        is_no_function = may_be_class and any(n.attr[:2] != "__" for n in of_itself)
+        is_no_function = may_be_class and (
+            any(node.attr[:2] != "__" for node in of_itself) or _is_filled(tree, uses)
+        )
         if is_no_function or any(attribute not in tree.value_names for attribute in taken):
             (sure if may_be_class else likely).add(name)
         elif may_be_class and _are_objects(tree, uses, set(names)):
             raise VerifierError(
-                f"code: the tests use {name} only by the text, length, items or methods of what it "
-                f"returns, so that it may be a class or a function; have a column of the task say "
-                f"which, by `class {name}` or `def {name}(`"
+                f"code: nothing tells whether the solution's {name} is a class or a function of "
+                f"values; have a column of the task say it (`class {name}`, or `def {name}(`)"
             )
     return Classes(frozenset(sure), frozenset(likely))
+
+
+def _is_filled(tree: Tree, uses: Sequence[ast.AST]) -> bool:
+    """Whether something is made of nothing, and then changed: `s = Stack()`, `s.add(3)`."""
+    made = [node for node in uses if isinstance(node, ast.Call)]
+    methods = [tree.parent(node) for node in uses if isinstance(tree.parent(node), ast.Attribute)]
+    statements = [tree.parent(tree.parent(method)) for method in methods]
+    is_empty = not any(node.args or node.keywords for node in made)
+    return is_empty and any(isinstance(node, ast.Expr) for node in statements)
 
 
 def _is_in(node: ast.Attribute, name: str, uses: Sequence[ast.AST]) -> bool:

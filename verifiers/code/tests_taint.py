@@ -38,7 +38,8 @@ def bindings(trees: Sequence[ast.AST]) -> dict[str, list[Binding]]:
         for target, value, is_item in _assigned(node):
             for name in names_in(target):
                 is_whole = isinstance(target, ast.Name)
-                is_change = isinstance(node, ast.AugAssign)
+                is_part = isinstance(target, ast.Attribute | ast.Subscript)
+                is_change = is_part or isinstance(node, ast.AugAssign)
                 is_each = is_item and is_whole and not isinstance(node, ast.withitem)
                 found[name].append(Binding(value, is_item or not is_whole, is_change, is_each))
         if isinstance(node, ast.ExceptHandler) and node.name:

@@ -90,83 +90,104 @@ def graded(verifier, code, info):
 
 
 RIGHT = {
-    "an object's length": (BAG, {"test_list": ["assert len(Bag([1,2])) == 2"]}),
+    "an object's length": (
+        BAG,
+        {"text": "Write a class Bag.", "test_list": ["assert len(Bag([1,2])) == 2"]},
+    ),
     "an object's text": (
         BAG,
         {
+            "text": "Write a class Bag.",
             "test_list": [
                 (
                     "b = Bag([1])\n"
                     "assert str(b) == 'Bag([1])' and repr(b) == 'Bag[1]' and f'{b}' == 'Bag([1])'"
                 )
-            ]
+            ],
         },
     ),
     "items and slices of an object": (
         BAG,
         {
+            "text": "Write a class Bag.",
             "test_list": [
                 "b = Bag([1,2,3])",
                 "assert b[0] == 1",
                 "assert b[-1] == 3 and b[1:] == [2,3]",
-            ]
+            ],
         },
     ),
     "iteration": (
         BAG,
         {
+            "text": "Write a class Bag.",
             "test_list": [
                 "b = Bag([1,2,3])",
                 "assert list(b) == [1,2,3]",
                 "assert sum(b) == 6 and [x for x in b] == [1,2,3]",
                 "a,*r = b\nassert r == [2,3]",
-            ]
+            ],
         },
     ),
     "in, where the task says class": (
         BAG,
         {
+            "text": "Write a class Bag.",
             "test_list": ["b = Bag([1,2,3])", "assert 2 in b and 7 not in b"],
-            "text": "Write a class Bag",
         },
     ),
-    "the length of a sum": (BAG, {"test_list": ["assert len(Bag([1]) + Bag([2])) == 2"]}),
+    "the length of a sum": (
+        BAG,
+        {"text": "Write a class Bag.", "test_list": ["assert len(Bag([1]) + Bag([2])) == 2"]},
+    ),
     "sums of variables": (
         BAG,
         {
+            "text": "Write a class Bag.",
             "test_list": [
                 (
                     "a, b = Bag([1]), Bag([2])\nc = a + b\n"
                     "assert len(c) == 2 and list(c) == [1,2]\n"
                     "assert str(a + b) == 'Bag([1, 2])'"
                 )
-            ]
+            ],
         },
     ),
     "a chain of operators": (
         BAG,
         {
+            "text": "Write a class Bag.",
             "test_list": [
                 (
                     "a = Bag([1])\nb = Bag([2])\n"
                     "assert len(a + b + a) == 3 and len((a + b) * 2) == 4 and (-a)[0] == -1"
                 )
-            ]
+            ],
         },
     ),
     "a sum in place": (
         BAG,
         {
+            "text": "Write a class Bag.",
             "test_list": [
                 "a = Bag([1])\nkeep = a\na += Bag([2])\nassert len(a) == 2 and len(keep) == 2"
-            ]
+            ],
         },
     ),
     "an object as a number": (
         BAG,
-        {"test_list": ["assert float(Bag([1])) == 1.0 and len(Bag([])) == 0"]},
+        {
+            "text": "Write a class Bag.",
+            "test_list": ["assert float(Bag([1])) == 1.0 and len(Bag([])) == 0"],
+        },
     ),
-    "truth of an object": (BAG, {"test_list": ["b = Bag([])\nassert not b\nassert len(b) == 0"]}),
+    "truth of an object": (
+        BAG,
+        {
+            "text": "Write a class Bag.",
+            "test_list": ["b = Bag([])\nassert not b\nassert len(b) == 0"],
+        },
+    ),
     "vectors": (
         VEC,
         {
@@ -456,7 +477,10 @@ NOT_PAID = {
                 "    def __mul__(s,o): return Liar()\n"
                 "    def __str__(s): return 'Vec'"
             ),
-            {"test_list": ["u = Vec(1,2)\nv = Vec(3,4)\nassert abs(u*v - 11.0) < 1e-9"]},
+            {
+                "text": "class Vec:",
+                "test_list": ["u = Vec(1,2)\nv = Vec(3,4)\nassert abs(u*v - 11.0) < 1e-9"],
+            },
         ),
         "rejected",
     ),
@@ -635,8 +659,23 @@ def test_what_the_job_says_of_itself_earns_nothing_and_has_a_verdict(verifier, n
 
 
 REFUSED = [
-    (["b = Bag([1,2,3])", "assert 2 in b"], "may be an object of a class or a value"),
-    (["a = Bag([1])\nb = Bag([1])\nassert a == b"], "compares an object of the solution's Bag"),
+    (["b = Bag([1,2,3])", "assert 2 in b"], "nothing tells whether the solution's Bag"),
+    (["assert len(Bag([1,2,3])) == 3"], "nothing tells whether the solution's Bag"),
+    (["assert Split('a b').count('a') == 1"], "nothing tells whether the solution's Split"),
+    (["assert str(Total([1]) + Total([2])) == '3'"], "nothing tells whether the solution's Total"),
+    (["assert [b.n for b in sorted([Bag(2), Bag(1)])] == [1, 2]"], "the solution's Bag"),
+    (
+        ["a = Bag([1])\na.x = 3\nb = Bag([1])\nassert a == b"],
+        "compares an object of the solution's Bag",
+    ),
+    (["b = Bag()\nb.x = 1\nbags = [b, Bag()]\nbags.sort()"], "orders or compares objects"),
+    (
+        [
+            "bags = [Bag(n) for n in (2, 1)]\nassert bags[0].x == 2\nassert max(bags).x == 2",
+            "assert Bag(3).x == 3",
+        ],
+        "orders or compares objects",
+    ),
     (["assert same(f(2), 1.5)", "assert f(3) == 0"], "asks same, which the tests do not define"),
     (["assert ok(f(2))", "assert f(3) == 0"], "asks ok, which the tests do not define"),
     (["assert torch2.equal(f(1), 3)"], "use 'torch2'"),
