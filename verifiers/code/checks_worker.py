@@ -23,6 +23,7 @@ import resource
 import signal
 import struct
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -111,6 +112,7 @@ def check(
     """
     names: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
     names |= {CHANGING: changing, OPERATE: operate}
+    time.sleep = _sleep(calls)
     counts = _Counts()
     tree = marked(ast.parse(script, "<tests>"), marks)
     if share:
@@ -153,6 +155,16 @@ def _classes_of(names: dict[str, Any]) -> Callable[[str], Any]:
         return own
 
     return find
+
+
+def _sleep(calls: Calls, sleep: Callable[[float], None] = time.sleep) -> Callable[[float], None]:
+    """A sleep after which objects may have changed: an entry of a cache is too old, say."""
+
+    def do(seconds: float) -> None:
+        sleep(seconds)
+        calls.changes += 1
+
+    return do
 
 
 def _calls(requests: int, replies: int) -> Calls:

@@ -16,12 +16,14 @@ from verifiers.code.tests_objects import (
     Classes,
     Objects,
     Tree,
+    calls,
     made_by,
 )
 from verifiers.code.tests_taint import answered_names, names_in
 
 _COMPARING = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__")
 _OF_THE_CLASS = ("__class__", "__dict__", "__doc__", "__module__", "__annotations__", "__slots__")
+_OF_NUMBERS = ("abs", "float", "int", "round")
 _OF_LISTS = ("sort", "index", "count", "remove")
 """Methods of a list that compare its items."""
 
@@ -71,6 +73,8 @@ class _Look:
                 self._at_call(node)
             elif isinstance(node, ast.Attribute):
                 self._at_attribute(node)
+            elif isinstance(node, ast.BinOp):
+                self._at_operator(node)
             elif isinstance(node, ast.Set | ast.Dict):
                 keys = node.elts if isinstance(node, ast.Set) else node.keys
                 if any(key is not None and self._objects.maker(key) for key in keys):
@@ -178,6 +182,26 @@ class _Look:
         if isinstance(parent, ast.Assert | ast.If | ast.While):
             return True
         return is_told and not isinstance(parent, ast.Expr)
+
+    def _at_operator(self, node: ast.BinOp) -> None:
+        """Refuses `abs(Root(9) - 3) < 1e-6`: told what is expected, the solution's operator may
+        say that nothing is left."""
+        sides = (node.left, node.right)
+        is_told = any(map(self._objects.maker, sides)) and not all(map(self._objects.of, sides))
+        if is_told and any(map(self._decides_by_its_sign, self._tree.places_of(node))):
+            raise _refusal(node, "asks the solution's own operators how far off an answer is")
+
+    def _decides_by_its_sign(self, node: ast.AST) -> bool:
+        """Whether a test holds where an expression is zero, near it, or true."""
+        parent = self._tree.parent(node)
+        while isinstance(parent, ast.BinOp | ast.UnaryOp) or calls(parent, _OF_NUMBERS):
+            node, parent = parent, self._tree.parent(parent)
+        if not isinstance(parent, ast.Compare):
+            return isinstance(parent, ast.BoolOp | ast.Assert | ast.If | ast.While)
+        others = [side for side in (parent.left, *parent.comparators) if side is not node]
+        if all(isinstance(side, ast.Constant) for side in others):
+            return any(_is_a_sign(side.value) for side in others)  # type: ignore[attr-defined]
+        return not isinstance(parent.ops[0], ast.Eq | ast.NotEq)
 
     def _require_no_object(self, node: ast.Call, arguments: list[ast.expr]) -> None:
         if any(map(self._objects.maker, arguments)):

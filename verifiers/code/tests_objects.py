@@ -72,11 +72,14 @@ class Tree:
         """The node that a node is part of."""
         return self._parents.get(node, node)
 
-    def above(self, node: ast.AST) -> Iterator[ast.AST]:
-        """What a node is part of, from the inside out."""
-        while (node := self.parent(node)) in self._parents:
-            yield node
-        yield node
+    def places_of(self, node: ast.AST) -> list[ast.AST]:
+        """Where the value of an expression stands: itself, or where its variable is read."""
+        parent = self.parent(node)
+        target = parent.targets[0] if isinstance(parent, ast.Assign) else None
+        if not isinstance(target, ast.Name):
+            return [node]
+        names = [n for n in self.nodes if isinstance(n, ast.Name) and n.id == target.id]
+        return [name for name in names if isinstance(name.ctx, ast.Load)]
 
 
 def _fields(node: ast.AST) -> Iterator[str]:
@@ -134,7 +137,7 @@ class Objects:
         if isinstance(parent, ast.BinOp):
             other = parent.right if node is parent.left else parent.left
             return bool(self.of(other)) or self._is_used_as_object(parent)
-        if isinstance(parent, ast.UnaryOp) or _calls(parent, {"abs"}):
+        if isinstance(parent, ast.UnaryOp) or calls(parent, {"abs"}):
             inside = [part for part in ast.walk(node) if isinstance(part, ast.BinOp)]
             return all(self.of(part.left) and self.of(part.right) for part in inside)
         if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
@@ -187,7 +190,7 @@ def is_object_use(tree: Tree, node: ast.AST) -> bool:
     if isinstance(parent, ast.For | ast.comprehension):
         return parent.iter is node
     return isinstance(parent, ast.FormattedValue | ast.Starred | ast.Expr) or (
-        _calls(parent, TEXTS | READERS) and parent.func is not node  # type: ignore[attr-defined]
+        calls(parent, TEXTS | READERS) and parent.func is not node  # type: ignore[attr-defined]
     )
 
 
@@ -255,10 +258,10 @@ def _are_objects(tree: Tree, uses: Sequence[ast.AST], names: set[str]) -> bool:
         while isinstance(parent, ast.BinOp | ast.UnaryOp):
             outer, parent = parent, tree.parent(parent)
             found = True
-        while isinstance(parent, _HOLDING) or (outer is not node and _calls(parent, ORDERING)):
+        while isinstance(parent, _HOLDING) or (outer is not node and calls(parent, ORDERING)):
             found = found or isinstance(parent, ast.Call)
             outer, parent = parent, tree.parent(parent)
-        if _calls(parent, {"round", "isclose", "allclose"}):
+        if calls(parent, {"round", "isclose", "allclose"}):
             return False
         is_of_two = isinstance(outer, ast.BinOp) and all(
             map(variables.of, (outer.left, outer.right))
@@ -273,7 +276,8 @@ def _are_objects(tree: Tree, uses: Sequence[ast.AST], names: set[str]) -> bool:
     return found
 
 
-def _calls(node: ast.AST, functions: Collection[str]) -> bool:
+def calls(node: ast.AST, functions: Collection[str]) -> bool:
+    """Whether an expression calls one of the functions by its name."""
     is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     return is_call and node.func.id in functions  # type: ignore[attr-defined]
 
