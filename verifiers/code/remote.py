@@ -323,7 +323,7 @@ class Handle:
     def __len__(self) -> int:
         length, _ = self._rlsys_list()
         if length is None:
-            self._rlsys_refuse("len")
+            raise TypeError(f"object of type {self._rlsys_identity[2]!r} has no len()")
         return length
 
     def __getitem__(self, key: Any) -> Any:

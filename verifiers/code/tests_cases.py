@@ -62,7 +62,8 @@ class Cases(ast.NodeTransformer):
 
     def __init__(self, tree: Tree, known: Known, objects: Objects) -> None:
         self._tree, self._known, self._objects = tree, known, objects
-        self._definitions = _definitions(tree, known)
+        self._strangers = _strangers(tree, known)
+        self._definitions = _definitions(tree, known, self._strangers)
         self._imports = import_texts(tree)
         self.called: dict[str, None] = {}
         """Names of the job that the tests name, in order."""
@@ -154,14 +155,9 @@ class Cases(ast.NodeTransformer):
                 return True
             if isinstance(part, ast.Attribute) and part not in called and _is_function(part):
                 return True
-        if makes_no_value(argument) or self._is_a_stranger(argument):
+        if makes_no_value(argument) or self._strangers & names_in(argument):
             return True
         return any(map(self._known.is_solutions, loaded_names(argument)))
-
-    def _is_a_stranger(self, argument: ast.expr) -> bool:
-        """Whether an argument is made of a class of the tests' whose instances do not cross."""
-        classes = {n.name for n in self._tree.nodes if isinstance(n, ast.ClassDef)}
-        return bool((classes - self._known.shared) & names_in(argument))
 
 
 def makes_no_value(node: ast.expr) -> bool:
@@ -181,7 +177,25 @@ def _is_function(node: ast.Attribute) -> bool:
     return module not in sys.modules or callable(getattr(sys.modules[module], node.attr, None))
 
 
-def _definitions(tree: Tree, known: Known) -> dict[str, ast.stmt | None]:
+def _strangers(tree: Tree, known: Known) -> frozenset[str]:
+    """Classes of the tests whose instances do not cross, and functions that make some."""
+    found = {n.name for n in tree.nodes if isinstance(n, ast.ClassDef)} - known.shared
+    functions = [node for node in tree.nodes if isinstance(node, ast.FunctionDef)]
+    size = -1
+    while size != len(found):
+        size = len(found)
+        found |= {node.name for node in functions if _returned_names(node) & found}
+    return frozenset(found)
+
+
+def _returned_names(function: ast.FunctionDef) -> set[str]:
+    values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+    return set().union(*(names_in(value) for value in values if value is not None))
+
+
+def _definitions(
+    tree: Tree, known: Known, strangers: Collection[str]
+) -> dict[str, ast.stmt | None]:
     """Names of the tests that stand for no value: functions, classes, and variables that hold an
     iterator or the like; None where they are bound in several ways."""
     found: dict[str, ast.stmt | None] = {}
@@ -189,14 +203,13 @@ def _definitions(tree: Tree, known: Known) -> dict[str, ast.stmt | None]:
     for node in tree.nodes:
         if isinstance(node, kinds) and node.name not in known.in_job:
             found[node.name] = None if node.name in found else node
-    classes = {n.name for n in tree.nodes if isinstance(n, ast.ClassDef)} - known.in_job
     for node in tree.nodes:
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
             is_strange = makes_no_value(node.value) or (
                 isinstance(node.value, ast.Call)
                 and isinstance(node.value.func, ast.Name)
-                and node.value.func.id in classes
+                and node.value.func.id in strangers
             )
             if isinstance(target, ast.Name) and is_strange:
                 is_alone = len(tree.bound.get(target.id, ())) == 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verifiers.code.tests_cases import Cases, Known, import_texts, require_crossing
-from verifiers.code.tests_gradable import require_gradable
+from verifiers.code.tests_gradable import require_gradable, require_no_streams
 from verifiers.code.tests_names import (
     KNOWN,
     MEANT,
@@ -76,6 +76,7 @@ def check_tests(
     calls = [n for n in tree.nodes if isinstance(n, ast.Call) and _is_asked(n, names | {*aliases})]
     require_bound(unbound - {function} - _solution_names(tree, calls, is_loose))
     classes = classes_of(tree, names, words)
+    require_no_streams(trees)
     require_gradable(tree, names, classes, outside, words.told)
     shared = shared_classes(tree, function, in_prompt)
     known = Known(function, outside, in_prompt | set(shared), frozenset(shared), frozenset(aliases))

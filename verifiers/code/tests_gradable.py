@@ -6,7 +6,7 @@ expected. Nor can an object of the job go where Python would look at more than a
 """
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from rlsys.errors import VerifierError
 from verifiers.code.tests_names import called_names
@@ -23,6 +23,9 @@ from verifiers.code.tests_taint import answered_names, names_in
 
 _COMPARING = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__")
 _OF_THE_CLASS = ("__class__", "__dict__", "__doc__", "__module__", "__annotations__", "__slots__")
+_FUNCTIONS = ("builtins.input", "builtins.print")
+_STREAMS = frozenset(("sys.stdin", "sys.stdout", "sys.stderr", *_FUNCTIONS))
+_CATCHING = ("redirect_stdout", "redirect_stderr")
 _OF_NUMBERS = ("abs", "float", "int", "round")
 _OF_LISTS = ("sort", "index", "count", "remove")
 """Methods of a list that compare its items."""
@@ -46,6 +49,27 @@ def require_gradable(
         VerifierError: a test asks what only the solution could tell.
     """
     _Look(tree, frozenset(names), classes, frozenset(outside), frozenset(told)).at_all()
+
+
+def require_no_streams(tests: Sequence[ast.AST]) -> None:
+    """Refuses tests that give the solution something to read, or catch what it prints.
+
+    Raises:
+        VerifierError: it reads and prints where it runs, so that no answer could pass.
+    """
+    tree = Tree(tests)
+    for node in tree.nodes:
+        name = _dotted(node)
+        if isinstance(tree.parent(node), ast.Attribute | ast.keyword):
+            continue  # `sys.stdout.flush()`, `print(file=sys.stderr)`
+        is_patch = isinstance(node, ast.Constant) and node.value in _STREAMS
+        is_own = name in _FUNCTIONS and isinstance(getattr(node, "ctx", None), ast.Load)
+        if is_patch or (name in _STREAMS and not is_own) or name.endswith(_CATCHING):
+            raise _refusal(
+                node,
+                "is about input or output, and the solution reads and prints in another process; "
+                "take programs with stdin (code_programs) for that",
+            )
 
 
 class _Look:
@@ -241,6 +265,13 @@ class _Look:
             raise _refusal(node, "asks the solution's own operators how far off an answer is")
         if (is_own and node.attr in _COMPARING + _OF_THE_CLASS) or is_function:
             raise _refusal(node, "asks for more of the solution than its values")
+
+
+def _dotted(node: ast.AST) -> str:
+    """`sys.stdin`, or a name; empty for another expression."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _root(node: ast.AST) -> str:

@@ -155,7 +155,7 @@ def test_a_row_s_limits_come_before_the_options(verifier):
             {"test_list": ["assert f(1) == undefined"]},
             "'undefined', which neither they nor the task",
         ),
-        ({"test_list": ["import sys\nassert f(sys.stdin) == 2"]}, "cannot cross"),
+        ({"test_list": ["import sys\nassert f(sys.stdin) == 2"]}, "about input or output"),
     ],
 )
 def test_rows_that_cannot_be_graded_have_no_reward(verifier, info, reason):

@@ -455,6 +455,73 @@ RIGHT = {
             ]
         },
     ),
+    "an instance of a helper's as an argument": (
+        "def f(x): return x.v",
+        {
+            "test_list": [
+                "class Odd(dict):\n    v = 3\ndef make():\n    return Odd()",
+                "assert f(make()) == 3",
+                "odd = make()\nassert f(odd) == 3",
+            ]
+        },
+    ),
+    "what a method returns, measured and indexed": (
+        BAG + "    def flip(self): return Bag(self.xs[::-1])",
+        {
+            "test_list": [
+                "b = Bag([1, 2])\nassert b.flip()[0] == 2 and len(b.flip()) == 2",
+                "c = Bag([1, 2]).flip()\nassert list(c) == [2, 1] and c[:1] == [2] and 1 in c",
+                "assert str(Bag([1]).flip() + Bag([2])) == 'Bag([1, 2])'",
+                "assert len(Bag([1]) + Bag([2]).flip()) == 2 and float(Bag([1]).flip()) == 1.0",
+            ]
+        },
+    ),
+    "what a function makes, measured and indexed": (
+        BAG + "def make(xs): return Bag(xs)\ndef put(b, x): b.xs.append(x)",
+        {
+            "test_list": [
+                "assert len(make([1, 2])) == 2 and make([3])[0] == 3 and [*make([1])] == [1]",
+                "b = make([1])\nassert len(b) == 1\nput(b, 2)\nassert len(b) == 2 and 2 in b",
+            ]
+        },
+    ),
+    "a mapping that a function makes": (
+        (
+            "class Table:\n    def __init__(self, d): self.d = d\n"
+            "    def keys(self): return self.d.keys()\n"
+            "    def __iter__(self): return iter(self.d)\n"
+            "    def __getitem__(self, k): return self.d[k]\n"
+            "def f(d): return Table(d)"
+        ),
+        {"test_list": ["t = f({'a': 1})\nassert t['a'] == 1 and 'a' in t and list(t) == ['a']"]},
+    ),
+    "an object's attribute with the name of a method of texts": (
+        "class Book:\n    def __init__(self, t): self.title = t\ndef f(t): return Book(t)",
+        {"test_list": ["assert f('x').title == 'x'"]},
+    ),
+    "an object whose length a sleep changes": (
+        (
+            "import time\nclass Cache:\n    def __init__(self): self.born = time.time()\n"
+            "    def __len__(self): return int(time.time() < self.born + 0.05)"
+        ),
+        {
+            "text": "Write a class Cache.",
+            "test_list": [
+                "import time\nc = Cache()\nassert len(c) == 1\ntime.sleep(0.06)\nassert len(c) == 0"
+            ],
+        },
+    ),
+    "objects in a loop, sorted by a key": (
+        BAG,
+        {
+            "text": "Write a class Bag.",
+            "test_list": [
+                "bags = [Bag([2, 1]), Bag([1])]",
+                "assert [len(b) for b in sorted(bags, key=len)] == [1, 2]",
+                "for b in bags:\n    assert b.xs[-1] == 1",
+            ],
+        },
+    ),
     "a file as an argument": (
         "def f(g): return g.read()",
         {"test_list": ["import io\nassert f(io.StringIO('ab')) == 'ab'"]},
@@ -682,6 +749,11 @@ REFUSED = [
     (["assert f(3).equals([1])"], "tells the solution's own .equals"),
     (["assert (f(3) - 5).norm() < 1e-6"], "how far off"),
     (["r = f(3)\nassert r.equals([1])"], "tells the solution's own .equals"),
+    (["import io, sys\nsys.stdin = io.StringIO('3')\nassert f() == 3"], "input or output"),
+    (["from contextlib import redirect_stdout\nwith redirect_stdout(None):\n    f()"], "output"),
+    (["from unittest.mock import patch\nwith patch('builtins.input'):\n    f()"], "output"),
+    (["r = Root(9)\nr.n = 2\nassert abs(Root(9) - 3) < 1e-6"], "how far off"),
+    (["r = Root(9)\nr.n = 2\nd = 3 - r\nassert not d"], "how far off"),
     (
         ["import numpy as np\na = np.array([1,2])\nf(a)\nassert a.tolist() == [2,3]"],
         "changed in place",
