@@ -145,6 +145,54 @@ ARRAYS = {
         "assert solve(np.arange(6).reshape(2, 3)).shape == (2, 3)",
     ]
 }
+# What these ask is little enough for an object that answers as it is asked.
+SORT = {
+    "text": "Write a function that sorts.",
+    "code": "def Sort(xs):\n    return sorted(xs)",
+    "test_list": [
+        "xs = [3, 1, 1]\nr = Sort(xs)\nassert len(r) == len(xs)\n"
+        "assert all(r[i] <= r[i + 1] for i in range(len(r) - 1))\nassert all(x in xs for x in r)",
+        "ys = [5, 4]\nassert len(Sort(ys)) == 2 and all(y in ys for y in Sort(ys))",
+    ],
+}
+SPELL = {
+    "prompt": "def Spell(number):\n    # The number in words, for the class average of marks.\n",
+    "entry_point": "Spell",
+    "test": "def check(candidate):\n    assert candidate(3).startswith('thr')\n"
+    "    r = candidate(7)\n    assert r.isalpha() and r.count('e') == 2 and 'v' in r\n",
+}
+AVERAGE = {
+    "text": "Give the class average of marks, and what is below it.",
+    "test_list": ["r = average([4, 1, 1])\nassert 2 in r and 1 in r\nassert len(r) == 2"],
+}
+TREE = {
+    "text": "Build a binary search tree of numbers.",
+    "test_list": [
+        "def is_sorted(node, low, high):\n    return node is None or (low < node.val < high\n"
+        "        and is_sorted(node.left, low, node.val) and is_sorted(node.right, node.val, high))\n"
+        "def size(node):\n    return 0 if node is None else 1 + size(node.left) + size(node.right)\n"
+        "t = build([4, 2, 6, 1])\nassert t.val in (1, 2, 4, 6)\n"
+        "assert is_sorted(t, 0, 9)\nassert size(t) == 4",
+    ],
+}
+ORDERED = {
+    "text": "Write a class Ordered that keeps numbers sorted.",
+    "test_list": [
+        "s = Ordered([3, 1, 1])\nassert len(s) == 3\n"
+        "for i in range(len(s)):\n    assert s[i] == sorted([3, 1, 1])[i]",
+        "t = Ordered([5, 4])\nassert sum(t) == 9\n"
+        "assert all(a <= b for a, b in zip(t, [4, 5]))\nassert str(t) == '[4, 5]' and 7 not in t\n"
+        "assert 4 in t and list(t) == [4, 5]",
+    ],
+}
+MADE = {
+    "text": "Write a class Rows, and a function that makes them.",
+    "test_list": [
+        "m = Rows([[1, 2], [3, 4]])\nassert m.turned()[0] == [1, 3] and len(m.turned()) == 2",
+        "assert [row for row in m.turned()] == [[1, 3], [2, 4]] and [2, 4] in m.turned()",
+        "assert len(make(3)) == 3 and make(2)[0] == [0, 0] and make(2)[1:] == [[0, 0]]",
+    ],
+}
 METHOD = {"prompt": "", "entry_point": "Solution().solve", "test": CHECK}
 
 
@@ -182,6 +230,12 @@ def read(kind: str, planted: str = "") -> dict[str, list[Case]]:
         "back": ("code_functions", BACK),
         "lacking": ("code_functions", LACKING),
         "arrays": ("code_functions", ARRAYS),
+        "sort": ("code_functions", SORT),
+        "spell": ("code_functions", SPELL),
+        "average": ("code_functions", AVERAGE),
+        "tree": ("code_functions", TREE),
+        "ordered": ("code_functions", ORDERED),
+        "made": ("code_functions", MADE),
         "program": ("code_programs", PROGRAM),
         "tolerance": ("code_programs", TOLERANCE),
         "unicode": ("code_programs", UNICODE),
