@@ -168,11 +168,11 @@ AVERAGE = {
 TREE = {
     "text": "Build a binary search tree of numbers.",
     "test_list": [
-        "def is_sorted(node, low, high):\n    return node is None or (low < node.val < high\n"
-        "        and is_sorted(node.left, low, node.val) and is_sorted(node.right, node.val, high))\n"
-        "def size(node):\n    return 0 if node is None else 1 + size(node.left) + size(node.right)\n"
+        "def fits(n, low, high):\n    return n is None or (low < n.val < high\n"
+        "        and fits(n.left, low, n.val) and fits(n.right, n.val, high))\n"
+        "def size(n):\n    return 0 if n is None else 1 + size(n.left) + size(n.right)\n"
         "t = build([4, 2, 6, 1])\nassert t.val in (1, 2, 4, 6)\n"
-        "assert is_sorted(t, 0, 9)\nassert size(t) == 4",
+        "assert fits(t, 0, 9)\nassert size(t) == 4",
     ],
 }
 ORDERED = {

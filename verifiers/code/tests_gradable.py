@@ -235,7 +235,10 @@ class _Look:
         self, node: ast.Call, function: ast.Attribute, arguments: list[ast.expr]
     ) -> bool:
         """Whether a method of a result is told something, and may decide a test by itself."""
-        if not arguments or function.attr in self._tree.value_names | self._outside:
+        # Methods of values are the value's own, but where a function returns an object for certain.
+        is_of_object = self._objects.maker(function.value) in self._classes.likely
+        is_of_value = function.attr in self._tree.value_names and not is_of_object
+        if not arguments or is_of_value or function.attr in self._outside:
             return False
         return self._is_result(function.value) and self._may_be_a_verdict(node, is_told=True)
 

@@ -749,6 +749,7 @@ REFUSED = [
     (["assert f(3).equals([1])"], "tells the solution's own .equals"),
     (["assert (f(3) - 5).norm() < 1e-6"], "how far off"),
     (["r = f(3)\nassert r.equals([1])"], "tells the solution's own .equals"),
+    (["r = f(3)\nassert r.owner == 2\nassert r.count(3)"], "tells the solution's own .count"),
     (["import io, sys\nsys.stdin = io.StringIO('3')\nassert f() == 3"], "input or output"),
     (["from contextlib import redirect_stdout\nwith redirect_stdout(None):\n    f()"], "output"),
     (["from unittest.mock import patch\nwith patch('builtins.input'):\n    f()"], "output"),
