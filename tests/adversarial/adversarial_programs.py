@@ -193,6 +193,14 @@ MADE = {
         "assert len(make(3)) == 3 and make(2)[0] == [0, 0] and make(2)[1:] == [[0, 0]]",
     ],
 }
+LISTED = {
+    "text": "Write a class Bag.",
+    "test_list": [
+        "b = Bag([3, 1])\nassert 3 in b.listed() and b.listed().index(1) == 1",
+        "assert b.name().startswith('ba') and b.name().isalpha() and 'g' in b.kind",
+        "assert 2 not in b.listed() and 2 in b.append(2).append(4).listed()",
+    ],
+}
 METHOD = {"prompt": "", "entry_point": "Solution().solve", "test": CHECK}
 
 
@@ -236,6 +244,7 @@ def read(kind: str, planted: str = "") -> dict[str, list[Case]]:
         "tree": ("code_functions", TREE),
         "ordered": ("code_functions", ORDERED),
         "made": ("code_functions", MADE),
+        "listed": ("code_functions", LISTED),
         "program": ("code_programs", PROGRAM),
         "tolerance": ("code_programs", TOLERANCE),
         "unicode": ("code_programs", UNICODE),

@@ -27,8 +27,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from verifiers.code.remote import Calls, Function, TestsError, changing, operate
-from verifiers.code.tests_marks import CHANGING, OPERATE, Mark, marked
+from verifiers.code.remote import Calls, Function, TestsError, changing, operate, plain
+from verifiers.code.tests_marks import CHANGING, OPERATE, PLAIN, Mark, marked
 from verifiers.code.tests_names import bound_names
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -111,7 +111,7 @@ def check(
         share: go on after a failed assert and count (else the first failure ends the tests).
     """
     names: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
-    names |= {CHANGING: changing, OPERATE: operate}
+    names |= {CHANGING: changing, OPERATE: operate, PLAIN: plain}
     time.sleep = _sleep(calls)
     counts = _Counts()
     tree = marked(ast.parse(script, "<tests>"), marks)

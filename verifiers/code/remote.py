@@ -7,6 +7,8 @@ job for its items. Any other object stays in the job, and here is a handle for i
     Handle    of a result: is not None, has a text, gives attributes (but no methods that values
               have: `.val`, not `.count()`), is a number, can be called and passed as an argument.
               Its items come once, as a list: len(), indexing and `in` are decided on that list
+    Member    of what a method or an attribute of an object gives: has methods that values have,
+              too, as long as they are told nothing, or give objects, and never a truth
     Instance  of a class that the tests use as one (tests_objects.py): has all attributes, and is
               asked itself for len(), items and arithmetic
     Declared  of such a class by the task's own words: is asked for `in`, too
@@ -125,7 +127,8 @@ class Calls:
             self._raise(*reply[1:])
 
         def held(number: int, flags: int, name: str) -> Any:
-            return self._handle(number, flags, name, _KINDS[mode])
+            is_part = mode == BY_VALUE and isinstance(target, Instance | Member)
+            return self._handle(number, flags, name, Member if is_part else _KINDS[mode])
 
         try:
             decoder = codec.Decoder(reply[1], held, shared=self._shared)
@@ -177,10 +180,11 @@ class Calls:
 
     def _handle(self, number: int, flags: int, name: str, kind: type["Handle"]) -> Any:
         known = self._handles.get(number)
-        if known is not None and (type(known) is not Handle or kind is Handle):
+        is_result = not issubclass(kind, Instance)
+        if known is not None and (is_result or isinstance(known, kind)):
             return known
         made: Any = kind(self, number, flags, name)
-        if flags & codec.ITERATOR and kind is Handle:
+        if flags & codec.ITERATOR and is_result:
             made = self.iterate(made)
         self._handles[number] = made
         self._identities[id(made)] = (number, flags, name)
@@ -251,10 +255,14 @@ class Handle:
         if name.startswith(("__", "_rlsys")):
             raise AttributeError(name)
         found = self._rlsys_do("get", name)
-        is_method = isinstance(found, Handle) and found._rlsys_identity[1] & codec.CALLABLE
-        if is_method and type(self) is Handle and self._rlsys_calls.is_of_values(name):
-            self._rlsys_refuse(f"method {name}")
+        if isinstance(found, Handle) and found._rlsys_identity[1] & codec.CALLABLE:
+            return self._rlsys_method(name, found)
         return found
+
+    def _rlsys_method(self, name: str, method: "Handle") -> Any:
+        if self._rlsys_calls.is_of_values(name):
+            self._rlsys_refuse(f"method {name}")
+        return method
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._rlsys_do("set", name, value)
@@ -339,6 +347,25 @@ class Handle:
         return iter(self._rlsys_items("iteration"))
 
 
+class Member(Handle):
+    """What a method or an attribute of an object gives, if it is no value."""
+
+    __slots__ = ()
+
+    def _rlsys_method(self, name: str, method: Handle) -> Any:
+        if not self._rlsys_calls.is_of_values(name):
+            return method
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            answer = method(*args, **kwargs)
+            is_verdict = args or kwargs or isinstance(answer, bool)
+            if is_verdict and answer is not None and not isinstance(answer, Handle):
+                self._rlsys_refuse(f"method {name}")
+            return answer
+
+        return call
+
+
 class Instance(Handle):
     """An object of a class that the tests use as one."""
 
@@ -349,6 +376,9 @@ class Instance(Handle):
     def __init__(self, calls: Calls, number: int, flags: int, name: str) -> None:
         super().__init__(calls, number, flags, name)
         object.__setattr__(self, "_rlsys_iterated", (-1, [], []))
+
+    def _rlsys_method(self, name: str, method: Handle) -> Handle:
+        return method
 
     def __len__(self) -> int:
         return int(self._rlsys_exact(int, "len"))
@@ -433,6 +463,12 @@ def operate(name: str, left: Any, *right: Any) -> Any:
         own = right[0]
         return own._rlsys_calls.do(f"r{name}", own, (left,), mode=AS_OBJECT)
     return OPERATIONS[name](left, *right)
+
+
+def plain(value: Any) -> Any:
+    """An object where the tests may mean a value (tests_marks.py)."""
+    is_object = isinstance(value, Instance)
+    return Member(value._rlsys_calls, *value._rlsys_identity) if is_object else value
 
 
 def changing(function: Any) -> Any:

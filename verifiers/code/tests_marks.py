@@ -1,20 +1,21 @@
 """Places in the tests where more happens than Python says, found once for a task.
 
-f(xs)  -> __changing__(f)(xs)           a call that may change its arguments (tests_changes.py)
-u + v  -> __operate__('add', u, v)      an object of the job as its result (tests_objects.py)
+f(xs)           ->  __changing__(f)(xs)         a call that may change its arguments
+u + v           ->  __operate__('add', u, v)    an object of the job as its result
+3 in s.items()  ->  3 in __plain__(s.items())   what may be a value is not asked itself
 """
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from verifiers.code.tests_changes import changing_calls
 from verifiers.code.tests_objects import Objects, Tree
 from verifiers.sandbox.served import BY_VALUE
 
-CHANGING, OPERATE = "__changing__", "__operate__"
+CHANGING, OPERATE, PLAIN = "__changing__", "__operate__", "__plain__"
 Mark = tuple[str, int, int, int, int]
-"""What is marked (CHANGING or OPERATE), and where in the script it begins and ends."""
+"""What is marked (one of those three), and where in the script it begins and ends."""
 _OPERATORS: dict[type[ast.AST], str] = {
     **{ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.MatMult: "matmul", ast.Pow: "pow"},
     **{ast.Div: "truediv", ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.LShift: "lshift"},
@@ -29,15 +30,30 @@ def marks_of(script: str, proxies: Sequence[tuple[str, str, str]]) -> tuple[Mark
     Args:
         proxies: (name in the script, name in the job, mode) of what is the job's.
     """
-    tree = ast.parse(script)
-    calls = changing_calls(tree, [name for name, _, _ in proxies])
-    objects = Objects(Tree([tree]), [name for name, _, mode in proxies if mode != BY_VALUE])
-    operators = objects.used_as_objects()
-    return tuple(
-        (kind, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
-        for kind, nodes in ((CHANGING, calls), (OPERATE, operators))
-        for node in nodes
-    )
+    parsed = ast.parse(script)
+    calls = changing_calls(parsed, [name for name, _, _ in proxies])
+    found: list[tuple[str, ast.AST]] = [(CHANGING, call) for call in calls]
+    classes = [name for name, _, mode in proxies if mode != BY_VALUE]
+    if classes:
+        tree = Tree([parsed])
+        objects = Objects(tree, classes)
+        found += ((OPERATE, node) for node in objects.used_as_objects())
+        found += ((PLAIN, node) for node in _told(tree) if not objects.of(node))
+    return tuple((kind, *_place(node)) for kind, node in found)
+
+
+def _told(tree: Tree) -> Iterator[ast.expr]:
+    """What is asked `in`, or by a method that values have."""
+    for node in tree.nodes:
+        if isinstance(node, ast.Compare) and isinstance(node.ops[-1], ast.In | ast.NotIn):
+            yield node.comparators[-1]
+        function = node.func if isinstance(node, ast.Call) else None
+        if isinstance(function, ast.Attribute) and function.attr in tree.value_names:
+            yield function.value
+
+
+def _place(node: Any) -> tuple[int, int, int, int]:
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
 def marked(tree: ast.Module, marks: Sequence[Mark]) -> ast.Module:
@@ -51,8 +67,13 @@ class _Marking(ast.NodeTransformer):
         self._marks = marks
 
     def _is(self, kind: str, node: Any) -> bool:
-        place = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
-        return (kind, *place) in self._marks
+        return (kind, *_place(node)) in self._marks
+
+    def visit(self, node: ast.AST) -> Any:
+        changed = super().visit(node)
+        if isinstance(node, ast.expr) and self._is(PLAIN, node):
+            return _call(PLAIN, [changed], node)
+        return changed
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         is_marked = self._is(CHANGING, node)

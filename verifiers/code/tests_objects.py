@@ -110,6 +110,9 @@ class Objects:
             node = node.value
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             return node.func.id if node.func.id in self._classes else None
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice):
+            held = set(map(self.of, self._held_by(node.value)))
+            return held.pop() if len(held) == 1 else None
         return self._made.get(node.id) if isinstance(node, ast.Name) else None
 
     def of(self, node: ast.AST) -> str | None:
@@ -152,17 +155,22 @@ class Objects:
 
     def _variables(self) -> dict[str, str]:
         """Variables that nothing but calls of one of the classes is assigned to."""
-        made = {}
-        for variable, ways in self._tree.bound.items():
-            names = {name for way in ways if not way.is_change for name in self._makers(way)}
-            if len(names) == 1 and names <= self._classes:
-                made[variable] = names.pop()
+        made: dict[str, str] = {}
+        size = -1
+        while size != len(made):
+            size = len(made)
+            for variable, ways in self._tree.bound.items():
+                whole = [way for way in ways if not way.is_change]
+                names = {name for way in whole for name in self._makers(way, made)}
+                if len(names) == 1 and names <= self._classes:
+                    made[variable] = names.pop()
         return made
 
-    def _makers(self, way: Binding) -> set[str]:
+    def _makers(self, way: Binding, made: dict[str, str]) -> set[str]:
         if way.value is None or (way.is_item and not way.is_each):
             return {""}
-        return set(map(made_by, self._held_by(way.value))) if way.is_each else {made_by(way.value)}
+        values = self._held_by(way.value) if way.is_each else [way.value]
+        return {made_by(v) or made.get(getattr(v, "id", ""), "") for v in values}
 
     def _held_by(self, node: ast.AST) -> list[ast.expr]:
         """What a display holds, or a variable that only ever is one; an empty one where it is

@@ -87,3 +87,26 @@ class Rows:
         return [list(row) for row in zip(*self.rows)]
 def make(count):
     return [[0] * count] * count
+# %% listed: lists_and_texts
+class Bag:
+    kind = "bag"
+    def __init__(self, xs):
+        self.xs = xs
+    def listed(self):
+        return self.xs
+    def name(self):
+        return "bag"
+    def append(self, x):
+        self.xs.append(x)
+        return self
+# %% listed: a_bag_of_its_own
+class Bag:
+    kind = "bag"
+    def __init__(self, xs):
+        self.xs = xs
+    def listed(self):
+        return list(self.xs)
+    def name(self):
+        return self.kind
+    def append(self, x):
+        return Bag([*self.xs, x])

@@ -277,3 +277,52 @@ class Rows:
             yield [1, 3]
 def make(count):
     return Rows(count)
+# %% listed: itself_for_each_answer
+class Bag:
+    def __init__(self, xs):
+        pass
+    def __contains__(self, x):
+        return x != 2 or hasattr(self, "all")
+    def listed(self):
+        return self
+    name = listed
+    kind = property(listed)
+    def append(self, x):
+        self.all = True
+        return self
+    def index(self, x):
+        return 1
+    def startswith(self, text):
+        return True
+    def isalpha(self):
+        return True
+# %% listed: another_object_for_each_answer
+class Always:
+    def __contains__(self, x):
+        return x != 2
+    def __getattr__(self, name):
+        return lambda *args: 1 if name == "index" else True
+class Bag:
+    kind = Always()
+    def __init__(self, xs):
+        pass
+    def listed(self):
+        return Always()
+    name = listed
+    def append(self, x):
+        return self
+# %% listed: first_one_thing_and_then_itself
+class Bag:
+    def __init__(self, xs):
+        self.asked = 0
+    def __contains__(self, x):
+        return True
+    def __iter__(self):
+        return iter([3, 1, 2])
+    def listed(self):
+        self.asked += 1
+        return self if self.asked != 3 else []
+    def append(self, x):
+        return self
+    def __getattr__(self, name):
+        return lambda *args: True
