@@ -27,7 +27,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from verifiers.code.remote import Calls, Function, TestsError, changing, operate, plain
+from verifiers.code.handles import operate, plain
+from verifiers.code.remote import Calls, Function, TestsError, changing
 from verifiers.code.tests_marks import CHANGING, OPERATE, PLAIN, Mark, marked
 from verifiers.code.tests_names import bound_names
 
@@ -157,7 +158,7 @@ def _classes_of(names: dict[str, Any]) -> Callable[[str], Any]:
     return find
 
 
-def _sleep(calls: Calls, sleep: Callable[[float], None] = time.sleep) -> Callable[[float], None]:
+def _sleep(calls: Calls, sleep: Callable[..., None] = time.sleep) -> Callable[..., None]:
     """A sleep after which objects may have changed: an entry of a cache is too old, say."""
 
     def do(seconds: float) -> None:

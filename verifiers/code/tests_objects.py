@@ -175,10 +175,9 @@ class Objects:
     def _held_by(self, node: ast.AST) -> list[ast.expr]:
         """What a display holds, or a variable that only ever is one; an empty one where it is
         another expression."""
-        if isinstance(node, ast.Name):
-            ways = self._tree.bound.get(node.id, ())
-            is_one = len(ways) == 1 and not ways[0].is_item and ways[0].value is not None
-            node = ways[0].value if is_one else node  # type: ignore[assignment]
+        ways = self._tree.bound.get(node.id, ()) if isinstance(node, ast.Name) else ()
+        if len(ways) == 1 and not ways[0].is_item and ways[0].value is not None:
+            node = ways[0].value
         if isinstance(node, _COMPREHENSIONS):
             return [node.elt]
         return node.elts if isinstance(node, _DISPLAYS) else []
@@ -208,7 +207,7 @@ def classes_of(tree: Tree, names: Collection[str], words: Words) -> Classes:
     Raises:
         VerifierError: one may be either.
     """
-    sure, likely = set(words.classes & set(names)), set()
+    sure, likely = set(words.classes & set(names)), set[str]()
     for name in sorted(set(names) - sure):
         uses = list(_uses(tree, name))
         taken = [p.attr for n in uses if isinstance(p := tree.parent(n), ast.Attribute)]

@@ -5,6 +5,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 _COLUMNS = (
@@ -36,7 +37,11 @@ class Words:
 
 def words_of(info: dict[str, Any]) -> Words:
     """What the texts among a task's columns say."""
-    texts = [value for name in _COLUMNS if isinstance(value := info.get(name), str)]
+    return _words(tuple(text for name in _COLUMNS if isinstance(text := info.get(name), str)))
+
+
+@lru_cache(maxsize=1024)
+def _words(texts: tuple[str, ...]) -> Words:
     together = "\n".join(texts)
     classes, functions = (_called(kind, together) for kind in ("class", "function"))
     defined = _DEFINED.findall(together)
