@@ -11,6 +11,7 @@ import ray
 from actors import guardian
 from rlsys.config.schema import ClusterConfig
 from rlsys.errors import ResourceError
+from rlsys.loop.stop import unwinding
 from rlsys.network import require_cluster
 
 
@@ -42,17 +43,24 @@ def connected(config: ClusterConfig) -> Iterator[str]:
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ResourceError(f"cannot reach a Ray cluster: {error}") from error
     try:
-        nodes = [node for node in ray.nodes() if node["Alive"]]
-        have = ray.cluster_resources()
-        url = ray.get_runtime_context().gcs_address
-        yield (
-            f"Ray {ray.__version__} at {url}: {len(nodes)} node(s), "
-            f"{have.get('CPU', 0):g} CPUs, {have.get('GPU', 0):g} GPUs"
-        )
+        # Ray has put handlers of its own, which print stacks of C++, in the place of ours.
+        with unwinding():
+            yield _describe()
     finally:
         ray.shutdown()
         assert watchdog.stdin is not None
         watchdog.stdin.close()
+
+
+def _describe() -> str:
+    """Which cluster it is, in a line."""
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    have = ray.cluster_resources()
+    url = ray.get_runtime_context().gcs_address
+    return (
+        f"Ray {ray.__version__} at {url}: {len(nodes)} node(s), "
+        f"{have.get('CPU', 0):g} CPUs, {have.get('GPU', 0):g} GPUs"
+    )
 
 
 def _join_or_start(config: ClusterConfig, options: dict[str, Any]) -> None:

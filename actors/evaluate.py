@@ -21,6 +21,7 @@ from rlsys.evaluation.runner import Progress, examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.votes import Equal, equal_by
 from rlsys.loop.loop import first_cause
+from rlsys.loop.run_folder import LOGS
 from rlsys.loop.waits import Waits
 from rlsys.thinking.usage import Price
 from verifiers.math.verifier import MathVerifier
@@ -66,7 +67,8 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
     config = job.config
     roles = [need for need in needs(config) if need.role in _ROLES]
     check_resources(roles, config.cluster.queue_s)
-    fleet = RayFleet(config, job.model, job.prompts, samples.folder, roles, tell, tell)
+    logs = samples.folder.parent / LOGS
+    fleet = RayFleet(config, job.model, job.prompts, samples.folder, logs, roles, tell, tell)
     waits = Waits(config.loop.stall_timeout_s)
     waits.stacks = fleet.starting.stacks = fleet.stacks
     waits.samplers_still_s, waits.notice = fleet.samplers_still_s, tell

@@ -65,6 +65,7 @@ class RayFleet:
         model_path: the policy that learner, rollout and reference workers start from.
         prompts: every prompt that will be asked for, in training and held out.
         samples: folder for the Parquet samples of each step.
+        logs: folder for what each member prints.
         roles: the members; an evaluation has no learner and no reference.
         progress: told what is being waited for during the start.
         notice: told of deaths and replacements.
@@ -76,13 +77,15 @@ class RayFleet:
         model_path: str,
         prompts: Sequence[Prompt],
         samples: Path,
+        logs: Path,
         roles: list[Need],
         progress: Callable[[str], None],
         notice: Callable[[str], None],
     ) -> None:
         self.roles = roles
         self.config, self.model_path = config, model_path
-        self.samples, self.progress, self.notice = samples, progress, notice
+        self.samples, self.logs = samples, logs
+        self.progress, self.notice = progress, notice
         self.row_of = {p.prompt_id: i for i, p in enumerate(prompts)}
         self.prompts = prompts
         self.plugins = read_plugins(config.verifiers.plugins)
@@ -178,7 +181,8 @@ class RayFleet:
             await self._hand_weights(seat)
 
     async def _identify(self, seat: Seat) -> None:
-        seat.identity = await self._step(seat, "its process", seat.actor.introduce.remote())
+        introducing = seat.actor.introduce.remote(self.logs / f"{seat.name}.log")
+        seat.identity = await self._step(seat, "its process", introducing)
 
     async def _step(self, seat: Seat, what: str, ref: Any) -> Any:
         """One step of a member's start, with its name and its deadline."""
@@ -189,12 +193,12 @@ class RayFleet:
         waits = self.starting.describe()
         self.progress(f"{names} ready" + ("" if waits == "nothing" else f"; waiting for {waits}"))
 
-    def shutdown(self) -> None:
+    def shutdown(self, kindly_s: float = 15.0) -> None:
         """End every member, kindly first: engines have processes and samples of their own."""
         self.supervisor.stop()
         actors = [seat.actor for seat in self.supervisor.seats if seat.actor is not None]
         ends = [actor.shutdown.remote() for actor in actors]
-        _, late = ray.wait(ends, num_returns=len(ends), timeout=15) if ends else ([], [])
+        _, late = ray.wait(ends, num_returns=len(ends), timeout=kindly_s) if ends else ([], [])
         try:
             ray.get([ref for ref in ends if ref not in late])
         except (RayActorError, RayTaskError, GetTimeoutError) as error:

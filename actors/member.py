@@ -1,15 +1,18 @@
 """What every fleet member has, whatever it does: a lifeline, an identity, a clock."""
 
 import asyncio
+import inspect
 import os
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import ray
 
-from rlsys import stacks
+from actors.portable import portable
+from rlsys import logs, stacks
 from rlsys.loop.clock import Clock, Times
 
 _CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1})
@@ -29,9 +32,20 @@ class Identity:
     node_id: str
     host: str
     pid: int
+    log: str
+    """Where what it prints goes; with its host where that is no file of the run's folder."""
 
 
-class Member:
+class _Portable:
+    """Raises nothing that cannot travel to the driver, in any method of a subclass."""
+
+    def __init_subclass__(cls) -> None:
+        for name, method in list(vars(cls).items()):
+            if inspect.isfunction(method) and not name.startswith("_"):
+                setattr(cls, name, portable(method))
+
+
+class Member(_Portable):
     """A member whose methods are plain functions. Its work runs on one thread, in order."""
 
     clock: Clock
@@ -42,9 +56,9 @@ class Member:
         threading.Event().wait()
 
     @ray.method(concurrency_group="control")
-    def introduce(self) -> Identity:
-        """Who this is. From now on its stacks can be read, too (rlsys/stacks.py)."""
-        return _introduce()
+    def introduce(self, log: Path) -> Identity:
+        """Who this is. From now on it prints to `log`, and its stacks can be read."""
+        return _introduce(log)
 
     @ray.method(concurrency_group="control")
     def times(self) -> Times:
@@ -52,7 +66,7 @@ class Member:
         return self.clock.times()
 
 
-class AsyncMember:
+class AsyncMember(_Portable):
     """A member whose methods are coroutines; each concurrency group has an event loop."""
 
     clock: Clock
@@ -63,9 +77,9 @@ class AsyncMember:
         await asyncio.Event().wait()
 
     @ray.method(concurrency_group="control")
-    async def introduce(self) -> Identity:
-        """Who this is. From now on its stacks can be read, too (rlsys/stacks.py)."""
-        return _introduce()
+    async def introduce(self, log: Path) -> Identity:
+        """Who this is. From now on it prints to `log`, and its stacks can be read."""
+        return _introduce(log)
 
     @ray.method(concurrency_group="control")
     async def times(self) -> Times:
@@ -73,7 +87,8 @@ class AsyncMember:
         return self.clock.times()
 
 
-def _introduce() -> Identity:
+def _introduce(log: Path) -> Identity:
     stacks.register()
     context = ray.get_runtime_context()
-    return Identity(context.get_node_id(), ray.util.get_node_ip_address(), os.getpid())
+    host = ray.util.get_node_ip_address()
+    return Identity(context.get_node_id(), host, os.getpid(), logs.write_to(log))

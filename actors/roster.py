@@ -2,10 +2,12 @@
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from actors.member import Identity
 from actors.placement import Need
+from rlsys.logs import exception_at_the_end
 from rlsys.loop.clock import Times
 
 
@@ -69,13 +71,12 @@ class Seat:
 
     @property
     def where(self) -> str:
-        """Where its log is, for a person."""
+        """Where its log is, for a person, and the last exception there, where there is one."""
         if self.identity is None:
             return "it had not started"
-        return (
-            f"its log: {self.identity.host}:/tmp/ray/session_latest/logs/"
-            f"worker-*-{self.identity.pid}.err"
-        )
+        log = self.identity.log
+        error = exception_at_the_end(Path(log))
+        return f"its log: {log}" + (f", with {error}" if error else "")
 
 
 def seats(needs: list[Need]) -> list[Seat]:

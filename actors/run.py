@@ -1,6 +1,8 @@
 """One training run from its config to its evidence: the driver of the Ray job."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -23,7 +25,8 @@ from rlsys.data.fingerprints import fingerprints
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.errors import LearnerLostError, RlsysError
-from rlsys.loop import checkpoint, garbage
+from rlsys.grading.tryout import try_plugins
+from rlsys.loop import checkpoint, garbage, wish
 from rlsys.loop.clock import Times
 from rlsys.loop.disk import replace_text
 from rlsys.loop.event_loop import WatchedEventLoop
@@ -33,6 +36,7 @@ from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
 from rlsys.loop.outcome import count_signal
 from rlsys.loop.run_folder import (
+    LOGS,
     SAMPLES,
     check_inputs,
     cut_back,
@@ -41,6 +45,7 @@ from rlsys.loop.run_folder import (
     record_inputs,
 )
 from rlsys.loop.space import checkpoint_bytes
+from rlsys.loop.stop import Signals, unwinding
 from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
@@ -49,6 +54,11 @@ from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
 from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.summary import Summary
 from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
+
+_ENDING_S = 15.0
+"""For the members to end by themselves: engines have processes, learners samples to write."""
+_STOPPING_S = 5.0
+"""The same for a run that was told to stop: whoever told it kills before long."""
 
 
 def train(
@@ -61,7 +71,11 @@ def train(
         resume: go on with the run that is there.
     """
     folder = Path(config.run.directory).expanduser().resolve() / name
-    with Display(config.loop.steps, console, started) as display, ExitStack() as holding:
+    with (
+        Display(config.loop.steps, console, started) as display,
+        ExitStack() as holding,
+        unwinding(),
+    ):
         display.stage("reading the rows")
         inputs = fingerprints(config.data)
         origin = Origin()
@@ -74,6 +88,8 @@ def train(
         prepared = prepare(config, rows, display.stage)
         for note in prepared.notes:
             display.note(note)
+        every_prompt = [*prepared.train, *prepared.held_out]
+        try_plugins(config, [*rows.train, *rows.held_out], every_prompt, display.stage)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             for line in (cluster, *beside(config.cluster)):
@@ -83,6 +99,7 @@ def train(
             model_path = find_policy(config, display.stage)
             _check_space(folder, config, model_path)
             if resume:
+                wish.close(folder)  # one that the last driver did not live to grant
                 cut_back(folder, origin.version)
                 display.note(f"run {folder}, resumed after step {origin.version}")
             else:
@@ -100,9 +117,28 @@ def train(
     if problem := problem_of(summary.signal, config):
         summary.notes.append(f"warning: {problem}{last_words(folder / SAMPLES)}")
     summary.policy = str(policy_of(folder) or "")
-    summary.write(folder)
-    summary.show(console, next_commands(folder, config, summary.steps))
+    commands = next_commands(folder, config, summary.steps)
+    if summary.stopped_by is None:
+        summary.write(folder)
+    else:
+        summary.notes.append(_how_it_stopped(summary, folder, config.loop.steps))
+        commands = []
+    if summary.steps:
+        summary.show(console, commands)
+    else:
+        console.print(summary.notes[-1], highlight=False, markup=False, soft_wrap=True)
     return summary
+
+
+def _how_it_stopped(summary: Summary, folder: Path, steps: int) -> str:
+    """After which step, with which checkpoint, and how to go on."""
+    assert summary.stopped_by is not None
+    there = checkpoint.complete(folder / FOLDER)
+    newest_one = f"the newest checkpoint is {there[-1].name}" if there else "there is no checkpoint"
+    return (
+        f"stopped by {summary.stopped_by.name} after step {summary.steps} of {steps}; "
+        f"{newest_one}. To go on: rlsys train --resume {folder}"
+    )
 
 
 def _to_the_end(
@@ -151,6 +187,7 @@ def _with_a_fleet(
         model_path,
         prompts,
         folder / SAMPLES,
+        folder / LOGS,
         needs(config),
         display.stage,
         display.note,
@@ -163,7 +200,7 @@ def _with_a_fleet(
             return runner.run(run.train(prepared.train, prepared.held_out, started))
     finally:
         display.stage("ending the fleet")
-        fleet.shutdown()
+        fleet.shutdown(_STOPPING_S if run.signals.stop else _ENDING_S)
 
 
 def _answers_at_once(config: RunConfig) -> int:
@@ -206,6 +243,8 @@ class Run:
         self.times: dict[str, Times] = {}
         self.begin: dict[str, Times] = {}
         self.began = self.last_step = 0.0
+        self.is_training = False
+        self.signals = Signals(self._end_at_once)
         self.alarms = Alarms(config)
         if origin.content:
             self.alarms.load_state_dict(origin.content["alarms"])
@@ -220,21 +259,50 @@ class Run:
                     tasks.create_task(self.fleet.supervisor.failed(), name="watch fleet"),
                     tasks.create_task(self.lag.run(), name="measure lag"),
                 ]
-                summary = await self._train(prompts, held_out, started)
+                with self.signals.heard():
+                    summary = await self._until_stopped(prompts, held_out, started)
                 for task in beside:
                     task.cancel()
         except* RlsysError as errors:
-            raise first_cause(errors) from errors
+            cause = first_cause(errors)
+            if self.signals.stop is None:
+                raise cause from errors
+            # Whoever ends a job may end all of its processes, the members before the driver.
+            self.display.note(f"while stopping: {str(cause).splitlines()[0]}")
+            summary = self._summary(None, started)
         return summary
 
-    async def _train(
+    async def _until_stopped(
         self, prompts: Sequence[Prompt], held_out: Sequence[Prompt], started: float
     ) -> Summary:
+        """Train to the end, or until a signal and what may follow it within loop.stop_grace_s."""
         config = self.config
         self.held_out = held_out
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
         self.loop = Loop(self.fleet, stream, config, self._after_step)
-        self.loop.notice = self.display.note
+        training = asyncio.create_task(self._train(), name="train")
+        stopping = asyncio.create_task(self.signals.asked_to_stop.wait(), name="hear signals")
+        try:
+            await asyncio.wait((training, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if self.is_training and self.signals.stop:
+                grace_s = config.loop.stop_grace_s
+                self.display.note(
+                    f"{self.signals.stop.name}: stopping, with a checkpoint if there is one within "
+                    f"{grace_s:g} s (loop.stop_grace_s); once more ends the run at once"
+                )
+                self.loop.stop()
+                await asyncio.wait((training,), timeout=grace_s)
+        finally:
+            stopping.cancel()
+            training.cancel()
+            await asyncio.wait((training,))
+        after = None if training.cancelled() else training.result()
+        return self._summary(after, started)
+
+    async def _train(self) -> HeldOut | None:
+        """The whole way from a fleet that is not started; returns the check after training."""
+        config, held_out = self.config, self.held_out
+        self.loop.notice = self.loop.verdicts.notice = self.display.note
         waits = self.loop.waits
         waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
         waits.samplers_still_s, waits.notice = self.fleet.samplers_still_s, self.display.note
@@ -255,18 +323,27 @@ class Run:
         self.display.stage("training: waiting for the first groups")
         self.began = self.last_step = time.monotonic()
         self.times = self.begin = await self._times()
+        self.is_training = True
         with garbage.seldom_collected():
             await self.loop.train(config.loop.steps)
+        if self.keeper.is_behind:
+            self.display.stage("writing a checkpoint")
+            await self._checkpoint()
+        self.is_training = False
         self._count_time(time.monotonic(), await self._times())
-        after = None
-        if final:
-            self.display.stage(f"held-out check after training: {len(final)} prompts")
-            after = await self._evaluate(final)
+        if self.signals.stop or not final:
+            return None
+        self.display.stage(f"held-out check after training: {len(final)} prompts")
+        return await self._evaluate(final)
+
+    def _summary(self, after: HeldOut | None, started: float) -> Summary:
+        """Of all that has been done so far."""
+        config, progress = self.config, self.keeper.progress
         return Summary(
             run=self.name,
-            before=before,
+            before=progress.before,
             after=after,
-            steps=self.loop.state.version,
+            steps=max(self.loop.state.version, self.keeper.origin.version),
             wall_s=time.monotonic() - started,
             train_s=progress.train_s,
             consumed_tokens=progress.consumed_tokens,
@@ -287,6 +364,7 @@ class Run:
             ),
             resumes=progress.resumes,
             signal=progress.signal,
+            stopped_by=self.signals.stop,
         )
 
     def close(self) -> None:
@@ -322,7 +400,7 @@ class Run:
         loop = self.config.loop
         times = await self._times()
         # Before anyone is told of the step.
-        taken = self.keeper.step(self.loop)
+        self.keeper.step(self.loop)
         now = time.monotonic()
         metrics = step_metrics(report, now - self.last_step) | time_shares(times, self.times)
         metrics |= self.lag.take()
@@ -349,5 +427,25 @@ class Run:
             checking = tasks.create_task(self._evaluate(chosen), name="held-out check")
             if self.config.run.deterministic:
                 await checking
-        if last or report.step % loop.checkpoint_every == 0:
-            await self.keeper.checkpoint(self.loop, taken, self.alarms.state_dict())
+        asked = self.signals.asked_to_save or wish.is_open(self.keeper.folder)
+        if last or asked or report.step % loop.checkpoint_every == 0:
+            await self._checkpoint()
+        if asked:
+            self.display.note(f"step {report.step}: a checkpoint was asked for and is written")
+
+    async def _checkpoint(self) -> None:
+        await self.keeper.checkpoint(self.loop, self.alarms.state_dict())
+        self.signals.asked_to_save = False
+        wish.close(self.keeper.folder)
+
+    def _end_at_once(self, number: signal.Signals) -> None:
+        """The fleet ends with this process: its actors, and what a cluster of its own started."""
+        self.display.close()
+        self.display.console.print(
+            f"{number.name} again: ended at once. To go on: rlsys train --resume "
+            f"{self.keeper.folder}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        os._exit(128 + number)

@@ -6,6 +6,7 @@ a learner rank the run cannot go on.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from actors.launch import Launcher
+from actors.portable import describe
 from actors.roster import Seat
 from rlsys.errors import FleetError, LearnerLostError, RlsysError, WorkerDiedError, WorkerError
 from rlsys.loop.dispatch import LeastLoaded
@@ -20,6 +22,9 @@ from rlsys.loop.dispatch import LeastLoaded
 _ROOT_CAUSE_S = 3.0
 """When one member of a call to all fails, how long the others may take to fail as well: the death
 of a rank shows first as an error in its peers' collectives."""
+
+
+_EXIT = re.compile(r"Worker exit detail: (.+?)(?: There are (?:some )?potential root causes|\n|$)")
 
 
 class Supervisor:
@@ -149,7 +154,7 @@ class Supervisor:
             return cause
         if isinstance(cause, RayError):
             return self._death(seat, cause)
-        return WorkerError(f"{seat.name} raised {type(cause).__name__}: {cause}\n{error}")
+        return WorkerError(f"{seat.name} raised {describe(error)}")
 
     def _death(self, seat: Seat, error: RayError) -> RlsysError:
         if seat.role == "learner":
@@ -234,5 +239,8 @@ def _learner_lost(seat: Seat, error: RayError) -> LearnerLostError:
 
 
 def _first_line(error: BaseException) -> str:
-    """What Ray says first; the rest are ids."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """How a process ended, where Ray says it, else what Ray says first; the rest are ids."""
+    text = str(error).strip() or type(error).__name__
+    if ended := _EXIT.search(text):
+        return ended[1]
+    return text.splitlines()[0]

@@ -21,7 +21,9 @@ from rlsys.config.schema import ClusterConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.errors import RlsysError, VerifierError
 from verifiers.base import Completion, Expectation, Status, Verifier
+from verifiers.faults import quoted
 from verifiers.registry import Registry, read_plugins
+from verifiers.reward_functions import RewardFunction
 from verifiers.shared_sandbox import SharedSandbox
 from verifiers.trials import Trial, trials
 
@@ -57,6 +59,8 @@ def check(config: VerifiersConfig) -> Iterator[Finding]:
 
 def _findings(worker: Any, verifier: Verifier, timeout_s: float) -> Iterator[Finding]:
     for trial in trials(verifier):
+        if not trial.completions and isinstance(verifier, RewardFunction):
+            continue  # it knows no right answers
         if not trial.completions:
             yield Finding(trial, False, "the self-test has no such case", 0.0)
             continue
@@ -80,9 +84,11 @@ def _grade(
         return None, f"the worker failed: {str(error).strip().splitlines()[-1]}"
     statuses = Counter(scores.column("status").to_pylist())
     outcome = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
-    missing = [r for r, s in zip(*_columns(scores), strict=True) if s == Status.INFRASTRUCTURE]
+    pairs = zip(completions, *_columns(scores), strict=True)
+    missing = [(c, reason) for c, reason, s in pairs if s == Status.INFRASTRUCTURE]
     if missing:
-        outcome += f"; first without a verdict: {missing[0][:200]}"
+        completion, reason = missing[0]
+        outcome += f"; first without a verdict: {quoted(completion.text)}: {reason[:600]}"
     return scores.column("reward").to_pylist(), outcome
 
 

@@ -11,6 +11,7 @@ from rlsys.engines.verifier_engine import VerifierEngine
 from rlsys.loop.clock import Clock
 from rlsys.loop.fleet import Scored
 from verifiers.base import Status
+from verifiers.faults import quoted
 from verifiers.registry import PluginFile
 
 
@@ -33,7 +34,7 @@ class VerifierWorker(Member):
     def grade(self, rollouts: pa.RecordBatch) -> tuple[pa.RecordBatch, Scored]:
         """Verdicts, and what the driver may know of them."""
         with self.clock.busy():
-            return _with_metadata(self.engine.grade(rollouts))
+            return _with_metadata(rollouts, self.engine.grade(rollouts))
 
     @ray.method(num_returns=2)
     def grade_again(
@@ -41,7 +42,7 @@ class VerifierWorker(Member):
     ) -> tuple[pa.RecordBatch, Scored]:
         """The same after another try at the rows that another worker had no verdict on."""
         with self.clock.busy():
-            return _with_metadata(self.engine.grade_again(rollouts, scores))
+            return _with_metadata(rollouts, self.engine.grade_again(rollouts, scores))
 
     @ray.method(concurrency_group="control")
     def shutdown(self) -> None:
@@ -49,7 +50,10 @@ class VerifierWorker(Member):
         self.engine.close()
 
 
-def _with_metadata(scores: pa.RecordBatch) -> tuple[pa.RecordBatch, Scored]:
+def _with_metadata(
+    rollouts: pa.RecordBatch, scores: pa.RecordBatch
+) -> tuple[pa.RecordBatch, Scored]:
+    texts = rollouts.column("text")
     statuses = scores.column("status").to_pylist()
     reasons = scores.column("reason").to_pylist()
     rows = [dict(pairs) for pairs in scores.column("components").to_pylist()]
@@ -60,6 +64,8 @@ def _with_metadata(scores: pa.RecordBatch) -> tuple[pa.RecordBatch, Scored]:
         correct=np.array([s == Status.CORRECT for s in statuses]),
         components={n: np.array([row.get(n, np.nan) for row in rows]) for n in names},
         infrastructure=[
-            r for s, r in zip(statuses, reasons, strict=True) if s == Status.INFRASTRUCTURE
+            f"{reason}; the answer: {quoted(texts[row].as_py())}"
+            for row, (status, reason) in enumerate(zip(statuses, reasons, strict=True))
+            if status == Status.INFRASTRUCTURE
         ],
     )

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from rlsys import __version__
 from rlsys.commands import (
+    checkpoint,
     doctor,
     evaluation,
     grade,
@@ -30,8 +31,13 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # In a pipe or a log, an error is a line and not a box of 80 columns.
+    rich_markup_mode="rich" if sys.stderr.isatty() else None,
     help="Reinforcement learning with verifiable rewards on Ray, vLLM and DeepSpeed.",
 )
+
+_LOG_WIDTH = 200
+"""Columns of a table in a file or a pipe, where nobody wraps lines but its reader."""
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="section.key=value, as in loop.steps=20")
@@ -66,7 +72,7 @@ def train(
 ) -> None:
     """Train a policy: asynchronous GRPO on real parts."""
     started = time.monotonic()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
     if config and not resume:
         console.print(f"rlsys train: reading {config}", highlight=False)
         settings, name = _new_run(config, overrides or [])
@@ -83,13 +89,22 @@ def train(
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     from actors.run import train as run_training
+    from rlsys.loop.stop import Terminated
 
-    summary = run_training(settings, name, console, started, resume=resume is not None)
+    try:
+        summary = run_training(settings, name, console, started, resume=resume is not None)
+    except (KeyboardInterrupt, Terminated) as ended:
+        told = "SIGTERM" if isinstance(ended, Terminated) else "SIGINT"
+        console.print(f"stopped by {told}; what was started has been ended", highlight=False)
+        raise
+    if summary.stopped_by is not None:
+        raise typer.Exit(128 + summary.stopped_by)
     if summary.steps < settings.loop.steps:
         raise typer.Exit(1)
 
 
 app.command()(runs.runs)
+app.command()(checkpoint.checkpoint)
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
 app.command("eval")(evaluation.evaluate)
@@ -148,6 +163,3 @@ def main() -> None:
             soft_wrap=True,  # a path or a command in it can be copied as it stands
         )
         sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; the fleet has been ended", highlight=False)
-        sys.exit(130)

@@ -21,6 +21,10 @@ class ResourceError(RlsysError):
     """The cluster has fewer CPUs or GPUs than the fleet needs."""
 
 
+class EngineError(RlsysError):
+    """vLLM's engine does not start; gives vLLM's own error and where its log is."""
+
+
 class WeightSyncError(RlsysError):
     """A rollout worker does not hold the weights that the learner published."""
 

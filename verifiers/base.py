@@ -1,15 +1,20 @@
 """What a verifier is: a pure question about an answer, and the verdict it returns."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from verifiers.faults import describe, file_of, shorten
+
+_FAULT_CHARS = 1000
+
 
 class Status(StrEnum):
-    """What was found out about an answer. All but INFRASTRUCTURE are verdicts with a reward."""
+    """What was found out about an answer. All but the last two are verdicts with a reward."""
 
     CORRECT = "correct"
     WRONG = "wrong"
@@ -18,7 +23,13 @@ class Status(StrEnum):
     MEMORY = "memory"
     CRASH = "crash"
     REJECTED = "rejected"
+    ABSTAINED = "abstained"
+    """One component has nothing to say of it; the others decide."""
     INFRASTRUCTURE = "infrastructure"
+
+
+UNGRADED = frozenset((Status.ABSTAINED, Status.INFRASTRUCTURE))
+"""Statuses without a reward."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,8 @@ class Completion:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a verifier says of one completion. reward is in [0, 1], None for INFRASTRUCTURE."""
+    """What a verifier says of one completion. reward is None for UNGRADED, else in the range that
+    the config declares for its component, [0, 1] where it declares none."""
 
     reward: float | None
     status: Status
@@ -50,10 +62,10 @@ class Verdict:
     """How isolated the program ran that was graded; empty where none ran."""
 
     def __post_init__(self) -> None:
-        if (self.reward is None) != (self.status is Status.INFRASTRUCTURE):
+        if (self.reward is None) != (self.status in UNGRADED):
             raise ValueError(f"status {self.status} does not go with reward {self.reward}")
-        if self.reward is not None and not 0.0 <= self.reward <= 1.0:
-            raise ValueError(f"reward {self.reward} is outside [0, 1]")
+        if self.reward is not None and not math.isfinite(self.reward):
+            raise ValueError(f"reward {self.reward} is no finite number")
 
 
 Expectation = float | tuple[float, float]
@@ -81,20 +93,41 @@ class BatchVerifier(Protocol):
         ...
 
 
-def verify_all(verifier: Verifier, completions: Sequence[Completion]) -> list[Verdict]:
+Bounds = tuple[float, float]
+
+
+def verify_all(
+    verifier: Verifier, completions: Sequence[Completion], bounds: Bounds = (0.0, 1.0)
+) -> list[Verdict]:
     """Verdicts of any verifier, broken ones included: in one call when it takes batches, else
     one by one.
 
     An exception says that the verifier failed, not that the answer is wrong: its completions get
-    no reward at all, and their status is counted. `seconds` is filled in where the verifier left
-    it at 0; a batch's time is shared out evenly.
+    no reward at all, and their status is counted. So does a reward outside `bounds`. `seconds` is
+    filled in where the verifier left it at 0; a batch's time is shared out evenly.
     """
     if completions and isinstance(verifier, BatchVerifier):
-        return _timed(verifier, lambda: verifier.verify_all(completions), len(completions))
-    return [
-        _timed(verifier, lambda one=one: [verifier.verify(one)], 1)[0]  # type: ignore[misc]
-        for one in completions
-    ]
+        verdicts = _timed(verifier, lambda: verifier.verify_all(completions), len(completions))
+    else:
+        verdicts = [
+            _timed(verifier, lambda one=one: [verifier.verify(one)], 1)[0]  # type: ignore[misc]
+            for one in completions
+        ]
+    return [_within(verdict, bounds, verifier) for verdict in verdicts]
+
+
+def _within(verdict: Verdict, bounds: Bounds, verifier: Verifier) -> Verdict:
+    """The verdict, if its reward is one that was declared."""
+    low, high = bounds
+    slack = 1e-6  # rewards are float32 elsewhere
+    if verdict.reward is None or low - slack <= verdict.reward <= high + slack:
+        return verdict
+    fault = (
+        f"{type(verifier).__name__}: reward {verdict.reward:g} is outside [{low:g}, {high:g}], "
+        f"from {file_of(verifier)}; "
+        "the range of a component is declared as `range` in verifiers.rewards"
+    )
+    return Verdict(None, Status.INFRASTRUCTURE, fault, seconds=verdict.seconds)
 
 
 def _timed(verifier: Verifier, call: Callable[[], Any], count: int) -> list[Verdict]:
@@ -103,11 +136,11 @@ def _timed(verifier: Verifier, call: Callable[[], Any], count: int) -> list[Verd
     try:
         verdicts, fault = call(), ""
     except Exception as error:  # whatever a verifier raises must not end the worker
-        verdicts, fault = [], f"{kind}: {type(error).__name__}: {error}"
+        verdicts, fault = [], f"{kind}: {describe(error, file_of(verifier))}"
     if not fault:
         fault = _fault(kind, verdicts, count)
     if fault:
-        verdicts = [Verdict(None, Status.INFRASTRUCTURE, fault[:500])] * count
+        verdicts = [Verdict(None, Status.INFRASTRUCTURE, fault[:_FAULT_CHARS])] * count
     share = (time.perf_counter() - began) / max(1, count)
     return [v if v.seconds else dataclasses.replace(v, seconds=share) for v in verdicts]
 
@@ -117,5 +150,6 @@ def _fault(kind: str, verdicts: Any, count: int) -> str:
         return f"{kind}: expected a list of {count} verdicts, got a {type(verdicts).__name__}"
     for verdict in verdicts:
         if not isinstance(verdict, Verdict):
-            return f"{kind}: returned a {type(verdict).__name__}, not a Verdict"
+            shown = shorten(repr(verdict), 60)
+            return f"{kind}: returned a {type(verdict).__name__}, not a Verdict: {shown}"
     return ""

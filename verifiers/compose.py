@@ -1,13 +1,23 @@
 """One reward from several verifiers: a weighted sum, gates, and a route per data source."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import Protocol, cast, runtime_checkable
 
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.errors import VerifierError
-from verifiers.base import Completion, Status, Verdict, Verifier, verify_all
+from verifiers.base import (
+    Bounds,
+    Completion,
+    Expectation,
+    Status,
+    Verdict,
+    Verifier,
+    verify_all,
+)
+from verifiers.faults import describe, file_of
 from verifiers.registry import PluginFile, Registry
+from verifiers.reward_functions import RewardFunction
 from verifiers.sandbox.interface import Sandbox
 
 
@@ -16,6 +26,10 @@ class Closable(Protocol):
     """A verifier that keeps a process or a connection."""
 
     def close(self) -> None: ...
+
+
+SILENT = "no component has a reward for it"
+"""How the reason begins where all components abstain."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,8 @@ class Component:
     weight: float
     gate: bool
     sources: frozenset[str]
+    bounds: Bounds = (0.0, 1.0)
+    """Lowest and highest reward of the verifier."""
 
     def grades(self, source: str) -> bool:
         """Whether completions of this source go to this component."""
@@ -37,19 +53,28 @@ class Component:
 class _Sum:
     """One completion's reward, as its components come in."""
 
-    accuracy: str
     fault: str = ""
     values: dict[str, float] = field(default_factory=dict)
     total: float = 0.0
+    low: float = 0.0
+    """The lowest that the total can be; 0 unless a range begins elsewhere."""
+    high: float = 0.0
     gates: float = 1.0
+    decisive: Component | None = None
+    """The component with the largest weight so far, the first of equals."""
     status: Status = Status.WRONG
     reason: str = ""
+    silence: str = ""
+    """What the last component said that had nothing to say."""
     seconds: float = 0.0
     level: str = ""
 
     def add(self, component: Component, verdict: Verdict) -> None:
         self.seconds += verdict.seconds
         self.level = self.level or verdict.level
+        if verdict.status is Status.ABSTAINED:
+            self.silence = f"{component.name}: {verdict.reason}"
+            return
         if verdict.reward is None:
             self.fault = f"{component.name}: {verdict.reason}"
             return
@@ -57,27 +82,40 @@ class _Sum:
         self.values |= {f"{component.name}.{k}": v for k, v in verdict.components.items()}
         if component.gate:
             self.gates *= verdict.reward
-        else:
-            self.total += component.weight * verdict.reward
-        if component.name == self.accuracy:
+            return
+        low, high = component.bounds
+        self.total += component.weight * verdict.reward
+        self.low += component.weight * low
+        self.high += component.weight * high
+        weight = self.decisive.weight if self.decisive else 0.0
+        if component.weight > weight:
+            self.decisive = component
             self.status, self.reason = verdict.status, verdict.reason
 
     def verdict(self) -> Verdict:
-        if self.fault:
+        fault = self.fault
+        if not fault and self.decisive is None:
+            fault = f"{SILENT}: {self.silence}"
+        if fault:
             return Verdict(
-                None, Status.INFRASTRUCTURE, self.fault, self.values, self.seconds, self.level
+                None, Status.INFRASTRUCTURE, fault, self.values, self.seconds, self.level
             )
-        reward = min(1.0, self.total) * self.gates
+        # Rounding aside, the total is between these.
+        above = min(max(self.total, self.low), self.high) - self.low
+        reward = self.low + self.gates * above
         return Verdict(reward, self.status, self.reason, self.values, self.seconds, self.level)
 
 
 class Composite:
     """Grades completions with all components of a config.
 
-        reward = (product of gates) * sum_c weight_c * reward_c,   c over the source's components
+        reward = low + (product of gates) * (sum_c weight_c * reward_c - low)
+        low    = sum_c weight_c * low_c,   c over the source's components, [low_c, high_c] their
+                 ranges; 0 where none has penalties
 
     The status is that of the accuracy component: the one with the largest weight for the source,
-    the first of equals. When any component has no verdict, neither has the completion.
+    the first of equals. A component that abstains takes no part in either. When any component has
+    no verdict, or none with a weight has a reward, neither has the completion.
 
     Args:
         plugins: the plug-in files as read elsewhere; None: read config.plugins here.
@@ -120,27 +158,36 @@ class Composite:
         """Grade one completion, as `grade` does a batch."""
         return self.grade([completion])[0]
 
-    def grade(self, batch: Sequence[Completion]) -> list[Verdict]:
+    def grade(
+        self, batch: Sequence[Completion], asking: Callable[[int], None] = lambda component: None
+    ) -> list[Verdict]:
         """Grade completions in order; never raises for the sake of one of them.
 
         Each component gets all completions of its sources at once, without those that an earlier
         component had no verdict on. `components` of a verdict has each component's reward under
         its name, and what the verifier itself took apart under `name.part`.
+
+        Args:
+            asking: told each component's number before it is asked, so that it is known which one
+                hangs or crashes.
         """
         sums = [self._begin(completion) for completion in batch]
-        for component in self.components:
+        for number, component in enumerate(self.components):
+            asking(number)
             graded = [component.grades(one.source) for one in batch]
             chosen = [i for i, it_is in enumerate(graded) if it_is and not sums[i].fault]
-            verdicts = verify_all(component.verifier, [batch[i] for i in chosen])
+            asked = [batch[i] for i in chosen]
+            verdicts = verify_all(component.verifier, asked, component.bounds)
             for i, verdict in zip(chosen, verdicts, strict=True):
                 sums[i].add(component, verdict)
         return [one.verdict() for one in sums]
 
     def _begin(self, completion: Completion) -> "_Sum":
         try:
-            return _Sum(self.accuracy_component_for(completion.source))
+            self.accuracy_component_for(completion.source)
         except VerifierError as error:
-            return _Sum("", fault=str(error))
+            return _Sum(fault=str(error))
+        return _Sum()
 
     def close(self) -> None:
         """End the processes that verifiers keep."""
@@ -154,7 +201,8 @@ class Composite:
 
 
 def run_self_test(composite: Composite, about_to: Callable[[str], None] = lambda what: None) -> int:
-    """Grade every verifier's known cases, as training will; returns how many there were.
+    """Grade every verifier's known cases, as training will; returns how many there were. Reward
+    functions of other trainers have none.
 
     Args:
         about_to: told what comes next, so that it is known where a verifier hangs or crashes.
@@ -166,7 +214,9 @@ def run_self_test(composite: Composite, about_to: Callable[[str], None] = lambda
     for component in composite.components:
         verifier = component.verifier
         about_to(f"self-test of verifier {verifier.name!r}")
-        cases = verifier.self_test()
+        if isinstance(verifier, RewardFunction):
+            continue
+        cases = _cases(verifier)
         if not cases:
             raise VerifierError(f"verifier {verifier.name!r} has no self-test cases")
         texts = [completion.text[:80] for completion, _ in cases]
@@ -186,9 +236,23 @@ def run_self_test(composite: Composite, about_to: Callable[[str], None] = lambda
     return count
 
 
+def _cases(verifier: Verifier) -> Sequence[tuple[Completion, Expectation]]:
+    try:
+        return verifier.self_test()
+    except Exception as error:  # whatever a user's file raises becomes one error that names it
+        raise VerifierError(
+            f"verifier {verifier.name!r}: its self_test raises {describe(error, file_of(verifier))}"
+        ) from error
+
+
 def _component(
     registry: Registry, reward: RewardConfig, sandbox: Callable[[], Sandbox] | None
 ) -> Component:
     name = reward.name or reward.verifier
     verifier = registry.create(reward.verifier or name, reward.options, sandbox)
-    return Component(name, verifier, reward.weight, reward.gate, frozenset(reward.sources))
+    low, high = reward.range
+    if isinstance(verifier, RewardFunction):
+        correct_from = high if reward.correct_from is None else reward.correct_from
+        verifier = cast(Verifier, replace(verifier, correct_from=correct_from))
+    sources = frozenset(reward.sources)
+    return Component(name, verifier, reward.weight, reward.gate, sources, (low, high))

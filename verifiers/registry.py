@@ -1,25 +1,29 @@
 """Verifiers by name: built in, from plug-in files, and from installed packages.
 
-A plug-in file assigns `VERIFIERS = {"name": Class}`; a package has an entry point of that name in
-the group `rlsys.verifiers`. Options are the parameters of the class.
+A plug-in file assigns `VERIFIERS = {"name": Class}`, or has reward functions as TRL or verl call
+them (verifiers/reward_functions.py); a package has an entry point of that name in the group
+`rlsys.verifiers`. Options are the parameters of the class or function.
 """
 
 import difflib
 import hashlib
 import importlib
 import inspect
+import linecache
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 from rlsys.config.ranges import Range, range_of
 from rlsys.errors import VerifierError
 from verifiers.base import Verifier
+from verifiers.faults import describe
+from verifiers.reward_functions import Style, factory_of, is_reward_factory, style_of
 from verifiers.sandbox.interface import Sandbox
 
 
@@ -29,15 +33,32 @@ class PluginFile:
 
     path: str
     source: str
+    functions: tuple[str, ...] = ()
+    """The reward functions that were named; empty: all that it has."""
 
 
 def read_plugins(paths: Sequence[str]) -> list[PluginFile]:
-    """Read plug-in files, relative to the working directory.
+    """Read plug-in files, relative to the working directory: FILE, FILE:FUNCTION, or
+    MODULE:FUNCTION of an installed module. Functions of one file make one plug-in; all of them
+    where it is also named without one.
 
     Raises:
         VerifierError: one is missing; says the nearest.
     """
-    return [_read(Path(path).expanduser()) for path in paths]
+    functions: dict[str, list[str]] = {}
+    for path in paths:
+        place, function = _parts(path)
+        functions.setdefault(place, []).append(function)
+    return [
+        _read(place, () if "" in names else tuple(dict.fromkeys(names)))
+        for place, names in functions.items()
+    ]
+
+
+def _parts(path: str) -> tuple[str, str]:
+    """What stands before and behind the last colon, where a function's name stands behind it."""
+    place, colon, function = path.rpartition(":")
+    return (place, function) if colon and function.isidentifier() else (path, "")
 
 
 ENTRY_POINT_GROUP = "rlsys.verifiers"
@@ -75,8 +96,9 @@ class Registry:
 
     def __init__(self, plugins: Sequence[str | PluginFile] = ()) -> None:
         self._from_files: dict[str, Factory] = {}
-        for plugin in plugins:
-            (file,) = [plugin] if isinstance(plugin, PluginFile) else read_plugins([plugin])
+        paths = [plugin for plugin in plugins if isinstance(plugin, str)]
+        files = [plugin for plugin in plugins if isinstance(plugin, PluginFile)]
+        for file in [*files, *read_plugins(paths)]:
             for name, factory in _load(file).items():
                 if name in _BUILT_IN or name in self._from_files:
                     raise VerifierError(f"plug-in {file.path}: the name {name!r} is already taken")
@@ -101,6 +123,10 @@ class Registry:
         for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=name):
             return typing.cast(Factory, entry_point.load())
         raise VerifierError(f"no verifier {name!r}{nearest(name, self.names())}")
+
+    def is_reward_function(self, name: str) -> bool:
+        """Whether a name is that of a function written for TRL or verl."""
+        return name in self._from_files and is_reward_factory(self._from_files[name])
 
     def check(self, name: str, options: Mapping[str, Any]) -> None:
         """Raise VerifierError unless the verifier exists and takes these options: their names,
@@ -145,11 +171,24 @@ class Registry:
         options = options or {}
         self.check(name, options)
         factory = self.factory(name)
-        if _SANDBOX not in inspect.signature(factory).parameters:
-            return factory(**options)
-        if sandbox is None:
-            raise VerifierError(f"verifier {name!r} runs programs and is given no sandbox")
-        return factory(sandbox=sandbox(), **options)
+        given: dict[str, Any] = {}
+        if _SANDBOX in inspect.signature(factory).parameters:
+            if sandbox is None:
+                raise VerifierError(f"verifier {name!r} runs programs and is given no sandbox")
+            given[_SANDBOX] = sandbox()
+        if self.is_built_in(name):
+            return factory(**given, **options)
+        try:
+            return factory(**given, **options)
+        except Exception as error:  # whatever a user's class raises becomes one error that names it
+            raise VerifierError(
+                f"verifier {name!r} cannot be made: {describe(error, _file_of(factory))}"
+            ) from error
+
+    @staticmethod
+    def is_built_in(name: str) -> bool:
+        """Whether the project brings this verifier, so that its own tests have tried it."""
+        return name in _BUILT_IN
 
 
 def options_of(factory: Factory) -> dict[str, inspect.Parameter]:
@@ -158,11 +197,16 @@ def options_of(factory: Factory) -> dict[str, inspect.Parameter]:
     return {name: one for name, one in parameters.items() if name != _SANDBOX}
 
 
-def _read(path: Path) -> PluginFile:
-    if not path.is_file():
-        siblings = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        raise VerifierError(f"no plug-in file {path}{nearest(str(path), siblings)}")
-    return PluginFile(str(path.resolve()), path.read_text(encoding="utf-8"))
+def _read(place: str, functions: tuple[str, ...]) -> PluginFile:
+    path = Path(place).expanduser()
+    if path.is_file():
+        return PluginFile(str(path.resolve()), path.read_text(encoding="utf-8"), functions)
+    is_module = all(part.isidentifier() for part in place.split("."))
+    if functions and is_module and not place.endswith(".py"):
+        # Not a copy of its text, which may import what lies beside it.
+        return PluginFile(place, f"from {place} import {', '.join(functions)}\n", functions)
+    siblings = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
+    raise VerifierError(f"no plug-in file {path}{nearest(str(path), siblings)}")
 
 
 def _load(file: PluginFile) -> dict[str, Factory]:
@@ -170,14 +214,56 @@ def _load(file: PluginFile) -> dict[str, Factory]:
     module = ModuleType(f"rlsys_plugin_{Path(file.path).stem}_{digest}")
     module.__file__ = file.path
     sys.modules[module.__name__] = module  # dataclasses look their module up by name
+    # Its lines stand in tracebacks also where the file does not exist: on other nodes.
+    lines = file.source.splitlines(keepends=True)
+    linecache.cache[file.path] = (len(file.source), None, lines, file.path)
     try:
         exec(compile(file.source, file.path, "exec"), vars(module))
     except Exception as error:  # whatever a user's file raises becomes one error that names it
-        raise VerifierError(f"plug-in {file.path}: {type(error).__name__}: {error}") from error
-    verifiers = vars(module).get("VERIFIERS")
-    if not isinstance(verifiers, dict) or not verifiers:
-        raise VerifierError(f'plug-in {file.path}: expected VERIFIERS = {{"name": Class}}')
-    return verifiers
+        raise VerifierError(f"plug-in {file.path}: {describe(error, file.path)}") from error
+    try:
+        return _factories(module, file.functions)
+    except VerifierError as error:
+        raise VerifierError(f"plug-in {file.path}: {error}") from error
+
+
+def _factories(module: ModuleType, functions: Sequence[str]) -> dict[str, Factory]:
+    """The functions that were named, else VERIFIERS, else all reward functions of the file."""
+    there = vars(module)
+    own = {
+        name: value
+        for name, value in there.items()
+        if isinstance(value, FunctionType)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    }
+    for name in functions:
+        if name not in there:
+            raise VerifierError(f"it has no function {name!r}{nearest(name, own)}")
+    if functions:
+        return {name: factory_of(name, there[name]) for name in functions}
+    verifiers = there.get("VERIFIERS")
+    if verifiers is not None and (not isinstance(verifiers, dict) or not verifiers):
+        raise VerifierError('expected VERIFIERS = {"name": Class}')
+    if verifiers:
+        return {n: factory_of(n, v) if _is_reward(n, v) else v for n, v in verifiers.items()}
+    found = {
+        name: factory_of(name, value) for name, value in own.items() if _is_reward(name, value)
+    }
+    if not found:
+        raise VerifierError(
+            'expected VERIFIERS = {"name": Class}, or a reward function: '
+            f"{Style.trl.value} or {Style.verl.value}"
+        )
+    return found
+
+
+def _is_reward(name: str, value: object) -> bool:
+    return isinstance(value, FunctionType) and style_of(name, value) is not None
+
+
+def _file_of(factory: Factory) -> str:
+    return getattr(sys.modules.get(factory.__module__), "__file__", None) or ""
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -37,7 +37,10 @@ def inspect(
     ] = "",
     rows: Annotated[int, typer.Option(min=0, help="How many rows to show.")] = 3,
     grade_all: Annotated[
-        bool, typer.Option("--all", help="Grade every gold answer, however long it takes.")
+        bool,
+        typer.Option(
+            "--all", help="Grade every gold answer, however long it takes, and name every row."
+        ),
     ] = False,
 ) -> None:
     """Show a whole file in figures, and rows as they will be prompted and graded.
@@ -73,7 +76,8 @@ def inspect(
             for row, prompt in pairs
         ]
     names = ", ".join(reward.name or reward.verifier for reward in settings.verifiers.rewards)
-    console.print(render_survey(found, gold, names or "no verifier fits such rows"))
+    verifiers = names or "no verifier fits such rows"
+    console.print(render_survey(found, gold, verifiers, every_row=grade_all))
     for row in shown:
         console.print(render_row(row))
     if config is None:

@@ -73,10 +73,10 @@ def serve(
 
     config = settle(model, None, overrides, tell)
     served = ready.Served(host, port, name or model, bool(api_key))
-    command = server_command(config, served, options)
-    tell(f"loading {config.model.path} into vLLM's server: {shlex.join(command)}")
     quiet()
     set_environment(config.rollout, config.weights.transport)
+    command = server_command(config, served, options)
+    tell(f"loading {config.model.path} into vLLM's server: {shlex.join(command)}")
     os.environ[ready.VARIABLE] = served.to_json()
     if api_key:
         os.environ["VLLM_API_KEY"] = api_key
@@ -105,9 +105,10 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def server_command(
     config: "RunConfig", served: ready.Served, options: Sequence[str] = ()
 ) -> list[str]:
-    """vLLM's server as a command. By module: its console script looks for package metadata that
-    the CPU build does not have. Of an option that stands twice, vLLM takes the last."""
-    from rlsys.thinking.limits import PROCESSOR
+    """vLLM's server as a command, in the environment that `set_environment` made. By module: its
+    console script looks for package metadata that the CPU build does not have. Of an option that
+    stands twice, vLLM takes the last."""
+    from rlsys.engines.vllm_environment import thinking_processor
 
     rollout = config.rollout
     # They are named in a file that imports vLLM.
@@ -123,7 +124,7 @@ def server_command(
         *("--max-num-seqs", str(rollout.max_sequences)),
         *("--tensor-parallel-size", str(rollout.tensor_parallel)),
         *("--reasoning-parser", parser, "--reasoning-parser-plugin", str(_PARSER)),
-        *("--logits-processors", PROCESSOR),
+        *("--logits-processors", thinking_processor(config.rollout)),
         *("--middleware", ready.MIDDLEWARE),
         *("--uvicorn-log-level", "warning"),
     ]

@@ -14,6 +14,8 @@ class RowFormat(Enum):
     verl = "verl"
     trl = "trl"
     openrlhf = "openrlhf"
+    messages = "messages"
+    instruction = "instruction"
     question_answer = "question_answer"
     multiple_choice = "multiple_choice"
     gsm8k = "gsm8k"
@@ -41,10 +43,12 @@ class DataConfig:
     """Training and held-out rows, and how they are prompted."""
 
     train: str = ""
-    """File (.parquet, .jsonl, .json, also .gz) or folder of such files with the training rows;
-    empty: the arithmetic task that the project generates."""
+    """File (.parquet, .jsonl, .json, .csv, .arrow, also .gz) or folder of such files with the
+    training rows; a data set that was saved to disk; or the id of one on the Hugging Face hub, as
+    ORG/NAME:SPLIT or ORG/NAME:CONFIG:SPLIT. Empty: the arithmetic task that the project
+    generates."""
     test: str = ""
-    """File or folder with the held-out rows; empty: `holdout` rows are split off `train`."""
+    """As `train`, the held-out rows; empty: `holdout` rows are split off `train`."""
     holdout: int = ranged(256, least=0)
     """Rows split off `train` when `test` is empty, chosen by a hash of their content; 256 give
     pass@1 of one sample each within 0.06 (95% interval). Of a file with no more prompts than
@@ -70,8 +74,8 @@ class DataConfig:
     shuffle: bool = True
     """A new order each epoch; false keeps the order of the rows."""
     skip_unreadable_rows: bool = False
-    """true leaves out rows that cannot be read, and counts them; false stops at the first, since
-    a row is more often misread than broken."""
+    """true leaves out rows that cannot be read, and counts them; false stops and says which,
+    since a row is more often misread than broken."""
 
 
 def validate(config: DataConfig) -> None:

@@ -14,10 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rlsys.config.schema import RunConfig
+from rlsys.config.shipped import shipped_configs
 from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = shipped_configs()
 
 
 def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
@@ -31,7 +32,7 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
     command_line = _parse_overrides(overrides or [])
     preset = _preset_name(own, command_line)
     layers: list[tuple[str, DictConfig]] = []
-    if path.name != "base.yaml" and (CONFIGS / "base.yaml").is_file():
+    if path.name != "base.yaml":
         layers.append(("configs/base.yaml", _read(CONFIGS / "base.yaml")))
     if preset:
         layers.append((f"preset {preset}", _read_preset(preset)))

@@ -97,16 +97,22 @@ def check(section: Any, path: str = "") -> None:
         section: a dataclass; its sections and lists are looked through.
         path: where it stands in the settings.
     """
+    for problem in problems(section, path):
+        raise ConfigError(problem)
+
+
+def problems(section: Any, path: str = "") -> Iterator[str]:
+    """Of each number, at any depth, that is outside its field's range: which, and why."""
     for one in fields(section):
         place = f"{path}.{one.name}" if path else one.name
         for where, value in _leaves(getattr(section, one.name), place):
             if is_dataclass(value):
-                check(value, where)
+                yield from problems(value, where)
             elif isinstance(value, int | float) and not isinstance(value, bool):
                 default = one.default if isinstance(one.default, int | float) else None
                 refusal = (range_of(one) or Range()).refusal(value, default)
                 if refusal:
-                    raise ConfigError(f"{where}={value}: {refusal}")
+                    yield f"{where}={value}: {refusal}"
 
 
 def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:

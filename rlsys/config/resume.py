@@ -19,6 +19,7 @@ _MAY_CHANGE = (
     "loop.evaluate_every",
     "loop.checkpoint_every",
     "loop.keep_checkpoints",
+    "loop.stop_grace_s",
     "loop.stall_timeout_s",
     "loop.max_group_failures",
     "loop.max_group_losses",
@@ -61,8 +62,7 @@ def find_run(run: str, directory: str) -> Path:
     close = difflib.get_close_matches(run, names, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"runs there: {', '.join(names) or 'none'}"
     raise ConfigError(
-        f"--resume {run}: neither a folder with a {FILE}, nor a run in {parent} (run.directory); "
-        f"{hint}"
+        f"run {run}: neither a folder with a {FILE}, nor a run in {parent} (run.directory); {hint}"
     )
 
 

@@ -96,6 +96,10 @@ class LoopConfig:
     """Steps between checkpoints; the last step always writes one."""
     keep_checkpoints: int = ranged(2, least=1)
     """Older checkpoints are removed once a newer one is complete."""
+    stop_grace_s: float = ranged(20.0, least=0)
+    """Seconds from Ctrl-C or SIGTERM for a step in the learner to end and a checkpoint to be
+    written; 0: none of both. 20 and the end of the fleet fit in the 30 s after which Kubernetes
+    and Slurm kill."""
     stall_timeout_s: float = ranged(300.0, above=0)
     """Deadline of every named wait; a longer one stops the run and says who waits for whom. Waits
     for answers have it again for as long as tokens are sampled."""

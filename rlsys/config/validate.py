@@ -1,10 +1,14 @@
 """A run's settings: each number in the range that stands with it, and all of them together.
 
 Nothing heavy is imported and nothing is edited: an impossible setting is an error that names the
-nearest possible one.
+nearest possible one. Everything that is wrong is in that one error, since settings depend on each
+other: who mends them one after the other breaks the next.
 """
 
+import math
 import os
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rlsys.config import algorithm as algorithm_config
@@ -22,44 +26,64 @@ _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 
 def validate(config: RunConfig) -> None:
-    """Raise ConfigError on the first setting, or pair of settings, that cannot work."""
-    ranges.check(config)
-    _staleness(config)
-    _batch(config)
-    _context(config)
-    _thinking(config)
-    thinking_config.validate(config.thinking, config.sampling.max_tokens)
-    _model(config)
-    _shares(config)
-    _transport(config)
-    _deterministic(config)
-    _observe(config)
-    data_config.validate(config.data)
-    recipes_config.validate(config.model.local)
-    algorithm_config.validate(config.algorithm)
-    verifiers_config.validate(config.verifiers)
-    sandbox_config.validate(config.sandbox)
+    """Raise one ConfigError that names all settings, and sets of them, that cannot work."""
+    out_of_range = list(ranges.problems(config))
+    broken = [problem.partition("=")[0].partition("[")[0] for problem in out_of_range]
+    found = [problem for look in _LOOKS for problem in look(config)]
+    for section, check in (
+        ("thinking", lambda: thinking_config.validate(config.thinking, config.sampling.max_tokens)),
+        ("data", lambda: data_config.validate(config.data)),
+        ("model.local", lambda: recipes_config.validate(config.model.local)),
+        ("algorithm", lambda: algorithm_config.validate(config.algorithm)),
+        ("verifiers", lambda: verifiers_config.validate(config.verifiers)),
+        ("sandbox", lambda: sandbox_config.validate(config.sandbox)),
+    ):
+        if not any(path.startswith(f"{section}.") for path in broken):
+            found += _raised(check)
+    # What does not go with a setting that is out of range itself says nothing more.
+    about = re.compile(rf"(?:{'|'.join(map(re.escape, broken)) or '(?!)'})(?![\w.])")
+    problems = out_of_range + [one for one in found if not about.search(one)]
+    if problems:
+        raise ConfigError(_said(problems))
 
 
-def _staleness(config: RunConfig) -> None:
+def _raised(check: Callable[[], None]) -> list[str]:
+    try:
+        check()
+    except ConfigError as error:
+        return [str(error)]
+    return []
+
+
+def _said(problems: list[str]) -> str:
+    """A problem as it is; several as a list."""
+    if len(problems) == 1:
+        return problems[0]
+    return f"{len(problems)} settings cannot work:" + "".join(f"\n  - {one}" for one in problems)
+
+
+def _staleness(config: RunConfig) -> Iterator[str]:
     if config.loop.adaptive_staleness and config.loop.max_staleness < 1:
-        raise ConfigError(
+        yield (
             "loop.adaptive_staleness=true: the bound moves between 1 and loop.max_staleness="
             f"{config.loop.max_staleness}; nearest valid: loop.max_staleness=1"
         )
 
 
-def _batch(config: RunConfig) -> None:
+def _batch(config: RunConfig) -> Iterator[str]:
     loop, learner = config.loop, config.learner
+    sizes = (loop.groups_per_step, loop.group_size, learner.minibatches, learner.ranks)
+    if not all(1 <= size < math.inf for size in sizes):
+        return  # out of range: nothing can be divided
     if loop.groups_per_step % learner.minibatches:
-        raise ConfigError(
+        yield (
             f"learner.minibatches={learner.minibatches} does not divide loop.groups_per_step="
             f"{loop.groups_per_step}; nearest valid: "
             f"{_nearest_divisor(loop.groups_per_step, learner.minibatches)}"
         )
     per_update = loop.groups_per_step * loop.group_size // learner.minibatches
     if per_update % learner.ranks:
-        raise ConfigError(
+        yield (
             f"learner.ranks={learner.ranks} does not divide the {per_update} answers of an update "
             f"(loop.groups_per_step {loop.groups_per_step} x loop.group_size {loop.group_size} / "
             f"learner.minibatches {learner.minibatches}); nearest valid: "
@@ -67,98 +91,131 @@ def _batch(config: RunConfig) -> None:
         )
     algorithm = config.algorithm
     if algorithm.advantage is Advantage.pass_at_k and algorithm.pass_k > loop.group_size:
-        raise ConfigError(
+        yield (
             f"algorithm.pass_k={algorithm.pass_k} exceeds loop.group_size={loop.group_size}; "
             f"nearest valid: {loop.group_size}"
         )
 
 
-def _observe(config: RunConfig) -> None:
+def _rewards(config: RunConfig) -> Iterator[str]:
+    for index, reward in enumerate(config.verifiers.rewards):
+        penalizes = bool(reward.range) and reward.range[0] < 0 and reward.weight > 0
+        if penalizes and config.algorithm.advantage is Advantage.max_rl:
+            yield (
+                f"verifiers.rewards[{index}].range={reward.range}: algorithm.advantage=max_rl "
+                "divides by the mean reward, which penalties may take below 0; nearest valid: "
+                "algorithm.advantage=group_zscore"
+            )
+
+
+def _observe(config: RunConfig) -> Iterator[str]:
     window = config.observe.length_alarm_window
     if window == 1:
-        raise ConfigError(
+        yield (
             f"observe.length_alarm_window={window}: one step has no spread to compare with; "
             "nearest valid: 2, or 0 for no alarm"
         )
 
 
-def _context(config: RunConfig) -> None:
+def _context(config: RunConfig) -> Iterator[str]:
+    """Prompt and answer fit the context, and the context the positions of the local policy."""
     answer, prompt = config.sampling.max_tokens, config.data.max_prompt_tokens
-    context = config.model.max_context
-    if answer + prompt <= context:
-        return
-    nearest = (
-        f"sampling.max_tokens={context - prompt}"
-        if prompt < context
-        else f"model.max_context={answer + prompt}"
-    )
-    raise ConfigError(
-        f"sampling.max_tokens={answer} and data.max_prompt_tokens={prompt} exceed "
-        f"model.max_context={context}; nearest valid: {nearest}"
-    )
+    context, positions = config.model.max_context, config.model.local.max_positions
+    of_local = not config.model.path
+    room = min(context, positions) if of_local else context
+    both = answer + prompt
+    if both > context:
+        nearest = f"model.max_context={both}"
+        if prompt < room:
+            nearest = f"sampling.max_tokens={room - prompt}"
+        elif of_local and both > positions:
+            nearest += f" model.local.max_positions={both}"
+        yield (
+            f"sampling.max_tokens={answer} and data.max_prompt_tokens={prompt} exceed "
+            f"model.max_context={context}; nearest valid: {nearest}"
+        )
+    if of_local and context > positions:
+        yield (
+            f"model.max_context={context}: the local policy has model.local.max_positions="
+            f"{positions}; nearest valid: {positions}, or model.local.max_positions={context}"
+        )
 
 
-def _thinking(config: RunConfig) -> None:
+def _thinking(config: RunConfig) -> Iterator[str]:
     sampling = config.sampling
     most, least = sampling.max_reasoning_tokens, sampling.min_reasoning_tokens
     if most is not None and most >= sampling.max_tokens:
-        raise ConfigError(
+        yield (
             f"sampling.max_reasoning_tokens={most} must leave room for the answer in "
             f"sampling.max_tokens={sampling.max_tokens}; nearest valid: {sampling.max_tokens - 1}"
         )
     largest = sampling.max_tokens - 1 if most is None else most
+    limit = f"max_tokens={sampling.max_tokens}" if most is None else f"max_reasoning_tokens={most}"
     if least > largest:
-        raise ConfigError(
-            f"sampling.min_reasoning_tokens={least} must be at most {largest}; nearest valid: "
-            f"{largest}"
+        yield (
+            f"sampling.min_reasoning_tokens={least} must be at most {largest} "
+            f"(sampling.{limit}); nearest valid: {largest}"
         )
 
 
-def _model(config: RunConfig) -> None:
+def _model(config: RunConfig) -> Iterator[str]:
     path = config.model.path
     looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1
     folder = Path(path).expanduser()
     is_local = looks_local or folder.is_dir()
     if path and is_local and not (folder / "config.json").is_file():
         state = "has no config.json" if folder.is_dir() else "does not exist"
-        raise ConfigError(f"model.path={path!r}: the directory {state}{_nearest_folder(folder)}")
+        yield (f"model.path={path!r}: the directory {state}{_nearest_folder(folder)}")
     if path and not is_local and _offline():
-        raise ConfigError(
+        yield (
             f"model.path={path!r}: no such directory, and the hub is switched off (HF_HUB_OFFLINE)"
         )
 
 
-def _shares(config: RunConfig) -> None:
-    for role in ("learner", "rollout", "reference"):
+def _shares(config: RunConfig) -> Iterator[str]:
+    """A learner rank and a reference worker compute on one GPU or a share of it, an engine on
+    rollout.tensor_parallel whole ones, or on a share where that is 1."""
+    for role in ("learner", "reference"):
         gpus = getattr(config, role).gpus
-        if gpus > 1 and gpus != int(gpus):
-            raise ConfigError(
-                f"{role}.gpus={gpus}: Ray shares one GPU, or gives whole ones; nearest valid: "
-                f"{int(gpus)} or {int(gpus) + 1}"
-            )
+        if gpus > 1:
+            more = "learner.ranks" if role == "learner" else "reference.workers"
+            yield f"{role}.gpus={gpus:g}: each uses one GPU; nearest valid: 1, and more {more}"
+    gpus, size = config.rollout.gpus, config.rollout.tensor_parallel
+    if max(gpus, size) > 1 and gpus not in (0, size):
+        yield (
+            f"rollout.gpus={gpus:g}: an engine is spread over rollout.tensor_parallel={size} GPUs; "
+            f"nearest valid: rollout.gpus={size}"
+        )
 
 
-def _transport(config: RunConfig) -> None:
+def _transport(config: RunConfig) -> Iterator[str]:
     learner, rollout, transport = config.learner, config.rollout, config.weights.transport
     if transport is not Transport.object_store and not (learner.gpus and rollout.gpus):
-        raise ConfigError(
+        yield (
             f"weights.transport={transport.value} moves weights between GPUs, but learner.gpus="
             f"{learner.gpus:g} and rollout.gpus={rollout.gpus:g}; nearest valid: object_store"
         )
     shares = learner.ranks * learner.gpus + rollout.workers * rollout.gpus
     if transport is Transport.cuda_ipc and (learner.ranks > 1 or shares > 1 + 1e-9):
-        raise ConfigError(
+        yield (
             f"weights.transport=cuda_ipc: one learner rank and the rollout workers share one GPU, "
             f"but learner.ranks={learner.ranks} and together they ask for {shares:g} GPUs; "
             "nearest valid: nccl"
         )
+    if transport is Transport.nccl:
+        for role in ("learner", "rollout"):
+            # NCCL refuses two members of one communicator on one device.
+            if 0 < (gpus := getattr(config, role).gpus) < 1:
+                yield (
+                    f"{role}.gpus={gpus:g}: weights.transport=nccl needs a whole GPU for each "
+                    f"learner rank and each engine; nearest valid: {role}.gpus=1, or cuda_ipc for "
+                    "one shared GPU"
+                )
     if config.cluster.placement not in _PLACEMENTS:
-        raise ConfigError(
-            f"cluster.placement={config.cluster.placement!r}: one of {', '.join(_PLACEMENTS)}"
-        )
+        yield (f"cluster.placement={config.cluster.placement!r}: one of {', '.join(_PLACEMENTS)}")
 
 
-def _deterministic(config: RunConfig) -> None:
+def _deterministic(config: RunConfig) -> Iterator[str]:
     """What would let timing into the numbers is refused where they must repeat."""
     if not config.run.deterministic:
         return
@@ -174,7 +231,21 @@ def _deterministic(config: RunConfig) -> None:
     }
     for path, (value, wanted) in needed.items():
         if value != wanted:
-            raise ConfigError(f"{path}={value}: run.deterministic=true needs {path}={wanted}")
+            yield (f"{path}={value}: run.deterministic=true needs {path}={wanted}")
+
+
+_LOOKS = (
+    _staleness,
+    _batch,
+    _context,
+    _thinking,
+    _model,
+    _shares,
+    _transport,
+    _deterministic,
+    _rewards,
+    _observe,
+)
 
 
 def _nearest_divisor(number: int, wanted: int) -> int:

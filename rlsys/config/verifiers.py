@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlsys.config import ranges
-from rlsys.config.ranges import ranged
+from rlsys.config.ranges import KEY, Range, ranged
 from rlsys.errors import ConfigError, VerifierError
 from verifiers.registry import Registry, nearest
 
@@ -23,13 +23,20 @@ class RewardConfig:
     component."""
     weight: float = ranged(1.0, least=0, why="a gate is what takes a reward away")
     """Its share of the reward. The weights of one source add up to at most 1, so that a reward
-    stays in [0, 1]. 0 records the component without paying for it. Unused for a gate."""
+    stays in the range of its components. 0 records the component without paying for it. Unused for
+    a gate."""
     gate: bool = False
-    """Multiplies the weighted sum instead of adding to it: 0 takes all other rewards away."""
+    """Multiplies what the weighted sum is above its lowest value: 0 takes all rewards away."""
     sources: list[str] = field(default_factory=list)
     """Data sources (the prompts' `source` column) that it grades; empty: all."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the verifier (docs/verifiers.md)."""
+    range: list[float] = field(default_factory=lambda: [0.0, 1.0], metadata={KEY: Range()})
+    """Lowest and highest reward of the verifier, such as [-1, 1] for one with penalties; one
+    outside is a fault of the verifier. A gate's is within [0, 1]."""
+    correct_from: float | None = ranged(None)
+    """For a reward function: the reward from which an answer counts as correct, as for pass@1;
+    null: the highest of `range`. Other verifiers say it themselves."""
 
 
 @dataclass
@@ -42,7 +49,8 @@ class VerifiersConfig:
     """Ray's share for placement; a worker is idle most of the time."""
     plugins: list[str] = field(default_factory=list)
     """Plug-in files, relative to the working directory of the command; their text is sent to every
-    worker, on every node."""
+    worker, on every node. FILE:FUNCTION or MODULE:FUNCTION names a reward function (TRL's or
+    verl's) in a file, or in a module that is installed on every node."""
     rewards: list[RewardConfig] = field(default_factory=list)
     """The components; the one with the largest weight says whether an answer is correct."""
     timeout_s: float = ranged(30.0, above=0)
@@ -104,8 +112,35 @@ def _validate_names(config: VerifiersConfig) -> None:
         seen.add(name)
         try:
             registry.check(reward.verifier or name, reward.options)
+            is_function = registry.is_reward_function(reward.verifier or name)
         except VerifierError as error:
             raise ConfigError(f"{place}: {error}") from error
+        _validate_range(reward, place, is_function)
+
+
+def _validate_range(reward: RewardConfig, place: str, is_function: bool) -> None:
+    if len(reward.range) != 2 or not reward.range[0] < reward.range[1]:
+        raise ConfigError(
+            f"{place}.range={reward.range}: expected the lowest and the highest reward; nearest "
+            "valid: [-1.0, 1.0]"
+        )
+    low, high = reward.range
+    if reward.gate and not 0 <= low < high <= 1:
+        raise ConfigError(
+            f"{place}.range={reward.range}: a gate is a share, from 0 to 1; nearest valid: [0, 1]"
+        )
+    if reward.correct_from is None:
+        return
+    if not is_function:
+        raise ConfigError(
+            f"{place}.correct_from={reward.correct_from:g} has no effect on a verifier, which says "
+            "itself what is correct; it is for reward functions"
+        )
+    if not low < reward.correct_from <= high:
+        raise ConfigError(
+            f"{place}.correct_from={reward.correct_from:g}: must be above {low:g} and at most "
+            f"{high:g} (range); nearest valid: {high:g}"
+        )
 
 
 def _validate_weights(config: VerifiersConfig) -> None:

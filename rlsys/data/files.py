@@ -1,4 +1,5 @@
-"""From a path to raw rows: Parquet, JSON lines and JSON arrays, each optionally in a folder."""
+"""From a path to raw rows: Parquet, Arrow, CSV, JSON lines and JSON arrays, each optionally in a
+folder; and data sets of Hugging Face."""
 
 import difflib
 import gzip
@@ -12,10 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rlsys.data.csv_files import read_csv
+from rlsys.data.data_sets import hub_files, is_hub_id, saved_files
 from rlsys.data.raw import RawRow, RowError, shown
 from rlsys.errors import DataError
 
-SUFFIXES = (".parquet", ".jsonl", ".json", ".jsonl.gz", ".json.gz")
+_TEXTS = (".jsonl", ".json", ".csv", ".tsv")
+SUFFIXES = (".parquet", ".arrow", *_TEXTS, *(f"{suffix}.gz" for suffix in _TEXTS))
 _SPLIT_WORDS = {"train": "train", "test": "test", "validation": "test", "val": "test"}
 
 
@@ -32,7 +36,8 @@ class RawFile:
 
 
 def find_files(path: str) -> list[Path]:
-    """The file itself, or the data files of a folder in the order of their names.
+    """The file itself, or the data files of a folder in the order of their names; those of a data
+    set that was saved to a folder, or that the hub has.
 
     Raises:
         DataError: nothing is there, or the folder mixes training and test files.
@@ -42,8 +47,13 @@ def find_files(path: str) -> list[Path]:
         if not found.name.lower().endswith(SUFFIXES):
             raise DataError(f"{found}: expected a file that ends in {_either(SUFFIXES)}")
         return [found]
+    if not found.is_dir() and is_hub_id(path):
+        return list(hub_files(path))
     if not found.is_dir():
         raise DataError(f"no data file {path}{_nearest(found)}")
+    saved = saved_files(found)
+    if saved is not None:
+        return saved
     files = sorted(p for p in found.iterdir() if p.name.lower().endswith(SUFFIXES))
     if not files:
         raise DataError(f"{path}: the folder holds no file that ends in {_either(SUFFIXES)}")
@@ -67,35 +77,64 @@ def read_file(path: Path) -> RawFile:
     """
     if not path.stat().st_size:
         raise DataError(f"{path}: the file has no rows, it is empty (0 bytes)")
-    is_parquet = path.name.lower().endswith(".parquet")
-    raw = _read_parquet(path) if is_parquet else _read_json(path)
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith(".parquet"):
+        raw = _of_table(path, _read_parquet(path))
+    elif name.endswith(".arrow"):
+        raw = _of_table(path, _read_arrow(path))
+    elif name.endswith((".csv", ".tsv")):
+        columns, rows, broken = read_csv(path, _content(path))
+        raw = RawFile(path, tuple(columns), rows, broken)
+    else:
+        raw = _read_json(path)
     if not raw.rows and not raw.broken:
         raise DataError(f"{path}: the file has no rows")
     return raw
 
 
-def _read_parquet(path: Path) -> RawFile:
-    try:
-        # Through a file handle: reading by name would guess partitions from parent folders.
-        with path.open("rb") as file:
-            table = pq.read_table(file)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        start = path.read_bytes()[:40]
-        raise DataError(
-            f"{path}: expected a Parquet file, got one that begins with {start!r} ({error})"
-        ) from error
+def _of_table(path: Path, table: pa.Table) -> RawFile:
     rows = [RawRow(str(path), n, row) for n, row in enumerate(table.to_pylist(), start=1)]
     return RawFile(path, tuple(table.column_names), rows, [])
 
 
-def _read_json(path: Path) -> RawFile:
-    content = path.read_bytes()
-    if path.name.lower().endswith(".gz"):
+def _read_parquet(path: Path) -> pa.Table:
+    try:
+        # Through a file handle: reading by name would guess partitions from parent folders.
+        with path.open("rb") as file:
+            return pq.read_table(file)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise _no_table(path, "a Parquet file", error) from error
+
+
+def _read_arrow(path: Path) -> pa.Table:
+    """Arrow's stream format, as `datasets` writes it, or its file format."""
+    with path.open("rb") as file:
+        is_file = file.read(6) == b"ARROW1"
+        file.seek(0)
         try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{path}: expected a gzip file, got {error}") from error
-    content = content.removeprefix(b"\xef\xbb\xbf")
+            opened = pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)
+            return opened.read_all()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _no_table(path, "an Arrow file", error) from error
+
+
+def _no_table(path: Path, expected: str, error: Exception) -> DataError:
+    start = path.read_bytes()[:40]
+    return DataError(f"{path}: expected {expected}, got one that begins with {start!r} ({error})")
+
+
+def _content(path: Path) -> bytes:
+    content = path.read_bytes()
+    if not path.name.lower().endswith(".gz"):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: expected a gzip file, got {error}") from error
+
+
+def _read_json(path: Path) -> RawFile:
+    content = _content(path).removeprefix(b"\xef\xbb\xbf")
     if content.lstrip().startswith(b"["):
         items = _array_items(path, content)
     else:

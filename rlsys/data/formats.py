@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rlsys.config.data import DataConfig, RowFormat
 from rlsys.data import benchmark_formats as benchmarks
-from rlsys.data import leetcode, multiple_choice
+from rlsys.data import conversations, leetcode, multiple_choice
 from rlsys.data import trainer_formats as trainers
 from rlsys.data.files import RawFile
 from rlsys.data.raw import RawRow
@@ -67,6 +67,12 @@ FORMATS = (
         hint="or the columns that data.input_key and data.label_key name",
     ),
     Format(RowFormat.trl, trainers.read_trl, (("prompt",),)),
+    Format(RowFormat.messages, conversations.read_messages, (("messages",), ("conversations",))),
+    Format(
+        RowFormat.instruction,
+        conversations.read_instruction,
+        (("instruction", "output"), ("instruction", "response")),
+    ),
     Format(
         RowFormat.multiple_choice,
         multiple_choice.read_multiple_choice,

@@ -10,6 +10,9 @@ from rlsys.data.rows import Row
 from rlsys.data.unsupported import refuse_columns
 from rlsys.errors import DataError
 
+_TOLD_ERRORS = 9
+"""Beside the first."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -28,7 +31,7 @@ def read_rows(path: str, config: DataConfig) -> Reading:
 
     Raises:
         DataError: naming file, row number, column, what was expected and what was found, for the
-            first unreadable row; or the file and its columns when the file as a whole is at fault.
+            first unreadable rows; or the file and its columns when the file as a whole is at fault.
     """
     rows: list[Row] = []
     errors: list[RowError] = []
@@ -47,7 +50,7 @@ def read_rows(path: str, config: DataConfig) -> Reading:
                     failed.append(error)
         errors += sorted(failed, key=lambda error: error.number)
     if errors and (not config.skip_unreadable_rows or not rows):
-        raise DataError(_first_of(errors, len(rows)))
+        raise DataError(_told(errors, len(rows)))
     return Reading(rows, tuple(map(str, files)), tuple(formats), tuple(errors))
 
 
@@ -58,10 +61,14 @@ def _read_row(layout: Format, raw: RawRow, config: DataConfig) -> Row:
     return layout.reader(raw, config)
 
 
-def _first_of(errors: list[RowError], num_readable: int) -> str:
-    """The first error, and the way on when only some rows are unreadable."""
+def _told(errors: list[RowError], num_readable: int) -> str:
+    """The first error, the way on when only some rows are unreadable, and the other errors."""
     if not num_readable:
         return f"{errors[0]} (no row can be read)"
-    others = len(errors) - 1
-    them = f"this row and {others} more" if others else "this row, the only unreadable one"
-    return f"{errors[0]}; data.skip_unreadable_rows=true leaves out {them}"
+    others = errors[1:]
+    them = f"this row and {len(others)} more" if others else "this row, the only unreadable one"
+    lines = "".join(f"\n  {error}" for error in others[:_TOLD_ERRORS])
+    rest = len(others) - _TOLD_ERRORS
+    if rest > 0:
+        lines += f"\n  and {rest} more; `rlsys inspect` lists all by reason"
+    return f"{errors[0]}; data.skip_unreadable_rows=true leaves out {them}{lines}"

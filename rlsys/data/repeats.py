@@ -31,24 +31,31 @@ class Repeats:
 
     several_files: bool
 
-    def notes(self) -> Iterator[str]:
-        """A line for each kind of repetition that there is."""
+    def notes(self, most: int = 1) -> Iterator[str]:
+        """A line for each kind of repetition that there is.
+
+        Args:
+            most: pairs of rows that are named.
+        """
         if self.different:
-            first, other = self.different[0]
             count = len(self.different)
             prompts = "1 prompt has" if count == 1 else f"{count:,} prompts have"
+            pairs = [
+                f"{self._place(first)} expects {_told(first.answer)}, {self._place(other)} "
+                f"{_told(other.answer)}"
+                for first, other in self.different[:most]
+            ]
             yield (
                 f"{prompts} rows with different answers, of which one at most can be right: "
-                f"{'' if count == 1 else 'the first, '}{self._place(first)} expects "
-                f"{_told(first.answer)}, {self._place(other)} {_told(other.answer)}"
+                f"{'; '.join(pairs)}{_and_more(count, most)}"
             )
         if self.same:
-            first, other = self.same[0]
             count = len(self.same)
             rows = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
+            pairs = [f"{self._place(a)} in {self._place(b)}" for a, b in self.same[:most]]
             yield (
-                f"{rows} prompt and answer of an earlier one ({self._place(first)} in "
-                f"{self._place(other)}{', and so on' if count > 1 else ''})"
+                f"{rows} prompt and answer of an earlier one ({', '.join(pairs)}"
+                f"{_and_more(count, most)})"
             )
 
     def _place(self, row: Row) -> str:
@@ -107,6 +114,10 @@ def _readings(answer: Any) -> set[str]:
         return {str(Decimal(text).normalize())}
     except InvalidOperation:
         return {text}
+
+
+def _and_more(count: int, shown: int) -> str:
+    return f" and {count - shown:,} more" if count > shown else ""
 
 
 def _told(answer: Any) -> str:

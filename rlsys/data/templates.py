@@ -249,13 +249,15 @@ def _beginning(tokenizer: Tokenizer) -> list[int]:
 
 def _prompt(row: Row, text: str, token_ids: list[int]) -> Prompt:
     # Verifiers measure an answer's length against what was asked, not against its template.
-    question = {"question": row.messages[-1]["content"]}
+    asked: dict[str, Any] = {"question": row.messages[-1]["content"]}
+    if row.kind is PromptKind.CONVERSATION:
+        asked["messages"] = list(row.messages)  # as reward functions of TRL are given them
     return Prompt(
         prompt_id=row.prompt_id,
         source=row.source,
         text=text,
         token_ids=token_ids,
         answer=json.dumps(row.answer),
-        info=json.dumps(question | row.info),
+        info=json.dumps(asked | row.info),
         difficulty=row.difficulty,
     )

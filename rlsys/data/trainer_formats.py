@@ -1,11 +1,11 @@
 """Rows as the ecosystem's trainers lay them out: verl, TRL, OpenRLHF, slime."""
 
-from pathlib import Path
 from typing import Any
 
 from rlsys.config.data import DataConfig
 from rlsys.data.raw import RawRow, decode_object, first_number, is_filled, shown
 from rlsys.data.rows import Message, PromptKind, Row, build_row, conversation, question
+from rlsys.data.sources import source_of
 from verifiers.extract import last_boxed
 
 TRL_ANSWERS = ("answer", "ground_truth", "solution")
@@ -22,14 +22,17 @@ def read_verl(raw: RawRow, config: DataConfig) -> Row:
         got = f"the fields {', '.join(reward_model) or '(none)'}"
         raise raw.error("reward_model.ground_truth", "an answer", got)
     info = raw.mapping("extra_info")
+    decoded = decode_object(answer)
+    if decoded is not answer:
+        info = {"ground_truth": answer} | info  # verl's own functions decode the text themselves
     kind, messages = _prompt(raw, "prompt")
     return build_row(
         raw,
         config,
-        source=_source(raw, "data_source"),
+        source=source_of(raw, "data_source"),
         kind=kind,
         messages=messages,
-        answer=decode_object(answer),
+        answer=decoded,
         answer_column="reward_model.ground_truth",
         info=info,
         difficulty=first_number(info | raw.values, "difficulty", "level"),
@@ -57,7 +60,7 @@ def read_trl(raw: RawRow, config: DataConfig) -> Row:
     return build_row(
         raw,
         config,
-        source=_source(raw, "data_source"),
+        source=source_of(raw, "data_source"),
         kind=kind,
         messages=messages,
         answer=answer,
@@ -85,7 +88,7 @@ def read_openrlhf(raw: RawRow, config: DataConfig) -> Row:
     return build_row(
         raw,
         config,
-        source=_source(raw, "datasource"),
+        source=source_of(raw, "datasource"),
         kind=PromptKind.QUESTION if kind is PromptKind.TEXT else kind,
         messages=messages,
         answer=decode_object(answer),
@@ -100,7 +103,7 @@ def read_question_answer(raw: RawRow, config: DataConfig) -> Row:
     return build_row(
         raw,
         config,
-        source=_source(raw, "source"),
+        source=source_of(raw, "source"),
         kind=PromptKind.QUESTION,
         messages=question(raw.text("question")),
         answer=decode_object(raw.value("answer", "an answer")),
@@ -117,8 +120,3 @@ def _prompt(raw: RawRow, column: str) -> tuple[PromptKind, list[Message]]:
     if not isinstance(value, str) or not value.strip():
         raise raw.error(column, "a text or a list of messages", shown(value))
     return PromptKind.TEXT, question(value)
-
-
-def _source(raw: RawRow, column: str) -> str:
-    value = raw.values.get(column)
-    return value if isinstance(value, str) and value else Path(raw.file).name.split(".")[0]

@@ -10,6 +10,7 @@ rows after it are graded.
 
 import mmap
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,8 +20,9 @@ from multiprocessing.connection import Connection
 
 import psutil
 
+from rlsys import stacks
 from rlsys.config.sandbox import SandboxConfig
-from rlsys.config.verifiers import VerifiersConfig
+from rlsys.config.verifiers import VerifiersConfig, component_names
 from rlsys.engines import verifier_child
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
@@ -32,6 +34,8 @@ _START_S = 120.0
 """For imports and self-tests, on a busy machine."""
 _MOST_STARTS = 2
 """Processes lost in their self-tests, one after the other, before those are to blame."""
+_CALLS = re.compile(r'File "([^"]+)", line (\d+) in (\S+)')
+"""A call in a stack, as faulthandler writes it."""
 _MOST_FAILURES = 3
 """Processes lost to one batch before its other rows are given up: each may take timeout_s."""
 
@@ -106,15 +110,31 @@ class VerifierProcess:
             while done < len(todo):
                 problem = self._problem()
                 if problem:
-                    return todo[self._at.rows()], problem
+                    return todo[self._at.rows()], f"{self._asked()}{problem}{self._place()}"
                 if not self._pipe.poll(_LOOK_S):
                     continue
                 for verdict in self._pipe.recv():
                     verdicts[todo[done]] = verdict
                     done += 1
         except (EOFError, OSError):
-            return todo[self._at.rows()], f"the verifier's process {self._ending()}"
+            ending = f"{self._asked()}the verifier's process {self._ending()}"
+            return todo[self._at.rows()], ending
         return None
+
+    def _asked(self) -> str:
+        """Which component of the reward is asked, as the beginning of a reason."""
+        component = self._at.component()
+        return "" if component is None else f"{component_names(self.config)[component]}: "
+
+    def _place(self) -> str:
+        """Where in a plug-in's file the process is, as the end of a reason; empty elsewhere."""
+        files = {plugin.path for plugin in self.plugins}
+        if not files:
+            return ""
+        for file, line, call in _CALLS.findall(stacks.of_family(self.pid)):
+            if file in files:  # the newest call comes first
+                return f", at {file}:{line} in {call}"
+        return ""
 
     def _problem(self) -> str:
         """Why the process has to be killed, if it has to."""

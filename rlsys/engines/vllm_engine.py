@@ -25,9 +25,10 @@ from rlsys.config.schema import (
 from rlsys.engines.determinism import group_seed
 from rlsys.engines.engine_update import EngineUpdate
 from rlsys.engines.rollout_rows import Ask, rollout_row
-from rlsys.engines.vllm_environment import set_environment
-from rlsys.errors import WeightSyncError
-from rlsys.thinking.limits import PROCESSOR, extra_args
+from rlsys.engines.vllm_environment import set_environment, thinking_processor
+from rlsys.errors import EngineError, WeightSyncError
+from rlsys.logs import Since, last_error
+from rlsys.thinking.limits import extra_args
 from rlsys.thinking.track import Tags
 from rlsys.weights.bundle import Manifest
 
@@ -75,7 +76,11 @@ class SamplingEngine:
         self._requests = 0
 
     async def start(self) -> None:
-        """Load the model and sample once, so that the first real request finds it warm."""
+        """Load the model and sample once, so that the first real request finds it warm.
+
+        Raises:
+            EngineError: vLLM cannot load the model, or refuses the settings.
+        """
         set_environment(self.config, self.weights.transport)
         from transformers import AutoTokenizer
         from vllm.config import WeightTransferConfig
@@ -98,7 +103,7 @@ class SamplingEngine:
             tensor_parallel_size=self.config.tensor_parallel,
             gpu_memory_utilization=self.config.gpu_memory_utilization,
             enforce_eager=on_cpu,
-            distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else None,
+            distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else "mp",
             logprobs_mode="processed_logprobs",
             # Whether a prefix is found is a matter of timing, and shows in the rounding.
             enable_prefix_caching=not (
@@ -107,12 +112,16 @@ class SamplingEngine:
             disable_log_stats=True,
             use_tqdm_on_load=False,
             weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
-            logits_processors=[PROCESSOR],
+            logits_processors=[thinking_processor(self.config)],
             worker_extension_cls="rlsys.weights.vllm_transfer.WorkerExtension",
         )
         self.tokenizer = AutoTokenizer.from_pretrained(self.model_path)
         self.tags = Tags.of(self.tokenizer)
-        self.engine = AsyncLLM.from_engine_args(arguments)
+        log = Since()
+        try:
+            self.engine = AsyncLLM.from_engine_args(arguments)
+        except Exception as error:  # whatever vLLM raises, here or in the engine's own process
+            raise EngineError(_start_failure(self.name, error, log)) from error
         self.update = EngineUpdate(self.name, self.engine, self.weights)
         await self.engine.update_weight_version("0")
         await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
@@ -253,3 +262,11 @@ class SamplingEngine:
         """After `shutdown`: let go of vLLM's client, whose destructor fails when Python is ending
         around it. Nothing can be asked any more."""
         del self.engine, self.update
+
+
+def _start_failure(name: str, error: Exception, log: Since) -> str:
+    """The error of an engine that does not start. One that fails in its own process is told here
+    as `Engine core initialization failed. See root cause above.`: above is its log."""
+    cause = last_error(log.text()) if "root cause" in str(error) else ""
+    told = cause or f"{type(error).__name__}: {error}"
+    return f"{name}: vLLM's engine does not start: {told}\nthe engine's log: {log.path}"

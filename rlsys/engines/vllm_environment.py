@@ -5,6 +5,13 @@ import os
 
 from rlsys.config.schema import RolloutConfig, Transport
 
+_RUNNER = "VLLM_USE_V2_MODEL_RUNNER"
+_PROCESSORS = {
+    "0": "rlsys.thinking.vllm_processor:ThinkingProcessor",
+    "1": "rlsys.thinking.vllm_slot_processor:ThinkingSlotProcessor",
+}
+"""What steers thinking, by vLLM's model runner: each refuses the other's."""
+
 
 def quiet() -> None:
     """For a person's own terminal: only errors, unless VLLM_LOGGING_LEVEL asks for more. What vLLM
@@ -22,6 +29,7 @@ def set_environment(config: RolloutConfig, transport: Transport) -> None:
         VLLM_WORKER_MULTIPROC_METHOD="spawn",
         OMP_NUM_THREADS=str(config.threads),
     )
+    os.environ[_RUNNER] = model_runner(config)
     if config.gpus == 0:
         os.environ.update(
             VLLM_CPU_KVCACHE_SPACE=str(max(1, round(config.kv_cache_gib))),
@@ -33,3 +41,14 @@ def set_environment(config: RolloutConfig, transport: Transport) -> None:
         # Handles of GPU memory hold Python types; they go from this process to its own engine.
         os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"
     logging.getLogger("vllm").setLevel(level)
+
+
+def model_runner(config: RolloutConfig) -> str:
+    """vLLM's model runner, "0" for its first and "1" for its second: vLLM would find out by itself
+    whether it can run the second, but what is loaded into it has to be known before."""
+    return os.environ.get(_RUNNER, "1" if config.gpus else "0")
+
+
+def thinking_processor(config: RolloutConfig) -> str:
+    """What vLLM is told to load for limits of thinking."""
+    return _PROCESSORS[model_runner(config)]

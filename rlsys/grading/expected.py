@@ -2,7 +2,7 @@
 
 The verifiers themselves are asked, before anything is started; only those that read the expected
 answer before all else and need no sandbox, model or network for it. Of the verifiers of programs,
-the part that reads a row's tests is asked.
+the part that reads a row's tests is asked; of reward functions, which columns they need.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from verifiers.code.programs import OUTPUT_MB, read_tests
 from verifiers.code.tests_plan import plan_of
 from verifiers.compose import Closable
 from verifiers.registry import Registry
+from verifiers.reward_functions import RewardFunction
 
 _ASKED = ("choice", "countdown", "math")
 _TESTS = ("code_functions", "code_programs")
@@ -69,6 +70,8 @@ def ungradable(
         concerned = [row for row in rows if not reward.sources or row.source in reward.sources]
         if kind in _TESTS:
             reasons = [_flaw_of_tests(kind, row, reward.options, packages) for row in concerned]
+        elif registry.is_reward_function(kind):
+            reasons = _lacking(registry.create(kind, reward.options), concerned)
         elif kind in _ASKED:
             verifier = registry.create(kind, reward.options)
             reasons = _reasons(verifier, concerned)
@@ -80,6 +83,16 @@ def ungradable(
             if reason:
                 refused.setdefault(id(row), reason)
     return refused
+
+
+def _lacking(function: Verifier, rows: Sequence[Row]) -> list[str]:
+    """What a function of another trainer needs of each row that is not there; empty: nothing."""
+    assert isinstance(function, RewardFunction)
+    # As rlsys.data.templates hands a prompt's info on.
+    return [
+        function.lacks(Completion("", "", row.answer, {"question": ""} | row.info, row.source))
+        for row in rows
+    ]
 
 
 def _flaw_of_tests(kind: str, row: Row, options: dict[str, Any], packages: Sequence[str]) -> str:

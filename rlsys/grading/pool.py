@@ -119,9 +119,12 @@ def _result(row: GradeRow | MalformedRow, future: Future[Verdict]) -> Graded:
 
 def _routed(config: VerifiersConfig, verifiers: Iterable[str]) -> VerifiersConfig:
     """One reward for each verifier, routed by its name as the source."""
-    options = {reward.verifier or reward.name: reward.options for reward in config.rewards}
+    known = {reward.verifier or reward.name: reward for reward in config.rewards}
+    alone = RewardConfig(weight=1.0)
     rewards = [
-        RewardConfig(name, name, 1.0, False, [name], options.get(name, {}))
+        replace(
+            known.get(name, alone), name=name, verifier=name, weight=1.0, gate=False, sources=[name]
+        )
         for name in sorted(verifiers)
     ]
     return replace(config, rewards=rewards)

@@ -12,6 +12,7 @@ from rlsys.errors import VerifierError
 from rlsys.evaluation.estimators import mean_with_interval, pass_rates
 from rlsys.loop.fleet import Fleet, Message
 from rlsys.loop.retries import Retries
+from rlsys.loop.verdict_watch import VerdictWatch
 
 _GROUPS_PER_MESSAGE = 16
 
@@ -42,11 +43,14 @@ async def evaluate(
     Rows without a verdict take no part; a prompt without any is left out of the mean.
 
     Raises:
-        VerifierError: no answer got a verdict.
+        VerifierError: no answer got a verdict, or too many got none
+            (verifiers.max_infrastructure_share): known after the first answers, not after all.
         WorkerError: a call's budget of `retries` is spent.
     """
     size = config.evaluation.samples
     sampling = replace(config.sampling, temperature=config.evaluation.temperature)
+    verdicts = VerdictWatch(config)
+    reasons: list[str] = []
 
     async def part(chosen: Sequence[Prompt]) -> tuple[np.ndarray, ...]:
         # Group ids of checks are negative: they are in no ledger.
@@ -56,6 +60,8 @@ async def evaluate(
             "driver: held-out answers", lambda: fleet.sample(message, sampling), for_answers=True
         )
         scored = await retries.insist("driver: held-out verdicts", lambda: fleet.grade(sampled))
+        verdicts.saw(len(scored.rewards), scored.infrastructure)
+        reasons.extend(scored.infrastructure)
         correct = np.where(np.isnan(scored.rewards), np.nan, scored.correct.astype(float))
         return (
             correct.reshape(len(chosen), size),
@@ -74,7 +80,9 @@ async def evaluate(
     )
     rates = pass_rates(correct)
     if not len(rates):
-        raise VerifierError(f"none of {correct.size} held-out answers got a verdict")
+        raise VerifierError(
+            f"none of {correct.size} held-out answers got a verdict; the first: {reasons[0]}"
+        )
     interval = mean_with_interval(rates)
     return HeldOut(
         pass_at_1=interval.mean,

@@ -61,6 +61,9 @@ class Keeper:
         if origin.content:
             self.progress = Progress.from_dict(origin.content["run"])
         self.progress.resumes += origin.resumed
+        self.saved = origin.version
+        """Version of the newest checkpoint; 0: there may be none."""
+        self._last: snapshot.Snapshot | None = None
 
     async def restore(self, loop: Loop) -> None:
         """Bring a new loop to the origin; its fleet holds the origin's version.
@@ -82,19 +85,29 @@ class Keeper:
             self.history.resume(origin.version, set(loop.state.ledger.living))
         loop.state.ledger.take_events()
 
-    def step(self, loop: Loop) -> snapshot.Snapshot:
-        """Write the step's line of history; the snapshot is of the same moment."""
-        self.history.step(loop.state.version, loop.state.ledger.take_events())
-        return snapshot.take(loop)
+    def step(self, loop: Loop) -> None:
+        """Write the step's line of history, and take a snapshot of the same moment.
 
-    async def checkpoint(
-        self, loop: Loop, taken: snapshot.Snapshot, alarms: dict[str, Any]
-    ) -> None:
-        """Write a snapshot, what it keeps, the alarms' state, and the learner as it is.
+        It is kept, with all that it refers to: a checkpoint of this step can be written until the
+        next one is learned.
+        """
+        self.history.step(loop.state.version, loop.state.ledger.take_events())
+        self._last = snapshot.take(loop)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a step has been learned since the newest checkpoint."""
+        return self._last is not None and self._last.state["version"] > self.saved
+
+    async def checkpoint(self, loop: Loop, alarms: dict[str, Any]) -> None:
+        """Write the last step's snapshot, what it keeps, the alarms' state, and the learner, which
+        must have learned nothing since.
 
         Raises:
             CheckpointError: the disk is full or fails; earlier checkpoints are whole.
         """
+        assert self._last is not None
+        taken = self._last
         content = {
             "loop": taken.state,
             "run": self.progress.to_dict(),
@@ -111,3 +124,4 @@ class Keeper:
                 self.config.loop.keep_checkpoints,
             ),
         )
+        self.saved = taken.state["version"]

@@ -23,7 +23,7 @@ from rlsys.loop.adaptive import AdaptiveBound
 from rlsys.loop.fleet import Fleet, Message, PublishReport, Referenced, Sampled, Scored
 from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.outcome import has_signal, learn_request
-from rlsys.loop.ready import ReadyGroup, ReadyGroups
+from rlsys.loop.ready import ReadyGroup, ReadyGroups, Stopped
 from rlsys.loop.retries import Retries
 from rlsys.loop.slots import Slots
 from rlsys.loop.verdict_watch import SignalWatch, VerdictWatch
@@ -109,6 +109,8 @@ class Loop:
         A slot covers one group from its admission until the weights trained on it are pulled, so
         at most (max_staleness + 1) * groups_per_step groups are alive.
 
+        After `stop` it returns as soon as no step is in the learner, with fewer steps done.
+
         Raises: the first failure of any part; the other parts are stopped.
         """
         try:
@@ -147,9 +149,15 @@ class Loop:
                 if publishing:
                     await self.waits.on("driver: last publish", publishing)
                 admitting.cancel()
+        except* Stopped:
+            pass
         except* RlsysError as errors:
             raise first_cause(errors) from errors
         self.state.ledger.check()
+
+    def stop(self) -> None:
+        """Begin no further step, and drop what is not in the learner."""
+        self.ready.close()
 
     def _must_settle(self) -> bool:
         """Synchronous steps end with their publish, so that a step's report is whole."""

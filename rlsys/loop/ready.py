@@ -42,6 +42,10 @@ class ReadyGroup:
     difficulty: float
 
 
+class Stopped(Exception):
+    """No more batches are wanted."""
+
+
 class ReadyGroups:
     """The buffer between scoring and learning, aware of every living group's age."""
 
@@ -57,6 +61,7 @@ class ReadyGroups:
         self._num_living: Counter[int] = Counter()
         self._num_ready: Counter[int] = Counter()
         self._changed = asyncio.Event()
+        self._is_closed = False
         self.waited_for_old_s = 0.0
         """For how long, for the last batch, an older group was waited for though enough were
         ready."""
@@ -98,10 +103,16 @@ class ReadyGroups:
         return [self._ready[group_id] for group_id in sorted(self._ready)]
 
     async def take(self, version: int) -> list[ReadyGroup]:
-        """Wait for groups_per_step groups to train at `version`, and take them."""
+        """Wait for groups_per_step groups to train at `version`, and take them.
+
+        Raises:
+            Stopped: the buffer was closed.
+        """
         clock = asyncio.get_running_loop()
         self.waited_for_old_s = 0.0
-        while (batch := self.admissible(version)) is None:
+        while self._is_closed or (batch := self.admissible(version)) is None:
+            if self._is_closed:
+                raise Stopped
             self._changed.clear()
             enough, since = len(self._ready) >= self.groups_per_step, clock.time()
             await self._changed.wait()
@@ -109,6 +120,11 @@ class ReadyGroups:
                 self.waited_for_old_s += clock.time() - since
         self.remove(batch)
         return batch
+
+    def close(self) -> None:
+        """Hand out no batch any more."""
+        self._is_closed = True
+        self._changed.set()
 
     def remove(self, batch: Sequence[ReadyGroup]) -> None:
         """The groups of a batch go to the learner."""

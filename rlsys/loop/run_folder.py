@@ -16,7 +16,7 @@ from rlsys.errors import DiskError, ResumeError
 from rlsys.loop.disk import disk_errors, replace_text, sync
 
 LOCK, _INPUTS = "lock", "inputs.json"
-SAMPLES = "samples"
+SAMPLES, LOGS = "samples", "logs"
 METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"

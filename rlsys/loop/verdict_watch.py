@@ -1,6 +1,7 @@
 """When verdicts stop a run: too many are missing, or they tell no answer from another."""
 
 from collections import deque
+from collections.abc import Callable
 
 from rlsys.config.schema import LoopConfig, RunConfig
 from rlsys.errors import NoSignalError, VerifierError
@@ -25,6 +26,8 @@ class VerdictWatch:
         self._graded = self._missing = 0
         self._newest: deque[tuple[int, int]] = deque()
         self._last = ""
+        self.notice: Callable[[str], None] = lambda line: None
+        """Told of the first answers without a verdict, and why."""
 
     def saw(self, graded: int, reasons: list[str]) -> None:
         """A message's verdicts are in: `graded` answers, `reasons` of those without a verdict.
@@ -32,6 +35,8 @@ class VerdictWatch:
         Raises:
             VerifierError: too many are missing; says how many, of how many, and the last reason.
         """
+        if reasons and not self._last:
+            self.notice(f"warning: {len(reasons)} of {graded} answers got no verdict: {reasons[0]}")
         self._newest.append((graded, len(reasons)))
         self._graded += graded
         self._missing += len(reasons)

@@ -59,6 +59,10 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was; what is printed from now on stays."""
         self._ended.set()
         self._said.set()
         if self.live:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 from rich.console import Console
@@ -48,6 +49,8 @@ class Summary:
     resumes: int = 0
     """How often another driver went on with the run; wall_s is the last one's."""
     notes: list[str] = field(default_factory=list)
+    stopped_by: Signals | None = None
+    """The signal that ended the run before its end."""
 
     @property
     def balance(self) -> Balance:

@@ -16,7 +16,7 @@ from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, Tokenized, tokenize
 from rlsys.errors import ConfigError, DataError
 from rlsys.grading.expected import require_gradable
-from rlsys.recipes.model_limits import check_positions, check_vocabulary
+from rlsys.recipes.model_limits import check_room, check_vocabulary
 from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for, question_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
     path = config.model.path
     if config.thinking.budgets is BudgetRule.regressor:
         path = find_policy(config, progress)
-    _check_context(config, path)
+    if path:
+        check_room(config, path)
     progress("tokenizing the prompts")
     tokenizer = _tokenizer(path)
     predictor = predictor_for(config.thinking, path, [*rows.train, *rows.held_out])
@@ -75,17 +76,6 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
         )
     notes += _held_out_notes(config, len(held_out))
     return Prepared(train, held_out, notes)
-
-
-def _check_context(config: RunConfig, path: str) -> None:
-    if path:
-        check_positions("model.path", path, config.model.max_context)
-    elif config.model.max_context > config.model.local.max_positions:
-        positions = config.model.local.max_positions
-        raise ConfigError(
-            f"model.max_context={config.model.max_context}: the local policy has "
-            f"model.local.max_positions={positions}; nearest valid: {positions}"
-        )
 
 
 def find_policy(config: RunConfig, progress: Callable[[str], None]) -> str:

@@ -9,8 +9,6 @@ thinking_opened       bool, whether the prompt ends inside a block; found in the
 from dataclasses import dataclass
 from typing import Any
 
-PROCESSOR = "rlsys.thinking.vllm_processor:ThinkingProcessor"
-"""What vLLM is told to load; it takes seconds to import."""
 MOST, LEAST, OPENED = "max_reasoning_tokens", "min_reasoning_tokens", "thinking_opened"
 
 

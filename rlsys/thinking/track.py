@@ -10,8 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from rlsys.markup import END_THINK, THINK
+from rlsys.markup import END_THINK, THINK, opens_thinking
 from rlsys.thinking.limits import Limits
+
+PROMPT_TAIL = 16
+"""Tokens at the end of a prompt that hold its open tag, and white space after it."""
+_WHITE = "ĊĠ▁ \n"
+"""White space as byte-level and sentencepiece vocabularies write it."""
 
 
 class Tokenizer(Protocol):
@@ -60,6 +65,11 @@ class Tags:
             completing,
             frozenset() if end is None else frozenset([end]),
         )
+
+    def opened_by(self, prompt_ids: Sequence[int]) -> bool:
+        """Whether a prompt ends inside a block; its last PROMPT_TAIL tokens decide."""
+        tail = (self.pieces[i] for i in prompt_ids[-PROMPT_TAIL:] if i < len(self.pieces))
+        return opens_thinking("".join(tail).rstrip(_WHITE))
 
 
 class Tracker:
@@ -164,6 +174,11 @@ class Steering:
         if self._queue:
             self._queue.pop(0)
         self.tracker.push(token_id)
+
+    @property
+    def queued(self) -> int:
+        """Tokens of the closing tag that are still to be forced."""
+        return len(self._queue)
 
     def _ends(self) -> frozenset[int]:
         """What would end the thinking, or the whole answer. An answer stands to have any number of

@@ -1,5 +1,8 @@
 """Budget forcing inside vLLM: a logits processor that steers each answer by its own limits.
 
+For the model runner that keeps a request's tokens on the host, which CPUs have;
+rlsys.thinking.vllm_slot_processor is the one for GPUs.
+
 A request asks for it with `SamplingParams.extra_args` (rlsys.thinking.limits), or over HTTP with
 `vllm_xargs`.
 
@@ -16,17 +19,11 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
-from rlsys.markup import opens_thinking
 from rlsys.thinking.limits import OPENED, limits_of
 from rlsys.thinking.track import Steering, Tags
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
-
-_PROMPT_TAIL = 16
-"""Tokens at the end of a prompt that hold its open tag, and white space after it."""
-_WHITE = "ĊĠ▁ \n"
-"""White space as byte-level and sentencepiece vocabularies write it."""
 
 
 @dataclass
@@ -69,7 +66,7 @@ class ThinkingProcessor(LogitsProcessor):
             if not limits.free:
                 opened = (params.extra_args or {}).get(OPENED)
                 if opened is None:
-                    opened = self._opened(prompt_ids or [])
+                    opened = self.tags.opened_by(prompt_ids or [])
                 self.rows[index] = _Row(Steering(self.tags, limits, bool(opened)), output_ids)
         for a, b, direction in batch_update.moved:
             row_a, row_b = self.rows.pop(a, None), self.rows.pop(b, None)
@@ -95,8 +92,3 @@ class ThinkingProcessor(LogitsProcessor):
             elif directive.forbidden:
                 logits[index, list(directive.forbidden)] = -torch.inf
         return logits
-
-    def _opened(self, prompt_ids: list[int]) -> bool:
-        pieces = self.tags.pieces
-        tail = "".join(pieces[i] for i in prompt_ids[-_PROMPT_TAIL:] if i < len(pieces))
-        return opens_thinking(tail.rstrip(_WHITE))

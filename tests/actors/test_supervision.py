@@ -63,6 +63,16 @@ class Idler(Member):
     def refuse(self, error: Exception) -> None:
         raise error
 
+    def fail_oddly(self) -> None:
+        """With an error that would end a Ray actor."""
+
+        class OddError(Exception):
+            def __reduce__(self) -> str:
+                raise ValueError("it does not travel")
+
+        print("on its way", flush=True)
+        raise OddError("tensor lm_head")
+
     def hold_the_interpreter(self) -> None:
         re.match(r"(a+)+$", "a" * 64 + "!")
 
@@ -71,12 +81,19 @@ Scenario = Callable[[Supervisor], Awaitable[None]]
 
 
 @pytest.fixture
-def supervised(cluster: None) -> Callable[..., None]:
+def logs(tmp_path: Path) -> Path:
+    """Where the members print."""
+    return tmp_path / "logs"
+
+
+@pytest.fixture
+def supervised(cluster: None, logs: Path) -> Callable[..., None]:
     """Runs a scenario with two members of a role under supervision."""
 
     def run(scenario: Scenario, role: str = "verifier", max_deaths: int = 5) -> None:
         async def bring_up(seat: Seat) -> None:
-            seat.identity = await supervisor.call(seat, seat.actor.introduce.remote())
+            log = logs / f"{seat.name}.log"
+            seat.identity = await supervisor.call(seat, seat.actor.introduce.remote(log))
             await supervisor.call(seat, seat.actor.start.remote())
 
         async def whole() -> None:
@@ -200,6 +217,28 @@ def test_a_call_to_all_fails_at_once_with_the_root_cause(
 
     with pytest.raises(error, match=words):
         supervised(scenario, role="learner")
+
+
+def test_an_error_that_cannot_travel_costs_no_member_and_loses_nothing(
+    supervised: Any, logs: Path
+) -> None:
+    async def scenario(supervisor: Supervisor) -> None:
+        seat = supervisor.seats[0]
+        with pytest.raises(WorkerError) as caught:
+            await supervisor.call(seat, seat.actor.fail_oddly.remote())
+        text = str(caught.value)
+        assert type(caught.value) is WorkerError
+        assert text.startswith("verifier-0 raised ")
+        assert "OddError: tensor lm_head" in text.splitlines()[0]
+        assert "in fail_oddly" in text
+        assert "repr=" not in text
+        assert "\x1b" not in text
+        assert (await supervisor.call(seat, seat.actor.work.remote(0.0)))[1] == seat.identity.pid
+        log = logs / "verifier-0.log"
+        assert seat.where == f"its log: {log}"
+        assert log.read_text().splitlines()[-1] == "on its way"
+
+    supervised(scenario)
 
 
 def test_a_member_at_work_shows_its_clock_and_where_it_stands(supervised: Any) -> None:

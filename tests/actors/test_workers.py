@@ -9,6 +9,7 @@ from actors.member import actor_class
 from actors.placement import Need, check_resources, needs
 from actors.reference_worker import ReferenceWorker
 from actors.verifier_worker import VerifierWorker
+from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ResourceError
 
 pytestmark = pytest.mark.slow
@@ -29,6 +30,19 @@ def test_a_verifier_worker_grades_a_batch_and_names_what_it_saw(cluster: None) -
     times = ray.get(worker.times.remote())
     assert times.busy_s + sum(times.waits.values()) == pytest.approx(times.wall_s)
     ray.kill(worker)
+
+
+def test_a_verifier_worker_says_on_which_answer_it_has_no_verdict() -> None:
+    config = settings().verifiers
+    config.rewards = [RewardConfig("math", sources=["elsewhere"])]
+    worker = VerifierWorker(config, settings().sandbox, [])
+    worker.start()
+    text = "So it is " + "4" * 200
+    _, meta = worker.grade(rollouts(1, 1, [text]))  # type: ignore[misc]
+    worker.shutdown()
+    (reason,) = meta.infrastructure
+    assert "no reward component grades the source" in reason
+    assert reason.endswith(f"; the answer: '{text[:120]}... (209 characters)'")
 
 
 def test_a_reference_worker_scores_every_answer_token(cluster: None, tiny_policy: str) -> None:

@@ -87,17 +87,77 @@ def test_an_engine_that_stops_sampling_is_a_stall_and_ends_the_run(workplace: Wo
         _wait(lambda: not _alive(family), 30)
 
 
+@pytest.mark.long
+def test_a_run_saves_when_it_is_asked_to_and_when_it_is_stopped(workplace: Workplace) -> None:
+    folder = workplace.folder / "runs" / "stopped"
+    rare = "loop.checkpoint_every=10000"
+    with _training(workplace, "stopped", rare) as (driver, log):
+        _wait(lambda: "step 1/" in log.read_text(), 180)
+        asked = workplace.run("checkpoint", str(folder))
+        assert asked.returncode == 0, asked.stderr
+        first = _newest(folder)
+        assert f"written: {folder / 'checkpoints' / first}" in asked.stdout
+        family = psutil.Process(driver.pid).children(recursive=True)
+        os.killpg(driver.pid, signal.SIGINT)  # as a terminal does
+        assert driver.wait(timeout=60) == 130, log.read_text()
+        _wait(lambda: not _alive(family), 30)
+    _ended_well(log, folder, "SIGINT")
+    assert _newest(folder) > first
+    for member in ("learner-0", "reference-0", "rollout-0", "verifier-0"):
+        assert (folder / "logs" / f"{member}.log").read_text().startswith("--- process ")
+    gone = workplace.run("checkpoint", str(folder))
+    assert (gone.returncode, "is not running" in gone.stderr) == (2, True)
+
+    before = _newest(folder)
+    command = [sys.executable, "-m", "rlsys", "train", "--resume", str(folder), rare]
+    with _driver(workplace, "resumed", command) as (driver, log):
+        _wait(lambda: f"step {int(before[5:]) + 1}/" in log.read_text(), 180)
+        driver.send_signal(signal.SIGTERM)
+        assert driver.wait(timeout=60) == 143, log.read_text()
+    _ended_well(log, folder, "SIGTERM")
+    assert _newest(folder) > before
+
+
+def _newest(folder: Path) -> str:
+    return (folder / "checkpoints" / "latest").readlink().name
+
+
+def _ended_well(log: Path, folder: Path, by: str) -> None:
+    """The figures so far, the line that resumes the run, and nothing that only developers read."""
+    text = log.read_text()
+    step = int(_newest(folder)[5:])
+    assert f"stopped by {by} after step {step} of 10000; the newest checkpoint is " in text
+    assert text.rstrip().endswith(f"To go on: rlsys train --resume {folder}")
+    assert "held-out pass@1 before" in text
+    for noise in ("Traceback", "*** SIG", "repr=", "Actor(", "never retrieved"):
+        assert noise not in text, text
+
+
 @contextmanager
 def _training(
     workplace: Workplace, name: str, *overrides: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A run in the background, for long unless the overrides say otherwise."""
-    log = workplace.folder / f"{name}.log"
     command = [sys.executable, "-m", "rlsys", "train", "--config", str(workplace.config)]
     command += ["loop.steps=10000", f"run.name={name}", *overrides]
+    with _driver(workplace, name, command) as (driver, log):
+        yield driver, log
+
+
+@contextmanager
+def _driver(
+    workplace: Workplace, name: str, command: list[str]
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A driver in a process group of its own, with its log; ended with the block."""
+    log = workplace.folder / f"{name}.log"
     with log.open("wb") as sink:
         driver = subprocess.Popen(
-            command, cwd=ROOT, stdout=sink, stderr=subprocess.STDOUT, env=dict(os.environ)
+            command,
+            cwd=ROOT,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ),
+            start_new_session=True,
         )
     try:
         yield driver, log

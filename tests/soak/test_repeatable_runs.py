@@ -88,6 +88,7 @@ async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]
             find_policy(config, lines.append),
             [*prepared.train, *prepared.held_out],
             folder / "samples",
+            folder / "logs",
             needs(config),
             lines.append,
             lines.append,

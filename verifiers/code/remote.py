@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from types import GeneratorType
 from typing import Any, NoReturn
 
-from verifiers.code.handles import KINDS, Handle, Instance, Member
+from verifiers.code.handles import KINDS, Declared, Handle, Instance, Member
 from verifiers.sandbox import codec
 from verifiers.sandbox.carried import Match
 from verifiers.sandbox.instances import BY_VALUE_ONLY, DefinedClasses, Shared
@@ -116,10 +116,14 @@ class Calls:
         except CodecError as error:
             self.reject(f"result: {error}")
         if operation in QUESTIONS and self._names_objects:
-            return self._as_before(operation, body, reply[1], result)
+            # A clock that a class has may go on, but its nodes stay those that they are.
+            may_go_on = operation == "get" and isinstance(target, Declared)
+            return self._as_before(operation, body, reply[1], result, may_go_on)
         return result
 
-    def _as_before(self, operation: str, question: bytes, answer: bytes, result: Any) -> Any:
+    def _as_before(
+        self, operation: str, question: bytes, answer: bytes, result: Any, may_go_on: bool
+    ) -> Any:
         """The result, if it is what the same question had before, or the same object as then."""
         if self._answered_at != self.changes:
             self._answers.clear()
@@ -128,7 +132,8 @@ class Calls:
         before, known = self._answers.setdefault(hash(question), (hash(answer), handle))
         if known is not None and handle is not None:
             return known  # a method, say, is a new object each time
-        if before != hash(answer) and not isinstance(result, GeneratorType):
+        is_other = before != hash(answer) and not isinstance(result, GeneratorType)
+        if is_other and not may_go_on:
             self.reject(f"result: an object that says another thing when asked again ({operation})")
         return result
 

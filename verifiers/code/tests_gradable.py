@@ -120,6 +120,8 @@ class _Look:
                 made += [self._object_beside(left, right), self._object_beside(right, left)]
                 made += [self._objects.of(left) and self._objects.of(right)]
             made += map(self._objects.holds, (right,) if is_in else (left, right))
+            if is_in and not self._objects.maker(right):
+                made.append(self._objects.may_be(right))
             name = next(filter(None, made), None)
             if name is not None:
                 raise _refusal(

@@ -182,6 +182,13 @@ class Objects:
             return [node.elt]
         return node.elts if isinstance(node, _DISPLAYS) else []
 
+    def may_be(self, node: ast.AST) -> str | None:
+        """The class of a variable that is an instance by one of its assignments, and something
+        else by another: `q = Queue()`, `q = q.add(4)`."""
+        ways = self._tree.bound.get(node.id, ()) if isinstance(node, ast.Name) else ()
+        makers = {name for way in ways for name in self._makers(way, self._made)}
+        return min(makers & self._classes, default=None)
+
     def holds(self, node: ast.AST) -> str | None:
         """The class of which there are objects in a display, or in a variable that is one."""
         return next(filter(None, map(self.of, self._held_by(node))), None)

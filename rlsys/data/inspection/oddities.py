@@ -14,6 +14,7 @@ _LONG_ANSWER = 200
 _SENTENCE_WORDS = 4
 _LONG_SOLUTION = 40
 _SHOWN_CHARACTERS = 60
+_SHOWN_SIGHTS = 4
 _MISSING = frozenset(("nan", "none", "null", "n/a", "na", "undefined", "unknown", "?", "-"))
 _TEMPLATE = re.compile(
     r"<\|[A-Za-z_]+\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|^### (?:Instruction|Response):"
@@ -40,8 +41,10 @@ class Oddity:
 
     name: str
     rows: list[Row]
-    example: str
-    """What was seen in the first of them, shortened."""
+    examples: tuple[str, ...]
+    """What was seen in the first of them, shortened, each different sight once."""
+    num_sights: int
+    """Different ones in all."""
 
 
 def find_oddities(rows: Sequence[Row]) -> list[Oddity]:
@@ -50,10 +53,14 @@ def find_oddities(rows: Sequence[Row]) -> list[Oddity]:
     for name, look in (*_LOOKS.items(), *_other_scripts(rows)):
         seen = [(row, sight) for row in rows if (sight := look(row))]
         if seen:
-            first = seen[0][1]
-            cut = first if len(first) <= _SHOWN_CHARACTERS else f"{first[:_SHOWN_CHARACTERS]}..."
-            found.append(Oddity(name, [row for row, _ in seen], cut))
+            sights = list(dict.fromkeys(_cut(sight) for _, sight in seen))
+            rows_seen = [row for row, _ in seen]
+            found.append(Oddity(name, rows_seen, tuple(sights[:_SHOWN_SIGHTS]), len(sights)))
     return found
+
+
+def _cut(sight: str) -> str:
+    return sight if len(sight) <= _SHOWN_CHARACTERS else f"{sight[:_SHOWN_CHARACTERS]}..."
 
 
 def _text(row: Row) -> str:

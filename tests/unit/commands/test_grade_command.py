@@ -85,9 +85,11 @@ def test_a_worker_that_dies_or_hangs_is_replaced_and_the_other_rows_are_graded(t
     assert result.exit_code == 1, result.output
     assert [row["id"] for row in written] == texts
     assert [row["reward"] for row in written] == [0.5, None, 0.5, None, None, 0.5]
-    assert written[1]["reason"] == "row 2: the verifier's process ended with status 1"
-    assert written[3]["reason"] == "row 4: no verdict within verifiers.timeout_s=1"
-    assert written[4]["reason"] == "row 5: odd: Odd: RuntimeError: broken"
+    assert written[1]["reason"] == "row 2: odd: the verifier's process ended with status 1"
+    hung = written[3]["reason"]
+    assert hung.startswith("row 4: odd: no verdict within verifiers.timeout_s=1, at ")
+    assert hung.endswith("odd.py:13 in verify")
+    assert written[4]["reason"].startswith("row 5: odd: Odd: RuntimeError: broken, at ")
     assert time.monotonic() - began < 30
 
 

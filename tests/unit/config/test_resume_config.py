@@ -26,7 +26,7 @@ def test_a_run_is_found_by_its_folder_and_by_its_name(run: Path) -> None:
 
 
 def test_a_run_that_is_not_there_is_an_error_with_the_nearest(run: Path) -> None:
-    with pytest.raises(ConfigError, match=r"--resume fisrt: .* did you mean 'first'\?"):
+    with pytest.raises(ConfigError, match=r"run fisrt: .* did you mean 'first'\?"):
         find_run("fisrt", str(run.parent))
     with pytest.raises(ConfigError, match="runs there: first"):
         find_run("xyz", str(run.parent))

@@ -126,11 +126,40 @@ def test_prompts_that_fill_the_context_name_the_context_needed(config: RunConfig
     assert error_of(config).endswith("nearest valid: model.max_context=400")
 
 
-def test_more_than_one_gpu_is_a_whole_number_of_them(config: RunConfig) -> None:
-    config.rollout.gpus = 1.5
-    assert error_of(config).startswith("rollout.gpus=1.5: ")
-    assert error_of(config).endswith("nearest valid: 1 or 2")
-    config.rollout.gpus = 2.0
+@pytest.mark.parametrize(("gpus", "size"), [(1.5, 1), (2.0, 1), (0.5, 2), (1.0, 2)])
+def test_an_engine_has_as_many_gpus_as_it_is_spread_over(
+    config: RunConfig, gpus: float, size: int
+) -> None:
+    config.rollout.gpus, config.rollout.tensor_parallel = gpus, size
+    message = error_of(config)
+    assert message.startswith(f"rollout.gpus={gpus:g}: ")
+    assert message.endswith(
+        f"rollout.tensor_parallel={size} GPUs; nearest valid: rollout.gpus={size}"
+    )
+    config.rollout.gpus = float(size)
+    validate(config)
+
+
+def test_an_engine_may_share_one_gpu_or_be_spread_over_cpus(config: RunConfig) -> None:
+    config.rollout.gpus = 0.5
+    validate(config)
+    config.rollout.gpus, config.rollout.tensor_parallel = 0.0, 2
+    validate(config)
+
+
+def test_a_rank_and_a_reference_worker_use_one_gpu(config: RunConfig) -> None:
+    config.learner.gpus = config.reference.gpus = 2.0
+    message = error_of(config)
+    assert "learner.gpus=2: each uses one GPU; nearest valid: 1, and more learner.ranks" in message
+    assert "reference.gpus=2: each uses one GPU" in message
+
+
+def test_nccl_is_between_whole_gpus(config: RunConfig) -> None:
+    config.weights.transport = Transport.nccl
+    config.learner.gpus, config.rollout.gpus = 0.5, 1.0
+    message = error_of(config)
+    assert message.startswith("learner.gpus=0.5: weights.transport=nccl needs a whole GPU for each")
+    config.learner.gpus = 1.0
     validate(config)
 
 
@@ -246,4 +275,72 @@ def test_cuda_ipc_is_for_one_gpu(config: RunConfig) -> None:
     config.rollout.workers = 2
     assert "together they ask for 1.3 GPUs; nearest valid: nccl" in error_of(config)
     config.weights.transport = Transport.nccl
+    config.learner.gpus = config.rollout.gpus = 1.0
     validate(config)
+
+
+def test_everything_that_is_wrong_is_told_in_one_error(config: RunConfig) -> None:
+    config.loop.groups_per_step, config.learner.minibatches, config.learner.ranks = 12, 5, 7
+    config.sampling.max_tokens = 700
+    config.learner.optimizer.learning_rate = -1.0
+    config.rollout.gpus = 1.5
+    config.data.template, config.data.system_prompt = PromptTemplate.verbatim, "Hi"
+    config.verifiers.rewards = []
+    message = error_of(config)
+    first, *lines = message.splitlines()
+    assert first == f"{len(lines)} settings cannot work:"
+    for start in (
+        "learner.optimizer.learning_rate=-1.0: ",
+        "learner.minibatches=5 does not divide",
+        "learner.ranks=7 does not divide",
+        "sampling.max_tokens=700 and data.max_prompt_tokens=384 exceed",
+        "rollout.gpus=1.5",
+        "data.system_prompt",
+        "verifiers.rewards is empty",
+    ):
+        assert sum(line.startswith(f"  - {start}") for line in lines) == 1, start
+    assert len(lines) == 7
+
+
+def test_a_setting_out_of_range_is_told_once_and_not_compared_with_others(
+    config: RunConfig,
+) -> None:
+    config.learner.minibatches, config.sampling.max_tokens = 0, 0
+    lines = error_of(config).splitlines()[1:]
+    assert [line.split(":")[0] for line in lines] == [
+        "  - sampling.max_tokens=0",
+        "  - learner.minibatches=0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("context", "prompt", "answer", "positions", "nearest"),
+    [
+        (600, 384, 128, 512, ["nearest valid: 512, or model.local.max_positions=600"]),
+        (512, 384, 200, 512, ["nearest valid: sampling.max_tokens=128"]),
+        (512, 600, 100, 512, ["model.max_context=700 model.local.max_positions=700"]),
+        (600, 500, 200, 512, ["sampling.max_tokens=12", "model.local.max_positions=600"]),
+    ],
+)
+def test_prompt_answer_context_and_positions_of_the_local_policy_are_compared_together(
+    config: RunConfig, context: int, prompt: int, answer: int, positions: int, nearest: list[str]
+) -> None:
+    config.model.max_context, config.model.local.max_positions = context, positions
+    config.data.max_prompt_tokens, config.sampling.max_tokens = prompt, answer
+    lines = error_of(config).splitlines()
+    problems = lines[1:] if len(nearest) > 1 else lines
+    assert len(problems) == len(nearest)
+    for line, end in zip(problems, nearest, strict=True):
+        assert line.endswith(end)
+    config.model.path = "hub/model"
+    if context >= prompt + answer:
+        validate(config)
+
+
+def test_penalties_and_an_advantage_that_divides_by_the_mean_reward_exclude_each_other(
+    config: RunConfig,
+) -> None:
+    config.verifiers.rewards[0].range = [-1.0, 1.0]
+    validate(config)
+    config.algorithm.advantage = Advantage.max_rl
+    assert error_of(config).startswith("verifiers.rewards[0].range=[-1.0, 1.0]: ")

@@ -119,15 +119,15 @@ def test_a_missing_folder_lists_what_is_there(tmp_path):
 
 
 def test_an_unknown_file_type_names_the_known_ones(tmp_path):
-    with pytest.raises(DataError, match=r"rows\.csv: expected a file that ends in \.parquet"):
-        read_bytes(tmp_path, b"question,answer\n", "rows.csv")
+    with pytest.raises(DataError, match=r"rows\.xlsx: expected a file that ends in \.parquet"):
+        read_bytes(tmp_path, b"question,answer\n", "rows.xlsx")
 
 
 def test_unknown_columns_list_what_each_format_needs(tmp_path):
     with pytest.raises(DataError) as raised:
-        read_bytes(tmp_path, b'{"instruction": "Q", "output": "A"}')
+        read_bytes(tmp_path, b'{"sentence": "Q", "translation": "A"}')
     message = str(raised.value)
-    assert "the columns instruction, output" in message
+    assert "the columns sentence, translation" in message
     assert "verl: prompt + reward_model" in message
     for layout in RowFormat:
         assert layout is RowFormat.auto or f"  {layout.name}: " in message

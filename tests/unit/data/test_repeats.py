@@ -72,7 +72,7 @@ def test_a_run_is_told_of_both_when_it_reads_its_rows(write_rows):
     assert notes == (
         f"{path}: 1 prompt has rows with different answers, of which one at most can be right: "
         'row 5 expects "5", row 8 "9"',
-        f"{path}: 2 rows repeat prompt and answer of an earlier one (row 3 in row 7, and so on)",
+        f"{path}: 2 rows repeat prompt and answer of an earlier one (row 3 in row 7 and 1 more)",
     )
 
 

@@ -232,3 +232,11 @@ def test_a_hugging_face_tokenizer_fits():
     row = asked("hi", PromptKind.CONVERSATION)
     (prompt,) = tokenize([row], DataConfig(), tokenizer).prompts
     assert (prompt.text, prompt.token_ids) == ("user hi hi", [2, 3, 3])
+
+
+def test_a_conversations_messages_go_to_info_for_reward_functions(chat_tokenizer):
+    row = row_of(("system", "Be brief."), ("user", "2+2?"), kind=PromptKind.CONVERSATION)
+    (prompt,) = tokenize([row], DataConfig(), chat_tokenizer).prompts
+    assert json.loads(prompt.info)["messages"] == list(row.messages)
+    (prompt,) = tokenize([asked()], DataConfig(), chat_tokenizer).prompts
+    assert "messages" not in json.loads(prompt.info)

@@ -236,3 +236,75 @@ def test_prompt_id_is_the_same_forever(write_rows):
     row = only_row(write_rows({"question": "2+2?", "answer": 4}), source="sums")
     # blake2b-128 of ["sums", [{"content": "2+2?", "role": "user"}], 4]
     assert row.prompt_id == "2c685a25c1c057d5f0392d40229cd072"
+
+
+def test_a_json_text_as_ground_truth_stays_at_hand_for_functions_that_decode_it(write_rows):
+    row = only_row(write_rows(verl_row('{"target": 3}')))
+    assert row.answer == {"target": 3}
+    assert row.info == {"ground_truth": '{"target": 3}', "index": 7, "split": "train"}
+
+
+USER = {"role": "user", "content": "2+3?"}
+SYSTEM = {"role": "system", "content": "Be brief."}
+
+
+def said(text):
+    return {"role": "assistant", "content": text}
+
+
+@pytest.mark.parametrize(
+    ("row", "num_turns", "answer"),
+    [
+        ({"messages": [USER, said("It is \\boxed{5}.")]}, 1, "5"),
+        ({"messages": [SYSTEM, USER, said("2+3=5\n#### 1,005")]}, 2, "1005"),
+        ({"messages": [USER, said("five")]}, 1, "five"),
+        ({"messages": [USER], "answer": 5}, 1, 5),
+        ({"messages": [USER, said("It is six.")], "answer": "5"}, 1, "5"),
+        ({"messages": [USER, said("7?"), USER], "label": "5"}, 3, "5"),
+        ({"messages": [USER]}, 1, None),
+        (
+            {"conversations": [{"from": "human", "value": "2+3?"}, {"from": "gpt", "value": "5"}]},
+            1,
+            "5",
+        ),
+    ],
+)
+def test_rows_of_messages_give_the_prompt_and_what_the_last_turn_answers(
+    write_rows, row, num_turns, answer
+):
+    read = only_row(write_rows(row))
+    assert read.kind is PromptKind.CONVERSATION
+    assert len(read.messages) == num_turns
+    assert read.messages[-1]["role"] == "user"
+    assert read.answer == answer
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        ([said("5")], "a user message before the assistant's"),
+        ([], "a list of messages"),
+        ([{"from": "human"}], "a list of messages with role and content"),
+    ],
+)
+def test_messages_without_a_question_are_an_error(write_rows, messages, reason):
+    with pytest.raises(DataError, match=reason):
+        read_rows(write_rows({"messages": messages, "answer": "1"}), DataConfig())
+
+
+@pytest.mark.parametrize(
+    ("row", "question", "answer"),
+    [
+        ({"instruction": "2+3?", "output": "The sum is 5, so \\boxed{5}"}, "2+3?", "5"),
+        ({"instruction": "Add.", "input": "2 and 3", "output": "5"}, "Add.\n\n2 and 3", "5"),
+        ({"instruction": "Add.", "input": "", "output": "5"}, "Add.", "5"),
+        ({"instruction": "Add.", "context": "2, 3", "response": "5"}, "Add.\n\n2, 3", "5"),
+        ({"instruction": "2+3?", "output": "six", "answer": "5"}, "2+3?", "5"),
+    ],
+)
+def test_rows_of_an_instruction_and_its_output(write_rows, row, question, answer):
+    read = only_row(write_rows(row))
+    assert read.kind is PromptKind.QUESTION
+    assert read.messages[0]["content"] == question
+    assert read.answer == answer
+    assert read.info["output"] == row.get("output", row.get("response"))

@@ -56,6 +56,12 @@ class Obedient:
                 return Verdict(1.0, Status.CORRECT, components={"f": lambda: 0})
             case "none":
                 return None
+            case "high":
+                return Verdict(2.0, Status.CORRECT)
+            case "nan":
+                return Verdict(float("nan"), Status.CORRECT)
+            case "text":
+                return Verdict("1", Status.CORRECT)
             case "right":
                 return Verdict(1.0, Status.CORRECT, components={"pid": float(os.getpid())})
         return Verdict(0.0, Status.WRONG)
@@ -100,23 +106,26 @@ def graded(process: VerifierProcess, *texts: str) -> list[Verdict]:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("hang", "no verdict within verifiers.timeout_s=1"),
-        ("sleep", "no verdict within verifiers.timeout_s=1"),
-        ("crash", "the verifier's process was killed by signal 11"),
-        ("exit", "the verifier's process ended with status 3"),
-        ("eat", "more than verifiers.memory_mb=120"),
-        ("raise", "obedient: Obedient: ValueError: out of order"),
-        ("none", "obedient: Obedient: returned a NoneType, not a Verdict"),
-        ("lambda", "the verdict cannot be sent: TypeError"),
+        ("hang", "obedient: no verdict within verifiers.timeout_s=1, at {file}:16 in verify"),
+        ("sleep", "obedient: no verdict within verifiers.timeout_s=1, at {file}:18 in verify"),
+        ("crash", "obedient: the verifier's process was killed by signal 11"),
+        ("exit", "obedient: the verifier's process ended with status 3"),
+        ("eat", "more than verifiers.memory_mb=120, at {file}:"),
+        ("raise", "obedient: Obedient: ValueError: out of order, at {file}:30 in verify: raise"),
+        ("none", "obedient: Obedient: returned a NoneType, not a Verdict: None"),
+        ("high", "obedient: Obedient: reward 2 is outside [0, 1], from {file}; the range"),
+        ("nan", "ValueError: reward nan is no finite number, at {file}:42 in verify: return"),
+        ("text", "TypeError: must be real number, not str, at {file}:44 in verify: return Ver"),
+        ("lambda", "the verdict's component 'obedient.f' cannot be sent: TypeError"),
     ],
 )
 def test_only_the_row_that_broke_the_verifier_has_no_verdict(
-    process: VerifierProcess, text: str, reason: str
+    process: VerifierProcess, tmp_path: Path, text: str, reason: str
 ) -> None:
     verdicts = graded(process, "right", "wrong", text, "right", "wrong")
     assert [v.reward for v in verdicts] == [1.0, 0.0, None, 1.0, 0.0]
     assert verdicts[2].status is Status.INFRASTRUCTURE
-    assert reason in verdicts[2].reason
+    assert reason.format(file=tmp_path / "obedient.py") in verdicts[2].reason
     assert graded(process, "right")[0].reward == 1.0
 
 

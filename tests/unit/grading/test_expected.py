@@ -15,12 +15,13 @@ from rlsys.grading.expected import require_gradable
 PUZZLE = {"numbers": [1, 2], "target": 3}
 
 
-def check(tmp_path, *rows, rewards=("math",), skip=False):
+def check(tmp_path, *rows, rewards=("math",), skip=False, plugins=()):
     """Ask about the rows, the last of which is held out."""
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     config = RunConfig()
     config.data.skip_unreadable_rows = skip
+    config.verifiers.plugins = list(plugins)
     config.verifiers.rewards = [
         reward if isinstance(reward, RewardConfig) else RewardConfig(reward) for reward in rewards
     ]
@@ -112,3 +113,17 @@ def test_expected_output_beyond_the_limit_is_found_before_a_run(tmp_path):
     reward = RewardConfig("code_programs", options={"output_mb": 0.5})
     with pytest.raises(DataError, match=r"row 2: .*code_programs.*output_mb=0.5.*raise that"):
         check(tmp_path, small, large, small, rewards=(reward,))
+
+
+def test_a_reward_function_whose_columns_rows_do_not_have_is_an_error(tmp_path):
+    plugin = tmp_path / "rewards.py"
+    plugin.write_text(
+        "def by_level(completions, level, **columns):\n    return level\n"
+        "def compute_score(solution_str, ground_truth):\n    return 1.0\n"
+    )
+    named = {"rewards": ("by_level",), "plugins": (str(plugin),)}
+    assert check(tmp_path, row("4", level=1), row("5", level=2), **named).notes == ()
+    with pytest.raises(DataError, match=r"row 2: by_level needs the column 'level', .* missing"):
+        check(tmp_path, row("4", level=1), row("5"), **named)
+    with pytest.raises(DataError, match=r"row 2: compute_score needs an expected answer"):
+        check(tmp_path, row("4"), {"prompt": "P"}, **named | {"rewards": ("compute_score",)})

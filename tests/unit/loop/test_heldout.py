@@ -66,8 +66,22 @@ def test_prompts_without_a_verdict_are_left_out() -> None:
 
 def test_a_check_without_any_verdict_is_an_error_and_not_a_nan() -> None:
     fleet = FakeFleet(rewards=lambda g, size: np.full(size, NAN))
-    with pytest.raises(VerifierError, match="none of 20 held-out answers"):
+    with pytest.raises(VerifierError, match=r"none of 20 .* the first: the sandbox is gone"):
         evaluated(fleet, 5, make_config())
+
+
+def test_a_check_ends_at_the_first_answers_that_no_verifier_can_grade() -> None:
+    fleet = FakeFleet(Latencies(sample=iter([1.0, *[500.0] * 9]).__next__))
+    fleet.rewards = lambda g, size: np.full(size, NAN)
+
+    async def seconds() -> float:
+        config = make_config()
+        retries = Retries(Waits(1e4), config.loop)
+        with pytest.raises(VerifierError, match=r"100% of the newest 64 .* the sandbox is gone"):
+            await evaluate(fleet, make_prompts(64), config, retries)
+        return asyncio.get_running_loop().time()
+
+    assert run(seconds()) < 2
 
 
 def test_the_versions_of_the_tokens_are_reported() -> None:

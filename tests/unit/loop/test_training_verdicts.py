@@ -35,6 +35,16 @@ def test_too_many_answers_without_a_verdict_stop_the_run() -> None:
         run(make_loop(fleet, config).train(50))
 
 
+def test_the_first_missing_verdicts_are_said_at_once_and_once() -> None:
+    config = make_config()
+    config.verifiers.max_infrastructure_share = 1.0
+    loop = make_loop(FakeFleet(rewards=without_verdict(1)), config)
+    said: list[str] = []
+    loop.verdicts.notice = said.append
+    run(loop.train(3))
+    assert said == ["warning: 1 of 4 answers got no verdict: the sandbox is gone"]
+
+
 def test_a_share_of_missing_verdicts_below_the_limit_is_masked() -> None:
     fleet = FakeFleet(rewards=without_verdict(1))
     config = make_config()

@@ -113,7 +113,7 @@ def test_verifier_that_takes_batches_gets_those_of_its_sources_in_one_call():
     [
         (RuntimeError("no route"), "Batched: RuntimeError: no route"),
         ([Verdict(1.0, Status.CORRECT)], "Batched: expected a list of 2 verdicts, got a list"),
-        ([Verdict(1.0, Status.CORRECT), 1.0], "Batched: returned a float, not a Verdict"),
+        ([Verdict(1.0, Status.CORRECT), 1.0], "Batched: returned a float, not a Verdict: 1.0"),
     ],
 )
 def test_failed_batch_makes_no_verdict_of_any_completion_in_it(result, reason):
@@ -122,7 +122,8 @@ def test_failed_batch_makes_no_verdict_of_any_completion_in_it(result, reason):
     batch = [completion(source="a"), completion(source="b"), completion(source="a")]
     verdicts = composite.grade(batch)
     assert [v.reward for v in verdicts] == pytest.approx([None, 0.6, None])
-    assert verdicts[0].reason == verdicts[2].reason == f"format: {reason}"
+    assert verdicts[0].reason == verdicts[2].reason
+    assert verdicts[0].reason.startswith(f"format: {reason}")
 
 
 def test_completion_without_a_verdict_is_not_shown_to_later_components():
@@ -176,14 +177,14 @@ def test_source_that_nobody_grades_has_no_verdict():
     [
         (RuntimeError("no route"), "R_CoT: Scripted: RuntimeError: no route"),
         (Verdict(None, Status.INFRASTRUCTURE, "judge is down"), "R_CoT: judge is down"),
-        (1.0, "R_CoT: Scripted: returned a float, not a Verdict"),
-        (None, "R_CoT: Scripted: returned a NoneType, not a Verdict"),
+        (1.0, "R_CoT: Scripted: returned a float, not a Verdict: 1.0"),
+        (None, "R_CoT: Scripted: returned a NoneType, not a Verdict: None"),
     ],
 )
 def test_failed_verifier_makes_no_verdict_of_the_whole(result, reason):
     verdict = make(replaced={0: result}).verify(completion())
     assert (verdict.reward, verdict.status) == (None, Status.INFRASTRUCTURE)
-    assert verdict.reason == reason
+    assert verdict.reason.startswith(reason)
 
 
 def test_unreadable_expected_answer_is_no_verdict():

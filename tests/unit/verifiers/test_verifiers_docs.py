@@ -1,5 +1,6 @@
 """What docs/verifiers.md shows works as it stands there."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -48,3 +49,25 @@ def test_every_built_in_verifier_and_option_is_described():
             Registry().check(name, {"?": 1})
         options = str(caught.value).rpartition("there are: ")[2].split(", ")
         assert all(option == "none" or f"`{option}`" in TEXT for option in options)
+
+
+def test_every_field_of_a_completion_and_key_of_a_reward_is_described():
+    for kind in (Completion, RewardConfig):
+        for field in dataclasses.fields(kind):
+            assert re.search(rf"^\| `{field.name}(: true)?` \|", TEXT, re.MULTILINE), field.name
+
+
+def test_the_example_reward_functions_grade_as_their_config_says(tmp_path, monkeypatch):
+    section = TEXT[TEXT.index("## Reward functions of TRL and verl") :]
+    blocks = dict(re.findall(r"```(python|yaml)\n(.*?)```", section, re.DOTALL))
+    (tmp_path / "rewards.py").write_text(blocks["python"])
+    monkeypatch.chdir(tmp_path)
+    settings = OmegaConf.create(blocks["yaml"])["verifiers"]
+    made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(VerifiersConfig), settings))
+    assert isinstance(made, VerifiersConfig)
+    validate(made)
+    right, wrong = Composite(made).grade(
+        [Completion("2+2?", "x" * 499 + "4", "4"), Completion("2+2?", "5", "4")]
+    )
+    assert right.reward == pytest.approx(0.7)
+    assert wrong.reward == pytest.approx(-0.0002)

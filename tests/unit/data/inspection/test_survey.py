@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 
 from rich.console import Console
 
@@ -21,9 +22,9 @@ def look(path, tokenizer, config=LENGTHS):
     return survey(read_rows(path, config), config, tokenizer)
 
 
-def told(found, gold=None, verifiers="math"):
+def told(found, gold=None, verifiers="math", every_row=False):
     stream = io.StringIO()
-    Console(file=stream, width=200).print(render_survey(found, gold, verifiers))
+    Console(file=stream, width=200).print(render_survey(found, gold, verifiers, every_row))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
@@ -35,7 +36,7 @@ def test_lengths_are_those_of_all_rows_and_the_long_ones_are_named(write_rows, b
     assert len(found.rows) == len(found.prompts) == 90
     text = told(found)
     assert "shortest 1, median 51, 90 % up to 91, 99 % up to 100, longest 101" in text
-    assert "11 over data.max_prompt_tokens=90, left out: rows 91, 92, 93 and 8 more" in text
+    assert "11 over data.max_prompt_tokens=90, left out: rows 91-101" in text
 
 
 def test_a_file_of_which_no_prompt_fits_is_told_too(write_rows, base_tokenizer):
@@ -49,7 +50,7 @@ def test_unreadable_rows_are_told_by_reason_with_their_numbers(write_rows, base_
     found = look(write_rows(good, bad, 7, bad, bad, bad, good), base_tokenizer)
     text = told(found)
     assert "2 read, 5 unreadable" in text
-    assert "rows 2, 4, 5 and 1 more: column answer: expected an answer that a completion" in text
+    assert "4, rows 2, 4-6: column answer: expected an answer that a completion" in text
     assert "got '' (str): blank" in text
     assert "row 3: expected a JSON object, got 7 (int)" in text
     assert "data.skip_unreadable_rows=true leaves them out" in text
@@ -80,10 +81,9 @@ def test_gold_answers_are_told_with_what_was_looked_at(write_rows, base_tokenize
     wrong = Verdict(0.0, Status.WRONG, "'2' is not it")
     refused = told(found, GoldCheck(20, 20, 12, [(row, wrong) for row in found.rows[:8]]))
     assert "12 of 20 accepted" in refused
-    assert "row 5: wrong: '2' is not it" in refused
-    assert "3 more not accepted: rows 6, 7, 8" in refused
+    assert "8 not accepted, rows 1-8: wrong: '2' is not it" in refused
     unknown = told(found, GoldCheck(20, 20, 0, [], found.rows))
-    assert "none known of 20 rows, which math can grade: rows 1, 2, 3 and 17 more" in unknown
+    assert "none known of 20 rows, which math can grade: rows 1-20" in unknown
     assert "0 of 0" not in unknown
     assert "not graded: no verifier fits" in told(found, None, "no verifier fits")
 
@@ -93,10 +93,28 @@ def test_different_flaws_of_one_column_are_told_apart_and_many_are_cut(write_row
     bad = [True, False, math.nan, "", [], {}, [""], ["", ""], math.inf, {"a": None}]
     path = write_rows(good, *({"question": "Q?", "answer": value} for value in bad))
     text = told(look(path, base_tokenizer))
-    assert "rows 2, 3: column answer: " in text
-    assert "row 4: column answer: " in text
+    assert "2, rows 2-3: column answer: " in text
+    assert "1, row 4: column answer: " in text
     assert "got nan (float): a missing value" in text
-    assert "2 more for other reasons: rows 10, 11" in text
+    numbers = re.findall(r"\d, rows? ([\d, -]+): column answer", text)
+    assert {n for one in numbers for n in re.findall(r"\d+", one)} == set(map(str, range(2, 12)))
+
+
+def test_rows_far_apart_are_all_named_up_to_a_bound(write_rows, base_tokenizer):
+    good, bad = {"question": "Q?", "answer": "1"}, {"question": "Q?", "answer": ""}
+    found = look(write_rows(*[bad, good] * 15), base_tokenizer)
+    assert "15, rows 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23 and 3 more: column" in told(found)
+    assert "21, 23, 25, 27, 29: column answer" in told(found, every_row=True)
+
+
+def test_gold_answers_that_are_not_accepted_are_told_by_reason(write_rows, base_tokenizer):
+    path = write_rows(*({"question": f"Q{n}?", "answer": "1"} for n in range(9)))
+    found = look(path, base_tokenizer)
+    verdicts = [Verdict(0.0, Status.WRONG, f"'{n}' is not it") for n in range(6)]
+    verdicts += [Verdict(None, Status.INFRASTRUCTURE, "no answer")] * 3
+    text = told(found, GoldCheck(9, 9, 0, list(zip(found.rows, verdicts, strict=True))))
+    assert "6 not accepted, rows 1-6: wrong: '0' is not it" in text
+    assert "3 not accepted, rows 7-9: no verdict: no answer" in text
 
 
 def test_rows_of_several_files_are_told_with_their_file(write_rows, base_tokenizer, tmp_path):

@@ -522,6 +522,24 @@ RIGHT = {
             ],
         },
     ),
+    "a clock that goes on": (
+        (
+            "import time\nclass Watch:\n    def __init__(self): self.at = time.time()\n"
+            "    passed = property(lambda self: time.time() - self.at)"
+        ),
+        {
+            "text": "Write a class Watch.",
+            "test_list": ["w = Watch()\nassert w.passed >= 0\nassert w.passed < 60"],
+        },
+    ),
+    "places of what a method returns": (
+        (
+            "class Grid:\n    def __init__(self, rows): self.rows = rows\n"
+            "    def __getitem__(self, at): return self.rows[at[0]][at[1]]\n"
+            "    def turned(self): return Grid([list(row) for row in zip(*self.rows)])"
+        ),
+        {"test_list": ["g = Grid([[1, 2], [3, 4]])\nassert g.turned()[0, 1] == 3"]},
+    ),
     "a file as an argument": (
         "def f(g): return g.read()",
         {"test_list": ["import io\nassert f(io.StringIO('ab')) == 'ab'"]},
@@ -748,6 +766,7 @@ REFUSED = [
     (["assert torch2.equal(f(1), 3)"], "use 'torch2'"),
     (["assert f(3).equals([1])"], "tells the solution's own .equals"),
     (["assert (f(3) - 5).norm() < 1e-6"], "how far off"),
+    (["q = Queue()\nq.x = 1\nq = q.add(4)\nassert 4 in q"], "an object of the solution's Queue"),
     (["r = f(3)\nassert r.equals([1])"], "tells the solution's own .equals"),
     (["r = f(3)\nassert r.owner == 2\nassert r.count(3)"], "tells the solution's own .count"),
     (["import io, sys\nsys.stdin = io.StringIO('3')\nassert f() == 3"], "input or output"),

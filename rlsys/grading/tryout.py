@@ -1,0 +1,75 @@
+"""Trying plug-ins on a few answers before a run: a verifier that cannot grade is known in seconds.
+
+Its own self-test has passed by then, on answers that its author thought of. Here it meets what a
+policy will bring: the run's own prompts and expected answers.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from rlsys.config.schema import RunConfig
+from rlsys.config.verifiers import RewardConfig
+from rlsys.data.gold import gold_completion
+from rlsys.data.rows import Row
+from rlsys.data.templates import Prompt
+from rlsys.engines.verifier_process import VerifierProcess
+from rlsys.errors import VerifierError
+from verifiers.base import Completion
+from verifiers.compose import SILENT
+from verifiers.faults import quoted
+from verifiers.registry import Registry
+
+_ANSWERS = (("", "stop"), ("I do not know.", "stop"), ("<think>\nPerhaps it is 7", "length"))
+"""No answer, one in no form, and one that was cut off: what any policy writes sooner or later."""
+
+
+def try_plugins(
+    config: RunConfig, rows: Sequence[Row], prompts: Sequence[Prompt], tell: Callable[[str], None]
+) -> None:
+    """Grade the right answer and a few wrong ones of each source's first prompt, with all rewards
+    that come from plug-in files or installed packages; nothing is started for a run without any.
+
+    Raises:
+        VerifierError: a plug-in cannot be made, fails its self-test, or has no verdict on one of
+            the answers; names it, the answer and the cause.
+    """
+    rewards = [r for r in config.verifiers.rewards if not Registry.is_built_in(_kind(r))]
+    if not rewards:
+        return
+    tell(f"trying the plug-ins: {', '.join(map(_kind, rewards))}")
+    # Gates and rewards without a weight grade as well, and each is tried by itself.
+    alone = [replace(r, name=r.name or r.verifier, weight=1.0, gate=False) for r in rewards]
+    for reward in alone:
+        process = VerifierProcess(replace(config.verifiers, rewards=[reward]), config.sandbox)
+        try:
+            for place, completion in _trials(reward, rows, prompts):
+                (verdict,) = process.grade([completion])
+                # A function may have nothing to say of a source that others grade.
+                if verdict.reward is None and not verdict.reason.startswith(SILENT):
+                    raise VerifierError(
+                        f"the verifier {_kind(reward)!r} has no verdict on the answer "
+                        f"{quoted(completion.text)} to {place}: {verdict.reason}"
+                    )
+        finally:
+            process.close()
+
+
+def _trials(
+    reward: RewardConfig, rows: Sequence[Row], prompts: Sequence[Prompt]
+) -> Iterator[tuple[str, Completion]]:
+    """Where the prompt lies, and an answer to it, for the first prompt of each source."""
+    row_of = {row.prompt_id: row for row in rows}
+    first = {prompt.source: prompt for prompt in reversed(prompts)}
+    for source, prompt in first.items():
+        if reward.sources and source not in reward.sources:
+            continue
+        row = row_of[prompt.prompt_id]
+        right = gold_completion(row, prompt.text)
+        answer, info = json.loads(prompt.answer), json.loads(prompt.info)
+        for text, finish in [*([] if right is None else [(right, "stop")]), *_ANSWERS]:
+            yield row.place, Completion(prompt.text, text, answer, info, source, finish)
+
+
+def _kind(reward: RewardConfig) -> str:
+    return reward.verifier or reward.name

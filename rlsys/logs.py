@@ -1,0 +1,106 @@
+"""Logs of a run's processes: each writes into the run's folder, and errors are found there again.
+
+What a process prints goes to a file of its own, with all that its children print: vLLM's engine,
+the verifiers and their plug-ins. Ray's own logs lie in a folder for a session, on each node.
+"""
+
+import os
+import re
+import socket
+import sys
+import time
+from pathlib import Path
+
+_MARK = re.compile(r"\(\w+(?: pid=\d+)?\) (?:[A-Z]+ \d\d-\d\d [\d:]+ \[[^]]*\] ?)?")
+"""Of vLLM's lines: process, level, time, place."""
+_TRACEBACK = "Traceback (most recent call last):"
+_HEAD = "--- process "
+"""Begins the lines of a new process in a log that it shares with those before it."""
+_MOST_LINES, _MOST_CHARS = 4, 800
+_TAIL_BYTES = 2**16
+_LAST_LINES = 3
+
+
+def write_to(path: Path) -> str:
+    """Append what this process and its children print to a file, from now on.
+
+    Returns: where it goes, for a person: the file; or, where this node cannot write there, what it
+        was before, with the host.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab", buffering=0)
+    except OSError:
+        return f"{socket.gethostname()}:{own()}"
+    print(f"rlsys: what follows is in {path}", file=sys.stderr, flush=True)
+    with file:
+        now = time.strftime("%Y-%m-%d %H:%M:%S")
+        file.write(f"{_HEAD}{os.getpid()} on {socket.gethostname()}, {now}\n".encode())
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(file.fileno(), stream.fileno())
+    return str(path)
+
+
+def own() -> str:
+    """Where this process's errors go: a file, or something like /dev/pts/1 or pipe:[123]."""
+    return os.readlink(f"/proc/self/fd/{sys.stderr.fileno()}")
+
+
+class Since:
+    """What is written to this process's log from now on, by itself and its children."""
+
+    def __init__(self) -> None:
+        self.path = Path(own())
+        self.begin = self.path.stat().st_size if self.path.is_file() else 0
+
+    def text(self) -> str:
+        """Empty where it goes to no file."""
+        if not self.path.is_file():
+            return ""
+        with self.path.open("rb") as file:
+            file.seek(self.begin)
+            return file.read().decode(errors="replace")
+
+
+def exception_at_the_end(path: Path) -> str:
+    """The last exception of the process that wrote a log last; empty where there is none, or no
+    such file on this node."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        text = file.read().decode(errors="replace")
+    return last_exception(text.rpartition(f"\n{_HEAD}")[2])
+
+
+def last_error(text: str) -> str:
+    """The last exception of a log; where there is none, its last lines. Empty for an empty log."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return last_exception(text) or " | ".join(lines[-_LAST_LINES:])[:_MOST_CHARS]
+
+
+def last_exception(text: str) -> str:
+    """The exception with which the last traceback of a log ends, without the marks of vLLM's
+    lines; empty where there is none."""
+    lines = [_split(line) for line in text.splitlines()]
+    begins = [i for i, (_, line) in enumerate(lines) if line == _TRACEBACK]
+    if not begins:
+        return ""
+    told: list[str] = []
+    mark = lines[begins[-1]][0]
+    for own, line in lines[begins[-1] + 1 :]:
+        is_call = not told and (not line or line[0].isspace())
+        if is_call:
+            continue
+        if told and (not line or own != mark or len(told) == _MOST_LINES):
+            break
+        told.append(line.strip())
+    return " ".join(told)[:_MOST_CHARS]
+
+
+def _split(line: str) -> tuple[str, str]:
+    """The mark that vLLM puts before a line, and the line."""
+    match = _MARK.match(line)
+    mark = match[0].rstrip() if match else ""
+    return mark, line[match.end() if match else 0 :].rstrip()

@@ -1,0 +1,48 @@
+"""What went wrong in a verifier, told by the line of the file that its author can mend.
+
+ValueError: out of order, at /home/me/brief.py:12 in verify: raise ValueError("out of order")
+"""
+
+import sys
+import traceback
+
+from rlsys.errors import RlsysError
+
+_MOST_CHARS = 300
+_ANSWER_CHARS = 120
+
+
+def describe(error: BaseException, file: str = "") -> str:
+    """Type, message and place of an exception.
+
+    Args:
+        file: the place is the last call in this file, as far as it passed there; else the last
+            call of all.
+    """
+    kind, message = type(error).__name__, shorten(str(error), _MOST_CHARS)
+    told = f"{kind}: {message}" if message else kind
+    calls = traceback.extract_tb(error.__traceback__)
+    own = [call for call in calls if call.filename == file] or calls
+    # Both say all there is to say.
+    if not own or isinstance(error, SyntaxError | RlsysError):
+        return told
+    call = own[-1]
+    line = f": {call.line}" if call.line else ""
+    return f"{told}, at {call.filename}:{call.lineno} in {call.name}{line}"
+
+
+def file_of(verifier: object) -> str:
+    """The file that a verifier's class, or the function that it wraps, stands in; empty where
+    there is none."""
+    made_of = getattr(verifier, "function", type(verifier))
+    return getattr(sys.modules.get(made_of.__module__), "__file__", None) or ""
+
+
+def quoted(answer: str) -> str:
+    """An answer in one short line; its end shows that there is more."""
+    return repr(shorten(answer, _ANSWER_CHARS))
+
+
+def shorten(text: str, most: int) -> str:
+    """The text, cut at `most` characters."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
