@@ -161,9 +161,8 @@ class Member(Handle):
     __slots__ = ()
 
     def __getitem__(self, key: Any) -> Any:
-        return (
-            super().__getitem__(key) if type(key) in (int, slice) else self._rlsys_do("item", key)
-        )
+        is_place = type(key) in (int, slice)
+        return super().__getitem__(key) if is_place else self._rlsys_do("item", key)
 
     def _rlsys_method(self, name: str, method: Handle) -> Any:
         if not self._rlsys_calls.is_of_values(name):

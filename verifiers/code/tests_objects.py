@@ -254,9 +254,13 @@ def _is_in(node: ast.Attribute, name: str, uses: Sequence[ast.AST]) -> bool:
 
 
 def _uses(tree: Tree, name: str) -> Iterator[ast.AST]:
-    """The places where what a name returns is used: its calls, and variables that hold it."""
+    """The places where what a name returns is used: its calls, and variables that hold it; of a
+    name with a capital letter also those that may hold something else."""
     variables = Objects(tree, [name])
-    return (node for node in tree.nodes if variables.maker(node) and not _is_store(node))
+    for node in tree.nodes:
+        may_be = name[:1].isupper() and variables.may_be(node)
+        if (variables.maker(node) or may_be) and not _is_store(node):
+            yield node
 
 
 def _is_store(node: ast.AST) -> bool:
