@@ -30,13 +30,9 @@ Model = Annotated[
         "`local`: the small policy that is prepared here."
     ),
 ]
-TopK = Annotated[int, typer.Option(min=0, help="Only the k likeliest tokens; 0: all.")]
-TopP = Annotated[
-    float, typer.Option(help="Only the likeliest tokens of this much probability together; 1: all.")
-]
-MinP = Annotated[
-    float, typer.Option(help="Only tokens at least this times as likely as the likeliest; 0: all.")
-]
+TOP_K = typer.Option(min=0, help="Only the k likeliest tokens; 0: all.")
+TOP_P = typer.Option(help="Only the likeliest tokens of this much probability together; 1: all.")
+MIN_P = typer.Option(help="Only tokens at least this times as likely as the likeliest; 0: all.")
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="section.key=value, as in rollout.gpus=1")
 ]
@@ -50,9 +46,9 @@ def chat(
         str, typer.Option(help="Thinking tokens at most; none: no limit; auto: by the question.")
     ] = "none",
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.6,
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
-    min_p: MinP = 0.0,
+    top_k: Annotated[int, TOP_K] = 0,
+    top_p: Annotated[float, TOP_P] = 1.0,
+    min_p: Annotated[float, MIN_P] = 0.0,
     prices: Annotated[
         Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
     ] = None,
