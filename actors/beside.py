@@ -9,7 +9,7 @@ import psutil
 from omegaconf import OmegaConf
 
 from actors.placement import needs
-from rlsys.config.resume import FILE
+from rlsys.config.model_names import FILE
 from rlsys.config.schema import ClusterConfig
 from rlsys.loop.run_folder import LOCK
 from rlsys.network import named_cluster

@@ -14,7 +14,7 @@ from actors.placement import check_resources, needs
 from rlsys.errors import RlsysError
 from rlsys.evaluation import report
 from rlsys.evaluation.job import Job
-from rlsys.evaluation.plan import describe, missing, settle
+from rlsys.evaluation.plan import describe, free_folder, missing, settle
 from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.results import COLUMNS, Result, result
 from rlsys.evaluation.runner import Progress, examine
@@ -30,11 +30,14 @@ _ROLES = ("rollout", "verifier")
 _LINES_EVERY_S = 10.0
 
 
-def run(job: Job, folder: Path, price: Price, console: Console, started: float) -> list[Result]:
+def run(
+    job: Job, folder: Path, numbered: bool, price: Price, console: Console, started: float
+) -> list[Result]:
     """Sample what is missing, work out the figures, write and show the report.
 
     Args:
         folder: the result's; samples that lie there already are kept.
+        numbered: take another one beside it where this one holds another plan.
         started: time.monotonic() of the command's start.
     """
 
@@ -42,7 +45,9 @@ def run(job: Job, folder: Path, price: Price, console: Console, started: float) 
         elapsed = time.monotonic() - started
         console.print(f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True)
 
-    continued = settle(folder, describe(job.model, job.fingerprint, job.config.run.seed, job.exams))
+    plan = describe(job.model, job.fingerprint, job.config.run.seed, job.exams)
+    folder = free_folder(folder, plan) if numbered else folder
+    continued = settle(folder, plan)
     samples = Samples(folder / "samples")
     tell(f"{'continuing' if continued else 'evaluation'} {folder}")
     if next(missing(job.exams, samples, 1), None) is not None:

@@ -22,8 +22,7 @@ from actors.supervision import Supervisor
 from actors.verifier_worker import VerifierWorker
 from rlsys.config.schema import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt, to_batch
-from rlsys.engines.vllm_engine import Canary
-from rlsys.errors import WorkerDiedError
+from rlsys.errors import LearnerLostError, WorkerDiedError
 from rlsys.loop.clock import Times
 from rlsys.loop.fleet import (
     LearnRequest,
@@ -33,9 +32,11 @@ from rlsys.loop.fleet import (
     Rows,
     Sampled,
     Scored,
+    Untrained,
 )
 from rlsys.loop.waits import Waits
 from rlsys.weights.bundle import Manifest
+from rlsys.weights.canary import Canary
 from verifiers.registry import read_plugins
 
 _CANARY_TOKENS = 64
@@ -103,6 +104,8 @@ class RayFleet:
         self.has_learner = bool(self.supervisor.of("learner"))
         self.has_reference = bool(self.supervisor.of("reference"))
         self.weight_names: list[str] = []
+        self.canary: Canary
+        """Under the weights that the model has on disk; there once the learner has started."""
         self.published: Published | None = None
         self.reports: dict[Seat, PublishReport] = {}
 
@@ -147,11 +150,13 @@ class RayFleet:
         names = ", ".join(seat.name for seat in ranks)
         starting = self.supervisor.call_all(
             ranks,
-            lambda seat: seat.actor.start.remote(len(ranks), address, port, checkpoint, version),
+            lambda seat: seat.actor.start.remote(
+                len(ranks), address, port, self.canary_ids, checkpoint, version
+            ),
         )
-        weights = await self.starting.on(f"{names}: {_LOADING['learner']}", starting)
+        said = await self.starting.on(f"{names}: {_LOADING['learner']}", starting)
         self._is_up(names)
-        self.weight_names = weights[0]
+        self.weight_names, self.canary = said[0]
 
     async def _start_member(self, seat: Seat) -> None:
         """The actor is there and its engine loaded when this returns."""
@@ -167,7 +172,7 @@ class RayFleet:
 
         Newer ones may be published meanwhile: it is up to date when this returns.
         """
-        expecting = seat.actor.expect_weights.remote(self.weight_names)
+        expecting = seat.actor.expect_weights.remote(self.weight_names, self.canary)
         await self._step(seat, "list of weights", expecting)
         held = None
         while held is not self.published:
@@ -290,6 +295,20 @@ class RayFleet:
         # The slowest worker's figures: its pull is what the slots wait for.
         reports = [self.reports[seat] for seat in self.supervisor.ready("rollout")]
         return max(reports, key=lambda report: report.total_s)
+
+    async def write_samples(self, answers: Untrained) -> None:
+        batches, spans = _spans(answers.groups)
+        first = self.supervisor.of("learner")[0]
+        where = (answers.file, answers.step, answers.split, list(answers.reasons))
+        written = first.actor.write_samples.remote(*where, spans, *batches)
+        try:
+            await self.supervisor.call(first, written)
+        except LearnerLostError as error:
+            if isinstance(error.__cause__, RayActorError):
+                raise
+            # The learner lives; answers went with a node, and nobody trains on them.
+            lost = type(error.__cause__).__name__
+            self.notice(f"samples/{answers.file} is not written: some answers are gone ({lost})")
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         batches, spans = _spans(kept)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import ray
 
 from actors.member import Member
@@ -19,11 +18,19 @@ from rlsys.config.schema import RunConfig, Transport
 from rlsys.engines.deepspeed_setup import Rank
 from rlsys.engines.determinism import make_deterministic
 from rlsys.engines.learner_engine import LearnerEngine
-from rlsys.engines.vllm_engine import Canary
 from rlsys.errors import WeightSyncError
 from rlsys.loop.clock import Clock
-from rlsys.loop.join import Kept, read_kept, samples_table, training_batch, write_kept
+from rlsys.loop.join import (
+    Kept,
+    read_kept,
+    samples_table,
+    training_batch,
+    write_kept,
+    write_table,
+)
+from rlsys.loop.outcome import PER_TOKEN
 from rlsys.weights.bundle import Manifest
+from rlsys.weights.canary import Canary
 
 if TYPE_CHECKING:
     from rlsys.weights.vllm_sender import VllmSender
@@ -72,11 +79,13 @@ class LearnerRank(Member):
         world_size: int,
         master_address: str,
         master_port: int,
+        canary_ids: list[int],
         checkpoint: Path | None = None,
         version: int = 0,
-    ) -> list[str]:
+    ) -> tuple[list[str], Canary]:
         """Meet the other ranks and load the policy, and the state that `save` left in a
-        checkpoint of `version`; returns the names of the policy's weights."""
+        checkpoint of `version`; returns the names of the policy's weights, and the canary's
+        logprobs under those that the model has on disk."""
         config = self.config
         if config.run.deterministic:
             make_deterministic()
@@ -89,11 +98,13 @@ class LearnerRank(Member):
             Rank(self.rank, world_size, master_address, master_port),
             config.run.seed,
         )
+        self.engine.prove_packing(canary_ids)
+        canary = self.engine.canary(canary_ids)
         if checkpoint:
             self.engine.load(checkpoint)
         self.version = version
         self.clock = Clock(idle="ready groups")
-        return list(self.engine.weight_shapes())
+        return list(self.engine.weight_shapes()), canary
 
     def learn(
         self,
@@ -115,10 +126,13 @@ class LearnerRank(Member):
             metrics = self.engine.step(batch, version)
             self.version = version + 1
             if self.rank == 0:
-                scores = [
-                    batches[s.scores].slice(s.row, s.size) for s in spans if s.scores is not None
-                ]
-                self._write_samples(samples_table(rollouts, scores, step), step)
+                per_token = self.config.algorithm.advantage in PER_TOKEN
+                table = samples_table(
+                    [_kept(span, batches) for span in spans],
+                    step,
+                    advantages=None if per_token else np.where(trained, advantages, np.nan),
+                )
+                self._write_samples(table, step)
         return metrics
 
     def _write_samples(self, table: pa.Table, step: int) -> None:
@@ -126,7 +140,22 @@ class LearnerRank(Member):
         if self.written:
             self.written.result()
         path = self.samples / f"step-{step:06d}.parquet"
-        self.written = self.writer.submit(pq.write_table, table, path, compression="zstd")
+        self.written = self.writer.submit(write_table, table, path)
+
+    @ray.method(concurrency_group="disk")
+    def write_samples(
+        self,
+        file: str,
+        step: int,
+        split: str,
+        reasons: list[str],
+        spans: list[Span],
+        *batches: pa.RecordBatch,
+    ) -> None:
+        """Answers that no `learn` brings along, to a file below the samples; see Untrained. Beside
+        learning, which does not wait for it."""
+        kept = [_kept(span, batches) for span in spans]
+        write_table(samples_table(kept, step, split, reasons), self.samples / file)
 
     @ray.method(num_returns=2)
     def publish(

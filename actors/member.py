@@ -15,8 +15,9 @@ from actors.portable import portable
 from rlsys import logs, stacks
 from rlsys.loop.clock import Clock, Times
 
-_CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1})
-"""Ray's threads beside the one that works: looking at a member never queues behind its work."""
+_CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1, "disk": 1})
+"""Ray's threads beside the one that works: looking at a member never queues behind its work, nor
+behind the disk, and neither does its work."""
 
 
 def actor_class(member: type) -> Any:

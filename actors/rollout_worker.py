@@ -16,10 +16,11 @@ from rlsys.config.schema import RunConfig, SamplingConfig, Transport
 from rlsys.data.templates import with_budgets
 from rlsys.engines.determinism import engine_seed
 from rlsys.engines.sequences import list_column
-from rlsys.engines.vllm_engine import Canary, SamplingEngine
+from rlsys.engines.vllm_engine import SamplingEngine
 from rlsys.loop.clock import Clock
 from rlsys.loop.fleet import PublishReport, Sampled
 from rlsys.weights.bundle import Manifest
+from rlsys.weights.canary import Canary
 
 _LOOK_S = 0.5
 
@@ -61,9 +62,11 @@ class RolloutWorker(AsyncMember):
         self.watch = asyncio.create_task(self._watch_engine(), name="watch engine")
         self.clock = Clock(idle="slots")
 
-    async def expect_weights(self, names: list[str]) -> None:
-        """The tensors that every update must bring."""
+    async def expect_weights(self, names: list[str], canary: Canary) -> None:
+        """The tensors that every update must bring, and the learner's logprobs under the weights
+        from disk, by which the model is proved."""
         self.engine.update.names = names
+        await self.engine.prove_model(canary)
         if self.weights.transport is Transport.object_store:
             await self.engine.update.connect({})
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+from ray.exceptions import RayError
 from rich.console import Console
 
 from actors.beside import beside
@@ -18,23 +19,26 @@ from actors.metrics import RayGauges
 from actors.placement import check_resources, needs
 from rlsys.config.algorithm import Advantage
 from rlsys.config.load import to_yaml
-from rlsys.config.resume import FILE
+from rlsys.config.model_names import FILE
 from rlsys.config.schema import Precision, RunConfig
 from rlsys.config.verifiers import require_sources
 from rlsys.data.fingerprints import fingerprints
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
-from rlsys.errors import LearnerLostError, RlsysError
+from rlsys.errors import LearnerLostError, RlsysError, SickPolicyError
 from rlsys.grading.tryout import try_plugins
 from rlsys.loop import checkpoint, garbage, wish
+from rlsys.loop.checks import Checks
 from rlsys.loop.clock import Times
+from rlsys.loop.curve import Curve
 from rlsys.loop.disk import replace_text
 from rlsys.loop.event_loop import WatchedEventLoop
-from rlsys.loop.heldout import HeldOut, evaluate
+from rlsys.loop.heldout import HeldOut
 from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.loop.lag import LagMeter
 from rlsys.loop.loop import Loop, StepReport, first_cause, num_slots
 from rlsys.loop.outcome import count_signal
+from rlsys.loop.ready import ReadyGroup
 from rlsys.loop.run_folder import (
     LOGS,
     SAMPLES,
@@ -49,8 +53,10 @@ from rlsys.loop.stop import Signals, unwinding
 from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.display import Display
+from rlsys.observe.example import example
+from rlsys.observe.groups import group_metrics
 from rlsys.observe.learnable import cut_off_at, last_words, problem_of
-from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
+from rlsys.observe.metrics import MetricsWriter, check_metrics, step_metrics, time_shares
 from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.summary import Summary
 from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
@@ -236,6 +242,7 @@ class Run:
         self.config, self.name, self.keeper = config, name, keeper
         self.fleet, self.display, self.event_loop = fleet, display, event_loop
         origin = keeper.origin
+        self.curve = Curve(keeper.folder)
         self.writer = MetricsWriter(keeper.folder, origin.version if origin.resumed else None)
         self.gauges = RayGauges(name)
         self.lag = LagMeter()
@@ -269,7 +276,7 @@ class Run:
                 raise cause from errors
             # Whoever ends a job may end all of its processes, the members before the driver.
             self.display.note(f"while stopping: {str(cause).splitlines()[0]}")
-            summary = self._summary(None, started)
+            summary = self._summary(started)
         return summary
 
     async def _until_stopped(
@@ -277,9 +284,17 @@ class Run:
     ) -> Summary:
         """Train to the end, or until a signal and what may follow it within loop.stop_grace_s."""
         config = self.config
-        self.held_out = held_out
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
         self.loop = Loop(self.fleet, stream, config, self._after_step)
+        self.checks = Checks(
+            self.fleet,
+            held_out,
+            config,
+            self.loop.retries,
+            self.curve,
+            self._checked,
+            self.display.stage,
+        )
         training = asyncio.create_task(self._train(), name="train")
         stopping = asyncio.create_task(self.signals.asked_to_stop.wait(), name="hear signals")
         try:
@@ -296,12 +311,12 @@ class Run:
             stopping.cancel()
             training.cancel()
             await asyncio.wait((training,))
-        after = None if training.cancelled() else training.result()
-        return self._summary(after, started)
+        if not training.cancelled():
+            training.result()
+        return self._summary(started)
 
-    async def _train(self) -> HeldOut | None:
-        """The whole way from a fleet that is not started; returns the check after training."""
-        config, held_out = self.config, self.held_out
+    async def _train(self) -> None:
+        """The whole way from a fleet that is not started to the check after training."""
         self.loop.notice = self.loop.verdicts.notice = self.display.note
         waits = self.loop.waits
         waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
@@ -309,40 +324,32 @@ class Run:
         self.display.waiting = self._waiting
         task = asyncio.current_task()
         self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))
-        origin, progress = self.keeper.origin, self.keeper.progress
+        origin = self.keeper.origin
         await self.fleet.start(origin.checkpoint, origin.version)
         await self.keeper.restore(self.loop)
-        final = held_out[: config.evaluation.final_prompts]
-        before = progress.before
-        if before is None and final:
-            self.display.stage(f"held-out check before training: {len(final)} prompts")
-            before = progress.before = await self._evaluate(final)
-            self.display.note(f"held-out pass@1 before training: {before}")
-            if cut_off := cut_off_at(config, before.truncated):
-                self.display.note(f"warning: {cut_off}")
+        await self.checks.before_training(origin.version)
         self.display.stage("training: waiting for the first groups")
         self.began = self.last_step = time.monotonic()
         self.times = self.begin = await self._times()
         self.is_training = True
         with garbage.seldom_collected():
-            await self.loop.train(config.loop.steps)
+            await self.loop.train(self.config.loop.steps)
         if self.keeper.is_behind:
             self.display.stage("writing a checkpoint")
             await self._checkpoint()
         self.is_training = False
         self._count_time(time.monotonic(), await self._times())
-        if self.signals.stop or not final:
-            return None
-        self.display.stage(f"held-out check after training: {len(final)} prompts")
-        return await self._evaluate(final)
+        if not self.signals.stop:
+            await self.checks.after_training()
 
-    def _summary(self, after: HeldOut | None, started: float) -> Summary:
+    def _summary(self, started: float) -> Summary:
         """Of all that has been done so far."""
         config, progress = self.config, self.keeper.progress
         return Summary(
             run=self.name,
-            before=progress.before,
-            after=after,
+            before=self.curve.at(0),
+            after=self.curve.at(config.loop.steps),
+            checks=self.curve.checks,
             steps=max(self.loop.state.version, self.keeper.origin.version),
             wall_s=time.monotonic() - started,
             train_s=progress.train_s,
@@ -364,6 +371,7 @@ class Run:
             ),
             resumes=progress.resumes,
             signal=progress.signal,
+            alarms=self.alarms.health.summary(),
             stopped_by=self.signals.stop,
         )
 
@@ -382,10 +390,16 @@ class Run:
         times = await self.loop.waits.on("driver: times", self.fleet.times())
         return times | {"driver": self.event_loop.clock.times()}
 
-    async def _evaluate(self, prompts: Sequence[Prompt]) -> HeldOut:
-        check = await evaluate(self.fleet, prompts, self.config, self.loop.retries)
-        self.keeper.progress.heldout = check
-        return check
+    def _checked(self, check: HeldOut) -> None:
+        """Note a held-out check everywhere, at its step."""
+        metrics = check_metrics(check)
+        self.writer.add(check.step, metrics)
+        self.gauges.write(metrics)
+        steps = {0: "before training", self.config.loop.steps: "after training"}
+        when = steps.get(check.step, f"at step {check.step}")
+        self.display.check(check.step, metrics, f"held-out pass@1 {when}: {check}")
+        if check.step == 0 and (cut_off := cut_off_at(self.config, check.truncated)):
+            self.display.note(f"warning: {cut_off}")
 
     def _count_time(self, now: float, times: dict[str, Times]) -> None:
         """Training time up to now, that of earlier drivers included."""
@@ -401,37 +415,58 @@ class Run:
         times = await self._times()
         # Before anyone is told of the step.
         self.keeper.step(self.loop)
+        dropped = self.loop.drops.take(report.step)
         now = time.monotonic()
         metrics = step_metrics(report, now - self.last_step) | time_shares(times, self.times)
         metrics |= self.lag.take()
         self.times, self.last_step = times, now
         self._count_time(now, times)
         progress = self.keeper.progress
-        if progress.heldout:
-            metrics["heldout/pass_at_1"] = progress.heldout.pass_at_1
+        metrics |= group_metrics(report.groups, dropped)
         progress.saw(report)
         signal = count_signal(report.groups, self.config)
         progress.signal += signal
-        length, pass_at_1 = metrics["answer/mean_tokens"], metrics["reward/accuracy"]
-        for warning in self.alarms.step(signal, length, pass_at_1):
+        had_signal = not self.alarms.signal.on
+        for warning in self.alarms.step(report.step, signal, metrics):
             self.display.note(f"step {report.step}: {warning}")
+        if had_signal and self.alarms.signal.on:
+            for line in await self._example(report.groups[0]):
+                self.display.note(line)
         metrics |= self.alarms.metrics()
         self.writer.write(report.step, metrics)
         self.gauges.write(metrics)
         self.display.step(report.step, metrics)
         garbage.after_step(report.step)
-        last = report.step == loop.steps
-        chosen = self.held_out[: self.config.evaluation.prompts]
-        due = loop.evaluate_every and report.step % loop.evaluate_every == 0
-        if due and chosen and not last:
-            checking = tasks.create_task(self._evaluate(chosen), name="held-out check")
-            if self.config.run.deterministic:
-                await checking
+        await self.loop.waits.on("driver: dropped answers written", self.loop.drops.write())
+        if error := self.alarms.health.verdict(metrics):
+            raise SickPolicyError(f"{error}. {await self._kept()}")
+        assert self.loop.publishing is not None
+        await self.checks.after_step(report.step, self.loop.publishing, tasks)
         asked = self.signals.asked_to_save or wish.is_open(self.keeper.folder)
-        if last or asked or report.step % loop.checkpoint_every == 0:
+        due = report.step == loop.steps or report.step % loop.checkpoint_every == 0
+        # A policy that may be past learning does not take the place of an older one.
+        keeps_older = self.alarms.health.is_beyond and policy_of(self.keeper.folder)
+        if asked or (due and not keeps_older):
             await self._checkpoint()
         if asked:
             self.display.note(f"step {report.step}: a checkpoint was asked for and is written")
+
+    async def _example(self, group: ReadyGroup) -> list[str]:
+        """What the policy writes, as lines; none where the worker that holds it has died."""
+        try:
+            rollouts = await self.fleet.fetch(group.refs[0])
+            scores = await self.fleet.fetch(group.refs[1])
+        except RayError:
+            return []
+        return example(rollouts, scores, group.row)
+
+    async def _kept(self) -> str:
+        """Which policy a run that has to stop leaves: one of before, where there is one."""
+        folder = self.keeper.folder
+        if not policy_of(folder):
+            await self._checkpoint()
+            return f"The policy as it is now, the only one kept: {policy_of(folder)}"
+        return f"The newest policy of before: {policy_of(folder)}"
 
     async def _checkpoint(self) -> None:
         await self.keeper.checkpoint(self.loop, self.alarms.state_dict())

@@ -68,4 +68,5 @@ def _with_metadata(
             for row, (status, reason) in enumerate(zip(statuses, reasons, strict=True))
             if status == Status.INFRASTRUCTURE
         ],
+        statuses=tuple(statuses),
     )

@@ -84,8 +84,10 @@ def train(
             "rlsys train needs --config FILE for a new run, or --resume RUN to go on with an old "
             "one, which has its own config"
         )
+    from rlsys.config.models import require_trainable
     from rlsys.network import require_cluster
 
+    require_trainable(settings)
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     from actors.run import train as run_training

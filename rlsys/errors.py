@@ -45,6 +45,10 @@ class NoSignalError(RlsysError):
     """Nothing can be learned: prompt after prompt, all answers earn the same reward."""
 
 
+class SickPolicyError(RlsysError):
+    """The figures of training have left every range in which a policy learns."""
+
+
 class WorkerError(RlsysError):
     """A fleet member died or raised; names it and its root exception. Its work may be sent again,
     to another member where there is one."""

@@ -16,7 +16,12 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsys.config.algorithm import Advantage, AlgorithmConfig, DifficultySource
+from rlsys.config.algorithm import (
+    BEYOND_GROUPS,
+    Advantage,
+    AlgorithmConfig,
+    DifficultySource,
+)
 from rlsys.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -65,6 +70,19 @@ def has_signal(rewards: Floats, std_floor: float) -> bool:
     """
     known = rewards[~np.isnan(rewards)]
     return known.size > 1 and bool(known.max() - known.min() > std_floor)
+
+
+def batch_has_signal(rewards: Floats, group_index: Ints, config: AlgorithmConfig) -> bool:
+    """Whether any two rewards that the estimator compares differ.
+
+    Args:
+        rewards:     [N] before any KL penalty, whose differences are no verdict; NaN takes no part.
+        group_index: [N] which rows answer the same prompt.
+    """
+    if config.advantage in BEYOND_GROUPS:
+        return has_signal(rewards, config.std_floor)
+    groups = np.unique(group_index)
+    return any(has_signal(rewards[group_index == group], config.std_floor) for group in groups)
 
 
 def group_zscore(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:

@@ -1,22 +1,26 @@
 """`rlsys eval`, `rlsys compare` and `rlsys benchmarks`: how good is a model, and is that graded
 right?"""
 
+import re
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from rlsys.config.benchmarks import BenchmarksConfig
     from rlsys.config.schema import RunConfig
     from rlsys.evaluation.benchmark import Benchmark
-    from rlsys.evaluation.job import Request
 
 app = typer.Typer(no_args_is_help=True, help="The benchmarks that rlsys eval knows.")
 
 _NO_LIMIT = 1_000_000
+_OVERRIDE = re.compile(r"[a-z_]+(\.[a-z_]+)*=")
+"""How an override begins: it may stand in MODEL's place."""
 Data = Annotated[Path, typer.Option(help="Folder that holds the benchmarks' files.")]
 
 
@@ -25,86 +29,121 @@ def evaluate(
         str,
         typer.Argument(
             help="A Hugging Face directory or hub id, a run of rlsys or one of its checkpoints, or "
-            "`local`: the small policy that is prepared here."
+            "`local`: the small policy that is prepared here. Without it, the config's model.path."
         ),
-    ],
+    ] = "",
     overrides: Annotated[
         list[str] | None, typer.Argument(help="section.key=value, as in rollout.workers=4")
     ] = None,
     benchmarks: Annotated[
-        str, typer.Option(help="Names (`rlsys benchmarks list`) or files, separated by commas.")
-    ] = "arithmetic",
-    data: Data = Path("data"),
-    samples: Annotated[int, typer.Option(min=1, help="Answers per problem.")] = 8,
-    temperatures: Annotated[str, typer.Option(help="Separated by commas; 0 is greedy.")] = "0.6",
+        str | None,
+        typer.Option(help="Names (`rlsys benchmarks list`) or files, separated by commas."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that holds the benchmarks' files.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Answers per problem.")] = None,
+    temperatures: Annotated[
+        str | None, typer.Option(help="Separated by commas; 0 is greedy.")
+    ] = None,
     budgets: Annotated[
-        str, typer.Option(help="Thinking tokens at most, separated by commas; none: no limit.")
-    ] = "none",
+        str | None,
+        typer.Option(help="Thinking tokens at most, separated by commas; none: no limit."),
+    ] = None,
     instruction: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Say the budget in the prompt, as in 'Think for at most {budget} tokens.'"
         ),
-    ] = "",
+    ] = None,
     max_tokens: Annotated[
-        int, typer.Option(min=0, help="Answer tokens at most; 0: as each benchmark says.")
-    ] = 0,
-    limit: Annotated[int, typer.Option(min=0, help="First problems only; 0: all.")] = 0,
+        int | None, typer.Option(min=0, help="Answer tokens at most; 0: as each benchmark says.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="First problems only; 0: all.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the result; one that exists is continued.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file that says which workers and which cluster.")
+        Path | None,
+        typer.Option(
+            help="YAML file: workers, cluster, and in its section `benchmarks` whatever these "
+            "options say, which win."
+        ),
     ] = None,
     prices: Annotated[
         Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
     ] = None,
-    price_of: Annotated[str, typer.Option(help="Whose prices of the table.")] = "local",
+    price_of: Annotated[str | None, typer.Option(help="Whose prices of the table.")] = None,
 ) -> None:
     """Evaluate a model: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
-    from rlsys.evaluation.catalog import find
-    from rlsys.evaluation.job import Request
+    from rlsys.config.model_names import LOCAL
+    from rlsys.errors import ConfigError
+    from rlsys.evaluation.model import workers
 
-    chosen = find([name.strip() for name in benchmarks.split(",")])
-    request = Request(
-        model=model,
-        benchmarks=tuple(chosen),
-        data=data.expanduser(),
-        samples=samples,
-        temperatures=tuple(_numbers(temperatures, "--temperatures")),
-        budgets=tuple(_budgets(budgets)),
-        max_tokens=max_tokens,
-        limit=limit,
-        instruction=instruction,
-    )
-    _evaluate(request, config, overrides or [], out, prices, price_of)
+    overrides = overrides or []
+    if _OVERRIDE.match(model):
+        model, overrides = "", [model, *overrides]
+    if not model and config is None:
+        raise ConfigError("rlsys eval needs a MODEL, or a --config whose model.path names it")
+    settings = workers(config, overrides, model)
+    model, plan = model or settings.model.path or LOCAL, settings.benchmarks
+    options: dict[str, Any] = {
+        "names": benchmarks and [name.strip() for name in benchmarks.split(",")],
+        "data": data and str(data),
+        "samples": samples,
+        "temperatures": temperatures and _numbers(temperatures, "--temperatures"),
+        "budgets": budgets and _budgets(budgets),
+        "instruction": instruction,
+        "max_tokens": max_tokens,
+        "limit": limit,
+        "out": out and str(out),
+        "prices": prices and str(prices),
+        "price_of": price_of,
+    }
+    plan = replace(plan, **{k: value for k, value in options.items() if value is not None})
+    _evaluate(model, plan, config, overrides)
 
 
 def _evaluate(
-    request: "Request",
-    config: Path | None,
-    overrides: list[str],
-    out: Path | None,
-    prices: Path | None,
-    price_of: str,
+    model: str, plan: "BenchmarksConfig", config: Path | None, overrides: list[str]
 ) -> None:
     from rlsys.config.load import CONFIGS
+    from rlsys.evaluation.catalog import find
+    from rlsys.evaluation.job import Request
     from rlsys.evaluation.model import workers
     from rlsys.network import require_cluster
     from rlsys.thinking.usage import read_price
 
     started = time.monotonic()
     console = Console()
-    price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
-    require_cluster(workers(config, overrides).cluster.address)
+    request = Request(
+        model=model,
+        benchmarks=tuple(find(plan.names)),
+        data=Path(plan.data).expanduser(),
+        samples=plan.samples,
+        temperatures=tuple(plan.temperatures),
+        budgets=tuple(plan.budgets),
+        max_tokens=plan.max_tokens,
+        limit=plan.limit,
+        instruction=plan.instruction,
+    )
+    price = read_price(
+        Path(plan.prices).expanduser() if plan.prices else CONFIGS / "eval" / "prices.yaml",
+        plan.price_of,
+    )
+    settings = workers(config, overrides, model)
+    require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     from rlsys.evaluation.job import assemble
 
-    job = assemble(request, config, overrides, lambda line: console.print(line))
-    folder = out or Path("runs") / f"eval-{Path(job.model).name}"
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    job = assemble(request, config, overrides, tell)
+    folder = Path(plan.out or Path(settings.run.directory) / f"eval-{job.name}").expanduser()
     from actors.evaluate import run
 
-    run(job, folder.resolve(), price, console, started)
+    run(job, folder.resolve(), not plan.out, price, console, started)
 
 
 def compare(
@@ -127,7 +166,7 @@ def compare(
             str(d.problems),
             f"{pair.a:.3f}",
             f"{pair.b:.3f}",
-            f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]",
+            str(d),
             f"{d.p_value:.4f}",
         )
     console = Console()

@@ -1,10 +1,12 @@
 """From YAML files and `key=value` overrides to a checked RunConfig, in milliseconds.
 
 Order, later wins: the dataclass defaults, base.yaml beside the config, the algorithm preset, the
-config file, the command line. After loading there is no DictConfig any more.
+config file, the command line. After loading there is no DictConfig any more, and a model.path that
+named a run is the folder of its newest policy, which a resume then finds again.
 """
 
 import difflib
+from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, cast, get_args, get_origin, get_type_hints
@@ -13,6 +15,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rlsys.config.model_names import LOCAL, find_model
 from rlsys.config.schema import RunConfig
 from rlsys.config.shipped import shipped_configs
 from rlsys.config.validate import validate
@@ -45,6 +48,10 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
         config = cast(RunConfig, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {error.full_key}: {_first_line(error)}") from error
+    # A run that does not exist is named by `validate`, with whatever else cannot work.
+    with suppress(ConfigError):
+        model = find_model(config.model.path, "model.path", config.run.directory)
+        config.model.path = "" if model == LOCAL else model
     validate(config)
     return config
 

@@ -1,17 +1,14 @@
 """A resumed run's settings: its own, but for a few that do not change what it computes."""
 
-import difflib
 import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rlsys.config.load import load
+from rlsys.config.model_names import FILE, nearest_run
 from rlsys.config.schema import RunConfig
 from rlsys.errors import ConfigError
-
-FILE = "config.yaml"
-"""In a run's folder: all of its settings."""
 
 _MAY_CHANGE = (
     "cluster.",
@@ -25,6 +22,7 @@ _MAY_CHANGE = (
     "loop.max_group_losses",
     "loop.max_failed_groups_in_a_row",
     "loop.max_batches_without_signal",
+    "observe.",
     "rollout.workers",
     "rollout.cpus",
     "rollout.gpus",
@@ -33,7 +31,6 @@ _MAY_CHANGE = (
     "rollout.kv_cache_gib",
     "rollout.gpu_memory_utilization",
     "rollout.tensor_parallel",
-    "rollout.canary_tolerance",
     "verifiers.workers",
     "verifiers.cpus_per_worker",
     "reference.workers",
@@ -58,11 +55,9 @@ def find_run(run: str, directory: str) -> Path:
     for folder in (Path(run).expanduser(), parent / run):
         if (folder / FILE).is_file():
             return folder.resolve()
-    names = sorted(path.parent.name for path in parent.glob(f"*/{FILE}"))
-    close = difflib.get_close_matches(run, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"runs there: {', '.join(names) or 'none'}"
     raise ConfigError(
-        f"run {run}: neither a folder with a {FILE}, nor a run in {parent} (run.directory); {hint}"
+        f"run {run}: neither a folder with a {FILE}, nor a run in {parent} (run.directory); "
+        f"{nearest_run(run, parent)}"
     )
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from rlsys.config.algorithm import AlgorithmConfig
+from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.data import DataConfig
+from rlsys.config.observe import ObserveConfig
 from rlsys.config.ranges import ranged
 from rlsys.config.recipes import LocalPolicyConfig
 from rlsys.config.sandbox import SandboxConfig
@@ -44,7 +46,8 @@ class ModelConfig:
     """The policy to train."""
 
     path: str = ""
-    """A Hugging Face model directory or hub id; empty: prepare the small local policy."""
+    """A Hugging Face model directory or hub id, or a run or its checkpoint, whose policy is taken
+    (rlsys/config/model_names.py); empty or `local`: prepare the small local policy."""
     cache: str = "~/.cache/rlsys"
     """Where the prepared local policy is kept, by content."""
     max_context: int = ranged(512, least=1)
@@ -157,9 +160,6 @@ class RolloutConfig:
     gpu_memory_utilization: float = ranged(0.9, above=0, most=1)
     tensor_parallel: int = ranged(1, least=1)
     """GPUs of one engine."""
-    canary_tolerance: float = ranged(0.02, above=0)
-    """Largest difference, in nats, between the engine's and the learner's logprobs of the canary
-    prompt after an update. float32 on CPU shows 1e-5, bfloat16 about 0.03."""
 
 
 @dataclass
@@ -246,17 +246,6 @@ class WeightsConfig:
 
 
 @dataclass
-class ObserveConfig:
-    """What is watched for while a run goes on."""
-
-    length_alarm_window: int = ranged(10, least=0)
-    """Steps in each of the two windows that are compared: a step's answers alone are too few to
-    tell a trend; 0: no alarm."""
-    length_alarm_growth: float = ranged(0.1, least=0)
-    """Growth of the mean answer length, as a share, that counts as growth."""
-
-
-@dataclass
 class ClusterConfig:
     """The Ray cluster to run on."""
 
@@ -288,6 +277,7 @@ class RunConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     thinking: ThinkingConfig = field(default_factory=ThinkingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    benchmarks: BenchmarksConfig = field(default_factory=BenchmarksConfig)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     verifiers: VerifiersConfig = field(default_factory=VerifiersConfig)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rlsys.config import algorithm as algorithm_config
+from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
 from rlsys.config import ranges
 from rlsys.config import recipes as recipes_config
@@ -19,6 +20,7 @@ from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
 from rlsys.config.algorithm import Advantage
+from rlsys.config.model_names import find_model
 from rlsys.config.schema import RunConfig, Transport
 from rlsys.errors import ConfigError
 
@@ -32,6 +34,7 @@ def validate(config: RunConfig) -> None:
     found = [problem for look in _LOOKS for problem in look(config)]
     for section, check in (
         ("thinking", lambda: thinking_config.validate(config.thinking, config.sampling.max_tokens)),
+        ("benchmarks", lambda: benchmarks_config.validate(config.benchmarks)),
         ("data", lambda: data_config.validate(config.data)),
         ("model.local", lambda: recipes_config.validate(config.model.local)),
         ("algorithm", lambda: algorithm_config.validate(config.algorithm)),
@@ -47,7 +50,7 @@ def validate(config: RunConfig) -> None:
         raise ConfigError(_said(problems))
 
 
-def _raised(check: Callable[[], None]) -> list[str]:
+def _raised(check: Callable[[], object]) -> list[str]:
     try:
         check()
     except ConfigError as error:
@@ -160,6 +163,11 @@ def _thinking(config: RunConfig) -> Iterator[str]:
 
 def _model(config: RunConfig) -> Iterator[str]:
     path = config.model.path
+    named = f"model.path={path!r}"
+    unknown = _raised(lambda: find_model(path, named, config.run.directory))
+    if unknown:
+        yield from unknown
+        return
     looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1
     folder = Path(path).expanduser()
     is_local = looks_local or folder.is_dir()

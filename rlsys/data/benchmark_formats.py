@@ -125,6 +125,7 @@ def read_mbpp(raw: RawRow, config: DataConfig) -> Row:
         messages=question(task),
         answer=_gold(raw, "code"),
         info={
+            "text": words,
             "test_list": tests,
             "test_setup_code": raw.values.get("test_setup_code") or "",
             "challenge_test_list": raw.values.get("challenge_test_list") or [],

@@ -137,7 +137,7 @@ def packed_attention(
     attention_mask: Tensor | None,
     *,
     scaling: float | None = None,
-    attention_plan: AttentionPlan,
+    attention_plan: AttentionPlan | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
     s_aux: Tensor | None = None,
@@ -151,11 +151,14 @@ def packed_attention(
         query:          [1, heads, S, D].
         key, value:     [1, heads or a divisor of it, S, D].
         attention_mask: unused; the plan says who sees whom.
-        attention_plan: of this row, handed through the model's forward.
+        attention_plan: of this row, handed through the model's forward; a model that does not is
+            refused.
     Returns: [1, S, heads, D], and no attention weights.
     Raises:
         ConfigError: the model's attention is of a kind that this function does not compute.
     """
+    if attention_plan is None:
+        raise ConfigError("model.path: the model's layers do not hand the attention plan through")
     if softcap is not None or s_aux is not None:
         raise ConfigError("model.path: attention with a soft cap or sinks cannot be trained here")
     scale = 1.0 / math.sqrt(query.shape[-1]) if scaling is None else scaling

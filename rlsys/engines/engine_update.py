@@ -48,6 +48,12 @@ class EngineUpdate:
         """Meet the learner, as the transport needs it."""
         await self._call("init_weight_transfer_engine", init_info=init_info)
 
+    async def changed_by_reloading(self) -> list[str]:
+        """Load the weights from disk once more, by an update's road; names the engine's tensors
+        that are then not what they were. For an engine that has no requests yet."""
+        wrong = await self._call("reload_from_disk")
+        return sorted({name for names in wrong for name in names})
+
     async def begin(self) -> None:
         """Hold sampling up and make the model ready for new weights."""
         self._paused_at = time.monotonic()

@@ -12,10 +12,9 @@ import pyarrow as pa
 import torch
 
 from rlsys.algorithms.aggregation import sequence_weights
-from rlsys.algorithms.gae import explained_variance
 from rlsys.algorithms.kl import adapted_kl_coefficient
+from rlsys.algorithms.kl_alone import kl_alone, kl_share
 from rlsys.algorithms.losses import LossInputs, policy_loss
-from rlsys.algorithms.off_policy import diagnostics
 from rlsys.algorithms.packing import plan_microbatches
 from rlsys.algorithms.proximal import interpolate_proximal
 from rlsys.config.algorithm import Advantage, AlgorithmConfig, OffPolicy
@@ -24,13 +23,23 @@ from rlsys.engines.critic import Critic
 from rlsys.engines.deepspeed_setup import Rank, import_deepspeed, initialize
 from rlsys.engines.determinism import random_states, set_random_states
 from rlsys.engines.layout import Layout, block_length, blocks_of, lay_out
-from rlsys.engines.policy import PolicyModel, load_causal_lm
+from rlsys.engines.learner_report import (
+    SKIPPED,
+    Update,
+    add,
+    mean_over_tokens,
+    step_report,
+    updates_report,
+)
+from rlsys.engines.packing_proof import check_packing
+from rlsys.engines.policy import PolicyModel, checkpoint_layers, load_causal_lm
 from rlsys.engines.reference_engine import score_sequences
 from rlsys.engines.sequences import Sequences
 from rlsys.engines.token_advantages import fill_token_advantages
-from rlsys.engines.vllm_engine import Canary
 from rlsys.errors import CheckpointError
 from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
+from rlsys.weights.canary import Canary
+from rlsys.weights.saved_form import SavedForm
 
 T = TypeVar("T")
 _SAVED_AT_ONCE = 64 << 20
@@ -58,13 +67,14 @@ class LearnerEngine:
         torch.manual_seed(seed)
         model = load_causal_lm(model_path, torch.float32)
         if config.gradient_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+            checkpoint_layers(model)
         policy = PolicyModel(
             model, temperature, config.logprob_chunk, algorithm.entropy_coefficient > 0
         )
         self.engine = initialize(deepspeed, policy, config, config.optimizer.learning_rate)
         self.gathered = deepspeed.zero.GatheredParameters
         self.policy: PolicyModel = self.engine.module
+        self.saved_form = SavedForm(self.policy.model, self._own_shapes())
         self.critic = (
             Critic(deepspeed, model_path, config, algorithm)
             if algorithm.advantage is Advantage.gae
@@ -95,12 +105,13 @@ class LearnerEngine:
             sequences.proximal = self._score(sequences)
         totals: dict[str, float] = {}
         log_ratios: list[torch.Tensor] = []
-        norms = [
+        updates = [
             self._update(sequences, minibatch, version, totals, log_ratios)
             for minibatch in self._minibatches(sequences)
         ]
-        report = self._report(sequences, totals, log_ratios)
-        if self.algorithm.kl_target:
+        report = step_report(sequences, totals, log_ratios, self.place, self.device)
+        report |= updates_report(updates)
+        if self.algorithm.kl_target and report["skipped_updates"] < len(updates):
             observed = report.get("kl", 0.0)
             self.algorithm = replace(
                 self.algorithm,
@@ -109,8 +120,6 @@ class LearnerEngine:
                 ),
             )
         return report | {
-            "gradient_norm": float(np.mean(norms)),
-            "learning_rate": float(self.engine.optimizer.param_groups[0]["lr"]),
             "kl_coefficient": self.algorithm.kl_coefficient,
             "learn_s": time.monotonic() - started,
         }
@@ -131,10 +140,10 @@ class LearnerEngine:
         version: int,
         totals: dict[str, float],
         log_ratios: list[torch.Tensor],
-    ) -> float:
-        """Forward and backward over this rank's microbatches, then one optimizer update.
+    ) -> Update:
+        """One optimizer update, or none where answers have no advantage and the KL asks for none.
 
-        Returns: the gradient's norm before clipping; NaN under ZeRO 0, which does not keep it.
+        Adds to `totals` and `log_ratios` what the forward of the batch's own loss gave.
         """
         weights = np.zeros(len(sequences), dtype=np.float32)
         weights[minibatch] = sequence_weights(
@@ -143,27 +152,67 @@ class LearnerEngine:
             self.algorithm,
             self.max_tokens,
         )
-        layouts = list(self._layouts(sequences, minibatch))
-        for number, (layout, num_chunks) in enumerate(layouts):
-            is_last = number == len(layouts) - 1
-            own = torch.from_numpy(weights[list(layout.sequences)]).to(self.device)
-            self.engine.set_gradient_accumulation_boundary(is_last)
-            logprobs, entropy = self.engine(layout, num_chunks)
-            inputs = self._loss_inputs(sequences, layout, version, own, logprobs, entropy)
-            output = policy_loss(inputs, self.algorithm)
-            # DeepSpeed averages gradients over ranks; the weights already count all of them.
-            self.engine.backward(output.loss * self.place.world_size)
-            log_ratios.append(output.log_ratio.float().cpu())
-            sums = {"loss": output.loss.detach(), **output.metrics}
-            _add(totals, {name: float(value) for name, value in sums.items()})
-            if self.critic:
+        learns = sequences.has_advantage(minibatch)
+        batch = (sequences, minibatch, weights, version)
+        sums, ratios = self._through_policy(*batch, self.algorithm, learns)
+        add(totals, sums)
+        log_ratios += ratios
+        if self.critic:
+            for layout, _, own, is_last in self._microbatches(sequences, minibatch, weights):
                 world = self.place.world_size
-                _add(totals, self.critic.learn(sequences, layout, own, world, is_last))
-        self._set_learning_rate()
+                add(totals, self.critic.learn(sequences, layout, own, world, is_last))
+        share = 1.0
+        if not learns:
+            kl = mean_over_tokens(sums, "kl", self.place, self.device)
+            share = kl_share(kl, self.algorithm.kl_coefficient, self.weight_dtype)
+            if not share:
+                return SKIPPED
+            self._through_policy(*batch, kl_alone(self.algorithm), learns=True)
+        learning_rate = self._set_learning_rate(share)
         self.engine.step()
         self.updates += 1
         norm = self.engine.get_global_grad_norm()
-        return float("nan") if norm is None else float(norm)
+        return Update(learns, learning_rate, None if norm is None else float(norm))
+
+    def _through_policy(
+        self,
+        sequences: Sequences,
+        minibatch: list[int],
+        weights: np.ndarray,
+        version: int,
+        algorithm: AlgorithmConfig,
+        learns: bool,
+    ) -> tuple[dict[str, float], list[torch.Tensor]]:
+        """Forward over this rank's microbatches; to learn, backward too.
+
+        Returns: sums of metrics over trained tokens, and the log ratios of each microbatch.
+        """
+        totals: dict[str, float] = {}
+        log_ratios = []
+        # A forward that no backward follows must not reach DeepSpeed's bookkeeping of them.
+        policy = self.engine if learns else self.policy
+        for layout, chunks, own, is_last in self._microbatches(sequences, minibatch, weights):
+            self.engine.set_gradient_accumulation_boundary(is_last)
+            with torch.set_grad_enabled(learns):
+                logprobs, entropy = policy(layout, chunks)
+                inputs = self._loss_inputs(sequences, layout, version, own, logprobs, entropy)
+                output = policy_loss(inputs, algorithm)
+            if learns:
+                # DeepSpeed averages gradients over ranks; the weights already count all of them.
+                self.engine.backward(output.loss * self.place.world_size)
+            log_ratios.append(output.log_ratio.float().cpu())
+            sums = {"loss": output.loss.detach(), **output.metrics}
+            add(totals, {name: float(value) for name, value in sums.items()})
+        return totals, log_ratios
+
+    def _microbatches(
+        self, sequences: Sequences, minibatch: list[int], weights: np.ndarray
+    ) -> Iterator[tuple[Layout, int | None, torch.Tensor, bool]]:
+        """This rank's: layout, the head's calls, its answers' weights, and whether it is last."""
+        layouts = list(self._layouts(sequences, minibatch))
+        for number, (layout, num_chunks) in enumerate(layouts):
+            own = torch.from_numpy(weights[list(layout.sequences)]).to(self.device)
+            yield layout, num_chunks, own, number == len(layouts) - 1
 
     def _layouts(
         self, sequences: Sequences, chosen: list[int] | range, all_ranks: bool = False
@@ -232,45 +281,13 @@ class LearnerEngine:
             self.config.microbatch_tokens,
         )
 
-    def _set_learning_rate(self) -> None:
+    def _set_learning_rate(self, share: float) -> float:
+        """For the next update: that of the warm-up's place, and `share` of it."""
         optimizer = self.config.optimizer
-        share = min(1.0, (self.updates + 1) / max(1, optimizer.warmup_steps))
+        warm = min(1.0, (self.updates + 1) / max(1, optimizer.warmup_steps))
         for group in self.engine.optimizer.param_groups:
-            group["lr"] = optimizer.learning_rate * share
-
-    def _report(
-        self, sequences: Sequences, totals: dict[str, float], log_ratios: list[torch.Tensor]
-    ) -> dict[str, float]:
-        """Sums over all ranks to means over trained tokens, and the ratio's quantiles."""
-        names = sorted(totals)
-        sums = torch.tensor([totals[name] for name in names], dtype=torch.float64)
-        log_ratio = torch.cat(log_ratios)
-        if self.place.world_size > 1:
-            sums = sums.to(self.device)
-            torch.distributed.all_reduce(sums)
-            gathered: list[torch.Tensor] = [log_ratio] * self.place.world_size
-            torch.distributed.all_gather_object(gathered, log_ratio)
-            log_ratio = torch.cat(gathered)
-        reduced = dict(zip(names, sums.tolist(), strict=True))
-        tokens = max(1.0, reduced.pop("tokens", 0.0))
-        loss = reduced.pop("loss")
-        report = {name: total / tokens for name, total in reduced.items()}
-        if self.critic:
-            report["critic_explained_variance"] = explained_variance(
-                report["critic_value_error"],
-                report["critic_returns"],
-                report.pop("critic_returns_square"),
-            )
-        return (
-            report
-            | diagnostics(log_ratio)
-            | {
-                "loss": loss,
-                "clip_fraction": report.get("clipped_low", 0.0) + report.get("clipped_high", 0.0),
-                "trained_tokens": float(sequences.num_trained.sum()),
-                "trained_sequences": float(len(sequences)),
-            }
-        )
+            group["lr"] = optimizer.learning_rate * warm * share
+        return optimizer.learning_rate * warm * share
 
     # --- weights -------------------------------------------------------------------------------
 
@@ -287,7 +304,11 @@ class LearnerEngine:
         return None
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The tensors that every publish holds, under their Hugging Face names; whole shapes."""
+        """The tensors that every publish holds, by their names in a checkpoint; whole shapes."""
+        return self.saved_form.shapes
+
+    def _own_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the policy's parameters, by their names in the model; whole shapes."""
         named: list[tuple[str, Any]] = list(self.policy.model.named_parameters())
         sharded = self.config.zero_stage == 3
         return {name: tuple(p.ds_shape if sharded else p.shape) for name, p in named}
@@ -298,8 +319,13 @@ class LearnerEngine:
         return getattr(torch, self.config.dtype.value)
 
     def buckets(self, bucket_bytes: int) -> Iterator[list[Named]]:
-        """All weights, on the learner's device; whole tensors, no more than bucket_bytes (or one
-        tensor) at a time.
+        """All weights as a checkpoint holds them, on the learner's device; whole tensors, no more
+        than bucket_bytes (or one parameter) at a time. They live as those of `_gathered` do."""
+        for bucket in self._gathered(bucket_bytes):
+            yield list(self.saved_form.of(bucket))
+
+    def _gathered(self, bucket_bytes: int) -> Iterator[list[Named]]:
+        """All parameters under their own names.
 
         ZeRO-3 gathers a bucket as it is asked for and lets it go when the next one is: its
         tensors must not be used after that. All ranks must go through all buckets.
@@ -308,7 +334,7 @@ class LearnerEngine:
         named = list(self.policy.model.named_parameters())
         sizes = [
             math.prod(shape) * max(dtype.itemsize, parameter.itemsize)
-            for shape, (_, parameter) in zip(self.weight_shapes().values(), named, strict=True)
+            for shape, (_, parameter) in zip(self._own_shapes().values(), named, strict=True)
         ]
         for indices in plan_buckets(sizes, bucket_bytes):
             bucket = [named[i] for i in indices]
@@ -316,13 +342,17 @@ class LearnerEngine:
             with self.gathered(parameters, enabled=self.config.zero_stage == 3):
                 yield [(name, parameter.detach().to(dtype)) for name, parameter in bucket]
 
+    def prove_packing(self, token_ids: list[int]) -> None:
+        """Raise ConfigError unless sequences of one row see nothing of each other in this model."""
+        check_packing(self.policy, np.array(token_ids), self.config.dtype)
+
     def canary(self, token_ids: list[int]) -> Canary:
         """Logprobs of a fixed sequence under the present weights, at temperature 1."""
         prompt, answer = np.array(token_ids[:1]), np.array(token_ids[1:])
         temperature, self.policy.temperature = self.policy.temperature, 1.0
         (logprobs,) = score_sequences(self.policy, [prompt], [answer], [0], False, 1 << 30)
         self.policy.temperature = temperature
-        return Canary(token_ids, logprobs.tolist())
+        return Canary(token_ids, logprobs.tolist(), self.config.dtype)
 
     # --- checkpoints ---------------------------------------------------------------------------
 
@@ -337,7 +367,7 @@ class LearnerEngine:
             "random": random_states(),
         }
         torch.save(own, folder / f"rank-{self.place.rank}.pt")
-        weights = {n: t.cpu().clone() for b in self.buckets(_SAVED_AT_ONCE) for n, t in b}
+        weights = {n: t.cpu().clone() for b in self._gathered(_SAVED_AT_ONCE) for n, t in b}
         if self.place.rank == 0:
             from transformers import AutoTokenizer
 
@@ -364,8 +394,3 @@ class LearnerEngine:
         """DeepSpeed's engines by the name of their folder in a checkpoint."""
         critic = {"deepspeed_critic": self.critic.engine} if self.critic else {}
         return {"deepspeed": self.engine} | critic
-
-
-def _add(totals: dict[str, float], values: dict[str, float]) -> None:
-    for name, value in values.items():
-        totals[name] = totals.get(name, 0.0) + value

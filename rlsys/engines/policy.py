@@ -1,14 +1,18 @@
 """A causal language model that answers one question: the logprobs of given answer tokens."""
 
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from torch.utils.checkpoint import checkpoint
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from rlsys.algorithms.logprobs import chunked_logprobs
 from rlsys.engines import attention
 from rlsys.engines.layout import Layout
+from rlsys.errors import ConfigError
 
 
 class PolicyModel(nn.Module):
@@ -25,6 +29,7 @@ class PolicyModel(nn.Module):
         super().__init__()
         self.model = model
         self.temperature = temperature
+        self.logit_divisor = logit_divisor(model.config)
         self.chunk_tokens = chunk_tokens
         self.entropy_gradient = entropy_gradient
 
@@ -37,11 +42,18 @@ class PolicyModel(nn.Module):
             self.model.get_output_embeddings(),
             hidden_states(self.model.get_decoder(), layout)[layout.read_at],
             layout.targets,
-            self.temperature,
+            self.temperature * self.logit_divisor,
             self.chunk_tokens,
             entropy_gradient=self.entropy_gradient,
             num_chunks=num_chunks,
         )
+
+
+def logit_divisor(config: PreTrainedConfig) -> float:
+    """By what a model divides its head's output: Granite's `logits_scaling`, the inverse of
+    Cohere's `logit_scale`; 1 for others."""
+    divisor = getattr(config, "logits_scaling", None) or 1.0
+    return divisor / (getattr(config, "logit_scale", None) or 1.0)
 
 
 def hidden_states(decoder: nn.Module, layout: Layout) -> torch.Tensor:
@@ -55,8 +67,32 @@ def hidden_states(decoder: nn.Module, layout: Layout) -> torch.Tensor:
     return output.last_hidden_state[0]
 
 
+def checkpoint_layers(model: PreTrainedModel) -> None:
+    """Keep a layer's input alone, and compute its activations again in the backward pass.
+
+    transformers' own switch works in training mode alone, and that has dropout, under which
+    logprobs are not those of the policy that the sampler ran.
+    """
+    for layer in model.modules():
+        if isinstance(layer, GradientCheckpointingLayer):
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+
+
 def load_causal_lm(path: str | Path, dtype: torch.dtype) -> PreTrainedModel:
-    """A Hugging Face model directory or hub id, with packed attention."""
-    return AutoModelForCausalLM.from_pretrained(
-        str(path), dtype=dtype, attn_implementation=attention.NAME
-    )
+    """A Hugging Face model directory or hub id, with packed attention.
+
+    Raises:
+        ConfigError: the model's attention cannot be exchanged.
+    """
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            str(path), dtype=dtype, attn_implementation=attention.NAME
+        )
+    except KeyError as error:
+        if error.args != (attention.NAME,):
+            raise
+        # Its table of attention classes is its own, and not transformers' common one.
+        raise ConfigError(
+            f"model.path={str(path)!r}: this architecture's attention cannot be exchanged for "
+            "attention in packed rows. docs/models.md lists the models that work"
+        ) from error

@@ -1,5 +1,6 @@
 """A training batch as arrays: what the learner and the critic read and fill in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -67,6 +68,10 @@ class Sequences:
     def num_trained(self) -> np.ndarray:
         """[N] answer tokens of each sequence that the loss counts."""
         return np.array([(~forced).sum() for forced in self.forced], dtype=np.int64)
+
+    def has_advantage(self, chosen: Sequence[int]) -> bool:
+        """Whether a trained token of the chosen answers has an advantage that is not 0."""
+        return any((self.advantages[i][self.forced[i] == 0] != 0).any() for i in chosen)
 
     def mask(self, layout: Layout) -> torch.Tensor:
         """[B, T] bool of a microbatch: answer tokens that the policy chose."""

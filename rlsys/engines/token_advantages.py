@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from rlsys.algorithms.advantages import has_signal
 from rlsys.algorithms.gae import gae, moments, token_rewards, whiten
 from rlsys.algorithms.kl import kl_estimate
 from rlsys.config.algorithm import Advantage, AlgorithmConfig, KlPlacement
@@ -16,6 +17,9 @@ def fill_token_advantages(sequences: Sequences, config: AlgorithmConfig) -> None
     advantage=token_returns there are no values, and advantages are the rewards still to come
     (REINFORCE++, arXiv:2501.03262, eq. 8). Both are whitened over the step's trained tokens when
     config.whiten_advantages is set (its eq. 9). Forced tokens have no penalty.
+
+    When all rewards of the step are equal, advantages are 0: what differs then is the KL penalty
+    and the critic's own error, which whitening would blow up. The returns stay as they are.
 
     Args:
         sequences: with values for advantage=gae.
@@ -40,7 +44,9 @@ def fill_token_advantages(sequences: Sequences, config: AlgorithmConfig) -> None
         assert sequences.values is not None
         values, lam = table(sequences.values), config.gae_lambda
     advantages, returns = gae(rewards, values, mask, config.gamma, lam)
-    if config.whiten_advantages:
+    if not has_signal(sequences.rewards, config.std_floor):
+        advantages = torch.zeros_like(advantages)
+    elif config.whiten_advantages:
         advantages = whiten(advantages, trained, moments(advantages, trained), config.std_floor)
     ends = np.cumsum(lengths.numpy())[:-1]
     sequences.advantages = np.split(advantages[mask].numpy(), ends)

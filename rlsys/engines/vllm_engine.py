@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from rlsys.logs import Since, last_error
 from rlsys.thinking.limits import extra_args
 from rlsys.thinking.track import Tags
 from rlsys.weights.bundle import Manifest
+from rlsys.weights.canary import Canary
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -39,14 +39,6 @@ if TYPE_CHECKING:
 # Both before vLLM is imported. One process per engine: on CPU the executor that vLLM picks keeps
 # a second process spinning on a shared-memory queue, a whole core of a laptop's two.
 _UNIPROC = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
-
-
-@dataclass(frozen=True)
-class Canary:
-    """A fixed sequence and its logprobs [T] under the weights that were published, nats."""
-
-    token_ids: list[int]
-    logprobs: list[float]
 
 
 class SamplingEngine:
@@ -74,6 +66,9 @@ class SamplingEngine:
         self.seed, self.deterministic = seed, deterministic
         self.seeded = seeded or deterministic
         self._requests = 0
+        self.shown = 0.0
+        """Nats by which this engine's logprobs of the canary differed from the learner's when both
+        held the weights from disk."""
 
     async def start(self) -> None:
         """Load the model and sample once, so that the first real request finds it warm.
@@ -202,6 +197,31 @@ class SamplingEngine:
             final = output
         return final
 
+    async def prove_model(self, canary: Canary) -> None:
+        """Before the first update: the engine computes the model that the learner does, and an
+        update leaves it as loading from disk does.
+
+        Args:
+            canary: the learner's logprobs under the weights from disk.
+        Raises:
+            WeightSyncError: names the model, and the engine's tensors that would be wrong.
+        """
+        precision = self.config.dtype
+        self.shown = await self.canary_error(canary)
+        if not self.shown <= canary.rounding(precision):
+            raise WeightSyncError(
+                f"{self.name}: vLLM and the learner do not compute the same model from "
+                f"{self._model}: with its weights from disk their logprobs of a prompt differ by "
+                f"{self.shown:.4g} nats, where {canary.coarser(precision).value} explains "
+                f"{canary.rounding(precision):g}. docs/models.md lists the models that work"
+            )
+        if wrong := await self.update.changed_by_reloading():
+            raise WeightSyncError(
+                f"{self.name}: vLLM cannot take new weights of {self._model}: the same weights, "
+                f"loaded as an update loads them, leave {wrong[:3]} other than loading from disk "
+                f"did ({len(wrong)} tensors in all). docs/models.md lists the models that work"
+            )
+
     async def prove_weights(
         self, manifest: Manifest, canary: Canary, buckets: list[list[np.ndarray]]
     ) -> float:
@@ -209,11 +229,12 @@ class SamplingEngine:
 
         Returns: the largest difference, nats.
         Raises:
-            WeightSyncError: it is above config.canary_tolerance; names the tensors that the model
-                does not hold, as far as `buckets` and the engine allow to say.
+            WeightSyncError: it is more than rounding, by what was measured before the first update;
+                names the tensors that the model does not hold, as far as `buckets` and the engine
+                allow to say.
         """
         error = await self.canary_error(canary)
-        if not error <= self.config.canary_tolerance:
+        if not error <= canary.limit(self.config.dtype, self.shown):
             wrong = await self.update.differing(manifest, buckets)
             held = (
                 f"the engine does not hold what was published of {wrong[:3]} ({len(wrong)} in all)"
@@ -221,9 +242,9 @@ class SamplingEngine:
                 else "no tensor that can be read back differs from what was published"
             )
             raise WeightSyncError(
-                f"{self.name}, version {manifest.version}: the canary's logprobs differ from the "
-                f"learner's by {error:.4g} nats (rollout.canary_tolerance="
-                f"{self.config.canary_tolerance}); {held}"
+                f"{self.name}, version {manifest.version}: the engine does not sample the policy "
+                f"that was published: the canary's logprobs differ from the learner's by "
+                f"{error:.4g} nats, and by {self.shown:.2g} with the weights from disk; {held}"
             )
         return error
 
@@ -240,6 +261,12 @@ class SamplingEngine:
             if entry is not None  # the first token has none
         ]
         return float(np.max(np.abs(np.array(own) - np.array(canary.logprobs))))
+
+    @property
+    def _model(self) -> str:
+        """Architecture and place, as errors name them."""
+        names = self.engine.model_config.architectures
+        return f"{names[0]} (model.path={self.model_path})"
 
     @property
     def sampled_so_far(self) -> tuple[int, int]:

@@ -181,6 +181,9 @@ class Difference:
     """Chance of a difference at least this large, if the two were equally good."""
     problems: int
 
+    def __str__(self) -> str:
+        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+
 
 def paired_difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> Difference:
     """Paired comparison of two runs on the same [P] problems.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rlsys.config.model_names import name_of
 from rlsys.config.schema import RunConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.data.rows import Row
@@ -47,7 +48,10 @@ class Request:
 class Job:
     """Everything that an evaluation needs to start."""
 
+    name: str
+    """Of the run or of the model, short."""
     model: str
+    """A folder or a hub id."""
     fingerprint: str
     context: int
     exams: tuple[Exam, ...]
@@ -91,7 +95,14 @@ def assemble(
     ]
     prompts = [prompt for exam in exams for prompt in exam.prompts]
     check_vocabulary("MODEL", model, tokenizer, prompts)
-    return Job(model, fingerprint(model), context, tuple(exams), _fit(settled, exams, request.data))
+    return Job(
+        name_of(request.model, model),
+        model,
+        fingerprint(model),
+        context,
+        tuple(exams),
+        _fit(settled, exams, request.data),
+    )
 
 
 def _exams(

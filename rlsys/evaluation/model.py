@@ -2,18 +2,20 @@
 
 import hashlib
 import json
+import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rlsys.config.load import CONFIGS, load
-from rlsys.config.schema import RunConfig
+from rlsys.config.model_names import LOCAL, find_model
+from rlsys.config.schema import RunConfig, RunSection
 from rlsys.errors import ConfigError
 
-LOCAL = "local"
-"""Names the small policy that rlsys prepares itself."""
 _DEFAULT_CONTEXT = 4096
 _NO_TRAINING = (
+    "model.max_context=2",
     "data.max_prompt_tokens=1",
     "sampling.max_tokens=1",
     "sampling.max_reasoning_tokens=null",
@@ -34,52 +36,60 @@ def settle(
 ) -> RunConfig:
     """The workers' settings for a model: its path and its context are in config.model.
 
-    model.max_context shortens the context where it is named; it is no limit otherwise.
+    benchmarks.max_context shortens the context; there is no limit otherwise.
 
     Raises:
         ConfigError: a setting, or the model, does not exist.
     """
-    settled = workers(config, overrides)
-    path = _local(settled, tell) if model == LOCAL else resolve(model)
-    context = context_of(path)
-    if any(override.startswith("model.max_context=") for override in overrides):
-        context = min(context, settled.model.max_context)
+    settled = workers(config, overrides, model)
+    found = find_model(model, f"MODEL {model}", settled.run.directory)
+    path = _local(settled, tell) if found == LOCAL else _folder_or_id(found, model)
+    context = min(context_of(path), settled.benchmarks.max_context or sys.maxsize)
     settled.model.path, settled.model.max_context = path, context
     return settled
 
 
-def workers(config: Path | None, overrides: Sequence[str]) -> RunConfig:
-    """Which workers, and which cluster; no model is looked for.
+def workers(config: Path | None, overrides: Sequence[str], model: str = "") -> RunConfig:
+    """Which workers, and which cluster; no model is loaded, and where one is named, that of the
+    config plays no part. model.max_context among the overrides is that of the benchmarks.
 
     Raises:
-        ConfigError: a setting cannot work.
+        ConfigError: a setting cannot work, or there is no such run.
     """
-    return load(config or CONFIGS / "base.yaml", [*overrides, *_NO_TRAINING])
+    asked = [re.sub(r"^model(?=\.max_context=)", "benchmarks", one) for one in overrides]
+    others = ["model.path="] if model else []
+    found = load(config or CONFIGS / "base.yaml", [*asked, *others, *_NO_TRAINING])
+    find_model(model, f"MODEL {model}", found.run.directory)
+    return found
 
 
 def _local(config: RunConfig, tell: Callable[[str], None]) -> str:
     from rlsys.recipes.local_policy import prepare_local_policy
 
+    run = Path(config.run.directory).expanduser() / LOCAL
+    if run.is_dir():
+        tell(f"local is the small policy that is prepared here; the run of that name is {run}")
     cache = Path(config.model.cache).expanduser()
     return str(prepare_local_policy(config.model.local, cache, config.run.seed, tell))
 
 
 def resolve(model: str) -> str:
-    """A Hugging Face directory or hub id from what a user names: also a checkpoint of a run, its
-    `policy` folder, or the run itself, which stands for its newest checkpoint.
+    """A Hugging Face directory or hub id from what a user names: see rlsys.config.model_names.
 
     Raises:
-        ConfigError: the folder holds no model.
+        ConfigError: the folder holds no model, or there is no such run.
     """
-    folder = Path(model).expanduser()
+    return _folder_or_id(find_model(model, f"MODEL {model}", RunSection().directory), model)
+
+
+def _folder_or_id(found: str, model: str) -> str:
+    folder = Path(found).expanduser()
     if not folder.is_dir():
-        if model.startswith((".", "/", "~")) or model.count("/") > 1:
+        if found.startswith((".", "/", "~")) or found.count("/") > 1:
             raise ConfigError(f"MODEL {model}: no such folder")
-        return model
-    checkpoints = sorted(folder.glob("checkpoints/step-*/policy"))
-    for candidate in (folder, folder / "policy", *reversed(checkpoints)):
-        if (candidate / "config.json").is_file():
-            return str(candidate)
+        return found
+    if (folder / "config.json").is_file():
+        return str(folder)
     raise ConfigError(
         f"MODEL {model}: neither a Hugging Face model (config.json) nor a run or checkpoint of "
         "rlsys (policy/, checkpoints/step-*/policy/)"

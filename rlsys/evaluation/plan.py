@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -146,6 +147,24 @@ def describe(model: str, fingerprint: str, seed: int, exams: Sequence[Exam]) -> 
             for setting in exam.settings
         },
     }
+
+
+def free_folder(folder: Path, plan: dict[str, Any]) -> Path:
+    """The folder itself, or the first of `NAME-2`, `NAME-3`, ... that is not there yet or holds
+    this very plan, to be continued."""
+    for number in itertools.count(1):
+        numbered = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        if not numbered.exists() or _holds(numbered, plan):
+            return numbered
+    raise AssertionError("unreachable")
+
+
+def _holds(folder: Path, plan: dict[str, Any]) -> bool:
+    try:
+        earlier = json.loads((folder / "plan.json").read_text())
+    except (OSError, ValueError):
+        return False  # another kind of folder, or a damaged one: left alone
+    return not _difference(earlier, plan)
 
 
 def settle(folder: Path, plan: dict[str, Any]) -> bool:

@@ -32,8 +32,9 @@ def require_gradable(rows: RunRows, config: RunConfig) -> RunRows:
         DataError: a verifier cannot read a row's expected answer, and data.skip_unreadable_rows is
             not set, or no row would be left.
     """
-    train = ungradable(rows.train, config.verifiers)
-    held_out = ungradable(rows.held_out, config.verifiers)
+    packages = config.sandbox.packages
+    train = ungradable(rows.train, config.verifiers, packages)
+    held_out = ungradable(rows.held_out, config.verifiers, packages)
     refused = train | held_out
     if not refused:
         return rows
@@ -54,15 +55,21 @@ def require_gradable(rows: RunRows, config: RunConfig) -> RunRows:
     )
 
 
-def ungradable(rows: Sequence[Row], config: VerifiersConfig) -> dict[int, str]:
-    """By the identity of a row, why a verifier of its source cannot grade it."""
+def ungradable(
+    rows: Sequence[Row], config: VerifiersConfig, packages: Sequence[str]
+) -> dict[int, str]:
+    """By the identity of a row, why a verifier of its source cannot grade it.
+
+    Args:
+        packages: those that programs may import.
+    """
     registry = Registry(config.plugins)
     refused: dict[int, str] = {}
     for reward in config.rewards:
         kind = reward.verifier or reward.name
         concerned = [row for row in rows if not reward.sources or row.source in reward.sources]
         if kind in _TESTS:
-            reasons = [_flaw_of_tests(kind, row, reward.options) for row in concerned]
+            reasons = [_flaw_of_tests(kind, row, reward.options, packages) for row in concerned]
         elif registry.is_reward_function(kind):
             reasons = _lacking(registry.create(kind, reward.options), concerned)
         elif kind in _ASKED:
@@ -88,11 +95,11 @@ def _lacking(function: Verifier, rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _flaw_of_tests(kind: str, row: Row, options: dict[str, Any]) -> str:
+def _flaw_of_tests(kind: str, row: Row, options: dict[str, Any], packages: Sequence[str]) -> str:
     """Why a verifier of programs cannot grade a row's tests; empty when it can."""
     try:
         if kind == "code_functions":
-            plan_of(row.info)
+            plan_of(row.info, packages)
         else:
             read_tests(row.info.get("tests"), float(options.get("output_mb", OUTPUT_MB)))
     except VerifierError as error:

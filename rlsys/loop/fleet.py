@@ -52,6 +52,8 @@ class Scored:
     components: dict[str, np.ndarray]
     infrastructure: list[str]
     """Reasons of the rows without a verdict."""
+    statuses: tuple[str, ...] = ()
+    """Of every row; empty from a fleet that has no statuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,20 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Untrained:
+    """Answers that are kept though nobody trains on them: a held-out check's, or dropped ones."""
+
+    file: str
+    """Below the run's samples, as in `heldout/step-000010.parquet`."""
+    step: int
+    split: str
+    """Of the prompts, as rlsys.loop.join has it."""
+    groups: Sequence[Rows]
+    reasons: Sequence[str] = ()
+    """Why each group was dropped; none for a check."""
+
+
+@dataclass(frozen=True)
 class PublishReport:
     """How a rollout worker's update went; of several workers, the slowest one's."""
 
@@ -116,6 +132,10 @@ class Fleet(Protocol):
 
     async def publish(self, version: int) -> PublishReport:
         """Every rollout worker holds and has proved `version` when this returns."""
+        ...
+
+    async def write_samples(self, answers: Untrained) -> None:
+        """They are on the disk when this returns."""
         ...
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:

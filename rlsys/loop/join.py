@@ -6,13 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from rlsys import schema
 from rlsys.errors import SchemaError
+from rlsys.loop.disk import disk_errors
 
 Kept = tuple[pa.RecordBatch, pa.RecordBatch | None, pa.RecordBatch | None]
 """The same rows' rollouts, scores and reference; the last two None where there are none."""
 
+TRAIN, HELD_OUT = "train", "held_out"
+"""The column `split` of samples."""
+
+_VERDICT = ("reward", "status", "reason", "components")
 _KEPT = {
     "rollouts.arrow": schema.ROLLOUTS,
     "scores.arrow": schema.SCORES,
@@ -67,14 +73,69 @@ def training_batch(
 
 
 def samples_table(
-    rollouts: Sequence[pa.RecordBatch], scores: Sequence[pa.RecordBatch], step: int
+    groups: Sequence[Kept],
+    step: int,
+    split: str = TRAIN,
+    reasons: Sequence[str] = (),
+    advantages: np.ndarray | None = None,
 ) -> pa.Table:
-    """The step's samples for the disk: the rollouts schema, with reward, status and components."""
-    table = pa.Table.from_batches(rollouts)
-    verdicts = pa.Table.from_batches(scores)
-    for name in ("reward", "status", "reason", "components"):
+    """Samples for the disk, one row an answer, the same columns whatever became of the answer: the
+    rollouts schema, the verdict, then what training made of it.
+
+    Args:
+        groups: an answer without scores gets nulls for its verdict.
+        reasons: per group, why it was dropped; none: it was not.
+        advantages: [N], NaN for an answer without one; None: none has one.
+    """
+    table = pa.Table.from_batches([rollouts for rollouts, _, _ in groups])
+    verdicts = pa.Table.from_batches([_verdicts(scores, r.num_rows) for r, scores, _ in groups])
+    for name in _VERDICT:
         table = table.append_column(name, verdicts.column(name))
-    return table.append_column("step", pa.array([step] * table.num_rows, type=pa.int32()))
+    count = table.num_rows
+    dropped = np.repeat(list(reasons) or [""] * len(groups), [r.num_rows for r, _, _ in groups])
+    told = np.full(count, np.nan) if advantages is None else advantages
+    reference = [s for r, _, frozen in groups for s in _sums(frozen, "reference_logprobs", r)]
+    sampled = [s for r, _, _ in groups for s in _sums(r, "rollout_logprobs", r)]
+    columns = {
+        "step": pa.array([step] * count, type=pa.int32()),
+        "split": pa.array([split] * count, type=pa.string()),
+        "dropped": pa.array(dropped.tolist(), type=pa.string()),
+        "advantage": pa.array(told, type=pa.float32(), from_pandas=True),
+        "reference_logprob": pa.array(reference, type=pa.float64(), from_pandas=True),
+        "kl": pa.array(np.subtract(sampled, reference), type=pa.float64(), from_pandas=True),
+    }
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return table
+
+
+def _verdicts(scores: pa.RecordBatch | None, count: int) -> pa.RecordBatch:
+    """The verdict's columns; nulls where nobody graded."""
+    if scores is not None:
+        return scores.select(list(_VERDICT))
+    fields = [schema.SCORES.field(name) for name in _VERDICT]
+    nothing = [pa.nulls(count, field.type) for field in fields]
+    return pa.RecordBatch.from_arrays(nothing, schema=pa.schema(fields, schema.SCORES.metadata))
+
+
+def _sums(batch: pa.RecordBatch | None, name: str, rollouts: pa.RecordBatch) -> list[float]:
+    """A column of per-token numbers, summed over each answer; NaN without a batch."""
+    if batch is None:
+        return [np.nan] * rollouts.num_rows
+    return [float(np.sum(row.values.to_numpy(), dtype=float)) for row in batch.column(name)]
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """A Parquet file that is whole or absent.
+
+    Raises:
+        DiskError: the disk is full or fails.
+    """
+    unfinished = path.with_suffix(".unfinished")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, unfinished, compression="zstd")
+        unfinished.replace(path)
 
 
 def write_kept(folder: Path, kept: Sequence[Kept]) -> None:

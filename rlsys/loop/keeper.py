@@ -1,5 +1,6 @@
 """A run's memory on the disk: a line of history per step, checkpoints, and the way back to one."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,18 @@ def newest(folder: Path, steps: int) -> Origin:
         return Origin(resumed=True)
     content = checkpoint.read(there[-1])
     version = content["loop"]["version"]
-    if version >= steps and (folder / SUMMARY).exists():
+    if version >= steps and _steps_summed_up(folder) >= version:
         raise ResumeError(
             f"{folder} has done all of its {version} steps; for more, add loop.steps=N, above "
             f"{version}"
         )
     return Origin(True, there[-1], version, content)
+
+
+def _steps_summed_up(folder: Path) -> int:
+    """A run that was resumed for more steps still has the summary of fewer."""
+    file = folder / SUMMARY
+    return int(json.loads(file.read_text(encoding="utf-8"))["steps"]) if file.exists() else 0
 
 
 class Keeper:

@@ -20,6 +20,7 @@ from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.errors import RlsysError, WorkerDiedError, WorkerError
 from rlsys.loop.adaptive import AdaptiveBound
+from rlsys.loop.drops import Drops
 from rlsys.loop.fleet import Fleet, Message, PublishReport, Referenced, Sampled, Scored
 from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.outcome import has_signal, learn_request
@@ -97,6 +98,8 @@ class Loop:
         self.budgets = Budgets(config.thinking, config.run.seed, self.rates)
         self.flights: dict[int, Flight] = {}
         """By the first group of their message."""
+        self.drops = Drops(fleet, config.loop.groups_per_step)
+        self.publishing: asyncio.Task[None] | None = None
         self.last_publish: PublishReport | None = None
         self.longest_group_s = 0.0
         """From admission to readiness, since the last step."""
@@ -116,7 +119,6 @@ class Loop:
         try:
             async with asyncio.TaskGroup() as tasks:
                 admitting = tasks.create_task(self._admit(tasks, steps), name="admit")
-                publishing: asyncio.Task[None] | None = None
                 while self.state.version < steps:
                     groups = await self.waits.on(
                         "learner: ready groups",
@@ -127,13 +129,13 @@ class Loop:
                     waited_for_old_s = self.ready.waited_for_old_s
                     staleness, metrics = await self._learn(groups)
                     self._adapt(metrics)
-                    if publishing:
-                        await self.waits.on("driver: previous publish", publishing)
-                    publishing = tasks.create_task(self._publish(len(groups)), name="publish")
+                    if self.publishing:
+                        await self.waits.on("driver: previous publish", self.publishing)
+                    self.publishing = tasks.create_task(self._publish(len(groups)), name="publish")
                     # The learner must be asked for these weights before it is asked to go on.
                     await asyncio.sleep(0)
                     if self._must_settle():
-                        await self.waits.on("driver: publish", publishing)
+                        await self.waits.on("driver: publish", self.publishing)
                     report = StepReport(
                         self.state.version,
                         groups,
@@ -146,8 +148,8 @@ class Loop:
                     )
                     self.longest_group_s = 0.0
                     await self.after_step(report, tasks)
-                if publishing:
-                    await self.waits.on("driver: last publish", publishing)
+                if self.publishing:
+                    await self.waits.on("driver: last publish", self.publishing)
                 admitting.cancel()
         except* Stopped:
             pass
@@ -213,7 +215,7 @@ class Loop:
         try:
             groups = await self._work(flight)
         except WorkerError as error:
-            self._give_up(flight.message, error)
+            self._give_up(flight, error)
             return
         finally:
             del self.flights[flight.message.group_ids[0]]
@@ -221,6 +223,8 @@ class Loop:
         self.longest_group_s = max(self.longest_group_s, clock.time() - began)
         for group in groups:
             self._accept(group)
+        if self.drops.many:
+            await self.waits.on("driver: dropped answers written", self.drops.write())
 
     async def _work(self, flight: Flight) -> list[ReadyGroup]:
         ledger, message = self.state.ledger, flight.message
@@ -274,6 +278,8 @@ class Loop:
                     kl=None if referenced is None else referenced.kl[rows],
                     components={n: c[rows] for n, c in scored.components.items()},
                     difficulty=float("nan") if prompt.difficulty is None else prompt.difficulty,
+                    source=prompt.source,
+                    statuses=scored.statuses[rows],
                 )
             )
         return groups
@@ -285,24 +291,30 @@ class Loop:
             self.rates.observe(group.prompt_id, int(group.correct[known].sum()), int(known.sum()))
         if group.oldest_version < self.ready.admitted_version(group.group_id):
             # No worker that pulled what was published before the admission can sample such tokens.
-            self._drop(group.group_id, "stale")
+            self._throw_away(group, "stale")
         elif known.sum() < 2:
-            self._drop(group.group_id, "infrastructure")
+            self._throw_away(group, "infrastructure")
         elif self.config.algorithm.drop_no_signal and not has_signal(group, self.config):
-            self._drop(group.group_id, "no_signal")
+            self._throw_away(group, "no_signal")
             self.signal.dropped(self.state.version + 1)
         else:
             self.state.ledger.move(group.group_id, State.READY)
             self.ready.put(group)
+
+    def _throw_away(self, group: ReadyGroup, reason: str) -> None:
+        self.drops.add(group, reason)
+        self._drop(group.group_id, reason)
 
     def _drop(self, group_id: int, reason: str) -> None:
         self.state.ledger.drop(group_id, reason)
         self.ready.drop(group_id)
         self.slots.release()
 
-    def _give_up(self, message: Message, error: WorkerError) -> None:
+    def _give_up(self, flight: Flight, error: WorkerError) -> None:
         """Drop a message whose budget is spent; a streak of those stops the run."""
         reason = "lost" if isinstance(error, WorkerDiedError) else "failed"
+        message = flight.message
+        self.drops.gave_up(message, flight.sampled, reason)
         for group_id in message.group_ids:
             self._drop(group_id, reason)
         self.notice(f"groups {list(message.group_ids)} dropped as {reason}: {error}")

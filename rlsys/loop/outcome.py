@@ -7,12 +7,12 @@ import numpy as np
 
 from rlsys.algorithms import advantages as estimators
 from rlsys.algorithms.shaping import kl_in_reward, shaped_rewards, takes_part
-from rlsys.config.algorithm import BEYOND_GROUPS, Advantage, KlPlacement
+from rlsys.config.algorithm import BEYOND_GROUPS, Advantage, AlgorithmConfig, KlPlacement
 from rlsys.config.schema import RunConfig
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.ready import ReadyGroup
 
-_PER_TOKEN = (Advantage.gae, Advantage.token_returns)
+PER_TOKEN = (Advantage.gae, Advantage.token_returns)
 """Estimators whose advantages, and KL penalties in the reward, the learner makes per token."""
 
 
@@ -20,7 +20,8 @@ def learn_request(version: int, groups: Sequence[ReadyGroup], config: RunConfig)
     """Rewards, advantages and mask of a step's answers, in group order.
 
     With advantage=gae and token_returns the learner makes advantages per token from the rewards,
-    so those here are 0.
+    so those here are 0. So are those of a batch without a signal, in which a KL penalty in the
+    rewards would be all that differs.
     """
     algorithm = config.algorithm
     sizes = [len(g.rewards) for g in groups]
@@ -28,10 +29,11 @@ def learn_request(version: int, groups: Sequence[ReadyGroup], config: RunConfig)
     difficulty = np.repeat([g.difficulty for g in groups], sizes)
     raw = np.concatenate([g.rewards for g in groups])
     trained = takes_part(raw, np.concatenate([g.truncated for g in groups]), algorithm)
-    rewards = np.where(trained, _shaped(groups, index, config), np.nan)
-    if algorithm.advantage in _PER_TOKEN:
-        advantages = np.zeros(len(rewards))
-    else:
+    shaped = np.where(trained, _shaped(groups, index, config), np.nan)
+    rewards = _with_kl(shaped, groups, algorithm)
+    advantages = np.zeros(len(rewards))
+    signal = estimators.batch_has_signal(shaped, index, algorithm)
+    if signal and algorithm.advantage not in PER_TOKEN:
         known = None if np.isnan(difficulty).all() else difficulty
         advantages = estimators.sequence_advantages(rewards, index, known, algorithm)
     return LearnRequest(version + 1, version, groups, advantages, rewards, trained)
@@ -79,18 +81,23 @@ def count_signal(groups: Sequence[ReadyGroup], config: RunConfig) -> SignalCount
 
 
 def _shaped(groups: Sequence[ReadyGroup], index: np.ndarray, config: RunConfig) -> np.ndarray:
-    """Rewards with the configured length terms and, unless it is per token, the KL penalty."""
-    algorithm = config.algorithm
-    rewards = shaped_rewards(
+    """Rewards with the configured length terms."""
+    return shaped_rewards(
         np.concatenate([g.rewards for g in groups]),
         np.concatenate([g.correct for g in groups]),
         np.concatenate([g.num_tokens for g in groups]),
         index,
         config.sampling.max_tokens,
-        algorithm,
+        config.algorithm,
     )
+
+
+def _with_kl(
+    rewards: np.ndarray, groups: Sequence[ReadyGroup], algorithm: AlgorithmConfig
+) -> np.ndarray:
+    """Rewards less the KL penalty where it is in the reward and not per token."""
     sums = [g.kl for g in groups if g.kl is not None]
     in_reward = algorithm.kl_placement is KlPlacement.reward and algorithm.kl_coefficient > 0
-    if in_reward and sums and algorithm.advantage not in _PER_TOKEN:
+    if in_reward and sums and algorithm.advantage not in PER_TOKEN:
         rewards = kl_in_reward(rewards, np.concatenate(sums), algorithm.kl_coefficient)
     return rewards

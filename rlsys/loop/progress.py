@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from rlsys.loop.clock import Times
-from rlsys.loop.heldout import HeldOut
 from rlsys.loop.loop import StepReport
 from rlsys.loop.outcome import SignalCount
 
@@ -17,10 +16,6 @@ class Progress:
     """Sums over the steps that stand; what a killed driver did after its last checkpoint is not
     among them, since it is done again."""
 
-    before: HeldOut | None = None
-    """The check before training."""
-    heldout: HeldOut | None = None
-    """The last check."""
     consumed_tokens: int = 0
     """Answer tokens that were trained on."""
     staleness: Counter[int] = field(default_factory=Counter)
@@ -61,8 +56,6 @@ class Progress:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, for a checkpoint."""
         return {
-            "before": None if self.before is None else asdict(self.before),
-            "heldout": None if self.heldout is None else asdict(self.heldout),
             "consumed_tokens": self.consumed_tokens,
             "staleness": dict(self.staleness),
             "waited_for_old_s": self.waited_for_old_s,
@@ -78,8 +71,6 @@ class Progress:
     def from_dict(cls, values: dict[str, Any]) -> "Progress":
         """What `to_dict` gave, through JSON."""
         return cls(
-            before=_check(values["before"]),
-            heldout=_check(values["heldout"]),
             consumed_tokens=values["consumed_tokens"],
             staleness=Counter({int(k): count for k, count in values["staleness"].items()}),
             waited_for_old_s=values["waited_for_old_s"],
@@ -90,9 +81,3 @@ class Progress:
             times={role: Times(**times) for role, times in values["times"].items()},
             resumes=values["resumes"],
         )
-
-
-def _check(values: dict[str, Any] | None) -> HeldOut | None:
-    if values is None:
-        return None
-    return HeldOut(**values | {"versions": tuple(values["versions"])})

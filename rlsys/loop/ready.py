@@ -40,6 +40,11 @@ class ReadyGroup:
     reference."""
     components: dict[str, np.ndarray]
     difficulty: float
+    """NaN: unknown."""
+    source: str = ""
+    """Of the prompt."""
+    statuses: tuple[str, ...] = ()
+    """Of the verdicts; empty from a fleet that has no statuses."""
 
 
 class Stopped(Exception):

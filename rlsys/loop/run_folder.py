@@ -13,6 +13,7 @@ from typing import TextIO
 
 from rlsys.data.fingerprints import check_unchanged
 from rlsys.errors import DiskError, ResumeError
+from rlsys.loop import curve, heldout
 from rlsys.loop.disk import disk_errors, replace_text, sync
 
 LOCK, _INPUTS = "lock", "inputs.json"
@@ -98,7 +99,8 @@ def check_inputs(folder: Path, fingerprints: dict[str, str]) -> None:
 
 
 def cut_back(folder: Path, step: int) -> None:
-    """Take away metrics and samples of steps after `step`: the resumed run makes them anew.
+    """Take away metrics, held-out checks and samples of steps after `step`: the resumed run makes
+    them anew.
 
     Half a line, which a killed driver may leave, goes too.
     """
@@ -107,9 +109,12 @@ def cut_back(folder: Path, step: int) -> None:
         whole, _, _ = metrics.read_text(encoding="utf-8").rpartition("\n")
         lines = [line for line in whole.splitlines() if json.loads(line)["step"] <= step]
         replace_text(metrics, "".join(f"{line}\n" for line in lines))
+    checked = curve.cut_back(folder, step)
     with disk_errors(folder / SAMPLES):
-        for path in (folder / SAMPLES).iterdir():
+        for path in list((folder / SAMPLES).rglob("step-*")):
             match = re.match(r"step-(\d+)", path.name)
-            if match and int(match[1]) > step:
+            of = int(match[1]) if match else 0
+            stands = of in checked if path.parent.name == heldout.FOLDER else of <= step
+            if not stands or path.suffix != ".parquet":
                 path.unlink()
         sync(folder / SAMPLES)

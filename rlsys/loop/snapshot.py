@@ -95,6 +95,7 @@ def restore(loop: Loop, state: dict[str, Any], refs: Sequence[tuple[Any, ...]]) 
         next_group=state["next_group"],
         failures_in_a_row=state["failures_in_a_row"],
     )
+    loop.drops.step = state["version"] + 1
     loop.slots = Slots(num_slots(loop.config.loop, loop.ready.bound), taken=len(living))
 
 
@@ -141,6 +142,8 @@ def _group_out(group: ReadyGroup) -> dict[str, Any]:
         "kl": None if group.kl is None else _numbers_out(group.kl),
         "components": {name: _numbers_out(c) for name, c in group.components.items()},
         "difficulty": _numbers_out(np.array([group.difficulty])),
+        "source": group.source,
+        "statuses": list(group.statuses),
     }
 
 
@@ -158,6 +161,8 @@ def _group_in(entry: dict[str, Any], refs: tuple[Any, ...]) -> ReadyGroup:
         kl=None if entry["kl"] is None else _numbers_in(entry["kl"]),
         components={name: _numbers_in(c) for name, c in entry["components"].items()},
         difficulty=float(_numbers_in(entry["difficulty"])[0]),
+        source=entry["source"],
+        statuses=tuple(entry["statuses"]),
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from rlsys.config.schema import RunConfig
 from rlsys.loop.outcome import SignalCount
+from rlsys.observe.health import HealthAlarm
 from rlsys.observe.inflation import LengthAlarm
 from rlsys.observe.learnable import SignalAlarm
 
@@ -16,13 +17,16 @@ class Alarms:
     def __init__(self, config: RunConfig) -> None:
         self.signal = SignalAlarm(config)
         self.length = LengthAlarm(config.observe)
+        self.health = HealthAlarm(config.observe)
 
-    def step(self, signal: SignalCount, length: float, pass_at_1: float) -> list[str]:
-        """One more step; the arguments are those of the alarms.
+    def step(self, step: int, signal: SignalCount, metrics: dict[str, float]) -> list[str]:
+        """One more step, by its metrics.
 
         Returns: the warnings that begin with this step.
         """
+        length, pass_at_1 = metrics["answer/mean_tokens"], metrics["reward/accuracy"]
         warnings = [self.signal.step(signal), self.length.step(length, pass_at_1)]
+        warnings += self.health.step(step, metrics)
         return [f"warning: {text}" for text in warnings if text]
 
     def metrics(self) -> dict[str, float]:
@@ -30,13 +34,19 @@ class Alarms:
         return {
             "alarm/length_inflation": float(self.length.on),
             "alarm/nothing_to_learn": float(self.signal.on),
+            **self.health.metrics(),
         }
 
     def state_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {"signal": self.signal.state_dict(), "length": self.length.state_dict()}
+        return {
+            "signal": self.signal.state_dict(),
+            "length": self.length.state_dict(),
+            "health": self.health.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
         self.signal.load_state_dict(state["signal"])
         self.length.load_state_dict(state["length"])
+        self.health.load_state_dict(state["health"])

@@ -14,6 +14,8 @@ class Column:
     metric: str
     """Its key among the step's metrics."""
     show: Callable[[float], str]
+    is_late: bool = False
+    """Known only some steps later: a line that is printed once never has it."""
 
 
 def clock(seconds: float) -> str:
@@ -51,7 +53,7 @@ LEFT = "display/left_s"
 COLUMNS = (
     Column("left", 5, LEFT, clock),
     Column("reward", 6, "reward/mean", "{:.3f}".format),
-    Column("pass@1", 6, "heldout/pass_at_1", "{:.3f}".format),
+    Column("pass@1", 6, "heldout/pass_at_1", "{:.3f}".format, is_late=True),
     Column("loss", 7, "policy/loss", figure),
     Column("grad", 7, "policy/gradient_norm", figure),
     Column("lr", 6, "policy/learning_rate", figure),
@@ -68,10 +70,12 @@ COLUMNS = (
 """The first ones matter most: a narrow screen shows these alone. docs/running.md explains each."""
 
 
-def that_fit(width: int) -> list[Column]:
+def that_fit(width: int, with_late: bool) -> list[Column]:
     """The first columns, as many as `width` characters hold, each behind a blank."""
     chosen = []
     for column in COLUMNS:
+        if column.is_late and not with_late:
+            continue
         width -= column.width + 1
         if width < 0:
             break
@@ -85,9 +89,14 @@ def headings(columns: list[Column]) -> str:
 
 
 def cells(columns: list[Column], metrics: dict[str, float]) -> str:
-    """A step's figures; blank where a step has no such metric."""
-    shown = (
-        column.show(metrics[column.metric]) if column.metric in metrics else ""
-        for column in columns
-    )
-    return "".join(f" {text:>{column.width}}" for text, column in zip(shown, columns, strict=True))
+    """A step's figures; blank where a step has no such metric, and behind `!` where an alarm is on
+    for it (health.py)."""
+    return "".join(_cell(column, metrics) for column in columns)
+
+
+def _cell(column: Column, metrics: dict[str, float]) -> str:
+    if column.metric not in metrics:
+        return " " * (1 + column.width)
+    text = column.show(metrics[column.metric])
+    is_alarming = metrics.get(f"alarm/{column.metric.rpartition('/')[2]}")
+    return f"{'!' if is_alarming else ' '}{text}".rjust(1 + column.width)

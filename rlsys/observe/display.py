@@ -84,6 +84,12 @@ class Display:
             self._print_step(step)
         self._steps_seen += 1
 
+    def check(self, step: int, metrics: dict[str, float], line: str) -> None:
+        """A held-out check that has ended, perhaps some steps after its own: a line, and where a
+        table shows that step, its figures there and in no other row."""
+        self.rows = [(of, row | metrics if of == step else row) for of, row in self.rows]
+        self.note(line)
+
     def note(self, line: str) -> None:
         """A line that stays on the screen."""
         if self.live:
@@ -111,7 +117,7 @@ class Display:
     def _print_step(self, step: int) -> None:
         widest = f"step {self.total_steps}/{self.total_steps}"
         begin = f"step {step}/{self.total_steps}".ljust(len(widest))
-        columns = that_fit(_PLAIN_WIDTH - len(self._elapsed()) - len(begin))
+        columns = that_fit(_PLAIN_WIDTH - len(self._elapsed()) - len(begin), with_late=False)
         if self._steps_seen % _HEADINGS_EVERY == 0:
             if self._steps_seen:
                 self._print(f"time, last {_HEADINGS_EVERY} steps: {self._times(_HEADINGS_EVERY)}")
@@ -146,7 +152,7 @@ class Display:
 
     def _table(self) -> str:
         digits = len(str(self.total_steps))
-        columns = that_fit(self.console.width - max(digits, len("step")))
+        columns = that_fit(self.console.width - max(digits, len("step")), with_late=True)
         lines = ["step".rjust(digits) + headings(columns)]
         for step, metrics in self.rows[-_ROWS_SHOWN:]:
             lines.append(str(step).rjust(max(digits, len("step"))) + cells(columns, metrics))

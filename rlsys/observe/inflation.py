@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsys.config.schema import ObserveConfig
+from rlsys.config.observe import ObserveConfig
 
 
 class LengthAlarm:

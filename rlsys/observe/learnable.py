@@ -88,12 +88,15 @@ def cut_off_at(config: RunConfig, share: float) -> str:
 
 
 def last_words(samples: Path) -> str:
-    """`; an answer ends: '...'` of a run's newest samples, one that was cut off where there is one;
-    empty without samples."""
+    """`. An answer of FILE ends: '...', and its verdict is ...` of a run's newest samples, one that
+    was cut off where there is one; empty without samples."""
     newest = max(samples.glob("*.parquet"), default=None)
     if newest is None:
         return ""
-    rows = pq.read_table(newest, columns=["text", "finish_reason"]).to_pylist()
+    columns = ["text", "finish_reason", "status", "reason"]
+    rows = pq.read_table(newest, columns=columns).to_pylist()
     rows.sort(key=lambda row: row["finish_reason"] != "length")
-    end = rows[0]["text"][-_LAST_WORDS:] if rows else ""
-    return f". An answer of {newest.name} ends: {end!r}"
+    if not rows:
+        return ""
+    end, status, reason = rows[0]["text"][-_LAST_WORDS:], rows[0]["status"], rows[0]["reason"]
+    return f". An answer of {newest.name} ends: {end!r}; its verdict: {status}: {reason}"

@@ -10,6 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rlsys.loop.clock import Times
 from rlsys.loop.disk import disk_errors
+from rlsys.loop.heldout import HeldOut
 from rlsys.loop.loop import StepReport
 from rlsys.loop.run_folder import METRICS
 
@@ -72,6 +73,15 @@ def time_shares(now: dict[str, Times], before: dict[str, Times]) -> dict[str, fl
     return shares
 
 
+def check_metrics(check: HeldOut) -> dict[str, float]:
+    """Of a held-out check."""
+    return {
+        "heldout/pass_at_1": check.pass_at_1,
+        "heldout/mean_tokens": check.mean_tokens,
+        "heldout/truncated": check.truncated,
+    }
+
+
 class MetricsWriter:
     """Appends to metrics.jsonl and TensorBoard event files in a run's folder.
 
@@ -97,6 +107,12 @@ class MetricsWriter:
             self._lines.write(json.dumps({"step": step, "time": time.time(), **plain}) + "\n")
             self._lines.flush()
             # TensorBoard's own thread writes; what it failed at is raised at a later call.
+            for name, value in metrics.items():
+                self._board.add_scalar(name, value, step)
+
+    def add(self, step: int, metrics: dict[str, float]) -> None:
+        """More of a step, perhaps an earlier one, in TensorBoard alone: its line is written."""
+        with disk_errors(self.path):
             for name, value in metrics.items():
                 self._board.add_scalar(name, value, step)
 

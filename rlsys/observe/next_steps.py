@@ -4,6 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
+from rlsys.config.model_names import FILE
 from rlsys.config.schema import RunConfig
 from rlsys.loop import checkpoint
 from rlsys.loop.keeper import FOLDER
@@ -28,8 +29,10 @@ def next_commands(folder: Path, config: RunConfig, steps: int) -> list[str]:
         return _aligned([resume])
     begin = shlex.quote(config.model.path or "local")
     results = [shlex.quote(near(folder.with_name(f"eval-{folder.name}-{when}"))) for when in _WHEN]
+    # With its workers, and the seed of the local policy that it began with.
+    on = f" --config {shlex.quote(near(folder / FILE))}"
     # What the generated task is measured by needs no data of its own.
-    on = " --benchmarks NAMES --data FOLDER" if config.data.train else ""
+    on += " --benchmarks NAMES --data FOLDER" if config.data.train else ""
     return _aligned(
         [
             (f"rlsys chat {run}", "talk to it"),

@@ -1,7 +1,6 @@
 """What runs there are and how each of them stands, read from their folders alone."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from rlsys.config.resume import FILE
+from rlsys.config.model_names import FILE
+from rlsys.loop import curve
 from rlsys.loop.run_folder import FAILURE, LOCK, METRICS, SUMMARY, holder_of, is_held
 
 
@@ -58,7 +58,9 @@ def read_run(folder: Path) -> Run:
     neither a summary of all steps nor an error.
     """
     steps = int(OmegaConf.load(folder / FILE).loop.steps)
-    step, check = _last_figures(folder / METRICS)
+    step = _last_step(folder / METRICS)
+    checks = curve.read(folder / curve.FILE)
+    check = checks[-1].pass_at_1 if checks else None
     summary, failure = _content(folder / SUMMARY), _content(folder / FAILURE)
     changed = max(path.stat().st_mtime for path in folder.iterdir() if path.is_file())
     if is_held(folder):
@@ -77,18 +79,10 @@ def _content(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
-def _last_figures(metrics: Path) -> tuple[int, float | None]:
-    """The last step, and pass@1 of the last held-out check."""
-    step = 0
-    for line in _backwards(metrics):
-        step = step or line["step"]
-        if line.get("heldout/pass_at_1") is not None:
-            return step, line["heldout/pass_at_1"]
-    return step, None
-
-
-def _backwards(metrics: Path) -> Iterator[dict[str, Any]]:
-    """Whole lines, the last one first; a driver that was killed may leave half a line."""
-    if metrics.exists():
-        whole, _, _ = metrics.read_text(encoding="utf-8").rpartition("\n")
-        yield from map(json.loads, reversed(whole.splitlines()))
+def _last_step(metrics: Path) -> int:
+    """Of the last whole line; a driver that was killed may leave half a line."""
+    if not metrics.exists():
+        return 0
+    whole, _, _ = metrics.read_text(encoding="utf-8").rpartition("\n")
+    lines = whole.splitlines()
+    return int(json.loads(lines[-1])["step"]) if lines else 0

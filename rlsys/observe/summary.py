@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from rlsys.evaluation.estimators import Difference
+from rlsys.loop import curve
 from rlsys.loop.clock import Times
 from rlsys.loop.disk import replace_text
 from rlsys.loop.heldout import HeldOut
@@ -44,10 +46,14 @@ class Summary:
     pace: Pace
     signal: SignalCount = field(default_factory=SignalCount)
     """Of the groups that were trained on."""
+    alarms: list[str] = field(default_factory=list)
+    """Figures that were outside of their range, each with its worst step."""
     policy: str = ""
     """Folder of the newest checkpoint's policy; empty: there is none."""
     resumes: int = 0
     """How often another driver went on with the run; wall_s is the last one's."""
+    checks: list[HeldOut] = field(default_factory=list)
+    """All held-out checks, by step."""
     notes: list[str] = field(default_factory=list)
     stopped_by: Signals | None = None
     """The signal that ended the run before its end."""
@@ -56,6 +62,13 @@ class Summary:
     def balance(self) -> Balance:
         """Which role limits the run, and what the others would need."""
         return balance(self.times, self.members)
+
+    @property
+    def gain(self) -> Difference | None:
+        """pass@1 after less before, on the prompts that both have."""
+        if self.before is None or self.after is None:
+            return None
+        return curve.gain(self.before, self.after)
 
     def to_dict(self) -> dict[str, Any]:
         """As written to summary.json."""
@@ -66,6 +79,17 @@ class Summary:
             **_check_to_dict("after", self.after),
             "heldout": self.after
             and {"prompts": self.after.prompts, "samples": self.after.samples},
+            "gain": self.gain and asdict(self.gain),
+            "checks": [
+                {
+                    "step": check.step,
+                    "versions": check.versions,
+                    "pass_at_1": check.pass_at_1,
+                    "interval": [check.low, check.high],
+                    "prompts": check.prompts,
+                }
+                for check in self.checks
+            ],
             "steps": self.steps,
             "wall_s": round(self.wall_s, 3),
             "train_s": round(self.train_s, 3),
@@ -96,6 +120,7 @@ class Summary:
                     self.pace, self.balance.least_s / max(self.steps, 1)
                 ),
             },
+            "alarms": self.alarms,
             "notes": self.notes,
         }
 
@@ -118,11 +143,14 @@ class Summary:
     def _figures(self) -> Table:
         table = Table(title=self.run, title_justify="left", show_header=False, box=None)
         table.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
-        table.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
-        if self.before and self.after:
-            gain = self.after.pass_at_1 - self.before.pass_at_1
-            measured = f"{self.after.prompts} prompts x {self.after.samples}, 95 % CI"
-            table.add_row("gain", f"{gain:+.3f} ({measured})")
+        last = self.checks[-1] if self.checks else None
+        if self.after is None and last and last.step:
+            table.add_row(f"held-out pass@1 at step {last.step}", f"{last}")
+        else:
+            table.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
+        if self.after and (gain := self.gain):
+            measured = f"{gain.problems} prompts x {self.after.samples}, paired, 95 % CI"
+            table.add_row("gain", f"{gain} ({measured})")
         table.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
         rate = self.consumed_tokens / max(self.train_s, 1e-9)
         table.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")
@@ -134,6 +162,8 @@ class Summary:
             f"{seen.groups - seen.without_signal:,} of {seen.groups:,} groups; "
             f"{seen.cut_off:,} of {seen.answers:,} answers cut off",
         )
+        for line in self.alarms:
+            table.add_row("alarm", line)
         if self.resumes:
             table.add_row("resumed", f"{self.resumes} times")
         return table

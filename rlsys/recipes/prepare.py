@@ -16,7 +16,7 @@ from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, Tokenized, tokenize
 from rlsys.errors import ConfigError, DataError
 from rlsys.grading.expected import require_gradable
-from rlsys.recipes.model_limits import check_room, check_vocabulary
+from rlsys.recipes.model_limits import check_vocabulary
 from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for, question_of
 
 if TYPE_CHECKING:
@@ -38,14 +38,12 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
     no weights, unless thinking budgets are read off the policy's embeddings.
 
     Raises:
-        ConfigError: the model has no tokenizer, or no room for the context or one of the tokens.
+        ConfigError: the model has no tokenizer, or no room for one of the tokens.
         DataError: no prompt is short enough.
     """
     path = config.model.path
     if config.thinking.budgets is BudgetRule.regressor:
         path = find_policy(config, progress)
-    if path:
-        check_room(config, path)
     progress("tokenizing the prompts")
     tokenizer = _tokenizer(path)
     predictor = predictor_for(config.thinking, path, [*rows.train, *rows.held_out])

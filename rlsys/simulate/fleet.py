@@ -17,7 +17,16 @@ import numpy as np
 from rlsys.config.schema import SamplingConfig
 from rlsys.loop.clock import Times
 from rlsys.loop.dispatch import LeastLoaded
-from rlsys.loop.fleet import LearnRequest, Message, PublishReport, Referenced, Rows, Sampled, Scored
+from rlsys.loop.fleet import (
+    LearnRequest,
+    Message,
+    PublishReport,
+    Referenced,
+    Rows,
+    Sampled,
+    Scored,
+    Untrained,
+)
 from rlsys.simulate.engine import EngineLaw, SimulatedEngine
 from rlsys.simulate.laws import LengthLaw
 
@@ -145,6 +154,9 @@ class SimulatedFleet:
             engine.resume(version)
         self.pauses_s += self.costs.pull_s
         return PublishReport(version, self.costs.pull_s, self.costs.pull_s, 0.0, num_bytes=0)
+
+    async def write_samples(self, answers: Untrained) -> None:
+        """There are no answers."""
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         """Nothing is on the disk; what is kept stays in memory."""

@@ -70,8 +70,8 @@ def total(usages: Iterable[Usage]) -> Usage:
 
 
 def used(samples: Path) -> dict[str, Usage]:
-    """What the answers below a folder of samples used, by the source of their prompts: a training
-    run's trained answers, or an evaluation's.
+    """What the answers below a folder of samples used, by the source of their prompts: an
+    evaluation's, or a training run's, with those that were dropped or held out.
 
     Raises:
         DataError: there are none.

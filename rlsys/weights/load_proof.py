@@ -19,6 +19,9 @@ from rlsys.errors import WeightSyncError
 from rlsys.weights.bundle import Manifest, Named
 from rlsys.weights.fingerprint import proving
 
+_ROWS = ("q", "k", "v")
+"""What vLLM calls the parts of a layer that it merges of three, in the order of their rows."""
+
 
 class LoadProof:
     """Watches one update. Build it after vLLM's initialize_layerwise_reload(model)."""
@@ -27,7 +30,9 @@ class LoadProof:
         self.model = model
         self.fingerprints: dict[str, int] = {}
         self.placed: dict[str, list[str]] = {}
-        """By module, the tensors it was handed, in the order of their coming."""
+        """By module, the tensors it was handed, in the order of their rows: q, k and v may come in
+        any, others come in theirs."""
+        self._ranks: dict[str, int] = {}
         self._starts: list[int] = []
         self._spans: list[tuple[int, str]] = []
         self._watched: list[tuple[Any, Callable[..., Any]]] = []
@@ -58,8 +63,7 @@ class LoadProof:
     def check(self, manifest: Manifest) -> None:
         """Raise WeightSyncError naming the first tensor that is not what was published, or the
         tensors that no parameter took. A tensor without elements has nothing to be taken."""
-        for tensor, loader in self._watched:
-            tensor.weight_loader = loader
+        self.release()
         head = f"version {manifest.version}:"
         for record in manifest.tensors:
             arrived = self.fingerprints.get(record.name)
@@ -73,6 +77,11 @@ class LoadProof:
                 f"{head} vLLM's loader put tensors {missing[:3]} nowhere ({len(missing)} in all)"
             )
 
+    def release(self) -> None:
+        """Watch no longer: the parameters have their own loaders again."""
+        for tensor, loader in self._watched:
+            tensor.weight_loader = loader
+
     def _watch(self, tensor: Any, place: str) -> None:
         # vLLM hangs the loader on plain tensors, too; one without it is never loaded.
         loader = getattr(tensor, "weight_loader", None)
@@ -82,15 +91,21 @@ class LoadProof:
         # wraps() keeps the name and __wrapped__, by which vLLM finds the original loader again.
         @wraps(loader)
         def watched(*arguments: Any, **named: Any) -> Any:
-            for value in (*arguments, *named.values()):
+            values = (*arguments, *named.values())
+            rank = next((_ROWS.index(v) for v in values if isinstance(v, str) and v in _ROWS), 0)
+            for value in values:
                 if isinstance(value, torch.Tensor) and not value.is_meta:
-                    self._mark(value.data_ptr(), place)
+                    self._mark(value.data_ptr(), place, rank)
             return loader(*arguments, **named)
 
         tensor.weight_loader = watched
         self._watched.append((tensor, loader))
 
-    def _mark(self, address: int, place: str) -> None:
+    def _mark(self, address: int, place: str, rank: int) -> None:
         index = bisect_right(self._starts, address) - 1
         if index >= 0 and address < self._spans[index][0]:
-            self.placed.setdefault(place, []).append(self._spans[index][1])
+            name = self._spans[index][1]
+            self._ranks[name] = rank
+            names = self.placed.setdefault(place, [])
+            names.append(name)
+            names.sort(key=self._ranks.__getitem__)

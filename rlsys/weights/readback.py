@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from vllm.model_executor.layers.linear import ColumnParallelLinear, RowParallelLinear
+from vllm.model_executor.layers.linear import LinearBase
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 
 from rlsys.weights.bundle import Named
@@ -40,9 +40,16 @@ def differing(model: Any, placed: dict[str, list[str]], tensors: Iterable[Named]
                 continue
             part = held[row : row + len(expected)]
             row += len(expected)
-            if part.shape == expected.shape and not torch.equal(part, expected.to(part)):
+            if part.shape == expected.shape and not _is(part, expected.to(part)):
                 wrong.append(f"{name} (in {place})")
     return wrong
+
+
+def _is(part: torch.Tensor, expected: torch.Tensor) -> bool:
+    """GPT-2's checkpoints hold a layer's weight the other way round, which only its shape shows."""
+    return torch.equal(part, expected) or (
+        part.ndim == 2 and part.shape[0] == part.shape[1] and torch.equal(part, expected.T)
+    )
 
 
 def _tied(model: Any, module: Any, placed: dict[str, list[str]]) -> list[str]:
@@ -58,7 +65,15 @@ def _tied(model: Any, module: Any, placed: dict[str, list[str]]) -> list[str]:
 def _held(module: Any) -> torch.Tensor | None:
     """[rows, ...] a layer's weight as it takes effect; None where it has none."""
     weight = module._parameters.get("weight")
-    if not isinstance(module, ColumnParallelLinear | RowParallelLinear | ParallelLMHead):
+    if not isinstance(module, LinearBase | ParallelLMHead):
         return weight
-    unit = torch.eye(module.input_size_per_partition, dtype=weight.dtype, device=weight.device)
+    unit = torch.eye(input_size(module), dtype=weight.dtype, device=weight.device)
     return torch.cat([module.quant_method.apply(module, rows) for rows in unit.split(_ROWS)]).T
+
+
+def input_size(module: Any) -> int:
+    """Of a linear layer, an embedding or an output head, on this GPU."""
+    for name in ("input_size_per_partition", "input_size", "embedding_dim"):
+        if (size := getattr(module, name, None)) is not None:
+            return size
+    raise TypeError(f"{type(module).__name__} has no input size")

@@ -4,16 +4,24 @@ Registered with vLLM's own factory through the `vllm.general_plugins` entry poin
 WorkerExtension's import, since `ray job submit` from a clean clone has no installed entry point.
 
 vLLM packs linear weights for the CPU's kernels after loading, so an update has to go through its
-layerwise reload. A tied output head shares its parameter with the embedding and is skipped by
-that reload, keeping its old packed copy (seen with 0.32.0: logprobs off by up to 1.05); packing
-it again brings it to the new weights. The canary after each update would show any such fault.
+layerwise reload. Two kinds of layer it leaves behind (seen with 0.32.0), which is mended here:
+
+- A tied output head shares its parameter with the embedding and is skipped, keeping its old packed
+  copy (logprobs off by up to 1.05); packing it again brings it to the new weights.
+- Experts are packed when their kernel is built, and it is built at the first load alone: after an
+  update the kernel reads unpacked rows as packed ones (off by up to 1.3). Without its kernel, a
+  layer builds and packs as at the first load.
+
+rlsys.weights.reload_proof compares what the engine holds with what it held from disk.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
+from vllm.config import set_current_vllm_config
 from vllm.distributed.weight_transfer.base import (
     WeightTransferEngine,
     WeightTransferInitInfo,
@@ -22,18 +30,25 @@ from vllm.distributed.weight_transfer.base import (
 from vllm.distributed.weight_transfer.factory import WeightTransferEngineFactory
 from vllm.distributed.weight_transfer.ipc_engine import IPCWeightTransferEngine
 from vllm.distributed.weight_transfer.nccl_engine import NCCLWeightTransferEngine
+from vllm.model_executor.layers.fused_moe.unquantized_fused_moe_method import (
+    UnquantizedFusedMoEMethod,
+)
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
+from vllm.model_executor.model_loader import DefaultModelLoader, get_model_loader
 from vllm.model_executor.model_loader.reload import (
     finalize_layerwise_reload,
     initialize_layerwise_reload,
 )
+from vllm.platforms import current_platform
 
 from rlsys import stacks
 from rlsys.config.schema import Transport
+from rlsys.errors import WeightSyncError
 from rlsys.weights.bundle import Manifest, Named, views
 from rlsys.weights.load_proof import LoadProof
 from rlsys.weights.mapping import Mapper
 from rlsys.weights.readback import differing
+from rlsys.weights.reload_proof import changed, held
 
 BACKENDS = {transport: f"rlsys_{transport.value}" for transport in Transport}
 
@@ -50,6 +65,11 @@ class ProvedTransfer:
 
     def start_weight_update(self) -> None:
         initialize_layerwise_reload(self.model)
+        if current_platform.is_cpu():
+            for module in self.model.modules():
+                method = getattr(module, "quant_method", None)
+                if isinstance(method, UnquantizedFusedMoEMethod):
+                    method.moe_kernel = None
         self.proof = LoadProof(self.model)
 
     def load_weights(self, tensors: Iterable[Named]) -> None:
@@ -153,11 +173,41 @@ class WorkerExtension:
     """Named as vLLM's worker_extension_cls: importing it registers the transports."""
 
     weight_transfer_engine: Any
+    from_disk: Mapping[str, int] = MappingProxyType({})
+    """What the model held when it had loaded the weights from disk, by reload_proof.held; nothing
+    where that was not asked for."""
+
+    def reload_from_disk(self) -> list[str]:
+        """Load the weights from disk once more, as an update does; names the tensors that are then
+        not what they were."""
+        engine = self.weight_transfer_engine
+        self.from_disk = held(engine.model)
+        self.start_weight_update()  # type: ignore[attr-defined]
+        engine.proof.release()
+        loader = get_model_loader(engine.vllm_config.load_config)
+        assert isinstance(loader, DefaultModelLoader)  # of safetensors and torch's own files
+        with set_current_vllm_config(engine.vllm_config):
+            engine.model.load_weights(loader.get_all_weights(engine.model_config, engine.model))
+        self.finish_weight_update()  # type: ignore[attr-defined]
+        return changed(self.from_disk, held(engine.model))
 
     def finish_proved(self, manifest: dict[str, Any]) -> None:
-        """Prove what was received and loaded, then end the update."""
-        self.weight_transfer_engine.proof.check(Manifest.from_dict(manifest))
+        """Prove what was received and loaded, and end the update. Version 0 has the weights from
+        disk, so the model must hold them bit for bit as it did then, unless their precision on the
+        way was less than the engine's own."""
+        published = Manifest.from_dict(manifest)
+        engine = self.weight_transfer_engine
+        engine.proof.check(published)
         self.finish_weight_update()  # type: ignore[attr-defined]
+        own = str(engine.model_config.dtype).removeprefix("torch.")
+        exact = {tensor.dtype for tensor in published.tensors} <= {"float32", own}
+        if published.version or not exact or not self.from_disk:
+            return
+        if wrong := changed(self.from_disk, held(engine.model)):
+            raise WeightSyncError(
+                "version 0 has the weights from disk, but vLLM does not hold them as it did then: "
+                f"{wrong[:3]} ({len(wrong)} of {len(self.from_disk)} tensors differ)"
+            )
 
     def differing(self, update_info: dict[str, Any]) -> list[str]:
         """Published tensors that the model does not hold; see readback.differing."""

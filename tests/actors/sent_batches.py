@@ -10,6 +10,8 @@ from rlsys.config.verifiers import RewardConfig
 from rlsys.weights.bundle import Manifest, found, unpack
 
 ANSWER = "<think>first 1+1=2. then 2+1=3. so the answer is 3.</think><answer>3</answer>"
+CANARY = list(range(5, 45))
+"""Token ids."""
 
 
 def settings(**learner: object) -> RunConfig:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import ray
 from ray import cloudpickle
-from sent_batches import pulled, rollouts, settings
+from sent_batches import CANARY, pulled, rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
@@ -40,7 +40,8 @@ class Learned:
     """What a learner made of the batch."""
 
     weights: dict[str, np.ndarray]
-    """After two optimizer steps, as rank 0 publishes them."""
+    """After two updates and, between them, one skipped for want of advantages, as rank 0 publishes
+    them."""
     losses: dict[str, float]
     gradients: dict[str, dict[str, np.ndarray]]
     """Per case, of every weight, before clipping."""
@@ -77,7 +78,7 @@ class Probe(LearnerRank):
 
 
 def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any) -> Learned:
-    """Losses and gradients of each case, then the weights after two steps."""
+    """Losses and gradients of each case, then the weights after three steps."""
     config = settings(ranks=ranks, **learner)
     config.algorithm.kl_coefficient = 0.0
     members = [
@@ -86,7 +87,7 @@ def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any
     ]
     try:
         address, port = ray.get(members[0].address.remote())
-        ray.get([m.start.remote(ranks, address, port) for m in members], timeout=120)
+        ray.get([m.start.remote(ranks, address, port, CANARY) for m in members], timeout=120)
         batch = rollouts(GROUPS, SIZE)
         scores = scores_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)
         refs = [ray.put(batch), ray.put(scores)]
@@ -101,14 +102,15 @@ def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any
                 m.look.remote(case, spans, advantages, rewards, trained, *refs) for m in members
             ]
             losses[case], gradients[case] = ray.get(calls, timeout=120)[0]
-        for step in (1, 2):
+        for step, advantages_then in enumerate((advantages, 0 * advantages, advantages), start=1):
             calls = [
-                m.learn.remote(step, step - 1, spans, advantages, rewards, trained, *refs)
+                m.learn.remote(step, step - 1, spans, advantages_then, rewards, trained, *refs)
                 for m in members
             ]
             metrics = ray.get(calls, timeout=120)
+            assert [m["skipped_updates"] for m in metrics] == [step == 2] * ranks
         assert metrics[0]["trained_sequences"] == GROUPS * SIZE - 1
-        heads = [m.publish.remote(2, [5, 6, 7]) for m in members]
+        heads = [m.publish.remote(3, [5, 6, 7]) for m in members]
         (manifest, _), *_ = ray.get([head for head, _ in heads], timeout=60)
         weights = {n: t.astype(np.float64) for n, t in pulled(manifest, heads[0][1]).items()}
         return Learned(weights, losses, gradients)
@@ -196,7 +198,7 @@ def test_publishing_under_zero_3_gathers_no_more_than_a_bucket(
     ]
     try:
         address, port = ray.get(members[0].address.remote())
-        ray.get([m.start.remote(2, address, port) for m in members], timeout=120)
+        ray.get([m.start.remote(2, address, port, CANARY) for m in members], timeout=120)
         bucket = 2 << 20
         counts = ray.get(
             [m.__ray_call__.remote(gathered_bytes, bucket) for m in members], timeout=60

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-from sent_batches import pulled, rollouts, settings
+from sent_batches import CANARY, pulled, rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
@@ -39,7 +39,8 @@ class Learner:
     def start(self, checkpoint: Path | None = None, version: int = 0) -> None:
         address, port = ray.get(self.members[0].address.remote())
         world = len(self.members)
-        starts = [m.start.remote(world, address, port, checkpoint, version) for m in self.members]
+        meeting = (world, address, port, CANARY)
+        starts = [m.start.remote(*meeting, checkpoint, version) for m in self.members]
         ray.get(starts, timeout=120)
 
     def learn(self, version: int) -> dict[str, float]:

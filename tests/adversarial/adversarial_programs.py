@@ -92,6 +92,115 @@ COMPARED = {
         "ys = [2, 2, 1]\nn = len(solve(ys))\nassert len(set(ys)) - n == 0",
     ]
 }
+BAG = {
+    "text": "Write a class Bag of numbers.",
+    "test_list": [
+        "b = Bag([3, 1, 2])\nassert len(b) == 3 and b[0] == 3 and b[1:] == [1, 2] and 2 in b",
+        "assert [x for x in b] == [3, 1, 2] and 9 not in b",
+        "assert str(Bag([4]) + Bag([5])) == 'Bag([4, 5])' and len((b + b) * 2) == 12",
+    ],
+}
+SHORTENED = {
+    "test_list": [
+        "for xs, value, expected in [([3, 2, 2, 3], 3, [2, 2]), ([1, 4], 1, [4])]:\n"
+        "    n = solve(xs, value)\n    assert n == len(expected)\n    assert xs[:n] == expected",
+    ]
+}
+NODES = {
+    "prompt": """
+class ListNode:
+    def __init__(self, val=0, next=None):
+        self.val = val
+        self.next = next
+def list_node(values):
+    head = None
+    for value in reversed(values):
+        head = ListNode(value, head)
+    return head
+def is_same_list(p, q):
+    if p is None and q is None:
+        return True
+    if not p or not q:
+        return False
+    return p.val == q.val and is_same_list(p.next, q.next)
+""",
+    "entry_point": "Solution().solve",
+    "test": "def check(candidate):\n"
+    "    assert is_same_list(candidate(head=list_node([1, 2, 3])), list_node([3, 2, 1]))\n"
+    "    xs = list(range(150))\n"
+    "    assert is_same_list(candidate(head=list_node(xs)), list_node(xs[::-1]))\n",
+}
+BACK = {"test_list": ["assert solve('ab') == 'ba'", "x = solve('abc')\nassert solve(x) == 'abc'"]}
+LACKING = {
+    "test_list": [
+        "assert np.allclose(solve([1, 2]), [0.25, 0.5])",
+        "assert isclose(solve([4])[0], 1)",
+    ]
+}
+ARRAYS = {
+    "test_list": [
+        "import numpy as np",
+        "assert (solve(np.array([1, 2])) == np.array([2, 4])).all()",
+        "assert np.array_equal(solve(np.ones((2, 3))), 2 * np.ones((2, 3)))",
+        "assert solve(np.arange(6).reshape(2, 3)).shape == (2, 3)",
+    ]
+}
+# What these ask is little enough for an object that answers as it is asked.
+SORT = {
+    "text": "Write a function that sorts.",
+    "code": "def Sort(xs):\n    return sorted(xs)",
+    "test_list": [
+        "xs = [3, 1, 1]\nr = Sort(xs)\nassert len(r) == len(xs)\n"
+        "assert all(r[i] <= r[i + 1] for i in range(len(r) - 1))\nassert all(x in xs for x in r)",
+        "ys = [5, 4]\nassert len(Sort(ys)) == 2 and all(y in ys for y in Sort(ys))",
+    ],
+}
+SPELL = {
+    "prompt": "def Spell(number):\n    # The number in words, for the class average of marks.\n",
+    "entry_point": "Spell",
+    "test": "def check(candidate):\n    assert candidate(3).startswith('thr')\n"
+    "    r = candidate(7)\n    assert r.isalpha() and r.count('e') == 2 and 'v' in r\n",
+}
+AVERAGE = {
+    "text": "Give the class average of marks, and what is below it.",
+    "test_list": ["r = average([4, 1, 1])\nassert 2 in r and 1 in r\nassert len(r) == 2"],
+}
+TREE = {
+    "text": "Build a binary search tree of numbers.",
+    "test_list": [
+        "def fits(n, low, high):\n    return n is None or (low < n.val < high\n"
+        "        and fits(n.left, low, n.val) and fits(n.right, n.val, high))\n"
+        "def size(n):\n    return 0 if n is None else 1 + size(n.left) + size(n.right)\n"
+        "t = build([4, 2, 6, 1])\nassert t.val in (1, 2, 4, 6)\n"
+        "assert fits(t, 0, 9)\nassert size(t) == 4",
+    ],
+}
+ORDERED = {
+    "text": "Write a class Ordered that keeps numbers sorted.",
+    "test_list": [
+        "s = Ordered([3, 1, 1])\nassert len(s) == 3\n"
+        "for i in range(len(s)):\n    assert s[i] == sorted([3, 1, 1])[i]",
+        "t = Ordered([5, 4])\nassert sum(t) == 9\n"
+        "assert all(a <= b for a, b in zip(t, [4, 5]))\nassert str(t) == '[4, 5]' and 7 not in t\n"
+        "assert 4 in t and list(t) == [4, 5]",
+    ],
+}
+MADE = {
+    "text": "Write a class Rows, and a function that makes them.",
+    "test_list": [
+        "m = Rows([[1, 2], [3, 4]])\nassert m.turned()[0] == [1, 3] and len(m.turned()) == 2",
+        "assert [row for row in m.turned()] == [[1, 3], [2, 4]] and [2, 4] in m.turned()",
+        "assert len(make(3)) == 3 and make(2)[0] == [0, 0] and make(2)[1:] == [[0, 0]]",
+    ],
+}
+LISTED = {
+    "text": "Write a class Bag.",
+    "test_list": [
+        "b = Bag([3, 1])\nassert 3 in b.listed() and b.listed().index(1) == 1",
+        "assert b.name().startswith('ba') and b.name().isalpha() and 'g' in b.kind",
+        "assert 2 not in b.listed() and 2 in b.append(2).append(4).listed()",
+    ],
+}
 METHOD = {"prompt": "", "entry_point": "Solution().solve", "test": CHECK}
 
 
@@ -123,6 +232,19 @@ def read(kind: str, planted: str = "") -> dict[str, list[Case]]:
         "compared": ("code_functions", COMPARED),
         "stack": ("code_functions", STACK),
         "method": ("code_functions", METHOD),
+        "bag": ("code_functions", BAG),
+        "shortened": ("code_functions", SHORTENED),
+        "nodes": ("code_functions", NODES),
+        "back": ("code_functions", BACK),
+        "lacking": ("code_functions", LACKING),
+        "arrays": ("code_functions", ARRAYS),
+        "sort": ("code_functions", SORT),
+        "spell": ("code_functions", SPELL),
+        "average": ("code_functions", AVERAGE),
+        "tree": ("code_functions", TREE),
+        "ordered": ("code_functions", ORDERED),
+        "made": ("code_functions", MADE),
+        "listed": ("code_functions", LISTED),
         "program": ("code_programs", PROGRAM),
         "tolerance": ("code_programs", TOLERANCE),
         "unicode": ("code_programs", UNICODE),

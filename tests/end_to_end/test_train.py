@@ -81,6 +81,38 @@ def test_samples_are_in_the_rollouts_schema(run: Path) -> None:
             assert all(step - 1 - 2 <= v <= step - 1 for v in row["policy_versions"])
 
 
+def test_the_samples_say_what_training_made_of_each_answer(run: Path) -> None:
+    rows = pq.read_table(run / "samples" / "step-000008.parquet").to_pylist()
+    for row in rows:
+        assert (row["split"], row["dropped"]) == ("train", "")
+        sampled = sum(row["rollout_logprobs"])
+        assert row["kl"] == pytest.approx(sampled - row["reference_logprob"], abs=1e-6)
+    groups = {row["group_id"]: [] for row in rows}
+    for row in rows:
+        groups[row["group_id"]].append((row["reward"], row["advantage"]))
+    for answers in groups.values():
+        assert sum(advantage for _, advantage in answers) == pytest.approx(0, abs=1e-4)
+        assert sorted(answers) == sorted(answers, key=lambda answer: answer[1])
+
+
+def test_held_out_checks_stand_at_their_steps_with_their_answers(run: Path) -> None:
+    lines = [json.loads(line) for line in (run / "heldout.jsonl").read_text().splitlines()]
+    every = load(run / "config.yaml").loop.evaluate_every
+    assert sorted(line["step"] for line in lines) == list(range(0, 9, every))
+    for line in lines:
+        assert line["step"] == line["versions"][0] <= line["versions"][1]
+        path = run / "samples" / "heldout" / f"step-{line['step']:06d}.parquet"
+        rows = pq.read_table(path).to_pylist()
+        assert {(row["split"], row["step"]) for row in rows} == {("held_out", line["step"])}
+        right: dict[str, list[bool]] = {}
+        for row in rows:
+            right.setdefault(row["prompt_id"], []).append(row["status"] == "correct")
+        assert {prompt: sum(some) / len(some) for prompt, some in right.items()} == line["rates"]
+    summary = json.loads((run / "summary.json").read_text())
+    gained = summary["pass_at_1_after"] - summary["pass_at_1_before"]
+    assert summary["gain"]["mean"] == pytest.approx(gained)
+
+
 def test_the_checkpointed_policy_loads_in_transformers(run: Path) -> None:
     newest = checkpoint.complete(run / "checkpoints")[-1]
     assert newest.name == "step-000008"
@@ -94,8 +126,9 @@ def test_the_checkpointed_policy_loads_in_transformers(run: Path) -> None:
 def test_metrics_have_a_line_per_step_and_the_config_reads_back(run: Path) -> None:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 9))
-    wanted = {"reward/mean", "heldout/pass_at_1", "policy/kl", "policy/entropy", "staleness/max"}
+    wanted = {"reward/mean", "groups/all_right", "status/correct", "policy/kl", "staleness/max"}
     assert wanted <= set(lines[-1])
+    assert not [name for line in lines for name in line if name.startswith("heldout")]
     assert list((run / "tensorboard").iterdir())
     assert load(run / "config.yaml").loop.steps == 8
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from published import published
 from transformers import AutoModelForCausalLM
 from vllm import SamplingParams
 from vllm.inputs import TokensPrompt
@@ -17,15 +18,17 @@ from vllm.inputs import TokensPrompt
 from rlsys.config.recipes import LocalPolicyConfig
 from rlsys.config.schema import (
     ModelConfig,
+    Precision,
     PrefixCache,
     RolloutConfig,
     SamplingConfig,
     WeightsConfig,
 )
-from rlsys.engines.vllm_engine import Canary, SamplingEngine
+from rlsys.engines.vllm_engine import SamplingEngine
 from rlsys.errors import WeightSyncError
 from rlsys.recipes.local_policy import prepare_local_policy
-from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
+from rlsys.weights.bundle import Named
+from rlsys.weights.canary import Canary
 
 pytestmark = pytest.mark.soak
 
@@ -53,22 +56,6 @@ def weights_of(policy: str, change: float) -> list[Named]:
         (name, p.detach() + change * torch.randn(p.shape, generator=generator))
         for name, p in model.named_parameters()
     ]
-
-
-def published(
-    version: int, named: list[Named], folder: Path
-) -> tuple[Manifest, list[list[np.ndarray]]]:
-    """Buckets of 64 KiB in files, as shared memory."""
-    plan = plan_buckets([t.nbytes for _, t in named], 1 << 16)
-    files = iter(range(len(plan)))
-
-    def send(pieces: list[np.ndarray]) -> list[np.ndarray]:
-        path = folder / f"version-{version}-{next(files)}"
-        path.write_bytes(b"".join(piece.tobytes() for piece in pieces))
-        memory = np.memmap(path, dtype=np.uint8, mode="r+")
-        return np.split(memory, np.cumsum([piece.nbytes for piece in pieces])[:-1])
-
-    return pack(version, [[named[i] for i in bucket] for bucket in plan], send)
 
 
 async def logprobs(engine: SamplingEngine, prompt: list[int]) -> np.ndarray:
@@ -260,13 +247,12 @@ def test_what_only_the_canary_sees_is_named_by_reading_the_model_back(
     right = logits[torch.arange(39), torch.tensor(token_ids[1:])].tolist()
 
     async def work(engine: SamplingEngine) -> None:
-        canary = Canary(token_ids, right)
+        canary = Canary(token_ids, right, Precision.float32)
         await engine.update.load(manifest, buckets)
         assert await engine.prove_weights(manifest, canary, buckets) < 1e-3
         assert await engine.update.differing(manifest, buckets) == []
         await engine.engine.collective_rpc(garble)
         await engine.update.load(manifest, buckets)
-        engine.config.canary_tolerance = 0.0
         await engine.prove_weights(manifest, canary, buckets)
 
     with pytest.raises(

@@ -60,9 +60,7 @@ class Tested:
     """CRASH: the candidate raised. REJECTED: a result that is not carried, or used as no handle can
     be. STOPPED: a call was answered by ("stop",). TESTS: the tests themselves are at fault."""
     held: int = 0
-    """Asserts that held; counted only on request."""
-    met: int = 0
-    """Asserts met; in a loop, each time."""
+    """Assert statements that held each time they were met; counted only on request."""
     reason: str = ""
 
 
@@ -90,7 +88,7 @@ class ChecksProcess:
             Whatever `call` raises; the process is ended first.
         """
         self._keeper = self._keeper or self._start()
-        self._send((plan.prelude, plan.script, plan.proxies, share))
+        self._send((plan.prelude, plan.script, plan.proxies, plan.shared, plan.marks, share))
         while True:
             message = self._receive(deadline)
             if message is None:

@@ -14,6 +14,7 @@ It is run by `python -I`, so that nothing in the grader's folder is imported but
 
 import ast
 import builtins
+import contextlib
 import ctypes
 import gc
 import marshal
@@ -22,10 +23,13 @@ import resource
 import signal
 import struct
 import sys
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from verifiers.code.handles import operate, plain
 from verifiers.code.remote import Calls, Function, TestsError, changing
-from verifiers.code.tests_changes import MARK, Changes
+from verifiers.code.tests_marks import CHANGING, OPERATE, PLAIN, Mark, marked
 from verifiers.code.tests_names import bound_names
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -82,7 +86,7 @@ def main() -> None:
         _, status = os.waitpid(pid, 0)
         if status:
             if os.waitstatus_to_exitcode(status) == _OUT_OF_MEMORY:
-                send(replies, ("done", "memory", 0, 0, "the comparison ran out of memory"))
+                send(replies, ("done", "memory", 0, "the comparison ran out of memory"))
             else:
                 send(replies, ("died", status))
             # It may have left half an answer of the job's in the pipe. That must never be read as
@@ -91,18 +95,27 @@ def main() -> None:
 
 
 def check(
-    calls: Calls, prelude: str, script: str, proxies: tuple[tuple[str, str, str], ...], share: bool
-) -> tuple[str, int, int, str]:
-    """Run one task's tests: how they ended, asserts that held, asserts met, and what failed.
+    calls: Calls,
+    prelude: str,
+    script: str,
+    proxies: tuple[tuple[str, str, str], ...],
+    shared: tuple[str, ...],
+    marks: tuple[Mark, ...],
+    share: bool,
+) -> tuple[str, int, str]:
+    """Run one task's tests: how they ended, asserts that held, and what failed.
 
     Args:
         proxies: (name in the script, name in the job, mode of served.py) of what is the job's.
+        shared: classes of the tests whose instances cross.
+        marks: places in the script (tests_marks.py).
         share: go on after a failed assert and count (else the first failure ends the tests).
     """
     names: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
-    names[MARK] = changing
+    names |= {CHANGING: changing, OPERATE: operate, PLAIN: plain}
+    time.sleep = _sleep(calls)
     counts = _Counts()
-    tree: ast.Module = Changes().visit(ast.parse(script, "<tests>"))
+    tree = marked(ast.parse(script, "<tests>"), marks)
     if share:
         tree = _Counting().visit(tree)
         names["__count__"] = counts
@@ -111,20 +124,48 @@ def check(
     try:
         exec(compile(prelude, "<prompt>", "exec"), names)
         names |= {name: Function(calls, target, mode) for name, target, mode in proxies}
+        if shared:
+            calls.share(shared, _classes_of(names))
         exec(code, names)
     except MemoryError:
         raise
     except BaseException as error:  # whatever ends the tests early is a failure with its name
         ended, reason = _failure(error, calls, script)
     if calls.rejected:
-        return "rejected", counts.held, counts.met, calls.rejected
+        return "rejected", counts.held, calls.rejected
     if calls.stopped:
-        return "stopped", counts.held, counts.met, ""
+        return "stopped", counts.held, ""
     if ended == "passed" and not calls.count:
         ended, reason = "tests", "the tests never called the function"
     if ended == "passed" and counts.first:
         ended, reason = _failure(counts.first, calls, script)
-    return ended, counts.held, counts.met, reason
+    return ended, counts.held, reason
+
+
+def _classes_of(names: dict[str, Any]) -> Callable[[str], Any]:
+    """Finds classes that the tests define, inside a function, too."""
+
+    found: dict[str, type] = {}
+
+    def find(name: str) -> Any:
+        own = names.get(name, found.get(name))
+        if not isinstance(own, type):
+            defined = [c for c in object.__subclasses__() if c.__module__ == names["__name__"]]
+            found.update({c.__name__: c for c in defined})
+            own = found.get(name)
+        return own
+
+    return find
+
+
+def _sleep(calls: Calls, sleep: Callable[..., None] = time.sleep) -> Callable[..., None]:
+    """A sleep after which objects may have changed: an entry of a cache is too old, say."""
+
+    def do(seconds: float) -> None:
+        sleep(seconds)
+        calls.changes += 1
+
+    return do
 
 
 def _calls(requests: int, replies: int) -> Calls:
@@ -149,31 +190,44 @@ def _raise(type_name: str, message: str) -> NoReturn:
 
 
 class _Counts:
-    """Counts asserts in `share` mode; an instance is the `with` block around each."""
+    """Which assert statements held each time, in `share` mode."""
 
     def __init__(self) -> None:
-        self.held = self.met = 0
+        self._met: set[int] = set()
+        self._failed: set[int] = set()
         self.first: Exception | None = None
 
-    def __enter__(self) -> None:
-        self.met += 1
+    @property
+    def held(self) -> int:
+        """Statements that were met and held each time: a loop makes no more of one."""
+        return len(self._met - self._failed)
 
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
-        if error is None:
-            self.held += 1
-            return False
-        if not isinstance(error, Exception) or isinstance(error, TestsError | MemoryError):
-            return False
-        self.first = self.first or error
-        return True
+    @contextlib.contextmanager
+    def __call__(self, number: int) -> Iterator[None]:
+        """The `with` block around an assert statement."""
+        self._met.add(number)
+        try:
+            yield
+        except (TestsError, MemoryError):
+            raise
+        except Exception as error:
+            self._failed.add(number)
+            self.first = self.first or error
+        except BaseException:
+            self._failed.add(number)
+            raise
 
 
 class _Counting(ast.NodeTransformer):
-    """`assert x` -> `with __count__: assert x`."""
+    """`assert x` -> `with __count__(1): assert x`."""
+
+    def __init__(self) -> None:
+        self._count = 0
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        context = ast.withitem(ast.Name("__count__", ast.Load()))
-        return ast.copy_location(ast.With([context], [node]), node)
+        self._count += 1
+        count = ast.Call(ast.Name("__count__", ast.Load()), [ast.Constant(self._count)], [])
+        return ast.copy_location(ast.With([ast.withitem(count)], [node]), node)
 
 
 def _failure(error: BaseException, calls: Calls, script: str) -> tuple[str, str]:
@@ -182,7 +236,7 @@ def _failure(error: BaseException, calls: Calls, script: str) -> tuple[str, str]
         return "crash", ": ".join(str(part) for part in error.args)[:300]
     if isinstance(error, TestsError):
         return "tests", str(error)[:300]
-    by_themselves = not calls.count or isinstance(error, ImportError) or _lacks_name(error, script)
+    by_themselves = not calls.count or _lacks_name(error, script)
     if by_themselves and not isinstance(error, AssertionError):
         return "tests", f"the tests fail by themselves: {type(error).__name__}: {error}"[:300]
     line = _failed_line(error, script)

@@ -26,9 +26,12 @@ from collections.abc import Sequence
 
 from verifiers.code.facts import Facts, Look
 from verifiers.code.fences import Page, take_apart
+from verifiers.code.tests_names import TYPING
 from verifiers.extract import graded_scope
 
 _TOP_LEVEL = re.compile(r"^(?![ \t\r\n)\]}]).", re.MULTILINE)
+_WORD = re.compile(r"\b[A-Z]\w+")
+_FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import[ \t]+[\w, \t]+(?:\n|\Z)", re.MULTILINE)
 _MOST_BLOCKS = 50
 """Of more blocks only the last ones are looked at."""
 
@@ -86,6 +89,19 @@ def function_of(
     if head:
         return _continued(look, page, scope, head)
     return _last(page.tagged or page.untagged, page, scope)
+
+
+def standing_before(prefix: str, source: str) -> str:
+    """A solution behind what it may use without saying so: definitions that the task gives, and
+    names of typing, as LeetCode lets answers use them."""
+    names = sorted({word for word in _WORD.findall(source) if word in TYPING})
+    lines = [f"from typing import {', '.join(names)}"] if names else []
+    lines += [prefix] if prefix else []
+    futures = _FUTURE.findall(source)
+    if futures:  # nothing may stand before these
+        lines = ["".join(f"{line.rstrip()}\n" for line in futures), *lines]
+        source = _FUTURE.sub("", source)
+    return "\n\n".join([*lines, source])
 
 
 def defines(source: str, name: str) -> bool:

@@ -16,7 +16,7 @@ from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict
 from verifiers.code.checks_process import ChecksProcess, Ended, Tested
-from verifiers.code.extract import function_of
+from verifiers.code.extract import function_of, standing_before
 from verifiers.code.facts import look_in
 from verifiers.code.runs import grade_all, limits_for, status_of, status_of_error, told
 from verifiers.code.tests_plan import Plan, plan_of
@@ -67,7 +67,7 @@ class FunctionVerifier:
             VerifierError: the row has no tests, or they are at fault themselves.
             SandboxError: the sandbox failed; says nothing about the function.
         """
-        plan = plan_of(completion.info)
+        plan = plan_of(completion.info, self.sandbox.packages)
         limits = limits_for(self._limits, completion.info)
         truncated = completion.finish_reason == "length"
         source = function_of(
@@ -120,7 +120,8 @@ class FunctionVerifier:
 
     def _run(self, checks: ChecksProcess, plan: Plan, source: str, limits: Limits) -> Verdict:
         began = time.monotonic()
-        job = self.sandbox.open_function(source + plan.job_suffix, plan.entry_point, limits)
+        source = standing_before(plan.job_prefix, source) + plan.job_suffix
+        job = self.sandbox.open_function(source, plan.entry_point, limits)
         try:
             with job as session:
                 calls = _Calls(session)
@@ -140,10 +141,11 @@ class FunctionVerifier:
         return self._verdict(1.0 if passed else self._share(plan, tested), status, reason)
 
     def _share(self, plan: Plan, tested: Tested) -> float:
-        """The share of asserts that held, in tests that did not pass: below 1."""
+        """The share of the assert statements that held each time, in tests that did not pass:
+        below 1. A loop makes no more of one, and one that is met no more does not count as held."""
         if not self.continuous:
             return 0.0
-        return tested.held / max(tested.met, plan.num_asserts, tested.held + 1)
+        return tested.held / max(plan.num_asserts, tested.held + 1)
 
     def _verdict(self, reward: float, status: Status, reason: str) -> Verdict:
         return Verdict(reward, status, told(reason), level=self.sandbox.level)

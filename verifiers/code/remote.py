@@ -1,25 +1,22 @@
 """What stands, in the process of the tests, for the functions and objects of the job.
 
-Results come as exact values of a closed list of types (sandbox/codec.py, carried.py). An iterator
-comes as a generator that asks the job for its items. Any other object stays in the job, and here is
-a handle for it:
-
-    Handle    of a function's result: is not None, gives attributes that no value has (`.val`, but
-              not `.count`), can be called, and can be passed as an argument
-    Instance  of a class that the tests use as one: has all attributes, len(), str(), indexing,
-              `in`, arithmetic
-
-A handle never compares: what is equal is decided here, between values, and never by the job. A
-result that is used in another way ends the tests, as an answer that is refused.
+Results come as exact values of a closed list of types (sandbox/codec.py, carried.py), and of the
+classes that the task itself defines (instances.py). An iterator comes as a generator that asks the
+job for its items. Any other object stays in the job, and here is a handle for it (handles.py).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from types import GeneratorType
 from typing import Any, NoReturn
 
+from verifiers.code.handles import KINDS, Declared, Handle, Instance, Member
 from verifiers.sandbox import codec
-from verifiers.sandbox.carried import CodecError
-from verifiers.sandbox.served import ARITHMETIC, AS_OBJECT, BY_VALUE, CHANGES, UNARY
-from verifiers.sandbox.value_names import VALUE_NAMES
+from verifiers.sandbox.carried import Match
+from verifiers.sandbox.instances import BY_VALUE_ONLY, DefinedClasses, Shared
+from verifiers.sandbox.refusals import CodecError, UncarriedTypeError
+from verifiers.sandbox.served import BY_VALUE, CHANGES, CHANGING, QUESTIONS
+from verifiers.sandbox.value_names import ARRAY_NAMES, VALUE_NAMES
 
 MAX_ITERATED = 200_000
 Exchange = Callable[[bytes], tuple[Any, ...]]
@@ -41,11 +38,33 @@ class Calls:
     def __init__(self, exchange: Exchange, raise_error: Raise) -> None:
         self._exchange, self._raise = exchange, raise_error
         self.count = 0
+        self.changes = 0
+        """How often something was done that may have changed an object: it was called or passed
+        on, one of its attributes was set, or time went by."""
         self.stopped = False
         self.rejected = ""
         """Why the answer is refused, whatever the tests make of it."""
+        self._answers: dict[int, tuple[int, Any]] = {}
+        """Of questions since the last change: both by their hash, with the handle if it is one."""
+        self._answered_at = 0
+        self._names_objects = False
         self._handles: dict[int, Any] = {}
         self._identities: dict[int, tuple[int, int, str]] = {}
+        self._shared: Shared = BY_VALUE_ONLY
+        self._value_names = VALUE_NAMES
+
+    def share(self, names: Collection[str], find: Callable[[str], Any]) -> None:
+        """Have instances of these classes of the tests cross by what they hold."""
+        self.do("share", "", tuple(names))
+        self.count = 0
+        self._shared = DefinedClasses(names, find)
+        classes = [kind for kind in map(find, names) if isinstance(kind, type)]
+        methods = {n for kind in classes for n in dir(kind) if callable(getattr(kind, n))}
+        self._value_names |= methods
+
+    def is_of_values(self, name: str) -> bool:
+        """Whether an attribute is one that results have which cross by value."""
+        return name in self._value_names or (name in ARRAY_NAMES and "numpy" in sys.modules)
 
     def do(
         self,
@@ -65,13 +84,18 @@ class Calls:
         """
         if self.stopped or self.rejected:
             raise StoppedError
-        self.count += 1
-        encoder = codec.Encoder(self._identity, exact=True)
+        encoder = codec.Encoder(self._identity, exact=True, shared=self._shared)
+        self._names_objects = False
         try:
             wanted = mode + CHANGES * changes
             body = encoder.encode((operation, wanted, target, tuple(args), kwargs or {}))
         except CodecError as error:
+            if self.count and _may_be_answered(error):
+                self.reject(f"what the tests pass back to it cannot cross: {error}")
             raise TestsError(f"the tests pass an argument that cannot cross: {error}") from None
+        self.count += 1
+        if operation in CHANGING and (self._names_objects or mode != BY_VALUE):
+            self.changes += 1
         reply = self._exchange(body)
         if reply[0] == "stop":
             self.stopped = True
@@ -80,16 +104,37 @@ class Calls:
             self._raise(*reply[1:])
 
         def held(number: int, flags: int, name: str) -> Any:
-            return self._handle(number, flags, name, Instance if mode == AS_OBJECT else Handle)
+            is_part = mode == BY_VALUE and isinstance(target, Instance | Member)
+            return self._handle(number, flags, name, Member if is_part else KINDS[mode])
 
         try:
-            decoder = codec.Decoder(reply[1], held)
-            result = decoder.value(0)
+            decoder = codec.Decoder(reply[1], held, shared=self._shared)
+            result = decoder.first()
             told = reply[1][decoder.position :]
             if told and (changes or result is None):
-                codec.apply_changes(told, encoder.containers, held)
+                codec.apply_changes(told, encoder.containers, held, encoder.instances, self._shared)
         except CodecError as error:
             self.reject(f"result: {error}")
+        if operation in QUESTIONS and self._names_objects:
+            # A clock that a class has may go on, but its nodes stay those that they are.
+            may_go_on = operation == "get" and isinstance(target, Declared)
+            return self._as_before(operation, body, reply[1], result, may_go_on)
+        return result
+
+    def _as_before(
+        self, operation: str, question: bytes, answer: bytes, result: Any, may_go_on: bool
+    ) -> Any:
+        """The result, if it is what the same question had before, or the same object as then."""
+        if self._answered_at != self.changes:
+            self._answers.clear()
+            self._answered_at = self.changes
+        handle = result if isinstance(result, Handle) else None
+        before, known = self._answers.setdefault(hash(question), (hash(answer), handle))
+        if known is not None and handle is not None:
+            return known  # a method, say, is a new object each time
+        is_other = before != hash(answer) and not isinstance(result, GeneratorType)
+        if is_other and not may_go_on:
+            self.reject(f"result: an object that says another thing when asked again ({operation})")
         return result
 
     def reject(self, reason: str) -> NoReturn:
@@ -117,10 +162,11 @@ class Calls:
 
     def _handle(self, number: int, flags: int, name: str, kind: type["Handle"]) -> Any:
         known = self._handles.get(number)
-        if known is not None and (type(known) is not Handle or kind is Handle):
+        is_result = not issubclass(kind, Instance)
+        if known is not None and (is_result or isinstance(known, kind)):
             return known
         made: Any = kind(self, number, flags, name)
-        if flags & codec.ITERATOR and kind is Handle:
+        if flags & codec.ITERATOR and is_result:
             made = self.iterate(made)
         self._handles[number] = made
         self._identities[id(made)] = (number, flags, name)
@@ -128,9 +174,16 @@ class Calls:
 
     def _identity(self, value: Any) -> tuple[int, int, str] | None:
         """What an argument is called that stands for an object of the job."""
-        if isinstance(value, Handle):
-            return value._rlsys_identity
-        return self._identities.get(id(value))
+        known = self._identities.get(id(value))
+        found = value._rlsys_identity if isinstance(value, Handle) else known
+        self._names_objects |= found is not None
+        return found
+
+
+def _may_be_answered(error: CodecError) -> bool:
+    """Whether answers can have brought what cannot cross: it is too large, or of a type that they
+    have. Without a verdict it would be masked, and a policy could avoid its zeros."""
+    return not isinstance(error, UncarriedTypeError) or error.kind in (Match, type)
 
 
 class Function:
@@ -153,134 +206,6 @@ class Function:
         return self._calls.do("call", self._name, args, kwargs, self._mode, changes=True)
 
 
-class Handle:
-    """An object of the job that is no value."""
-
-    __slots__ = ("_rlsys_calls", "_rlsys_identity")
-    _rlsys_calls: Calls
-    _rlsys_identity: tuple[int, int, str]
-
-    def __init__(self, calls: Calls, number: int, flags: int, name: str) -> None:
-        object.__setattr__(self, "_rlsys_calls", calls)
-        object.__setattr__(self, "_rlsys_identity", (number, flags, name))
-
-    def _rlsys_do(self, operation: str, *args: Any) -> Any:
-        return self._rlsys_calls.do(operation, self, args)
-
-    def _rlsys_exact(self, kind: type, operation: str, *args: Any) -> Any:
-        value = self._rlsys_do(operation, *args)
-        if type(value) is not kind:
-            self._rlsys_calls.reject(f"result: {operation} gave a {type(value).__name__}")
-        return value
-
-    def _rlsys_refuse(self, use: str) -> NoReturn:
-        name = self._rlsys_identity[2]
-        self._rlsys_calls.reject(f"result: a value of type {name}, which does not cross ({use})")
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith(("__", "_rlsys")):
-            raise AttributeError(name)
-        if name in VALUE_NAMES and type(self) is Handle:
-            self._rlsys_refuse(f"attribute {name}")
-        return self._rlsys_do("get", name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._rlsys_do("set", name, value)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._rlsys_identity[1] & codec.CALLABLE:
-            self._rlsys_refuse("call")
-        return self._rlsys_calls.do("call", self, args, kwargs)
-
-    def rlsys_changing(self, *args: Any, **kwargs: Any) -> Any:
-        """A call that may change its arguments."""
-        return self._rlsys_calls.do("call", self, args, kwargs, changes=True)
-
-    def __bool__(self) -> bool:
-        return bool(self._rlsys_exact(bool, "bool"))
-
-    def __eq__(self, other: object) -> bool:
-        if other is None:
-            return False
-        self._rlsys_refuse("comparison")
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        self._rlsys_refuse("hash")
-
-    def __repr__(self) -> str:
-        return f"<{self._rlsys_identity[2]} of the solution>"
-
-
-class Instance(Handle):
-    """An object of a class that the tests use as one."""
-
-    __slots__ = ()
-
-    def __len__(self) -> int:
-        return int(self._rlsys_exact(int, "len"))
-
-    def __str__(self) -> str:
-        return str(self._rlsys_exact(str, "str"))
-
-    def __repr__(self) -> str:
-        return str(self._rlsys_exact(str, "repr"))
-
-    def __format__(self, form: str) -> str:
-        return format(str(self), form)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._rlsys_do("item", key)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._rlsys_do("set item", key, value)
-
-    def __delitem__(self, key: Any) -> None:
-        self._rlsys_do("delete item", key)
-
-    def __contains__(self, item: Any) -> bool:
-        return bool(self._rlsys_exact(bool, "contains", item))
-
-    def __iter__(self) -> Iterator[Any]:
-        iterator = self._rlsys_do("iter")
-        return self._rlsys_calls.iterate(iterator) if isinstance(iterator, Handle) else iterator
-
-    def __next__(self) -> Any:
-        items, is_over = self._rlsys_do("next", 1)
-        if is_over and not items:
-            raise StopIteration
-        return items[0]
-
-    __hash__ = object.__hash__
-
-
 def changing(function: Any) -> Any:
     """What to call in place of a function where its arguments may change."""
     return function.rlsys_changing if isinstance(function, Function | Handle) else function
-
-
-def _refusing(name: str) -> Callable[..., NoReturn]:
-    def refuse(self: Handle, *args: Any) -> NoReturn:
-        self._rlsys_refuse(name)
-
-    return refuse
-
-
-def _doing(operation: str) -> Callable[..., Any]:
-    def do(self: Instance, *args: Any) -> Any:
-        return self._rlsys_do(operation, *args)
-
-    return do
-
-
-_OPERATORS = (*ARITHMETIC, *(f"r{name}" for name in ARITHMETIC), *UNARY)
-for _name in _OPERATORS:
-    setattr(Handle, f"__{_name.rstrip('_')}__", _refusing(_name))
-    setattr(Instance, f"__{_name.rstrip('_')}__", _doing(_name))
-for _name in (
-    *("lt", "le", "gt", "ge", "len", "iter", "next", "getitem", "setitem", "contains", "str"),
-    *("format", "int", "float", "complex", "index", "round"),
-):
-    setattr(Handle, f"__{_name}__", _refusing(_name))

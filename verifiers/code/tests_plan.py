@@ -10,8 +10,9 @@ that only the solution defines, or is no plain value, the call as a whole is app
 source as a function of its own: inputs go in, expected values stay outside.
 
 Classes of the solution that tests use as such (`s = Stack()`, `Solution().f`) live in the job; what
-their methods return is compared outside. Tests that ask whether such objects are equal cannot be
-graded, and are an error.
+their methods return is compared outside (tests_objects.py). Classes that the prompt or the tests
+define themselves are on both sides (tests_shared.py). What only the solution could decide cannot be
+graded, and is an error (tests_gradable.py).
 """
 
 import ast
@@ -23,17 +24,18 @@ from functools import lru_cache
 from typing import Any
 
 from rlsys.errors import VerifierError
+from verifiers.code.tests_cases import CASE, Cases
+from verifiers.code.tests_check import check_tests, joined
+from verifiers.code.tests_marks import Mark, marks_of
 from verifiers.code.tests_names import (
-    CASE,
     KNOWN,
-    Cases,
-    Objects,
+    MEANT,
     bound_names,
     called_names,
     loaded_names,
     without_solution_imports,
 )
-from verifiers.sandbox.served import AS_OBJECT, BY_VALUE
+from verifiers.code.tests_words import Words, words_of
 
 PROXY = "candidate"
 """Name of the function under test in a HumanEval test."""
@@ -52,8 +54,16 @@ class Plan:
     """(name in the script, name in the job, mode of sandbox/served.py) of what is the job's."""
     entry_point: str
     """A name that the job must define."""
+    shared: tuple[str, ...]
+    """Classes of the prompt or the tests whose instances cross."""
+    marks: tuple[Mark, ...]
+    """Where in the script more happens than Python says."""
+    job_prefix: str
+    """What stands before the solution: the shared classes that it would not have otherwise."""
     job_suffix: str
     """Appended to the solution; empty for all but a few tasks."""
+    packages: frozenset[str]
+    """Installed packages that the job needs for the arguments that it gets."""
     function: str
     """The function or class that the task asks for."""
     head: str
@@ -64,109 +74,127 @@ class Plan:
     """Assert statements in the tests."""
 
 
-def plan_of(info: dict[str, Any]) -> Plan:
+def plan_of(info: dict[str, Any], packages: Sequence[str] = ()) -> Plan:
     """The plan for a task's columns: `test` and `entry_point`, or `test_list`.
 
+    Args:
+        packages: those that programs may import (sandbox.packages).
+
     Raises:
-        VerifierError: the columns are missing or mistyped, the tests are not Python, or ask what
-            only the solution itself could tell.
+        VerifierError: the columns are missing or mistyped, the tests are not Python, ask what only
+            the solution itself could tell, or pass it what it cannot get.
     """
     # Tests may hold integers of any length; the limit on reading them is the whole process's.
     with _READING:
         limit = sys.get_int_max_str_digits()
         sys.set_int_max_str_digits(0)
         try:
-            return _read(info)
+            plan = _read(info)
         except SyntaxError as error:
             raise VerifierError(f"code: the task's tests are not Python: {error}") from error
         finally:
             sys.set_int_max_str_digits(limit)
+    for package in sorted(plan.packages.difference(packages)):
+        raise VerifierError(
+            f"code: the tests pass values of {package}, which programs may not import; add it to "
+            "sandbox.packages"
+        )
+    return plan
 
 
 def _read(info: dict[str, Any]) -> Plan:
+    words = words_of(info)
     if isinstance(info.get("test"), str):
         head = _text(info, "prompt", "")
-        return _plan_check(head, info["test"], _text(info, "entry_point"))
+        return _plan_check(head, info["test"], _text(info, "entry_point"), words)
     tests = [*_texts(info, "test_list"), *_texts(info, "challenge_test_list")]
     if not tests:
         raise VerifierError("code: the task has neither test with entry_point nor test_list")
     setup = _text(info, "test_setup_code", "")
     imports = "\n".join(_texts(info, "test_imports"))
     name = _text(info, "entry_point", "")
-    return _plan_asserts(tuple(tests), f"{imports}\n{setup}".strip(), name)
+    return _plan_asserts(tuple(tests), f"{imports}\n{setup}".strip(), name, words)
 
 
 @lru_cache(maxsize=1024)
-def _plan_check(head: str, test: str, entry_point: str) -> Plan:
+def _plan_check(head: str, test: str, entry_point: str, words: Words) -> Plan:
     root = _root_of(entry_point)
     preamble = next((text for text in _completed(head) if _is_python(text)), "")
     head = head if preamble else ""
     test = without_solution_imports(test, root)
-    tree = ast.parse(test)
     check = next(
-        (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "check"), None
+        (n for n in ast.parse(test).body if isinstance(n, ast.FunctionDef) and n.name == "check"),
+        None,
     )
     if check is None:
         raise VerifierError("code: test does not define check(candidate)")
     parameters = [arg.arg for arg in check.args.args[:1]]
-    outside = bound_names(tree) | (bound_names(ast.parse(preamble)) - {root})
-    unbound = (loaded_names(tree) - outside - KNOWN) | {root}
     alias = parameters if entry_point == root else []
-    objects = Objects([ast.parse(entry_point), _renamed(test, alias, root)], unbound)
-    objects.require_gradable()
-    cases = Cases(root, outside, objects, alias)
-    changed = cases.visit(ast.parse(test))
-    script = ast.unparse(ast.fix_missing_locations(changed)) if cases.sources else test
+    definitions = _lacking(words.definitions, preamble + test)
+    prelude = f"{definitions}\n\n{preamble}" if definitions else preamble
+    given = ast.parse(prelude)
+    trees = [_renamed(test, alias, root), ast.parse(entry_point)]
+    checked = check_tests(trees, given, root, words, is_loose=False, aliases=alias)
+    changed = checked.cases.visit(ast.parse(test))
+    script = ast.unparse(ast.fix_missing_locations(changed)) if checked.cases.sources else test
+    own = bound_names(ast.parse(test))
     # A helper that the tests lack is their fault; a class may be the solution's.
-    solutions = [n for n in cases.called if n[:1].isupper() or n.startswith(CASE)]
-    named = dict.fromkeys((root, *solutions))
-    proxies = [
-        (name, name, _mode(name, objects)) for name in named if name not in bound_names(tree)
-    ]
+    solutions = [n for n in checked.cases.called if n[:1].isupper() or n.startswith(CASE)]
+    named = [name for name in dict.fromkeys((root, *solutions)) if name not in own]
+    proxies = [(name, name, checked.mode(name)) for name in named]
     if entry_point == root:
-        proxies.append((PROXY, root, _mode(root, objects)))
-    begin = "" if entry_point == root else f"{PROXY} = {entry_point}\n"
+        proxies.append((PROXY, root, checked.mode(root)))
+    begin = "".join(f"{line}\n" for line in checked.imports)
+    begin += "" if entry_point == root else f"{PROXY} = {entry_point}\n"
     # A check that the module makes itself need not be made again.
-    made = {ast.unparse(n.value) for n in tree.body if isinstance(n, ast.Expr)}
-    is_made = root not in bound_names(tree) and made & {f"check({entry_point})", f"check({PROXY})"}
-    end = "" if is_made else f"\n\ncheck({PROXY})\n"
+    made = {ast.unparse(n.value) for n in ast.parse(test).body if isinstance(n, ast.Expr)}
+    is_made = root not in own and made & {f"check({entry_point})", f"check({PROXY})"}
+    script = f"{begin}{script}" + ("" if is_made else f"\n\ncheck({PROXY})\n")
     return Plan(
-        prelude=preamble,
-        script=f"{begin}{script}{end}",
+        prelude=prelude,
+        script=script,
         proxies=tuple(proxies),
+        shared=checked.shared,
+        marks=marks_of(script, proxies),
         entry_point=root,
-        job_suffix=_suffix("", cases),
+        job_prefix=joined(definitions, checked.prefix),
+        job_suffix=_suffix("", checked.cases),
+        packages=checked.packages,
         function=root,
         head=head,
         preamble=preamble,
-        num_asserts=_num_asserts([tree]),
+        num_asserts=_num_asserts([ast.parse(test)]),
     )
 
 
 @lru_cache(maxsize=1024)
-def _plan_asserts(tests: tuple[str, ...], setup: str, name: str) -> Plan:
+def _plan_asserts(tests: tuple[str, ...], setup: str, name: str, words: Words) -> Plan:
     tests = tuple(without_solution_imports(test, name) for test in _whole(tests))
     trees = [ast.parse(test) for test in tests]
-    setup_tree = ast.parse(setup)
+    definitions = _lacking(words.definitions, "\n".join([setup, *tests]))
+    setup_tree = ast.parse(f"{definitions}\n{setup}")
     bound = bound_names(setup_tree)
     own = frozenset().union(*map(bound_names, trees))
-    function = _root_of(name) if name else _function_under_test(trees, bound | own)
-    setup_in_job = bool(loaded_names(setup_tree) - bound - KNOWN)
-    outside = (own if setup_in_job else own | bound) - {function}
-    unbound = frozenset().union(*map(loaded_names, trees)) - outside - KNOWN
-    objects = Objects(trees, unbound | {function})
-    objects.require_gradable()
-    cases = Cases(function, outside, objects)
-    lines = [] if setup_in_job or not setup else [setup]
-    modules = sorted(frozenset().union(*map(loaded_names, trees)) & sys.stdlib_module_names)
-    lines = [f"import {module}" for module in modules if module not in outside | {function}] + lines
-    lines += [ast.unparse(ast.fix_missing_locations(cases.visit(tree))) for tree in trees]
+    function = _root_of(name) if name else _function_under_test(trees, bound | own, words)
+    setup_in_job = bool(loaded_names(setup_tree) - bound - KNOWN - set(MEANT))
+    given = ast.parse("") if setup_in_job else setup_tree
+    hidden = bound if setup_in_job else frozenset()
+    checked = check_tests(trees, given, function, words, is_loose=True, hidden=hidden)
+    lines = [] if setup_in_job else [part for part in (definitions, setup) if part]
+    lines = [*checked.imports, *lines]
+    lines += [ast.unparse(ast.fix_missing_locations(checked.cases.visit(tree))) for tree in trees]
+    script = "\n".join(lines) + "\n"
+    proxies = tuple((name, name, checked.mode(name)) for name in checked.cases.called)
     return Plan(
         prelude="",
-        script="\n".join(lines) + "\n",
-        proxies=tuple((name, name, _mode(name, objects)) for name in cases.called),
+        script=script,
+        proxies=proxies,
+        shared=checked.shared,
+        marks=marks_of(script, proxies),
         entry_point=function,
-        job_suffix=_suffix(setup if setup_in_job else "", cases),
+        job_prefix=joined(definitions if setup_in_job else "", checked.prefix),
+        job_suffix=_suffix(setup if setup_in_job else "", checked.cases),
+        packages=checked.packages,
         function=function,
         head="",
         preamble="",
@@ -174,8 +202,11 @@ def _plan_asserts(tests: tuple[str, ...], setup: str, name: str) -> Plan:
     )
 
 
-def _mode(name: str, objects: Objects) -> str:
-    return AS_OBJECT if name in objects.classes else BY_VALUE
+def _lacking(definitions: str, text: str) -> str:
+    """Of the definitions in comments those that a text does not have itself."""
+    nodes = ast.parse(definitions).body
+    own = bound_names(ast.parse(text))
+    return "\n\n".join(ast.unparse(n) for n in nodes if getattr(n, "name", "") not in own)
 
 
 def _suffix(setup: str, cases: Cases) -> str:
@@ -221,11 +252,11 @@ def _whole(tests: tuple[str, ...]) -> tuple[str, ...]:
     return tests if all(map(_is_python, tests)) or not _is_python(together) else (together,)
 
 
-def _function_under_test(trees: Sequence[ast.Module], bound: frozenset[str]) -> str:
+def _function_under_test(trees: Sequence[ast.Module], bound: frozenset[str], words: Words) -> str:
     """The name that most tests call; of several, the first. A builtin's name only where no other is
     called (a task may ask for a function called `sum`)."""
     called = [called_names(tree) for tree in trees]
-    known = KNOWN | bound
+    known = KNOWN | bound | (set(MEANT) - words.classes)
     own = dict.fromkeys(name for names in called for name in names if name not in known)
     # Classes whose methods alone are used, and those whose attributes are: `Temp.from_f(3)`.
     attributes = [n for t in trees for n in ast.walk(t) if isinstance(n, ast.Attribute)]

@@ -9,10 +9,12 @@ The modules are imported only where a value needs them: a job does not have them
 import functools
 import operator
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+
+from verifiers.sandbox import arrays
+from verifiers.sandbox.refusals import CodecError
 
 MAX_EQUAL_HASHES = 100
 _MAX_EXACT_BITS = 1 << 16
@@ -21,10 +23,6 @@ _DECIMAL = re.compile(
     r"[+-]?(?:[0-9]{1,100000}(?:\.[0-9]{0,100000})?|\.[0-9]{1,100000})(?:[eE][+-]?[0-9]{1,18})?"
     r"|[+-]?Infinity|[+-]?NaN"
 )
-
-
-class CodecError(ValueError):
-    """A value is not carried, or bytes are not a value."""
 
 
 class Match:
@@ -97,11 +95,13 @@ def take_apart(value: Any, exact: bool) -> tuple[str, Any] | None:
             return _VIEWS[name], list(value)
         if name in _TAKEN_APART:
             return name, _TAKEN_APART[name](value)
-    return None if exact else _numpy_apart(value)
+    return arrays.take_apart(value, exact)
 
 
 def is_listed(kind: type) -> bool:
-    """Whether a type is of the list, numpy's left out."""
+    """Whether a type is of the list."""
+    if kind.__module__ == "numpy":
+        return True
     name = f"{kind.__module__}.{kind.__qualname__}"
     return name in _TAKEN_APART or name in _VIEWS
 
@@ -121,22 +121,6 @@ def put_together(name: str, plain: Any) -> Any:
         raise
     except (TypeError, ValueError, LookupError, ArithmeticError) as error:
         raise CodecError(f"not a {name}") from error
-
-
-def _numpy_apart(value: Any) -> tuple[str, Any] | None:
-    """A numpy array or number as Python's own list or number, where that is exact."""
-    numpy: Any = sys.modules.get("numpy")
-    if numpy is None:
-        return None
-    if type(value) is numpy.ndarray and value.dtype.kind in "biufcUS":
-        plain = value.tolist()
-    elif isinstance(value, numpy.generic) and value.dtype.kind in "biufc":
-        plain = value.item()
-    else:
-        return None
-    if value.dtype.kind in "fc" and value.dtype.itemsize > (8 if value.dtype.kind == "f" else 16):
-        raise CodecError(f"numpy's {value.dtype.name}, which no float is exact for")
-    return "", plain
 
 
 def _offset(zone: Any) -> Any:
@@ -168,6 +152,11 @@ def _integers(plain: Any, count: int) -> tuple[int, ...]:
 
 def _range(plain: Any) -> range:
     return range(*_integers(plain, 3))
+
+
+def _three(plain: Any) -> tuple[Any, Any, Any]:
+    first, second, third = plain
+    return first, second, third
 
 
 def _fraction(plain: Any) -> Any:
@@ -288,6 +277,7 @@ _VIEWS = {
 }
 _TAKEN_APART: dict[str, Callable[[Any], Any]] = {
     "builtins.range": lambda value: (value.start, value.stop, value.step),
+    "builtins.slice": lambda value: (value.start, value.stop, value.step),
     "fractions.Fraction": lambda value: (value.numerator, value.denominator),
     "decimal.Decimal": str,
     # Before date, whose subclass it is.
@@ -311,6 +301,9 @@ _TYPES: dict[str, type] = {
 }
 _PUT_TOGETHER: dict[str, Callable[[Any], Any]] = {
     "builtins.range": _range,
+    "builtins.slice": lambda plain: slice(*_three(plain)),
+    arrays.ARRAY: arrays.array,
+    arrays.NUMBER: arrays.number,
     "fractions.Fraction": _fraction,
     "decimal.Decimal": _decimal,
     "datetime.datetime": _datetime,

@@ -9,7 +9,11 @@ One tag byte, then the content, lengths and counts as 4 bytes, little-endian:
              surrogates; bytearray)                comes first)
     R        number of a container of the request
     x        name of a type of carried.py, the value that it is made of
+    o        number of an instance of a class that both sides have; its class name where it is new
     h        number, flags, class name: an object that stays in the job
+
+What instances hold follows the value, each as a count with names and values in turn, in the order
+of their numbers: so a long chain of them is not nested, and may be closed to a ring.
 
 Decoding makes exact built-in objects of a closed list of types and calls nothing of the sender's.
 It is bounded in depth, items, bytes and equal hashes: keys made to collide would take quadratic
@@ -25,7 +29,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from verifiers.sandbox import carried
-from verifiers.sandbox.carried import CodecError
 from verifiers.sandbox.decoder import (
     COMPLEX,
     COUNT,
@@ -38,6 +41,8 @@ from verifiers.sandbox.decoder import (
     Decoder,
     Held,
 )
+from verifiers.sandbox.instances import BY_VALUE_ONLY, Shared
+from verifiers.sandbox.refusals import CodecError, UncarriedTypeError
 
 CALLABLE, ITERATOR = 1, 2
 """Flags of an object that stays in the job."""
@@ -46,17 +51,23 @@ Keep = Callable[[Any], tuple[int, int, str] | None]
 """An object that is not carried -> its number, flags and class name; None: it must not stay."""
 
 
-def encode(value: Any, keep: Keep | None = None, exact: bool = False) -> bytes:
+def encode(
+    value: Any,
+    keep: Keep | None = None,
+    exact: bool = False,
+    shared: Shared = BY_VALUE_ONLY,
+) -> bytes:
     """Bytes of a value. Instances of subclasses are written as their built-in base.
 
     Args:
         keep: stands for what is not carried.
         exact: refuse instances of subclasses.
+        shared: classes whose instances cross by what they hold.
 
     Raises:
         CodecError: another type inside, or past one of the bounds.
     """
-    return Encoder(keep, exact).encode(value)
+    return Encoder(keep, exact, shared).encode(value)
 
 
 def decode(data: bytes, held: Held | None = None) -> Any:
@@ -78,24 +89,40 @@ def is_listed(kind: type) -> bool:
     return kind in _WRITERS or carried.is_listed(kind)
 
 
-def encode_changes(containers: Sequence[Any], keep: Keep | None) -> bytes:
-    """What containers hold now; those among them that they hold themselves by number."""
-    encoder = Encoder(keep)
+def encode_changes(
+    containers: Sequence[Any],
+    keep: Keep | None,
+    instances: Sequence[Any] = (),
+    shared: Shared = BY_VALUE_ONLY,
+) -> bytes:
+    """What containers and instances hold now; those among them that they hold by number."""
+    encoder = Encoder(keep, shared=shared)
     encoder.containers = list(containers)
     encoder.numbers = {id(container): number for number, container in enumerate(containers)}
-    return b"".join([encoder.contents(container) for container in containers])
+    encoder.number_instances(instances)
+    held = [encoder.contents(container) for container in containers]
+    return b"".join([*held, encoder.held_by_instances()])
 
 
-def apply_changes(data: bytes, containers: Sequence[Any], held: Held | None) -> None:
-    """Have containers hold what `encode_changes` says, each staying the object that it is.
+def apply_changes(
+    data: bytes,
+    containers: Sequence[Any],
+    held: Held | None,
+    instances: Sequence[Any] = (),
+    shared: Shared = BY_VALUE_ONLY,
+) -> None:
+    """Have containers and instances hold what `encode_changes` says, each staying the object that
+    it is.
 
     Raises:
         CodecError: malformed, or not the kinds that the containers have.
     """
-    decoder = Decoder(data, held, refers=True)
+    decoder = Decoder(data, held, refers=True, shared=shared)
     decoder.containers = list(containers)
     decoder.is_fixed = True
+    decoder.instances = list(instances)
     new = [decoder.value(0) for _ in containers]
+    decoder.fill_instances()
     decoder.require_end()
     if any(type(now) is not type(own) for now, own in zip(new, containers, strict=True)):
         raise CodecError("an argument that is another one")
@@ -114,13 +141,18 @@ def apply_changes(data: bytes, containers: Sequence[Any], held: Held | None) -> 
 class Encoder:
     """Writes one value."""
 
-    def __init__(self, keep: Keep | None = None, exact: bool = False) -> None:
+    def __init__(
+        self, keep: Keep | None = None, exact: bool = False, shared: Shared = BY_VALUE_ONLY
+    ) -> None:
+        self.instances: list[Any] = []
+        """Of classes that both sides have, by number."""
         self.containers: list[Any] = []
         """By number; kept alive here, so that no other object gets the id of one."""
         self.numbers: dict[int, int] | None = {} if exact else None
         """By id. Only the trusted side's requests and a job's changes number their containers: a
         result is a tree."""
-        self._keep, self._exact = keep, exact
+        self._keep, self._exact, self._shared = keep, exact, shared
+        self._numbers_of_instances: dict[int, int] = {}
         self._parts: list[bytes] = []
         self._items = 0
         self._size = 0
@@ -128,6 +160,21 @@ class Encoder:
     def encode(self, value: Any) -> bytes:
         """See codec.encode."""
         self._value(value, 0)
+        return self._taken() + self.held_by_instances()
+
+    def number_instances(self, instances: Sequence[Any]) -> None:
+        """Give instances their numbers before they are met."""
+        self.instances = list(instances)
+        self._numbers_of_instances = {id(value): n for n, value in enumerate(instances)}
+
+    def held_by_instances(self) -> bytes:
+        """What each instance holds, those that come up meanwhile included."""
+        for value in self.instances:  # grows
+            attributes = self._shared.attributes(value)
+            self._add(COUNT.pack(len(attributes)))
+            for name, item in attributes.items():
+                self._value(name, 1)
+                self._value(item, 1)
         return self._taken()
 
     def contents(self, container: Any) -> bytes:
@@ -164,6 +211,9 @@ class Encoder:
                 self.numbers[id(value)] = len(self.containers)
                 self.containers.append(value)
         writer = _WRITERS.get(kind)
+        if writer is None and (name := self._shared.name_of(kind)):
+            self._instance(value, name)
+            return
         if writer is None and not self._exact and not carried.is_named_tuple(kind):
             writer = self._writer(kind)
         if writer is not None:
@@ -178,8 +228,18 @@ class Encoder:
             return
         kept = self._keep(value) if self._keep else None
         if kept is None:
-            raise CodecError(f"a value of type {kind.__name__}, which does not cross")
+            raise UncarriedTypeError(kind)
         self._add(encode_kept(*kept))
+
+    def _instance(self, value: Any, name: str) -> None:
+        number = self._numbers_of_instances.get(id(value))
+        if number is not None:
+            self._add(b"o" + COUNT.pack(number))
+            return
+        number = self._numbers_of_instances[id(value)] = len(self.instances)
+        self.instances.append(value)
+        self._add(b"o" + COUNT.pack(number))
+        self._text(name, 0)
 
     @staticmethod
     def _writer(kind: type) -> Any:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from verifiers.sandbox import carried
-from verifiers.sandbox.carried import CodecError, hashable
+from verifiers.sandbox.carried import hashable
+from verifiers.sandbox.instances import BY_VALUE_ONLY, Shared
+from verifiers.sandbox.refusals import CodecError
 
 MAX_DEPTH = 100
 MAX_ITEMS = 200_000
@@ -33,9 +35,17 @@ class Decoder:
             name one list so often that to look through them all would not end.
     """
 
-    def __init__(self, data: bytes, held: Held | None = None, refers: bool = False) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        held: Held | None = None,
+        refers: bool = False,
+        shared: Shared = BY_VALUE_ONLY,
+    ) -> None:
         if len(data) > MAX_BYTES:
             raise CodecError(f"more than {MAX_BYTES} bytes")
+        self.instances: list[Any] = []
+        self._shared = shared
         self.containers: list[Any] = []
         self.is_fixed = False
         """Whether the containers are given, and those that are read have no numbers."""
@@ -64,14 +74,32 @@ class Decoder:
             b"E": lambda depth: self._numbered(lambda: self._defaultdict(depth)),
             b"R": lambda depth: self._reference(),
             b"x": lambda depth: carried.put_together(self._text(), self.value(depth + 1)),
+            b"o": self._instance,
             b"h": self._object,
         }
 
     def whole(self) -> Any:
         """The one value that the bytes are."""
-        value = self.value(0)
+        value = self.first()
         self.require_end()
         return value
+
+    def first(self) -> Any:
+        """The value that the bytes begin with."""
+        value = self.value(0)
+        self.fill_instances()
+        return value
+
+    def fill_instances(self) -> None:
+        """Read what each instance holds, those that come up meanwhile included."""
+        for instance in self.instances:  # grows
+            names, items = [], []
+            for _ in range(self._count()):
+                names.append(self.value(1))
+                items.append(self.value(1))
+            if any(type(name) is not str for name in names):
+                raise CodecError("an attribute without a name")
+            self._shared.fill(instance, dict(zip(names, items, strict=True)))
 
     def require_end(self) -> None:
         """Raises CodecError where something follows."""
@@ -153,6 +181,16 @@ class Decoder:
         if value is None or not self._refers:
             raise CodecError("a container that is not there, or inside itself")
         return value
+
+    def _instance(self, depth: int) -> Any:
+        number = self._count()
+        if number < len(self.instances):
+            return self.instances[number]
+        name = self.value(depth + 1)
+        if number != len(self.instances) or type(name) is not str:
+            raise CodecError("an instance without a class")
+        self.instances.append(self._shared.new(name))
+        return self.instances[number]
 
     def _object(self, depth: int) -> Any:
         number, flags, name = self._count(), self._take(1)[0], self.value(depth + 1)

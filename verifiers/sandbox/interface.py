@@ -175,6 +175,11 @@ class Sandbox(Protocol):
         """How many jobs can run at the same time; further ones wait."""
         ...
 
+    @property
+    def packages(self) -> Sequence[str]:
+        """Installed packages that programs may import."""
+        ...
+
     def run_program(self, source: str, stdin: bytes, limits: Limits) -> Outcome:
         """Run a program as `__main__` with stdin; waits for a free zygote.
 

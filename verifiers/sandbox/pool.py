@@ -33,6 +33,7 @@ class ZygotePool:
 
     def __init__(self, config: SandboxConfig) -> None:
         self._preload = config.preload
+        self.packages = tuple(config.packages)
         self._packages = _locate(config.packages)
         self._is_closed = False
         self.level, self._missing, first = find_level(

@@ -5,16 +5,19 @@ target is the name of a global, or an object that an earlier answer kept here. W
 the candidate's word, whatever this module does: nothing here decides anything.
 """
 
+import contextlib
+import itertools
 import operator
 import time
 from collections.abc import Callable
 from typing import Any
 
-from verifiers.sandbox import codec, frames
+from verifiers.sandbox import arrays, codec, frames
+from verifiers.sandbox.instances import DefinedClasses
 
-BY_VALUE, AS_OBJECT = "value", "object"
-"""Modes: what is not carried comes as an object that stays here either way. AS_OBJECT leaves also
-instances of subclasses here, which BY_VALUE carries as their base."""
+BY_VALUE, AS_OBJECT, AS_DECLARED = "value", "object", "declared"
+"""Modes: what is not carried comes as an object that stays here in each. All but BY_VALUE leave
+also instances of subclasses here, which BY_VALUE carries as their base."""
 CHANGES = "+changes"
 """Behind a mode: say what became of the arguments. Without it that is said only where the result
 is None."""
@@ -32,11 +35,16 @@ class Served:
         self._kept: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._failures: dict[int, BaseException] = {}
+        self._shared = DefinedClasses((), names.get)
 
     def answer(self, body: bytes) -> tuple[bytes, bytes]:
         """The kind and the body of the answer to a request (frames.py)."""
         try:
-            request = codec.Decoder(body, lambda number, flags, name: self._kept[number], True)
+            if arrays.ARRAY.encode() in body or arrays.NUMBER.encode() in body:
+                _import_numpy()
+            request = codec.Decoder(
+                body, lambda number, flags, name: self._kept[number], True, self._shared
+            )
             operation, mode, target, args, kwargs = request.whole()
             return frames.VALUE, self._do(request, operation, mode, target, args, kwargs)
         except MemoryError:
@@ -56,22 +64,28 @@ class Served:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> bytes:
+        if operation == "share":
+            self._shared = DefinedClasses(args, self._names.get)
+            return codec.encode(None)
         if type(target) is str:
             target = self._named(target or self._entry_point)
         if operation == "next":
-            return codec.encode(self._items(target, *args), self._keep)
+            return codec.encode(self._items(target, *args), self._keep, shared=self._shared)
         action: Callable[..., Any] = target if operation == "call" else OPERATIONS[operation]
         result = action(*args, **kwargs) if operation == "call" else action(target, *args)
         mode, plus, _ = mode.partition("+")
         value = self._encoded(result, mode)
-        if operation != "call" or not (plus or result is None) or not request.containers:
+        can_change = request.containers or request.instances
+        if operation != "call" or not (plus or result is None) or not can_change:
             return value
-        return value + codec.encode_changes(request.containers, self._keep)
+        return value + codec.encode_changes(
+            request.containers, self._keep, request.instances, self._shared
+        )
 
     def _encoded(self, result: Any, mode: str) -> bytes:
-        if mode == AS_OBJECT and not codec.is_listed(type(result)):
+        if mode != BY_VALUE and not codec.is_listed(type(result)):
             return codec.encode_kept(*self._keep(result))
-        return codec.encode(result, self._keep)
+        return codec.encode(result, self._keep, shared=self._shared)
 
     def _named(self, name: str) -> Any:
         if name not in self._names:
@@ -111,6 +125,12 @@ class Served:
         return number, flags, str(kind.__name__)[:200]
 
 
+def _import_numpy() -> None:
+    """Have arrays among the arguments come as arrays (arrays.py)."""
+    with contextlib.suppress(ImportError):  # the name was part of a text
+        import numpy  # noqa: F401
+
+
 def described(error: BaseException) -> bytes:
     """The class and the words of an exception."""
     try:
@@ -133,6 +153,16 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
     return lambda right, left: function(left, right)
 
 
+def _listed(value: Any) -> tuple[Any, Any]:
+    """Length and items (of a mapping a dict), of what has them."""
+    kind = type(value)
+    length = len(value) if hasattr(kind, "__len__") else None
+    if not hasattr(kind, "__iter__") and not hasattr(kind, "__getitem__"):
+        return length, None
+    items = list(itertools.islice(value, codec.MAX_ITEMS + 1))
+    return length, {key: value[key] for key in items} if hasattr(kind, "keys") else items
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, name) for name in (*ARITHMETIC, *UNARY)},
     **{f"r{name}": _reflected(getattr(operator, name)) for name in ARITHMETIC},
@@ -147,6 +177,25 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "set item": operator.setitem,
     "delete item": operator.delitem,
     "contains": operator.contains,
+    "list": _listed,
     "iter": iter,
+    **{kind.__name__: kind for kind in (int, float, complex)},
+    "index": operator.index,
+    "round": round,
+    **{f"i{name}": getattr(operator, f"i{name.rstrip('_')}") for name in ARITHMETIC},
 }
 """What may be done with a target beside calling it."""
+QUESTIONS = frozenset(
+    (
+        *("get", "len", "bool", "str", "repr", "item", "contains", "list"),
+        *("int", "float", "complex", "index", "round"),
+    )
+)
+"""Those that an object answers the same way until something has changed it."""
+CHANGING = frozenset(
+    (
+        *("call", "set", "delete", "set item", "delete item"),
+        *(f"i{name}" for name in ARITHMETIC),
+    )
+)
+"""What may change it."""

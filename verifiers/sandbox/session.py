@@ -45,7 +45,7 @@ class FunctionSession:
         except codec.CodecError as error:
             raise Rejected(str(error), is_argument=True) from error
         try:
-            return codec.Decoder(self.request(request)).value(0)
+            return codec.Decoder(self.request(request)).first()
         except codec.CodecError as error:
             raise Rejected(str(error)) from error
 

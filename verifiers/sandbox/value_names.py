@@ -18,3 +18,13 @@ _VALUE_TYPES: tuple[type, ...] = (
     *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta, GeneratorType),
 )
 VALUE_NAMES = frozenset(name for kind in _VALUE_TYPES for name in dir(kind))
+ARRAY_NAMES = frozenset(
+    (
+        *("shape", "dtype", "ndim", "size", "T", "flat", "real", "imag", "nbytes", "itemsize"),
+        *("item", "all", "any", "sum", "prod", "mean", "std", "var", "min", "max", "argmin"),
+        *("argmax", "dot", "cumsum", "cumprod", "round", "clip", "trace", "diagonal", "nonzero"),
+        *("tolist", "tobytes", "astype", "reshape", "ravel", "flatten", "transpose", "swapaxes"),
+        *("squeeze", "repeat", "take", "sort", "argsort", "searchsorted", "view", "fill", "conj"),
+    )
+)
+"""Attributes that numpy's arrays have beside those, where the tests use numpy."""

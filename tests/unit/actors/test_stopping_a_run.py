@@ -3,76 +3,20 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
+from fake_run import STEPS, Fleet, steps_saved, trained
 
-sys.path.append(str(Path(__file__).parents[1] / "loop"))
-from fake_fleet import FakeFleet, Latencies, make_config, make_prompts
-
-from actors.run import Run
-from rlsys.errors import FleetError
-from rlsys.loop import checkpoint, wish
-from rlsys.loop.event_loop import WatchedEventLoop
-from rlsys.loop.keeper import FOLDER, Keeper, Origin, newest
-from rlsys.observe.display import Display
-from rlsys.observe.summary import Summary
-
-STEPS = 6
-
-
-class Fleet(FakeFleet):
-    """With what a run asks of a fleet of Ray actors."""
-
-    def __init__(self, **more: Any) -> None:
-        fast = Latencies(sample=0.02, grade=0.0, reference=0.0, learn=0.02, pull=0.0)
-        super().__init__(**({"latencies": fast} | more))
-        self.starting = SimpleNamespace(stacks=None, describe=lambda: "nothing")
-        self.supervisor = SimpleNamespace(failed=self.failed)
-        self.lost = asyncio.Event()
-
-    async def start(self, checkpoint: Path | None, version: int) -> None:
-        self.held = self.trained_version = version
-
-    async def failed(self) -> None:
-        await self.lost.wait()
-        raise FleetError("learner-0 died: it was killed")
-
-    async def stacks(self) -> str:
-        return ""
-
-    async def samplers_still_s(self) -> float:
-        return 0.0
-
-
-def trained(
-    folder: Path,
-    fleet: Fleet,
-    at_step: Callable[[int], None],
-    origin: Origin | None = None,
-    **loop: Any,
-) -> tuple[Summary, list[str]]:
-    """A run up to its end or its stop; returns its summary, and what it said.
-
-    at_step: called when a step is reported.
-    """
-    config = make_config(max_staleness=0, checkpoint_every=1000, steps=STEPS, **loop)
-    said: list[str] = []
-    display = Display(STEPS, Console(file=open(os.devnull, "w")), time.monotonic())  # noqa: SIM115
-    display.note = said.append  # type: ignore[method-assign]
-    display.step = lambda step, metrics: at_step(step)  # type: ignore[method-assign]
-    event_loop = WatchedEventLoop()
-    keeper = Keeper(folder, config, "model", fleet, origin or Origin())
-    run = Run(config, "run", keeper, fleet, display, event_loop)  # type: ignore[arg-type]
-    with closing(run), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
-        return runner.run(run.train(make_prompts(), [], time.monotonic())), said
+from rlsys.config.schema import SamplingConfig
+from rlsys.errors import ResumeError
+from rlsys.loop import wish
+from rlsys.loop.curve import Curve
+from rlsys.loop.fleet import Message, Sampled
+from rlsys.loop.keeper import newest
 
 
 @pytest.fixture(autouse=True)
@@ -85,12 +29,6 @@ def handlers_of_before() -> Iterator[None]:
 
 def send(number: signal.Signals, at: int) -> Callable[[int], None]:
     return lambda step: os.kill(os.getpid(), number) if step == at else None
-
-
-def steps_saved(folder: Path) -> list[int]:
-    return [
-        checkpoint.read(path)["loop"]["version"] for path in checkpoint.complete(folder / FOLDER)
-    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -109,6 +47,60 @@ def test_a_run_that_is_told_to_stop_saves_its_last_step_and_can_be_resumed(
     assert (summary.stopped_by, summary.steps) == (None, STEPS)
     assert summary.ledger.trained == STEPS * 4
     assert summary.ledger.dropped == {}
+
+
+def slow_checks(fleet: Fleet, *versions: int) -> None:
+    """Held-out answers by these versions never come."""
+    sample = fleet.sample
+
+    async def held_up(message: Message, sampling: SamplingConfig) -> Sampled:
+        if message.group_ids[0] < 0 and fleet.held in versions:
+            await asyncio.sleep(600)
+        return await sample(message, sampling)
+
+    fleet.sample = held_up  # type: ignore[method-assign]
+
+
+def steps_checked(folder: Path) -> list[int]:
+    return [check.step for check in Curve(folder).checks]
+
+
+def test_a_check_that_a_stop_interrupted_is_made_again_on_resume(tmp_path: Path) -> None:
+    fleet = Fleet()
+    slow_checks(fleet, 2, 3)
+    summary, _ = trained(tmp_path, fleet, send(signal.SIGTERM, at=3), held_out=4, evaluate_every=2)
+    assert (summary.steps, steps_checked(tmp_path)) == (3, [0])
+    again = Fleet()
+    again.saved = fleet.saved
+    origin = newest(tmp_path, STEPS)
+    summary, said = trained(
+        tmp_path, again, lambda step: None, origin, held_out=4, evaluate_every=2
+    )
+    assert steps_checked(tmp_path) == [0, 3, 4, 6]
+    assert [check.versions for check in summary.checks] == [(0, 0), (3, 3), (4, 4), (6, 6)]
+    assert said[0].startswith("held-out pass@1 at step 3: ")
+
+
+def test_a_stop_during_the_check_after_training_leaves_it_to_the_resume(tmp_path: Path) -> None:
+    fleet = Fleet()
+    slow_checks(fleet, STEPS)
+    (tmp_path / "summary.json").write_text(f'{{"steps": {STEPS - 2}}}')  # it was to do fewer
+
+    def at_step(step: int) -> None:
+        if step == STEPS:
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.3, os.kill, os.getpid(), signal.SIGTERM)
+
+    summary, _ = trained(tmp_path, fleet, at_step, held_out=4)
+    assert (summary.steps, summary.after, steps_checked(tmp_path)) == (STEPS, None, [0])
+    again = Fleet()
+    again.saved = fleet.saved
+    summary, _ = trained(tmp_path, again, lambda step: None, newest(tmp_path, STEPS), held_out=4)
+    assert summary.after is not None
+    assert (summary.after.step, summary.after.versions) == (STEPS, (STEPS, STEPS))
+    (tmp_path / "summary.json").write_text(f'{{"steps": {summary.steps}}}')
+    with pytest.raises(ResumeError, match="has done all of its 6 steps"):
+        newest(tmp_path, STEPS)
 
 
 def test_a_stop_during_a_step_in_the_learner_saves_that_step(tmp_path: Path) -> None:

@@ -69,6 +69,16 @@ def test_every_config_begins_with_what_it_is_for_and_how_to_start_it():
         assert f"rlsys train --config configs/{name}.yaml" in text.split("\nmodel:")[0]
 
 
+@pytest.mark.parametrize("name", ["countdown", "gsm8k"])
+def test_what_the_local_policy_cannot_do_says_which_model_it_is_for(name):
+    """And its learning rate is one for such a model."""
+    top = (CONFIGS / f"{name}.yaml").read_text().split("\nmodel:")[0].replace("\n# ", " ")
+    assert "For an instruction-tuned model" in top
+    assert "model.path=DIRECTORY_OR_HUB_ID" in top
+    assert "Without model.path the small local policy is taken, which knows nothing of" in top
+    assert shipped(name).learner.optimizer.learning_rate == 1e-6
+
+
 def test_countdown_pays_0_7_for_the_equation_and_0_3_for_the_format():
     rewards = shipped("countdown").verifiers.rewards
     paid = {reward.verifier or reward.name: reward.weight for reward in rewards}

@@ -7,7 +7,7 @@ from transformers import PreTrainedModel
 
 from rlsys.engines import attention
 from rlsys.engines.layout import blocks_of, lay_out
-from rlsys.engines.policy import PolicyModel, load_causal_lm
+from rlsys.engines.policy import PolicyModel, checkpoint_layers, load_causal_lm
 
 VOCABULARY = 41
 Groups = tuple[list[np.ndarray], list[np.ndarray], list[int]]
@@ -143,3 +143,31 @@ def test_a_saved_policy_is_loaded_in_the_asked_precision(
         loaded.named_parameters(), model.named_parameters(), strict=True
     ):
         assert torch.equal(own, saved.to(dtype)), name
+
+
+def test_checkpointed_layers_keep_less_and_have_the_same_gradients(
+    model: PreTrainedModel, groups: Groups, tmp_path: Path
+) -> None:
+    prompts, answers, _ = groups
+    model.save_pretrained(tmp_path)
+    layout = lay_out([[0, 1, 2]], prompts, answers)
+    kept, found = [], []
+    for recomputed in (False, True):
+        loaded = load_causal_lm(tmp_path, torch.float32)
+        if recomputed:
+            checkpoint_layers(loaded)
+        saved: list[int] = []
+
+        def keep(tensor: torch.Tensor, saved: list[int] = saved) -> torch.Tensor:
+            saved.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            logprobs, _ = PolicyModel(loaded, 1.0, 8)(layout)
+        logprobs.sum().backward()
+        kept.append(sum(saved))
+        found.append(gradients(loaded))
+    assert kept[1] < kept[0] / 2
+    assert found[0].keys() == found[1].keys()
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, msg=name)

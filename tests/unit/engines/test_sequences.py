@@ -100,3 +100,19 @@ def test_a_list_column_is_a_view_of_the_batch() -> None:
     batch = training()
     values = batch.column("token_ids").values.to_numpy()
     assert np.shares_memory(list_column(batch, "token_ids")[0], values)
+
+
+@pytest.mark.parametrize(
+    ("advantages", "chosen", "some"),
+    [
+        ([[0.0, 0.0, 0.0], [0.5], []], [0, 1, 2], True),
+        ([[0.0, 0.0, 0.0], [0.5], []], [0, 2], False),
+        # The second token was forced.
+        ([[0.0, 0.5, 0.0], [0.0], []], [0, 1, 2], False),
+        ([[0.0, 0.0, -1e-9], [0.0], []], [0, 1, 2], True),
+    ],
+)
+def test_an_advantage_counts_where_a_chosen_answers_trained_token_has_it(
+    advantages: list[list[float]], chosen: list[int], some: bool
+) -> None:
+    assert Sequences.from_batch(training(advantages=advantages)).has_advantage(chosen) is some

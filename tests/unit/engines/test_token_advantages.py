@@ -84,3 +84,18 @@ def test_gae_takes_the_values_off() -> None:
     assert flat(batch.advantages) == pytest.approx([0.025, 0.65, 0.075])
     assert batch.returns is not None
     assert flat(batch.returns) == pytest.approx([0.525, 0.9, 0.2])
+
+
+@pytest.mark.parametrize("advantage", [Advantage.gae, Advantage.token_returns])
+@pytest.mark.parametrize("whiten", [True, False])
+def test_equal_rewards_leave_no_advantage_and_the_critic_its_returns(
+    advantage: Advantage, whiten: bool
+) -> None:
+    batch = sequences()
+    batch.rewards = np.array([1.0, 1.0])
+    batch.values = [np.array([0.5, 0.25]), np.array([0.75])]
+    fill_token_advantages(batch, config(advantage, whiten_advantages=whiten))
+    assert flat(batch.advantages) == [0.0, 0.0, 0.0]
+    # 1 - 0.1 (0.5 + 1), 1 - 0.1 * 1, 1 + 0.1 * 2.
+    assert batch.returns is not None
+    assert flat(batch.returns) == pytest.approx([0.85, 0.9, 1.2])

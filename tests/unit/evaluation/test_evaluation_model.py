@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.load import CONFIGS
+from rlsys.config.load import CONFIGS, load, to_yaml
 from rlsys.errors import ConfigError
 from rlsys.evaluation.model import fingerprint, resolve, settle
 
@@ -41,6 +41,32 @@ def test_the_context_is_the_models_unless_a_shorter_one_is_named(
     assert settle(path, config, [], print).model.max_context == 256
     assert settle(path, config, ["model.max_context=64"], print).model.max_context == 64
     assert settle(path, config, ["model.max_context=999"], print).model.max_context == 256
+
+
+def test_the_context_may_be_shortened_in_a_file(tmp_path: Path) -> None:
+    path = str(model(tmp_path / "m"))
+    file = tmp_path / "plan.yaml"
+    file.write_text("model: {max_context: 512}\nbenchmarks: {max_context: 96}\n")
+    assert settle(path, file, [], print).model.max_context == 96
+    assert settle(path, file, ["model.max_context=64"], print).model.max_context == 64
+
+
+def test_a_model_that_is_named_makes_that_of_the_file_no_matter(tmp_path: Path) -> None:
+    file = tmp_path / "gone.yaml"
+    file.write_text(f"model: {{path: {tmp_path}/gone}}\n")
+    path = str(model(tmp_path / "m"))
+    assert settle(path, file, [], print).model.path == path
+
+
+@pytest.mark.parametrize("name", ["local", "thinking", "countdown", "gsm8k", "one_gpu"])
+def test_the_settings_that_a_run_left_do_for_its_evaluation(tmp_path: Path, name: str) -> None:
+    """None of them is held against a shorter context, and all of the model's is read."""
+    saved = tmp_path / "config.yaml"
+    saved.write_text(to_yaml(load(CONFIGS / f"{name}.yaml", ["rollout.max_sequences=7"])))
+    path = str(model(tmp_path / "m", positions=64))
+    settled = settle(path, saved, [], print)
+    assert (settled.model.path, settled.model.max_context) == (path, 64)
+    assert settled.rollout.max_sequences == 7
 
 
 def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:

@@ -233,6 +233,22 @@ def test_a_damaged_plan_or_result_is_one_error_with_its_file(tmp_path: Path, con
         read_result(tmp_path)
 
 
+def test_a_folder_that_nobody_named_is_numbered_where_another_plan_lies_there(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "eval-first"
+    early, late = (describe("m", fingerprint, 0, [exam()]) for fingerprint in ("a", "b"))
+    assert plan.free_folder(folder, early) == folder
+    settle(folder, early)
+    assert plan.free_folder(folder, early) == folder  # continued
+    second = plan.free_folder(folder, late)
+    assert second == tmp_path / "eval-first-2"
+    settle(second, late)
+    assert plan.free_folder(folder, late) == second
+    (folder / "plan.json").write_text("not JSON")
+    assert plan.free_folder(folder, early) == tmp_path / "eval-first-3"
+
+
 def test_another_seed_is_another_plan(tmp_path: Path) -> None:
     settle(tmp_path, describe("m", "f", 0, [exam()]))
     with pytest.raises(ConfigError, match="seed: 0 then, 1 now"):

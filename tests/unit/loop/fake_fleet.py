@@ -19,7 +19,16 @@ from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.errors import WorkerError
 from rlsys.loop.clock import Times
-from rlsys.loop.fleet import LearnRequest, Message, PublishReport, Referenced, Rows, Sampled, Scored
+from rlsys.loop.fleet import (
+    LearnRequest,
+    Message,
+    PublishReport,
+    Referenced,
+    Rows,
+    Sampled,
+    Scored,
+    Untrained,
+)
 from rlsys.loop.loop import Loop, StepReport
 
 Latency = float | Callable[[], float]
@@ -39,6 +48,7 @@ class Latencies:
     learn: Latency = 1.0
     pack: Latency = 0.01
     pull: Latency = 0.1
+    write: Latency = 0.0
 
 
 def no_failure(call: str, group_id: int, attempt: int) -> bool:
@@ -65,6 +75,7 @@ class FakeFleet:
     admitted_at: dict[int, int] = field(default_factory=dict)
     requests: list[LearnRequest] = field(default_factory=list)
     saved: list[tuple[Any, ...]] = field(default_factory=list)
+    written: list[Untrained] = field(default_factory=list)
     packed: dict[int, int] = field(default_factory=dict)
     attempts: Counter[tuple[str, int]] = field(default_factory=Counter)
     on_sample: Callable[[], None] = lambda: None
@@ -93,7 +104,8 @@ class FakeFleet:
         self._fail("grade", message.group_ids[0])
         rewards = np.concatenate([self.rewards(g, message.size) for g in message.group_ids])
         reasons = ["the sandbox is gone"] * int(np.isnan(rewards).sum())
-        return Scored("scores", rewards, rewards == 1.0, {"accuracy": rewards}, reasons)
+        statuses = tuple(map(_status, rewards))
+        return Scored("scores", rewards, rewards == 1.0, {"accuracy": rewards}, reasons, statuses)
 
     async def score_reference(self, sampled: Sampled) -> Referenced | None:
         await _pass(self.latencies.reference)
@@ -119,6 +131,10 @@ class FakeFleet:
         self.log.append(f"pulled {version}")
         return PublishReport(version, 0.0, 0.0, 0.0, num_bytes=0)
 
+    async def write_samples(self, answers: Untrained) -> None:
+        await _pass(self.latencies.write)
+        self.written.append(answers)
+
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         self.log.append(f"save {folder}")
         self.saved = [(_part(rows), *rows.refs[1:]) for rows in kept]
@@ -133,6 +149,10 @@ class FakeFleet:
         self.attempts[call, number] += 1
         if self.fails(call, number, self.attempts[call, number]):
             raise self.error(f"{call} {number} failed")
+
+
+def _status(reward: float) -> str:
+    return "infrastructure" if np.isnan(reward) else "correct" if reward == 1.0 else "wrong"
 
 
 def _part(rows: Rows) -> Message:

@@ -19,7 +19,7 @@ NAN = float("nan")
 def evaluated(fleet: FakeFleet, count: int, config: RunConfig):  # type: ignore[no-untyped-def]
     async def scenario():  # type: ignore[no-untyped-def]
         retries = Retries(Waits(100.0), config.loop)
-        return await evaluate(fleet, make_prompts(count), config, retries)
+        return await evaluate(fleet, make_prompts(count), config, retries, 3)
 
     return run(scenario())
 
@@ -50,10 +50,27 @@ def test_answers_stay_with_their_prompt_however_long_each_part_takes() -> None:
     latencies = Latencies(sample=long_tail(random.Random(1), 3.0))
     config = make_config()
     config.evaluation.samples = 2
-    # Groups of checks are numbered from -1 within a message: the first of each 16 is right.
-    fleet = FakeFleet(latencies, rewards=lambda group, size: np.full(size, float(group == -1)))
+    # Groups of checks are numbered from -1: the first of each message of 16 is right.
+    right = {-1, -17, -33}
+    fleet = FakeFleet(latencies, rewards=lambda group, size: np.full(size, float(group in right)))
     result = evaluated(fleet, 40, config)
     assert result.pass_at_1 == pytest.approx(3 / 40)
+    assert {prompt for prompt, rate in result.rates.items() if rate} == {"p0", "p16", "p32"}
+
+
+def test_all_answers_of_a_check_are_kept_in_the_order_of_their_prompts() -> None:
+    latencies = Latencies(sample=long_tail(random.Random(2), 3.0))
+    config = make_config()
+    config.evaluation.samples = 2
+    fleet = FakeFleet(latencies)
+    result = evaluated(fleet, 40, config)
+    (kept,) = fleet.written
+    assert (kept.file, kept.step, kept.split) == ("heldout/step-000003.parquet", 3, "held_out")
+    assert [rows.size for rows in kept.groups] == [32, 32, 16]
+    ids = [group for rows in kept.groups for group in rows.refs[0].group_ids]
+    assert ids == list(range(-1, -41, -1))
+    assert all(rows.refs[1:] == ("scores", None) for rows in kept.groups)
+    assert result.step == 3
 
 
 def test_prompts_without_a_verdict_are_left_out() -> None:
@@ -62,6 +79,7 @@ def test_prompts_without_a_verdict_are_left_out() -> None:
     fleet = FakeFleet(rewards=lambda g, size: np.full(size, NAN if g == -1 else 1.0))
     result = evaluated(fleet, 5, config)
     assert (result.pass_at_1, result.prompts) == (1.0, 4)
+    assert result.rates == dict.fromkeys(["p1", "p2", "p3", "p4"], 1.0)
 
 
 def test_a_check_without_any_verdict_is_an_error_and_not_a_nan() -> None:
@@ -78,7 +96,7 @@ def test_a_check_ends_at_the_first_answers_that_no_verifier_can_grade() -> None:
         config = make_config()
         retries = Retries(Waits(1e4), config.loop)
         with pytest.raises(VerifierError, match=r"100% of the newest 64 .* the sandbox is gone"):
-            await evaluate(fleet, make_prompts(64), config, retries)
+            await evaluate(fleet, make_prompts(64), config, retries, 0)
         return asyncio.get_running_loop().time()
 
     assert run(seconds()) < 2
@@ -90,7 +108,7 @@ def test_the_versions_of_the_tokens_are_reported() -> None:
     async def scenario():  # type: ignore[no-untyped-def]
         config = make_config()
         retries = Retries(Waits(100.0), config.loop)
-        check = asyncio.create_task(evaluate(fleet, make_prompts(3), config, retries))
+        check = asyncio.create_task(evaluate(fleet, make_prompts(3), config, retries, 4))
         await asyncio.sleep(0.5)
         fleet.held = 5
         return await check

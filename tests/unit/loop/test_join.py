@@ -2,12 +2,20 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from batches import reference, rollouts, scores
 
 from rlsys import schema
-from rlsys.errors import SchemaError
-from rlsys.loop.join import read_kept, samples_table, training_batch, write_kept
+from rlsys.errors import DiskError, SchemaError
+from rlsys.loop.join import (
+    HELD_OUT,
+    read_kept,
+    samples_table,
+    training_batch,
+    write_kept,
+    write_table,
+)
 
 
 def test_advantages_are_spread_over_the_tokens_of_each_answer() -> None:
@@ -70,16 +78,62 @@ def test_rows_without_their_advantage_are_refused() -> None:
         training_batch([rollouts(4, [[7], [8]])], None, np.zeros(1), np.zeros(1), np.ones(1, bool))
 
 
-def test_samples_hold_rollouts_with_verdict_and_step() -> None:
+def test_samples_hold_rollouts_with_verdict_and_what_training_made_of_them() -> None:
+    message = pa.concat_batches([rollouts(4, [[7], [8, 9]]), rollouts(5, [[6]])])
     table = samples_table(
-        [rollouts(4, [[7], [8]]), rollouts(5, [[9]])],
-        [scores(4, [1.0, None]), scores(5, [0.5])],
+        [
+            (message.slice(0, 2), scores(4, [1.0, None]), reference(4, [1, 2])),
+            (message.slice(2, 1), scores(5, [0.5]), reference(5, [1])),
+        ],
         step=12,
+        advantages=np.array([0.5, np.nan, -1.0]),
     )
     assert table.column_names[: len(schema.ROLLOUTS.names)] == schema.ROLLOUTS.names
     assert table.column("reward").to_pylist() == [1.0, None, 0.5]
     assert table.column("step").to_pylist() == [12, 12, 12]
     assert table.column("components").to_pylist()[0] == [("accuracy", 1.0)]
+    assert table.column("advantage").to_pylist() == [0.5, None, -1.0]
+    # Reference logprobs are -1 - i per token of answer i, those of the sampler -0.5.
+    assert table.column("reference_logprob").to_pylist() == [-1.0, -4.0, -1.0]
+    assert table.column("kl").to_pylist() == [0.5, 3.0, 0.5]
+    assert set(table.column("split").to_pylist()) == {"train"}
+    assert set(table.column("dropped").to_pylist()) == {""}
+
+
+def test_samples_of_every_kind_have_the_same_columns() -> None:
+    """One reader takes them all, and tells them apart by `split` and `dropped`."""
+    trained = samples_table([(rollouts(4, [[7], [8]]), scores(4, [1.0, 0.0]), None)], 3)
+    dropped = samples_table(
+        [(rollouts(5, [[7], [8]]), scores(5, [0.0, 0.0]), None), (rollouts(6, [[7]]), None, None)],
+        3,
+        reasons=["no_signal", "failed"],
+    )
+    held_out = samples_table([(rollouts(-1, [[7]]), scores(-1, [1.0]), None)], 3, HELD_OUT)
+    table = pa.concat_tables([trained, dropped, held_out])
+    assert table.column("dropped").to_pylist() == ["", "", "no_signal", "no_signal", "failed", ""]
+    assert table.column("split").to_pylist() == ["train"] * 5 + ["held_out"]
+    assert table.column("status").to_pylist() == ["correct"] * 4 + [None, "correct"]
+    assert table.column("reward").to_pylist() == [1.0, 0.0, 0.0, 0.0, None, 1.0]
+    assert table.column("kl").null_count == 6
+
+
+def test_a_file_of_samples_is_whole_or_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = samples_table([(rollouts(4, [[7]]), scores(4, [1.0]), None)], 3)
+    path = tmp_path / "dropped" / "step-000003-000004.parquet"
+    write_table(table, path)
+    assert pq.read_table(path).num_rows == 1
+
+    def full(table: pa.Table, where: Path, **_: object) -> None:
+        where.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    other = path.with_name("step-000004-000009.parquet")
+    with pytest.raises(DiskError, match=r"000009\.parquet could not be written.*No space left"):
+        write_table(table, other)
+    assert not other.exists()
 
 
 def test_kept_rows_come_back_as_they_were(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from rlsys.config.schema import RunConfig
 from rlsys.errors import CheckpointError, DataError
 from rlsys.loop import history, snapshot
+from rlsys.loop.fleet import Untrained
 from rlsys.loop.history import History
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.simulate.clock import run
@@ -27,6 +29,8 @@ class Driver:
         self.rng = random.Random(seed)
         self.fleets: list[FakeFleet] = []
         self.loops: list[Loop] = []
+        self.dropped: list[Untrained] = []
+        """What lies on the disk of dropped groups' answers."""
 
     def fleet(self) -> FakeFleet:
         rng = self.rng
@@ -37,6 +41,7 @@ class Driver:
                 reference=long_tail(rng, 0.5),
                 learn=long_tail(rng, 1.0),
                 pull=long_tail(rng, rng.choice([0.1, 1.0])),
+                write=long_tail(rng, 0.1),
             ),
             fails=lambda call, *_: call in ("sample", "grade") and rng.random() < 0.1,
             rewards=lambda group, size: np.array([float(rng.random() < 0.3)] * (size - 1) + [1.0]),
@@ -58,6 +63,8 @@ class Driver:
         elif history.read(self.folder / history.FILE):
             self.history.resume(0, set())
         loop.state.ledger.take_events()
+        origin = loop.state.version
+        fleet.written = self.dropped = [kept for kept in self.dropped if kept.step <= origin]
         try:
             async with asyncio.timeout(killed_after_s):
                 await loop.train(steps)
@@ -68,8 +75,10 @@ class Driver:
     async def _after_step(self, report: StepReport, tasks: asyncio.TaskGroup) -> None:
         loop, fleet = self.loops[-1], self.fleets[-1]
         self.history.step(report.step, loop.state.ledger.take_events())
+        loop.drops.take(report.step)
+        taken = snapshot.take(loop)
+        await loop.drops.write()
         if report.step % self.every == 0:
-            taken = snapshot.take(loop)
             await asyncio.sleep(self.rng.random())
             await fleet.save(self.folder, taken.kept)
             self.saved = fleet.saved
@@ -122,6 +131,7 @@ def test_over_the_whole_history_each_group_is_trained_once_or_dropped_with_a_rea
     ledger.check()
     assert ledger.trained == len(account.trained)
     assert sum(ledger.dropped.values()) == len(account.dropped)
+    check_dropped_answers(driver, account, lines)
     # Group n asks the n-th prompt of the stream, whoever admitted it.
     fresh = make_loop(FakeFleet(), config).prompts
     assert [account.admitted[n] for n in sorted(account.admitted)] == [
@@ -133,6 +143,23 @@ def test_over_the_whole_history_each_group_is_trained_once_or_dropped_with_a_rea
                 assert 0 <= request.version - group.oldest_version <= max_staleness
                 message = group.refs[0]
                 assert message.group_ids[group.row // message.size] == group.group_id
+
+
+def check_dropped_answers(driver: Driver, account: history.Account, lines: list[Any]) -> None:
+    """On the disk, once, with the reason and the step of the history, as far as any were graded."""
+    # Of several lines of a step, the last one stands.
+    step_of = {group: line["step"] for line in lines for group, _ in line.get("dropped", [])}
+    found: dict[int, str] = {}
+    for kept in driver.dropped:
+        for rows, reason in zip(kept.groups, kept.reasons, strict=True):
+            message = rows.refs[0]
+            group = message.group_ids[rows.row // message.size]
+            assert group not in found
+            assert step_of[group] == kept.step
+            found[group] = reason
+    graded = {g: r for g, r in account.dropped.items() if r in ("no_signal", "stale")}
+    assert found.items() <= account.dropped.items()
+    assert graded.items() <= found.items()
 
 
 def test_finished_samples_are_kept_and_unfinished_ones_sampled_again(tmp_path: Path) -> None:

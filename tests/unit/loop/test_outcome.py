@@ -87,3 +87,39 @@ def test_advantages_and_kl_per_token_are_left_to_the_learner(advantage: Advantag
 )
 def test_a_signal_is_a_difference_between_known_rewards(rewards: list[float], signal: bool) -> None:
     assert has_signal(group(1, rewards), make_config()) is signal
+
+
+@pytest.mark.parametrize(
+    ("advantage", "rewards", "advantages"),
+    [
+        (Advantage.leave_one_out, ([0.0, 0.0], [1.0, 1.0]), [0, 0, 0, 0]),
+        (Advantage.group_zscore, ([0.3, 0.1 + 0.2], [1.0, 1.0]), [0, 0, 0, 0]),
+        (Advantage.batch_norm, ([1.0, 1.0], [1.0, 1.0]), [0, 0, 0, 0]),
+        # With one verdict that differs, every answer has its penalty: 0.1 and 0.3 less.
+        (Advantage.leave_one_out, ([0.0, 0.0], [1.0, 0.0]), [0.2, -0.2, 1.2, -1.2]),
+    ],
+)  # fmt: skip
+def test_without_a_difference_in_reward_the_kl_penalty_makes_no_advantages(
+    advantage: Advantage, rewards: tuple[list[float], ...], advantages: list[float]
+) -> None:
+    config = make_config()
+    config.algorithm.advantage = advantage
+    config.algorithm.kl_placement = KlPlacement.reward
+    config.algorithm.kl_estimator = KlEstimator.k1
+    config.algorithm.kl_coefficient = 0.1
+    kl = np.array([1.0, 3.0])
+    groups = [group(i, values, kl=kl) for i, values in enumerate(rewards)]
+    request = learn_request(0, groups, config)
+    np.testing.assert_allclose(request.advantages, advantages, atol=1e-12)
+    assert advantages[0] or not request.advantages.any()
+    np.testing.assert_allclose(
+        request.rewards, [*(rewards[0] - 0.1 * kl), *(rewards[1] - 0.1 * kl)]
+    )
+
+
+def test_length_penalties_are_a_signal_where_verdicts_are_none() -> None:
+    config = make_config()
+    config.algorithm.overlong_penalty = 1.0
+    lengths = np.array([10, config.sampling.max_tokens])
+    request = learn_request(0, [group(1, [0.0, 0.0], num_tokens=lengths)], config)
+    np.testing.assert_allclose(request.advantages, [0.5**0.5, -(0.5**0.5)])

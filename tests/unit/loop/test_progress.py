@@ -3,7 +3,6 @@ import json
 import numpy as np
 
 from rlsys.loop.clock import Times
-from rlsys.loop.heldout import HeldOut
 from rlsys.loop.loop import StepReport
 from rlsys.loop.progress import Progress
 from rlsys.loop.ready import ReadyGroup
@@ -24,18 +23,16 @@ def report(
 
 
 def test_progress_comes_back_from_a_checkpoint_as_it_was() -> None:
-    check = HeldOut(0.5, 0.25, 0.75, 16, 2, 8.5, 0.125, (3, 4))
-    progress = Progress(before=check, train_s=1.5, times={"learner": Times(1.0, 3.0, {"x": 2.0})})
+    progress = Progress(train_s=1.5, times={"learner": Times(1.0, 3.0, {"x": 2.0})})
     progress.saw(report([10, 15, 15], [0, 1, 1], waited_for_old_s=0.0, longest_group_s=3.0))
     progress.saw(report([60], [2], waited_for_old_s=1.5, longest_group_s=2.0))
     back = Progress.from_dict(json.loads(json.dumps(progress.to_dict())))
     assert back == progress
-    assert back.before == check
     assert (back.consumed_tokens, back.staleness_mean, back.staleness_max) == (100, 1.0, 2)
     assert (back.waited_for_old_s, back.longest_group_s) == (1.5, 3.0)
 
 
 def test_a_new_run_has_no_progress() -> None:
     progress = Progress()
-    assert (progress.staleness_mean, progress.staleness_max, progress.before) == (0.0, 0, None)
+    assert (progress.staleness_mean, progress.staleness_max) == (0.0, 0)
     assert Progress.from_dict(json.loads(json.dumps(progress.to_dict()))) == progress

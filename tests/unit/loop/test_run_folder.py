@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from rlsys.errors import DataError, DiskError, ResumeError
+from rlsys.loop.curve import Curve
 from rlsys.loop.disk import replace_text
+from rlsys.loop.heldout import HeldOut
 from rlsys.loop.run_folder import check_inputs, cut_back, held, record_inputs
 from rlsys.loop.space import checkpoint_bytes
 
@@ -46,6 +48,34 @@ def test_metrics_and_samples_after_the_resumed_step_are_taken_away(tmp_path: Pat
     assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == [
         "step-000001.parquet",
         "step-000002.parquet",
+    ]
+
+
+def test_dropped_answers_after_the_resumed_step_are_taken_away(tmp_path: Path) -> None:
+    folder = tmp_path / "samples" / "dropped"
+    folder.mkdir(parents=True)
+    for name in ("step-000002-000007", "step-000003-000012", "step-1000000-000099"):
+        (folder / f"{name}.parquet").write_text("")
+    (folder / "step-000001-000003.unfinished").write_text("half of it")
+    cut_back(tmp_path, 2)
+    assert [path.name for path in folder.iterdir()] == ["step-000002-000007.parquet"]
+
+
+def test_held_out_answers_stay_with_the_checks_that_stand(tmp_path: Path) -> None:
+    """The check of step 10 ran beside steps 11 and 12, which a resume from 10 takes back."""
+    curve = Curve(tmp_path)
+    folder = tmp_path / "samples" / "heldout"
+    folder.mkdir(parents=True)
+    for step, newest in ((0, 0), (5, 7), (10, 12)):
+        curve.add(HeldOut(step, 0.5, 0.4, 0.6, 8, 2, 5.0, 0.0, (step, newest), {"p0": 0.5}))
+        (folder / f"step-{step:06d}.parquet").write_text("")
+    with curve.path.open("a") as file:
+        file.write('{"step": 20, "pass')
+    cut_back(tmp_path, 10)
+    assert [check.step for check in Curve(tmp_path).checks] == [0, 5]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "step-000000.parquet",
+        "step-000005.parquet",
     ]
 
 

@@ -26,21 +26,31 @@ STEPS = [
 ]
 
 
+def figures(length: float) -> dict[str, float]:
+    return {"answer/mean_tokens": length, "reward/accuracy": 0.5, "policy/kl": length / 20}
+
+
 def seen(alarms: Alarms, steps: list[tuple[SignalCount, float]]) -> list[object]:
     """Of each step, what the alarms say and their metrics."""
-    return [
-        (alarms.step(signal, length, pass_at_1=0.5), alarms.metrics()) for signal, length in steps
-    ]
+    return [(alarms.step(1, signal, figures(length)), alarms.metrics()) for signal, length in steps]
 
 
 def test_each_alarm_warns_once_and_has_a_metric_while_it_is_on() -> None:
     alarms = Alarms(CONFIG)
     said, nothing, longer = [], [], []
     for signal, length in STEPS:
-        said.append([text.split(":")[1] for text in alarms.step(signal, length, pass_at_1=0.5)])
+        said.append([text.split(":")[1] for text in alarms.step(1, signal, figures(length))])
         nothing.append(alarms.metrics()["alarm/nothing_to_learn"])
         longer.append(alarms.metrics()["alarm/length_inflation"])
-    assert said == [[], [], [], [" length-inflation"], [" no group has a signal"], [], []]
+    assert said == [
+        [],
+        [],
+        [" policy/kl=1.50 outside observe.kl.most=1"],
+        [" length-inflation"],
+        [" no group has a signal"],
+        [],
+        [],
+    ]
     assert longer == [0, 0, 0, 1, 1, 0, 0]
     assert nothing == [0, 0, 0, 0, 1, 1, 0]
 
@@ -58,7 +68,7 @@ def test_a_window_made_smaller_at_the_resume_looks_at_the_newest_steps() -> None
     wide.observe.length_alarm_window, narrow.observe.length_alarm_window = 10, 2
     first, second = Alarms(wide), Alarms(narrow)
     for length in (90.0, 90.0, 20.0, 20.0, 30.0):
-        first.step(SOME, length, pass_at_1=0.5)
+        first.step(1, SOME, figures(length))
     second.load_state_dict(first.state_dict())
     # 20, 20 | 30, 30: the first two steps no longer count.
-    assert "from 20.0 to 30.0 tokens" in second.step(SOME, 30.0, pass_at_1=0.5)[0]
+    assert "from 20.0 to 30.0 tokens" in second.step(1, SOME, figures(30.0))[0]

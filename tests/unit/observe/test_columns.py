@@ -22,15 +22,15 @@ def test_a_figure_of_any_size_keeps_its_leading_digits(value: float, text: str) 
 
 
 def test_a_screen_of_80_columns_shows_what_matters_most() -> None:
-    shown = [column.heading for column in that_fit(80 - len("100/100"))]
+    shown = [column.heading for column in that_fit(80 - len("100/100"), with_late=True)]
     assert shown[:9] == ["left", "reward", "pass@1", "loss", "grad", "lr", "KL", "nosig", "cut"]
     assert "clip" not in shown
-    assert that_fit(1000) == list(COLUMNS)
-    assert that_fit(3) == []
+    assert that_fit(1000, with_late=True) == list(COLUMNS)
+    assert that_fit(3, with_late=True) == []
 
 
 def test_figures_stand_under_their_headings_and_what_a_step_lacks_is_blank() -> None:
-    columns = that_fit(36)
+    columns = that_fit(36, with_late=True)
     line = cells(columns, {"reward/mean": 0.51234, "policy/loss": -0.01234})
     assert headings(columns) == "  left reward pass@1    loss    grad"
     assert line == "        0.512        -0.0123        "

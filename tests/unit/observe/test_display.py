@@ -9,7 +9,6 @@ from rlsys.observe.display import Display
 
 METRICS = {
     "reward/mean": 0.51234,
-    "heldout/pass_at_1": 0.25,
     "throughput/step_s": 4.0,
     "policy/loss": -0.01234,
     "policy/gradient_norm": 3.7e-10,
@@ -56,10 +55,10 @@ def test_a_step_is_one_plain_line_of_a_hundred_characters_at_most_under_its_head
     heads, first, second = (line.split("] ", 1)[1] for line in text.getvalue().splitlines())
     assert all(len(line) <= 100 for line in text.getvalue().splitlines())
     assert heads == (
-        "            left reward pass@1    loss    grad     lr      KL nosig  cut length  ESS"
+        "            left reward    loss    grad     lr      KL nosig  cut length  ESS entropy"
     )
     assert first == (
-        "step 3/10   0:28  0.512  0.250 -0.0123 3.7e-10 1.0e-6  0.0012   25%   1%   22.0 0.99"
+        "step 3/10   0:28  0.512 -0.0123 3.7e-10 1.0e-6  0.0012   25%   1%   22.0 0.99  0.7000"
     )
     assert second == "step 4/10   0:24  1.000".ljust(len(first))
 
@@ -70,7 +69,7 @@ def test_time_shares_come_with_the_headings_once_in_twenty_steps() -> None:
         for step in range(1, 22):
             display.step(step, METRICS | {"time/rollout/busy": 1.0 if step % 2 else 0.8})
     lines = [line.split("] ", 1)[1] for line in text.getvalue().splitlines()]
-    assert sum("reward pass@1" in line for line in lines) == 2
+    assert sum("left reward" in line for line in lines) == 2
     (times,) = (line for line in lines if line.startswith("time"))
     assert times == (
         "time, last 20 steps: busy: learner 62%, rollout 90%; "
@@ -122,6 +121,33 @@ def test_a_terminal_gets_a_live_table_of_the_last_twelve_steps() -> None:
     assert "0.120" in last
     assert "busy: learner 62%, rollout 90%" in last
     assert "training: step 120 of 200, 5:20 left" in text.getvalue()
+
+
+def test_a_check_stands_in_the_row_of_its_own_step_and_is_carried_to_no_other() -> None:
+    """It ends while later steps are done."""
+    display, text = make(width=200, terminal=True, steps=200)
+    with display:
+        for step in (1, 2, 3):
+            display.step(step, METRICS)
+        display.check(2, {"heldout/pass_at_1": 0.625}, "held-out pass@1 at step 2: 0.625")
+        display.step(4, METRICS)
+        display.live.refresh()  # type: ignore[union-attr]
+    last = text.getvalue().rsplit("left reward pass@1", 1)[1]
+    cells = re.findall(r"^ *([1-4]) +\S+  0\.512 (.{6})", last, re.MULTILINE)
+    assert cells == [("1", "      "), ("2", " 0.625"), ("3", "      "), ("4", "      ")]
+
+
+def test_without_a_terminal_a_check_is_a_line_of_its_own_and_no_step_has_its_figure() -> None:
+    display, text = make()
+    with display:
+        display.step(1, METRICS)
+        display.check(1, {"heldout/pass_at_1": 0.625}, "held-out pass@1 at step 1: 0.625")
+        display.step(2, METRICS)
+    lines = [line.split("] ", 1)[1] for line in text.getvalue().splitlines()]
+    assert lines[2] == "held-out pass@1 at step 1: 0.625"
+    assert not [
+        line for line in (lines[0], lines[1], lines[3]) if "0.625" in line or "pass" in line
+    ]
 
 
 def test_the_live_table_is_closed_when_the_run_fails() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rlsys.config.schema import ObserveConfig
+from rlsys.config.observe import ObserveConfig
 from rlsys.observe.inflation import LengthAlarm
 
 

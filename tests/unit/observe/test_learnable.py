@@ -98,12 +98,17 @@ def test_a_run_that_learns_and_one_without_steps_have_no_problem() -> None:
     assert cut_off_at(CONFIG, 0.5) == ""
 
 
-def test_the_end_of_an_answer_that_was_cut_off_is_shown(tmp_path: Path) -> None:
+def test_the_end_of_an_answer_that_was_cut_off_is_shown_with_its_verdict(tmp_path: Path) -> None:
     assert last_words(tmp_path) == ""
-    rows = {"text": ["done", "and so " * 50], "finish_reason": ["stop", "length"]}
+    rows = {
+        "text": ["done", "and so " * 50],
+        "finish_reason": ["stop", "length"],
+        "status": ["incorrect", "unparsable"],
+        "reason": ["4, not 5", "no final answer"],
+    }
     for step, texts in ((1, ["old", "old"]), (12, rows["text"])):
         pq.write_table(pa.table(rows | {"text": texts}), tmp_path / f"step-{step:06d}.parquet")
     shown = last_words(tmp_path)
     assert shown.startswith(". An answer of step-000012.parquet ends: '")
-    assert shown.endswith("and so and so '")
-    assert len(shown) < 150
+    assert shown.endswith("and so and so '; its verdict: unparsable: no final answer")
+    assert len(shown) < 200

@@ -24,10 +24,11 @@ def test_a_finished_run_can_be_talked_to_measured_compared_and_gone_on_with(
     config = RunConfig()
     config.loop.steps = 40
     lines = next_commands(finished(tmp_path / "runs" / "local"), config, 40)
+    with_its_config = ["--config", "runs/local/config.yaml"]
     assert typed(lines) == [
         ["rlsys", "chat", "runs/local"],
-        ["rlsys", "eval", "local", "--out", "runs/eval-local-before"],
-        ["rlsys", "eval", "runs/local", "--out", "runs/eval-local-after"],
+        ["rlsys", "eval", "local", *with_its_config, "--out", "runs/eval-local-before"],
+        ["rlsys", "eval", "runs/local", *with_its_config, "--out", "runs/eval-local-after"],
         ["rlsys", "compare", "runs/eval-local-before", "runs/eval-local-after"],
         ["rlsys", "train", "--resume", "runs/local", "loop.steps=80"],
     ]
@@ -45,4 +46,5 @@ def test_data_of_ones_own_are_measured_by_benchmarks_that_one_names(tmp_path: Pa
     config = RunConfig()
     config.data.train, config.model.path = "rows.jsonl", "/models/my model"
     begin = typed(next_commands(finished(tmp_path / "a"), config, 100))[1]
-    assert begin[:6] == ["rlsys", "eval", "/models/my model", "--benchmarks", "NAMES", "--data"]
+    assert begin[:3] == ["rlsys", "eval", "/models/my model"]
+    assert begin[5:8] == ["--benchmarks", "NAMES", "--data"]

@@ -9,19 +9,34 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
+from rlsys.loop.curve import Curve
+from rlsys.loop.heldout import HeldOut
 from rlsys.loop.run_folder import failure_recorded, held
 from rlsys.observe.runs import State, read_run, runs_in
 
 
 def make_run(
-    folder: Path, metrics: list[dict[str, Any]], steps: int = 40, done: int | None = None
+    folder: Path,
+    metrics: list[dict[str, Any]],
+    steps: int = 40,
+    done: int | None = None,
+    checks: dict[int, float] | None = None,
 ) -> Path:
-    """A run's folder as a driver leaves it; `done`: with the summary of so many steps."""
+    """A run's folder as a driver leaves it.
+
+    Args:
+        done: with the summary of so many steps.
+        checks: pass@1 by step.
+    """
     folder.mkdir()
     (folder / "config.yaml").write_text(f"loop:\n  steps: {steps}\n")
     (folder / "lock").write_text("process 1 on host\n")
     lines = "".join(json.dumps(line) + "\n" for line in metrics)
     (folder / "metrics.jsonl").write_text(lines)
+    for step, pass_at_1 in (checks or {}).items():
+        Curve(folder).add(
+            HeldOut(step, pass_at_1, 0.0, 1.0, 8, 1, 9.0, 0.0, versions=(step, step), rates={})
+        )
     if done is not None:
         content = {"steps": done, "pass_at_1_after": 0.75}
         (folder / "summary.json").write_text(json.dumps(content))
@@ -72,22 +87,19 @@ def test_an_interrupted_run_is_stopped_and_has_not_failed(tmp_path: Path) -> Non
 
 
 def test_a_finished_run_that_is_to_do_more_steps_has_not_finished_those(tmp_path: Path) -> None:
-    metrics = [{"step": 40, "heldout/pass_at_1": 0.5}]
-    done = read_run(make_run(tmp_path / "a", metrics, steps=40, done=40))
+    metrics = [{"step": 40}]
+    done = read_run(make_run(tmp_path / "a", metrics, steps=40, done=40, checks={30: 0.5}))
     assert (done.state, done.step, done.pass_at_1) == (State.FINISHED, 40, 0.75)
-    more = read_run(make_run(tmp_path / "b", metrics, steps=80, done=40))
+    more = read_run(make_run(tmp_path / "b", metrics, steps=80, done=40, checks={30: 0.5}))
     assert (more.state, more.step, more.pass_at_1) == (State.STOPPED, 40, 0.5)
 
 
 def test_pass_at_1_is_of_the_last_check_and_half_a_line_is_none(tmp_path: Path) -> None:
-    metrics: list[dict[str, Any]] = [
-        {"step": 1, "heldout/pass_at_1": 0.25},
-        {"step": 2, "heldout/pass_at_1": None},
-        {"step": 3},
-    ]
-    folder = make_run(tmp_path / "a", metrics)
-    with (folder / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 4, "heldout/pass')
+    metrics = [{"step": 1}, {"step": 2}, {"step": 3}]
+    folder = make_run(tmp_path / "a", metrics, checks={0: 0.125, 2: 0.25})
+    for name, half in (("metrics.jsonl", '{"step": 4, "rew'), ("heldout.jsonl", '{"step": 3, "pa')):
+        with (folder / name).open("a") as file:
+            file.write(half)
     run = read_run(folder)
     assert (run.step, run.pass_at_1) == (3, 0.25)
 

@@ -12,8 +12,11 @@ from rlsys.observe.balance import Pace
 from rlsys.observe.summary import Summary
 
 
-def heldout(value: float) -> HeldOut:
-    return HeldOut(value, value - 0.05, value + 0.05, 256, 4, 22.0, 0.01, (0, 0))
+def heldout(step: int, right: int) -> HeldOut:
+    """A check of 8 prompts, the first `right` of which are answered."""
+    rates = {f"p{i}": float(i < right) for i in range(8)}
+    value = right / 8
+    return HeldOut(step, value, value - 0.05, value + 0.05, 8, 4, 22.0, 0.01, (step, step), rates)
 
 
 @pytest.fixture
@@ -24,8 +27,9 @@ def summary() -> Summary:
     ledger.drop(0, "no_signal")
     return Summary(
         run="local",
-        before=heldout(0.25),
-        after=heldout(0.625),
+        before=heldout(0, 2),
+        after=heldout(100, 5),
+        checks=[heldout(0, 2), heldout(100, 5)],
         steps=100,
         wall_s=200.12345,
         train_s=100.0,
@@ -78,6 +82,20 @@ def test_the_file_has_the_promised_keys(summary: Summary, tmp_path: Path) -> Non
     }
     assert {key: content[key] for key in expected} == expected
     assert content["consumed_tokens_per_s"] == 2500.0
+    assert [(c["step"], c["versions"], c["pass_at_1"]) for c in content["checks"]] == [
+        (0, [0, 0], 0.25),
+        (100, [100, 100], 0.625),
+    ]
+    # Three of the eight prompts are answered that were not.
+    assert (content["gain"]["mean"], content["gain"]["problems"]) == (0.375, 8)
+    assert 0 < content["gain"]["low"] < 0.375 < content["gain"]["high"]
+
+
+def test_a_run_that_was_stopped_shows_its_last_check_by_its_step(summary: Summary) -> None:
+    summary.after, summary.checks = None, [heldout(0, 2), heldout(60, 4)]
+    text = io.StringIO()
+    summary.show(Console(file=text, width=120, color_system=None))
+    assert "held-out pass@1 at step 60 0.500 [0.450, 0.550]" in " ".join(text.getvalue().split())
 
 
 def test_the_table_shows_the_evidence(summary: Summary) -> None:
@@ -88,7 +106,7 @@ def test_the_table_shows_the_evidence(summary: Summary) -> None:
     for part in (
         "held-out pass@1 before 0.250 [0.200, 0.300]",
         "held-out pass@1 after 0.625 [0.575, 0.675]",
-        "gain +0.375 (256 prompts x 4, 95 % CI)",
+        "gain +0.375 [+0.125, +0.750] (8 prompts x 4, paired, 95 % CI)",
         "steps 100 in 100.0 s (200.1 s in all)",
         "consumed tokens 250,000 (2,500/s)",
         "staleness mean 1.25, max 2",
@@ -99,3 +117,14 @@ def test_the_table_shows_the_evidence(summary: Summary) -> None:
         "policy rlsys chat runs/local # talk to it",
     ):
         assert part in shown
+
+
+def test_figures_that_left_their_range_are_in_the_table_and_the_file(summary: Summary) -> None:
+    line = "policy/kl outside observe.kl.most=1 in 2 steps, worst 184 at step 2"
+    summary.alarms = [line]
+    out = io.StringIO()
+    summary.show(Console(file=out, width=120))
+    assert [
+        text.strip().split(maxsplit=1) for text in out.getvalue().splitlines() if line in text
+    ] == [["alarm", line]]
+    assert summary.to_dict()["alarms"] == [line]

@@ -2,16 +2,14 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from transformers import Qwen2Config
 
-from rlsys.config.schema import Precision, RunConfig
+from rlsys.config.schema import RunConfig
 from rlsys.data.load import RunRows
 from rlsys.errors import ConfigError, DataError
 from rlsys.recipes.local_policy import build_tokenizer
-from rlsys.recipes.model_limits import kv_bytes_per_token
 from rlsys.recipes.prepare import Prepared, prepare, read_rows
 
 LONG = "and once more " * 40
@@ -126,45 +124,6 @@ def test_the_end_of_thinking_needs_an_embedding_too(config: RunConfig, tmp_path:
     config.model.path = model(tmp_path / "cut", max(end))
     with pytest.raises(ConfigError, match="the end of thinking or answer holds token"):
         prepared(config)
-
-
-def test_a_context_beyond_the_models_positions_is_one_error(
-    config: RunConfig, tmp_path: Path
-) -> None:
-    config.model.path = model(tmp_path / "m", len(build_tokenizer()))
-    config.model.max_context, config.rollout.kv_cache_gib = 40_000, 2.0
-    with pytest.raises(ConfigError) as caught:
-        prepared(config)
-    assert str(caught.value).startswith("model.max_context=40000: the positions of model.path=")
-    assert str(caught.value).endswith("nearest valid: 32768")
-    scaled = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0}
-    text = json.loads((tmp_path / "m" / "config.json").read_text())
-    text["rope_parameters"] = scaled | {"original_max_position_embeddings": 32768}
-    (tmp_path / "m" / "config.json").write_text(json.dumps(text))
-    assert prepared(config).train
-
-
-def test_a_context_beyond_positions_and_cache_is_one_error_about_both(
-    config: RunConfig, tmp_path: Path
-) -> None:
-    config.model.path = model(tmp_path / "m", len(build_tokenizer()))
-    config.model.max_context = 40_000_000
-    with pytest.raises(ConfigError) as caught:
-        prepared(config)
-    positions, cache = str(caught.value).splitlines()
-    assert "positions" in positions
-    assert cache.startswith("rollout.kv_cache_gib=1: one answer of model.max_context=40000000 ")
-    config.rollout.gpus, config.model.max_context = 1, 512
-    assert prepared(config).train
-
-
-def test_keys_and_values_of_a_token_are_counted_by_layers_heads_and_precision() -> None:
-    sizes = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
-    text = SimpleNamespace(**sizes, num_key_value_heads=1)
-    assert kv_bytes_per_token(text, Precision.float32) == 2 * 2 * 1 * 8 * 4
-    assert kv_bytes_per_token(text, Precision.bfloat16) == 2 * 2 * 1 * 8 * 2
-    assert kv_bytes_per_token(SimpleNamespace(**sizes, head_dim=16), Precision.bfloat16) == 512
-    assert kv_bytes_per_token(SimpleNamespace(**sizes, sliding_window=8), Precision.float32) == 0
 
 
 @pytest.mark.parametrize("more", [0, 100])

@@ -19,6 +19,7 @@ class FakeSandbox:
     level = Level.STRONG
     missing = ()
     num_zygotes = 2
+    packages = ("numpy",)
 
     def __init__(self):
         self.programs, self.functions = [], []

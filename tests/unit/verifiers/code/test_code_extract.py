@@ -6,7 +6,7 @@ import pytest
 from fake_sandbox import FakeSandbox
 
 from verifiers.code import extract
-from verifiers.code.extract import defines
+from verifiers.code.extract import defines, standing_before
 from verifiers.code.facts import look_in
 from verifiers.code.fences import take_apart
 
@@ -221,3 +221,16 @@ def test_a_long_line_that_is_nearly_a_fence_takes_no_time(line):
     began = time.perf_counter()
     assert take_apart(f"{line}`\nx").tagged == []
     assert time.perf_counter() - began < 1.0
+
+
+def test_what_a_task_gives_stands_before_the_solution_and_future_imports_before_all():
+    source = "x = 1\nfrom __future__ import annotations\ndef f(xs: List[int]): pass\n"
+    lines = standing_before("class Node: pass", source).split("\n")
+    assert [line for line in lines if line] == [
+        "from __future__ import annotations",
+        "from typing import List",
+        "class Node: pass",
+        "x = 1",
+        "def f(xs: List[int]): pass",
+    ]
+    assert standing_before("", "def f(): pass") == "def f(): pass"

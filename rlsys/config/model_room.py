@@ -1,0 +1,93 @@
+"""How long a sequence a model has room for, by its config.json: positions, window, and the engine's
+key-value cache on CPU. vLLM says so, too, but minutes later."""
+
+import math
+from numbers import Real
+from typing import Any
+
+from rlsys.config.schema import Precision, RunConfig
+
+Model = dict[str, Any]
+"""A config.json."""
+
+POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len")
+_SCALED = ("default", "su", "longrope", "llama3", "yarn", "deepseek_yarn", "proportional")
+"""Kinds of RoPE whose config has the positions after stretching, as vLLM 0.32.0 has it."""
+
+
+def room_problems(config: RunConfig, model: Model) -> list[str]:
+    """What model.max_context is too long for, each with the nearest valid setting."""
+    longest, path = config.model.max_context, config.model.path
+    found = [
+        f"model.max_context={longest}: {name} of model.path={path!r} at {most}; nearest valid: "
+        f"{most}"
+        for name, most in limits(model).items()
+        if longest > most
+    ]
+    if config.rollout.gpus == 0:
+        found += _cache_problem(config, kv_bytes_per_token(model, config.rollout.dtype))
+    return found
+
+
+def limits(model: Model) -> dict[str, int]:
+    """The longest sequences, in tokens, by what ends there."""
+    found = {}
+    positions = next((model[name] for name in POSITIONS if (model.get(name) or 0) > 0), None)
+    if positions:
+        found["the positions end in the config.json"] = int(positions * _stretching(model))
+    if window := _window(model):
+        found["the sliding window, within which sequences must stay here, ends"] = window
+    return found
+
+
+def kv_bytes_per_token(model: Model, dtype: Precision) -> int:
+    """Bytes that one token's keys and values take in all layers; 0 for a model that keeps something
+    else (windows, states, compressed keys), which needs less."""
+    if model.get("kv_lora_rank") or _window(model):
+        return 0
+    if set(model.get("layer_types") or ()) - {"full_attention"}:
+        return 0
+    heads, hidden = model.get("num_attention_heads"), model.get("hidden_size")
+    kv_heads = model.get("num_key_value_heads") or heads
+    layers, width = model.get("num_hidden_layers"), model.get("head_dim")
+    if not width and isinstance(hidden, int) and isinstance(heads, int) and heads:
+        width = hidden // heads
+    sizes = [size for size in (layers, kv_heads, width) if isinstance(size, int)]
+    if len(sizes) < 3:
+        return 0  # by other names, or one for each layer
+    return 2 * math.prod(sizes) * (4 if dtype is Precision.float32 else 2)
+
+
+def _cache_problem(config: RunConfig, per_token: int) -> list[str]:
+    # As the engine's process is told: whole GiB (rlsys/engines/vllm_environment.py).
+    cache = max(1, round(config.rollout.kv_cache_gib)) << 30
+    need = config.model.max_context * per_token
+    if need <= cache:
+        return []
+    return [
+        f"rollout.kv_cache_gib={config.rollout.kv_cache_gib:g}: one answer of model.max_context="
+        f"{config.model.max_context} tokens takes {need / 2**30:.2f} GiB of keys and values; "
+        f"nearest valid: {-(-need >> 30)}, or model.max_context={cache // per_token}"
+    ]
+
+
+def _window(model: Model) -> int | None:
+    """The sliding window of attention, where one is used."""
+    if model["model_type"].startswith("qwen") and not model.get("use_sliding_window"):
+        return None
+    kinds = model.get("layer_types")
+    if kinds and "sliding_attention" not in kinds:
+        return None
+    defaults = {"mistral": 4096, "gemma3_text": 4096}
+    return model.get("sliding_window", defaults.get(model["model_type"]))
+
+
+def _stretching(model: Model) -> float:
+    """How many times as many positions as the config names RoPE gives."""
+    rope = model.get("rope_parameters") or model.get("rope_scaling") or {}
+    each = [value for value in rope.values() if isinstance(value, dict)] or [rope]
+    kinds = [(r.get("rope_type") or r.get("type") or "default", r.get("factor")) for r in each]
+    if "gemma3" in model["model_type"]:
+        return 1.0
+    own = [factor for kind, factor in kinds if kind not in _SCALED and isinstance(factor, Real)]
+    return max([float(factor) for factor in own], default=1.0)

@@ -1,0 +1,99 @@
+"""Each architecture of docs/models.md in vLLM: from disk, and after updates, as the page says."""
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from published import published
+from tiny_models import ARCHITECTURES, VOCABULARY, Architecture, build
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from rlsys.config.models import NOT_SAMPLED
+from rlsys.config.schema import ModelConfig, Precision, RolloutConfig, WeightsConfig
+from rlsys.engines.policy import PolicyModel, load_causal_lm
+from rlsys.engines.reference_engine import score_sequences
+from rlsys.engines.vllm_engine import SamplingEngine
+from rlsys.errors import WeightSyncError
+from rlsys.weights.bundle import Named
+from rlsys.weights.canary import Canary
+from rlsys.weights.saved_form import SavedForm
+
+pytestmark = pytest.mark.soak
+
+WORKING = [one for one in ARCHITECTURES if not one.refusal]
+FAILING = [one for one in ARCHITECTURES if one.kind in NOT_SAMPLED]
+TOKEN_IDS = np.random.default_rng(0).integers(5, VOCABULARY, 64)
+
+
+class Learner:
+    """What of it the engine is proved against, without DeepSpeed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.policy = PolicyModel(load_causal_lm(folder, torch.float32).eval(), 1.0, 2048)
+        named = self.policy.model.named_parameters()
+        self.form = SavedForm(self.policy.model, {name: tuple(p.shape) for name, p in named})
+
+    def canary(self) -> Canary:
+        prompt, answer = TOKEN_IDS[:1], TOKEN_IDS[1:]
+        (logprobs,) = score_sequences(self.policy, [prompt], [answer], [0], False, 1 << 20)
+        return Canary(TOKEN_IDS.tolist(), logprobs.tolist(), Precision.float32)
+
+    def weights(self) -> list[Named]:
+        named = self.policy.model.named_parameters()
+        return list(self.form.of((name, p.detach().clone()) for name, p in named))
+
+    def step(self) -> None:
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for parameter in self.policy.model.parameters():
+                parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+
+
+async def prove(engine: SamplingEngine, learner: Learner, folder: Path) -> None:
+    """What a run does with an engine until its second version, with all its proofs."""
+    engine.update.names = list(learner.form.shapes)
+    first = learner.canary()
+    await engine.prove_model(first)
+    await engine.update.connect({})
+    for version in range(3):
+        manifest, buckets = published(version, learner.weights(), folder)
+        await engine.update.load(manifest, buckets)
+        await engine.prove_weights(manifest, learner.canary(), buckets)
+        assert await engine.update.differing(manifest, buckets) == []
+        learner.step()
+    assert np.abs(np.subtract(learner.canary().logprobs, first.logprobs)).max() > 0.1
+
+
+def run(architecture: Architecture, tmp_path: Path) -> None:
+    folder, sent = tmp_path / "policy", tmp_path / "sent"
+    for place in (folder, sent):
+        place.mkdir()
+    build(architecture, folder)
+    model = ModelConfig(max_context=128)
+    config, weights = RolloutConfig(kv_cache_gib=0.1), WeightsConfig()
+    engine = SamplingEngine("rollout-0", str(folder), model, config, weights, 0)
+
+    async def work() -> None:
+        await engine.start()
+        try:
+            await prove(engine, Learner(folder), sent)
+        finally:
+            engine.shutdown()
+            engine.release()
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("architecture", WORKING, ids=lambda one: one.kind)
+def test_what_works_is_proved_from_disk_and_after_updates(
+    architecture: Architecture, tmp_path: Path
+) -> None:
+    run(architecture, tmp_path)
+
+
+@pytest.mark.parametrize("architecture", FAILING, ids=lambda one: one.kind)
+def test_what_vllm_is_said_to_fail_on_fails(architecture: Architecture, tmp_path: Path) -> None:
+    with pytest.raises((WeightSyncError, EngineDeadError)):
+        run(architecture, tmp_path)

@@ -1,0 +1,99 @@
+"""A context that a model has no room for is an error by its config.json; no test loads a model."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rlsys.config.model_room import kv_bytes_per_token, limits
+from rlsys.config.models import require_trainable
+from rlsys.config.schema import Precision, RunConfig
+from rlsys.errors import ConfigError
+
+LLAMA = {"model_type": "llama", "vocab_size": 100, "max_position_embeddings": 2048}
+SIZES = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
+
+
+def config_of(folder: Path, **model: object) -> RunConfig:
+    (folder / "config.json").write_text(json.dumps(LLAMA | model))
+    config = RunConfig()
+    config.model.path = str(folder)
+    return config
+
+
+def error_of(config: RunConfig) -> str:
+    with pytest.raises(ConfigError) as caught:
+        require_trainable(config)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [
+        ({}, 2048),
+        ({"max_position_embeddings": None, "n_positions": 1024}, 1024),
+        ({"max_position_embeddings": None}, None),
+        ({"max_position_embeddings": -1}, None),
+        ({"rope_scaling": {"type": "linear", "factor": None}}, 2048),
+        ({"rope_scaling": {"type": "linear", "factor": 4.0}}, 8192),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, 2048),
+        ({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}}, 2048),
+        ({"rope_parameters": {"full_attention": {"rope_type": "dynamic", "factor": 2.0}}}, 4096),
+        ({"sliding_window": 512}, 512),
+        ({"sliding_window": None}, 2048),
+        ({"sliding_window": 512, "layer_types": ["full_attention"]}, 2048),
+        ({"sliding_window": 512, "layer_types": ["sliding_attention", "full_attention"]}, 512),
+        ({"model_type": "qwen2", "sliding_window": 512, "use_sliding_window": False}, 2048),
+        ({"model_type": "qwen2", "sliding_window": 512, "use_sliding_window": True}, 512),
+        ({"model_type": "mistral", "max_position_embeddings": 32768}, 4096),
+    ],
+)
+def test_the_longest_sequence_ends_with_positions_or_window(
+    model: dict[str, object], most: int | None
+) -> None:
+    assert min(limits(LLAMA | model).values(), default=None) == most
+
+
+def test_a_context_beyond_the_positions_names_the_nearest_valid(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    config.model.max_context = 2048
+    require_trainable(config)
+    config.model.max_context = 2049
+    message = error_of(config)
+    assert message.startswith("model.max_context=2049: the positions end in the config.json")
+    assert message.endswith("at 2048; nearest valid: 2048")
+
+
+def test_a_context_beyond_the_window_names_the_nearest_valid(tmp_path: Path) -> None:
+    config = config_of(tmp_path, sliding_window=128)
+    config.model.max_context = 512
+    assert "sliding window" in (message := error_of(config))
+    assert message.endswith("nearest valid: 128")
+
+
+def test_a_context_beyond_positions_and_cache_is_one_error_about_both(tmp_path: Path) -> None:
+    config = config_of(tmp_path, **SIZES)
+    config.model.max_context = 40_000_000
+    positions, cache = error_of(config).splitlines()
+    assert "positions" in positions
+    assert cache.startswith("rollout.kv_cache_gib=1: one answer of model.max_context=40000000 ")
+    config.rollout.gpus, config.model.max_context = 1, 2048
+    require_trainable(config)
+
+
+@pytest.mark.parametrize(
+    ("model", "dtype", "size"),
+    [
+        ({"num_key_value_heads": 1}, Precision.float32, 2 * 2 * 1 * 8 * 4),
+        ({"num_key_value_heads": 1}, Precision.bfloat16, 2 * 2 * 1 * 8 * 2),
+        ({"head_dim": 16}, Precision.bfloat16, 2 * 2 * 4 * 16 * 2),
+        ({"sliding_window": 8}, Precision.float32, 0),
+        ({"layer_types": ["full_attention", "linear_attention"]}, Precision.float32, 0),
+        ({"num_key_value_heads": [1, 2]}, Precision.float32, 0),
+        ({"hidden_size": None}, Precision.float32, 0),
+    ],
+)
+def test_keys_and_values_of_a_token_are_counted_by_layers_heads_and_precision(
+    model: dict[str, object], dtype: Precision, size: int
+) -> None:
+    assert kv_bytes_per_token(LLAMA | SIZES | model, dtype) == size

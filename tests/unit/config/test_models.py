@@ -1,0 +1,145 @@
+"""What a config.json says against training is one error at once; no test loads a model."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlsys.config.models import read_config, refusal, require_trainable
+from rlsys.config.schema import RunConfig
+from rlsys.errors import ConfigError
+
+LLAMA = {"model_type": "llama", "vocab_size": 100, "max_position_embeddings": 2048}
+
+
+def config_of(folder: Path, **model: object) -> RunConfig:
+    (folder / "config.json").write_text(json.dumps(LLAMA | model))
+    config = RunConfig()
+    config.model.path = str(folder)
+    return config
+
+
+def error_of(config: RunConfig) -> str:
+    with pytest.raises(ConfigError) as caught:
+        require_trainable(config)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ({"model_type": None}, "names no model_type"),
+        ({"model_type": "t5", "is_encoder_decoder": True}, "encoder-decoder"),
+        ({"model_type": "bert"}, "does not write from left to right"),
+        ({"model_type": "qwen2_5_vl", "vision_config": {"depth": 2}}, "more than text"),
+        ({"quantization_config": {"quant_method": "mxfp4"}}, "quantized (mxfp4)"),
+        ({"model_type": "nobodys", "auto_map": {"AutoConfig": "x.Y"}}, "code of its own"),
+        ({"model_type": "mamba", "state_size": 16}, "carry a state along the row (state_size)"),
+        ({"model_type": "falcon_h1", "mamba_d_ssm": 64}, "(mamba_d_ssm)"),
+        ({"layer_types": ["linear_attention", "full_attention"]}, "(linear_attention)"),
+        ({"layer_types": ["conv", "full_attention"]}, "(conv)"),
+        ({"layer_types": ["chunked_attention"]}, "layers of chunked_attention"),
+        ({"model_type": "llama4_text"}, "chunks of the positions"),
+        ({"model_type": "bloom"}, "ALiBi"),
+        ({"alibi": True}, "ALiBi"),
+        ({"attn_config": {"alibi": True}}, "ALiBi"),
+        ({"model_type": "gemma2"}, "soft caps (50)"),
+        ({"attn_logit_softcapping": 20.0}, "soft caps (20)"),
+        ({"final_logit_softcapping": 30.0}, "logits have soft caps"),
+        ({"model_type": "gpt_oss"}, "sinks"),
+        ({"model_type": "gptj"}, "cannot be told where sequences"),
+        ({"eos_token_id": 100}, "its embedding ends at 99, but eos_token_id is 100"),
+        ({"eos_token_id": [1, 120]}, "eos_token_id is 120"),
+    ],
+)
+def test_a_model_that_cannot_be_trained_is_refused_by_name(
+    tmp_path: Path, model: dict[str, object], reason: str
+) -> None:
+    config = config_of(tmp_path, **model)
+    message = error_of(config)
+    assert reason in message
+    assert message.startswith(f"model.path='{tmp_path}' (")
+    assert message.endswith("docs/models.md lists the models that work)")
+
+
+@pytest.mark.parametrize(
+    ("model", "nearest"),
+    [
+        ({"model_type": "gemma2"}, "gemma"),
+        ({"model_type": "qwen3_next", "linear_num_value_heads": 32}, "qwen3_moe"),
+        ({"model_type": "gpt_oss", "num_local_experts": 32}, "qwen3_moe"),
+        ({"model_type": "falcon"}, "qwen3"),
+    ],
+)
+def test_a_refusal_names_the_nearest_type_that_works(
+    tmp_path: Path, model: dict[str, object], nearest: str
+) -> None:
+    assert f"; nearest valid model_type: {nearest} (" in error_of(config_of(tmp_path, **model))
+
+
+def test_a_type_that_works_is_not_told_another(tmp_path: Path) -> None:
+    config = config_of(tmp_path, quantization_config={"quant_method": "fp8"})
+    assert "nearest valid" not in error_of(config)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"max_position_embeddings": "many"}, "max_position_embeddings='many' in its config.json"),
+        ({"layer_types": "full"}, "layer_types='full' in its config.json should be a list"),
+        ({"rope_scaling": ["yarn"]}, "rope_scaling=['yarn'] in its config.json should be an obj"),
+        ({"sliding_window": True}, "sliding_window=True in its config.json should be a number"),
+        ({"text_config": 3}, "text_config=3 in its config.json should be an object"),
+        ({"text_config": {"vocab_size": "1"}}, "vocab_size='1' in its config.json"),
+        ({"model_type": 7}, "model_type=7 in its config.json should be a text"),
+    ],
+)
+def test_a_value_of_another_type_is_named(
+    tmp_path: Path, model: dict[str, object], said: str
+) -> None:
+    assert said in error_of(config_of(tmp_path, **model))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {},
+        {"model_type": "gemma2", "attn_logit_softcapping": None},
+        {"model_type": "qwen3_moe", "num_experts": 128, "auto_map": {"AutoConfig": "x.Y"}},
+        {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 4096},
+        {"alibi": False, "quantization_config": None, "attn_config": None},
+        {"eos_token_id": [1, 99]},
+        {"vision_config": None},
+    ],
+)
+def test_a_model_without_such_a_feature_is_not(tmp_path: Path, model: dict[str, object]) -> None:
+    require_trainable(config_of(tmp_path, **model))
+
+
+def test_a_text_model_inside_another_is_read_as_itself(tmp_path: Path) -> None:
+    config_of(tmp_path, model_type="outer", text_config={"model_type": "gemma2"})
+    reason = refusal(read_config(str(tmp_path)))
+    assert reason is not None
+    assert "soft caps" in reason
+
+
+@pytest.mark.parametrize(("text", "reason"), [("{", "is not JSON"), ("[]", "not a JSON object")])
+def test_a_config_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: str) -> None:
+    config = config_of(tmp_path)
+    (tmp_path / "config.json").write_text(text)
+    assert reason in error_of(config)
+
+
+def test_the_answer_comes_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    config_of(tmp_path, model_type="gpt_oss")
+    program = (
+        "import sys; from rlsys.config.schema import RunConfig\n"
+        "from rlsys.config.models import require_trainable\n"
+        f"config = RunConfig(); config.model.path = {str(tmp_path)!r}\n"
+        "try: require_trainable(config)\n"
+        "except ValueError: print({'torch', 'transformers', 'ray'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert found.stdout.strip() == "set()", found.stderr
