@@ -11,6 +11,7 @@ from rlsys.config.data import PromptTemplate, RowFormat
 from rlsys.config.load import load
 from rlsys.config.schema import RunConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
+from verifiers.base import Completion
 from verifiers.compose import Composite, run_self_test
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +63,13 @@ def test_the_readmes_plugin_is_short_and_passes_its_self_test(tmp_path):
     assert sum(bool(line.strip()) for line in found[1].splitlines()) <= 12
     config = VerifiersConfig(plugins=[str(path)], rewards=[RewardConfig("brief")])
     assert run_self_test(Composite(config)) == 2
+
+
+def test_what_a_verifier_gets_of_a_completion_is_listed():
+    section = text("docs/verifiers.md").split("What `verify` gets of a completion:")[1]
+    table = section.partition("And of a verdict")[0]
+    fields = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert fields == [field.name for field in dataclasses.fields(Completion)]
 
 
 def test_every_contract_lists_its_columns():
