@@ -16,18 +16,18 @@ HOLE = "\0"
 """Where a message has a value."""
 
 
-def rows(heading, page=PAGE):
+def rows(heading):
     """The first cells of the tables under a heading, without the tables' own headings."""
-    section = re.split(rf"^## {heading}.*$", page, flags=re.MULTILINE)[1].split("\n## ")[0]
+    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     cells = re.findall(r"^\| (.+?) \|", section, re.MULTILINE)
     return [cell for cell in cells if "`" in cell]
 
 
 QUOTES = [
     re.findall(r"`([^`]+)`", cell)[0]
-    for heading in ("In the first seconds", "While it starts", "While it trains: errors")
+    for heading in re.findall(r"^## ((?:In|While) .+)$", PAGE, re.MULTILINE)
     for cell in rows(heading)
-] + [re.findall(r"`([^`]+)`", cell)[0] for cell in rows("While it trains: what is said")]
+]
 
 
 @cache
