@@ -125,7 +125,9 @@ def test_what_a_step_lacks_is_not_outside() -> None:
 
 
 def test_the_line_of_a_step_marks_a_figure_whose_alarm_is_on() -> None:
-    columns = [column for column in that_fit(1000, with_late=True) if column.heading in ("KL", "ESS")]
+    columns = [
+        column for column in that_fit(1000, with_late=True) if column.heading in ("KL", "ESS")
+    ]
     alarm = HealthAlarm(ObserveConfig())
     alarm.step(1, RUINED)
     line = cells(columns, RUINED | alarm.metrics())
