@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/cpu.lock
 STAMP := $(VENV)/.installed-from
 
-.PHONY: setup train test test-long check soak bench clean
+.PHONY: setup train test test-long check soak bench pictures clean
 
 setup: $(STAMP)
 
@@ -38,6 +38,11 @@ check: setup
 # Minutes each: faults, memory and hostile programs over thousands of repetitions.
 soak: setup
 	$(BIN)/python -m pytest -m soak
+
+# Those of README, from a run of configs/local.yaml.
+RUN ?= runs/local
+pictures: setup
+	$(BIN)/python benchmarks/pictures.py $(RUN)
 
 clean:
 	rm -rf $(VENV)

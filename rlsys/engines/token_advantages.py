@@ -36,7 +36,7 @@ def fill_token_advantages(sequences: Sequences, config: AlgorithmConfig) -> None
     if config.kl_placement is KlPlacement.reward and sequences.reference is not None:
         rollout, reference = table(sequences.rollout_logprobs), table(sequences.reference)
         kl = torch.where(trained, kl_estimate(rollout, reference, config.kl_estimator), 0.0)
-    answer = torch.from_numpy(np.asarray(sequences.rewards, dtype=np.float32))
+    answer = torch.from_numpy(np.array(sequences.rewards, dtype=np.float32))
     rewards = token_rewards(answer, mask, kl, config.kl_coefficient)
     if config.advantage is Advantage.token_returns:
         values, lam = torch.zeros(mask.shape), 1.0

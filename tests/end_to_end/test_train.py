@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from documented import undocumented
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from workplace import Workplace
 
@@ -131,6 +132,11 @@ def test_metrics_have_a_line_per_step_and_the_config_reads_back(run: Path) -> No
     assert not [name for line in lines for name in line if name.startswith("heldout")]
     assert list((run / "tensorboard").iterdir())
     assert load(run / "config.yaml").loop.steps == 8
+
+
+def test_every_metric_of_a_run_is_in_the_docs(run: Path) -> None:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert undocumented({name for line in lines for name in line} - {"step", "time"}) == set()
 
 
 def test_plain_lines_name_the_stages(run: Path) -> None:

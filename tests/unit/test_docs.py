@@ -11,6 +11,7 @@ from rlsys.config.data import PromptTemplate, RowFormat
 from rlsys.config.load import load
 from rlsys.config.schema import RunConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
+from verifiers.base import Completion
 from verifiers.compose import Composite, run_self_test
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +24,14 @@ def text(name):
 
 def code_names(page):
     return set(re.findall(r"`([^`\n]+)`", page))
+
+
+def own_names(page):
+    """Without those in the first cells of coming_from.md, which are other projects'."""
+    text = page.read_text()
+    if page.name == "coming_from.md":
+        text = re.sub(r"^\|[^|]*", "", text, flags=re.MULTILINE)
+    return code_names(text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -56,6 +65,13 @@ def test_the_readmes_plugin_is_short_and_passes_its_self_test(tmp_path):
     assert run_self_test(Composite(config)) == 2
 
 
+def test_what_a_verifier_gets_of_a_completion_is_listed():
+    section = text("docs/verifiers.md").split("What `verify` gets of a completion:")[1]
+    table = section.partition("And of a verdict")[0]
+    fields = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert fields == [field.name for field in dataclasses.fields(Completion)]
+
+
 def test_every_contract_lists_its_columns():
     page = text("docs/architecture.md")
     for contract in ("prompts", "rollouts", "scores", "reference", "training"):
@@ -75,7 +91,7 @@ def test_settings_named_in_the_pages_exist():
     sections = {field.name for field in dataclasses.fields(RunConfig)}
     config = load(ROOT / "configs" / "base.yaml")
     for page in PAGES:
-        for name in code_names(page.read_text()):
+        for name in own_names(page):
             section, _, setting = name.partition("=")[0].partition(".")
             is_setting = re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", setting) is not None
             if section not in sections or not is_setting or setting in ("py", "yaml", "json"):
@@ -84,6 +100,26 @@ def test_settings_named_in_the_pages_exist():
             for part in (section, *setting.split(".")):
                 assert part in vars(value), f"{page.name}: {name}"
                 value = vars(value)[part]
+
+
+def test_settings_that_stand_for_those_of_other_trainers_do_so_together():
+    page = text("docs/coming_from.md")
+    cells = re.findall(r"^\| [^|]+ \| ([^|]+) \|[^|]*\|$", page, re.MULTILINE)
+    settings = [[name for name in code_names(cell) if "=" in name] for cell in cells]
+    assert sum(map(len, settings)) > 40
+    for together in filter(None, settings):
+        load(ROOT / "configs" / "base.yaml", together)
+
+
+def test_the_config_beside_trls_script_is_one(tmp_path):
+    yaml = re.search(r"```yaml\n(.*?)```", text("docs/coming_from.md"), re.DOTALL)
+    assert yaml is not None
+    (tmp_path / "rewards.py").write_text(
+        "def brevity(completions, **columns):\n    return [-1.0 for text in completions]\n"
+    )
+    path = tmp_path / "brief.yaml"
+    path.write_text(yaml[1].replace("./rewards.py", str(tmp_path / "rewards.py")))
+    assert load(path).verifiers.rewards[0].range == [-1, 0]
 
 
 def test_every_row_format_and_template_is_explained():
