@@ -34,7 +34,7 @@ def settle_length(config: RunConfig, num_prompts: int, resumed: bool) -> tuple[R
         least = loop.steps * loop.groups_per_step / num_prompts
         raise ConfigError(
             f"loop.epochs={loop.epochs:g}: {line}, but the run has loop.steps={loop.steps}, and a "
-            f"resumed one may only have more; nearest valid: {math.ceil(least * 100) / 100:g}"
+            f"resumed one may only have more; nearest valid: {math.ceil(round(least * 1e4, 6)) / 1e4:g}"
         )
     return replace(config, loop=replace(loop, steps=steps, epochs=0.0)), line
 
