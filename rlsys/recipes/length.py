@@ -31,10 +31,10 @@ def settle_length(config: RunConfig, num_prompts: int, resumed: bool) -> tuple[R
     epochs = f"{loop.epochs:g} epoch{'' if loop.epochs == 1 else 's'}"
     line = f"{epochs} of {num_prompts:,} prompts: {_steps(steps)}"
     if resumed and steps < loop.steps:
-        least = loop.steps * loop.groups_per_step / num_prompts
+        least = math.ceil(round(1e4 * loop.steps * loop.groups_per_step / num_prompts, 6)) / 1e4
         raise ConfigError(
             f"loop.epochs={loop.epochs:g}: {line}, but the run has loop.steps={loop.steps}, and a "
-            f"resumed one may only have more; nearest valid: {math.ceil(round(least * 1e4, 6)) / 1e4:g}"
+            f"resumed one may only have more; nearest valid: {least:g}"
         )
     return replace(config, loop=replace(loop, steps=steps, epochs=0.0)), line
 
