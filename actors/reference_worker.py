@@ -6,9 +6,9 @@ import ray
 
 from actors.member import Member
 from rlsys.config.schema import RunConfig
+from rlsys.engines.columns import list_column
 from rlsys.engines.determinism import make_deterministic
 from rlsys.engines.reference_engine import ReferenceEngine
-from rlsys.engines.sequences import list_column
 from rlsys.loop.clock import Clock
 from rlsys.loop.fleet import Referenced
 

@@ -14,8 +14,8 @@ import ray
 from actors.member import AsyncMember
 from rlsys.config.schema import RunConfig, SamplingConfig, Transport
 from rlsys.data.templates import with_budgets
+from rlsys.engines.columns import list_column
 from rlsys.engines.determinism import engine_seed
-from rlsys.engines.sequences import list_column
 from rlsys.engines.vllm_engine import SamplingEngine
 from rlsys.loop.clock import Clock
 from rlsys.loop.fleet import PublishReport, Sampled

@@ -59,6 +59,7 @@ from rlsys.observe.learnable import cut_off_at, last_words, problem_of
 from rlsys.observe.metrics import MetricsWriter, check_metrics, step_metrics, time_shares
 from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.summary import Summary
+from rlsys.recipes.length import settle_length
 from rlsys.recipes.prepare import Prepared, find_policy, prepare, read_rows
 
 _ENDING_S = 15.0
@@ -88,12 +89,15 @@ def train(
         if resume:
             holding.enter_context(held(folder))
             check_inputs(folder, inputs)
-            origin = newest(folder, config.loop.steps)
         rows = read_rows(config)
         require_sources(config.verifiers, {row.source for row in (*rows.train, *rows.held_out)})
         prepared = prepare(config, rows, display.stage)
-        for note in prepared.notes:
+        config, length = settle_length(config, len(prepared.train), resume)
+        for note in (*prepared.notes, length):
             display.note(note)
+        display.total_steps = config.loop.steps
+        if resume:
+            origin = newest(folder, config.loop.steps)
         every_prompt = [*prepared.train, *prepared.held_out]
         try_plugins(config, [*rows.train, *rows.held_out], every_prompt, display.stage)
         display.stage("starting Ray")
@@ -284,6 +288,7 @@ class Run:
     ) -> Summary:
         """Train to the end, or until a signal and what may follow it within loop.stop_grace_s."""
         config = self.config
+        self.num_prompts = len(prompts)
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
         self.loop = Loop(self.fleet, stream, config, self._after_step)
         self.checks = Checks(
@@ -351,6 +356,8 @@ class Run:
             after=self.curve.at(config.loop.steps),
             checks=self.curve.checks,
             steps=max(self.loop.state.version, self.keeper.origin.version),
+            planned_steps=config.loop.steps,
+            prompts=self.num_prompts,
             wall_s=time.monotonic() - started,
             train_s=progress.train_s,
             consumed_tokens=progress.consumed_tokens,

@@ -101,7 +101,7 @@ def train(
         raise
     if summary.stopped_by is not None:
         raise typer.Exit(128 + summary.stopped_by)
-    if summary.steps < settings.loop.steps:
+    if summary.steps < summary.planned_steps:
         raise typer.Exit(1)
 
 

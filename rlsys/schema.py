@@ -17,6 +17,7 @@ VERSION = 1
 _i32_list = pa.list_(pa.int32())
 _f32_list = pa.list_(pa.float32())
 _bool_list = pa.list_(pa.bool_())
+_i32_lists = pa.list_(_i32_list)
 
 
 def _schema(name: str, fields: list[tuple[str, pa.DataType]]) -> pa.Schema:
@@ -51,6 +52,7 @@ ROLLOUTS = _schema(
         ("prompt_token_ids", _i32_list),
         ("token_ids", _i32_list),
         ("rollout_logprobs", _f32_list),  # per token, nats, under the sampling transform
+        ("kept_token_ids", _i32_lists),  # per token: what top-k, top-p, min-p left; null: not asked
         ("policy_versions", _i32_list),  # per token
         ("forced", _bool_list),  # per token, true where a thinking limit wrote it, not the policy
         ("finish_reason", pa.string()),  # stop | length
@@ -93,6 +95,7 @@ TRAINING = _schema(
         ("prompt_token_ids", _i32_list),
         ("token_ids", _i32_list),
         ("rollout_logprobs", _f32_list),
+        ("kept_token_ids", _i32_lists),
         ("policy_versions", _i32_list),
         ("forced", _bool_list),  # true: masked out of the loss
         ("reference_logprobs", _f32_list),  # null without a reference worker

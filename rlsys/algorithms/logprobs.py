@@ -19,13 +19,16 @@ def chunked_logprobs(
     temperature: float,
     chunk_tokens: int,
     *,
+    kept: Tensor | None = None,
     entropy_gradient: bool = False,
     num_chunks: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Log-probabilities of target tokens, as the sampler has them: log_softmax(logits / T).
 
     Exact to float32 rounding, forward and gradient: logits become float32 before the division,
-    as in vLLM's sampler. No top-k or top-p is applied.
+    as in vLLM's sampler. With `kept`, the softmax is over those tokens alone: where the sampler
+    truncated by top-k, top-p or min-p, and says what it kept, these are the logprobs of the policy
+    as sampled (the keep sampling mask of DeepSeek-V3.2, arXiv:2512.02556, section 3.1).
 
     Args:
         lm_head:      [n, H] -> [n, V]. A module is called as a module, so hooks fire (ZeRO-3
@@ -34,6 +37,9 @@ def chunked_logprobs(
         targets:      [N] int64 token ids.
         temperature:  above 0.
         chunk_tokens: most tokens whose logits exist at once.
+        kept:         [N, K] int64 token ids, the target among them, -1 where there are fewer than
+            K. They are constants: no gradient says which tokens are kept, and the logits of the
+            others have none.
         entropy_gradient: let gradients flow through the entropy (an entropy bonus needs it).
         num_chunks:   exact number of calls of lm_head, empty chunks included. Under ZeRO-3 every
             rank must make the same number: pass the largest ceil(N / chunk_tokens) of any rank.
@@ -49,18 +55,19 @@ def chunked_logprobs(
     needed = max(1, -(-hidden.shape[0] // chunk_tokens))
     pieces = needed if num_chunks is None else num_chunks
 
-    def on_chunk(states: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-        return _chunk(lm_head, states, ids, temperature, entropy_gradient)
+    def on_chunk(states: Tensor, ids: Tensor, among: Tensor | None) -> tuple[Tensor, Tensor]:
+        return _chunk(lm_head, states, ids, among, temperature, entropy_gradient)
 
     results = []
-    chunks = zip(hidden.tensor_split(pieces), targets.tensor_split(pieces), strict=True)
-    for states, ids in chunks:
+    amongs = [None] * pieces if kept is None else kept.tensor_split(pieces)
+    chunks = zip(hidden.tensor_split(pieces), targets.tensor_split(pieces), amongs, strict=True)
+    for chunk in chunks:
         if torch.is_grad_enabled():
             results.append(
-                checkpoint(on_chunk, states, ids, use_reentrant=False, preserve_rng_state=False)
+                checkpoint(on_chunk, *chunk, use_reentrant=False, preserve_rng_state=False)
             )
         else:
-            results.append(on_chunk(states, ids))
+            results.append(on_chunk(*chunk))
     logprobs, entropies = zip(*results, strict=True)
     return torch.cat(logprobs), torch.cat(entropies)
 
@@ -69,6 +76,7 @@ def _chunk(
     lm_head: Callable[[Tensor], Tensor],
     hidden: Tensor,
     targets: Tensor,
+    kept: Tensor | None,
     temperature: float,
     entropy_gradient: bool,
 ) -> tuple[Tensor, Tensor]:
@@ -78,6 +86,10 @@ def _chunk(
     if temperature != 1.0:
         logits = logits / temperature
     picked = logits.gather(1, targets[:, None]).squeeze(1)
+    if kept is not None:
+        # The least finite number instead of -inf, whose product with a probability of 0 is NaN.
+        least = torch.finfo(logits.dtype).min
+        logits = logits.gather(1, kept.clamp(min=0)).masked_fill(kept < 0, least)
     normalizer = logits.logsumexp(dim=1)
     # After everything that the gradient needs: the recomputation in backward stops before it.
     with torch.set_grad_enabled(entropy_gradient and torch.is_grad_enabled()):

@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from rlsys.commands.talk import MIN_P, TOP_K, TOP_P
+
 if TYPE_CHECKING:
     from rlsys.config.benchmarks import BenchmarksConfig
     from rlsys.config.schema import RunConfig
@@ -46,6 +48,9 @@ def evaluate(
     temperatures: Annotated[
         str | None, typer.Option(help="Separated by commas; 0 is greedy.")
     ] = None,
+    top_k: Annotated[int | None, TOP_K] = None,
+    top_p: Annotated[float | None, TOP_P] = None,
+    min_p: Annotated[float | None, MIN_P] = None,
     budgets: Annotated[
         str | None,
         typer.Option(help="Thinking tokens at most, separated by commas; none: no limit."),
@@ -92,6 +97,9 @@ def evaluate(
         "data": data and str(data),
         "samples": samples,
         "temperatures": temperatures and _numbers(temperatures, "--temperatures"),
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
         "budgets": budgets and _budgets(budgets),
         "instruction": instruction,
         "max_tokens": max_tokens,
@@ -109,6 +117,7 @@ def _evaluate(
 ) -> None:
     from rlsys.config.load import CONFIGS
     from rlsys.evaluation.catalog import find
+    from rlsys.evaluation.cut import Cut
     from rlsys.evaluation.job import Request
     from rlsys.evaluation.model import workers
     from rlsys.network import require_cluster
@@ -125,6 +134,7 @@ def _evaluate(
         budgets=tuple(plan.budgets),
         max_tokens=plan.max_tokens,
         limit=plan.limit,
+        cut=Cut(plan.top_k, plan.top_p, plan.min_p).check(),
         instruction=plan.instruction,
     )
     price = read_price(

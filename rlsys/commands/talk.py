@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +30,9 @@ Model = Annotated[
         "`local`: the small policy that is prepared here."
     ),
 ]
+TOP_K = typer.Option(min=0, help="Only the k likeliest tokens; 0: all.")
+TOP_P = typer.Option(help="Only the likeliest tokens of this much probability together; 1: all.")
+MIN_P = typer.Option(help="Only tokens at least this times as likely as the likeliest; 0: all.")
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="section.key=value, as in rollout.gpus=1")
 ]
@@ -42,6 +46,9 @@ def chat(
         str, typer.Option(help="Thinking tokens at most; none: no limit; auto: by the question.")
     ] = "none",
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.6,
+    top_k: Annotated[int, TOP_K] = 0,
+    top_p: Annotated[float, TOP_P] = 1.0,
+    min_p: Annotated[float, MIN_P] = 0.0,
     prices: Annotated[
         Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
     ] = None,
@@ -50,7 +57,9 @@ def chat(
     """A conversation: the thinking is folded away, /show unfolds it."""
     from rlsys.config.load import CONFIGS
     from rlsys.config.ranges import Range
+    from rlsys.config.schema import SamplingConfig
     from rlsys.errors import ConfigError
+    from rlsys.evaluation.cut import Cut
     from rlsys.evaluation.model import settle
     from rlsys.thinking.usage import read_price
 
@@ -58,6 +67,7 @@ def chat(
     refusal = Range(least=0).refusal(temperature, default=0.6)
     if refusal:
         raise ConfigError(f"--temperature {temperature}: {refusal}")
+    cut = Cut(top_k, top_p, min_p).check()
     price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
     choice = _Budget(budget)
     config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
@@ -74,7 +84,7 @@ def chat(
                 engine.tokenizer,
                 engine.tags,
                 config.model.max_context,
-                temperature,
+                SamplingConfig(temperature=temperature, **asdict(cut)),
                 choice.of,
             )
             console.print(_HELP, style="dim", highlight=False)

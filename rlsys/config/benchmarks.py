@@ -18,6 +18,13 @@ class BenchmarksConfig:
     """Answers per problem."""
     temperatures: list[float] = field(default_factory=lambda: [0.6], metadata={KEY: Range(least=0)})
     """0 is greedy."""
+    top_k: int = ranged(0, least=0)
+    """Only the k likeliest tokens; 0: all. Those of training play no part here, nor does its bound:
+    nobody trains on these answers."""
+    top_p: float = ranged(1.0, above=0, most=1)
+    """Only the likeliest tokens of this much probability together; 1: all."""
+    min_p: float = ranged(0.0, least=0, below=1)
+    """Only tokens that are at least this times as likely as the likeliest; 0: all."""
     budgets: list[int | None] = field(
         default_factory=lambda: [None], metadata={KEY: Range(least=0)}
     )

@@ -43,7 +43,7 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
 
     merged = OmegaConf.structured(RunConfig)
     for place, layer in layers:
-        merged = _merge(merged, layer, place)
+        merged = _merge(merged, _with_one_length(layer, place), place)
     try:
         config = cast(RunConfig, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
@@ -107,6 +107,19 @@ def _parse_overrides(overrides: list[str]) -> DictConfig:
         return OmegaConf.from_dotlist([f"{key}={value}" for key, value in pairs])
     except (yaml.YAMLError, OmegaConfBaseException) as error:
         raise ConfigError(f"override cannot be read: {error}") from error
+
+
+def _with_one_length(layer: DictConfig, place: str) -> DictConfig:
+    """The layer; where it says how many steps, the epochs of the layers before it are void."""
+    loop = cast(dict[str, Any], OmegaConf.to_container(layer)).get("loop")
+    if not isinstance(loop, dict) or "steps" not in loop:
+        return layer
+    if loop.get("epochs", 0) not in (0, "0"):
+        raise ConfigError(
+            f"{place}: loop.steps={loop['steps']} and loop.epochs={loop['epochs']}: only one of "
+            "them can say how long the run is; leave the other one out"
+        )
+    return cast(DictConfig, OmegaConf.merge(layer, {"loop": {"epochs": 0}}))
 
 
 def _merge(base: DictConfig, layer: DictConfig, place: str) -> DictConfig:

@@ -13,6 +13,7 @@ from rlsys.errors import ConfigError
 _MAY_CHANGE = (
     "cluster.",
     "loop.steps",
+    "loop.epochs",
     "loop.evaluate_every",
     "loop.checkpoint_every",
     "loop.keep_checkpoints",

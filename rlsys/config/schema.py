@@ -17,6 +17,9 @@ from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.config.verifiers import VerifiersConfig
 
+MOST_KEPT = 512
+"""Tokens that truncated sampling may keep at a position: 2 KiB in a batch."""
+
 
 class Precision(Enum):
     """Number format of weights and activations, by the name that torch uses."""
@@ -60,7 +63,11 @@ class LoopConfig:
     """The training loop: how many groups, how stale, how often to look."""
 
     steps: int = ranged(100, least=1)
-    """Optimizer steps of the run."""
+    """Optimizer steps of the run, unless `epochs` says how long it is."""
+    epochs: float = ranged(0.0, least=0)
+    """Passes over the training prompts; the run then has as many steps as they need, the last one
+    filled up from the next pass. 0: `steps` says how long it is. Of the two, the one that is set
+    last decides: on the command line, in the file, in base.yaml."""
     groups_per_step: int = ranged(16, least=1)
     """Groups (prompts) per optimizer step."""
     group_size: int = ranged(8, least=2, why="advantages compare the answers of one prompt")
@@ -118,6 +125,18 @@ class SamplingConfig:
         1.0, above=0, why="greedy answers of one prompt are all equal and carry no signal"
     )
     """1.0 samples the policy itself; the learner applies the same temperature."""
+    top_k: int = ranged(
+        0, least=0, most=MOST_KEPT, why="the learner is sent what is kept at each position"
+    )
+    """Only the k likeliest tokens are kept at each position, and share the whole probability;
+    0: all. What is kept goes to learner and reference, whose logprobs are over the same tokens
+    (docs/algorithms.md)."""
+    top_p: float = ranged(1.0, above=0, most=1)
+    """Only the likeliest tokens are kept that hold this much probability together; 1: all. Below 1
+    it needs top_k, which bounds what is sent."""
+    min_p: float = ranged(0.0, least=0, below=1)
+    """Only tokens are kept that are at least this times as likely as the likeliest; 0: all. Above 0
+    it needs top_k, too."""
     stop: list[str] = field(default_factory=list)
     """Texts that end an answer, beside the end-of-sequence token."""
     max_reasoning_tokens: int | None = ranged(None, least=0)

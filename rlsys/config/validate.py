@@ -21,7 +21,7 @@ from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
 from rlsys.config.algorithm import Advantage
 from rlsys.config.model_names import find_model
-from rlsys.config.schema import RunConfig, Transport
+from rlsys.config.schema import MOST_KEPT, RunConfig, Transport
 from rlsys.errors import ConfigError
 
 _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
@@ -144,6 +144,25 @@ def _context(config: RunConfig) -> Iterator[str]:
         )
 
 
+def _truncation(config: RunConfig) -> Iterator[str]:
+    """What is kept at each position goes to the learner: there is a bound on it, and a choice."""
+    sampling = config.sampling
+    if sampling.top_k == 1:
+        yield (
+            "sampling.top_k=1: greedy answers of one prompt are all equal and carry no signal; "
+            "nearest valid: 2, or 0 for all tokens"
+        )
+    if sampling.top_k:
+        return
+    for name, value, off in (("top_p", sampling.top_p, 1), ("min_p", sampling.min_p, 0)):
+        if value != off:
+            yield (
+                f"sampling.{name}={value}: without a sampling.top_k there is no bound on the "
+                "tokens that are kept at a position, all of which are sent to the learner; nearest "
+                f"valid: sampling.{name}={off}, or sampling.top_k={MOST_KEPT} beside it"
+            )
+
+
 def _thinking(config: RunConfig) -> Iterator[str]:
     sampling = config.sampling
     most, least = sampling.max_reasoning_tokens, sampling.min_reasoning_tokens
@@ -246,6 +265,7 @@ _LOOKS = (
     _staleness,
     _batch,
     _context,
+    _truncation,
     _thinking,
     _model,
     _shares,

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from rlsys.config.schema import ModelConfig, RolloutConfig, WeightsConfig
+from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
 from rlsys.engines.vllm_engine import SamplingEngine
 from rlsys.engines.vllm_environment import quiet
 from rlsys.thinking.chat import Delta
@@ -48,7 +48,7 @@ class ChatEngine:
     async def stream(
         self,
         token_ids: list[int],
-        temperature: float,
+        sampling: SamplingConfig,
         max_tokens: int,
         limits: Limits,
         opened: bool,
@@ -60,7 +60,10 @@ class ChatEngine:
         from vllm.sampling_params import RequestOutputKind
 
         params = SamplingParams(
-            temperature=temperature,
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            min_p=sampling.min_p,
             max_tokens=max_tokens,
             skip_special_tokens=False,
             output_kind=RequestOutputKind.DELTA,

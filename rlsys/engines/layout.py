@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from rlsys.engines.attention import AttentionPlan, Segment, plan_attention
+from rlsys.engines.kept_tokens import KeptTokens, padded
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Layout:
     targets: torch.Tensor  # [N] int64
     mask: torch.Tensor  # [B, T] bool, true on answer tokens
     sequences: tuple[int, ...]  # the B sequences' indices, in the order of `mask`
+    kept: torch.Tensor | None = None  # [N, K] int64, -1 beyond a position's; None: all tokens
 
     def padded(self, flat: torch.Tensor) -> torch.Tensor:
         """[N] values of answer tokens as [B, T], zero elsewhere; gradient flows."""
@@ -42,6 +44,7 @@ class Layout:
             self.targets.to(device),
             self.mask.to(device),
             self.sequences,
+            None if self.kept is None else self.kept.to(device),
         )
 
 
@@ -65,13 +68,17 @@ def block_length(
 
 
 def lay_out(
-    blocks: Sequence[Sequence[int]], prompts: Sequence[np.ndarray], answers: Sequence[np.ndarray]
+    blocks: Sequence[Sequence[int]],
+    prompts: Sequence[np.ndarray],
+    answers: Sequence[np.ndarray],
+    kept: Sequence[KeptTokens] | None = None,
 ) -> Layout:
     """Build a microbatch from blocks of sequence indices.
 
     Args:
         blocks: lists of indices; the sequences of a block have the same prompt.
         prompts, answers: token ids of every sequence; a prompt has at least one token.
+        kept: what each answer was sampled from, where that was not the whole vocabulary.
     """
     tokens: list[np.ndarray] = []
     positions: list[np.ndarray] = []
@@ -107,6 +114,7 @@ def lay_out(
         _row([answers[i] for i in order]),
         torch.from_numpy(mask),
         tuple(order),
+        None if kept is None else torch.from_numpy(padded([kept[i] for i in order])),
     )
 
 

@@ -229,7 +229,7 @@ class LearnerEngine:
         for number, microbatch in enumerate(plan[0 if all_ranks else self.place.rank]):
             # A rank without work must still take part in ZeRO's collectives.
             layout = (
-                lay_out([blocks[b] for b in microbatch], sequences.prompts, answers)
+                lay_out([blocks[b] for b in microbatch], sequences.prompts, answers, sequences.kept)
                 if microbatch
                 else lay_out([[chosen[0]]], sequences.prompts, nothing)
             )
@@ -279,6 +279,7 @@ class LearnerEngine:
             sequences.groups,
             self.config.share_prompts,
             self.config.microbatch_tokens,
+            sequences.kept,
         )
 
     def _set_learning_rate(self, share: float) -> float:

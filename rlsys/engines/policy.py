@@ -37,13 +37,15 @@ class PolicyModel(nn.Module):
         self, layout: Layout, num_chunks: int | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Logprobs [N] and entropies [N] of the layout's answer tokens, nats, at the sampling
-        temperature; num_chunks as in chunked_logprobs."""
+        temperature, over the tokens that were kept when they were sampled; num_chunks as in
+        chunked_logprobs."""
         return chunked_logprobs(
             self.model.get_output_embeddings(),
             hidden_states(self.model.get_decoder(), layout)[layout.read_at],
             layout.targets,
             self.temperature * self.logit_divisor,
             self.chunk_tokens,
+            kept=layout.kept,
             entropy_gradient=self.entropy_gradient,
             num_chunks=num_chunks,
         )

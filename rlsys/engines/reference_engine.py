@@ -7,9 +7,10 @@ import torch
 from rlsys import schema
 from rlsys.algorithms.packing import plan_microbatches
 from rlsys.config.schema import LearnerConfig, ReferenceConfig
+from rlsys.engines.columns import list_column
+from rlsys.engines.kept_tokens import KeptTokens, kept_column
 from rlsys.engines.layout import block_length, blocks_of, lay_out
 from rlsys.engines.policy import PolicyModel, load_causal_lm
-from rlsys.engines.sequences import list_column
 
 
 class ReferenceEngine:
@@ -28,7 +29,8 @@ class ReferenceEngine:
 
     @torch.no_grad()
     def score(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
-        """Logprobs of each answer token, nats, at the sampling temperature.
+        """Logprobs of each answer token, nats, at the sampling temperature and over the tokens that
+        truncated sampling kept.
 
         Args:
             rollouts: a `rollouts` batch.
@@ -39,7 +41,13 @@ class ReferenceEngine:
         answers = list_column(rollouts, "token_ids")
         groups = rollouts.column("group_id").to_pylist()
         scores = score_sequences(
-            self.policy, prompts, answers, groups, self.share_prompts, self.config.microbatch_tokens
+            self.policy,
+            prompts,
+            answers,
+            groups,
+            self.share_prompts,
+            self.config.microbatch_tokens,
+            kept_column(rollouts),
         )
         return schema.build(
             schema.REFERENCE,
@@ -59,15 +67,17 @@ def score_sequences(
     groups: list[int],
     share_prompts: bool,
     microbatch_tokens: int,
+    kept: list[KeptTokens] | None = None,
 ) -> list[np.ndarray]:
-    """Logprobs [T_i] float32 of each answer under a policy, without gradient."""
+    """Logprobs [T_i] float32 of each answer under a policy, without gradient; over the kept tokens
+    of each position, where they are given."""
     device = next(policy.parameters()).device
     blocks = blocks_of(groups, len(answers), share_prompts)
     lengths = [block_length(block, prompts, answers) for block in blocks]
     (plan,) = plan_microbatches(lengths, microbatch_tokens, 1)
     scores: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(answers)
     for microbatch in plan:
-        layout = lay_out([blocks[b] for b in microbatch], prompts, answers).to(device)
+        layout = lay_out([blocks[b] for b in microbatch], prompts, answers, kept).to(device)
         logprobs, _ = policy(layout)
         values = logprobs.float().cpu().numpy()
         start = 0

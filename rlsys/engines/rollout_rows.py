@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlsys.config.schema import SamplingConfig
+from rlsys.engines.kept_tokens import sampled_from
 from rlsys.errors import WeightSyncError
 from rlsys.markup import opens_thinking
 from rlsys.thinking.limits import Limits
@@ -49,6 +50,7 @@ def rollout_row(
     from vllm.logprobs import FlatLogprobs
 
     assert isinstance(completion.logprobs, FlatLogprobs)
+    logprobs, kept = sampled_from(completion.logprobs)
     token_ids = list(completion.token_ids)
     ended_by_itself = completion.finish_reason == "stop" and not completion.stop_reason
     counted = tally(tags, ask.limits, ask.opened, token_ids)
@@ -64,7 +66,8 @@ def rollout_row(
         "difficulty": prompt["difficulty"],
         "prompt_token_ids": prompt["token_ids"],
         "token_ids": token_ids,
-        "rollout_logprobs": np.asarray(completion.logprobs.logprobs, dtype=np.float32),
+        "rollout_logprobs": logprobs,
+        "kept_token_ids": kept,
         "policy_versions": token_versions(completion.weight_versions, len(token_ids)),
         "forced": counted.forced,
         "finish_reason": completion.finish_reason,

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import torch
 
 from rlsys import schema
+from rlsys.engines.columns import list_column
+from rlsys.engines.kept_tokens import KeptTokens, kept_column
 from rlsys.engines.layout import Layout
 from rlsys.errors import SchemaError
 
@@ -27,6 +28,8 @@ class Sequences:
     advantages: list[np.ndarray]
     rewards: np.ndarray
     groups: list[int]
+    kept: list[KeptTokens] | None = None
+    """What truncated sampling left at each token's position; None: it did not truncate."""
     proximal: list[np.ndarray] | None = None
     """Logprobs under the policy at the step's start, for decoupled_recompute with several
     minibatches."""
@@ -39,7 +42,8 @@ class Sequences:
         """The unmasked rows of a `training` batch.
 
         Raises:
-            SchemaError: only some rows have reference logprobs, so the KL would be of a part.
+            SchemaError: only some rows have reference logprobs, so the KL would be of a part; or
+                only some have kept tokens.
         """
         schema.check(batch, schema.TRAINING)
         batch = batch.filter(batch.column("advantages").is_valid())
@@ -53,6 +57,7 @@ class Sequences:
             prompts=list_column(batch, "prompt_token_ids"),
             answers=list_column(batch, "token_ids"),
             rollout_logprobs=list_column(batch, "rollout_logprobs"),
+            kept=kept_column(batch),
             versions=list_column(batch, "policy_versions"),
             forced=list_column(batch, "forced"),
             reference=list_column(batch, "reference_logprobs") if has_reference else None,
@@ -82,11 +87,3 @@ class Sequences:
         chosen = [values[i] for i in layout.sequences]
         flat = np.concatenate(chosen) if chosen else np.empty(0)
         return layout.padded(torch.from_numpy(flat).float().to(layout.mask.device))
-
-
-def list_column(batch: pa.RecordBatch, name: str) -> list[np.ndarray]:
-    """A list column as one array per row, views of the batch where Arrow allows."""
-    column = batch.column(name)
-    values = column.values.to_numpy(zero_copy_only=False)
-    offsets = column.offsets.to_numpy()
-    return [values[a:b] for a, b in pairwise(offsets)]

@@ -23,6 +23,7 @@ from rlsys.config.schema import (
 )
 from rlsys.engines.determinism import group_seed
 from rlsys.engines.engine_update import EngineUpdate
+from rlsys.engines.kept_tokens import MOST_LISTED, num_kept
 from rlsys.engines.rollout_rows import Ask, rollout_row
 from rlsys.engines.vllm_environment import set_environment, thinking_processor
 from rlsys.errors import EngineError, WeightSyncError
@@ -100,6 +101,7 @@ class SamplingEngine:
             enforce_eager=on_cpu,
             distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else "mp",
             logprobs_mode="processed_logprobs",
+            max_logprobs=MOST_LISTED,
             # Whether a prefix is found is a matter of timing, and shows in the rounding.
             enable_prefix_caching=not (
                 self.deterministic or self.weights.prefix_cache is PrefixCache.off
@@ -174,10 +176,13 @@ class SamplingEngine:
             n=size,
             seed=seed,
             temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            min_p=sampling.min_p,
             max_tokens=sampling.max_tokens,
             stop=sampling.stop or None,
             detokenize=bool(sampling.stop),
-            logprobs=0,
+            logprobs=num_kept(sampling, self.engine.model_config.get_vocab_size()),
             flat_logprobs=True,
             output_kind=RequestOutputKind.FINAL_ONLY,
             extra_args=extra,

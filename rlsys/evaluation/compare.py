@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rlsys.errors import DataError
+from rlsys.evaluation.cut import Cut
 from rlsys.evaluation.estimators import Difference, paired_difference
 
 
@@ -46,7 +47,7 @@ def read_result(folder: Path) -> dict[str, Any]:
 
 def compare(a: dict[str, Any], b: dict[str, Any]) -> list[Pair]:
     """Pass@1 of B minus A, problem by problem, wherever both have a benchmark with one
-    temperature and budget.
+    temperature, cut and budget.
 
     Raises:
         DataError: they have nothing in common.
@@ -79,12 +80,12 @@ def compare(a: dict[str, Any], b: dict[str, Any]) -> list[Pair]:
 
 
 def _key(result: dict[str, Any]) -> tuple[Any, ...]:
-    return result["benchmark"], result["temperature"], result["budget"]
+    return result["benchmark"], result["temperature"], Cut.of_result(result), result["budget"]
 
 
 def _setting(result: dict[str, Any]) -> str:
     budget = "" if result["budget"] is None else f"-b{result['budget']}"
-    return f"t{result['temperature']:g}{budget}"
+    return f"t{result['temperature']:g}{Cut.of_result(result).name}{budget}"
 
 
 def _name(result: dict[str, Any]) -> str:

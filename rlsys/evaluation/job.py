@@ -14,6 +14,7 @@ from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, tokenize
 from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.benchmark import Benchmark
+from rlsys.evaluation.cut import Cut
 from rlsys.evaluation.model import fingerprint, settle
 from rlsys.evaluation.plan import Exam, prompt_name, settings
 from rlsys.recipes.model_limits import check_vocabulary
@@ -40,6 +41,7 @@ class Request:
     """0: as each benchmark says."""
     limit: int
     """First problems of each benchmark; 0: all."""
+    cut: Cut
     instruction: str = ""
     """How the prompt says the budget, with {budget} in it; empty: it does not."""
 
@@ -127,7 +129,7 @@ def _exams(
                 f"{benchmark.name}: prompt and answer share the model's context of {context:,} "
                 f"tokens; answers end there, before their {wanted:,} tokens"
             )
-        chosen = settings(request.temperatures, budgets, request.samples, most)
+        chosen = settings(request.temperatures, budgets, request.samples, most, request.cut)
         yield Exam(benchmark, prompts, left_out, chosen)
 
 

@@ -14,6 +14,7 @@ from rlsys.config.schema import SamplingConfig
 from rlsys.data.templates import Prompt
 from rlsys.errors import ConfigError
 from rlsys.evaluation.benchmark import Benchmark
+from rlsys.evaluation.cut import NO_CUT, Cut
 from rlsys.evaluation.samples import Samples
 from rlsys.loop.disk import replace_text
 
@@ -28,12 +29,13 @@ class Setting:
     """Thinking tokens at most; None: as many as fit."""
     samples: int = 1
     """Answers per problem."""
+    cut: Cut = NO_CUT
 
     @property
     def name(self) -> str:
-        """As folders and tables have it: `t0.6`, `t0.6-b512`."""
+        """As folders and tables have it: `t0.6`, `t0.6-k20-p0.95`, `t0.6-b512`."""
         budget = "" if self.budget is None else f"-b{self.budget}"
-        return f"t{self.temperature:g}{budget}"
+        return f"t{self.temperature:g}{self.cut.name}{budget}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Cell:
         return SamplingConfig(
             max_tokens=self.setting.max_tokens,
             temperature=self.setting.temperature,
+            **asdict(self.setting.cut),
             stop=list(self.exam.benchmark.stop) if self._continues else [],
             max_reasoning_tokens=self.setting.budget,
         )
@@ -96,10 +99,14 @@ def problem_of(prompt_id: str, setting: Setting) -> str:
 
 
 def settings(
-    temperatures: Sequence[float], budgets: Sequence[int | None], samples: int, max_tokens: int
+    temperatures: Sequence[float],
+    budgets: Sequence[int | None],
+    samples: int,
+    max_tokens: int,
+    cut: Cut,
 ) -> tuple[Setting, ...]:
-    """Every temperature with every budget. Greedy answers of one prompt are all equal, so at
-    temperature 0 there is one sample.
+    """Every temperature with every budget. Greedy answers of one prompt are all equal and of the
+    likeliest tokens, so at temperature 0 there is one sample, and nothing to cut off.
 
     Raises:
         ConfigError: a temperature is negative, or a budget leaves nothing for the answer.
@@ -114,7 +121,10 @@ def settings(
                     f"--budgets: {budget} thinking tokens must be at least 0 and leave room for "
                     f"the answer in max_tokens={max_tokens}"
                 )
-            found.append(Setting(temperature, max_tokens, budget, samples if temperature else 1))
+            if temperature:
+                found.append(Setting(temperature, max_tokens, budget, samples, cut))
+            else:
+                found.append(Setting(temperature, max_tokens, budget))
     return tuple(found)
 
 

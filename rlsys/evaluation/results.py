@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,7 @@ class Result:
         return {
             "benchmark": self.benchmark,
             "temperature": self.setting.temperature,
+            "cut": asdict(self.setting.cut),
             "max_tokens": self.setting.max_tokens,
             "budget": self.setting.budget,
             "samples": self.setting.samples,

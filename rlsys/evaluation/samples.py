@@ -63,7 +63,7 @@ class Samples:
 
 
 def join(rollouts: pa.RecordBatch, scores: pa.RecordBatch) -> pa.Table:
-    """Answers and their verdicts as one table.
+    """Answers and their verdicts as one table, without the kept tokens: nobody trains on it.
 
     Raises:
         SchemaError: as Samples.write.
@@ -73,7 +73,7 @@ def join(rollouts: pa.RecordBatch, scores: pa.RecordBatch) -> pa.Table:
     for column in ("group_id", "sample_index"):
         if not rollouts.column(column).equals(scores.column(column)):
             raise SchemaError(f"rollouts and scores differ in {column}: they are of other rows")
-    table = pa.Table.from_batches([rollouts])
+    table = pa.Table.from_batches([rollouts]).drop_columns("kept_token_ids")
     for column in _SCORE_COLUMNS:
         table = table.append_column(column, scores.column(column))
     return table

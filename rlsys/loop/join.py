@@ -80,7 +80,8 @@ def samples_table(
     advantages: np.ndarray | None = None,
 ) -> pa.Table:
     """Samples for the disk, one row an answer, the same columns whatever became of the answer: the
-    rollouts schema, the verdict, then what training made of it.
+    rollouts schema, the verdict, then what training made of it. Without the kept tokens, which may
+    be many times as large as the rest.
 
     Args:
         groups: an answer without scores gets nulls for its verdict.
@@ -88,6 +89,7 @@ def samples_table(
         advantages: [N], NaN for an answer without one; None: none has one.
     """
     table = pa.Table.from_batches([rollouts for rollouts, _, _ in groups])
+    table = table.drop_columns("kept_token_ids")
     verdicts = pa.Table.from_batches([_verdicts(scores, r.num_rows) for r, scores, _ in groups])
     for name in _VERDICT:
         table = table.append_column(name, verdicts.column(name))

@@ -30,6 +30,10 @@ class Summary:
     after: HeldOut | None
     """None: there were no held-out prompts, or none were asked for."""
     steps: int
+    planned_steps: int
+    """How many the run was to do."""
+    prompts: int
+    """To train on; each of them once is an epoch."""
     wall_s: float
     """From the command's start to its end."""
     train_s: float
@@ -64,6 +68,11 @@ class Summary:
         return balance(self.times, self.members)
 
     @property
+    def epochs(self) -> float:
+        """Passes over the prompts, by the groups that were trained on."""
+        return self.ledger.trained / self.prompts
+
+    @property
     def gain(self) -> Difference | None:
         """pass@1 after less before, on the prompts that both have."""
         if self.before is None or self.after is None:
@@ -91,6 +100,9 @@ class Summary:
                 for check in self.checks
             ],
             "steps": self.steps,
+            "planned_steps": self.planned_steps,
+            "epochs": round(self.epochs, 4),
+            "prompts": self.prompts,
             "wall_s": round(self.wall_s, 3),
             "train_s": round(self.train_s, 3),
             "consumed_tokens": self.consumed_tokens,
@@ -152,6 +164,7 @@ class Summary:
             measured = f"{gain.problems} prompts x {self.after.samples}, paired, 95 % CI"
             table.add_row("gain", f"{gain} ({measured})")
         table.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
+        table.add_row("epochs", f"{self.epochs:.2f} of {self.prompts:,} prompts")
         rate = self.consumed_tokens / max(self.train_s, 1e-9)
         table.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")
         table.add_row("staleness", f"mean {self.staleness_mean:.2f}, max {self.staleness_max}")

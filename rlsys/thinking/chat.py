@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from rlsys.config.schema import SamplingConfig
 from rlsys.errors import ConfigError
 from rlsys.markup import Part, Section, StreamParser, opens_thinking
 from rlsys.thinking.limits import Limits
@@ -34,7 +35,7 @@ class Sampler(Protocol):
     def stream(
         self,
         token_ids: list[int],
-        temperature: float,
+        sampling: SamplingConfig,
         max_tokens: int,
         limits: Limits,
         opened: bool,
@@ -66,6 +67,7 @@ class Conversation:
     Args:
         tokenizer: with a chat template.
         context: tokens that prompt and answer share.
+        sampling: how tokens are chosen; its limits are none of the conversation's.
         budget: thinking tokens for a question, given the turns before it; None: no limit.
     """
 
@@ -75,11 +77,11 @@ class Conversation:
         tokenizer: Any,
         tags: Tags,
         context: int,
-        temperature: float,
+        sampling: SamplingConfig,
         budget: Callable[[list[Turn], str], int | None],
     ) -> None:
         self.sampler, self.tokenizer, self.tags = sampler, tokenizer, tags
-        self.context, self.temperature, self.budget = context, temperature, budget
+        self.context, self.sampling, self.budget = context, sampling, budget
         self.turns: list[Turn] = []
 
     async def ask(self, question: str, show: Show) -> Turn:
@@ -104,7 +106,7 @@ class Conversation:
         parser, tracker = StreamParser(opened), Tracker(self.tags, opened)
         started = time.monotonic()
         limits = Limits(budget)
-        deltas = self.sampler.stream(token_ids, self.temperature, room, limits, opened)
+        deltas = self.sampler.stream(token_ids, self.sampling, room, limits, opened)
         last = -1
         async for delta in deltas:
             for token_id in delta.token_ids:

@@ -42,6 +42,7 @@ def rollouts(groups: int, size: int, texts: list[str] | None = None) -> pa.Recor
         "prompt_token_ids": [prompts[i // size] for i in range(rows)],
         "token_ids": [rng.integers(5, 60, n) for n in lengths],
         "rollout_logprobs": [rng.uniform(-4.5, -3.5, n) for n in lengths],
+        "kept_token_ids": [None] * rows,
         "policy_versions": [np.zeros(n) for n in lengths],
         "forced": [np.zeros(n, bool) for n in lengths],
         "finish_reason": ["stop"] * rows,

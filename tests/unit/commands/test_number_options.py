@@ -15,6 +15,11 @@ EVALUATION = [
     *(("--max-tokens", value) for value in ("nan", "inf", "-1")),
     *(("--limit", value) for value in ("nan", "inf", "-1")),
 ]
+CUTS = [
+    *(("--top-k", value) for value in ("nan", "inf", "-1")),
+    *(("--top-p", value) for value in ("nan", "inf", "-1", "0", "1.1")),
+    *(("--min-p", value) for value in ("nan", "inf", "-1", "1")),
+]
 
 
 def error_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
@@ -36,6 +41,17 @@ def test_an_impossible_number_of_an_evaluation_is_named(
     assert option in message
     if option in ("--temperatures", "--budgets"):
         assert f"{option} {value}: " in message
+
+
+@pytest.mark.parametrize(("option", "value"), CUTS)
+@pytest.mark.parametrize("command", ["eval", "chat"])
+def test_an_impossible_cut_is_named(
+    monkeypatch: pytest.MonkeyPatch, command: str, option: str, value: str
+) -> None:
+    message = error_of(monkeypatch, command, "local", f"{option}={value}")
+    assert option in message
+    if option != "--top-k":
+        assert "nearest valid: " in message
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1"])

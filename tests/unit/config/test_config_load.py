@@ -263,3 +263,36 @@ def test_a_missing_file_names_what_ships() -> None:
 
 def test_settings_are_validated_after_loading(write) -> None:  # type: ignore[no-untyped-def]
     assert error_of(write("loop: {group_size: 1}")).startswith("loop.group_size=1: ")
+
+
+# --- how long a run is ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "epochs"),
+    [
+        ("loop: {epochs: 3}", [], 3.0),
+        ("loop: {steps: 7}", [], 0.0),
+        ("loop: {steps: 7}", ["loop.epochs=0.5"], 0.5),
+        ("loop: {epochs: 3}", ["loop.steps=7"], 0.0),
+        ("loop: {epochs: 3}", ["loop.groups_per_step=8"], 3.0),
+        ("loop: {epochs: 0, steps: 7}", [], 0.0),
+        ("loop: {epochs: 3}", ["loop.epochs=0", "loop.steps=7"], 0.0),
+    ],
+)
+def test_of_steps_and_epochs_the_one_set_last_decides(write, text, overrides, epochs) -> None:  # type: ignore[no-untyped-def]
+    config = load(write(text), overrides)
+    assert config.loop.epochs == epochs
+    assert epochs or config.loop.steps == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "place"),
+    [
+        ("loop: {steps: 7, epochs: 3}", [], "mine.yaml"),
+        ("", ["loop.steps=7", "loop.epochs=3"], "the command line"),
+    ],
+)
+def test_steps_and_epochs_in_one_place_are_refused(write, text, overrides, place) -> None:  # type: ignore[no-untyped-def]
+    message = error_of(write(text), overrides)
+    assert f"{place}: loop.steps=7 and loop.epochs=3: only one of them" in message

@@ -45,7 +45,13 @@ def test_a_folder_that_was_moved_is_where_the_run_goes_on(run: Path) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["loop.steps=30", "cluster.num_cpus=4", "rollout.workers=2", "loop.keep_checkpoints=5"],
+    [
+        "loop.steps=30",
+        "loop.epochs=3",
+        "cluster.num_cpus=4",
+        "rollout.workers=2",
+        "loop.keep_checkpoints=5",
+    ],
 )
 def test_what_does_not_change_the_numbers_may_change(run: Path, override: str) -> None:
     section, key = override.split("=")[0].split(".")

@@ -6,7 +6,7 @@ import pytest
 
 from rlsys.config.algorithm import Advantage
 from rlsys.config.data import PromptTemplate
-from rlsys.config.schema import RunConfig, Transport
+from rlsys.config.schema import RunConfig, SamplingConfig, Transport
 from rlsys.config.validate import validate
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ConfigError
@@ -344,3 +344,30 @@ def test_penalties_and_an_advantage_that_divides_by_the_mean_reward_exclude_each
     validate(config)
     config.algorithm.advantage = Advantage.max_rl
     assert error_of(config).startswith("verifiers.rewards[0].range=[-1.0, 1.0]: ")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("top_p=0.0", r"sampling\.top_p=0\.0: must be above 0 and at most 1"),
+        ("top_p=1.5", r"sampling\.top_p=1\.5: .*nearest valid: 1"),
+        ("min_p=1.0", r"sampling\.min_p=1\.0: must be at least 0 and below 1"),
+        ("top_k=-1", r"sampling\.top_k=-1: .*nearest valid: 0"),
+        ("top_k=513", r"sampling\.top_k=513: .*is sent what is kept.*nearest valid: 512"),
+        ("top_k=1", r"sampling\.top_k=1: .*no signal; nearest valid: 2, or 0 for all tokens"),
+        ("top_p=0.9", r"sampling\.top_p=0\.9: .*sampling\.top_p=1, or sampling\.top_k=512"),
+        ("min_p=0.1", r"sampling\.min_p=0\.1: .*sampling\.min_p=0, or sampling\.top_k=512"),
+    ],
+)
+def test_truncated_sampling_that_cannot_be_trained_on_is_refused(
+    config: RunConfig, override: str, message: str
+) -> None:
+    name, _, value = override.partition("=")
+    put(config, f"sampling.{name}", float(value) if "." in value else int(value))
+    with pytest.raises(ConfigError, match=message):
+        validate(config)
+
+
+def test_a_bound_on_what_is_kept_lets_the_other_cuts_in(config: RunConfig) -> None:
+    config.sampling = SamplingConfig(top_k=512, top_p=0.9, min_p=0.1)
+    validate(config)

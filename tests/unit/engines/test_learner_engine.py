@@ -14,8 +14,10 @@ from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.schema import LearnerConfig
 from rlsys.engines.deepspeed_setup import Rank
+from rlsys.engines.kept_tokens import KeptTokens
 from rlsys.engines.learner_engine import LearnerEngine
 from rlsys.engines.reference_engine import score_sequences
+from rlsys.engines.sequences import Sequences
 
 pytestmark = pytest.mark.slow
 
@@ -46,20 +48,29 @@ def start(model: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def batch_of(
-    engine: LearnerEngine, advantages: list[float], rewards: list[float]
+    engine: LearnerEngine, advantages: list[float], rewards: list[float], num_kept: int = 0
 ) -> pa.RecordBatch:
     """Answers to GROUPS prompts, scored by the engine's own policy: as the sampler one by one, as
-    the reference together, so that the two differ by rounding, as they do in a run."""
+    the reference together, so that the two differ by rounding, as they do in a run.
+
+    num_kept: so many tokens could be sampled at each position beside the answer's own; 0: all.
+    """
     rng = np.random.default_rng(0)
     rows = GROUPS * SIZE
     prompts = [rng.integers(0, VOCABULARY, 5) for _ in range(GROUPS)]
     answers = [rng.integers(0, VOCABULARY, n) for n in rng.integers(3, 10, rows)]
     asked, groups = [prompts[i // SIZE] for i in range(rows)], [i // SIZE for i in range(rows)]
+    lists = [[sorted({int(t), *range(num_kept)}) for t in answer] for answer in answers]
+    kept = [KeptTokens(np.concatenate(ids), np.array([len(i) for i in ids])) for ids in lists]
     sampler = [
-        score_sequences(engine.policy, [prompt], [answer], [0], False, 64)[0]
-        for prompt, answer in zip(asked, answers, strict=True)
+        score_sequences(
+            engine.policy, [prompt], [answer], [0], False, 64, [own] if num_kept else None
+        )[0]
+        for prompt, answer, own in zip(asked, answers, kept, strict=True)
     ]
-    reference = score_sequences(engine.policy, asked, answers, groups, True, 32)
+    reference = score_sequences(
+        engine.policy, asked, answers, groups, True, 32, kept if num_kept else None
+    )
     assert not all(np.array_equal(a, b) for a, b in zip(sampler, reference, strict=True))
     columns = {
         "group_id": groups,
@@ -67,6 +78,7 @@ def batch_of(
         "prompt_token_ids": asked,
         "token_ids": answers,
         "rollout_logprobs": sampler,
+        "kept_token_ids": lists if num_kept else [None] * rows,
         "reference_logprobs": reference,
         "policy_versions": [np.zeros(len(a)) for a in answers],
         "forced": [np.zeros(len(a), bool) for a in answers],
@@ -183,3 +195,19 @@ def test_minibatches_are_judged_one_by_one(start: Start) -> None:
     assert LEARNING_RATE / 2 < metrics["learning_rate"] < 1.01 * LEARNING_RATE / 2
     without = start(AlgorithmConfig(kl_coefficient=0.0), minibatches=2)
     assert without.step(batch_of(without, SOME, NONE), 0)["skipped_updates"] == 1
+
+
+@pytest.mark.parametrize("share_prompts", [False, True])
+def test_ratio_kl_and_the_proximal_policy_are_over_what_the_sampler_kept(
+    start: Start, share_prompts: bool
+) -> None:
+    engine = start(AlgorithmConfig(), microbatch_tokens=32, share_prompts=share_prompts)
+    batch = batch_of(engine, SOME, rewards=SOME, num_kept=7)
+    proximal = np.concatenate(engine._score(Sequences.from_batch(batch)))
+    sampler = batch.column("rollout_logprobs").flatten().to_numpy()
+    assert proximal == pytest.approx(sampler, abs=1e-4)
+    metrics = engine.step(batch, 0)
+    # Over the whole vocabulary of 41 the ratios would be about 8/41.
+    assert metrics["ratio_min"] == pytest.approx(1.0, abs=1e-4)
+    assert metrics["ratio_max"] == pytest.approx(1.0, abs=1e-4)
+    assert metrics["kl"] < 1e-9

@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 
 from rlsys import schema
+from rlsys.engines.columns import list_column
 from rlsys.engines.layout import lay_out
-from rlsys.engines.sequences import Sequences, list_column
+from rlsys.engines.sequences import Sequences
 from rlsys.errors import SchemaError
 
 
@@ -17,6 +18,7 @@ def training(**changes: list[Any]) -> pa.RecordBatch:
         "prompt_token_ids": [[7, 8], [7, 8], [9]],
         "token_ids": [[1, 2, 3], [4], []],
         "rollout_logprobs": [[-0.5, -1.0, -1.5], [-2.0], []],
+        "kept_token_ids": [None] * 3,
         "policy_versions": [[3, 3, 4], [4], []],
         "forced": [[False, True, False], [False], []],
         "reference_logprobs": [[-1.0, -1.0, -1.0], [-3.0], []],

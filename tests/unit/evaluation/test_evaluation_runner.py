@@ -24,6 +24,7 @@ from rlsys.errors import ConfigError, DataError, VerifierError, WorkerError
 from rlsys.evaluation import plan
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.compare import compare, read_result
+from rlsys.evaluation.cut import NO_CUT, Cut
 from rlsys.evaluation.plan import (
     Cell,
     Exam,
@@ -115,6 +116,7 @@ def row(prompt: Prompt, group_id: int, index: int, text: str) -> dict[str, Any]:
         "prompt_token_ids": prompt.token_ids,
         "token_ids": [1, 2, 3, 4],
         "rollout_logprobs": [0.0] * 4,
+        "kept_token_ids": None,
         "policy_versions": [0] * 4,
         "forced": [False] * 4,
         "finish_reason": "stop",
@@ -316,17 +318,25 @@ def test_answers_that_are_nearly_all_cut_off_are_remarked_on(tmp_path: Path) -> 
 
 
 def test_settings_are_every_temperature_with_every_budget() -> None:
-    made = settings([0.0, 0.6], [None, 512], 8, 1024)
+    made = settings([0.0, 0.6], [None, 512], 8, 1024, NO_CUT)
     assert [(s.name, s.samples) for s in made] == [
         ("t0", 1),
         ("t0-b512", 1),
         ("t0.6", 8),
         ("t0.6-b512", 8),
     ]
+    cut = Cut(top_k=20, top_p=0.95, min_p=0.05)
+    made = settings([0.0, 0.6], [None, 512], 8, 1024, cut)
+    assert [s.name for s in made] == [
+        "t0",
+        "t0-b512",
+        "t0.6-k20-p0.95-m0.05",
+        "t0.6-k20-p0.95-m0.05-b512",
+    ]
     with pytest.raises(ConfigError, match="2048 thinking tokens"):
-        settings([1.0], [2048], 1, 1024)
+        settings([1.0], [2048], 1, 1024, NO_CUT)
     with pytest.raises(ConfigError, match=r"-0\.5 must be 0 or more"):
-        settings([-0.5], [None], 1, 1024)
+        settings([-0.5], [None], 1, 1024, NO_CUT)
 
 
 def test_a_cell_is_sampled_with_its_settings_budget_and_stops_only_where_a_text_goes_on() -> None:
@@ -335,7 +345,10 @@ def test_a_cell_is_sampled_with_its_settings_budget_and_stops_only_where_a_text_
     code = Benchmark("code", "", "code_functions", False, 16, stop=("\ndef",))
     setting = Setting(0.6, 16, 4, 2)
     one = Cell(Exam(code, (head,), 0, (setting,)), setting, 0, (head,)).sampling
-    assert one == SamplingConfig(16, 0.6, ["\ndef"], max_reasoning_tokens=4)
+    assert one == SamplingConfig(16, 0.6, stop=["\ndef"], max_reasoning_tokens=4)
+    cut = replace(setting, cut=Cut(20, 0.95, 0.05))
+    sampling = Cell(Exam(code, (head,), 0, (cut,)), cut, 0, (head,)).sampling
+    assert sampling == replace(one, top_k=20, top_p=0.95, min_p=0.05)
     other = Cell(Exam(code, (asked,), 0, (setting,)), setting, 0, (asked,)).sampling
     assert other.stop == []
 
@@ -362,3 +375,17 @@ def test_what_cannot_be_an_expected_answer_equals_nothing() -> None:
 def test_durations_read_as_people_say_them() -> None:
     assert [duration(s) for s in (45, 700, 12_600)] == ["45 s", "12 min", "3.5 h"]
     assert Progress(4, 4).left_s is None
+
+
+def test_answers_that_were_cut_off_are_not_compared_with_others() -> None:
+    def of(**changes: Any) -> dict[str, Any]:
+        one = {"benchmark": "sums", "temperature": 0.6, "budget": None, "rates": {"a": 1.0}}
+        return {"results": [one | changes]}
+
+    cut = {"top_k": 20, "top_p": 0.95, "min_p": 0.0}
+    (pair,) = compare(of(cut=cut), of(cut=cut))
+    assert pair.setting == "t0.6-k20-p0.95"
+    # As it was written before there was a cut.
+    assert compare(of(), of(cut={"top_k": 0, "top_p": 1.0, "min_p": 0.0}))
+    with pytest.raises(DataError, match=r"A has sums/t0\.6-k20-p0\.95; B has sums/t0\.6$"):
+        compare(of(cut=cut), of())

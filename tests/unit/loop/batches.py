@@ -23,6 +23,7 @@ def rollouts(
             "prompt_token_ids": [prompt or [1, 2]] * n,
             "token_ids": answers,
             "rollout_logprobs": [[-0.5] * len(a) for a in answers],
+            "kept_token_ids": [None] * n,
             "policy_versions": [[3] * len(a) for a in answers],
             "forced": [[False] * len(a) for a in answers],
             "finish_reason": ["stop"] * n,

@@ -35,11 +35,13 @@ def test_every_held_out_prompt_is_sampled_with_the_evaluations_own_settings() ->
     config = make_config()
     config.evaluation.samples, config.evaluation.temperature = 2, 0.6
     config.sampling.max_tokens, config.sampling.stop = 77, ["\n"]
+    config.sampling.top_k, config.sampling.top_p, config.sampling.min_p = 20, 0.9, 0.1
     result = evaluated(Watched(), 35, config)
     prompts = [p.prompt_id for message, _ in seen for p in message.prompts]
     assert sorted(prompts) == sorted(p.prompt_id for p in make_prompts(35))
     assert all(g < 0 for message, _ in seen for g in message.group_ids)
     assert {s.temperature for _, s in seen} == {0.6}
+    assert {(s.top_k, s.top_p, s.min_p) for _, s in seen} == {(20, 0.9, 0.1)}
     assert {(s.max_tokens, tuple(s.stop)) for _, s in seen} == {(77, ("\n",))}
     # Each prompt has one wrong and one right answer.
     assert (result.pass_at_1, result.low, result.high) == (0.5, 0.5, 0.5)

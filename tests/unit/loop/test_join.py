@@ -88,7 +88,8 @@ def test_samples_hold_rollouts_with_verdict_and_what_training_made_of_them() -> 
         step=12,
         advantages=np.array([0.5, np.nan, -1.0]),
     )
-    assert table.column_names[: len(schema.ROLLOUTS.names)] == schema.ROLLOUTS.names
+    small = [name for name in schema.ROLLOUTS.names if name != "kept_token_ids"]
+    assert table.column_names[: len(small)] == small
     assert table.column("reward").to_pylist() == [1.0, None, 0.5]
     assert table.column("step").to_pylist() == [12, 12, 12]
     assert table.column("components").to_pylist()[0] == [("accuracy", 1.0)]
@@ -153,3 +154,13 @@ def test_kept_rows_come_back_as_they_were(tmp_path: Path) -> None:
 def test_nothing_kept_comes_back_as_nothing(tmp_path: Path) -> None:
     write_kept(tmp_path / "kept", [])
     assert read_kept(tmp_path / "kept") == []
+
+
+def test_the_training_batch_takes_along_what_the_tokens_were_sampled_from() -> None:
+    kept = [[[7, 9]], [[8]]]
+    column = schema.ROLLOUTS.get_field_index("kept_token_ids")
+    whole = rollouts(4, [[7], [8]])
+    lists = schema.ROLLOUTS.field(column)
+    cut = whole.set_column(column, lists, pa.array(kept, type=lists.type))
+    batch = training_batch([cut], None, np.zeros(2), np.zeros(2), np.ones(2, dtype=bool))
+    assert batch.column("kept_token_ids").to_pylist() == kept

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from rlsys.loop.clock import Times
 from rlsys.loop.heldout import HeldOut
-from rlsys.loop.ledger import Ledger
+from rlsys.loop.ledger import Ledger, State
 from rlsys.observe.balance import Pace
 from rlsys.observe.summary import Summary
 
@@ -25,12 +25,16 @@ def summary() -> Summary:
     for group in range(3):
         ledger.admit(group, "p")
     ledger.drop(0, "no_signal")
+    for state in (State.SAMPLED, State.SCORED, State.READY, State.TRAINED):
+        ledger.move(1, state)
     return Summary(
         run="local",
         before=heldout(0, 2),
         after=heldout(100, 5),
         checks=[heldout(0, 2), heldout(100, 5)],
         steps=100,
+        planned_steps=120,
+        prompts=4,
         wall_s=200.12345,
         train_s=100.0,
         consumed_tokens=250_000,
@@ -62,9 +66,12 @@ def test_the_file_has_the_promised_keys(summary: Summary, tmp_path: Path) -> Non
         "pass_at_1_before": 0.25,
         "pass_at_1_after": 0.625,
         "steps": 100,
+        "planned_steps": 120,
+        "epochs": 0.25,
+        "prompts": 4,
         "wall_s": 200.123,
         "consumed_tokens": 250_000,
-        "ledger": {"admitted": 3, "trained": 0, "dropped": {"no_signal": 1}, "alive": 2},
+        "ledger": {"admitted": 3, "trained": 1, "dropped": {"no_signal": 1}, "alive": 1},
         "time": {
             "learner": {
                 "busy_s": 60.0,
@@ -110,7 +117,7 @@ def test_the_table_shows_the_evidence(summary: Summary) -> None:
         "steps 100 in 100.0 s (200.1 s in all)",
         "consumed tokens 250,000 (2,500/s)",
         "staleness mean 1.25, max 2",
-        "groups admitted 3 = trained 0 + dropped 1 (no_signal 1) + alive 2",
+        "groups admitted 3 = trained 1 + dropped 1 (no_signal 1) + alive 1",
         "learner 60.0 60% ready groups 39.0 s, weights 1.0 s",
         "longest answer takes 1.7 s, a step without waiting 0.6 s: loop.max_staleness=3 covers it",
         "note [bold] stays policy: /runs/local/checkpoints/step-000100/policy",

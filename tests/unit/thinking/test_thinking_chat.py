@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from rlsys.commands.talk import Talk, _Budget
+from rlsys.config.schema import SamplingConfig
 from rlsys.errors import ConfigError
 from rlsys.markup import Part
 from rlsys.recipes.local_policy import build_tokenizer
@@ -34,7 +35,7 @@ class Reciter:
     async def stream(
         self,
         token_ids: list[int],
-        temperature: float,
+        sampling: SamplingConfig,
         max_tokens: int,
         limits: Limits,
         opened: bool,
@@ -52,7 +53,7 @@ def conversation(reciter: Reciter, budget: str = "none", context: int = 400) -> 
 
 
 def with_choice(reciter: Reciter, choice: _Budget, context: int = 400) -> Conversation:
-    return Conversation(reciter, TOKENIZER, TAGS, context, 0.6, choice.of)
+    return Conversation(reciter, TOKENIZER, TAGS, context, SamplingConfig(), choice.of)
 
 
 def test_a_turn_is_thinking_and_answer_with_their_tokens() -> None:

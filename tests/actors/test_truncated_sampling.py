@@ -1,0 +1,89 @@
+"""Truncated sampling in the real vLLM: the learner's logprobs are the sampler's."""
+
+import asyncio
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from rlsys import schema
+from rlsys.config.schema import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
+from rlsys.engines.columns import list_column
+from rlsys.engines.kept_tokens import kept_column
+from rlsys.engines.policy import PolicyModel, load_causal_lm
+from rlsys.engines.reference_engine import score_sequences
+from rlsys.engines.vllm_engine import SamplingEngine
+
+pytestmark = pytest.mark.slow
+
+CUTS = {
+    "all": SamplingConfig(max_tokens=24),
+    "top_k": SamplingConfig(max_tokens=24, temperature=0.8, top_k=4),
+    "top_p": SamplingConfig(max_tokens=24, top_k=512, top_p=0.8),
+    "min_p": SamplingConfig(max_tokens=24, top_k=512, min_p=0.5),
+    "together": SamplingConfig(max_tokens=24, temperature=1.3, top_k=20, top_p=0.9, min_p=0.1),
+}
+
+SEEN = {
+    "top_k": (4.0, 0.041),
+    "top_p": (250, 0.801),
+    "min_p": (6.0, 0.038),
+    "together": (18, 0.085),
+}
+"""Tokens kept, and the ratio over all tokens, in the mean: docs/algorithms.md has them."""
+
+
+@pytest.fixture(scope="module")
+def sampled(tiny_policy: str) -> dict[str, pa.RecordBatch]:
+    """A group of answers for each way to cut."""
+    config = RolloutConfig(kv_cache_gib=0.05, max_sequences=16)
+    engine = SamplingEngine(
+        "rollout-0", tiny_policy, ModelConfig(max_context=64), config, WeightsConfig(), 0
+    )
+
+    async def scenario() -> dict[str, pa.RecordBatch]:
+        await engine.start()
+        row = {name: [None] for name in schema.PROMPTS.names}
+        row |= {"text": ["1+2=?"], "token_ids": [engine.tokenizer.encode("1+2=?")]}
+        prompts = schema.build(schema.PROMPTS, row)
+        batches = await asyncio.gather(*(engine.sample(prompts, [0], 8, c) for c in CUTS.values()))
+        return dict(zip(CUTS, batches, strict=True))
+
+    try:
+        return asyncio.run(scenario())
+    finally:
+        engine.shutdown()
+        engine.release()
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_engine_and_learner_agree_whatever_is_cut_off(
+    sampled: dict[str, pa.RecordBatch], tiny_policy: str, cut: str
+) -> None:
+    batch, sampling = sampled[cut], CUTS[cut]
+    kept = kept_column(batch)
+    assert (kept is None) is (cut == "all")
+    ratios = np.exp(_logprobs(tiny_policy, batch, sampling, True) - _sampler(batch))
+    assert np.abs(ratios - 1).max() < 1e-3
+    if kept is not None:
+        counts = np.concatenate([k.counts for k in kept])
+        assert 1 <= counts.max() <= sampling.top_k
+        # Over the whole vocabulary each ratio is the mass that was kept.
+        whole = np.exp(_logprobs(tiny_policy, batch, sampling, False) - _sampler(batch))
+        assert (counts.mean(), whole.mean()) == pytest.approx(SEEN[cut], rel=0.1)
+
+
+def _sampler(batch: pa.RecordBatch) -> np.ndarray:
+    return np.concatenate(list_column(batch, "rollout_logprobs"))
+
+
+def _logprobs(
+    path: str, batch: pa.RecordBatch, sampling: SamplingConfig, over_kept: bool
+) -> np.ndarray:
+    policy = PolicyModel(load_causal_lm(path, torch.float32), sampling.temperature, 64).eval()
+    prompts, answers = (list_column(batch, n) for n in ("prompt_token_ids", "token_ids"))
+    kept = kept_column(batch) if over_kept else None
+    return np.concatenate(
+        score_sequences(policy, prompts, answers, [0] * len(answers), True, 1024, kept)
+    )
