@@ -15,7 +15,7 @@ from rich.console import Console
 sys.path.append(str(Path(__file__).parents[1] / "loop"))
 from fake_fleet import FakeFleet, Latencies, make_config, make_prompts
 
-from actors.run import Run
+from actors.driver import Driver
 from rlsys.errors import FleetError
 from rlsys.loop import checkpoint
 from rlsys.loop.event_loop import WatchedEventLoop
@@ -72,9 +72,11 @@ def trained(
     display.step = lambda step, metrics: at_step(step)  # type: ignore[method-assign]
     event_loop = WatchedEventLoop()
     keeper = Keeper(folder, config, "model", fleet, origin or Origin())
-    run = Run(config, "run", keeper, fleet, display, event_loop)  # type: ignore[arg-type]
-    with closing(run), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
-        return runner.run(run.train(make_prompts(), make_prompts(held_out), time.monotonic())), said
+    driver = Driver(config, "run", keeper, fleet, display, event_loop)  # type: ignore[arg-type]
+    with closing(driver), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
+        return runner.run(
+            driver.train(make_prompts(), make_prompts(held_out), time.monotonic())
+        ), said
 
 
 def steps_saved(folder: Path) -> list[int]:
