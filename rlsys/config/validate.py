@@ -189,7 +189,9 @@ def _model(config: RunConfig) -> Iterator[str]:
         return
     looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1
     folder = Path(path).expanduser()
-    is_local = looks_local or folder.is_dir()
+    # A name beside models that are there is one of them, mistyped, and nobody's on the hub.
+    beside = "/" in path and bool(_models_beside(folder))
+    is_local = looks_local or folder.is_dir() or beside
     if path and is_local and not (folder / "config.json").is_file():
         state = "has no config.json" if folder.is_dir() else "does not exist"
         yield (f"model.path={path!r}: the directory {state}{_nearest_folder(folder)}")
@@ -282,11 +284,14 @@ def _nearest_divisor(number: int, wanted: int) -> int:
 
 
 def _nearest_folder(folder: Path) -> str:
-    parent = folder.parent
-    if not parent.is_dir():
-        return f"; {parent} does not exist either"
-    models = [p.name for p in parent.iterdir() if (p / "config.json").is_file()]
-    return f"; models beside it: {', '.join(sorted(models))}" if models else ""
+    if not folder.parent.is_dir():
+        return f"; {folder.parent} does not exist either"
+    models = _models_beside(folder)
+    return f"; models beside it: {', '.join(models)}" if models else ""
+
+
+def _models_beside(folder: Path) -> list[str]:
+    return sorted(file.parent.name for file in folder.parent.glob("*/config.json"))
 
 
 def _offline() -> bool:

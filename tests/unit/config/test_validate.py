@@ -214,6 +214,15 @@ def test_a_relative_directory_without_a_model_is_no_hub_id(
     assert "the directory has no config.json" in error_of(config)
 
 
+def test_a_mistyped_model_beside_others_is_not_asked_of_the_hub(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model(tmp_path / "models" / "good")
+    config.model.path = "models/goud"
+    assert error_of(config).endswith("the directory does not exist; models beside it: good")
+
+
 @pytest.mark.parametrize("path", ["", "models/good", "{tmp}/models/good", "./models/good"])
 def test_a_model_directory_is_accepted(
     config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
