@@ -47,7 +47,7 @@ def validate(config: RunConfig) -> None:
     about = re.compile(rf"(?:{'|'.join(map(re.escape, broken)) or '(?!)'})(?![\w.])")
     problems = out_of_range + [one for one in found if not about.search(one)]
     if problems:
-        raise ConfigError(_said(problems))
+        raise ConfigError(said(problems))
 
 
 def _raised(check: Callable[[], object]) -> list[str]:
@@ -58,11 +58,21 @@ def _raised(check: Callable[[], object]) -> list[str]:
     return []
 
 
-def _said(problems: list[str]) -> str:
+def said(problems: list[str]) -> str:
     """A problem as it is; several as a list."""
     if len(problems) == 1:
         return problems[0]
     return f"{len(problems)} settings cannot work:" + "".join(f"\n  - {one}" for one in problems)
+
+
+def _run(config: RunConfig) -> Iterator[str]:
+    name = config.run.name
+    if name and (Path(name).name != name or name == ".."):
+        nearest = Path(name).name.strip(".") or "mine"
+        yield (
+            f"run.name={name!r}: the name of a folder in run.directory={config.run.directory}, not "
+            f"a path; nearest valid: {nearest!r}"
+        )
 
 
 def _staleness(config: RunConfig) -> Iterator[str]:
@@ -264,6 +274,7 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
 
 
 _LOOKS = (
+    _run,
     _staleness,
     _batch,
     _context,

@@ -186,6 +186,13 @@ def model(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(("name", "nearest"), [("a/b", "b"), ("..", "mine"), ("/tmp/x", "x")])
+def test_a_runs_name_is_no_path(config: RunConfig, name: str, nearest: str) -> None:
+    config.run.name = name
+    assert error_of(config).startswith(f"run.name={name!r}: the name of a folder in run.dir")
+    assert error_of(config).endswith(f"nearest valid: {nearest!r}")
+
+
 def test_a_missing_model_directory_names_those_beside_it(config: RunConfig, tmp_path: Path) -> None:
     model(tmp_path / "qwen-small")
     (tmp_path / "notes").mkdir()
