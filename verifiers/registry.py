@@ -219,7 +219,9 @@ def _load(file: PluginFile) -> dict[str, Factory]:
     linecache.cache[file.path] = (len(file.source), None, lines, file.path)
     try:
         exec(compile(file.source, file.path, "exec"), vars(module))
-    except Exception as error:  # whatever a user's file raises becomes one error that names it
+    # Whatever a user's file raises becomes one error that names it; sys.exit() would end the
+    # command without a word.
+    except (Exception, SystemExit) as error:
         raise VerifierError(f"plug-in {file.path}: {describe(error, file.path)}") from error
     try:
         return _factories(module, file.functions)
@@ -246,7 +248,7 @@ def _factories(module: ModuleType, functions: Sequence[str]) -> dict[str, Factor
     if verifiers is not None and (not isinstance(verifiers, dict) or not verifiers):
         raise VerifierError('expected VERIFIERS = {"name": Class}')
     if verifiers:
-        return {n: factory_of(n, v) if _is_reward(n, v) else v for n, v in verifiers.items()}
+        return {n: _named(n, value) for n, value in verifiers.items()}
     found = {
         name: factory_of(name, value) for name, value in own.items() if _is_reward(name, value)
     }
@@ -256,6 +258,19 @@ def _factories(module: ModuleType, functions: Sequence[str]) -> dict[str, Factor
             f"{Style.trl.value} or {Style.verl.value}"
         )
     return found
+
+
+def _named(name: str, value: Any) -> Factory:
+    """What VERIFIERS has under a name: a reward function, or a class with what a verifier needs."""
+    if _is_reward(name, value):
+        return factory_of(name, value)
+    if not callable(value):
+        raise VerifierError(f"VERIFIERS[{name!r}]: expected a class, got {value!r}")
+    needed = ("verify", "self_test") if inspect.isclass(value) else ()
+    for method in needed:
+        if not callable(getattr(value, method, None)):
+            raise VerifierError(f"VERIFIERS[{name!r}]: the class {value.__name__} has no {method}")
+    return typing.cast(Factory, value)
 
 
 def _is_reward(name: str, value: object) -> bool:

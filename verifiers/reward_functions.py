@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import FunctionType
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from rlsys.data.raw import decode_object
 from rlsys.errors import VerifierError
@@ -156,6 +156,22 @@ class RewardFunction:
         result = self.function(**{**taken, **self.options})
         return asyncio.run(result) if inspect.iscoroutine(result) else result
 
+    def refuse(self, what: str) -> NoReturn:
+        """Raise VerifierError on what it returned, with the place of the function: it is not among
+        the calls of a traceback any more."""
+        code = self.function.__code__
+        raise VerifierError(
+            f"{self.name}, at {code.co_filename}:{code.co_firstlineno}, returned {what}"
+        )
+
+    def rewards_of(self, result: Any, count: int) -> list[Any]:
+        """Of a batch: a list, a tuple, or an array or tensor of one dimension."""
+        found = result.tolist() if hasattr(result, "tolist") else result
+        if not isinstance(found, list | tuple) or len(found) != count:
+            size = f" of {len(found)}" if isinstance(found, list | tuple) else ""
+            self.refuse(f"a {type(result).__name__}{size}, not a list of {count} rewards")
+        return list(found)
+
     def verdict(self, result: Any) -> Verdict:
         """Of a number, or of a dict with `score`, maybe `acc`, and other numbers to be kept.
 
@@ -164,15 +180,15 @@ class RewardFunction:
         if result is None:
             return Verdict(None, Status.ABSTAINED, f"{self.name} returned None")
         parts: dict[str, float] = {}
-        score = result
+        score: Any = result
         if isinstance(result, Mapping):
             if "score" not in result:
-                raise TypeError(f"a dict without `score`: {', '.join(map(str, result))}")
+                self.refuse(f"a dict without `score`: {', '.join(map(str, result))}")
             score = result["score"]
             parts = {str(n): float(v) for n, v in result.items() if _is_number(v) and n != "score"}
+        if not _is_number(score) or not math.isfinite(float(score)):
+            self.refuse(f"{score!r}, no reward")
         reward = float(score)
-        if not math.isfinite(reward):
-            raise ValueError(f"returned {reward}, no reward")
         correct = bool(parts["acc"]) if "acc" in parts else reward >= self.correct_from - 1e-9
         return Verdict(reward, Status.CORRECT if correct else Status.WRONG, "", parts)
 
@@ -203,7 +219,7 @@ class TrlFunction(RewardFunction):
             [{"role": "assistant", "content": one.text}] if chat else one.text
             for chat, one in zip(chats, completions, strict=True)
         ]
-        rewards = _as_list(self.call(arguments), len(completions))
+        rewards = self.rewards_of(self.call(arguments), len(completions))
         return [self.verdict(reward) for reward in rewards]
 
     def lacks(self, completion: Completion) -> str:
@@ -268,7 +284,7 @@ class VerlBatchFunction(RewardFunction):
             [one.info for one in completions],
         )
         scores = self.call(dict(zip(_GIVEN[Style.verl_batch], columns, strict=True)))
-        return [self.verdict(score) for score in _as_list(scores, len(completions))]
+        return [self.verdict(score) for score in self.rewards_of(scores, len(completions))]
 
     def lacks(self, completion: Completion) -> str:
         """As of `VerlFunction`."""
@@ -293,16 +309,6 @@ def ground_truth(completion: Completion) -> Any:
     if isinstance(text, str) and decode_object(text) == completion.answer:
         return text
     return completion.answer
-
-
-def _as_list(rewards: Any, count: int) -> list[Any]:
-    """The rewards of a batch: a list, a tuple, or an array or tensor of one dimension."""
-    found = rewards.tolist() if hasattr(rewards, "tolist") else rewards
-    if not isinstance(found, list | tuple) or len(found) != count:
-        size = f" of {len(found)}" if isinstance(found, list | tuple) else ""
-        kind = type(rewards).__name__
-        raise TypeError(f"expected a list of {count} rewards, got a {kind}{size}")
-    return list(found)
 
 
 def _is_number(value: Any) -> bool:

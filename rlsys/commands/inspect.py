@@ -197,11 +197,8 @@ def _tokenizer(path: str) -> "Tokenizer":
         return build_tokenizer()
     from transformers import AutoTokenizer
 
-    from rlsys.errors import ConfigError
+    from rlsys.pretrained import loading
 
-    try:
+    with loading(f"model.path={path!r}: no tokenizer can be loaded"):
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"model.path={path!r}: no tokenizer can be loaded: {reason}") from error
     return tokenizer

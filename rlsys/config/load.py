@@ -6,6 +6,7 @@ named a run is the folder of its newest policy, which a resume then finds again.
 """
 
 import difflib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -18,10 +19,22 @@ from omegaconf.errors import OmegaConfBaseException
 from rlsys.config.model_names import LOCAL, find_model
 from rlsys.config.schema import RunConfig
 from rlsys.config.shipped import shipped_configs
-from rlsys.config.validate import validate
+from rlsys.config.validate import said, validate
 from rlsys.errors import ConfigError
 
 CONFIGS = shipped_configs()
+_TYPES: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+}
+_SHORT = {
+    "algorithm": "algorithm: {{preset: {}}}",
+    "model": "model: {{path: {}}}",
+    "data": "data: {{train: {}}}",
+}
+"""What a text in place of a section most often means."""
 
 
 def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
@@ -41,6 +54,11 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
         layers.append((f"preset {preset}", _read_preset(preset)))
     layers += [(str(path), own), ("the command line", command_line)]
 
+    problems: list[str] = []
+    for place, layer in layers:
+        problems += _of_section(RunConfig, OmegaConf.to_container(layer), "", place)
+    if problems:
+        raise ConfigError(said(problems))
     merged = OmegaConf.structured(RunConfig)
     for place, layer in layers:
         merged = _merge(merged, _with_one_length(layer, place), place)
@@ -71,7 +89,8 @@ def _read(path: Path) -> DictConfig:
     try:
         loaded = OmegaConf.load(path)
     except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+        fault = f"{_line_of(error)}{_fault_of(error)}"
+        raise ConfigError(f"{path} is not valid YAML: {fault}") from error
     if not isinstance(loaded, DictConfig):
         raise ConfigError(f"{path} must hold a mapping of sections, not a list or a text")
     return loaded
@@ -103,10 +122,12 @@ def _parse_overrides(overrides: list[str]) -> DictConfig:
             raise ConfigError(f"override {text!r}: expected section.key=value")
         # OmegaConf reads nothing as None, which no field takes; here it is the empty text.
         pairs.append((f"{key}.preset" if key == "algorithm" else key, value or "''"))
-    try:
-        return OmegaConf.from_dotlist([f"{key}={value}" for key, value in pairs])
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise ConfigError(f"override cannot be read: {error}") from error
+    for key, value in pairs:
+        try:
+            OmegaConf.from_dotlist([f"{key}={value}"])
+        except (yaml.YAMLError, OmegaConfBaseException) as error:
+            raise ConfigError(f"override '{key}={value}': {_fault_of(error)}") from error
+    return OmegaConf.from_dotlist([f"{key}={value}" for key, value in pairs])
 
 
 def _with_one_length(layer: DictConfig, place: str) -> DictConfig:
@@ -122,8 +143,19 @@ def _with_one_length(layer: DictConfig, place: str) -> DictConfig:
     return cast(DictConfig, OmegaConf.merge(layer, {"loop": {"epochs": 0}}))
 
 
+def _fault_of(error: Exception) -> str:
+    """What YAML's reader says, in one line and without its quotations."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem:
+        return error.problem
+    return " ".join(str(error).split())
+
+
+def _line_of(error: Exception) -> str:
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    return "" if mark is None else f"line {mark.line + 1}: "
+
+
 def _merge(base: DictConfig, layer: DictConfig, place: str) -> DictConfig:
-    _check_section(RunConfig, OmegaConf.to_container(layer), "", place)
     try:
         return cast(DictConfig, OmegaConf.merge(base, layer))
     except OverflowError as error:  # an int of more digits than a float can hold
@@ -131,45 +163,77 @@ def _merge(base: DictConfig, layer: DictConfig, place: str) -> DictConfig:
     except OmegaConfBaseException as error:
         key = str(error.full_key)
         value = OmegaConf.select(layer, key)
-        raise ConfigError(f"{place}: {key}={value!r}: {_first_line(error)}") from error
+        reason = _expected(RunConfig, key, error)
+        raise ConfigError(f"{place}: {key}={value!r}: {reason}") from error
 
 
-def _check_section(section: type, values: Any, path: str, place: str) -> None:
-    """Raise ConfigError on a key that the section does not have, or a value of another shape.
+def _expected(section: type, key: str, error: Exception) -> str:
+    """What a setting's type takes; what OmegaConf says where that has no plain name."""
+    name, _, below = key.partition("[")[0].partition(".")
+    hint = get_type_hints(section)[name]
+    hint = get_args(hint)[0] if get_origin(hint) is list else hint
+    if below:
+        return _expected(hint, below, error)
+    return f"expected {_TYPES[hint]}" if hint in _TYPES else _first_line(error)
+
+
+def _of_section(section: type, values: Any, path: str, place: str) -> Iterator[str]:
+    """Each key that the section does not have, and each value of another shape.
 
     OmegaConf would find them, too, but names no path inside lists and none for whole sections.
     """
     if not isinstance(values, dict):
-        raise ConfigError(f"{place}: {path}={values!r}: expected a section of settings")
+        nearest = _SHORT.get(path, "") if isinstance(values, str) else ""
+        hint = f"; nearest valid: {nearest.format(values)}" if nearest else ""
+        yield f"{place}: {path}={values!r}: expected a section of settings{hint}"
+        return
     hints = get_type_hints(section)
     for name, value in values.items():
         key = f"{path}.{name}" if path else str(name)
         if name not in hints:
-            siblings = [f"{path}.{n}" if path else n for n in hints]
-            nearest = _nearest(key, [*siblings, *_all_keys(RunConfig)])
-            raise ConfigError(f"{place}: unknown key {key!r}{nearest}")
-        if is_dataclass(hints[name]):
-            _check_section(cast(type, hints[name]), value, key, place)
+            yield f"{place}: unknown key {key!r}{_instead_of(key, path, list(hints))}"
+        elif is_dataclass(hints[name]):
+            yield from _of_section(cast(type, hints[name]), value, key, place)
         elif get_origin(hints[name]) is list:
-            _check_list(get_args(hints[name])[0], value, key, place)
+            yield from _of_list(get_args(hints[name])[0], value, key, place)
 
 
-def _check_list(element: type, values: Any, path: str, place: str) -> None:
+def _instead_of(key: str, path: str, names: list[str]) -> str:
+    """What an unknown key may mean: one like it at any depth, or those of its section."""
+    every = _all_keys(RunConfig)
+    if key in every:
+        nested = f"{key.replace('.', ': {')}: ...{'}' * key.count('.')}"
+        return f"; in a file a key has no dots: {nested}"
+    siblings = {name: f"{path}.{name}" if path else name for name in names}
+    deepest_first = sorted(every, key=lambda one: one.count("."), reverse=True)
+    elsewhere = {one.rpartition(".")[2]: one for one in deepest_first}
+    # Not whole paths, of which all in one section are alike.
+    leaf = key.rpartition(".")[2]
+    for known, cutoff in ((elsewhere, 1.0), (siblings, 0.6), (elsewhere, 0.9)):
+        if close := difflib.get_close_matches(leaf, known, n=1, cutoff=cutoff):
+            return f"; did you mean {known[close[0]]!r}?"
+    return f"; there are: {', '.join(siblings.values())}"
+
+
+def _of_list(element: type, values: Any, path: str, place: str) -> Iterator[str]:
     if not isinstance(values, list):
-        raise ConfigError(
-            f"{place}: {path}={values!r}: expected a list (a list is replaced as a whole)"
-        )
+        nearest = "" if isinstance(values, dict) else f"; nearest valid: [{values}]"
+        yield f"{place}: {path}={values!r}: expected a list, which is replaced as a whole{nearest}"
+        return
     if not is_dataclass(element):
         return
     for index, item in enumerate(values):
-        _check_section(element, item, f"{path}[{index}]", place)
+        found = list(_of_section(cast(type, element), item, f"{path}[{index}]", place))
+        yield from found
+        if found:
+            continue
         try:
             OmegaConf.merge(OmegaConf.structured(element), item)
         except OmegaConfBaseException as error:
             key = str(error.full_key)
-            raise ConfigError(
-                f"{place}: {path}[{index}].{key}={item.get(key)!r}: {_first_line(error)}"
-            ) from error
+            value = OmegaConf.select(OmegaConf.create(item), key)
+            reason = _expected(cast(type, element), key, error)
+            yield f"{place}: {path}[{index}].{key}={value!r}: {reason}"
 
 
 def _all_keys(section: type, prefix: str = "") -> list[str]:
@@ -182,14 +246,9 @@ def _all_keys(section: type, prefix: str = "") -> list[str]:
 
 
 def _nearest(value: str, choices: list[str]) -> str:
-    """`; did you mean 'x'?`, or the choices when they are few, or nothing."""
+    """`; did you mean 'x'?`, or the choices."""
     close = difflib.get_close_matches(value, choices, n=1, cutoff=0.6)
-    if not close:
-        leaf = value.rsplit(".", 1)[-1]
-        close = [c for c in choices if c.rsplit(".", 1)[-1] == leaf][:1]
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are: {', '.join(choices)}" if 0 < len(choices) <= 16 else ""
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(choices)}"
 
 
 def _first_line(error: Exception) -> str:

@@ -54,6 +54,9 @@ NOT_SAMPLED = {
     ),
 }
 """What the learner computes, and vLLM does not as it does."""
+_WEIGHTS = ("*.safetensors", "*.bin")
+_POINTER = b"version https://git-lfs"
+"""How a file begins that `git clone` left in place of a large one."""
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 _TYPES: dict[str, tuple[type, str]] = {
     "model_type": (str, "a text"),
@@ -73,7 +76,8 @@ _TYPES: dict[str, tuple[type, str]] = {
 
 def require_trainable(config: RunConfig) -> None:
     """Raise ConfigError when the run's model says of itself that it cannot be trained here, or that
-    model.max_context has no room in it. The local policy is made to fit."""
+    model.max_context has no room in it, or when its directory holds no weights. The local policy
+    is made to fit."""
     path = config.model.path
     if not path:
         return
@@ -87,6 +91,8 @@ def require_trainable(config: RunConfig) -> None:
         )
     if problems := room_problems(config, model):
         raise ConfigError("\n".join(problems))
+    if reason := _without_weights(Path(path).expanduser()):
+        raise ConfigError(f"model.path={path!r}: {reason}")
 
 
 def read_config(path: str) -> Model:
@@ -246,6 +252,20 @@ def _check_types(path: str, model: Model) -> None:
             raise ConfigError(
                 f"model.path={path!r}: {name}={value!r} in its config.json should be {words}"
             )
+
+
+def _without_weights(folder: Path) -> str | None:
+    """Why a directory cannot be loaded; None for one with weights, and for a hub id."""
+    if not folder.is_dir():
+        return None
+    files = sorted(file for kind in _WEIGHTS for file in folder.glob(kind))
+    if not files:
+        return f"the directory has a config.json and no weights ({' or '.join(_WEIGHTS)})"
+    for file in files:
+        with file.open("rb") as opened:
+            if opened.read(len(_POINTER)) == _POINTER:
+                return f"{file.name} is a pointer of Git LFS, not the weights: `git lfs pull` there"
+    return None
 
 
 def _nearest(model: Model) -> str:

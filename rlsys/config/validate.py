@@ -47,7 +47,7 @@ def validate(config: RunConfig) -> None:
     about = re.compile(rf"(?:{'|'.join(map(re.escape, broken)) or '(?!)'})(?![\w.])")
     problems = out_of_range + [one for one in found if not about.search(one)]
     if problems:
-        raise ConfigError(_said(problems))
+        raise ConfigError(said(problems))
 
 
 def _raised(check: Callable[[], object]) -> list[str]:
@@ -58,11 +58,21 @@ def _raised(check: Callable[[], object]) -> list[str]:
     return []
 
 
-def _said(problems: list[str]) -> str:
+def said(problems: list[str]) -> str:
     """A problem as it is; several as a list."""
     if len(problems) == 1:
         return problems[0]
     return f"{len(problems)} settings cannot work:" + "".join(f"\n  - {one}" for one in problems)
+
+
+def _run(config: RunConfig) -> Iterator[str]:
+    name = config.run.name
+    if name and (Path(name).name != name or name == ".."):
+        nearest = Path(name).name.strip(".") or "mine"
+        yield (
+            f"run.name={name!r}: the name of a folder in run.directory={config.run.directory}, not "
+            f"a path; nearest valid: {nearest!r}"
+        )
 
 
 def _staleness(config: RunConfig) -> Iterator[str]:
@@ -189,7 +199,9 @@ def _model(config: RunConfig) -> Iterator[str]:
         return
     looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1
     folder = Path(path).expanduser()
-    is_local = looks_local or folder.is_dir()
+    # A name beside models that are there is one of them, mistyped, and nobody's on the hub.
+    beside = "/" in path and bool(_models_beside(folder))
+    is_local = looks_local or folder.is_dir() or beside
     if path and is_local and not (folder / "config.json").is_file():
         state = "has no config.json" if folder.is_dir() else "does not exist"
         yield (f"model.path={path!r}: the directory {state}{_nearest_folder(folder)}")
@@ -262,6 +274,7 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
 
 
 _LOOKS = (
+    _run,
     _staleness,
     _batch,
     _context,
@@ -282,11 +295,14 @@ def _nearest_divisor(number: int, wanted: int) -> int:
 
 
 def _nearest_folder(folder: Path) -> str:
-    parent = folder.parent
-    if not parent.is_dir():
-        return f"; {parent} does not exist either"
-    models = [p.name for p in parent.iterdir() if (p / "config.json").is_file()]
-    return f"; models beside it: {', '.join(sorted(models))}" if models else ""
+    if not folder.parent.is_dir():
+        return f"; {folder.parent} does not exist either"
+    models = _models_beside(folder)
+    return f"; models beside it: {', '.join(models)}" if models else ""
+
+
+def _models_beside(folder: Path) -> list[str]:
+    return sorted(file.parent.name for file in folder.parent.glob("*/config.json"))
 
 
 def _offline() -> bool:

@@ -59,7 +59,7 @@ def hub_files(path: str) -> tuple[Path, ...]:
     Raises:
         DataError: it cannot be had, or has several configs or splits; names them.
     """
-    import httpx
+    import httpx2  # what huggingface_hub asks the hub with
     from huggingface_hub import HfApi, snapshot_download
 
     found = _ID.fullmatch(path)
@@ -74,7 +74,7 @@ def hub_files(path: str) -> tuple[Path, ...]:
             revision=_PARQUET_BRANCH,
             allow_patterns=[f"{folder}/*.parquet"],
         )
-    except (httpx.HTTPError, OSError, ValueError) as error:
+    except (httpx2.HTTPError, OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

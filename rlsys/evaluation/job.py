@@ -12,11 +12,12 @@ from rlsys.config.schema import RunConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, tokenize
-from rlsys.errors import ConfigError, DataError
+from rlsys.errors import DataError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.cut import Cut
 from rlsys.evaluation.model import fingerprint, settle
 from rlsys.evaluation.plan import Exam, prompt_name, settings
+from rlsys.pretrained import loading
 from rlsys.recipes.model_limits import check_vocabulary
 from rlsys.thinking.budgets import instruct
 
@@ -78,11 +79,8 @@ def assemble(
     rows = {benchmark.name: benchmark.load(request.data) for benchmark in request.benchmarks}
     settled = settle(request.model, config, overrides, tell)
     model, context = settled.model.path, settled.model.max_context
-    try:
+    with loading(f"MODEL {request.model}: no tokenizer can be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(model)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"MODEL {request.model}: no tokenizer can be loaded: {reason}") from error
     exams = [
         exam
         for benchmark in request.benchmarks

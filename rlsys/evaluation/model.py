@@ -12,6 +12,7 @@ from rlsys.config.load import CONFIGS, load
 from rlsys.config.model_names import LOCAL, find_model
 from rlsys.config.schema import RunConfig, RunSection
 from rlsys.errors import ConfigError
+from rlsys.pretrained import loading
 
 _DEFAULT_CONTEXT = 4096
 _NO_TRAINING = (
@@ -104,11 +105,8 @@ def context_of(path: str) -> int:
     """
     from transformers import AutoConfig
 
-    try:
+    with loading(f"MODEL {path}: its config cannot be loaded"):
         config = AutoConfig.from_pretrained(path)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"MODEL {path}: its config cannot be loaded: {reason}") from error
     return int(config.to_dict().get("max_position_embeddings") or _DEFAULT_CONTEXT)
 
 

@@ -32,27 +32,43 @@ def try_plugins(
 
     Raises:
         VerifierError: a plug-in cannot be made, fails its self-test, or has no verdict on one of
-            the answers; names it, the answer and the cause.
+            the answers, or all rewards of a source have nothing to say of any; names it, the
+            answer and the cause.
     """
     rewards = [r for r in config.verifiers.rewards if not Registry.is_built_in(_kind(r))]
     if not rewards:
         return
     tell(f"trying the plug-ins: {', '.join(map(_kind, rewards))}")
     # Gates and rewards without a weight grade as well, and each is tried by itself.
-    alone = [replace(r, name=r.name or r.verifier, weight=1.0, gate=False) for r in rewards]
+    alone = [replace(r, name=_name(r), weight=1.0, gate=False) for r in rewards]
+    spoke: set[tuple[str, str]] = set()
+    silent: dict[tuple[str, str], str] = {}
     for reward in alone:
         process = VerifierProcess(replace(config.verifiers, rewards=[reward]), config.sandbox)
         try:
             for place, completion in _trials(reward, rows, prompts):
                 (verdict,) = process.grade([completion])
-                # A function may have nothing to say of a source that others grade.
-                if verdict.reward is None and not verdict.reason.startswith(SILENT):
+                about = (completion.source, reward.name)
+                if verdict.reward is not None:
+                    spoke.add(about)
+                elif verdict.reason.startswith(SILENT):  # others may grade this source
+                    silent[about] = f"{place}: {verdict.reason}"
+                else:
                     raise VerifierError(
                         f"the verifier {_kind(reward)!r} has no verdict on the answer "
                         f"{quoted(completion.text)} to {place}: {verdict.reason}"
                     )
         finally:
             process.close()
+    for source, name in silent.keys() - spoke:
+        paid = [r for r in config.verifiers.rewards if r.weight > 0 and not r.gate]
+        graders = {_name(r) for r in paid if not r.sources or source in r.sources}
+        if all((source, one) in silent.keys() - spoke for one in graders):
+            raise VerifierError(
+                f"the verifier {name!r} has no reward for any answer that was tried to "
+                f"{silent[source, name]}; without another component that grades the source "
+                f"{source!r}, nothing can be learned from it"
+            )
 
 
 def _trials(
@@ -69,6 +85,10 @@ def _trials(
         answer, info = json.loads(prompt.answer), json.loads(prompt.info)
         for text, finish in [*([] if right is None else [(right, "stop")]), *_ANSWERS]:
             yield row.place, Completion(prompt.text, text, answer, info, source, finish)
+
+
+def _name(reward: RewardConfig) -> str:
+    return reward.name or reward.verifier
 
 
 def _kind(reward: RewardConfig) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rlsys.data.templates import Prompt
 from rlsys.errors import ConfigError
 from rlsys.markup import END_THINK
+from rlsys.pretrained import loading
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -53,9 +54,5 @@ def _config(setting: str, model: str) -> Any:
     """The config of the model's language part."""
     from transformers import AutoConfig
 
-    try:
-        config = AutoConfig.from_pretrained(model)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"{setting}={model!r}: its config cannot be loaded: {reason}") from error
-    return config.get_text_config()
+    with loading(f"{setting}={model!r}: its config cannot be loaded"):
+        return AutoConfig.from_pretrained(model).get_text_config()

@@ -14,8 +14,9 @@ from rlsys.data.load import RunRows, load_rows
 from rlsys.data.repeats import prompt_key
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, Tokenized, tokenize
-from rlsys.errors import ConfigError, DataError
+from rlsys.errors import DataError
 from rlsys.grading.expected import require_gradable
+from rlsys.pretrained import loading
 from rlsys.recipes.model_limits import check_vocabulary
 from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for, question_of
 
@@ -149,11 +150,7 @@ def _tokenizer(model_path: str) -> PreTrainedTokenizerBase:
         return build_tokenizer()
     from transformers import AutoTokenizer
 
-    try:
+    with loading(
+        f"model.path={model_path!r}: no tokenizer could be loaded from this directory or hub id"
+    ):
         return AutoTokenizer.from_pretrained(model_path)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"model.path={model_path!r}: no tokenizer could be loaded from this directory or hub "
-            f"id: {reason}"
-        ) from error

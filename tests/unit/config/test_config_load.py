@@ -174,6 +174,48 @@ def test_the_nearest_key_is_found_at_any_depth(write, text, key, nearest) -> Non
     assert f"{key}'; did you mean '{nearest}" in message
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("loop.steps: 3", "; in a file a key has no dots: loop: {steps: ...}"),
+        ("beta: 0.1", "; there are: run, model, data, "),
+        ("learner: {optimizer: {lr: 1}}", "; there are: learner.optimizer.learning_rate, "),
+        ("algorithm: dapo", "; nearest valid: algorithm: {preset: dapo}"),
+        ("verifiers: {plugins: mine.py}", "; nearest valid: [mine.py]"),
+    ],
+)
+def test_what_is_written_in_another_way_is_told_in_this_one(write, text, hint) -> None:  # type: ignore[no-untyped-def]
+    assert hint in error_of(write(text))
+
+
+def test_all_unknown_keys_of_file_and_command_line_are_in_one_error(write) -> None:  # type: ignore[no-untyped-def]
+    path = write("lop: {steps: 3}\nloop: {stepz: 3, grup_size: 4}")
+    first, *others = error_of(path, ["sampling.top=1"]).splitlines()
+    assert first == "4 settings cannot work:"
+    assert [other.split("'")[1] for other in others] == [
+        *("lop", "loop.stepz", "loop.grup_size", "sampling.top")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("loop: {steps: abc}", "loop.steps='abc': expected a whole number"),
+        ("loop: {steps: 1.5}", "loop.steps=1.5: expected a whole number"),
+        ("algorithm: {clip_low: x}", "algorithm.clip_low='x': expected a number"),
+        ("data: {shuffle: maybe}", "data.shuffle='maybe': expected true or false"),
+        ("data: {train: [a, b]}", "data.train=['a', 'b']: expected a text"),
+        (
+            "verifiers: {rewards: [{name: math, range: [a, 1]}]}",
+            "verifiers.rewards[0].range[0]='a': expected a number",
+        ),
+    ],
+)
+def test_a_value_of_another_type_says_what_is_expected(write, text, said) -> None:  # type: ignore[no-untyped-def]
+    path = write(text)
+    assert error_of(path) == f"{path}: {said}"
+
+
 def test_an_unknown_key_on_the_command_line_says_so(write) -> None:  # type: ignore[no-untyped-def]
     message = error_of(write(""), ["loop.stepz=3"])
     assert message == "the command line: unknown key 'loop.stepz'; did you mean 'loop.steps'?"
@@ -226,13 +268,17 @@ def test_one_item_of_a_list_cannot_be_overridden(write) -> None:  # type: ignore
 
 
 def test_an_override_that_is_no_yaml_is_refused(write) -> None:  # type: ignore[no-untyped-def]
-    assert "override cannot be read" in error_of(write(""), ["sampling.stop=["])
+    message = error_of(write(""), ["loop.steps=3", "sampling.stop=["])
+    assert message.startswith("override 'sampling.stop=[': did not find")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("text", ["a: [", "loop:\n\tsteps: 1", "loop: {}\nloop: {}"])
 def test_a_file_that_is_no_yaml_is_refused_with_its_name(write, text: str) -> None:  # type: ignore[no-untyped-def]
     path = write(text)
-    assert error_of(path).startswith(f"{path} is not valid YAML: ")
+    message = error_of(path)
+    assert message.startswith(f"{path} is not valid YAML: line ")
+    assert "\n" not in message
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ SIZES = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
 
 def config_of(folder: Path, **model: object) -> RunConfig:
     (folder / "config.json").write_text(json.dumps(LLAMA | model))
+    (folder / "model.safetensors").touch()
     config = RunConfig()
     config.model.path = str(folder)
     return config

@@ -16,6 +16,7 @@ LLAMA = {"model_type": "llama", "vocab_size": 100, "max_position_embeddings": 20
 
 def config_of(folder: Path, **model: object) -> RunConfig:
     (folder / "config.json").write_text(json.dumps(LLAMA | model))
+    (folder / "model.safetensors").touch()
     config = RunConfig()
     config.model.path = str(folder)
     return config
@@ -130,6 +131,17 @@ def test_a_config_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason
     config = config_of(tmp_path)
     (tmp_path / "config.json").write_text(text)
     assert reason in error_of(config)
+
+
+def test_a_directory_without_weights_is_named(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 9\n")
+    assert "model.safetensors is a pointer of Git LFS, not the weights" in error_of(config)
+    weights.unlink()
+    assert "no weights (*.safetensors or *.bin)" in error_of(config)
+    (tmp_path / "pytorch_model.bin").touch()
+    require_trainable(config)
 
 
 def test_the_answer_comes_before_anything_heavy_is_imported(tmp_path: Path) -> None:

@@ -186,6 +186,13 @@ def model(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(("name", "nearest"), [("a/b", "b"), ("..", "mine"), ("/tmp/x", "x")])
+def test_a_runs_name_is_no_path(config: RunConfig, name: str, nearest: str) -> None:
+    config.run.name = name
+    assert error_of(config).startswith(f"run.name={name!r}: the name of a folder in run.dir")
+    assert error_of(config).endswith(f"nearest valid: {nearest!r}")
+
+
 def test_a_missing_model_directory_names_those_beside_it(config: RunConfig, tmp_path: Path) -> None:
     model(tmp_path / "qwen-small")
     (tmp_path / "notes").mkdir()
@@ -212,6 +219,15 @@ def test_a_relative_directory_without_a_model_is_no_hub_id(
     (tmp_path / "models" / "empty").mkdir(parents=True)
     config.model.path = "models/empty"
     assert "the directory has no config.json" in error_of(config)
+
+
+def test_a_mistyped_model_beside_others_is_not_asked_of_the_hub(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model(tmp_path / "models" / "good")
+    config.model.path = "models/goud"
+    assert error_of(config).endswith("the directory does not exist; models beside it: good")
 
 
 @pytest.mark.parametrize("path", ["", "models/good", "{tmp}/models/good", "./models/good"])

@@ -2,6 +2,7 @@
 
 import json
 
+import httpx2
 import huggingface_hub
 import pyarrow as pa
 import pytest
@@ -124,6 +125,18 @@ def test_a_data_set_that_cannot_be_had_is_one_error(hub):
         DataError, match=r"no file or folder other/set, and .*: offline mode is ena"
     ):
         read("other/set")
+
+
+def test_a_hub_that_does_not_answer_is_one_error(hub, monkeypatch):
+    def unreachable(request):
+        raise httpx2.ConnectError("[Errno -2] Name or service not known")
+
+    client = httpx2.Client(transport=httpx2.MockTransport(unreachable))
+    monkeypatch.setattr(
+        huggingface_hub.HfApi, "list_repo_files", lambda *a, **k: client.get("http://hub")
+    )
+    with pytest.raises(DataError, match=r"no file or folder some/set, .*: \[Errno -2\] Name or"):
+        read("some/set")
 
 
 def test_a_file_that_is_missing_from_a_folder_is_not_looked_for_on_the_hub(hub, tmp_path):

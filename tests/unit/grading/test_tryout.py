@@ -156,3 +156,39 @@ def test_a_reward_function_that_raises_is_named_with_its_line(tmp_path: Path) ->
 
 def test_a_reward_function_may_have_nothing_to_say_of_a_source(tmp_path: Path) -> None:
     tried_function(tmp_path, "silent")
+
+
+SILENT = """
+def mute(completions, **columns):
+    return [None for _ in completions]
+"""
+
+
+def tried_in_silence(tmp_path: Path, *others: RewardConfig) -> None:
+    """Try a reward function that has nothing to say of any answer, beside others."""
+    plugin, data = tmp_path / "rewards.py", tmp_path / "rows.jsonl"
+    plugin.write_text(SILENT)
+    data.write_text(json.dumps({"prompt": "What is 2+2?", "answer": "4"}) + "\n")
+    config = RunConfig()
+    config.verifiers.plugins = [str(plugin)]
+    config.verifiers.rewards = [RewardConfig("mute", weight=0.5), *others]
+    rows = read_rows(str(data), config.data).rows
+    prompts = tokenize(rows, config.data, build_tokenizer()).prompts
+    try_plugins(config, rows, prompts, lambda line: None)
+
+
+def test_a_function_that_never_gives_a_reward_is_refused_where_it_grades_alone(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(VerifierError) as caught:
+        tried_in_silence(tmp_path, RewardConfig("math", weight=0.5, sources=["elsewhere"]))
+    text = str(caught.value)
+    assert text.startswith("the verifier 'mute' has no reward for any answer that was tried to ")
+    assert "rows.jsonl, row 1: " in text
+    assert "mute returned None" in text
+
+
+def test_a_function_that_never_gives_a_reward_may_stand_beside_one_that_does(
+    tmp_path: Path,
+) -> None:
+    tried_in_silence(tmp_path, RewardConfig("math", weight=0.5))

@@ -105,6 +105,16 @@ def model(folder: Path, vocabulary: int) -> str:
     return str(folder)
 
 
+def test_a_config_whose_settings_do_not_fit_together_is_one_error_with_the_cause(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    config.model.path = model(tmp_path / "odd", len(build_tokenizer()))
+    file = tmp_path / "odd" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"num_hidden_layers": 3}))
+    with pytest.raises(ConfigError, match=r"model\.path=.*: ValueError: .*num_hidden_layers"):
+        prepared(config)
+
+
 def test_a_token_beyond_the_embedding_is_one_error_with_its_number_and_its_cause(
     config: RunConfig, tmp_path: Path
 ) -> None:

@@ -36,7 +36,7 @@ def columns(completions, **kwargs):
     return [float("answer" in kwargs and kwargs["level"] == [3]) for _ in completions]
 
 def broken(completions, kind, **kwargs):
-    return {"nan": [nan], "many": [1.0, 1.0], "text": ["a"], "none": None}[kind[0]]
+    return {"nan": [nan], "many": [1.0, 1.0], "text": ["1"], "none": None}[kind[0]]
 
 def _helper(completions):
     raise AssertionError
@@ -139,17 +139,18 @@ def test_a_completion_on_which_all_functions_return_none_has_no_verdict(tmp_path
     ("kind", "reason"),
     [
         ("nan", "returned nan, no reward"),
-        ("many", "expected a list of 1 rewards, got a list of 2"),
-        ("none", "expected a list of 1 rewards, got a NoneType"),
-        ("text", "could not convert string to float: 'a'"),
+        ("many", "returned a list of 2, not a list of 1 rewards"),
+        ("none", "returned a NoneType, not a list of 1 rewards"),
+        ("text", "returned '1', no reward"),
     ],
 )
-def test_what_is_no_list_of_rewards_is_a_fault_that_says_so(
+def test_what_is_no_list_of_rewards_is_a_fault_that_names_the_function_and_its_line(
     tmp_path: Path, kind: str, reason: str
 ) -> None:
     verdict = composite(tmp_path, TRL, RewardConfig("broken")).verify(completion("4", kind=kind))
     assert verdict.status is Status.INFRASTRUCTURE
-    assert reason in verdict.reason
+    line = TRL[: TRL.index("def broken")].count("\n") + 1
+    assert f"broken, at {tmp_path / 'rewards.py'}:{line}, {reason}" in verdict.reason
 
 
 def test_coroutines_are_waited_for_and_options_come_from_the_config(tmp_path: Path) -> None:

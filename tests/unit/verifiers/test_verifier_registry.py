@@ -105,6 +105,10 @@ def test_plugin_file_may_hold_dataclasses_with_postponed_annotations(write):
         class Data:
             limit: int = 3
 
+            def verify(self, completion): ...
+
+            def self_test(self): ...
+
         VERIFIERS = {"data": Data}
     """
     loaded = Registry([write(source)])
@@ -119,7 +123,18 @@ def test_plugin_file_may_hold_dataclasses_with_postponed_annotations(write):
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("def", "SyntaxError"),
         ("X = 1", "expected VERIFIERS"),
-        ("VERIFIERS = {'math': int}", "the name 'math' is already taken"),
+        ("import sys; sys.exit(1)", "SystemExit: 1, at .*plugin.py:1"),
+        (
+            "class B:\n    def verify(self, one): ...\n    def self_test(self): ...\n"
+            "VERIFIERS = {'math': B}",
+            "the name 'math' is already taken",
+        ),
+        ("VERIFIERS = {'mine': 3}", r"VERIFIERS\['mine'\]: expected a class, got 3"),
+        ("class B: ...\nVERIFIERS = {'mine': B}", "the class B has no verify"),
+        (
+            "class B:\n    def verify(self, one): ...\nVERIFIERS = {'mine': B}",
+            "the class B has no self_test",
+        ),
     ],
 )
 def test_broken_plugin_file_is_one_error_that_names_it(write, source, message):
