@@ -45,7 +45,7 @@ MULTIPLIED = r"""
     (?:\s+(?:hundred|thousand|million|billion|trillion|dozen|half|halves|thirds?|quarters?|fourths?
         |fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|pi|score|gross
         |percent(?:age)?(?:\s+points?)?|per\s+cent|[ap]\.?m)\b\.?
-      |[ ]?(?:[百千](?![克米瓦])|[万亿])|个?百分点)*
+      |[ ]?(?:[百千](?![克米瓦])|[万亿]|打(?![算开电]))|个?百分点)*
 """
 """Words behind a value that make another one of it."""
 

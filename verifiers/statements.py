@@ -130,8 +130,8 @@ def stated(text: str, truncated: bool = False) -> str | None:
 def _with_option(phrase: str, text: str, begin: int) -> str:
     """A number with the letter of the option that is named behind it, `(C) 15 cm`."""
     remark = phrase.rfind("(") if phrase.endswith(")") else len(phrase)
-    end = text.find(phrase, begin) + remark
-    option = _OPTION_BEHIND.match(text, end)
+    at = text.find(phrase, begin)
+    option = _OPTION_BEHIND.match(text, at + remark) if at >= 0 else None
     if option is None or not re.search(r"[0-9]", phrase[:remark]):
         return phrase
     return f"({option['letter']}) {phrase[:remark].strip()}"

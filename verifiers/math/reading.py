@@ -90,7 +90,7 @@ _LEADS_TO = re.compile(
     re.IGNORECASE,
 )
 """A `to` that changes no value: `dropped to -5`, `12 eggs to bake it`."""
-_NUMBERS = re.compile(r"[0-9][0-9.,/ ]*(?:=\s*[0-9.]+)?")
+_NUMBERS = re.compile(r"[0-9][0-9.,/ ]*(?:(?:[-+*×÷][0-9.,/ ]+)*=\s*[0-9.]+)?")
 _LETTER = re.compile(r"(?<![A-Za-z'\\$])[b-zB-HJ-Z](?![A-Za-z'.])(?!\s*=)")
 """A letter by itself, which a sentence with a number does not hold unless it is a part of it."""
 _NO_OPTION = re.compile(

@@ -41,6 +41,7 @@ _LISTS = ("list", "tuple", "set", "chain", "union", "meet", "minus", "or", "and"
 _WORKED = re.compile(
     r"\s*(?:\$|\\displaystyle\s*)?(?:\\(?:lim|i*int|oint|sum|prod|det|Pr|max|min|sup|operatorname)(?![a-z])"
     r"|\\(?:frac\s*\{d|mathbb\s*\{[EP]\}|left\s*\.|text\s*\{[^{}]*\}\s*[(\[]|[#|]|lVert)"
+    r"|[^=]{1,80}[-+*](?:\s|\{\})*\\[lc]?dots(?![a-z])"
     r"|(?:[EP]|Var|Cov)\s*[\[(]|\|[A-Z]|[a-z]\^\{?-1\}?\()"
 )
 """How the name of a value begins that the grammar does not read: E[X], P(A|B), a limit."""
