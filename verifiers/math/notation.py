@@ -75,10 +75,8 @@ _TRANSLATED = str.maketrans(
 )
 _RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
 _DEGREE_OF_ROOT = re.compile(r"(?<![0-9A-Za-z)\]}π])([²-³⁴-⁹])√")
-_REPEATED = (
-    (re.compile(r"(?:[0-9][\u0304\u0305])+"), r"\overline"),
-    (re.compile(r"[0-9]\u0307"), r"\dot"),
-)
+_BARRED = re.compile(r"(?:[0-9][\u0304\u0305])+")
+_DOTTED = re.compile(r"([0-9])\u0307")
 """Digits under a bar or a dot: 0.6̅."""
 _LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z{}%$])")
@@ -193,8 +191,8 @@ def unicode_as_latex(text: str) -> str:
     if text.isascii():
         return text
     text = _DEGREE_OF_ROOT.sub(lambda m: f"\\sqrt[{_SUPERSCRIPTS[m[1]]}]", text)
-    for pattern, command in _REPEATED:
-        text = pattern.sub(lambda m, c=command: f"{c}{{{m[0][::2]}}}", text)
+    text = _BARRED.sub(lambda m: rf"\overline{{{m[0][::2]}}}", text)
+    text = _DOTTED.sub(r"\\dot{\1}", text)
     text = _RAISED.sub(lambda m: "^{" + "".join(_SUPERSCRIPTS[c] for c in m[0]) + "}", text)
     text = _LOWERED.sub(lambda m: "_{" + "".join(_SUBSCRIPTS[c] for c in m[0]) + "}", text)
     return text.translate(_TRANSLATED)
