@@ -14,9 +14,10 @@ _BARE = re.compile(
     r"|\([^()$]*\)|[^\s${}\\,;]+)"
 )
 _OR = r"(?:or|and)(?:\s+(?:perhaps|maybe|possibly|probably|else|even|rather|also))?"
+_ITEM = r"(?:[-*•]|\([a-z0-9]\)|[a-z]\))[ \t]"
 _JOINT = re.compile(
     r"(?:[\s$~]|\\[,;:! ]|\\q?quad|\\text\s*\{[\s,]*(?:or|and)\s*\}|\\[()\[\]]|\\\\)*"
-    rf"(?P<separator>(?:[,;，；、&]|\b{_OR}\b|或者?|和|以及|\\text\s*\{{[\s,]*{_OR}[\s,]*\}}|\\(?:lor|land)\b)"
+    rf"(?P<separator>(?:[,;，；、&]|(?<=\n){_ITEM}|\b{_OR}\b|或者?|和|以及|\\text\s*\{{[\s,]*{_OR}[\s,]*\}}|\\(?:lor|land)\b)"
     rf"(?:[\s,$~]|\\[,;:! ]|\\q?quad|\b{_OR}\b|\\[()\[\]])*)"
     r"(?:[A-Za-z](?:_\{?[A-Za-z0-9]+\}?)?(?:\([a-z0-9]\))?\s*(?:=|\\in)\s*)?[\s$]*"
 )

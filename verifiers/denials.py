@@ -18,7 +18,8 @@ _NEGATED = re.compile(
     r"|excludes?|rul(?:e|es|ed|ing)\s+out))"
     r"(?:\s+(?:be|been|being|have|has|equals?|to|the|an?|in|get|give|exactly|actually|really"
     r"|necessarily|values?|number|answer|solution|of|option|choice|is))*[\s$*_:({]*(?:\\\(\s*)?$"
-    r"|(?:≠|\\neq?)[\s$*_({]*$",
+    r"|(?:≠|\\neq?)[\s$*_({]*$"
+    r"|(?:不(?:可能|会|能|应该?|再)*(?:是|为|等于|得|取)?|[并绝而]?非|除了)[\s$*_:：({]*$",
     re.IGNORECASE,
 )
 _REFUTED = re.compile(
@@ -26,7 +27,8 @@ _REFUTED = re.compile(
     r"(?:(?:is|was|are|would\s+be|seems|looks)\s+(?:clearly\s+|obviously\s+|also\s+|definitely\s+)?"
     r"(?:wrong|incorrect|impossible|invalid|extraneous|a\s+mistake|too\s+(?:big|small|large|high|low)"
     r"|not\s+(?:it\b|the|right|correct|a\s+solution|possible|valid|allowed|what))"
-    r"|(?:isn['’]t|cannot\s+be|can['’]t\s+be|won['’]t\s+work|does\s*n[o'’]t\s+work)\b)",
+    r"|(?:isn['’]t|cannot\s+be|can['’]t\s+be|won['’]t\s+work|does\s*n[o'’]t\s+work)\b)"
+    r"|[\s$*_)}，,（(]*(?:\\\)\s*)?(?:这?(?:显然|明显)?是?(?:不对|错的?误?|不正确|不成立|不可能|不符合?题意|不合题意)|应?舍去)",
     re.IGNORECASE,
 )
 BOUNDED = r"""
@@ -34,10 +36,16 @@ BOUNDED = r"""
        (?:\s+or\s+equal\s+to)?|exceed(?:s|ing)?|under|over|above|below|between|within)\b
 """
 """What makes a bound of the value behind it: `at least 5` says no value."""
+CHANGED_IN_CHINESE = re.compile(
+    r"(?:至少|至多|最少有|最多有|不[少多小大]于|[大小高低多少]于(?:等于)?|不?超过|不[足到止]|根号|减去|乘以?|除以"
+    r"|一半|[0-9一二三四五六七八九十两几数]倍|分之[一二三四五六七八九十]|倒数|相反数|[平立]方)[是为]?[\s$*_:：({]*$"
+)
+"""Words right before a value that make another value of it, or a bound."""
 MULTIPLIED = r"""
     (?:\s+(?:hundred|thousand|million|billion|trillion|dozen|half|halves|thirds?|quarters?|fourths?
         |fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|pi|score|gross
-        |percent(?:age)?(?:\s+points?)?|per\s+cent|[ap]\.?m)\b\.?)*
+        |percent(?:age)?(?:\s+points?)?|per\s+cent|[ap]\.?m)\b\.?
+      |[ ]?(?:[百千](?![克米瓦])|[万亿]|打(?![算开电]))|个?百分点)*
 """
 """Words behind a value that make another one of it."""
 

@@ -27,6 +27,8 @@ from rlsys.markup import read
 from verifiers import last_numbers, last_values, last_words, statements
 from verifiers.boxes import last_boxed
 
+_CALCULATED = re.compile(r"<<[^<>\n]*>>")
+"""What GSM8K's calculator was told: <<9*2=18>>."""
 _STEP_HEADING = re.compile(r"[A-Za-z]{2}|[*#]|[0-9]+[.)]\s+\S")
 
 
@@ -100,7 +102,7 @@ def after_hashes(text: str, truncated: bool = False) -> str | None:
     """
     marker, tail = text.rpartition("####")[1:]
     line, ended, below = tail.lstrip().partition("\n")
-    line = line.strip()
+    line = _CALCULATED.sub("", line).strip()
     if not marker or not line or (truncated and not ended):
         return None
     if _STEP_HEADING.match(line) and (below.strip() or len(line.split()) > 4 or line.endswith(":")):

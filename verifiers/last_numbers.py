@@ -6,7 +6,13 @@
 
 import re
 
-from verifiers.denials import BOUNDED, MULTIPLIED, is_denied, is_refuted
+from verifiers.denials import (
+    BOUNDED,
+    CHANGED_IN_CHINESE,
+    MULTIPLIED,
+    is_denied,
+    is_refuted,
+)
 from verifiers.math.units import UNIT_NAMES, unit_of
 from verifiers.side_remarks import is_side_remark
 
@@ -31,7 +37,7 @@ _BRACED = r"\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\}"
 _CHUNK = rf"""
     (?:\\[A-Za-z]+(?:\s*\[[^\[\]\n]*\])?(?:\s*{_BRACED})* | \\[,;:!%$] | {_BRACED}
         | [0-9](?:[0-9]|[,.](?=[0-9]))* | \.[0-9]+ | \.\.\.
-        | [-+*/^=<>!%°√π∞²³¹⁰⁴-⁹⁻½⅓⅔¼¾×·÷−±≤≥≠≈∪:|_$€£¥₹′'] | (?<=[ ])(?:–|x)(?=[ ][$(]?[0-9])
+        | [-+*/^=<>!%％°√π∞²³¹⁰⁴-⁹⁻½⅓⅔¼¾×·÷−±≤≥≠≈∪:|_$€£¥₹′'] | (?<=[ ])(?:–|x)(?=[ ][$(]?[0-9])
         | \((?=[^()\n]*[0-9\\^])[^()\n]*\) | \[(?=[^\[\]\n]*[0-9])[-+0-9a-z,.\s^/*\\∞−]*[\])]
         | \((?=[^()\[\]\n]*[0-9])[-+0-9a-z,.\s^/*\\∞−]*\])
 """
@@ -63,7 +69,7 @@ _CHANGED_BY = re.compile(
 """Words before a number that make another value of it."""
 _BOUND = re.compile(BOUNDED, re.IGNORECASE | re.VERBOSE)
 _SIGN = re.compile(
-    r"(?P<operand>[0-9)}$]\s*)?(?:\b(?:minus|negative)\s+|(?<![A-Za-z])[-−](?=[*$_]*$))[*$_]*$",
+    r"(?P<operand>[0-9)}$]\s*)?(?:\b(?:minus|negative)\s+|负|(?<![A-Za-z])[-−](?=[*$_]*$))[*$_]*$",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(
@@ -186,6 +192,7 @@ def with_sign(value: str, text: str, at: int) -> str | None:
     changed = _CHANGED_BY.search(before)
     if changed and "=" in value and _BOUND.search(changed[0]):
         changed = None
+    changed = changed or CHANGED_IN_CHINESE.search(before)
     if is_denied(text, at) or changed or (sign and sign["operand"]):
         return None
     return f"-{value}" if sign else value

@@ -97,7 +97,7 @@ def bold(text: str) -> str | None:
         if not is_side_remark(_without_brackets(rest), "=" in content):
             following = found.start()
             continue
-        return _with_beside(matches[: at + 1], text)
+        return _multiplied(_with_beside(matches[: at + 1], text), text, found.end())
     return None
 
 
@@ -122,7 +122,12 @@ def formula(text: str) -> str | None:
         return None
     value = _with_beside(found, text)
     value = value and _last_row(value)
-    words = re.match(MULTIPLIED, text[found[-1].end() :], re.IGNORECASE | re.VERBOSE)
+    return _multiplied(value, text, found[-1].end())
+
+
+def _multiplied(value: str | None, text: str, end: int) -> str | None:
+    """A value with the words behind its marks that multiply it: `**24** million`."""
+    words = re.compile(MULTIPLIED, re.IGNORECASE | re.VERBOSE).match(text, end)
     return value and f"{value} {words[0].strip() if words else ''}".strip()
 
 

@@ -80,6 +80,11 @@ _END = r"""
     | [，,]\s*(?:因为|所以|即|故)
     | (?<=[0-9$}]),\s*(?!and\b|or\b)(?=[a-z]{2})
 """
+_OPTION_BEHIND = re.compile(
+    r"[\s,，;*$]*(?:[(（]\s*)?(?:(?:which|that)\s+(?:is|corresponds\s+to|matches|makes\s+it)\s+|i\.e\.,?\s+|so\s+|即|对应|故选)?"
+    r"(?:the\s+)?(?:(?:answer|correct)\s+)?(?:option|choice|选项|(?<=选)|(?<=is\s))\s*\*{0,2}\(?(?P<letter>[A-J])\)?(?![A-Za-z'’])"
+)
+"""`15 cm, which is option C`: the letter of the option belongs to the answer."""
 _ENCLOSED = r"""
     \$\$(?:\\\$|[^$])+\$\$ | \$(?:\\\$|[^$\n])+\$ | \$[ \t]*\n[^$]+\$
     | \\\([\s\S]{1,400}?\\\) | \\\[[\s\S]{1,400}?\\\]
@@ -110,6 +115,7 @@ def stated(text: str, truncated: bool = False) -> str | None:
     words = None
     for begin in _starts(text)[: -_MAX_STATEMENTS - 1 : -1]:
         phrase, complete = _phrase(text, begin)
+        phrase = _with_option(phrase, text, begin)
         phrase = f"-{phrase[sign.end() :]}" if (sign := _NEGATIVE.match(phrase)) else phrase
         denied = is_denied(text, begin) or _NOTHING.match(phrase)
         if not phrase or denied or (truncated and not complete):
@@ -119,6 +125,16 @@ def stated(text: str, truncated: bool = False) -> str | None:
         if len(phrase.split()) <= 6:
             words = phrase
     return words
+
+
+def _with_option(phrase: str, text: str, begin: int) -> str:
+    """A number with the letter of the option that is named behind it, `(C) 15 cm`."""
+    remark = phrase.rfind("(") if phrase.endswith(")") else len(phrase)
+    at = text.find(phrase, begin)
+    option = _OPTION_BEHIND.match(text, at + remark) if at >= 0 else None
+    if option is None or not re.search(r"[0-9]", phrase[:remark]):
+        return phrase
+    return f"({option['letter']}) {phrase[:remark].strip()}"
 
 
 def takes_back(text: str, at: int) -> bool:

@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import Any
 
 from rlsys.errors import VerifierError
+from verifiers.code.extract import standing_before
 from verifiers.code.tests_cases import CASE, Cases
 from verifiers.code.tests_check import check_tests, joined
 from verifiers.code.tests_marks import Mark, marks_of
@@ -131,7 +132,7 @@ def _plan_check(head: str, test: str, entry_point: str, words: Words) -> Plan:
     parameters = [arg.arg for arg in check.args.args[:1]]
     alias = parameters if entry_point == root else []
     definitions = _lacking(words.definitions, preamble + test)
-    prelude = f"{definitions}\n\n{preamble}" if definitions else preamble
+    prelude = standing_before("", f"{definitions}\n\n{preamble}" if definitions else preamble)
     given = ast.parse(prelude)
     trees = [_renamed(test, alias, root), ast.parse(entry_point)]
     checked = check_tests(trees, given, root, words, is_loose=False, aliases=alias)

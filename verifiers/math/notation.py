@@ -26,7 +26,7 @@ _UNICODE = {
     **dict.fromkeys("≤⩽≦", r"\le "),
     **dict.fromkeys("≥⩾≧", r"\ge "),
     **dict.fromkeys("≈≃≅", r"\approx "),
-    **dict.fromkeys("∅⌀ø", r"\emptyset "),
+    **dict.fromkeys("∅⌀øØ", r"\emptyset "),
     **dict.fromkeys("ℝ", r"\R "),
     **dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2009\u200a\u202f\u3000", " "),
     **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u2061\u2062\u200e\u200f", ""),
@@ -38,7 +38,8 @@ _UNICODE = {
     **dict.fromkeys("，、", ", "),
     "÷": "/", "∕": "/", "⁄": "/", "√": r"\sqrt ", "∛": r"\cbrt ", "∞": r"\infty ",
     "∪": r"\cup ", "∩": r"\cap ", "∖": r"\setminus ", "≠": r"\ne ", "±": r"\pm ", "∓": r"\mp ",
-    "°": r"^\circ ", "º": r"^\circ ", "℃": r"^\circ C", "℉": r"^\circ F", "∈": r"\in ",
+    "°": r"^\circ ", "º": r"^\circ ", "˚": r"^\circ ", "∈": r"\in ",
+    "℃": r"^\circ C", "℉": r"^\circ F",
     "…": r"\ldots ", "⋯": r"\ldots ", "。": ".", "；": ";", "：": ":", "∣": "|",
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "∠": r"\angle ",
     "≡": r"\equiv ", "→": r"\to ", "△": r"\triangle ", "％": "%", "ϕ": r"\phi ", "ℯ": "e", "ⅈ": "i",
@@ -58,15 +59,25 @@ _GREEK_NAMES = {
     for name in _GREEK
     for size in ("SMALL", "CAPITAL")
 }
+_STYLED = {
+    chr(code): _GREEK_NAMES.get(plain, plain)
+    for code in range(0x1D400, 0x1D800)
+    if (plain := unicodedata.normalize("NFKC", chr(code))) != chr(code)
+}
+"""Letters and digits of mathematical typefaces: 𝑥, 𝛼, 𝟏."""
 _FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _FRACTIONS = {
     char: "\\frac{{{}}}{{{}}}".format(*unicodedata.normalize("NFKC", char).split("⁄"))
     for char in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
 }
 _TRANSLATED = str.maketrans(
-    {**_FULL_WIDTH, **_GREEK_NAMES, **_FRACTIONS, **_UNICODE},
+    {**_FULL_WIDTH, **_GREEK_NAMES, **_STYLED, **_FRACTIONS, **_UNICODE},
 )
 _RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
+_DEGREE_OF_ROOT = re.compile(r"(?<![0-9A-Za-z)\]}π])([²-³⁴-⁹])√")
+_BARRED = re.compile(r"(?:[0-9][\u0304\u0305])+")
+_DOTTED = re.compile(r"([0-9])\u0307")
+"""Digits under a bar or a dot: 0.6̅."""
 _LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z{}%$])")
 _TEXT_COMMANDS = r"text|mbox|textnormal|textrm|textit|textsf|texttt|hbox"
@@ -80,7 +91,7 @@ _DROPPED = re.compile(
     r"strut|mathstrut|"
     r"allowbreak|nonumber|notag|centering|smash|ensuremath)(?![A-Za-z])"
     r"|\\(?:hspace|vspace|tag|label|color|[hv]?phantom)\*?\s*\{[^{}]*\}|\\[hv]?phantom\s*[^\s{]"
-    r"|\\textcolor\s*\{[^{}]*\}|\\[!](?=\S)|(?<![0-9A-Za-z)}])\*\*|\*\*(?![0-9A-Za-z({])"
+    r"|\\(?:textcolor|colorbox)\s*\{[^{}]*\}|\\bbox\s*\[[^\[\]]*\]|\\[!](?=\S)|(?<![0-9A-Za-z)}])\*\*|\*\*(?![0-9A-Za-z({])"
     r"|(?<![0-9A-Za-z])(?:\\?_){2,}|(?:\\?_){2,}(?![0-9A-Za-z])"
 )
 _SEPARATOR = r"(?:,\\!\s*|\\!\s*,?|\{,\}\s*|\\[,;: ]\s*|~|,| |'|\\?_)"
@@ -154,7 +165,11 @@ _PLAIN_COMMANDS = frozenset(
 """Words that mean the same with and without a backslash."""
 _WORD_SYNONYMS = {"infinity": "infty", "inf": "infty", "oo": "infty", "Infinity": "infty"}
 _JOINED = re.compile(r"(arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|ln|log)([xyz])")
-_CJK_WORDS = {"或者": "or", "或": "or", "以及": "and", "和": "and", "与": "and", "且": "and"}
+_CJK_WORDS = {
+    "或者": "or", "或": "or", "以及": "and", "和": "and", "与": "and", "且": "and",
+    "平方千米": "square km", "平方公里": "square km", "千米": "km", "公里": "km",
+    "千克": "kg", "公斤": "kg",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +190,9 @@ def unicode_as_latex(text: str) -> str:
     """A text with Unicode signs as LaTeX, and full-width ones as ASCII."""
     if text.isascii():
         return text
+    text = _DEGREE_OF_ROOT.sub(lambda m: f"\\sqrt[{_SUPERSCRIPTS[m[1]]}]", text)
+    text = _BARRED.sub(lambda m: rf"\overline{{{m[0][::2]}}}", text)
+    text = _DOTTED.sub(r"\\dot{\1}", text)
     text = _RAISED.sub(lambda m: "^{" + "".join(_SUPERSCRIPTS[c] for c in m[0]) + "}", text)
     text = _LOWERED.sub(lambda m: "_{" + "".join(_SUBSCRIPTS[c] for c in m[0]) + "}", text)
     return text.translate(_TRANSLATED)

@@ -99,7 +99,11 @@ class ValueComparison(ABC):
         if not is_constant(exact) or _significant(decimal) < _MIN_SIGNIFICANT:
             return False
         value = number_at(exact, {})
-        if value.imag or not math.isfinite(value.real) or decimal.args[1] > 14:
+        if value.imag or not math.isfinite(value.real):
+            return False
+        if decimal is expected and _significant(decimal) >= _DOUBLE_DIGITS:
+            return _within_rounding(decimal.args[0], Fraction(value.real))
+        if decimal.args[1] > 14:
             return False
         return round(Fraction(value.real), decimal.args[1]) == decimal.args[0]
 
@@ -169,8 +173,20 @@ def _rounds(expected: Node, given: Node, first: Fraction, second: Fraction) -> b
         if stands_for and round(exact, decimal.args[1]) == value:
             return True
         if decimal is expected and digits >= _DOUBLE_DIGITS:
-            return abs(first - second) <= _DOUBLE_ROUNDING * abs(first)
+            return _within_rounding(first, second) or _is_rounded_double(first, given)
     return False
+
+
+def _within_rounding(double: Fraction, value: Fraction) -> bool:
+    return abs(double - value) <= _DOUBLE_ROUNDING * abs(double)
+
+
+def _is_rounded_double(double: Fraction, given: Node) -> bool:
+    """0.142857 for 0.14285714285714285: enough digits of what is itself no short decimal."""
+    short = Fraction(f"{float(double):.12g}")
+    if not _is_decimal(given) or _significant(given) < _MIN_SIGNIFICANT:
+        return False
+    return not _within_rounding(double, short) and round(double, given.args[1]) == given.args[0]
 
 
 def _terminates(value: Fraction) -> bool:

@@ -18,11 +18,22 @@ _WRAPPERS = (
 _MAX_LAYERS = 30
 _OPENINGS = frozenset(opening[0] for opening, _ in _WRAPPERS)
 _BARE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_CHANGING_CHINESE = (
+    "不|非|没|未|无|至少|至多|超过|[低高大小]于|半|倍|分之|倒数|反数|[平立]方|或|除了?[0-9]"
+)
+_CHANGED_CHINESE = re.compile(
+    r"[0-9}$)](?:\s|\\[,;: ])*(?:的|次方|个?百分点|[^0-9]{0,2}以[上下内外])"
+    r"|(?:根号|减去|乘以|除以|[大小高低多少]于|超过|不足|不到|至少|至多|[并绝]非|不[是为]|不等于|比)[是为]?\s*(?=[-0-9$\\])"
+)
+"""What makes another value of a number in Chinese: its square, a bound."""
 _LEAD = re.compile(
-    r"(?:(?:so|thus|hence|therefore),?\s+)?(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer\b\s*(?:is\b|=)?\s*:?\s*"
+    r"(?:so|thus|hence|therefore|consequently|finally|then|altogether|overall|in\s+(?:total|all|conclusion)),?\s+"
+    r"|(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer\b\s*(?:is\b|=)?\s*:?\s*"
     r"|(?:the\s+)?(?:year|ratio|value|total|number|result)\s+(?:(?:of|is)\s+)?(?=[-0-9$\\])"
     r"|(?:exactly|approximately|about|roughly|around|nearly|almost|simply|just|equals?|only|the(?=\s+[0-9$\\]))\s+"
-    r"|\\(?:approx|therefore|because|implies|Rightarrow|quad|qquad)(?![A-Za-z])\s*|[=:≈~⇒∴]\s*|选项?(?=\s*[A-Z（(])",
+    r"|\\(?:approx|therefore|because|implies|Rightarrow|quad|qquad)(?![A-Za-z])\s*|[=:≈~⇒∴]\s*|选项?(?=\s*[A-Z（(])"
+    rf"|(?:(?:因此|所以|故|答|综上)[,:]?\s*)?(?:(?!{_CHANGING_CHINESE})[\u4e00-\u9fff]){{1,12}}(?:[是为]|等于|:)\s*(?=[-0-9$\\])"
+    r"|第\s*(?=[0-9]+$)",
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"[A-Za-z][A-Za-z ]{2,40}:\s*(?=\S)")
@@ -47,7 +58,7 @@ _TAILS = (
     *("选项", "项"),
 )
 _CHANGING = re.compile(
-    r"\b(?:squared|cubed|factorial|over|between|least|most|not|one\s+of|mean|less|more|than|half|halved"
+    r"\b(?:squared|cubed|factorial|over|between|least|most|not|one\s+of|mean|(?:less|more)(?!\s+(?!than\b)[a-z]{3})|than|half|halved"
     r"|twice|double[ds]?|triple[ds]?|wrong|incorrect|neither|nor|or|maybe|perhaps|probably|negative"
     r"|minus|plus|times|below|above|under|base|out\s+of|point|thousands?|millions?|billions?"
     r"|hundreds?|dozens?|except|without|but|reciprocal|inverse|multiple|no|(?:square|cube)\s+(?:of|root)|roots?"
@@ -59,6 +70,8 @@ _REFERENCE = re.compile(
     r"(?:by|from|see|cf\.)?\s*(?:eqs?|eqn|figs?|thm|secs?|ch|pp?|refs?|nos?)\.?\s*\(?[0-9]",
     re.IGNORECASE,
 )
+_CITED = re.compile(r"(?<=[0-9A-Za-z}$)]) \[[0-9]{1,2}\]$")
+"""The mark of a reference: 23 [1]."""
 _FORMULA_SIGNS = re.compile(r"mod\b|sqrt|log|sin|cos|tan|frac|pi|[=<>^\\]")
 _LONG_SENTENCE = 8
 """Words from which on a sentence explains, so that its last number is its answer."""
@@ -70,7 +83,14 @@ _CHOICE = re.compile(
 )
 _SPACING = re.compile(r"\\[,;:! ]|[\s~]")
 _WORD = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{2,}|[\u4e00-\u9fff]{2}")
-_NUMBERS = re.compile(r"[0-9][0-9.,/ ]*(?:=\s*[0-9.]+)?")
+_REASON = re.compile(r",?\s+(?:because|since|as)\s|,\s*因为", re.IGNORECASE)
+_LEADS_TO = re.compile(
+    r"\b(?:fell|rose|came|went|grew|(?!not)[a-z]{2,}(?:s|ed)(?<!as|is))\s+to\s+(?=[-$\\]?[0-9])"
+    r"|(?<=[a-z])\s+to\s+(?=[a-z]{2})",
+    re.IGNORECASE,
+)
+"""A `to` that changes no value: `dropped to -5`, `12 eggs to bake it`."""
+_NUMBERS = re.compile(r"[0-9][0-9.,/ ]*(?:(?:[-+*×÷][0-9.,/ ]+)*=\s*[0-9.]+)?")
 _LETTER = re.compile(r"(?<![A-Za-z'\\$])[b-zB-HJ-Z](?![A-Za-z'.])(?!\s*=)")
 """A letter by itself, which a sentence with a number does not hold unless it is a part of it."""
 _NO_OPTION = re.compile(
@@ -146,6 +166,7 @@ def _without_tail(text: str) -> str:
 
 def _without_comment(text: str) -> str:
     """Without a remark in brackets at the end: 17 (see step 5), 25（元）."""
+    text = _CITED.sub("", text)
     if not text.endswith((")", "）")):
         return text
     begin = max(text.rfind("("), text.rfind("（"))
@@ -193,7 +214,13 @@ def read_answer(text: str, thousands: bool = True, letter_units: bool = True) ->
         return answer
     plain = clean(_TEXTED.sub(r" \1 ", text))
     label = _LABEL.match(plain)
-    for part in (plain, plain[label.end() :] if label else ""):
+    reasoned = _REASON.search(plain)
+    parts = (
+        plain,
+        plain[label.end() :] if label else "",
+        plain[: reasoned.start()] if reasoned else "",
+    )
+    for part in parts:
         again = _read(clean(part), thousands, letter_units) if part else answer
         if again.tree is not None and not _is_prose(again.tree):
             return again
@@ -206,9 +233,17 @@ def _may_be_searched(sentence: str) -> bool:
     """Is this a sentence whose last number is its answer: one number, or a longer explanation, and
     no word that makes another value of it?"""
     words = _WORD.findall(sentence)
-    if len(words) < 2 or _LETTER.search(sentence) or _CHANGING.search(sentence):
+    is_chinese = bool(re.search(r"[\u4e00-\u9fff]", sentence))
+    if (
+        (len(words) < 2 and not is_chinese)
+        or _LETTER.search(sentence)
+        or _CHANGING.search(sentence)
+    ):
         return False
-    if len(words) < _LONG_SENTENCE and not says_nothing_else(" ".join(words[1:])):
+    if is_chinese and (re.search(_CHANGING_CHINESE, sentence) or _CHANGED_CHINESE.search(sentence)):
+        return False
+    behind_first = " ".join(_WORD.findall(_LEADS_TO.sub(" ", sentence))[1:])
+    if len(words) < _LONG_SENTENCE and not says_nothing_else(behind_first):
         return False
     return len(sentence.split()) >= _LONG_SENTENCE or len(_NUMBERS.findall(sentence)) == 1
 
@@ -217,6 +252,8 @@ def _read(text: str, thousands: bool, letter_units: bool) -> Answer:
     if _BARE.fullmatch(text) and len(text) < MAX_CHARS:
         whole, _, after = text.partition(".")
         return Answer(text, num(Fraction(int(whole + after), 10 ** len(after)), len(after)))
+    if (changed := _CHANGED_CHINESE.search(text)) is not None:
+        return Answer(text, None, f"{changed[0]!r} makes another value of a number")
     numeral = _BASED.fullmatch(_SPACING.sub("", _TEXTED.sub(r"\1", text)))
     if numeral:
         base = numeral[2] or numeral[3] or numeral[5]

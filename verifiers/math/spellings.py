@@ -15,8 +15,11 @@ _UNIT = rf"(?:{_TEXT}\s*\{{\s*[A-Za-z]+\.?{_POWER}\s*\}}|\\?\$|(?:{_UNITS})){_PO
 _GAP = r"(?:\s|~|\\[,;: ])"
 _SPELLINGS = (
     ("$", r"[.,;]\s*(?=\$)", ""),
+    ("$", r"\bUS\s*(?=\\?\$\s*[0-9])", ""),
+    ("superscript", r"\\textsuperscript\s*(?=\{)", "^"),
     ("egative", r"(?:\b|(?<=\{))[Nn]egative\s*\}?\s*(?=[0-9$\\]|infinity)", "-"),
     ("inus", r"^\s*(?:\\text\s*\{\s*)?[Mm]inus\s*\}?\s*(?=[0-9$\\]|infinity)", "-"),
+    ("负", r"负\s*(?=[0-9$\\])", "-"),
     ("nfinity", r"\b(?:[Pp]ositive|[Pp]lus)\s+(?=infinity)", ""),
     ("egative", r"\\text\s*\{\s*[Nn]egative\s*\}\s*(?=[0-9$\\])", "-"),
     ("p", r"\\\\\s*\[[0-9.]+\s*(?:pt|em|ex|mm|cm)\]", r"\\\\"),

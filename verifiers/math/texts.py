@@ -20,6 +20,11 @@ _DATES = tuple(
         rf"{_WEEKDAY}(?:the\s+)?{_DAY}\s+(?:of\s+)?(?P<month>{_MONTH})\.?{_YEAR}",
     )
 )
+_NUMERIC_DATE = re.compile(
+    r"(?P<year>[12][0-9]{3})(?P<sign>[-/.])(?P<month>0[1-9]|1[0-2])(?P=sign)(?P<day>[0-3][0-9])"
+    r"|(?:(?P<year_cn>[12][0-9]{3})年)?(?P<month_cn>[0-9]{1,2})月(?P<day_cn>[0-9]{1,2})[日号]"
+)
+"""2021-03-14 and 2021年3月14日."""
 _POLAR = frozenset(("yes", "no", "true", "false"))
 _BEGINS = re.compile(r"(?P<word>yes|no|true|false)[,.;:]\s(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 
@@ -35,7 +40,7 @@ def as_text(text: str) -> str:
 
 
 def date_of(text: str) -> Date | None:
-    """The date that a whole text is: October 30, 30th of Oct., Monday, October 30, 2026."""
+    """The date that a whole text is: October 30, 30th of Oct., October 30, 2026, 2026-10-30."""
     if len(text) > 100:
         return None
     plain = " ".join(untexted(canonical(text).replace("\\ ", " ")).split()).strip(" .$")
@@ -43,6 +48,13 @@ def date_of(text: str) -> Date | None:
         found = pattern.fullmatch(plain)
         if found:
             return found["month"].lower()[:3], int(found["day"]), found["year"] or ""
+    numeric = _NUMERIC_DATE.fullmatch(re.sub(r"\s+", "", plain))
+    if numeric:
+        year, month, day = (
+            numeric[part] or numeric[f"{part}_cn"] for part in ("year", "month", "day")
+        )
+        if 1 <= int(month) <= 12 and 1 <= int(day) <= 31:
+            return _MONTHS[int(month) - 1][:3], int(day), year or ""
     return None
 
 

@@ -41,6 +41,7 @@ _LISTS = ("list", "tuple", "set", "chain", "union", "meet", "minus", "or", "and"
 _WORKED = re.compile(
     r"\s*(?:\$|\\displaystyle\s*)?(?:\\(?:lim|i*int|oint|sum|prod|det|Pr|max|min|sup|operatorname)(?![a-z])"
     r"|\\(?:frac\s*\{d|mathbb\s*\{[EP]\}|left\s*\.|text\s*\{[^{}]*\}\s*[(\[]|[#|]|lVert)"
+    r"|[^=]{1,80}[-+*](?:\s|\{\})*\\[lc]?dots(?![a-z])"
     r"|(?:[EP]|Var|Cov)\s*[\[(]|\|[A-Z]|[a-z]\^\{?-1\}?\()"
 )
 """How the name of a value begins that the grammar does not read: E[X], P(A|B), a limit."""
@@ -111,6 +112,9 @@ class MathVerifier:
         refused = too_long(found.text)
         if refused:
             return _verdict(Status.REJECTED, refused)
+        if date_of(expected) is not None:  # 2021-03-14 is no difference
+            told = _told(found, read_expected(expected), None, "another date, or none")
+            return _verdict(Status.WRONG, told)
         verdict = self._read_and_judge(expected, found, prompt)
         for part in _parts_of(found.text, expected):
             if verdict.status is Status.CORRECT:

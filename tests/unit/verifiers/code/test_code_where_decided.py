@@ -410,6 +410,14 @@ RIGHT = {
         "class Solution:\n    def f(self, xs: List[int]) -> Optional[int]:\n        return max(xs)",
         {"test_list": ["assert Solution().f([1,2]) == 2"]},
     ),
+    "names of typing that the prompt does not import": (
+        "class Solution:\n    def f(self, xs: List[int]) -> int:\n        return max(xs)",
+        {
+            "prompt": "class Solution:\n    def f(self, xs: List[int]) -> int:\n",
+            "entry_point": "Solution().f",
+            "test": "def check(candidate):\n    assert candidate([1, 2]) == 2\n",
+        },
+    ),
     "names of typing behind a future import": (
         (
             "from __future__ import annotations\nclass Solution:\n"

@@ -135,6 +135,7 @@ FORMS = (
         {
             "3.5": (
                 "E[X] = 3.5",
+                r"a_1+a_2+\cdots+a_n = 3.5",
                 r"\operatorname{Var}(X)=3.5",
                 r"\sigma^2 = 3.5",
                 r"P(A \mid B) = 3.5",
@@ -149,6 +150,7 @@ FORMS = (
         {
             "3.5": (
                 "E[X] = 2.5",
+                r"a_1+\cdots+a_n = 2.5",
                 r"\lim_{x\to3.5} f(x) = 3",
                 "|x| = 3.5",
                 r"2\sin x = 3.5",

@@ -25,17 +25,23 @@ MARKED = (
     ),
     Kind(
         "boxes that are parts",
-        "Boxes with nothing but `and`, `or` or a comma between them are one answer.",
+        "Boxes with only `and`, `or`, a comma or an item's mark between them are one answer.",
         {
             "4, 9": (
                 r"\boxed{4} and \boxed{9}",
                 r"$x = \boxed{9}$ or $x = \boxed{4}$",
                 r"\boxed{4}, \boxed{9}",
+                "- $\\boxed{4}$\n- $\\boxed{9}$",
+                "(a) \\boxed{4}\n(b) \\boxed{9}",
             ),
             "9": (r"It is not \boxed{4}. It is \boxed{9}.", r"\boxed{4} was wrong: \boxed{9}"),
         },
         {
-            "9": (r"\boxed{4} and \boxed{9}", r"$\boxed{9}$, $\boxed{9.5}$"),
+            "9": (
+                r"\boxed{4} and \boxed{9}",
+                r"$\boxed{9}$, $\boxed{9.5}$",
+                "- \\boxed{4}\n- \\boxed{9}",
+            ),
             "4, 9": (r"It is not \boxed{4}. It is \boxed{9}.", r"\boxed{4} and \boxed{8}"),
         },
     ),
@@ -67,7 +73,12 @@ MARKED = (
                 "<answer>3 * 4 = 12</answer>",
                 r"<answer>The answer is \boxed{12}</answer>",
                 "<answer>$12</answer>",
-            )
+                "<answer>Therefore, the total number of eggs is 12.</answer>",
+                "<answer>She needs 12 more eggs to bake it.</answer>",
+                "<answer>She had 9 + 3 = 12.</answer>",
+                "<answer>12 eggs are left because 15 - 3 = 12</answer>",
+            ),
+            "-5": ("<answer>The temperature dropped to -5 degrees.</answer>",),
         },
         {
             "12": (
@@ -77,7 +88,14 @@ MARKED = (
                 "<answer>There are 12 dozen eggs.</answer>",
                 "<answer>I do not know</answer>",
                 "<answer></answer> 12",
-            )
+                "<answer>Therefore, not 12</answer>",
+                "<answer>She had 9 + 4 = 12.</answer>",
+                "<answer>12 more than 3</answer>",
+                "<answer>It is not 12 because 13 is larger</answer>",
+                "<answer>The ratio is 12 to 1</answer>",
+            ),
+            "5": ("<answer>The temperature dropped to -5 degrees.</answer>",),
+            "1": ("<answer>12 because 13 - 1 = 12</answer>",),
         },
     ),
     Kind(
@@ -88,6 +106,7 @@ MARKED = (
                 "3 * 4 = 12\n#### 12",
                 "####12",
                 "#### 12 eggs",
+                "#### <<3*4=12>>12",
                 "#### $12.00",
                 "#### 11\n#### 12",
                 "#### Step 2: multiply\n3 * 4 = 12",
@@ -113,6 +132,8 @@ MARKED = (
                 "The final result is 31, because 30 is even.",
                 "The answer to the first question is 31.",
                 "The answer is 31 since 19 + 12 = 31 and not 32.",
+                "The answer is 31 [2].",
+                "The answer is 31, which is option B.",
             ),
             "5:30": ("The answer is 5:30.",),
             r"\frac{2}{3}": ("The answer is $\\frac{2}{3}$.", "answer = 2/3"),
@@ -185,9 +206,13 @@ MARKED = (
                 "**Step 2**\n\n6 * 7 = 42",
             ),
             "Monday": ("That day is **Monday**.",),
+            "42000000": ("It has **42** million people.",),
         },
         {
-            "42": ("So she has **24**.", "**42** is more than **41**.", "**4.2**", "**420**"),
+            "42": (
+                *("So she has **24**.", "**42** is more than **41**.", "**4.2**", "**420**"),
+                "It has **42** million people.",
+            ),
             "2": ("**Step 2**\n\n6 * 7 = 42",),
         },
     ),

@@ -92,12 +92,49 @@ SPELLED = (
         "A day and its month, in any order and with or without the year.",
         {
             "October 30": ("October 30th", "30 October", r"\text{30th of October}", "Oct. 30"),
-            r"\text{March 14, 2021}": ("14 March 2021", "March 14", "Sunday, March 14, 2021"),
+            r"\text{March 14, 2021}": (
+                *("14 March 2021", "March 14", "Sunday, March 14, 2021"),
+                *("2021-03-14", "2021年3月14日"),
+            ),
+            "2021-03-14": ("March 14, 2021", "2021/03/14"),
             "30": ("October 30",),
         },
         {
             "October 30": ("October 31", "November 30", "30", "October 3"),
-            r"\text{March 14, 2021}": ("March 14, 2020", "2021"),
+            r"\text{March 14, 2021}": ("March 14, 2020", "2021", "2021-04-13"),
+            "2021-03-14": ("2004", "2021-03-15"),
+        },
+        one_way=True,
+    ),
+    Kind(
+        "numbers in Chinese",
+        "A number may have its name and its unit; with words that change it, it is another.",
+        {
+            "24": (
+                "面积为24",
+                "面积是 $24$",
+                "最大值为24",
+                "共24人",
+                "他今年24岁",
+                "第24",
+                "24千克",
+            ),
+            "240000": ("24万", "共24万人"),
+            "-24": ("负24",),
+        },
+        {
+            "24": (
+                *(
+                    "面积不为24",
+                    "面积大于24",
+                    "面积至少为24",
+                    "面积的一半是24",
+                    "共24万人",
+                    "负24",
+                    "减去24",
+                ),
+                *("24的倒数", "24的平方", "24次方", "根号24", "24以上", "24个百分点", "除24外"),
+            ),
         },
         one_way=True,
     ),

@@ -4,6 +4,28 @@ from answer_table import Kind
 
 UNMARKED = (
     Kind(
+        "Chinese sentences",
+        "A denial, a bound and a word that changes the value count in Chinese, too.",
+        {
+            "24": ("所以他今年24岁。", "答：甲有24个。", "所以该数不是15，只能是24。"),
+            "240000": ("所以共有24万人。", "所以共有 **24** 万人。"),
+            "288": ("共 24 打鸡蛋",),
+            "0.24": ("占总数的 24％",),
+            "-24": ("所以温度是负24度。",),
+        },
+        {
+            "24": (
+                *("所以不是24。", "答案不是24。", "所以面积大于24。", "所以面积至少为24。"),
+                *(
+                    "面积的一半是24。",
+                    "所以共有24万人。",
+                    "所以温度是负24度。",
+                    "答案不是 \\boxed{24}",
+                ),
+            ),
+        },
+    ),
+    Kind(
         "word",
         "Without numbers, what the last sentence says that it is; a name behind `So ... is` also "
         "after numbers.",

@@ -35,6 +35,8 @@ def grade(choice, answer, text, info=OPTIONS):
         ("Paris", "<answer>paris</answer>"),
         ("(C)", "故选C。"),
         ("D", r"\boxed{\text{none of these}}"),
+        ("A", "The answer is 21, which is option A."),
+        ("A", "The answer is 21 (option A)."),
     ],
 )
 def test_the_right_option_is_paid_by_letter_or_text(choice, answer, text):
@@ -48,6 +50,9 @@ def test_the_right_option_is_paid_by_letter_or_text(choice, answer, text):
         ("A", r"\boxed{\text{(A) } \frac12}", Status.UNPARSABLE),
         ("A", r"\boxed{A, B}", Status.UNPARSABLE),
         ("A", "<answer>22</answer>", Status.UNPARSABLE),
+        ("A", "The answer is 21, which is option B.", Status.UNPARSABLE),
+        ("A", "The answer is 21 (choice C).", Status.UNPARSABLE),
+        ("A", "答案是21，即选项B。", Status.UNPARSABLE),
         ("A", "<answer>0.5</answer>", Status.WRONG),
         ("C", "<answer>Paris or London</answer>", Status.UNPARSABLE),
         ("A", "", Status.UNPARSABLE),
