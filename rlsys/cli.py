@@ -122,8 +122,10 @@ app.add_typer(verifiers.app, name="verifiers")
 def _new_run(config: Path, overrides: list[str]) -> "tuple[RunConfig, str]":
     """Settings and name of a run that begins."""
     from rlsys.config.load import load
+    from rlsys.loop.disk import require_writable
 
     settings = load(config, overrides)
+    require_writable(settings.run.directory)
     return settings, run_name(settings, config)
 
 

@@ -1,11 +1,12 @@
 """Writing to the run's folder: what fails is named, and what is replaced is never half there."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rlsys.errors import DiskError
+from rlsys.errors import ConfigError, DiskError
 
 
 @contextmanager
@@ -15,6 +16,20 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DiskError(f"{path} could not be written: {error}") from error
+
+
+def require_writable(directory: str) -> None:
+    """Make the folder of all runs, and raise ConfigError where no file can be written to it."""
+    folder = Path(directory).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"run.directory={directory!r}: no file can be written there ({error.strerror}); the "
+            "default is run.directory=runs, below the working directory"
+        ) from error
 
 
 def sync(path: Path) -> None:
