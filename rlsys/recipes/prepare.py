@@ -138,8 +138,10 @@ def read_rows(config: RunConfig) -> RunRows:
             rlsys.grading.expected.require_gradable.
     """
     if config.data.train:
-        return require_gradable(load_rows(config.data), config)
-    return generated_rows(config.data.holdout, config.run.seed)
+        rows = load_rows(config.data)
+    else:
+        rows = generated_rows(config.data.holdout, config.run.seed)
+    return require_gradable(rows, config)
 
 
 def _tokenizer(model_path: str) -> PreTrainedTokenizerBase:

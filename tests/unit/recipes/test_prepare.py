@@ -7,6 +7,7 @@ import pytest
 from transformers import Qwen2Config
 
 from rlsys.config.schema import RunConfig
+from rlsys.config.verifiers import RewardConfig
 from rlsys.data.load import RunRows
 from rlsys.errors import ConfigError, DataError
 from rlsys.recipes.local_policy import build_tokenizer
@@ -154,3 +155,10 @@ def test_a_file_that_leaves_nothing_to_train_on_says_where_its_prompts_went(
     )
     with pytest.raises(DataError, match=r"left to train on: 1 are too long .*, 1 are held out"):
         prepare(config, RunRows([long], [short], ()), lambda line: None)
+
+
+def test_generated_rows_that_the_verifier_cannot_grade_are_an_error_too(config: RunConfig) -> None:
+    config.data.train = ""
+    config.verifiers.rewards = [RewardConfig("countdown")]
+    with pytest.raises(DataError, match="generated arithmetic, row 1: the verifier countdown"):
+        read_rows(config)
