@@ -146,10 +146,10 @@ class Summary:
         console.print(self._time_table(), highlight=False)
         waited = self.times[self.balance.bottleneck].waits
         longest_wait = max(waited, key=lambda name: waited[name], default="nothing")
-        lines = [*advice(self.balance, longest_wait, self.pace), *self.notes]
-        if self.policy:
-            lines.append(f"policy: {self.policy}")
-        for line in [*lines, *commands]:
+        lines = advice(self.balance, longest_wait, self.pace)
+        policy = [f"policy: {self.policy}"] if self.policy else []
+        # Last is what to type: the commands, or the note of a run that was stopped.
+        for line in [*lines, *policy, *self.notes, *commands]:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _figures(self) -> Table:
