@@ -120,8 +120,8 @@ def test_the_table_shows_the_evidence(summary: Summary) -> None:
         "groups admitted 3 = trained 1 + dropped 1 (no_signal 1) + alive 1",
         "learner 60.0 60% ready groups 39.0 s, weights 1.0 s",
         "longest answer takes 1.7 s, a step without waiting 0.6 s: loop.max_staleness=3 covers it",
-        "note [bold] stays policy: /runs/local/checkpoints/step-000100/policy",
-        "policy rlsys chat runs/local # talk to it",
+        "policy: /runs/local/checkpoints/step-000100/policy note [bold] stays",
+        "note [bold] stays rlsys chat runs/local # talk to it",
     ):
         assert part in shown
 
