@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
-from verifiers.faults import describe, file_of, shorten
+from verifiers.faults import describe, file_of, place_of, shorten
 
 _FAULT_CHARS = 1000
 
@@ -123,9 +123,9 @@ def _within(verdict: Verdict, bounds: Bounds, verifier: Verifier) -> Verdict:
     if verdict.reward is None or low - slack <= verdict.reward <= high + slack:
         return verdict
     fault = (
-        f"{type(verifier).__name__}: reward {verdict.reward:g} is outside [{low:g}, {high:g}], "
-        f"from {file_of(verifier)}; "
-        "the range of a component is declared as `range` in verifiers.rewards"
+        f"{type(verifier).__name__}, at {place_of(verifier)}, returned the reward "
+        f"{verdict.reward:g}, outside [{low:g}, {high:g}]; the range of a component is declared as "
+        "`range` in verifiers.rewards"
     )
     return Verdict(None, Status.INFRASTRUCTURE, fault, seconds=verdict.seconds)
 

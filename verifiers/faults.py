@@ -38,6 +38,14 @@ def file_of(verifier: object) -> str:
     return getattr(sys.modules.get(made_of.__module__), "__file__", None) or ""
 
 
+def place_of(verifier: object) -> str:
+    """`FILE:LINE` of what grades: the function that a verifier wraps, else its own method."""
+    kind = type(verifier)
+    grading = getattr(verifier, "function", None) or getattr(kind, "verify_all", None)
+    code = getattr(grading or getattr(kind, "verify", None), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else file_of(verifier)
+
+
 def quoted(answer: str) -> str:
     """An answer in one short line; its end shows that there is more."""
     return repr(shorten(answer, _ANSWER_CHARS))

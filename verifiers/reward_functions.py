@@ -11,15 +11,17 @@ import asyncio
 import inspect
 import math
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import FunctionType
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from rlsys.data.raw import decode_object
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Status, Verdict, Verifier
+from verifiers.faults import place_of
 
 Function = Callable[..., Any]
 Parameters = Mapping[str, inspect.Parameter]
@@ -81,10 +83,14 @@ def factory_of(name: str, function: Function) -> Callable[..., Verifier]:
             f"{name} is no reward function: expected {Style.trl.value} or {Style.verl.value}, got "
             f"{_signature(function)}; classes are named in VERIFIERS"
         )
-    kind = {Style.trl: TrlFunction, Style.verl: VerlFunction, Style.verl_batch: VerlBatchFunction}
+    kinds: dict[Style, Callable[..., RewardFunction]] = {
+        Style.trl: TrlFunction,
+        Style.verl: VerlFunction,
+        Style.verl_batch: VerlBatchFunction,
+    }
 
     def make(**options: Any) -> Verifier:
-        return cast(Verifier, kind[style](name, function, options))
+        return kinds[style](name, function, options)
 
     options = {
         parameter.name: parameter
@@ -119,7 +125,7 @@ def _is_option(parameter: inspect.Parameter, style: Style) -> bool:
 
 
 @dataclass(frozen=True)
-class RewardFunction:
+class RewardFunction(ABC):
     """A reward function of another trainer as a verifier."""
 
     name: str
@@ -132,13 +138,13 @@ class RewardFunction:
         """None: only its author knows what it should give."""
         return ()
 
+    @abstractmethod
     def verify(self, completion: Completion) -> Verdict:
         """Of one completion."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lacks(self, completion: Completion) -> str:
         """What it needs and a row does not have; empty: nothing."""
-        raise NotImplementedError
 
     @property
     def parameters(self) -> Parameters:
@@ -159,10 +165,7 @@ class RewardFunction:
     def refuse(self, what: str) -> NoReturn:
         """Raise VerifierError on what it returned, with the place of the function: it is not among
         the calls of a traceback any more."""
-        code = self.function.__code__
-        raise VerifierError(
-            f"{self.name}, at {code.co_filename}:{code.co_firstlineno}, returned {what}"
-        )
+        raise VerifierError(f"{self.name}, at {place_of(self)}, returned {what}")
 
     def rewards_of(self, result: Any, count: int) -> list[Any]:
         """Of a batch: a list, a tuple, or an array or tensor of one dimension."""

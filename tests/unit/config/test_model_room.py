@@ -1,31 +1,15 @@
 """A context that a model has no room for is an error by its config.json; no test loads a model."""
 
-import json
 from pathlib import Path
 
 import pytest
+from model_folders import LLAMA, config_of, error_of
 
 from rlsys.config.model_room import kv_bytes_per_token, limits
 from rlsys.config.models import require_trainable
-from rlsys.config.schema import Precision, RunConfig
-from rlsys.errors import ConfigError
+from rlsys.config.schema import Precision
 
-LLAMA = {"model_type": "llama", "vocab_size": 100, "max_position_embeddings": 2048}
 SIZES = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
-
-
-def config_of(folder: Path, **model: object) -> RunConfig:
-    (folder / "config.json").write_text(json.dumps(LLAMA | model))
-    (folder / "model.safetensors").touch()
-    config = RunConfig()
-    config.model.path = str(folder)
-    return config
-
-
-def error_of(config: RunConfig) -> str:
-    with pytest.raises(ConfigError) as caught:
-        require_trainable(config)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

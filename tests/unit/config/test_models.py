@@ -1,31 +1,13 @@
 """What a config.json says against training is one error at once; no test loads a model."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from model_folders import config_of, error_of
 
 from rlsys.config.models import read_config, refusal, require_trainable
-from rlsys.config.schema import RunConfig
-from rlsys.errors import ConfigError
-
-LLAMA = {"model_type": "llama", "vocab_size": 100, "max_position_embeddings": 2048}
-
-
-def config_of(folder: Path, **model: object) -> RunConfig:
-    (folder / "config.json").write_text(json.dumps(LLAMA | model))
-    (folder / "model.safetensors").touch()
-    config = RunConfig()
-    config.model.path = str(folder)
-    return config
-
-
-def error_of(config: RunConfig) -> str:
-    with pytest.raises(ConfigError) as caught:
-        require_trainable(config)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def graded(process: VerifierProcess, *texts: str) -> list[Verdict]:
         ("eat", "more than verifiers.memory_mb=120, at {file}:"),
         ("raise", "obedient: Obedient: ValueError: out of order, at {file}:30 in verify: raise"),
         ("none", "obedient: Obedient: returned a NoneType, not a Verdict: None"),
-        ("high", "obedient: Obedient: reward 2 is outside [0, 1], from {file}; the range"),
+        ("high", "obedient: Obedient, at {file}:13, returned the reward 2, outside [0, 1]; the"),
         ("nan", "ValueError: reward nan is no finite number, at {file}:42 in verify: return"),
         ("text", "TypeError: must be real number, not str, at {file}:44 in verify: return Ver"),
         ("lambda", "the verdict's component 'obedient.f' cannot be sent: TypeError"),

@@ -79,7 +79,11 @@ def tried(tmp_path: Path, fault: str, **reward: object) -> list[str]:
     [
         ("raise", RIGHT, "KeyError: 'level', at {file}:23 in misbehave: raise KeyError"),
         ("empty", "", "IndexError: string index out of range, at {file}:25 in misbehave"),
-        ("reward", RIGHT, "Mine: reward 2 is outside [0, 1], from {file}; the range of"),
+        (
+            "reward",
+            RIGHT,
+            "Mine, at {file}:14, returned the reward 2, outside [0, 1]; the range of",
+        ),
         ("nan", RIGHT, "ValueError: reward nan is no finite number, at {file}:29 in"),
         ("hang", RIGHT, "no verdict within verifiers.timeout_s=1, at {file}:31 in misbehave"),
     ],

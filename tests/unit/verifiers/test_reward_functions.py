@@ -99,7 +99,7 @@ def test_a_conversation_is_handed_over_as_messages(tmp_path: Path) -> None:
 def test_penalties_need_a_range_and_keep_their_sign_with_it(tmp_path: Path) -> None:
     fault = composite(tmp_path, TRL, RewardConfig("length")).verify(completion("x" * 50))
     assert fault.status is Status.INFRASTRUCTURE
-    assert "reward -0.5 is outside [0, 1]" in fault.reason
+    assert "returned the reward -0.5, outside [0, 1]" in fault.reason
     graded = composite(tmp_path, TRL, RewardConfig("length", range=[-1.0, 0.5]))
     verdict = graded.verify(completion("x" * 50))
     assert (verdict.reward, verdict.status) == (-0.5, Status.WRONG)
