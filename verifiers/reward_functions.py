@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import FunctionType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from rlsys.data.raw import decode_object
 from rlsys.errors import VerifierError
@@ -90,7 +90,7 @@ def factory_of(name: str, function: Function) -> Callable[..., Verifier]:
     }
 
     def make(**options: Any) -> Verifier:
-        return kinds[style](name, function, options)
+        return cast(Verifier, kinds[style](name, function, options))
 
     options = {
         parameter.name: parameter
