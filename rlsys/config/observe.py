@@ -21,8 +21,8 @@ class WatchedRange:
 
 @dataclass
 class ObserveConfig:
-    """Alarms. A healthy run of a small policy stays within KL 0 to 0.1, effective sample size 0.9
-    to 1, entropy 0.02 to 0.2, gradient norm 0.3 to 0.7."""
+    """Alarms. A healthy run of a small policy stays within KL 0 to 0.2, effective sample size 0.9
+    to 1, entropy 0.02 to 0.2, gradient norm 0.1 to 1.2."""
 
     length_alarm_window: int = ranged(10, least=0)
     """Steps in each of the two windows that are compared: a step's answers alone are too few to
