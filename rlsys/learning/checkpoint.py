@@ -39,13 +39,16 @@ def load(folder: Path, learner: Learner) -> None:
     must call, with a learner that has not stepped yet, as many as there were then.
 
     Raises:
-        CheckpointError: DeepSpeed finds no state of this rank in the folder.
+        CheckpointError: the folder has no state of this rank.
     """
+    file = _file_of_rank(folder, learner)
+    if not file.is_file():
+        raise CheckpointError(f"{file}: there is no such file, so no state of this rank")
     for name, engine in _engines(learner).items():
         path, _ = engine.load_checkpoint(str(folder / name), tag="state")
         if path is None:
             raise CheckpointError(f"{folder / name}: no state of rank {learner.ranks.rank}")
-    own = torch.load(_file_of_rank(folder, learner), weights_only=True)
+    own = torch.load(file, weights_only=True)
     learner.load_state_dict(own["learner"])
     set_random_states(own["random"])
 

@@ -5,6 +5,7 @@ import torch
 from rlsys import schema
 from rlsys.config.algorithm import Advantage
 from rlsys.config.run import RunConfig
+from rlsys.learning.columns import columns_of
 from rlsys.learning.critic import Critic
 from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.base import check_columns
@@ -24,6 +25,6 @@ def reinforcement_learner(model_path: str, config: RunConfig, ranks: Ranks) -> L
     is_gae = algorithm.advantage is Advantage.gae
     critic = Critic(model_path, ranks, algorithm) if is_gae else None
     objective = PolicyGradient(algorithm, config.learner, config.sampling, critic)
-    check_columns(objective, schema.TRAINING.names)
+    check_columns(objective, schema.training(columns_of(algorithm)).names)
     num_updates = config.loop.steps * config.learner.minibatches
     return Learner(model_path, objective, ranks, Schedule(config.learner.optimizer, num_updates))

@@ -50,10 +50,11 @@ class Sequences:
         """The rows of a `training` batch that take part: those with advantages.
 
         Raises:
-            SchemaError: a column is there for some rows only, so what is made of it would be of
-                a part.
+            SchemaError: some rows lack a column, so what is made of it would be of a part.
         """
-        schema.check(batch, schema.TRAINING)
+        everywhere = schema.training().names
+        asked = [name for name in batch.schema.names if name not in everywhere]
+        schema.check(batch, schema.training(asked))
         batch = batch.filter(batch.column("advantages").is_valid())
         return cls(
             prompts=list_column(batch, "prompt_token_ids"),
@@ -78,7 +79,7 @@ class Sequences:
         """
         schema.check(batch, schema.DEMONSTRATIONS)
         answers = list_column(batch, "token_ids")
-        columns = _named_columns(batch, "demonstrations")
+        columns = _named_columns(batch, "demonstrations", optional=("loss_weights",))
         ones = [np.ones(len(answer), dtype=np.float32) for answer in answers]
         weights = columns.setdefault("loss_weights", ones)
         _check_weights(weights, answers)
@@ -120,18 +121,21 @@ class Sequences:
         return layout.padded(torch.from_numpy(flat).float().to(layout.mask.device))
 
 
-def _named_columns(batch: pa.RecordBatch, contract: str) -> dict[str, list[np.ndarray]]:
-    """Every other list column that the batch's rows have."""
+def _named_columns(
+    batch: pa.RecordBatch, contract: str, optional: tuple[str, ...] = ()
+) -> dict[str, list[np.ndarray]]:
+    """Every other list column; without an optional one that no row has."""
     columns = {}
     for declared in batch.schema:
         name = declared.name
         if not pa.types.is_list(declared.type) or name in _OWN:
             continue
         without = batch.column(name).null_count
-        if 0 < without < batch.num_rows:
+        if without == batch.num_rows and name in optional:
+            continue
+        if without:
             raise SchemaError(f"{contract}: {without} of {batch.num_rows} rows have no {name}")
-        if without < batch.num_rows:
-            columns[name] = list_column(batch, name)
+        columns[name] = list_column(batch, name)
     return columns
 
 

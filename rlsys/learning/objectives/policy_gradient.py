@@ -23,6 +23,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from rlsys import schema
 from rlsys.algorithms.aggregation import sequence_weights
 from rlsys.algorithms.gae import explained_variance
 from rlsys.algorithms.kl import adapted_kl_coefficient
@@ -32,23 +33,13 @@ from rlsys.algorithms.off_policy import diagnostics
 from rlsys.algorithms.proximal import interpolate_proximal
 from rlsys.config.algorithm import Advantage, AlgorithmConfig, OffPolicy
 from rlsys.config.run import LearnerConfig, SamplingConfig
+from rlsys.learning.columns import columns_of
 from rlsys.learning.critic import Critic
 from rlsys.learning.microbatches import Microbatch
 from rlsys.learning.objectives.base import Instead, Loss, Objective, Scorer
 from rlsys.learning.report import Update, num_skipped
 from rlsys.learning.sequences import Sequences
 from rlsys.learning.token_advantages import fill_token_advantages
-
-_COLUMNS = (
-    "prompt_token_ids",
-    "token_ids",
-    "kept_token_ids",
-    "rollout_logprobs",
-    "policy_versions",
-    "forced",
-    "advantages",
-    "reward",
-)
 
 
 @dataclass(frozen=True)
@@ -86,9 +77,8 @@ class PolicyGradient(Objective):
         self.kl_coefficient = algorithm.kl_coefficient
         """Of the next step; algorithm.kl_target moves it."""
         self.kl_alone = kl_alone(algorithm)
-        reference = ("reference_logprobs",) if algorithm.kl_coefficient else ()
-        added = tuple(name for term in terms for name in term.columns)
-        self.columns = tuple(dict.fromkeys(_COLUMNS + reference + added))
+        asked = [*columns_of(algorithm), *(name for term in terms for name in term.columns)]
+        self.columns = tuple(dict.fromkeys([*schema.training().names, *asked]))
 
     def prepare(self, batch: pa.RecordBatch, version: int, score: Scorer) -> Sequences:
         """The rows of a `training` batch with advantages, those of each token filled in."""

@@ -20,9 +20,7 @@ from rlsys.learning.sequences import Sequences
 WITHOUT_KL = AlgorithmConfig(kl_coefficient=0.0)
 
 
-def objective(
-    algorithm: AlgorithmConfig, minibatches: int = 1, **parts: Any
-) -> PolicyGradient:
+def objective(algorithm: AlgorithmConfig, minibatches: int = 1, **parts: Any) -> PolicyGradient:
     learner = LearnerConfig(minibatches=minibatches)
     return PolicyGradient(algorithm, learner, SamplingConfig(max_tokens=8), **parts)
 
@@ -42,7 +40,7 @@ def training(**changes: list[Any]) -> pa.RecordBatch:
         "advantages": [[0.5, 0.5, 0.5], [-0.5]],
         "reward": [1.0, 0.0],
     }
-    return schema.build(schema.TRAINING, columns | changes)
+    return schema.build(schema.training(("reference_logprobs",)), columns | changes)
 
 
 def no_score(_: Sequences) -> list[np.ndarray]:
@@ -55,7 +53,7 @@ def test_the_reference_is_needed_where_there_is_a_kl_term() -> None:
 
 
 def test_a_column_that_nothing_brings_is_one_error_with_its_name() -> None:
-    brought = [name for name in schema.TRAINING.names if name != "reference_logprobs"]
+    brought = schema.training().names
     check_columns(objective(WITHOUT_KL), brought)
     with pytest.raises(ConfigError) as error:
         check_columns(objective(AlgorithmConfig()), brought)
