@@ -23,6 +23,7 @@ from rlsys.commands import (
     verifiers,
 )
 from rlsys.errors import ConfigError, RlsysError
+from rlsys.loop.stop import end_process
 
 if TYPE_CHECKING:
     from rlsys.config.schema import RunConfig
@@ -166,4 +167,6 @@ def main() -> None:
             markup=False,
             soft_wrap=True,  # a path or a command in it can be copied as it stands
         )
-        sys.exit(2)
+        end_process(2)
+    except SystemExit as ended:
+        end_process(ended.code)
