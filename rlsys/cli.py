@@ -100,6 +100,15 @@ def train(
         told = "SIGTERM" if isinstance(ended, Terminated) else "SIGINT"
         console.print(f"stopped by {told}; what was started has been ended", highlight=False)
         raise
+    except RlsysError:
+        folder = Path(settings.run.directory).expanduser() / name
+        if not folder.exists():
+            console.print(
+                f"run {name} has not begun: there is no folder of it, and nothing in `rlsys runs`",
+                highlight=False,
+                markup=False,
+            )
+        raise
     if summary.stopped_by is not None:
         raise typer.Exit(128 + summary.stopped_by)
     if summary.steps < summary.planned_steps:
@@ -134,11 +143,17 @@ def _old_run(run: str, overrides: list[str]) -> "tuple[RunConfig, str]":
     """Settings and name of a run that goes on; run.directory=PLACE is where its name is sought."""
     from rlsys.config.resume import find_run, resumed_config
     from rlsys.config.schema import RunSection
+    from rlsys.loop.keeper import newest
+    from rlsys.loop.run_folder import held
 
     places = [text for text in overrides if text.startswith("run.directory=")]
     directory = places[-1].partition("=")[2] if places else RunSection().directory
     folder = find_run(run, directory)
-    return resumed_config(folder, [text for text in overrides if text not in places]), folder.name
+    settings = resumed_config(folder, [text for text in overrides if text not in places])
+    if not settings.loop.epochs:  # else the steps are known when the prompts are counted
+        with held(folder):
+            newest(folder, settings.loop.steps)
+    return settings, folder.name
 
 
 def run_name(config: "RunConfig", path: Path) -> str:
