@@ -12,10 +12,10 @@ from typing import Any
 import ray
 
 from actors import guardian
-from rlsys.config.schema import ClusterConfig
+from rlsys.config.run import ClusterConfig
 from rlsys.errors import ResourceError
-from rlsys.loop.stop import skip_exit_handlers, unwinding
 from rlsys.network import require_cluster
+from rlsys.watch.signals import skip_exit_handlers, unwinding
 
 _LOOK_S = 0.5
 _ANSWER_S = 2.0

@@ -35,8 +35,8 @@ ENDED_WITH_ITS_RAY = """
 import signal, time
 import psutil, ray
 from actors.cluster import connected, while_there
-from rlsys.config.schema import ClusterConfig
-from rlsys.loop.stop import end_process
+from rlsys.config.run import ClusterConfig
+from rlsys.watch.signals import end_process
 
 @ray.remote(num_cpus=0)
 class Loading:

@@ -14,12 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.commands import server
-from rlsys.commands.ready import VARIABLE, Ready, Served
 from rlsys.commands.serve import server_command, split
-from rlsys.config.schema import RolloutConfig, RunConfig
-from rlsys.engines.vllm_environment import require_gpus
+from rlsys.config.run import RolloutConfig, RunConfig
 from rlsys.errors import ConfigError
+from rlsys.sampling.vllm_environment import require_gpus
+from rlsys.serving import server
+from rlsys.serving.ready import VARIABLE, Ready, Served
 
 
 def test_what_follows_the_overrides_from_the_first_dash_on_goes_to_vllm() -> None:

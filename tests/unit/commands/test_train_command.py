@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from rlsys.cli import app
 from rlsys.config.load import load, to_yaml
 from rlsys.errors import ResourceError, ResumeError
-from rlsys.loop import checkpoint
-from rlsys.loop.keeper import FOLDER
-from rlsys.loop.run_folder import SUMMARY, held
+from rlsys.run import checkpoint
+from rlsys.run.folder import SUMMARY, held
+from rlsys.run.keeper import FOLDER
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def ends_with(monkeypatch: pytest.MonkeyPatch, config: Path, begins: bool) -> st
             (Path(settings.run.directory) / name).mkdir(parents=True)
         raise ResourceError("the fleet does not fit")
 
-    monkeypatch.setitem(sys.modules, "actors.run", SimpleNamespace(train=train))
+    monkeypatch.setitem(sys.modules, "actors.drivers.train", SimpleNamespace(train=train))
     done = CliRunner().invoke(app, ["train", "--config", str(config)])
     assert isinstance(done.exception, ResourceError)
     return done.output
