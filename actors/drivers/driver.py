@@ -59,7 +59,7 @@ class Driver:
         origin = keeper.origin
         self.curve = Curve(keeper.folder)
         after_step = origin.version if origin.resumed else None
-        loggers = [
+        loggers: list[Logger] = [
             JsonLines(keeper.folder),
             TensorBoard(keeper.folder, after_step),
             RayGauges(name),
