@@ -119,7 +119,7 @@ def _evaluate(
     from rlsys.evaluation.catalog import find
     from rlsys.evaluation.cut import Cut
     from rlsys.evaluation.job import Request
-    from rlsys.evaluation.model import workers
+    from rlsys.evaluation.model import check_model, workers
     from rlsys.network import require_cluster
     from rlsys.thinking.usage import read_price
 
@@ -142,6 +142,7 @@ def _evaluate(
         plan.price_of,
     )
     settings = workers(config, overrides, model)
+    check_model(model, settings)
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     from rlsys.evaluation.job import assemble

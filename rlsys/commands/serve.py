@@ -62,7 +62,7 @@ def serve(
     """
     overrides, options = split(words or [])
     from rlsys.engines.vllm_environment import quiet, set_environment
-    from rlsys.evaluation.model import settle
+    from rlsys.evaluation.model import fit_cache, settle
     from rlsys.network import require_free
 
     require_free(host, port)
@@ -72,6 +72,7 @@ def serve(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     config = settle(model, None, overrides, tell)
+    fit_cache(config, tell)
     served = ready.Served(host, port, name or model, bool(api_key))
     quiet()
     set_environment(config.rollout, config.weights.transport)

@@ -60,7 +60,7 @@ def chat(
     from rlsys.config.schema import SamplingConfig
     from rlsys.errors import ConfigError
     from rlsys.evaluation.cut import Cut
-    from rlsys.evaluation.model import settle
+    from rlsys.evaluation.model import fit_cache, settle
     from rlsys.thinking.usage import read_price
 
     console = Console()
@@ -70,7 +70,12 @@ def chat(
     cut = Cut(top_k, top_p, min_p).check()
     price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
     choice = _Budget(budget)
-    config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
+
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    config = settle(model, None, overrides or [], tell)
+    fit_cache(config, tell)
     from rlsys.engines.chat_engine import ChatEngine
     from rlsys.thinking.chat import Conversation
 

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from model_folders import config_of, error_of
+from model_folders import answering_error_of, config_of, error_of
 
-from rlsys.config.models import read_config, refusal, require_trainable
+from rlsys.config.model_files import read_config
+from rlsys.config.models import refusal, require_answering, require_trainable
 
 
 @pytest.mark.parametrize(
@@ -103,16 +104,100 @@ def test_a_model_without_such_a_feature_is_not(tmp_path: Path, model: dict[str, 
 
 def test_a_text_model_inside_another_is_read_as_itself(tmp_path: Path) -> None:
     config_of(tmp_path, model_type="outer", text_config={"model_type": "gemma2"})
-    reason = refusal(read_config(str(tmp_path)))
+    reason = refusal(read_config(str(tmp_path), "MODEL"))
     assert reason is not None
     assert "soft caps" in reason
 
 
-@pytest.mark.parametrize(("text", "reason"), [("{", "is not JSON"), ("[]", "not a JSON object")])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "is not JSON: Expecting property name"),
+        ("\xff", "is not JSON"),
+        (" \n", "is empty"),
+        ("[]", "is a list, where it should be a JSON object"),
+        ("3", "is 3, where it should be a JSON object"),
+    ],
+)
 def test_a_config_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: str) -> None:
     config = config_of(tmp_path)
-    (tmp_path / "config.json").write_text(text)
-    assert reason in error_of(config)
+    (tmp_path / "config.json").write_bytes(text.encode("latin-1"))
+    assert f"model.path='{tmp_path}': its config.json {reason}" in error_of(config)
+    assert f"MODEL m: its config.json {reason}" in answering_error_of(tmp_path)
+
+
+def test_a_directory_without_a_config_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    (tmp_path / "config.json").unlink()
+    assert error_of(config) == f"model.path='{tmp_path}': the directory has no config.json"
+
+
+@pytest.mark.parametrize(
+    ("kind", "trained", "answers"),
+    [
+        ("qwen3_next", "carry a state along the row (linear_attention)", True),
+        ("mamba", "carry a state along the row", True),
+        ("qwen2_vl", "a model of more than text (vision_config)", True),
+        ("gemma3", "a model of more than text (vision_config)", True),
+        ("deepseek_v32", "layers of indexed_attention", True),
+        ("nanochat", "logits have soft caps", True),
+        ("whisper", "an encoder-decoder", False),
+    ],
+)
+def test_what_a_type_has_by_default_counts_where_the_config_does_not_say(
+    tmp_path: Path, kind: str, trained: str, answers: bool
+) -> None:
+    config = config_of(tmp_path, model_type=kind)
+    assert trained in error_of(config)
+    config_of(tmp_path, model_type=kind, text_config={"model_type": f"{kind}_text"})
+    assert trained in error_of(config)
+    if answers:
+        require_answering(str(tmp_path), "MODEL m")
+    else:
+        assert trained in answering_error_of(tmp_path)
+
+
+def test_what_the_config_says_wins_over_the_default_of_its_type(tmp_path: Path) -> None:
+    require_trainable(
+        config_of(tmp_path, model_type="qwen3_next", layer_types=["full_attention"] * 2)
+    )
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"model_type": "gemma2"},
+        {"model_type": "phi"},
+        {"model_type": "gpt_oss"},
+        {"quantization_config": {"quant_method": "fp8"}},
+        {"model_type": "bloom"},
+    ],
+)
+def test_what_cannot_be_trained_for_the_learners_sake_answers(
+    tmp_path: Path, model: dict[str, object]
+) -> None:
+    error_of(config_of(tmp_path, **model))
+    require_answering(str(tmp_path), "MODEL m")
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ({"model_type": None}, "names no model_type"),
+        ({"model_type": "bert"}, "does not write from left to right"),
+        ({"model_type": "nobodys", "auto_map": {"AutoConfig": "x.Y"}}, "code of its own"),
+        ({"model_type": "phimoe"}, "vLLM 0.32.0 has no implementation of it"),
+        ({"eos_token_id": 100}, "its embedding ends at 99, but eos_token_id is 100"),
+        ({"hidden_size": 0}, "in its config.json hidden_size=0: must be"),
+    ],
+)
+def test_what_vllm_cannot_sample_from_does_not_answer(
+    tmp_path: Path, model: dict[str, object], reason: str
+) -> None:
+    config_of(tmp_path, **model)
+    message = answering_error_of(tmp_path)
+    assert message.startswith("MODEL m")
+    assert reason in message
 
 
 def test_a_directory_without_weights_is_named(tmp_path: Path) -> None:
@@ -120,6 +205,7 @@ def test_a_directory_without_weights_is_named(tmp_path: Path) -> None:
     weights = tmp_path / "model.safetensors"
     weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 9\n")
     assert "model.safetensors is a pointer of Git LFS, not the weights" in error_of(config)
+    assert "pointer of Git LFS" in answering_error_of(tmp_path)
     weights.unlink()
     assert "no weights (*.safetensors or *.bin)" in error_of(config)
     (tmp_path / "pytorch_model.bin").touch()
