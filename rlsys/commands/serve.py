@@ -1,5 +1,6 @@
 """`rlsys serve`: let programs talk to a model."""
 
+import json
 import os
 import shlex
 import sys
@@ -61,7 +62,7 @@ def serve(
     `min_reasoning_tokens`.
     """
     overrides, options = split(words or [])
-    from rlsys.engines.vllm_environment import quiet, set_environment
+    from rlsys.engines.vllm_environment import compilation, quiet, set_environment
     from rlsys.evaluation.model import fit_cache, settle
     from rlsys.network import require_free
 
@@ -76,6 +77,8 @@ def serve(
     served = ready.Served(host, port, name or model, bool(api_key))
     quiet()
     set_environment(config.rollout, config.weights.transport)
+    if compiled := compilation(config.model.path, config.rollout):
+        options = ["--compilation-config", json.dumps(compiled), *options]
     command = server_command(config, served, options)
     tell(f"loading {config.model.path} into vLLM's server: {shlex.join(command)}")
     os.environ[ready.VARIABLE] = served.to_json()

@@ -24,7 +24,18 @@ from rlsys.errors import ConfigError
 
 WORKS = (
     *("llama", "mistral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "mixtral", "olmoe"),
-    *("granitemoe", "glm4_moe", "gemma", "gemma3_text", "phi3", "gpt2", "gpt_neox", "opt"),
+    *(
+        "granitemoe",
+        "deepseek_v2",
+        "deepseek_v3",
+        "glm4_moe",
+        "gemma",
+        "gemma3_text",
+        "phi3",
+        "gpt2",
+        "gpt_neox",
+        "opt",
+    ),
     *("olmo", "olmo2", "olmo3", "granite", "cohere", "starcoder2", "smollm3", "glm4", "exaone4"),
     *("seed_oss", "ernie4_5"),
 )
@@ -53,13 +64,14 @@ _UNKNOWN_TO_VLLM = {
 NOT_SAMPLED = {
     **_UNKNOWN_TO_VLLM,
     "phi": "vLLM 0.32.0 does not show that it takes a new bias of the output head",
-    **dict.fromkeys(
-        ("deepseek_v2", "deepseek_v3"),
-        "vLLM 0.32.0 computes its latent attention otherwise on CPU (by 0.4 nats and more); it "
-        "was not tried on GPUs",
-    ),
 }
 """What the learner computes, and vLLM does not as it does."""
+_ROUTING: dict[str, dict[str, tuple[object, object]]] = {
+    "deepseek_v2": {"scoring_func": ("softmax", "softmax"), "norm_topk_prob": (False, False)},
+    "deepseek_v3": {"scoring_func": ("sigmoid", "softmax"), "topk_method": ("noaux_tc", None)},
+}
+"""How experts are chosen by types for which transformers knows one way, whatever the config.json
+says, and vLLM does what it says: that way, and what vLLM does where it says nothing."""
 
 
 def require_trainable(config: RunConfig) -> None:
@@ -183,6 +195,24 @@ def _own_attention(model: Model) -> str | None:
     return None
 
 
+def _routing(model: Model) -> str | None:
+    for name, (right, default) in _ROUTING.get(model["model_type"], {}).items():
+        if (found := model.get(name, default)) != right:
+            return (
+                f"{name}={found!r} in its config.json, by which vLLM would choose other experts "
+                f"than transformers does; nearest valid: {name}={right!r}"
+            )
+    if model["model_type"] == "deepseek_v2" and model.get("topk_method", "greedy") == "greedy":
+        groups, kept = model.get("n_group") or 1, model.get("topk_group") or 1
+        if kept < groups:
+            return (
+                f"topk_method='greedy' in its config.json, but vLLM chooses experts by groups "
+                f"(topk_group={kept} of n_group={groups}); nearest valid: topk_method="
+                "'group_limited_greedy'"
+            )
+    return None
+
+
 def _unknown_to_vllm(model: Model) -> str | None:
     return _UNKNOWN_TO_VLLM.get(model["model_type"])
 
@@ -214,9 +244,10 @@ _FEATURES: tuple[Callable[[Model], str | None], ...] = (
     _sinks,
     _own_attention,
     _not_sampled,
+    _routing,
     _tokens,
 )
-_ANSWERING = (_unnamed, _encoder, _remote_code, _unknown_to_vllm, _tokens)
+_ANSWERING = (_unnamed, _encoder, _remote_code, _unknown_to_vllm, _routing, _tokens)
 
 
 # --- parts of it ----------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from rlsys.engines.determinism import group_seed
 from rlsys.engines.engine_update import EngineUpdate
 from rlsys.engines.kept_tokens import MOST_LISTED, num_kept
 from rlsys.engines.rollout_rows import Ask, rollout_row
-from rlsys.engines.vllm_environment import set_environment, thinking_processor
+from rlsys.engines.vllm_environment import compilation, set_environment, thinking_processor
 from rlsys.errors import EngineError, WeightSyncError
 from rlsys.logs import Since, last_error
 from rlsys.thinking.limits import extra_args
@@ -99,6 +99,7 @@ class SamplingEngine:
             tensor_parallel_size=self.config.tensor_parallel,
             gpu_memory_utilization=self.config.gpu_memory_utilization,
             enforce_eager=on_cpu,
+            compilation_config=compilation(self.model_path, self.config),
             distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else "mp",
             logprobs_mode="processed_logprobs",
             max_logprobs=MOST_LISTED,

@@ -180,6 +180,45 @@ def test_what_cannot_be_trained_for_the_learners_sake_answers(
     require_answering(str(tmp_path), "MODEL m")
 
 
+V2 = {"model_type": "deepseek_v2", "norm_topk_prob": False}
+V3 = {"model_type": "deepseek_v3", "topk_method": "noaux_tc", "scoring_func": "sigmoid"}
+
+
+@pytest.mark.parametrize(
+    ("model", "found", "nearest"),
+    [
+        (V3 | {"scoring_func": "softmax"}, "scoring_func='softmax'", "scoring_func='sigmoid'"),
+        (V3 | {"topk_method": "greedy"}, "topk_method='greedy'", "topk_method='noaux_tc'"),
+        ({"model_type": "deepseek_v3"}, "scoring_func='softmax'", "scoring_func='sigmoid'"),
+        (V2 | {"norm_topk_prob": True}, "norm_topk_prob=True", "norm_topk_prob=False"),
+        (V2 | {"n_group": 4, "topk_group": 2}, "topk_method='greedy'", "'group_limited_greedy'"),
+    ],
+)
+def test_experts_that_vllm_would_choose_otherwise_are_told_with_what_is_right(
+    tmp_path: Path, model: dict[str, object], found: str, nearest: str
+) -> None:
+    message = error_of(config_of(tmp_path, **model))
+    assert f"{found} in its config.json" in message
+    assert nearest in message.partition("nearest valid: ")[2]
+    assert nearest in answering_error_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        V2,
+        V3,
+        {"model_type": "deepseek_v2"},
+        V2 | {"n_group": 4, "topk_group": 2, "topk_method": "group_limited_greedy"},
+        V3 | {"n_group": 4, "topk_group": 2},
+    ],
+)
+def test_experts_that_both_choose_alike_are_not_refused(
+    tmp_path: Path, model: dict[str, object]
+) -> None:
+    require_trainable(config_of(tmp_path, **model))
+
+
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
