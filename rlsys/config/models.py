@@ -13,14 +13,13 @@ docs/models.md is the list of what was tried, made by tests/unit/engines/test_ti
 """
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 
 from rlsys.config.model_files import read_config, without_weights
 from rlsys.config.model_room import Model, room_problems
 from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.schema import RunConfig
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, nearest
 
 WORKS = (
     *("llama", "mistral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "mixtral", "olmoe"),
@@ -266,8 +265,8 @@ def _refused(named: str, model: Model, reason: str) -> str:
 def _nearest(model: Model) -> str:
     """A type of model that works, by its name or by whether it has experts."""
     experts = any(model.get(name) for name in EXPERTS)
-    close = get_close_matches(str(model.get("model_type")), WORKS, n=1, cutoff=0.7)
-    return close[0] if close else "qwen3_moe" if experts else "qwen3"
+    close = nearest(str(model.get("model_type")), WORKS, cutoff=0.7)
+    return close or ("qwen3_moe" if experts else "qwen3")
 
 
 def _folder(model: Model) -> str:
