@@ -14,13 +14,11 @@ import ray
 
 from actors.member import Member
 from actors.rollout_client import RolloutClient
-from rlsys.config.schema import RunConfig, Transport
-from rlsys.engines.deepspeed_setup import Rank
-from rlsys.engines.determinism import make_deterministic
-from rlsys.engines.learner_engine import LearnerEngine
+from rlsys.config.run import RunConfig, Transport
+from rlsys.determinism import make_deterministic
 from rlsys.errors import WeightSyncError
-from rlsys.loop.clock import Clock
-from rlsys.loop.join import (
+from rlsys.learning.deepspeed_setup import Rank
+from rlsys.learning.join import (
     Kept,
     read_kept,
     samples_table,
@@ -28,7 +26,9 @@ from rlsys.loop.join import (
     write_kept,
     write_table,
 )
+from rlsys.learning.learner import LearnerEngine
 from rlsys.loop.outcome import PER_TOKEN
+from rlsys.watch.clock import Clock
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 

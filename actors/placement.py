@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import ray
 
 from actors.holders import holders
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.errors import ResourceError
 
 _SETTLE_S = 5.0

@@ -5,12 +5,12 @@ import pyarrow as pa
 import ray
 
 from actors.member import Member
-from rlsys.config.schema import RunConfig
-from rlsys.engines.columns import list_column
-from rlsys.engines.determinism import make_deterministic
-from rlsys.engines.reference_engine import ReferenceEngine
-from rlsys.loop.clock import Clock
+from rlsys.config.run import RunConfig
+from rlsys.determinism import make_deterministic
+from rlsys.learning.reference import ReferenceEngine
 from rlsys.loop.fleet import Referenced
+from rlsys.schema import list_column
+from rlsys.watch.clock import Clock
 
 
 class ReferenceWorker(Member):

@@ -8,7 +8,7 @@ from typing import Any
 from actors.member import Identity
 from actors.placement import Need
 from rlsys.logs import exception_at_the_end
-from rlsys.loop.clock import Times
+from rlsys.watch.clock import Times
 
 
 class TimeBook:

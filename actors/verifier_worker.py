@@ -7,9 +7,9 @@ import ray
 from actors.member import Member
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import VerifiersConfig
-from rlsys.engines.verifier_engine import VerifierEngine
-from rlsys.loop.clock import Clock
+from rlsys.grading.batches import VerifierEngine
 from rlsys.loop.fleet import Scored
+from rlsys.watch.clock import Clock
 from verifiers.base import Status
 from verifiers.faults import quoted
 from verifiers.registry import PluginFile

@@ -19,10 +19,9 @@ import resource
 import time
 from pathlib import Path
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
-from rlsys.loop import garbage
 from rlsys.loop.fleet import Message
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.observe.metrics import step_metrics
@@ -30,6 +29,7 @@ from rlsys.simulate.clock import run
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import LogNormal
+from rlsys.watch import garbage
 
 PROMPTS = [Prompt(f"p{i}", "simulated", "?", [1], '"1"', "{}") for i in range(5000)]
 

@@ -6,8 +6,10 @@ written to disk as samples.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from rlsys.errors import SchemaError
@@ -136,3 +138,11 @@ def check(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def contract_name(schema: pa.Schema) -> str:
     """The contract that a schema declares in its metadata."""
     return (schema.metadata or {}).get(b"rlsys.contract", b"unnamed").decode()
+
+
+def list_column(batch: pa.RecordBatch, name: str) -> list[np.ndarray]:
+    """A list column as one array per row, views of the batch where Arrow allows."""
+    column = batch.column(name)
+    values = column.values.to_numpy(zero_copy_only=False)
+    offsets = column.offsets.to_numpy()
+    return [values[a:b] for a, b in pairwise(offsets)]

@@ -5,7 +5,7 @@ import math
 from numbers import Real
 from typing import Any
 
-from rlsys.config.schema import Precision, RunConfig
+from rlsys.config.run import Precision, RunConfig
 
 Model = dict[str, Any]
 """A config.json."""
@@ -46,7 +46,7 @@ def cached_tokens(config: RunConfig, model: Model) -> int | None:
     per_token = kv_bytes_per_token(model, config.rollout.dtype)
     if config.rollout.gpus or not per_token:
         return None
-    # As the engine's process is told: whole GiB (rlsys/engines/vllm_environment.py).
+    # As the engine's process is told: whole GiB (rlsys/sampling/vllm_environment.py).
     return (max(1, round(config.rollout.kv_cache_gib)) << 30) // per_token
 
 

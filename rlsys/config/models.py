@@ -4,12 +4,12 @@ heavy is imported.
 The learner lays sequences end to end in one row, and calls the output head by itself; the sampler
 has to compute the same model. What a config says against that is refused here, in the first second
 of a run. What no config says is proved when the fleet starts: that packed rows change nothing
-(rlsys.engines.packing_proof), and that vLLM agrees with the learner on the weights from disk and
-holds new ones as it holds those (rlsys.engines.vllm_engine.SamplingEngine.prove_model).
+(rlsys.learning.packing_proof), and that vLLM agrees with the learner on the weights from disk and
+holds new ones as it holds those (rlsys.sampling.engine.SamplingEngine.prove_model).
 
 To answer (`rlsys eval`, `chat`, `serve`) a model needs vLLM alone, so less is refused.
 
-docs/models.md is the list of what was tried, made by tests/unit/engines/test_tiny_models.py.
+docs/models.md is the list of what was tried, made by tests/unit/learning/test_tiny_models.py.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from pathlib import Path
 from rlsys.config.model_files import read_config, without_weights
 from rlsys.config.model_room import Model, room_problems
 from rlsys.config.model_sizes import EXPERTS
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError, nearest
 
 WORKS = (

@@ -7,12 +7,12 @@ from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
-from rlsys.config.schema import SamplingConfig
+from rlsys.config.run import SamplingConfig
 from rlsys.errors import WorkerError
 from rlsys.evaluation.plan import Cell, Exam, group_id, missing
 from rlsys.evaluation.samples import Samples
 from rlsys.loop.fleet import Message, Sampled, Scored
-from rlsys.loop.waits import Waits
+from rlsys.watch.waits import Waits
 
 T = TypeVar("T")
 _ATTEMPTS = 3

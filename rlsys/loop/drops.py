@@ -12,8 +12,8 @@ from itertools import groupby
 
 import numpy as np
 
+from rlsys.learning.join import TRAIN
 from rlsys.loop.fleet import Fleet, Message, Rows, Sampled, Untrained
-from rlsys.loop.join import TRAIN
 from rlsys.loop.ready import ReadyGroup
 
 FOLDER = "dropped"

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rlsys.config.schema import SamplingConfig
+from rlsys.config.run import SamplingConfig
 from rlsys.data.templates import Prompt
-from rlsys.loop.clock import Times
 from rlsys.loop.ready import ReadyGroup
+from rlsys.watch.clock import Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Untrained:
     """Below the run's samples, as in `heldout/step-000010.parquet`."""
     step: int
     split: str
-    """Of the prompts, as rlsys.loop.join has it."""
+    """Of the prompts, as rlsys.learning.join has it."""
     groups: Sequence[Rows]
     reasons: Sequence[str] = ()
     """Why each group was dropped; none for a check."""

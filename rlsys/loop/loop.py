@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rlsys.config.schema import LoopConfig, RunConfig
+from rlsys.config.run import LoopConfig, RunConfig
 from rlsys.config.thinking import BudgetRule
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
@@ -28,9 +28,9 @@ from rlsys.loop.ready import ReadyGroup, ReadyGroups, Stopped
 from rlsys.loop.retries import Retries
 from rlsys.loop.slots import Slots
 from rlsys.loop.verdict_watch import SignalWatch, VerdictWatch
-from rlsys.loop.waits import Waits
 from rlsys.thinking.budgets import Budgets, equip
 from rlsys.thinking.difficulty import SolveRatePredictor
+from rlsys.watch.waits import Waits
 
 
 @dataclass

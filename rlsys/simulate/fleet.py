@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsys.config.schema import SamplingConfig
-from rlsys.loop.clock import Times
+from rlsys.config.run import SamplingConfig
 from rlsys.loop.dispatch import LeastLoaded
 from rlsys.loop.fleet import (
     LearnRequest,
@@ -29,6 +28,7 @@ from rlsys.loop.fleet import (
 )
 from rlsys.simulate.engine import EngineLaw, SimulatedEngine
 from rlsys.simulate.laws import LengthLaw
+from rlsys.watch.clock import Times
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import ray
 
-from rlsys.config.recipes import LocalPolicyConfig
-from rlsys.config.schema import ClusterConfig
-from rlsys.recipes.local_policy import prepare_local_policy
+from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.run import ClusterConfig
+from rlsys.local_policy.policy import prepare_local_policy
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import ray
 from ray import cloudpickle
-from sent_batches import CANARY, pulled, rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
 from rlsys.config.algorithm import Aggregation, AlgorithmConfig, OffPolicy, Ratio, WeightLevel
-from rlsys.config.recipes import LocalPolicyConfig
-from rlsys.engines.verifier_engine import scores_batch
-from rlsys.recipes.local_policy import prepare_local_policy
+from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.grading.batches import scores_batch
+from rlsys.local_policy.policy import prepare_local_policy
+from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings
 from verifiers.base import Status, Verdict
 
 pytestmark = pytest.mark.slow

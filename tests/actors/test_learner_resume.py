@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-from sent_batches import CANARY, pulled, rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
 from rlsys import schema
 from rlsys.config.algorithm import Advantage
-from rlsys.config.schema import RunConfig
-from rlsys.engines.verifier_engine import scores_batch
+from rlsys.config.run import RunConfig
+from rlsys.grading.batches import scores_batch
+from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings
 from verifiers.base import Status, Verdict
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import ray
-from sent_batches import ANSWER, rollouts, settings
 
 from actors.member import actor_class
 from actors.placement import Need, check_resources, needs
@@ -11,6 +10,7 @@ from actors.reference_worker import ReferenceWorker
 from actors.verifier_worker import VerifierWorker
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ResourceError
+from tests.helpers.sent_batches import ANSWER, rollouts, settings
 
 pytestmark = pytest.mark.slow
 

@@ -1,7 +1,8 @@
 """One workplace for all end-to-end tests, so that the tiny policy is prepared once."""
 
 import pytest
-from workplace import TINY, Workplace
+
+from tests.helpers.workplace import TINY, Workplace
 
 
 @pytest.fixture(scope="session")

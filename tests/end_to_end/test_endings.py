@@ -11,7 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from workplace import ROOT, Workplace
+
+from tests.helpers.places import ROOT
+from tests.helpers.workplace import Workplace
 
 pytestmark = pytest.mark.slow
 

@@ -1,10 +1,10 @@
 """kill -9 of the driver, and --resume: the run that comes out is the one that was never killed."""
 
 import pytest
-from repeatable import DETERMINISTIC, STEPS, kill_after_step, metrics, policy, samples
-from workplace import Workplace
 
-from rlsys.loop import checkpoint, history
+from rlsys.run import checkpoint, history
+from tests.helpers.repeatable import DETERMINISTIC, STEPS, kill_after_step, metrics, policy, samples
+from tests.helpers.workplace import Workplace
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

@@ -2,19 +2,18 @@
 
 import dataclasses
 import re
-from pathlib import Path
 
 import pytest
 
 from rlsys import schema
 from rlsys.config.data import PromptTemplate, RowFormat
 from rlsys.config.load import load
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
+from tests.helpers.places import ROOT
 from verifiers.base import Completion
 from verifiers.compose import Composite, run_self_test
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 

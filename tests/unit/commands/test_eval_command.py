@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.commands import evaluation
+from rlsys.commands import eval as evaluation
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.errors import ConfigError
 
@@ -164,7 +164,7 @@ def test_a_model_that_cannot_answer_is_refused_before_anything_is_loaded(
     (tmp_path / "config.json").write_text('{"model_type": "llama", "num_hidden_layers": 0}')
     monkeypatch.setattr("rlsys.network.require_free", lambda *_: None)
     monkeypatch.setattr("rlsys.network.require_cluster", refuse)
-    monkeypatch.setattr("rlsys.evaluation.model.context_of", refuse)
+    monkeypatch.setattr("rlsys.local_policy.resolve.context_of", refuse)
     result = CliRunner().invoke(app, [command, str(tmp_path)])
     assert isinstance(result.exception, ConfigError), result.output
     assert str(result.exception) == (

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from rlsys import schema
-from rlsys.config.schema import (
+from rlsys.config.run import (
     Precision,
     PrefixCache,
     RolloutConfig,
@@ -42,8 +42,8 @@ from rlsys.evaluation.runner import Progress, duration, examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.votes import count_votes, equal_by
 from rlsys.loop.fleet import Message, Sampled, Scored
-from rlsys.loop.waits import Waits
 from rlsys.thinking.usage import Price
+from rlsys.watch.waits import Waits
 from verifiers.base import Status
 from verifiers.math.verifier import MathVerifier
 

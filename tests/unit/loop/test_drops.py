@@ -4,13 +4,13 @@ import asyncio
 
 import numpy as np
 import pytest
-from fake_fleet import FakeFleet, Latencies, make_config, make_loop
 
 from rlsys.errors import NoSignalError, WorkerDiedError
 from rlsys.loop.drops import DropCount, Outcomes
 from rlsys.loop.fleet import Rows
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.simulate.clock import run
+from tests.helpers.fake_fleet import FakeFleet, Latencies, make_config, make_loop
 
 NAN = float("nan")
 

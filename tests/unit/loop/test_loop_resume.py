@@ -8,17 +8,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_fleet import FakeFleet, Latencies, count_free_slots, long_tail, make_config, make_loop
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.errors import CheckpointError, DataError
-from rlsys.loop import history, snapshot
 from rlsys.loop.fleet import Untrained
-from rlsys.loop.history import History
 from rlsys.loop.loop import Loop, StepReport
+from rlsys.run import history, snapshot
+from rlsys.run.history import History
 from rlsys.simulate.clock import run
+from tests.helpers.fake_fleet import (
+    FakeFleet,
+    Latencies,
+    count_free_slots,
+    long_tail,
+    make_config,
+    make_loop,
+)
 
 
 class Driver:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from fake_fleet import make_config
 
 from rlsys.config.algorithm import Advantage, KlEstimator, KlPlacement
 from rlsys.loop.outcome import has_signal, learn_request
 from rlsys.loop.ready import ReadyGroup
+from tests.helpers.fake_fleet import make_config
 
 
 def group(group_id: int, rewards: list[float], **changes: object) -> ReadyGroup:

@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_fleet import (
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from rlsys.config.run import SamplingConfig
+from rlsys.loop.fleet import Message, Sampled
+from rlsys.loop.ledger import State
+from rlsys.loop.loop import Loop, StepReport
+from rlsys.simulate.clock import run
+from tests.helpers.fake_fleet import (
     FakeFleet,
     Latencies,
     count_free_slots,
@@ -15,14 +23,6 @@ from fake_fleet import (
     make_loop,
     trained_groups,
 )
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
-
-from rlsys.config.schema import SamplingConfig
-from rlsys.loop.fleet import Message, Sampled
-from rlsys.loop.ledger import State
-from rlsys.loop.loop import Loop, StepReport
-from rlsys.simulate.clock import run
 
 
 def long_tailed(seed: int) -> Latencies:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rlsys.errors import DiskError
-from rlsys.loop.clock import Times
 from rlsys.loop.fleet import PublishReport
 from rlsys.loop.loop import StepReport
 from rlsys.loop.ready import ReadyGroup
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
+from rlsys.watch.clock import Times
 
 NAN = float("nan")
 
