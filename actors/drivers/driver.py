@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from ray.exceptions import RayError
 
-from actors.placement import needs
 from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
+from actors.roles import needs
 from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
@@ -28,9 +28,11 @@ from rlsys.observe.display import Display
 from rlsys.observe.example import example
 from rlsys.observe.groups import group_metrics
 from rlsys.observe.learnable import cut_off_at
-from rlsys.observe.metrics import MetricsWriter, check_metrics, step_metrics, time_shares
+from rlsys.observe.loggers import JsonLines, Loggers, TensorBoard
+from rlsys.observe.metrics import check_metrics, step_metrics, time_shares
 from rlsys.observe.next_steps import policy_of
 from rlsys.observe.summary import Summary
+from rlsys.roles import ROLLOUT, VERIFIER
 from rlsys.run import wish
 from rlsys.run.keeper import Keeper
 from rlsys.watch import garbage
@@ -56,8 +58,13 @@ class Driver:
         self.fleet, self.display, self.event_loop = fleet, display, event_loop
         origin = keeper.origin
         self.curve = Curve(keeper.folder)
-        self.writer = MetricsWriter(keeper.folder, origin.version if origin.resumed else None)
-        self.gauges = RayGauges(name)
+        after_step = origin.version if origin.resumed else None
+        loggers = [
+            JsonLines(keeper.folder),
+            TensorBoard(keeper.folder, after_step),
+            RayGauges(name),
+        ]
+        self.loggers = Loggers(loggers, display.note)
         self.lag = LagMeter()
         self.earlier = replace(keeper.progress)
         self.times: dict[str, Times] = {}
@@ -193,7 +200,7 @@ class Driver:
 
     def close(self) -> None:
         """Let go of the run's files."""
-        self.writer.close()
+        self.loggers.close()
         self.keeper.history.close()
 
     def _waiting(self) -> str:
@@ -209,8 +216,7 @@ class Driver:
     def _checked(self, check: HeldOut) -> None:
         """Note a held-out check everywhere, at its step."""
         metrics = check_metrics(check)
-        self.writer.add(check.step, metrics)
-        self.gauges.write(metrics)
+        self.loggers.later(check.step, metrics)
         steps = {0: "before training", self.config.loop.steps: "after training"}
         when = steps.get(check.step, f"at step {check.step}")
         self.display.check(check.step, metrics, f"held-out pass@1 {when}: {check}")
@@ -249,8 +255,7 @@ class Driver:
             for line in await self._example(report.groups[0]):
                 self.display.note(line)
         metrics |= self.alarms.metrics()
-        self.writer.write(report.step, metrics)
-        self.gauges.write(metrics)
+        self.loggers.step(report.step, metrics)
         self.display.step(report.step, metrics)
         garbage.after_step(report.step)
         await self.loop.waits.on("driver: dropped answers written", self.loop.drops.write())
@@ -270,8 +275,8 @@ class Driver:
     async def _example(self, group: ReadyGroup) -> list[str]:
         """What the policy writes, as lines; none where the worker that holds it has died."""
         try:
-            rollouts = await self.fleet.fetch(group.refs[0])
-            scores = await self.fleet.fetch(group.refs[1])
+            rollouts = await self.fleet.fetch(group.annotations[ROLLOUT])
+            scores = await self.fleet.fetch(group.annotations[VERIFIER])
         except RayError:
             return []
         return example(rollouts, scores, group.row)
