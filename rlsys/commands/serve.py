@@ -64,7 +64,7 @@ def serve(
     overrides, options = split(words or [])
     from rlsys.local_policy.resolve import fit_cache, settle
     from rlsys.network import require_free
-    from rlsys.sampling.vllm_environment import compilation, quiet, set_environment
+    from rlsys.sampling.vllm_environment import custom_ops, quiet, set_environment
 
     require_free(host, port)
     console = Console()
@@ -77,8 +77,8 @@ def serve(
     served = ready.Served(host, port, name or model, bool(api_key))
     quiet()
     set_environment(config.rollout, config.weights.transport)
-    if compiled := compilation(config.model.path, config.rollout):
-        options = ["--compilation-config", json.dumps(compiled), *options]
+    if ops := custom_ops(config.model.path, config.rollout):
+        options = ["--compilation-config", json.dumps({"custom_ops": ops}), *options]
     command = server_command(config, served, options)
     tell(f"loading {config.model.path} into vLLM's server: {shlex.join(command)}")
     os.environ[ready.VARIABLE] = served.to_json()

@@ -26,7 +26,7 @@ from rlsys.determinism import group_seed
 from rlsys.errors import EngineError, WeightSyncError
 from rlsys.logs import Since, last_error
 from rlsys.sampling.rollout_rows import Ask, rollout_row
-from rlsys.sampling.vllm_environment import compilation, set_environment, thinking_processor
+from rlsys.sampling.vllm_environment import custom_ops, set_environment, thinking_processor
 from rlsys.sampling.weight_update import EngineUpdate
 from rlsys.thinking.limits import extra_args
 from rlsys.thinking.track import Tags
@@ -79,7 +79,7 @@ class SamplingEngine:
         """
         set_environment(self.config, self.weights.transport)
         from transformers import AutoTokenizer
-        from vllm.config import WeightTransferConfig
+        from vllm.config import CompilationConfig, WeightTransferConfig
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -99,7 +99,9 @@ class SamplingEngine:
             tensor_parallel_size=self.config.tensor_parallel,
             gpu_memory_utilization=self.config.gpu_memory_utilization,
             enforce_eager=on_cpu,
-            compilation_config=compilation(self.model_path, self.config),
+            compilation_config=CompilationConfig(
+                custom_ops=custom_ops(self.model_path, self.config)
+            ),
             distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else "mp",
             logprobs_mode="processed_logprobs",
             max_logprobs=MOST_LISTED,

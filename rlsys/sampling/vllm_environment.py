@@ -55,13 +55,13 @@ def thinking_processor(config: RolloutConfig) -> str:
     return _PROCESSORS[model_runner(config)]
 
 
-def compilation(model_path: str, config: RolloutConfig) -> dict[str, list[str]]:
-    """vLLM's compilation settings for a model.
+def custom_ops(model_path: str, config: RolloutConfig) -> list[str]:
+    """Which of vLLM's own kernels a model does without, each as `-NAME`.
 
     On CPU its own kernel of rotary embedding (vLLM 0.32.0) turns a query of several heads wrongly
     when it comes as [tokens, heads, size], as latent attention (DeepSeek) has it: by 0.8 nats in a
     small model. torch's is right.
     """
     if config.gpus or not read_config(model_path, f"model {model_path}").get("kv_lora_rank"):
-        return {}
-    return {"custom_ops": ["-rotary_embedding"]}
+        return []
+    return ["-rotary_embedding"]

@@ -82,7 +82,7 @@ def test_the_settings_that_a_run_left_do_for_its_evaluation(tmp_path: Path, name
 def test_positions_are_found_under_whatever_name_they_have(
     tmp_path: Path, config: dict[str, object], context: int
 ) -> None:
-    path = str(model(tmp_path / "m", **config))
+    path = str(model(tmp_path / "m", 256, **config))
     assert settle(path, None, [], print).model.max_context == context
 
 
