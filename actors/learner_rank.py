@@ -16,6 +16,7 @@ from actors.member import Member
 from actors.rollout_client import RolloutClient
 from rlsys.config.run import RunConfig, Transport
 from rlsys.determinism import make_deterministic
+from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
 from rlsys.learning.columns import columns_of
 from rlsys.learning.deepspeed_setup import Rank
@@ -24,7 +25,6 @@ from rlsys.learning.join import (
     samples_table,
     training_batch,
     write_kept,
-    write_table,
 )
 from rlsys.learning.learner import LearnerEngine
 from rlsys.loop.outcome import PER_TOKEN

@@ -22,7 +22,7 @@ from typing import Any
 from rlsys.config.ranges import Range, range_of
 from rlsys.errors import VerifierError, instead
 from verifiers.base import Verifier
-from verifiers.faults import describe
+from verifiers.faults import describe, told_if_slow
 from verifiers.reward_functions import Style, factory_of, is_reward_factory, style_of
 from verifiers.sandbox.interface import Sandbox
 
@@ -179,7 +179,8 @@ class Registry:
         if self.is_built_in(name):
             return factory(**given, **options)
         try:
-            return factory(**given, **options)
+            with told_if_slow(f"making the verifier {name!r}", _file_of(factory)):
+                return factory(**given, **options)
         except Exception as error:  # whatever a user's class raises becomes one error that names it
             raise VerifierError(
                 f"verifier {name!r} cannot be made: {describe(error, _file_of(factory))}"
@@ -226,7 +227,10 @@ def _load(file: PluginFile) -> dict[str, Factory]:
     lines = file.source.splitlines(keepends=True)
     linecache.cache[file.path] = (len(file.source), None, lines, file.path)
     try:
-        with imports_beside(Path(file.path)):
+        with (
+            imports_beside(Path(file.path)),
+            told_if_slow(f"importing the plug-in {file.path}", file.path),
+        ):
             exec(compile(file.source, file.path, "exec"), vars(module))
     except ModuleNotFoundError as error:
         told = describe(error, file.path)

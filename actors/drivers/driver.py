@@ -28,7 +28,7 @@ from rlsys.observe.display import Display
 from rlsys.observe.example import example
 from rlsys.observe.groups import group_metrics
 from rlsys.observe.learnable import cut_off_at
-from rlsys.observe.loggers import JsonLines, Loggers, TensorBoard
+from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
 from rlsys.observe.metrics import check_metrics, step_metrics, time_shares
 from rlsys.observe.next_steps import policy_of
 from rlsys.observe.summary import Summary
@@ -59,7 +59,7 @@ class Driver:
         origin = keeper.origin
         self.curve = Curve(keeper.folder)
         after_step = origin.version if origin.resumed else None
-        loggers = [
+        loggers: list[Logger] = [
             JsonLines(keeper.folder),
             TensorBoard(keeper.folder, after_step),
             RayGauges(name),

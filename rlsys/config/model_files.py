@@ -4,6 +4,7 @@ import json
 from numbers import Real
 from pathlib import Path
 
+from rlsys import hub
 from rlsys.config.model_defaults import DEFAULTS
 from rlsys.config.model_room import POSITIONS, Model
 from rlsys.config.model_sizes import size_problems
@@ -100,13 +101,14 @@ def _check_types(named: str, model: Model) -> None:
 
 def _from_hub(path: str, named: str) -> Path:
     """Downloads one small file, or finds it where it was downloaded before."""
+    silence = hub.silence()
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         return Path(hf_hub_download(path, "config.json"))
     except (OSError, HfHubHTTPError, HFValidationError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = silence or str(error).strip().splitlines()[0]
         raise ConfigError(
             f"{named}: neither a model directory, nor does the hub give its config.json: {reason}"
         ) from error

@@ -135,7 +135,7 @@ def context_of(path: str) -> int:
     """
     from transformers import AutoConfig
 
-    with loading(f"MODEL {path}: its config cannot be loaded"):
+    with loading(path, f"MODEL {path}: its config cannot be loaded"):
         config = AutoConfig.from_pretrained(path)
     return positions_of(config.get_text_config().to_dict()) or _DEFAULT_CONTEXT
 
