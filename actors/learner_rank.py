@@ -17,8 +17,8 @@ from actors.rollout_client import RolloutClient
 from rlsys.config.schema import RunConfig, Transport
 from rlsys.engines.deepspeed_setup import Rank
 from rlsys.engines.determinism import make_deterministic
-from rlsys.engines.learner_engine import LearnerEngine
 from rlsys.errors import WeightSyncError
+from rlsys.imports import imports
 from rlsys.loop.clock import Clock
 from rlsys.loop.join import (
     Kept,
@@ -86,6 +86,9 @@ class LearnerRank(Member):
         """Meet the other ranks and load the policy, and the state that `save` left in a
         checkpoint of `version`; returns the names of the policy's weights, and the canary's
         logprobs under those that the model has on disk."""
+        # Not at the top: the driver, which makes this class an actor, computes nothing.
+        with imports():
+            from rlsys.engines.learner_engine import LearnerEngine
         config = self.config
         if config.run.deterministic:
             make_deterministic()

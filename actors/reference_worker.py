@@ -8,7 +8,7 @@ from actors.member import Member
 from rlsys.config.schema import RunConfig
 from rlsys.engines.columns import list_column
 from rlsys.engines.determinism import make_deterministic
-from rlsys.engines.reference_engine import ReferenceEngine
+from rlsys.imports import imports
 from rlsys.loop.clock import Clock
 from rlsys.loop.fleet import Referenced
 
@@ -22,6 +22,9 @@ class ReferenceWorker(Member):
 
     def start(self) -> None:
         """The model is loaded when this returns."""
+        # Not at the top: the driver, which makes this class an actor, computes nothing.
+        with imports():
+            from rlsys.engines.reference_engine import ReferenceEngine
         config = self.config
         if config.run.deterministic:
             make_deterministic()

@@ -23,6 +23,7 @@ from rlsys.commands import (
     verifiers,
 )
 from rlsys.errors import ConfigError, RlsysError
+from rlsys.imports import imports
 
 if TYPE_CHECKING:
     from rlsys.config.schema import RunConfig
@@ -90,7 +91,8 @@ def train(
     require_trainable(settings)
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
-    from actors.run import train as run_training
+    with imports():
+        from actors.run import train as run_training
     from rlsys.loop.stop import Terminated
 
     try:
