@@ -8,11 +8,11 @@ from typing import Any
 import psutil
 from omegaconf import OmegaConf
 
-from actors.placement import needs
+from actors.roles import needs
 from rlsys.config.model_names import FILE
-from rlsys.config.schema import ClusterConfig
-from rlsys.loop.run_folder import LOCK
+from rlsys.config.run import ClusterConfig
 from rlsys.network import named_cluster
+from rlsys.run.folder import LOCK
 
 _WORKING = ("train", "eval", "chat")
 """Commands that keep cores busy."""

@@ -9,10 +9,10 @@ from typing import Any
 import ray
 
 from actors import guardian
-from rlsys.config.schema import ClusterConfig
+from rlsys.config.run import ClusterConfig
 from rlsys.errors import ResourceError
-from rlsys.loop.stop import unwinding
 from rlsys.network import require_cluster
+from rlsys.watch.signals import unwinding
 
 
 @contextmanager

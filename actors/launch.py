@@ -11,7 +11,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from actors.member import actor_class
 from actors.placement import Need, lacking, shortage
 from actors.roster import Seat
-from rlsys.config.schema import ClusterConfig
+from rlsys.config.run import ClusterConfig
 from rlsys.errors import FleetError, ResourceError
 
 Maker = Callable[[Seat], tuple[type, tuple[Any, ...]]]

@@ -12,8 +12,9 @@ from typing import Any
 import ray
 
 from actors.portable import portable
-from rlsys import logs, stacks
-from rlsys.loop.clock import Clock, Times
+from rlsys import logs
+from rlsys.watch import stacks
+from rlsys.watch.clock import Clock, Times
 
 _CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1, "disk": 1})
 """Ray's threads beside the one that works: looking at a member never queues behind its work, nor

@@ -4,7 +4,7 @@ from typing import Any
 
 import ray
 
-from rlsys.config.schema import RunConfig, Transport
+from rlsys.config.run import RunConfig, Transport
 
 
 class RolloutClient:

@@ -12,13 +12,13 @@ import pyarrow as pa
 import ray
 
 from actors.member import AsyncMember
-from rlsys.config.schema import RunConfig, SamplingConfig, Transport
+from rlsys.config.run import RunConfig, SamplingConfig, Transport
 from rlsys.data.templates import with_budgets
-from rlsys.engines.columns import list_column
-from rlsys.engines.determinism import engine_seed
-from rlsys.engines.vllm_engine import SamplingEngine
-from rlsys.loop.clock import Clock
+from rlsys.determinism import engine_seed
 from rlsys.loop.fleet import PublishReport, Sampled
+from rlsys.sampling.engine import SamplingEngine
+from rlsys.schema import list_column
+from rlsys.watch.clock import Clock
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 

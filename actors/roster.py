@@ -8,7 +8,7 @@ from typing import Any
 from actors.member import Identity
 from actors.placement import Need
 from rlsys.logs import exception_at_the_end
-from rlsys.loop.clock import Times
+from rlsys.watch.clock import Times
 
 
 class TimeBook:
@@ -61,7 +61,7 @@ class Seat:
 
     @property
     def role(self) -> str:
-        """learner, rollout, verifier or reference."""
+        """As in actors.roles."""
         return self.need.role
 
     @property

@@ -19,10 +19,9 @@ import resource
 import time
 from pathlib import Path
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
-from rlsys.loop import garbage
 from rlsys.loop.fleet import Message
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.observe.metrics import step_metrics
@@ -30,6 +29,7 @@ from rlsys.simulate.clock import run
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import LogNormal
+from rlsys.watch import garbage
 
 PROMPTS = [Prompt(f"p{i}", "simulated", "?", [1], '"1"', "{}") for i in range(5000)]
 
@@ -93,7 +93,8 @@ def simulator_s(workers: int, config: RunConfig, groups: int) -> float:
             message = Message(tuple(group_ids), prompts, config.loop.group_size)
             sampled = await fleet.sample(message, config.sampling)
             await fleet.grade(sampled)
-            await fleet.score_reference(sampled)
+            for role in fleet.scorers:
+                await fleet.score(role, sampled)
 
     async def all_groups() -> None:
         step, size = config.loop.groups_per_step, config.loop.groups_per_message

@@ -30,9 +30,9 @@ import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from rlsys.algorithms.packing import plan_microbatches
-from rlsys.engines import attention
-from rlsys.engines.layout import block_length, blocks_of, lay_out
-from rlsys.engines.policy import PolicyModel
+from rlsys.learning import attention
+from rlsys.learning.layout import block_length, blocks_of, lay_out
+from rlsys.learning.policy import PolicyModel
 
 GROUPS, SIZE, PROMPT_TOKENS, LONGEST, MICROBATCH_TOKENS = 8, 8, 12, 256, 1024
 VARIANTS = ("padded", "padded_microbatch", "packed", "packed_shared")

@@ -35,7 +35,7 @@ from typing import Any
 
 from local_runs import CASES, alternate
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.simulate.clock import run
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members

@@ -27,7 +27,7 @@ import numpy as np
 
 from rlsys.evaluation.compare import read_result
 from rlsys.evaluation.estimators import Interval, mean_with_interval, paired_difference
-from rlsys.evaluation.model import settle
+from rlsys.local_policy.resolve import settle
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs" / "thinking.yaml"

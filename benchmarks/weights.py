@@ -35,10 +35,10 @@ import ray
 import torch
 
 from actors.learner_rank import STREAMING_COPIES, put_pieces
-from rlsys.config.recipes import LocalPolicyConfig
-from rlsys.config.schema import ModelConfig, RolloutConfig, WeightsConfig
-from rlsys.engines.vllm_engine import SamplingEngine
-from rlsys.recipes.local_policy import build_model, build_tokenizer
+from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.run import ModelConfig, RolloutConfig, WeightsConfig
+from rlsys.local_policy.policy import build_model, build_tokenizer
+from rlsys.sampling.engine import SamplingEngine
 from rlsys.weights import fingerprint
 from rlsys.weights.bundle import Manifest, Named, found, pack, plan_buckets, views
 from rlsys.weights.mapping import locate

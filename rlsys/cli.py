@@ -11,22 +11,22 @@ from rich.console import Console
 
 from rlsys import __version__
 from rlsys.commands import (
+    chat,
     checkpoint,
     doctor,
-    evaluation,
     grade,
     inspect,
     runs,
     serve,
-    talk,
     thinking,
     verifiers,
 )
+from rlsys.commands import eval as evaluation
 from rlsys.errors import ConfigError, RlsysError
 from rlsys.imports import imports
 
 if TYPE_CHECKING:
-    from rlsys.config.schema import RunConfig
+    from rlsys.config.run import RunConfig
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -92,8 +92,8 @@ def train(
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     with imports():
-        from actors.run import train as run_training
-    from rlsys.loop.stop import Terminated
+        from actors.drivers.train import train as run_training
+    from rlsys.watch.signals import Terminated
 
     try:
         summary = run_training(settings, name, console, started, resume=resume is not None)
@@ -113,7 +113,7 @@ app.command()(inspect.inspect)
 app.command()(doctor.doctor)
 app.command("eval")(evaluation.evaluate)
 app.command()(evaluation.compare)
-app.command()(talk.chat)
+app.command()(chat.chat)
 app.command()(serve.serve)
 app.add_typer(evaluation.app, name="benchmarks")
 app.command()(grade.grade)
@@ -124,7 +124,7 @@ app.add_typer(verifiers.app, name="verifiers")
 def _new_run(config: Path, overrides: list[str]) -> "tuple[RunConfig, str]":
     """Settings and name of a run that begins."""
     from rlsys.config.load import load
-    from rlsys.loop.disk import require_writable
+    from rlsys.disk import require_writable
 
     settings = load(config, overrides)
     require_writable(settings.run.directory)
@@ -134,7 +134,7 @@ def _new_run(config: Path, overrides: list[str]) -> "tuple[RunConfig, str]":
 def _old_run(run: str, overrides: list[str]) -> "tuple[RunConfig, str]":
     """Settings and name of a run that goes on; run.directory=PLACE is where its name is sought."""
     from rlsys.config.resume import find_run, resumed_config
-    from rlsys.config.schema import RunSection
+    from rlsys.config.run import RunSection
 
     places = [text for text in overrides if text.startswith("run.directory=")]
     directory = places[-1].partition("=")[2] if places else RunSection().directory

@@ -6,8 +6,10 @@ written to disk as samples.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from rlsys.errors import SchemaError
@@ -87,22 +89,24 @@ REFERENCE = _schema(
     ],
 )
 
-TRAINING = _schema(
-    "training",
-    [
-        ("group_id", pa.int64()),
-        ("sample_index", pa.int32()),
-        ("prompt_token_ids", _i32_list),
-        ("token_ids", _i32_list),
-        ("rollout_logprobs", _f32_list),
-        ("kept_token_ids", _i32_lists),
-        ("policy_versions", _i32_list),
-        ("forced", _bool_list),  # true: masked out of the loss
-        ("reference_logprobs", _f32_list),  # null without a reference worker
-        ("advantages", _f32_list),  # per token; null: the row is masked out of the loss
-        ("reward", pa.float32()),
-    ],
-)
+_TRAINING = [
+    ("group_id", pa.int64()),
+    ("sample_index", pa.int32()),
+    ("prompt_token_ids", _i32_list),
+    ("token_ids", _i32_list),
+    ("rollout_logprobs", _f32_list),
+    ("kept_token_ids", _i32_lists),
+    ("policy_versions", _i32_list),
+    ("forced", _bool_list),  # true: masked out of the loss
+    ("advantages", _f32_list),  # per token; null: the row is masked out of the loss
+    ("reward", pa.float32()),
+]
+
+
+def training(columns: Sequence[str] = ()) -> pa.Schema:
+    """What a learner trains on: the columns that every objective may read, and those that one asks
+    of other roles by name, numbers per token."""
+    return _schema("training", [*_TRAINING, *((name, _f32_list) for name in columns)])
 
 
 def build(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.RecordBatch:
@@ -136,3 +140,11 @@ def check(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def contract_name(schema: pa.Schema) -> str:
     """The contract that a schema declares in its metadata."""
     return (schema.metadata or {}).get(b"rlsys.contract", b"unnamed").decode()
+
+
+def list_column(batch: pa.RecordBatch, name: str) -> list[np.ndarray]:
+    """A list column as one array per row, views of the batch where Arrow allows."""
+    column = batch.column(name)
+    values = column.values.to_numpy(zero_copy_only=False)
+    offsets = column.offsets.to_numpy()
+    return [values[a:b] for a, b in pairwise(offsets)]

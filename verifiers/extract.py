@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rlsys.markup import read
-from verifiers import last_numbers, last_values, last_words, statements
-from verifiers.boxes import last_boxed
+from verifiers.answers import last_numbers, last_values, last_words, statements
+from verifiers.answers.boxes import last_boxed
 
 _CALCULATED = re.compile(r"<<[^<>\n]*>>")
 """What GSM8K's calculator was told: <<9*2=18>>."""

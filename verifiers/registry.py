@@ -67,18 +67,18 @@ _SANDBOX = "sandbox"
 
 _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
-        "budget": "verifiers.budget:BudgetVerifier",
+        "budget": "verifiers.form.budget:BudgetVerifier",
         "choice": "verifiers.math.choice:ChoiceVerifier",
         "code_functions": "verifiers.code.functions:FunctionVerifier",
         "code_programs": "verifiers.code.programs:ProgramVerifier",
         "countdown": "verifiers.math.countdown:CountdownVerifier",
-        "fluency": "verifiers.fluency:FluencyVerifier",
-        "format": "verifiers.format:FormatVerifier",
-        "judge": "verifiers.judge:JudgeVerifier",
-        "language": "verifiers.language:LanguageVerifier",
+        "fluency": "verifiers.models.fluency:FluencyVerifier",
+        "format": "verifiers.form.format:FormatVerifier",
+        "judge": "verifiers.models.judge:JudgeVerifier",
+        "language": "verifiers.form.language:LanguageVerifier",
         "math": "verifiers.math.verifier:MathVerifier",
-        "reasoning": "verifiers.reasoning:ReasoningVerifier",
-        "reward_model": "verifiers.reward_model:RewardModelVerifier",
+        "reasoning": "verifiers.form.reasoning:ReasoningVerifier",
+        "reward_model": "verifiers.models.reward_model:RewardModelVerifier",
         "repository": "verifiers.repository.verifier:RepositoryVerifier",
     }
 )

@@ -18,8 +18,8 @@ from enum import Enum
 from types import FunctionType
 from typing import Any, NoReturn, cast
 
-from rlsys.data.raw import decode_object
 from rlsys.errors import VerifierError
+from rlsys.json_text import decode_object
 from verifiers.base import Completion, Status, Verdict, Verifier
 from verifiers.faults import place_of
 

@@ -18,12 +18,12 @@ def checkpoint(
     when the checkpoint is complete, 2 when the run is not running, or ends before.
     """
     from rlsys.config.resume import find_run
-    from rlsys.config.schema import RunSection
+    from rlsys.config.run import RunSection
     from rlsys.errors import ResumeError
-    from rlsys.loop import wish
-    from rlsys.loop.checkpoint import complete
-    from rlsys.loop.keeper import FOLDER
-    from rlsys.loop.run_folder import is_held
+    from rlsys.run import wish
+    from rlsys.run.checkpoint import complete
+    from rlsys.run.folder import is_held
+    from rlsys.run.keeper import FOLDER
 
     folder = find_run(run, RunSection().directory)
     console = Console()

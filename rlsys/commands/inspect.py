@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from rlsys.config.schema import RunConfig
+    from rlsys.config.run import RunConfig
     from rlsys.config.verifiers import RewardConfig
     from rlsys.data.inspection.gold_check import GoldCheck, Grade
     from rlsys.data.inspection.survey import Survey
@@ -99,7 +99,7 @@ class _Graders:
 
     def __init__(self, settings: "RunConfig", rows: Sequence["Row"]) -> None:
         from verifiers.compose import Composite
-        from verifiers.shared_sandbox import SharedSandbox
+        from verifiers.sandbox.shared import SharedSandbox
 
         self._rewards = settings.verifiers.rewards
         self._sandbox = SharedSandbox(settings.sandbox)
@@ -192,7 +192,7 @@ def _fitting_verifier(rows: Sequence["Row"]) -> str:
 def _tokenizer(path: str) -> "Tokenizer":
     """The tokenizer of a model, else that of the small local policy, which is made here."""
     if not path:
-        from rlsys.recipes.local_tokenizer import build_tokenizer
+        from rlsys.local_policy.tokenizer import build_tokenizer
 
         return build_tokenizer()
     from transformers import AutoTokenizer

@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 
 import rlsys.thinking
-from rlsys.commands import ready
-from rlsys.commands.talk import Model
+from rlsys.commands.chat import Model
 from rlsys.errors import ConfigError
+from rlsys.serving import ready
 
 if TYPE_CHECKING:
-    from rlsys.config.schema import RunConfig
+    from rlsys.config.run import RunConfig
 
 _PARSER = Path(rlsys.thinking.__file__).parent / "vllm_parser.py"
 _TOOLS = "--enable-auto-tool-choice"
@@ -61,9 +61,9 @@ def serve(
     `min_reasoning_tokens`.
     """
     overrides, options = split(words or [])
-    from rlsys.engines.vllm_environment import quiet, set_environment
-    from rlsys.evaluation.model import settle
+    from rlsys.local_policy.resolve import settle
     from rlsys.network import require_free
+    from rlsys.sampling.vllm_environment import quiet, set_environment
 
     require_free(host, port)
     console = Console()
@@ -108,7 +108,7 @@ def server_command(
     """vLLM's server as a command, in the environment that `set_environment` made. By module: its
     console script looks for package metadata that the CPU build does not have. Of an option that
     stands twice, vLLM takes the last."""
-    from rlsys.engines.vllm_environment import thinking_processor
+    from rlsys.sampling.vllm_environment import thinking_processor
 
     rollout = config.rollout
     # They are named in a file that imports vLLM.

@@ -49,7 +49,7 @@ def fit(
     ] = "",
 ) -> None:
     """Fit difficulty to the solve rates that a run measured, on the policy's embeddings."""
-    from rlsys.evaluation.model import resolve
+    from rlsys.local_policy.resolve import resolve
     from rlsys.thinking import regressor
 
     console = Console()

@@ -67,7 +67,7 @@ def check_verifier(
     Ends with status 0 when every answer got a verdict and the known ones the right one, 1 when
     not, 2 when the verifier cannot be made or fails its self-test.
     """
-    from rlsys.config.schema import ClusterConfig
+    from rlsys.config.run import ClusterConfig
     from rlsys.config.verifiers import RewardConfig, VerifiersConfig, validate
     from rlsys.network import require_cluster
 
@@ -77,7 +77,7 @@ def check_verifier(
     )
     validate(config)
     require_cluster(ClusterConfig().address)
-    from actors.verifier_check import check
+    from actors.drivers.check_verifier import check
 
     console = Console()
     console.print(f"{name}: starting a verifier worker on a local Ray", highlight=False)

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rlsys.config.model_names import LOCAL, find_model
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.config.shipped import shipped_configs
 from rlsys.config.validate import said, validate
 from rlsys.errors import ConfigError

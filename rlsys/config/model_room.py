@@ -5,7 +5,7 @@ import math
 from numbers import Real
 from typing import Any
 
-from rlsys.config.schema import Precision, RunConfig
+from rlsys.config.run import Precision, RunConfig
 
 Model = dict[str, Any]
 """A config.json."""
@@ -59,7 +59,7 @@ def kv_bytes_per_token(model: Model, dtype: Precision) -> int:
 
 
 def _cache_problem(config: RunConfig, per_token: int) -> list[str]:
-    # As the engine's process is told: whole GiB (rlsys/engines/vllm_environment.py).
+    # As the engine's process is told: whole GiB (rlsys/sampling/vllm_environment.py).
     cache = max(1, round(config.rollout.kv_cache_gib)) << 30
     need = config.model.max_context * per_token
     if need <= cache:

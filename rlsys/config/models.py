@@ -3,10 +3,10 @@
 The learner lays sequences end to end in one row, and calls the output head by itself; the sampler
 has to compute the same model. What a config says against that is refused here, in the first second
 of a run. What no config says is proved when the fleet starts: that packed rows change nothing
-(rlsys.engines.packing_proof), and that vLLM agrees with the learner on the weights from disk and
-holds new ones as it holds those (rlsys.engines.vllm_engine.SamplingEngine.prove_model).
+(rlsys.learning.packing_proof), and that vLLM agrees with the learner on the weights from disk and
+holds new ones as it holds those (rlsys.sampling.engine.SamplingEngine.prove_model).
 
-docs/models.md is the list of what was tried, made by tests/unit/engines/test_tiny_models.py.
+docs/models.md is the list of what was tried, made by tests/unit/learning/test_tiny_models.py.
 """
 
 import json
@@ -16,7 +16,7 @@ from numbers import Real
 from pathlib import Path
 
 from rlsys.config.model_room import POSITIONS, Model, room_problems
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 
 WORKS = (

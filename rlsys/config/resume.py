@@ -7,7 +7,7 @@ from typing import Any
 
 from rlsys.config.load import load
 from rlsys.config.model_names import FILE, nearest_run
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 
 _MAY_CHANGE = (

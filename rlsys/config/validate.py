@@ -14,14 +14,14 @@ from pathlib import Path
 from rlsys.config import algorithm as algorithm_config
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
+from rlsys.config import local_policy as recipes_config
 from rlsys.config import ranges
-from rlsys.config import recipes as recipes_config
 from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
 from rlsys.config.algorithm import Advantage
 from rlsys.config.model_names import find_model
-from rlsys.config.schema import MOST_KEPT, RunConfig, Transport
+from rlsys.config.run import MOST_KEPT, RunConfig, Transport
 from rlsys.errors import ConfigError
 
 _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")

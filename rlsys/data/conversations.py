@@ -6,9 +6,10 @@ What the assistant said last is the known solution; the expected answer is what 
 from typing import Any
 
 from rlsys.config.data import DataConfig
-from rlsys.data.raw import RawRow, decode_object, first_number, is_filled, shown
+from rlsys.data.raw import RawRow, first_number, is_filled, shown
 from rlsys.data.rows import Message, PromptKind, Row, build_row, conversation, question
 from rlsys.data.sources import source_of
+from rlsys.json_text import decode_object
 from verifiers.extract import last_boxed
 
 ANSWERS = ("answer", "ground_truth", "label")

@@ -1,6 +1,5 @@
 """One row as it lies in its file, with access to its columns that explains what is wrong."""
 
-import json
 import math
 import unicodedata
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlsys.errors import DataError
+from rlsys.json_text import decode_object
 
 _ABSENT = object()
 _SHOWN_CHARACTERS = 80
@@ -120,23 +120,6 @@ def is_filled(value: Any) -> bool:
 def is_blank(text: str) -> bool:
     """Whether nothing in a text can be seen: white space, control and zero-width characters."""
     return all(unicodedata.category(character)[0] in "ZC" for character in text)
-
-
-def decode_object(value: Any) -> Any:
-    """Decode a JSON text of an object, or of a list of objects; return all else as it is.
-
-    Other JSON texts stay texts on purpose: the answer `[2, 5]` is an interval and `72` a number
-    as text, and both are compared as what the data set's author wrote.
-    """
-    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
-        return value
-    try:
-        decoded = json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-    if isinstance(decoded, list) and not (decoded and all(isinstance(x, dict) for x in decoded)):
-        return value
-    return decoded
 
 
 def shown(value: Any) -> str:

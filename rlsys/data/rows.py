@@ -11,8 +11,9 @@ from typing import Any, TypedDict
 
 from rlsys.config.data import DataConfig
 from rlsys.data.answers import flaw
-from rlsys.data.raw import RawRow, decode_object, shown
+from rlsys.data.raw import RawRow, shown
 from rlsys.data.unsupported import refuse_placeholders, refuse_turn
+from rlsys.json_text import decode_object
 
 
 class Message(TypedDict):

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlsys.config.model_names import name_of
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, tokenize
+from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import DataError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.cut import Cut
-from rlsys.evaluation.model import fingerprint, settle
 from rlsys.evaluation.plan import Exam, prompt_name, settings
+from rlsys.local_policy.resolve import fingerprint, settle
 from rlsys.pretrained import loading
-from rlsys.recipes.model_limits import check_vocabulary
 from rlsys.thinking.budgets import instruct
 
 if TYPE_CHECKING:

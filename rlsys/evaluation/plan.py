@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rlsys.config.schema import SamplingConfig
+from rlsys.config.run import SamplingConfig
 from rlsys.data.templates import Prompt
+from rlsys.disk import replace_text
 from rlsys.errors import ConfigError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.cut import NO_CUT, Cut
 from rlsys.evaluation.samples import Samples
-from rlsys.loop.disk import replace_text
 
 
 @dataclass(frozen=True)

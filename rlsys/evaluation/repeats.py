@@ -1,6 +1,6 @@
 """Whether the same evaluation, asked for twice, gives the same answers; and what makes it."""
 
-from rlsys.config.schema import Precision, PrefixCache, RunConfig
+from rlsys.config.run import Precision, PrefixCache, RunConfig
 
 ONE_BY_ONE = "rollout.max_sequences=1 weights.prefix_cache=off"
 """Settings under which nothing is sampled beside an answer."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.data.load import RunRows
 from rlsys.data.rows import Row

@@ -14,9 +14,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import TracebackType
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
-from rlsys.engines.verifier_process import VerifierProcess, no_verdict
+from rlsys.grading.process import VerifierProcess, no_verdict
 from rlsys.grading.rows import GradeRow, MalformedRow
 from verifiers.base import Status, Verdict
 

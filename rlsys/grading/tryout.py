@@ -8,13 +8,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.config.verifiers import RewardConfig
 from rlsys.data.gold import gold_completion
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt
-from rlsys.engines.verifier_process import VerifierProcess
 from rlsys.errors import VerifierError
+from rlsys.grading.process import VerifierProcess
 from verifiers.base import Completion
 from verifiers.compose import SILENT
 from verifiers.faults import quoted

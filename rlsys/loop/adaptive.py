@@ -5,7 +5,7 @@ sample size says how much less: Kish's (sum w)^2 / (n sum w^2) of the importance
 (algorithms/off_policy.py), 1 when nothing has moved.
 """
 
-from rlsys.config.schema import LoopConfig
+from rlsys.config.run import LoopConfig
 
 LOWEST = 1
 """0 is another algorithm: each step would wait for its weights."""

@@ -8,7 +8,7 @@ import numpy as np
 from rlsys.algorithms import advantages as estimators
 from rlsys.algorithms.shaping import kl_in_reward, shaped_rewards, takes_part
 from rlsys.config.algorithm import BEYOND_GROUPS, Advantage, AlgorithmConfig, KlPlacement
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.ready import ReadyGroup
 

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from rlsys.config.schema import LoopConfig
+from rlsys.config.run import LoopConfig
 from rlsys.errors import WorkerDiedError, WorkerError
-from rlsys.loop.waits import Waits
+from rlsys.watch.waits import Waits
 
 T = TypeVar("T")
 

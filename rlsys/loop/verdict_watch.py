@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from rlsys.config.schema import LoopConfig, RunConfig
+from rlsys.config.run import LoopConfig, RunConfig
 from rlsys.errors import NoSignalError, VerifierError
 
 _STEPS = 4

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.loop.outcome import SignalCount
 from rlsys.observe.health import HealthAlarm
 from rlsys.observe.inflation import LengthAlarm

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from rlsys.loop.clock import Times
+from rlsys.watch.clock import Times
 
 _FULLY_BUSY = 0.85
 """From this share of the wall time on, a role is what limits the run; below, roles wait for each

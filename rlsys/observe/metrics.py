@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-from rlsys.loop.clock import Times
-from rlsys.loop.disk import disk_errors
-from rlsys.loop.heldout import HeldOut
+from rlsys.disk import disk_errors
+from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.loop import StepReport
-from rlsys.loop.run_folder import METRICS
+from rlsys.run.folder import METRICS
+from rlsys.watch.clock import Times
 
 
 def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:

@@ -5,9 +5,9 @@ import shlex
 from pathlib import Path
 
 from rlsys.config.model_names import FILE
-from rlsys.config.schema import RunConfig
-from rlsys.loop import checkpoint
-from rlsys.loop.keeper import FOLDER
+from rlsys.config.run import RunConfig
+from rlsys.run import checkpoint
+from rlsys.run.keeper import FOLDER
 
 
 def policy_of(folder: Path) -> Path | None:

@@ -9,8 +9,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from rlsys.config.model_names import FILE
-from rlsys.loop import curve
-from rlsys.loop.run_folder import FAILURE, LOCK, METRICS, SUMMARY, holder_of, is_held
+from rlsys.evaluation import curve
+from rlsys.run.folder import FAILURE, LOCK, METRICS, SUMMARY, holder_of, is_held
 
 
 class State(StrEnum):

@@ -10,15 +10,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from rlsys.disk import replace_text
+from rlsys.evaluation import curve
 from rlsys.evaluation.estimators import Difference
-from rlsys.loop import curve
-from rlsys.loop.clock import Times
-from rlsys.loop.disk import replace_text
-from rlsys.loop.heldout import HeldOut
+from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.ledger import Ledger
 from rlsys.loop.outcome import SignalCount
-from rlsys.loop.run_folder import SUMMARY
 from rlsys.observe.balance import Balance, Pace, advice, balance, covering_bound
+from rlsys.run.folder import SUMMARY
+from rlsys.watch.clock import Times
 
 
 @dataclass

@@ -3,12 +3,12 @@
 import asyncio
 from dataclasses import dataclass
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.loop.loop import Loop, StepReport
-from rlsys.loop.progress import Progress
 from rlsys.observe.balance import Pace, balance, covering_bound
+from rlsys.run.progress import Progress
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import LengthLaw

@@ -8,7 +8,7 @@ update that changes no more than the weights cannot make it many times as large.
 
 from dataclasses import dataclass
 
-from rlsys.config.schema import Precision
+from rlsys.config.run import Precision
 
 GROWTH = 10.0
 """Times the difference from disk that an update may show: over 300 updates in bfloat16 the largest

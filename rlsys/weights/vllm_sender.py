@@ -23,7 +23,7 @@ from vllm.distributed.weight_transfer.factory import WeightTransferTrainerFactor
 from vllm.distributed.weight_transfer.ipc_engine import IPCTrainerInitInfo
 from vllm.distributed.weight_transfer.nccl_engine import NCCLTrainerInitInfo
 
-from rlsys.config.schema import Transport
+from rlsys.config.run import Transport
 from rlsys.weights.bundle import Manifest, Named, TensorRecord
 from rlsys.weights.fingerprint import fingerprint
 

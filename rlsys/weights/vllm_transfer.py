@@ -41,9 +41,9 @@ from vllm.model_executor.model_loader.reload import (
 )
 from vllm.platforms import current_platform
 
-from rlsys import stacks
-from rlsys.config.schema import Transport
+from rlsys.config.run import Transport
 from rlsys.errors import WeightSyncError
+from rlsys.watch import stacks
 from rlsys.weights.bundle import Manifest, Named, views
 from rlsys.weights.load_proof import LoadProof
 from rlsys.weights.mapping import Mapper

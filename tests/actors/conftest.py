@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import ray
 
-from rlsys.config.recipes import LocalPolicyConfig
-from rlsys.config.schema import ClusterConfig, ModelConfig, RolloutConfig, WeightsConfig
-from rlsys.engines.vllm_engine import SamplingEngine
-from rlsys.recipes.local_policy import prepare_local_policy
+from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.run import ClusterConfig, ModelConfig, RolloutConfig, WeightsConfig
+from rlsys.local_policy.policy import prepare_local_policy
+from rlsys.sampling.engine import SamplingEngine
 
 
 @pytest.fixture(scope="session")

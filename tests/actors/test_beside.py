@@ -11,7 +11,7 @@ import pytest
 from actors import beside as module
 from actors.beside import beside, command_of
 from rlsys.config.load import to_yaml
-from rlsys.config.schema import ClusterConfig, RunConfig
+from rlsys.config.run import ClusterConfig, RunConfig
 
 # As `python -m rlsys train`, which holds its run's lock.
 DRIVER = """

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import ray
 from ray import cloudpickle
-from sent_batches import CANARY, pulled, rollouts, settings
 
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
 from rlsys.config.algorithm import Aggregation, AlgorithmConfig, OffPolicy, Ratio, WeightLevel
-from rlsys.config.recipes import LocalPolicyConfig
-from rlsys.engines.verifier_engine import scores_batch
-from rlsys.recipes.local_policy import prepare_local_policy
+from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.grading.batches import scores_batch
+from rlsys.local_policy.policy import prepare_local_policy
+from rlsys.roles import ROLLOUT, VERIFIER
+from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings
 from verifiers.base import Status, Verdict
 
 pytestmark = pytest.mark.slow
@@ -91,7 +92,7 @@ def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any
         batch = rollouts(GROUPS, SIZE)
         scores = scores_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)
         refs = [ray.put(batch), ray.put(scores)]
-        spans = [Span(0, 1, None, group * SIZE, SIZE) for group in range(GROUPS)]
+        spans = [Span({ROLLOUT: 0, VERIFIER: 1}, group * SIZE, SIZE) for group in range(GROUPS)]
         advantages = np.tile([1.0, -1.0, 0.5, -0.5], GROUPS)
         rewards = (advantages > 0).astype(float)
         # One answer has no verdict: it takes no part.

@@ -10,7 +10,7 @@ from actors import placement
 from actors.holders import lines_of
 from actors.launch import Launcher
 from actors.placement import Need, check_resources, lacking
-from rlsys.config.schema import ClusterConfig
+from rlsys.config.run import ClusterConfig
 from rlsys.errors import ResourceError
 
 

@@ -13,14 +13,14 @@ import pytest
 import ray
 from ray import cloudpickle
 
-from actors import look
+from actors import stack_report
 from actors.launch import Launcher
 from actors.learner_rank import STREAMING_COPIES
 from actors.member import Member
 from actors.placement import Need
 from actors.roster import Seat, seats
 from actors.supervision import Supervisor
-from rlsys.config.schema import ClusterConfig
+from rlsys.config.run import ClusterConfig
 from rlsys.errors import (
     FleetError,
     LearnerLostError,
@@ -29,7 +29,7 @@ from rlsys.errors import (
     WorkerDiedError,
     WorkerError,
 )
-from rlsys.loop.clock import Clock, Times
+from rlsys.watch.clock import Clock, Times
 
 pytestmark = pytest.mark.slow
 # Ray's workers cannot import this file.
@@ -251,7 +251,7 @@ def test_a_member_at_work_shows_its_clock_and_where_it_stands(supervised: Any) -
         await asyncio.sleep(1.0)
         times: Times = await supervisor.call(at_work, at_work.actor.times.remote())
         assert 0.5 < times.busy_s < 60
-        text = await look.report(supervisor.seats)
+        text = await stack_report.report(supervisor.seats)
         assert "the driver's tasks" in text
         at_work_text, _, stuck_text = text.partition("--- verifier-1, 1 calls unanswered")
         assert "verifier-0, 1 calls unanswered" in at_work_text

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rlsys import schema
-from rlsys.config.schema import SamplingConfig
-from rlsys.engines.vllm_engine import SamplingEngine
+from rlsys.config.run import SamplingConfig
+from rlsys.sampling.engine import SamplingEngine
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ async def _looks(engine: SamplingEngine, over: Callable[[], bool]) -> set[tuple[
 def test_a_server_counts_thinking_that_its_prompt_began(tiny_policy: str) -> None:
     from transformers import AutoTokenizer
 
-    from rlsys.thinking.vllm_parser import MarkupParser
+    from rlsys.serving.vllm_parser import MarkupParser
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
 
@@ -111,7 +111,7 @@ def test_a_server_strips_the_tags_in_whole_answers_as_in_streams(
 ) -> None:
     from transformers import AutoTokenizer
 
-    from rlsys.thinking.vllm_parser import MarkupParser
+    from rlsys.serving.vllm_parser import MarkupParser
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
     parser = MarkupParser(tokenizer)
@@ -133,7 +133,7 @@ def test_a_server_strips_the_tags_in_whole_answers_as_in_streams(
 def test_a_parser_of_tool_calls_takes_over_where_the_thinking_ends(tiny_policy: str) -> None:
     from transformers import AutoTokenizer
 
-    from rlsys.thinking.vllm_parser import ToolsParser
+    from rlsys.serving.vllm_parser import ToolsParser
 
     parser = ToolsParser(AutoTokenizer.from_pretrained(tiny_policy))
     ends = []
@@ -147,7 +147,7 @@ def test_a_grammar_holds_from_the_end_of_the_thinking_on(tiny_policy: str) -> No
     """In the engine, which has a parser of its own that sees no text."""
     from transformers import AutoTokenizer
 
-    from rlsys.thinking.vllm_parser import MarkupParser
+    from rlsys.serving.vllm_parser import MarkupParser
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
     parser = MarkupParser(tokenizer)

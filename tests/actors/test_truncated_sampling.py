@@ -9,12 +9,12 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rlsys import schema
-from rlsys.config.schema import SamplingConfig
-from rlsys.engines.columns import list_column
-from rlsys.engines.kept_tokens import kept_column
-from rlsys.engines.policy import PolicyModel, load_causal_lm
-from rlsys.engines.reference_engine import score_sequences
-from rlsys.engines.vllm_engine import SamplingEngine
+from rlsys.config.run import SamplingConfig
+from rlsys.data.kept_tokens import kept_column
+from rlsys.learning.policy import PolicyModel, load_causal_lm
+from rlsys.learning.reference import score_sequences
+from rlsys.sampling.engine import SamplingEngine
+from rlsys.schema import list_column
 
 pytestmark = pytest.mark.slow
 

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import ray
-from sent_batches import ANSWER, rollouts, settings
 
 from actors.member import actor_class
-from actors.placement import Need, check_resources, needs
+from actors.placement import Need, check_resources
 from actors.reference_worker import ReferenceWorker
+from actors.roles import needs
 from actors.verifier_worker import VerifierWorker
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ResourceError
+from tests.helpers.sent_batches import ANSWER, rollouts, settings
 
 pytestmark = pytest.mark.slow
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from adversarial_programs import read
 
 from rlsys.config.sandbox import SandboxConfig
+from tests.helpers.adversarial_programs import read
 from verifiers.base import Status, verify_all
 from verifiers.code.functions import FunctionVerifier
 from verifiers.code.programs import ProgramVerifier

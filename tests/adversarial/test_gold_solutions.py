@@ -3,17 +3,16 @@
 import json
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from rlsys.config.sandbox import SandboxConfig
+from tests.helpers.places import DATA
 from verifiers.base import Completion, verify_all
 from verifiers.code.functions import FunctionVerifier
 from verifiers.code.tests_plan import plan_of
 from verifiers.sandbox.pool import open_sandbox
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 _SLOW = {123: {"wall_s": 200, "memory_mb": 512}}
 """MBPP's gold solution of this task takes 20 s and more."""
 

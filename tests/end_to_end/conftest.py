@@ -2,8 +2,9 @@
 that all tests of an ordinary run read."""
 
 import pytest
-from submitted import Submitted, submit
-from workplace import TINY, Workplace
+
+from tests.helpers.submitted import Submitted, submit
+from tests.helpers.workplace import TINY, Workplace
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import time
 from dataclasses import replace
 
 import pytest
-from workplace import Workplace
+
+from tests.helpers.workplace import Workplace
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from typing import Any
 
 import psutil
 import pytest
-from processes import alive, family_of, wait_until
-from workplace import ROOT, Workplace
+
+from tests.helpers.places import ROOT
+from tests.helpers.processes import alive, family_of, wait_until
+from tests.helpers.workplace import Workplace
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

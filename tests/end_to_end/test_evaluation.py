@@ -6,7 +6,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from workplace import Workplace
+
+from tests.helpers.workplace import Workplace
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

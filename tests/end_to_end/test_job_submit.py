@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from submitted import Submitted
+
+from tests.helpers.submitted import Submitted
 
 pytestmark = pytest.mark.slow
 

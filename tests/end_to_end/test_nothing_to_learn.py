@@ -1,7 +1,8 @@
 """A run that cannot learn anything: it says so while it goes on, and at its end."""
 
 import pytest
-from workplace import Workplace
+
+from tests.helpers.workplace import Workplace
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

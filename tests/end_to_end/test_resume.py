@@ -5,11 +5,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes import alive, wait_until
-from repeatable import DETERMINISTIC, STEPS, kill_after_step, metrics, policy, samples
-from workplace import Workplace
 
-from rlsys.loop import checkpoint, history
+from rlsys.run import checkpoint, history
+from tests.helpers.processes import alive, wait_until
+from tests.helpers.repeatable import DETERMINISTIC, STEPS, kill_after_step, metrics, policy, samples
+from tests.helpers.workplace import Workplace
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from documented import undocumented
-from submitted import Submitted
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rlsys import schema
 from rlsys.config.load import load
-from rlsys.loop import checkpoint
+from rlsys.run import checkpoint
+from tests.helpers.documented import undocumented
+from tests.helpers.submitted import Submitted
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
-from workplace import ROOT, Workplace
+
+from tests.helpers.places import ROOT
+from tests.helpers.workplace import Workplace
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

@@ -17,16 +17,17 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from tests.helpers.places import ROOT
+
 pytestmark = pytest.mark.soak
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = 20
 STEPS, GROUPS = 60, 16
 VICTIMS = {
     "rollout worker": "ray::RolloutWorker",
     "rollout worker's engine": "VLLM::EngineCore",
     "verifier worker": "ray::VerifierWorker",
-    "verifier worker's process": "rlsys.engines.verifier_child",
+    "verifier worker's process": "rlsys.grading.child",
     "reference worker": "ray::ReferenceWorker",
 }
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from repeatable import DETERMINISTIC, STEPS, start, wait_for
-from workplace import TINY, Workplace
 
-from rlsys.loop import checkpoint, history
+from rlsys.run import checkpoint, history
+from tests.helpers.repeatable import DETERMINISTIC, STEPS, start, wait_for
+from tests.helpers.workplace import TINY, Workplace
 
 pytestmark = pytest.mark.soak
 

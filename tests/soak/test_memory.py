@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.places import ROOT
+
 pytestmark = pytest.mark.soak
 
-ROOT = Path(__file__).resolve().parents[2]
 STEPS = 500
 WARM_UP_STEPS = 100
 """Allocators, caches and thread stacks find their size within these."""

@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from published import published
-from tiny_models import ARCHITECTURES, VOCABULARY, Architecture, build
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from rlsys.config.models import NOT_SAMPLED
-from rlsys.config.schema import ModelConfig, Precision, RolloutConfig, WeightsConfig
-from rlsys.engines.policy import PolicyModel, load_causal_lm
-from rlsys.engines.reference_engine import score_sequences
-from rlsys.engines.vllm_engine import SamplingEngine
+from rlsys.config.run import ModelConfig, Precision, RolloutConfig, WeightsConfig
 from rlsys.errors import WeightSyncError
+from rlsys.learning.policy import PolicyModel, load_causal_lm
+from rlsys.learning.reference import score_sequences
+from rlsys.sampling.engine import SamplingEngine
 from rlsys.weights.bundle import Named
 from rlsys.weights.canary import Canary
 from rlsys.weights.saved_form import SavedForm
+from tests.helpers.published import published
+from tests.helpers.tiny_models import ARCHITECTURES, VOCABULARY, Architecture, build
 
 pytestmark = pytest.mark.soak
 

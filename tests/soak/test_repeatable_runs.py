@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plain_loop import train_plainly
-from repeatable import DETERMINISTIC, STEPS, kill_after_step, metrics, policy, samples
-from workplace import TINY, Workplace
 
 from rlsys.config.load import load
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
-from rlsys.loop import history
+from rlsys.run import history
+from tests.helpers.plain_loop import train_plainly
+from tests.helpers.repeatable import DETERMINISTIC, STEPS, kill_after_step, metrics, policy, samples
+from tests.helpers.workplace import TINY, Workplace
 
 pytestmark = pytest.mark.soak
 
@@ -74,9 +74,9 @@ def test_the_loop_gives_the_numbers_of_a_plain_synchronous_loop(
 async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]]:
     """The same engines behind the same fleet, one call after another."""
     from actors.cluster import connected
-    from actors.fleet import RayFleet
-    from actors.placement import needs
-    from rlsys.recipes.prepare import find_policy, prepare, read_rows
+    from actors.ray_fleet import RayFleet
+    from actors.roles import needs
+    from rlsys.stages.inputs import find_policy, prepare, read_rows
 
     lines: list[str] = []
     with connected(config.cluster):

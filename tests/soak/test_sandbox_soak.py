@@ -4,7 +4,6 @@ import ctypes
 import itertools
 import os
 import random
-import sys
 import time
 from pathlib import Path
 
@@ -12,13 +11,11 @@ import psutil
 import pytest
 
 from rlsys.config.sandbox import SandboxConfig
+from tests.helpers.adversarial_programs import read
 from verifiers.base import Completion, verify_all
 from verifiers.code.functions import FunctionVerifier
 from verifiers.code.programs import ProgramVerifier
 from verifiers.sandbox.pool import open_sandbox
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "adversarial"))
-from adversarial_programs import read
 
 JOBS = 20_000
 WARM_UP = 2_000

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from published import published
 from transformers import AutoModelForCausalLM
 from vllm import SamplingParams
 from vllm.inputs import TokensPrompt
 
-from rlsys.config.recipes import LocalPolicyConfig
-from rlsys.config.schema import (
+from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.run import (
     ModelConfig,
     Precision,
     PrefixCache,
@@ -24,11 +23,12 @@ from rlsys.config.schema import (
     SamplingConfig,
     WeightsConfig,
 )
-from rlsys.engines.vllm_engine import SamplingEngine
 from rlsys.errors import WeightSyncError
-from rlsys.recipes.local_policy import prepare_local_policy
+from rlsys.local_policy.policy import prepare_local_policy
+from rlsys.sampling.engine import SamplingEngine
 from rlsys.weights.bundle import Named
 from rlsys.weights.canary import Canary
+from tests.helpers.published import published
 
 pytestmark = pytest.mark.soak
 

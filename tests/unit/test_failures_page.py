@@ -3,14 +3,13 @@
 import ast
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from rlsys.config.load import load
 from rlsys.observe.alarms import Alarms
+from tests.helpers.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "failures.md").read_text()
 HOLE = "\0"
 """Where a message has a value."""

@@ -2,14 +2,12 @@
 
 import ast
 import re
-from pathlib import Path
-
-from documented import documented, pattern_of, undocumented
 
 from rlsys.config.load import load
 from rlsys.observe.alarms import Alarms
+from tests.helpers.documented import documented, pattern_of, undocumented
+from tests.helpers.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ANY = "ANY"
 """In place of what a name is completed with."""
@@ -44,7 +42,7 @@ def made():
     """Names of metrics as the code makes them."""
     groups = {name.partition("/")[0] for name in documented()}
     whole = {key for key in keys("rlsys", "actors") if key.partition("/")[0] in groups}
-    of_loss = keys("rlsys/algorithms", "rlsys/engines") - {"", ANY}
+    of_loss = keys("rlsys/algorithms", "rlsys/learning") - {"", ANY}
     return {
         *(name for name in whole if re.fullmatch(r"\w+/[\w/]+", name)),
         *(f"policy/{name}" for name in of_loss),

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from verifiers.last_values import formulas
+from verifiers.answers.last_values import formulas
 from verifiers.math.groups import items_of
 from verifiers.math.notation import canonical
 from verifiers.math.reading import read_answer

@@ -12,8 +12,8 @@ from typing import Any
 
 from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
+from verifiers.answers.boxes import last_boxed
 from verifiers.base import Completion, Status, Verdict
-from verifiers.boxes import last_boxed
 from verifiers.extract import FinalAnswer, after_hashes, final_answer
 from verifiers.math.compare import equal
 from verifiers.math.copied import copied_from

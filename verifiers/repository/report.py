@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rlsys.errors import VerifierError
 from verifiers.base import Status
 from verifiers.sandbox.interface import Ending
-from verifiers.sandbox.repository_run import RepositoryRun
+from verifiers.sandbox.repositories.interface import RepositoryRun
 
 _PHASES = ("setup", "call", "teardown")
 

@@ -28,10 +28,10 @@ from verifiers.repository.patch import (
 )
 from verifiers.repository.report import Finding, read_report
 from verifiers.repository.task import Task, read_task
-from verifiers.sandbox.bubblewrap import Bubblewrap
-from verifiers.sandbox.gvisor import Gvisor
 from verifiers.sandbox.interface import Limits
-from verifiers.sandbox.repository_run import RepositorySandbox
+from verifiers.sandbox.repositories.bubblewrap import Bubblewrap
+from verifiers.sandbox.repositories.gvisor import Gvisor
+from verifiers.sandbox.repositories.interface import RepositorySandbox
 
 _ISOLATIONS: dict[str, Callable[[], RepositorySandbox]] = {
     "bubblewrap": Bubblewrap,

@@ -1,7 +1,6 @@
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
@@ -21,8 +20,9 @@ from rlsys.config.algorithm import (
     validate,
 )
 from rlsys.errors import ConfigError
+from tests.helpers.places import CONFIGS
 
-PRESETS = Path(__file__).resolve().parents[3] / "configs" / "algorithms"
+PRESETS = CONFIGS / "algorithms"
 NAMES = sorted(p.stem for p in PRESETS.glob("*.yaml"))
 
 

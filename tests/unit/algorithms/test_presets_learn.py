@@ -1,7 +1,5 @@
 """Every preset, put together from its YAML, raises the reward of a tabular policy on stale data."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -13,8 +11,9 @@ from rlsys.algorithms.gae import gae, moments, token_rewards, whiten
 from rlsys.algorithms.losses import LossInputs, policy_loss
 from rlsys.algorithms.shaping import kl_in_reward, shaped_rewards
 from rlsys.config.algorithm import Advantage, AlgorithmConfig, KlPlacement
+from tests.helpers.places import CONFIGS
 
-PRESETS = Path(__file__).resolve().parents[3] / "configs" / "algorithms"
+PRESETS = CONFIGS / "algorithms"
 LONGEST, VOCABULARY, GROUPS, SIZE, STALENESS = 4, 5, 4, 8, 2
 
 

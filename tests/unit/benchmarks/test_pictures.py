@@ -2,13 +2,14 @@
 
 import json
 import re
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from pictures import BOXES, dataflow, training_curve
 
-IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
+from tests.helpers.places import DOCS
+
+IMAGES = DOCS / "images"
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from repository_tree import GOLD, instance, make_clone, needs_bwrap
 from typer.testing import CliRunner
 
 from rlsys.cli import app
 from rlsys.errors import DataError
 from rlsys.evaluation.catalog import names
+from tests.helpers.repository_tree import GOLD, instance, make_clone, needs_bwrap
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:

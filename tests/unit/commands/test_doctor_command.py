@@ -4,7 +4,6 @@ import socket
 import sys
 import tomllib
 from collections import namedtuple
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -12,8 +11,8 @@ from typer.testing import CliRunner
 from rlsys.cli import app
 from rlsys.commands import doctor
 from rlsys.commands.doctor import Check, Level
+from tests.helpers.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 Usage = namedtuple("Usage", "total used free")
 
 

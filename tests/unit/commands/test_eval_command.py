@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.commands import evaluation
+from rlsys.commands import eval as evaluation
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.errors import ConfigError
 

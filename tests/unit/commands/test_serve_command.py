@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.commands.ready import VARIABLE, Ready, Served
 from rlsys.commands.serve import server_command, split
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
+from rlsys.serving.ready import VARIABLE, Ready, Served
 
 
 def test_what_follows_the_overrides_from_the_first_dash_on_goes_to_vllm() -> None:

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 from rlsys.cli import app
 from rlsys.commands.verifiers import option_texts, summary_of
 from rlsys.errors import VerifierError
-from verifiers.reasoning import ReasoningVerifier
+from verifiers.form.reasoning import ReasoningVerifier
 from verifiers.registry import Registry
 
 PLUGIN = '''

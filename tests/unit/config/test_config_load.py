@@ -6,7 +6,7 @@ import pytest
 
 from rlsys.config.algorithm import AlgorithmConfig, Clip
 from rlsys.config.load import CONFIGS, load, to_yaml
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 
 ALL = sorted(CONFIGS.glob("*.yaml"))

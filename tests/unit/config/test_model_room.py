@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from model_folders import LLAMA, config_of, error_of
 
 from rlsys.config.model_room import kv_bytes_per_token, limits
 from rlsys.config.models import require_trainable
-from rlsys.config.schema import Precision
+from rlsys.config.run import Precision
+from tests.helpers.model_folders import LLAMA, config_of, error_of
 
 SIZES = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
 

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from model_folders import config_of, error_of
 
 from rlsys.config.models import read_config, refusal, require_trainable
+from tests.helpers.model_folders import config_of, error_of
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_directory_without_weights_is_named(tmp_path: Path) -> None:
 def test_the_answer_comes_before_anything_heavy_is_imported(tmp_path: Path) -> None:
     config_of(tmp_path, model_type="gpt_oss")
     program = (
-        "import sys; from rlsys.config.schema import RunConfig\n"
+        "import sys; from rlsys.config.run import RunConfig\n"
         "from rlsys.config.models import require_trainable\n"
         f"config = RunConfig(); config.model.path = {str(tmp_path)!r}\n"
         "try: require_trainable(config)\n"

@@ -10,7 +10,7 @@ import pytest
 
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.ranges import Range, check, range_of
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.config.validate import validate
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ConfigError, VerifierError

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from rlsys.config.load import CONFIGS
+from tests.helpers.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 WHEEL = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation")
 LOAD = "import sys; from rlsys.config.load import load; print(load(*sys.argv[1:2], sys.argv[2:]))"
 

@@ -9,10 +9,10 @@ import yaml
 from omegaconf import OmegaConf
 
 from rlsys.config.load import CONFIGS, load
-from rlsys.config.schema import Precision, RunConfig
+from rlsys.config.run import Precision, RunConfig
+from tests.helpers.places import ROOT
 
 SHIPPED = ("countdown", "gsm8k", "one_gpu", "two_nodes")
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def shipped(name):

@@ -6,7 +6,7 @@ import pytest
 
 from rlsys.config.algorithm import Advantage
 from rlsys.config.data import PromptTemplate
-from rlsys.config.schema import RunConfig, SamplingConfig, Transport
+from rlsys.config.run import RunConfig, SamplingConfig, Transport
 from rlsys.config.validate import validate
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ConfigError

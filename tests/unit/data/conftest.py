@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[4] / "shared" / "data"
+from tests.helpers.places import DATA
+
+BENCHMARKS = DATA
 
 
 class CharTokenizer:

@@ -12,7 +12,7 @@ from rlsys.data import arithmetic
 from rlsys.data.arithmetic import Problem, Split, Step, generate
 from rlsys.errors import ConfigError
 from verifiers.base import Completion
-from verifiers.reasoning import ReasoningVerifier
+from verifiers.form.reasoning import ReasoningVerifier
 
 PROBLEM = Problem((Step(3, "*", 4, 12), Step(12, "+", 5, 17), Step(17, "-", 2, 15)))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.config.verifiers import RewardConfig
 from rlsys.data.load import RunRows
 from rlsys.data.read import read_rows

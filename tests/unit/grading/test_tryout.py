@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.config.verifiers import RewardConfig
 from rlsys.data.read import read_rows
 from rlsys.data.templates import tokenize
 from rlsys.errors import VerifierError
 from rlsys.grading.tryout import try_plugins
-from rlsys.recipes.local_tokenizer import build_tokenizer
+from rlsys.local_policy.tokenizer import build_tokenizer
 
 # What it does to the answers of a run is its option; to those of its self-test it is kind.
 PLUGIN = """

@@ -2,15 +2,22 @@ import asyncio
 import random
 
 import pytest
-from fake_fleet import FakeFleet, Latencies, count_free_slots, long_tail, make_config, make_loop
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from rlsys.config.schema import LoopConfig
+from rlsys.config.run import LoopConfig
 from rlsys.loop.adaptive import AdaptiveBound
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.loop import StepReport
 from rlsys.simulate.clock import run
+from tests.helpers.fake_fleet import (
+    FakeFleet,
+    Latencies,
+    count_free_slots,
+    long_tail,
+    make_config,
+    make_loop,
+)
 
 
 def adaptive(max_staleness: int = 4, target: float = 0.5) -> AdaptiveBound:

@@ -1,13 +1,13 @@
 from collections.abc import Callable
 
 import pytest
-from fake_fleet import make_config
 
 from rlsys.errors import VerifierError, WorkerDiedError, WorkerError
 from rlsys.loop.retries import Retries
 from rlsys.loop.verdict_watch import VerdictWatch
-from rlsys.loop.waits import Waits
 from rlsys.simulate.clock import run
+from rlsys.watch.waits import Waits
+from tests.helpers.fake_fleet import make_config
 
 
 def insisting(outcomes: list[Exception | int], **loop: int) -> tuple[Retries, Callable[[], int]]:

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_fleet import FakeFleet, ignore, make_config, make_loop, make_prompts
-from plain_loop import train_plainly
 
-from rlsys.config.schema import SamplingConfig
+from rlsys.config.run import SamplingConfig
 from rlsys.data.stream import PromptStream
 from rlsys.loop.fleet import Message, Sampled
 from rlsys.loop.loop import Loop, StepReport
@@ -18,6 +16,8 @@ from rlsys.simulate.clock import run
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import Pareto
+from tests.helpers.fake_fleet import FakeFleet, ignore, make_config, make_loop, make_prompts
+from tests.helpers.plain_loop import train_plainly
 
 # --- max_staleness=0 ---------------------------------------------------------------------------
 
@@ -32,7 +32,7 @@ def test_with_max_staleness_0_the_batches_are_those_of_a_plain_synchronous_loop(
         assert (one.step, one.version) == (other.step, other.version)
         for group, twin in zip(one.groups, other.groups, strict=True):
             assert (group.group_id, group.prompt_id) == (twin.group_id, twin.prompt_id)
-            assert group.refs[0] == twin.refs[0]
+            assert group.annotations == twin.annotations
         for name in ("advantages", "rewards", "trained"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
 

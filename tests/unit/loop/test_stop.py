@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from fake_fleet import FakeFleet, Latencies, make_config, make_loop
 
 from rlsys.loop.loop import Loop, StepReport
-from rlsys.loop.stop import Signals, Terminated, unwinding
 from rlsys.simulate.clock import run
+from rlsys.watch.signals import Signals, Terminated, unwinding
+from tests.helpers.fake_fleet import FakeFleet, Latencies, make_config, make_loop
 
 
 def stopped_at(seconds: float, fleet: FakeFleet) -> tuple[Loop, float, list[int], set[str]]:

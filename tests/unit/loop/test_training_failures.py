@@ -4,17 +4,17 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from fake_fleet import (
+
+from rlsys.errors import StallError, WeightSyncError, WorkerDiedError, WorkerError
+from rlsys.loop.loop import StepReport, first_cause
+from rlsys.simulate.clock import run
+from tests.helpers.fake_fleet import (
     FakeFleet,
     Latencies,
     make_config,
     make_loop,
     trained_groups,
 )
-
-from rlsys.errors import StallError, WeightSyncError, WorkerDiedError, WorkerError
-from rlsys.loop.loop import StepReport, first_cause
-from rlsys.simulate.clock import run
 
 
 @pytest.mark.parametrize("call", ["sample", "grade", "reference"])

@@ -4,16 +4,16 @@ import itertools
 
 import numpy as np
 import pytest
-from fake_fleet import (
+
+from rlsys.errors import NoSignalError, VerifierError
+from rlsys.simulate.clock import run
+from tests.helpers.fake_fleet import (
     FakeFleet,
     Latencies,
     make_config,
     make_loop,
     trained_groups,
 )
-
-from rlsys.errors import NoSignalError, VerifierError
-from rlsys.simulate.clock import run
 
 
 def without_verdict(missing: int):  # type: ignore[no-untyped-def]

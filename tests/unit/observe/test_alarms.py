@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.loop.outcome import SignalCount
 from rlsys.observe.alarms import Alarms
 

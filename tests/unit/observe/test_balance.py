@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from rlsys.loop.clock import Times
 from rlsys.observe.balance import Pace, advice, balance, covering_bound
+from rlsys.watch.clock import Times
 
 # Of 100 s: one learner, busy 96 s; one rollout worker, 48 s; two verifiers, 12 s each.
 LEARNER_BOUND = {

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rlsys.config.algorithm import Advantage
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.loop.outcome import SignalCount, count_signal
 from rlsys.loop.ready import ReadyGroup
 from rlsys.observe.learnable import SignalAlarm, cut_off_at, last_words, problem_of

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rlsys.errors import DiskError
-from rlsys.loop.clock import Times
 from rlsys.loop.fleet import PublishReport
 from rlsys.loop.loop import StepReport
 from rlsys.loop.ready import ReadyGroup
 from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
+from rlsys.watch.clock import Times
 
 NAN = float("nan")
 
@@ -24,13 +24,13 @@ def group(rewards: list[float], tokens: list[int], **components: list[float]) ->
         group_id=0,
         prompt_id="p0",
         oldest_version=0,
-        refs=(),
+        annotations={},
         row=0,
         rewards=values,
         correct=values == 1.0,
         num_tokens=np.array(tokens),
         truncated=np.array(tokens) == 40,
-        kl=None,
+        log_ratios={},
         components={name: np.array(v) for name, v in components.items()},
         difficulty=NAN,
     )

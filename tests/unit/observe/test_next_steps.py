@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.schema import RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.observe.next_steps import next_commands, policy_of
 
 

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.loop.curve import Curve
-from rlsys.loop.heldout import HeldOut
-from rlsys.loop.run_folder import failure_recorded, held
+from rlsys.evaluation.curve import Curve
+from rlsys.evaluation.heldout import HeldOut
 from rlsys.observe.runs import State, read_run, runs_in
+from rlsys.run.folder import failure_recorded, held
 
 
 def make_run(

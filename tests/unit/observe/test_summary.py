@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rlsys.loop.clock import Times
-from rlsys.loop.heldout import HeldOut
+from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.ledger import Ledger, State
 from rlsys.observe.balance import Pace
 from rlsys.observe.summary import Summary
+from rlsys.watch.clock import Times
 
 
 def heldout(step: int, right: int) -> HeldOut:

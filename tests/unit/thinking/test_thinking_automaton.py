@@ -4,11 +4,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_thinking_track import ONE, SEVERAL, WORDS
 
 from rlsys.thinking.automaton import Answers, Automaton
 from rlsys.thinking.limits import Limits
 from rlsys.thinking.track import Steering, Tags
+from tests.helpers.words import ONE, SEVERAL, WORDS
 
 WIDTH = len(WORDS) + 3
 """Logits are often wider than the vocabulary."""

@@ -11,7 +11,7 @@ from rlsys.config.thinking import BudgetRule, ThinkingConfig, validate
 from rlsys.data.generated import generated_rows
 from rlsys.data.templates import Prompt, to_batch, tokenize, with_budgets
 from rlsys.errors import ConfigError, DataError
-from rlsys.recipes.local_policy import build_tokenizer
+from rlsys.local_policy.policy import build_tokenizer
 from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for
 from rlsys.thinking.regressor import fit
 

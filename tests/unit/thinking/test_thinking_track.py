@@ -7,35 +7,7 @@ from hypothesis import strategies as st
 from rlsys.markup import Part, parse
 from rlsys.thinking.limits import Limits, extra_args, limits_of
 from rlsys.thinking.track import Steering, Tags, tally
-
-WORDS = ["<eos>", "<think>", "</think>", "a", "b", "<", "</", "think", ">", ".</", "think>4"]
-
-
-class WordTokenizer:
-    """Ids are positions in a list of words."""
-
-    eos_token_id = 0
-
-    def __init__(self, words: Sequence[str], close: Sequence[str]) -> None:
-        self.words, self.close = list(words), close
-
-    def __len__(self) -> int:
-        return len(self.words)
-
-    def convert_ids_to_tokens(self, ids: list[int]) -> list[str | None]:
-        return [self.words[i] for i in ids]
-
-    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
-        assert text == "</think>"
-        return [self.words.index(word) for word in self.close]
-
-
-ONE = Tags.of(WordTokenizer(WORDS, ["</think>"]))
-SEVERAL = Tags.of(WordTokenizer(WORDS, ["</", "think", ">"]))
-
-
-def ids(*words: str) -> list[int]:
-    return [WORDS.index(word) for word in words]
+from tests.helpers.words import ONE, SEVERAL, WORDS, ids
 
 
 def counts(*words: str, opened: bool = False) -> tuple[int, int]:

@@ -151,7 +151,7 @@ def test_missing_plugin_file_names_the_nearest(write):
 
 def test_installed_package_adds_its_verifiers(monkeypatch):
     group = "rlsys.verifiers"
-    point = EntryPoint("boxed", "verifiers.format:FormatVerifier", group)
+    point = EntryPoint("boxed", "verifiers.form.format:FormatVerifier", group)
 
     def installed(**selection):
         return EntryPoints([point]).select(**selection)

@@ -105,7 +105,7 @@ def test_checking_a_config_imports_nothing_heavy():
     program = (
         "import sys; from rlsys.config.verifiers import *; "
         "validate(VerifiersConfig(rewards=[RewardConfig('math')])); import verifiers.compose; "
-        "import verifiers.fluency, verifiers.judge, verifiers.reward_model; "
+        "import verifiers.models.fluency, verifiers.models.judge, verifiers.models.reward_model; "
         "import verifiers.repository.verifier; "
         "print([m for m in ('torch', 'ray', 'vllm', 'sympy', 'math_verify') if m in sys.modules])"
     )

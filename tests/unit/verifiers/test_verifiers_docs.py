@@ -2,18 +2,18 @@
 
 import dataclasses
 import re
-from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig, validate
 from rlsys.errors import VerifierError
+from tests.helpers.places import DOCS
 from verifiers.base import Completion
 from verifiers.compose import Composite, run_self_test
 from verifiers.registry import Registry
 
-TEXT = (Path(__file__).resolve().parents[3] / "docs" / "verifiers.md").read_text()
+TEXT = (DOCS / "verifiers.md").read_text()
 
 
 def block(language):

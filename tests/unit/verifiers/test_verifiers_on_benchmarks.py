@@ -2,16 +2,15 @@
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 
+from tests.helpers.places import DATA
 from verifiers.base import Completion
 from verifiers.math.countdown import CountdownVerifier
 from verifiers.math.reading import clean, read_expected
 from verifiers.math.values import fraction
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 FILES = ["gsm8k/test.jsonl", "aime/aime24.jsonl", "aime/aime25.jsonl", "math500/test.jsonl"]
 SENTENCE = "The answer is {}."
 SHOWN = (

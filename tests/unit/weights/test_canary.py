@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from rlsys.config.schema import ModelConfig, Precision, RolloutConfig, WeightsConfig
-from rlsys.engines.vllm_engine import SamplingEngine
+from rlsys.config.run import ModelConfig, Precision, RolloutConfig, WeightsConfig
 from rlsys.errors import WeightSyncError
+from rlsys.sampling.engine import SamplingEngine
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 

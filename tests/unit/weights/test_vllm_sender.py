@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from rlsys.config.schema import Transport
+from rlsys.config.run import Transport
 from rlsys.weights.bundle import Named
 from rlsys.weights.fingerprint import fingerprint
 

@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from fake_sandbox import FakeSandbox
 
+from tests.helpers.fake_sandbox import FakeSandbox
 from verifiers.code import extract
 from verifiers.code.extract import defines, standing_before
 from verifiers.code.facts import look_in

@@ -1,8 +1,8 @@
 """Functions graded by their tests; the sandbox is a fake."""
 
 import pytest
-from fake_sandbox import FakeSandbox
 
+from tests.helpers.fake_sandbox import FakeSandbox
 from verifiers.base import Completion, Status, verify_all
 from verifiers.code.functions import FunctionVerifier
 

@@ -1,9 +1,9 @@
 """Programs graded by their output; the sandbox is a fake."""
 
 import pytest
-from fake_sandbox import FakeSandbox
 
 from rlsys.errors import VerifierError
+from tests.helpers.fake_sandbox import FakeSandbox
 from verifiers.base import Completion, Status, verify_all
 from verifiers.code.programs import ProgramVerifier
 

@@ -1,8 +1,8 @@
 """What of a function's results, objects and changes its tests see; the sandbox is a fake."""
 
 import pytest
-from fake_sandbox import FakeSandbox
 
+from tests.helpers.fake_sandbox import FakeSandbox
 from verifiers.base import Completion, Status, verify_all
 from verifiers.code.functions import FunctionVerifier
 

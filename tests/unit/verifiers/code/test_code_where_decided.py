@@ -1,9 +1,9 @@
 """Where the expressions of a task's tests are decided; the sandbox is a fake."""
 
 import pytest
-from fake_sandbox import FakeSandbox
 
 from rlsys.errors import VerifierError
+from tests.helpers.fake_sandbox import FakeSandbox
 from verifiers.base import Completion, verify_all
 from verifiers.code.functions import FunctionVerifier
 from verifiers.code.tests_plan import plan_of

@@ -1,19 +1,19 @@
 """Each kind of answer is paid as its table says, and the docs show that table."""
 
 import re
-from pathlib import Path
 
 import pytest
-from answer_kinds import EQUALITIES, PLACES, table
-from answer_places import CUT_OFF
 
+from tests.helpers.answer_tables.kinds import EQUALITIES, PLACES, table
+from tests.helpers.answer_tables.places import CUT_OFF
+from tests.helpers.places import DOCS
 from verifiers.base import Completion
 from verifiers.extract import Marker, final_answer
 from verifiers.math import tree
 from verifiers.math.reading import read_answer, read_expected
 from verifiers.math.words import algebra
 
-DOCS = Path(__file__).resolve().parents[4] / "docs" / "verifiers.md"
+DOCS = DOCS / "verifiers.md"
 BEGIN, END = "<!-- kinds of answers -->\n", "\n<!-- end of kinds -->"
 
 
@@ -97,4 +97,4 @@ def test_every_operation_of_the_tree_has_a_row():
 
 def test_docs_show_the_table():
     shown = DOCS.read_text().partition(BEGIN)[2].partition(END)[0]
-    assert shown == table(), "paste what `python tests/unit/verifiers/math/answer_kinds.py` prints"
+    assert shown == table(), "paste what `python tests/helpers/answer_tables/kinds.py` prints"

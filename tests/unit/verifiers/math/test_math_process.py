@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from rlsys.errors import VerifierError
+from tests.helpers.places import ROOT
 from verifiers.math import process as math_process
 from verifiers.math.process import MathProcess, Outcome
 from verifiers.math.tree import node, num
 
-ROOT = Path(__file__).resolve().parents[4]
 ROOT_2 = node("fn", "sqrt", num(2))
 EQUAL = (ROOT_2, node("div", num(2), ROOT_2))
 POLYNOMIAL = node("add", *(node("sym", letter) for letter in "abcde"))

@@ -5,16 +5,14 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.errors import SandboxError
+from tests.helpers.places import ROOT
 from verifiers.sandbox.interface import Ending, Level, Limits
 from verifiers.sandbox.pool import open_sandbox
-
-ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_a_program_reads_stdin_and_its_output_comes_back(run):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from rlsys.errors import SandboxError
+from tests.helpers.places import ROOT
 from verifiers.sandbox import levels, view
 from verifiers.sandbox.interface import Level
 
-ROOT = Path(__file__).resolve().parents[4]
 NOBODY = 65534
 REFUSE_NAMESPACES = "echo 0 > /proc/sys/user/max_user_namespaces && exec "
 

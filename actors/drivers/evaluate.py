@@ -1,0 +1,125 @@
+"""One evaluation from its plan to its report: a fleet of rollout and verifier workers."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from actors.beside import beside
+from actors.cluster import connected
+from actors.placement import check_resources
+from actors.ray_fleet import RayFleet
+from actors.roles import needs
+from rlsys.errors import RlsysError
+from rlsys.evaluation import report
+from rlsys.evaluation.job import Job
+from rlsys.evaluation.plan import describe, free_folder, missing, settle
+from rlsys.evaluation.repeats import caveat
+from rlsys.evaluation.results import COLUMNS, Result, result
+from rlsys.evaluation.runner import Progress, examine
+from rlsys.evaluation.samples import Samples
+from rlsys.evaluation.votes import Equal, equal_by
+from rlsys.loop.loop import first_cause
+from rlsys.run.folder import LOGS
+from rlsys.thinking.usage import Price
+from rlsys.watch.waits import Waits
+from verifiers.math.verifier import MathVerifier
+
+_LINES_EVERY_S = 10.0
+
+
+def run(
+    job: Job, folder: Path, numbered: bool, price: Price, console: Console, started: float
+) -> list[Result]:
+    """Sample what is missing, work out the figures, write and show the report.
+
+    Args:
+        folder: the result's; samples that lie there already are kept.
+        numbered: take another one beside it where this one holds another plan.
+        started: time.monotonic() of the command's start.
+    """
+
+    def tell(line: str) -> None:
+        elapsed = time.monotonic() - started
+        console.print(f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True)
+
+    plan = describe(job.model, job.fingerprint, job.config.run.seed, job.exams)
+    folder = free_folder(folder, plan) if numbered else folder
+    continued = settle(folder, plan)
+    samples = Samples(folder / "samples")
+    tell(f"{'continuing' if continued else 'evaluation'} {folder}")
+    if next(missing(job.exams, samples, 1), None) is not None:
+        with connected(job.config.cluster) as cluster:
+            for line in (cluster, *beside(job.config.cluster)):
+                tell(line)
+            _sample(job, samples, tell)
+    tell("working out the figures")
+    results = _results(job, samples)
+    doubt = caveat(job.config)
+    report.write(folder, job.model, job.context, results, price, doubt)
+    if doubt:
+        console.print(doubt, highlight=False, soft_wrap=True)
+    console.print(report.summary(results))
+    for line in report.remarks(results):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    tell(f"tables, samples and plots: {folder}")
+    return results
+
+
+def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
+    config = job.config
+    wanted = needs(config, trains=False)
+    check_resources(wanted, config.cluster.queue_s)
+    logs = samples.folder.parent / LOGS
+    fleet = RayFleet(config, job.model, job.prompts, samples.folder, logs, wanted, tell, tell)
+    waits = Waits(config.loop.stall_timeout_s)
+    waits.stacks = fleet.starting.stacks = fleet.stacks
+    waits.samplers_still_s, waits.notice = fleet.samplers_still_s, tell
+    concurrency = config.rollout.workers * config.rollout.max_sequences
+
+    async def work() -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                watch = tasks.create_task(fleet.supervisor.failed(), name="watch fleet")
+                await fleet.start()
+                await examine(fleet, job.exams, samples, waits, concurrency, _Teller(tell))
+                watch.cancel()
+        except* RlsysError as errors:
+            raise first_cause(errors) from errors
+
+    try:
+        asyncio.run(work())
+    finally:
+        tell("ending the fleet")
+        fleet.shutdown()
+
+
+def _results(job: Job, samples: Samples) -> list[Result]:
+    verifier = MathVerifier()
+    try:
+        found = []
+        for exam in job.exams:
+            equal: Equal | None = equal_by(verifier) if exam.benchmark.votes else None
+            for setting in exam.settings:
+                table = samples.read(exam.benchmark.name, setting.name, COLUMNS)
+                assert table is not None
+                found.append(result(exam, setting, table, equal))
+        return found
+    finally:
+        verifier.close()
+
+
+class _Teller:
+    """Says how far it is: at once at the beginning and the end, else every few seconds."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
+        self.last = -_LINES_EVERY_S
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self.last >= _LINES_EVERY_S or progress.done == progress.total:
+            self.last = now
+            self.tell(str(progress))

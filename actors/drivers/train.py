@@ -1,0 +1,203 @@
+"""One training run from its config to its evidence, as one Ray job."""
+
+import asyncio
+import time
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from actors.beside import beside
+from actors.cluster import connected
+from actors.drivers.driver import Driver
+from actors.placement import check_resources
+from actors.ray_fleet import RayFleet
+from actors.roles import needs
+from rlsys.config.algorithm import Advantage
+from rlsys.config.load import to_yaml
+from rlsys.config.model_names import FILE
+from rlsys.config.run import Precision, RunConfig
+from rlsys.config.verifiers import require_sources
+from rlsys.data.fingerprints import fingerprints
+from rlsys.disk import replace_text
+from rlsys.errors import LearnerLostError
+from rlsys.grading.tryout import try_plugins
+from rlsys.observe.display import Display
+from rlsys.observe.learnable import last_words, problem_of
+from rlsys.observe.next_steps import next_commands, policy_of
+from rlsys.observe.summary import Summary
+from rlsys.run import checkpoint, wish
+from rlsys.run.folder import (
+    LOGS,
+    SAMPLES,
+    check_inputs,
+    cut_back,
+    failure_recorded,
+    held,
+    record_inputs,
+)
+from rlsys.run.keeper import FOLDER, Keeper, Origin, newest
+from rlsys.run.space import checkpoint_bytes
+from rlsys.stages.inputs import Prepared, find_policy, prepare, read_rows
+from rlsys.stages.length import settle_length
+from rlsys.watch.event_loop import WatchedEventLoop
+from rlsys.watch.signals import unwinding
+
+_ENDING_S = 15.0
+"""For the members to end by themselves: engines have processes, learners samples to write."""
+_STOPPING_S = 5.0
+"""The same for a run that was told to stop: whoever told it kills before long."""
+
+
+def train(
+    config: RunConfig, name: str, console: Console, started: float, resume: bool = False
+) -> Summary:
+    """Run the main job and leave its evidence in config.run.directory/name.
+
+    Args:
+        started: time.monotonic() of the command's start, for the wall time.
+        resume: go on with the run that is there.
+    """
+    folder = Path(config.run.directory).expanduser().resolve() / name
+    with (
+        Display(config.loop.steps, console, started) as display,
+        ExitStack() as holding,
+        unwinding(),
+    ):
+        display.stage("reading the rows")
+        inputs = fingerprints(config.data)
+        origin = Origin()
+        if resume:
+            holding.enter_context(held(folder))
+            check_inputs(folder, inputs)
+        rows = read_rows(config)
+        require_sources(config.verifiers, {row.source for row in (*rows.train, *rows.held_out)})
+        prepared = prepare(config, rows, display.stage)
+        config, length = settle_length(config, len(prepared.train), resume)
+        for note in (*prepared.notes, length):
+            display.note(note)
+        display.total_steps = config.loop.steps
+        if resume:
+            origin = newest(folder, config.loop.steps)
+        every_prompt = [*prepared.train, *prepared.held_out]
+        try_plugins(config, [*rows.train, *rows.held_out], every_prompt, display.stage)
+        display.stage("starting Ray")
+        with connected(config.cluster) as cluster:
+            for line in (cluster, *beside(config.cluster)):
+                display.note(line)
+            roles = needs(config)
+            check_resources(roles, config.cluster.queue_s)
+            model_path = find_policy(config, display.stage)
+            _check_space(folder, config, model_path)
+            if resume:
+                wish.close(folder)  # one that the last driver did not live to grant
+                cut_back(folder, origin.version)
+                display.note(f"run {folder}, resumed after step {origin.version}")
+            else:
+                (folder / SAMPLES).mkdir(parents=True)
+                holding.enter_context(held(folder))
+                record_inputs(folder, inputs)
+                display.note(f"run {folder}")
+            holding.enter_context(failure_recorded(folder))
+            replace_text(folder / FILE, to_yaml(config))
+            job = Job(config, name, folder, model_path, prepared, display, started)
+            summary = _to_the_end(job, origin)
+    summary.wall_s = time.monotonic() - started
+    summary.notes = [*prepared.notes]
+    _leave(summary, config, folder, console)
+    return summary
+
+
+def _leave(summary: Summary, config: RunConfig, folder: Path, console: Console) -> None:
+    """The evidence on disk, and what a person sees of it."""
+    if problem := problem_of(summary.signal, config):
+        summary.notes.append(f"warning: {problem}{last_words(folder / SAMPLES)}")
+    summary.policy = str(policy_of(folder) or "")
+    commands = next_commands(folder, config, summary.steps)
+    if summary.stopped_by is None:
+        summary.write(folder)
+    else:
+        summary.notes.append(_how_it_stopped(summary, folder, config.loop.steps))
+        commands = []
+    if summary.steps:
+        summary.show(console, commands)
+    else:
+        console.print(summary.notes[-1], highlight=False, markup=False, soft_wrap=True)
+
+
+def _how_it_stopped(summary: Summary, folder: Path, steps: int) -> str:
+    """After which step, with which checkpoint, and how to go on."""
+    assert summary.stopped_by is not None
+    there = checkpoint.complete(folder / FOLDER)
+    newest_one = f"the newest checkpoint is {there[-1].name}" if there else "there is no checkpoint"
+    return (
+        f"stopped by {summary.stopped_by.name} after step {summary.steps} of {steps}; "
+        f"{newest_one}. To go on: rlsys train --resume {folder}"
+    )
+
+
+@dataclass(frozen=True)
+class Job:
+    """What stays the same when a fleet is started again."""
+
+    config: RunConfig
+    name: str
+    folder: Path
+    model_path: str
+    prepared: Prepared
+    display: Display
+    started: float
+    """time.monotonic() of the command's start."""
+
+
+def _to_the_end(job: Job, origin: Origin) -> Summary:
+    """Train from the origin to the last step; a learner that dies is started again, with a new
+    fleet, from the newest checkpoint."""
+    loop, folder = job.config.loop, job.folder
+    restarts = 0
+    while True:
+        try:
+            return _with_a_fleet(job, origin)
+        except LearnerLostError as error:
+            if restarts == loop.max_learner_restarts:
+                raise LearnerLostError(
+                    f"{error} (loop.max_learner_restarts={restarts}); "
+                    f"`rlsys train --resume {folder}` goes on from there"
+                ) from error
+            restarts += 1
+            origin = newest(folder, loop.steps)
+            cut_back(folder, origin.version)
+            job.display.note(f"{error}. Restart {restarts}, from after step {origin.version}")
+
+
+def _with_a_fleet(job: Job, origin: Origin) -> Summary:
+    config, display, prepared = job.config, job.display, job.prepared
+    fleet = RayFleet(
+        config,
+        job.model_path,
+        [*prepared.train, *prepared.held_out],
+        job.folder / SAMPLES,
+        job.folder / LOGS,
+        needs(config),
+        display.stage,
+        display.note,
+    )
+    event_loop = WatchedEventLoop()
+    keeper = Keeper(job.folder, config, job.model_path, fleet, origin)
+    driver = Driver(config, job.name, keeper, fleet, display, event_loop)
+    try:
+        with closing(driver), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
+            return runner.run(driver.train(prepared.train, prepared.held_out, job.started))
+    finally:
+        display.stage("ending the fleet")
+        fleet.shutdown(_STOPPING_S if driver.signals.stop else _ENDING_S)
+
+
+def _check_space(folder: Path, config: RunConfig, model_path: str) -> None:
+    """Raise CheckpointError when the disk obviously has no room for the run's checkpoints."""
+    policy_bytes = 4 if config.learner.dtype is Precision.float32 else 2
+    with_critic = config.algorithm.advantage is Advantage.gae
+    size = checkpoint_bytes(model_path, policy_bytes, with_critic)
+    if size is not None:
+        checkpoint.check_space(folder / FOLDER, size, config.loop.keep_checkpoints)

@@ -1,0 +1,370 @@
+"""RayFleet: the Fleet protocol on Ray actors. The driver's side holds refs and metadata only."""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+
+from actors.launch import Launcher
+from actors.learner_rank import Span
+from actors.placement import Need
+from actors.roles import ROLES, Inputs, environment
+from actors.roster import Seat, seats
+from actors.stack_report import report
+from actors.supervision import Supervisor
+from rlsys.config.run import RunConfig, SamplingConfig
+from rlsys.data.templates import Prompt, to_batch
+from rlsys.errors import LearnerLostError, WorkerDiedError
+from rlsys.loop.fleet import (
+    Graded,
+    LearnRequest,
+    Message,
+    PublishReport,
+    Rows,
+    Sampled,
+    Scored,
+    Untrained,
+)
+from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
+from rlsys.watch.clock import Times
+from rlsys.watch.waits import Waits
+from rlsys.weights.bundle import Manifest
+from rlsys.weights.canary import Canary
+from verifiers.registry import read_plugins
+
+_CANARY_TOKENS = 64
+
+
+@dataclass(frozen=True)
+class Published:
+    """The newest weights: what every rollout worker has to hold before it samples."""
+
+    manifest: Manifest
+    canary: Canary
+    buffer: Any
+    """Ref of the list of the buckets' refs; empty where the learner has sent them itself."""
+
+
+class RayFleet:
+    """Starts the members, spreads calls over them, replaces those that die, and ends them.
+
+    Args:
+        model_path: the policy that learner, rollout and reference workers start from.
+        prompts: every prompt that will be asked for, in training and held out.
+        samples: folder for the Parquet samples of each step.
+        logs: folder for what each member prints.
+        needs: the members; see actors.roles.
+        progress: told what is being waited for during the start.
+        notice: told of deaths and replacements.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        model_path: str,
+        prompts: Sequence[Prompt],
+        samples: Path,
+        logs: Path,
+        needs: list[Need],
+        progress: Callable[[str], None],
+        notice: Callable[[str], None],
+    ) -> None:
+        self.needs, self.config, self.logs = needs, config, logs
+        self.progress, self.notice = progress, notice
+        self.row_of = {p.prompt_id: i for i, p in enumerate(prompts)}
+        self.prompts = prompts
+        present = [need.role for need in needs]
+        self.has_learner = LEARNER in present
+        self.scorers = [role for role in present if role in SCORERS]
+        plugins = read_plugins(config.verifiers.plugins)
+        self.inputs = Inputs(config, model_path, samples, plugins, self.has_learner)
+        longest = max(prompts, key=lambda p: len(p.token_ids))
+        self.canary_ids = list(longest.token_ids)[-_CANARY_TOKENS:]
+        self.starting = Waits(config.cluster.ready_timeout_s, "cluster.ready_timeout_s")
+        environments = {name: environment(role, config) for name, role in ROLES.items()}
+        self.launcher = Launcher(config.cluster, environments, self._maker)
+        self.supervisor = Supervisor(
+            seats(needs),
+            self.launcher,
+            config.cluster.max_deaths_in_a_row,
+            self._bring_up,
+            notice,
+        )
+        self.weight_names: list[str] = []
+        self.canary: Canary
+        """Under the weights that the model has on disk; there once the learner has started."""
+        self.published: Published | None = None
+        self.reports: dict[Seat, PublishReport] = {}
+
+    # --- start and end -------------------------------------------------------------------------
+
+    async def start(self, checkpoint: Path | None = None, version: int = 0) -> None:
+        """Place, start and prove every member, with the weights of a checkpoint if one is given.
+
+        Args:
+            version: the policy version that the checkpoint holds.
+        Raises:
+            ResourceError: the cluster has no room for the members.
+            StallError: one of them does not get ready in time.
+            WorkerError: a member failed to start; named, with its root exception.
+        """
+        supervisor = self.supervisor
+        members = ", ".join(seat.name for seat in supervisor.seats)
+        self.progress(f"reserving places for {members}")
+        await self.launcher.place(self.needs, self.notice)
+        for seat in supervisor.seats:
+            await self.launcher.seat(seat)
+        self.progress(f"starting {members}")
+        self.prompt_table = ray.put(to_batch(self.prompts))
+        # Everything starts at once; a rollout worker then needs what the learner holds.
+        others = [seat for seat in supervisor.seats if seat.role != LEARNER]
+        learner = [self._start_learner(checkpoint, version)] if self.has_learner else []
+        await asyncio.gather(*learner, *(self._start_member(seat) for seat in others))
+        if self.has_learner:
+            self.progress("proving that the rollout workers hold the learner's weights")
+            self.published = await self.starting.on("driver: first weights", self._pack(version))
+            for seat in supervisor.of(ROLLOUT):
+                await self._hand_weights(seat)
+        for seat in supervisor.seats:
+            supervisor.admit(seat)
+
+    async def _start_learner(self, checkpoint: Path | None, version: int) -> None:
+        """The ranks meet at rank 0, and say what the policy's tensors are called."""
+        ranks = self.supervisor.of(LEARNER)
+        for seat in ranks:
+            await self._identify(seat)
+        address, port = await self._step(ranks[0], "address", ranks[0].actor.address.remote())
+        names = ", ".join(seat.name for seat in ranks)
+        starting = self.supervisor.call_all(
+            ranks,
+            lambda seat: seat.actor.start.remote(
+                len(ranks), address, port, self.canary_ids, checkpoint, version
+            ),
+        )
+        said = await self.starting.on(f"{names}: {ROLES[LEARNER].loading}", starting)
+        self._is_up(names)
+        self.weight_names, self.canary = said[0]
+
+    async def _start_member(self, seat: Seat) -> None:
+        """The actor is there and its engine loaded when this returns."""
+        await self._identify(seat)
+        role = ROLES[seat.role]
+        arguments = [self.prompt_table] if role.samples else []
+        said = await self._step(seat, role.loading, seat.actor.start.remote(*arguments))
+        self._is_up(seat.name)
+        if said:
+            self.notice(f"{seat.name}: {said}")
+
+    async def _hand_weights(self, seat: Seat) -> None:
+        """A rollout worker learns which tensors to expect, and holds the newest weights, proved.
+
+        Newer ones may be published meanwhile: it is up to date when this returns.
+        """
+        expecting = seat.actor.expect_weights.remote(self.weight_names, self.canary)
+        await self._step(seat, "list of weights", expecting)
+        held = None
+        while held is not self.published:
+            held = self.published
+            await self.starting.on(f"{seat.name}: first weights", self._pull(seat))
+
+    async def _bring_up(self, seat: Seat) -> None:
+        """A new actor on a dead one's seat."""
+        await self._start_member(seat)
+        if ROLES[seat.role].samples and self.has_learner:
+            await self._hand_weights(seat)
+
+    async def _identify(self, seat: Seat) -> None:
+        introducing = seat.actor.introduce.remote(self.logs / f"{seat.name}.log")
+        seat.identity = await self._step(seat, "its process", introducing)
+
+    async def _step(self, seat: Seat, what: str, ref: Any) -> Any:
+        """One step of a member's start, with its name and its deadline."""
+        return await self.starting.on(f"{seat.name}: {what}", self.supervisor.call(seat, ref))
+
+    def _is_up(self, names: str) -> None:
+        """Say that these are ready, and what the fleet's start still waits for."""
+        waits = self.starting.describe()
+        self.progress(f"{names} ready" + ("" if waits == "nothing" else f"; waiting for {waits}"))
+
+    def shutdown(self, kindly_s: float = 15.0) -> None:
+        """End every member, kindly first: engines have processes and samples of their own."""
+        self.supervisor.stop()
+        actors = [seat.actor for seat in self.supervisor.seats if seat.actor is not None]
+        ends = [actor.shutdown.remote() for actor in actors]
+        _, late = ray.wait(ends, num_returns=len(ends), timeout=kindly_s) if ends else ([], [])
+        try:
+            ray.get([ref for ref in ends if ref not in late])
+        except (RayActorError, RayTaskError, GetTimeoutError) as error:
+            self.progress(f"a member did not end by itself: {str(error).splitlines()[0]}")
+        for actor in actors:
+            ray.kill(actor)
+        self.launcher.end()
+
+    def _maker(self, seat: Seat) -> tuple[type, tuple[Any, ...]]:
+        """What sits on a seat."""
+        role = ROLES[seat.role]
+        return role.worker, role.arguments(self.inputs, seat)
+
+    # --- the Fleet protocol --------------------------------------------------------------------
+
+    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
+        rows = [(self.row_of[p.prompt_id], p.token_budget) for p in message.prompts]
+        ids = list(message.group_ids)
+        _, rollouts, meta = await self.supervisor.work(
+            ROLLOUT, lambda actor: actor.sample.remote(ids, rows, message.size, sampling)
+        )
+        return replace(meta, rollouts=rollouts)
+
+    async def grade(self, sampled: Sampled) -> Graded:
+        rollouts = sampled.rollouts
+        first, grades, meta = await self.supervisor.work(
+            VERIFIER, lambda actor: actor.grade.remote(rollouts)
+        )
+        if meta.infrastructure:
+            # Only these rows, and by another worker where there is one; then they are masked.
+            before = grades
+            _, grades, meta = await self.supervisor.work(
+                VERIFIER, lambda actor: actor.grade_again.remote(rollouts, before), first
+            )
+        return replace(meta, grades=grades)
+
+    async def score(self, role: str, sampled: Sampled) -> Scored:
+        _, batch, meta = await self.supervisor.work(
+            role, lambda actor: actor.score.remote(sampled.rollouts)
+        )
+        return replace(meta, logprobs=batch)
+
+    async def fetch(self, ref: Any) -> pa.RecordBatch:
+        """The batch behind a ref, in the driver: for an evaluation, which writes it to disk."""
+        return await ref
+
+    async def learn(self, request: LearnRequest) -> dict[str, float]:
+        rows = [Rows(group.annotations, group.row, len(group.rewards)) for group in request.groups]
+        batches, spans = _spans(rows)
+        arrays = (request.advantages, request.rewards, request.trained)
+        results = await self.supervisor.call_all(
+            self.supervisor.of(LEARNER),
+            lambda seat: seat.actor.learn.remote(
+                request.step, request.version, spans, *arrays, *batches
+            ),
+        )
+        return results[0]
+
+    async def publish(self, version: int) -> PublishReport:
+        self.published = await self._pack(version)
+        pulls = [asyncio.ensure_future(self._try_pull(s)) for s in self.supervisor.ready(ROLLOUT)]
+        try:
+            await asyncio.gather(*pulls)
+        finally:
+            for pull in pulls:
+                pull.cancel()
+        # One that died meanwhile pulls on its way back; without any, sampling cannot go on.
+        await self.supervisor.some_ready(ROLLOUT)
+        # The slowest worker's figures: its pull is what the slots wait for.
+        reports = [self.reports[seat] for seat in self.supervisor.ready(ROLLOUT)]
+        return max(reports, key=lambda report: report.total_s)
+
+    async def write_samples(self, answers: Untrained) -> None:
+        batches, spans = _spans(answers.groups)
+        first = self.supervisor.of(LEARNER)[0]
+        where = (answers.file, answers.step, answers.split, list(answers.reasons))
+        written = first.actor.write_samples.remote(*where, spans, *batches)
+        try:
+            await self.supervisor.call(first, written)
+        except LearnerLostError as error:
+            if isinstance(error.__cause__, RayActorError):
+                raise
+            # The learner lives; answers went with a node, and nobody trains on them.
+            lost = type(error.__cause__).__name__
+            self.notice(f"samples/{answers.file} is not written: some answers are gone ({lost})")
+
+    async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
+        batches, spans = _spans(kept)
+        await self.supervisor.call_all(
+            self.supervisor.of(LEARNER),
+            lambda seat: seat.actor.save.remote(folder, spans, *batches),
+        )
+
+    async def restore(self, folder: Path) -> list[Annotations]:
+        first = self.supervisor.of(LEARNER)[0]
+        return await self.supervisor.call(first, first.actor.restore.remote(folder))
+
+    async def times(self) -> dict[str, Times]:
+        seen = await asyncio.gather(*(self._times_of(seat) for seat in self.supervisor.seats))
+        result: dict[str, Times] = {}
+        for seat, times in zip(self.supervisor.seats, seen, strict=True):
+            result[seat.role] = result.get(seat.role, Times()) + times
+        return result
+
+    async def stacks(self) -> str:
+        """Where the driver and the members that it waits for stand, for the report of a stall."""
+        return await report(self.supervisor.seats)
+
+    async def samplers_still_s(self) -> float:
+        """For how long the stillest of the rollout workers that owe answers has sampled nothing;
+        infinite when none owes any."""
+        owing = [seat for seat in self.supervisor.ready(ROLLOUT) if seat.unanswered]
+        return max(await asyncio.gather(*map(self._still_s_of, owing)), default=math.inf)
+
+    # --- parts of it ---------------------------------------------------------------------------
+
+    async def _pack(self, version: int) -> Published:
+        """The learner's weights as one buffer, and the canary's logprobs under them."""
+        buffers: list[Any] = []
+
+        def publish(seat: Seat) -> Any:
+            head, buffer = seat.actor.publish.remote(version, self.canary_ids)
+            buffers.append(buffer)
+            return head
+
+        heads = await self.supervisor.call_all(self.supervisor.of(LEARNER), publish)
+        manifest, canary = heads[0]
+        return Published(manifest, canary, buffers[0])
+
+    async def _pull(self, seat: Seat) -> None:
+        """A rollout worker loads and proves the newest weights."""
+        assert self.published is not None
+        new = self.published
+        ref = seat.actor.update_weights.remote(new.manifest, new.canary, new.buffer)
+        self.reports[seat] = await self.supervisor.call(seat, ref)
+
+    async def _try_pull(self, seat: Seat) -> None:
+        try:
+            await self._pull(seat)
+        except WorkerDiedError:
+            return  # its successor pulls before it samples
+
+    async def _still_s_of(self, seat: Seat) -> float:
+        try:
+            return await self.supervisor.call(seat, seat.actor.still_s.remote())
+        except WorkerDiedError:
+            return 0.0  # what it owed begins again elsewhere
+
+    async def _times_of(self, seat: Seat) -> Times:
+        if not seat.ready:
+            return seat.times.empty()
+        try:
+            times = await self.supervisor.call(seat, seat.actor.times.remote())
+        except WorkerDiedError:
+            return seat.times.empty()
+        return seat.times.saw(times)
+
+
+def _spans(rows: Sequence[Rows]) -> tuple[list[Any], list[Span]]:
+    """The distinct refs of some rows, and where in their batches each entry lies."""
+    index: dict[Any, int] = {}
+    spans = [
+        Span(
+            {role: index.setdefault(ref, len(index)) for role, ref in entry.annotations.items()},
+            entry.row,
+            entry.size,
+        )
+        for entry in rows
+    ]
+    return list(index), spans

@@ -1,0 +1,293 @@
+"""`rlsys chat`: talk to a model in the terminal."""
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+
+from rlsys.markup import Part
+
+if TYPE_CHECKING:
+    from rlsys.serving.conversation import Conversation, Turn
+    from rlsys.thinking.usage import Price
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="A Hugging Face directory or hub id, a run of rlsys or one of its checkpoints, or "
+        "`local`: the small policy that is prepared here."
+    ),
+]
+TOP_K = typer.Option(min=0, help="Only the k likeliest tokens; 0: all.")
+TOP_P = typer.Option(help="Only the likeliest tokens of this much probability together; 1: all.")
+MIN_P = typer.Option(help="Only tokens at least this times as likely as the likeliest; 0: all.")
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="section.key=value, as in rollout.gpus=1")
+]
+_HELP = "/show the last thinking, /budget N (or none, or auto), /usage, /new conversation, /quit"
+
+
+def chat(
+    model: Model,
+    overrides: Overrides = None,
+    budget: Annotated[
+        str, typer.Option(help="Thinking tokens at most; none: no limit; auto: by the question.")
+    ] = "none",
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.6,
+    top_k: Annotated[int, TOP_K] = 0,
+    top_p: Annotated[float, TOP_P] = 1.0,
+    min_p: Annotated[float, MIN_P] = 0.0,
+    prices: Annotated[
+        Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
+    ] = None,
+    price_of: Annotated[str, typer.Option(help="Whose prices of the table.")] = "local",
+) -> None:
+    """A conversation: the thinking is folded away, /show unfolds it."""
+    from rlsys.config.load import CONFIGS
+    from rlsys.config.ranges import Range
+    from rlsys.config.run import SamplingConfig
+    from rlsys.errors import ConfigError
+    from rlsys.evaluation.cut import Cut
+    from rlsys.local_policy.resolve import settle
+    from rlsys.thinking.usage import read_price
+
+    console = Console()
+    refusal = Range(least=0).refusal(temperature, default=0.6)
+    if refusal:
+        raise ConfigError(f"--temperature {temperature}: {refusal}")
+    cut = Cut(top_k, top_p, min_p).check()
+    price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
+    choice = _Budget(budget)
+    config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
+    from rlsys.serving.chat_engine import ChatEngine
+    from rlsys.serving.conversation import Conversation
+
+    async def talk() -> None:
+        engine = ChatEngine(config.model.path, config.model, config.rollout)
+        with console.status(f"loading {config.model.path}"):
+            await engine.start()
+        try:
+            conversation = Conversation(
+                engine,
+                engine.tokenizer,
+                engine.tags,
+                config.model.max_context,
+                SamplingConfig(temperature=temperature, **asdict(cut)),
+                choice.of,
+            )
+            console.print(_HELP, style="dim", highlight=False)
+            await Talk(console, conversation, choice, price).run()
+        finally:
+            await engine.shutdown()
+
+    with suppress(KeyboardInterrupt):  # Ctrl-C while it waits for a question: as /quit
+        asyncio.run(talk())
+
+
+class _Budget:
+    """The budget that the user has chosen, for the next question."""
+
+    def __init__(self, text: str) -> None:
+        self.set(text)
+
+    def set(self, text: str) -> None:
+        """A number, none or auto.
+
+        Raises:
+            ConfigError: it is none of these.
+        """
+        from rlsys.errors import ConfigError
+
+        if text not in ("none", "auto") and not text.isdecimal():
+            raise ConfigError(f"--budget {text}: a whole number of tokens, none or auto")
+        self.text = text
+
+    def of(self, turns: "list[Turn]", question: str) -> int | None:
+        """Thinking tokens for a question."""
+        if self.text == "auto":
+            from rlsys.serving.depth import Depth
+
+            return Depth().budget([turn.question for turn in turns], question)
+        return None if self.text == "none" else int(self.text)
+
+
+class Talk:
+    """Reads questions, shows answers, and obeys commands."""
+
+    def __init__(
+        self, console: Console, conversation: "Conversation", budget: _Budget, price: "Price"
+    ) -> None:
+        self.console, self.conversation = console, conversation
+        self.budget, self.price = budget, price
+        self.commands: dict[str, Callable[[str], None]] = {
+            "/show": self._show,
+            "/budget": self._set_budget,
+            "/usage": self._usage,
+            "/new": self._new,
+        }
+
+    async def run(self) -> None:
+        """Until /quit, or the end of the input."""
+        while True:
+            line = await _typed(self._read)
+            if line is None or line == "/quit":
+                return
+            name, _, rest = line.partition(" ")
+            if name in self.commands:
+                self.commands[name](rest.strip())
+            elif line.startswith("/"):
+                self.console.print(f"no command {name}; {_HELP}", style="red", highlight=False)
+            elif line:
+                await self._ask(line)
+
+    def _read(self) -> str | None:
+        try:
+            return self.console.input("[bold]> [/bold]").strip()
+        except EOFError:
+            return None
+
+    async def _ask(self, question: str) -> None:
+        from rlsys.errors import RlsysError
+
+        view = _View(self.console)
+        try:
+            with view:
+                turn = await _interruptible(self.conversation.ask(question, view.show))
+        except RlsysError as error:
+            self.console.print(str(error), style="red", highlight=False, markup=False)
+            return
+        self.console.print()
+        line = self._line(turn) if turn else "stopped; the question is forgotten"
+        self.console.print(line, style="dim", highlight=False)
+
+    def _line(self, turn: "Turn") -> str:
+        used = turn.usage
+        context = self.conversation.context
+        budget = "" if turn.budget is None else f" (budget {turn.budget:,} and its tag)"
+        return (
+            f"{used.prompt_tokens:,} prompt, {used.thinking_tokens:,} thinking{budget}, "
+            f"{used.answer_tokens:,} answer tokens; thinking takes "
+            f"{used.thinking_share(context):.1%} of the context; ${self.price.cost(used):.6f}"
+            + ("; cut off: the context is full" if turn.cut_off else "")
+        )
+
+    def _show(self, _: str) -> None:
+        turns = self.conversation.turns
+        thinking = turns[-1].thinking.strip() if turns else ""
+        self.console.print(escape(thinking) or "there was no thinking", style="dim italic")
+
+    def _set_budget(self, text: str) -> None:
+        from rlsys.errors import ConfigError
+
+        try:
+            self.budget.set(text)
+        except ConfigError as error:
+            self.console.print(str(error), style="red", highlight=False)
+
+    def _usage(self, _: str) -> None:
+        used = self.conversation.usage
+        self.console.print(
+            f"{used.requests} turns: {used.prompt_tokens:,} prompt, {used.thinking_tokens:,} "
+            f"thinking, {used.answer_tokens:,} answer tokens; ${self.price.cost(used):.6f}",
+            highlight=False,
+        )
+
+    def _new(self, _: str) -> None:
+        self.conversation.forget()
+        self.console.print("a new conversation", style="dim")
+
+
+async def _typed(read: Callable[[], str | None]) -> str | None:
+    """A line from the terminal, read in a thread that nobody waits for: asyncio would wait for
+    Enter after Ctrl-C."""
+    loop = asyncio.get_running_loop()
+    typed: asyncio.Future[str | None] = loop.create_future()
+
+    def work() -> None:
+        try:
+            answer = partial(typed.set_result, read())
+        except Exception as error:  # whatever it is, who asked for the line gets it
+            answer = partial(typed.set_exception, error)
+        loop.call_soon_threadsafe(answer)
+
+    threading.Thread(target=work, daemon=True, name="terminal").start()
+    return await typed
+
+
+async def _interruptible(asking: Coroutine[None, None, "Turn"]) -> "Turn | None":
+    """A turn; None when Ctrl-C stopped it, which stops the answer and not the conversation."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(asking)
+    before = signal.getsignal(signal.SIGINT)
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
+
+
+class _View:
+    """One turn on the screen: a clock while it thinks, then the answer as it comes."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live: Live | None = None
+        self.spinner = Spinner("dots")
+        self.thought = self.answering = False
+
+    def __enter__(self) -> "_View":
+        self.started = time.monotonic()
+        if self.console.is_terminal:
+            self.live = Live(
+                get_renderable=self._clock,
+                console=self.console,
+                refresh_per_second=4,
+                transient=True,
+            )
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._fold()
+
+    def show(self, part: Part, piece: str) -> None:
+        """A piece of the turn."""
+        if part is Part.THINKING:
+            self.thought = True
+            return
+        if not self.answering:
+            piece = piece.lstrip()
+            if not piece:
+                return
+            self._fold()
+            self.answering = True
+        self.console.print(piece, end="", highlight=False, markup=False, soft_wrap=True)
+
+    def _clock(self) -> Spinner:
+        self.spinner.update(text=f"Thinking... {time.monotonic() - self.started:.0f} s")
+        return self.spinner
+
+    def _fold(self) -> None:
+        if self.answering:
+            return
+        if self.live:
+            self.live.stop()
+            self.live = None
+        if self.thought:
+            seconds = time.monotonic() - self.started
+            self.console.print(f"Thought for {seconds:.0f} s (/show)", style="dim", highlight=False)
+        self.answering = True

@@ -1,0 +1,308 @@
+"""RunConfig: every setting of a run, one section per component.
+
+Each component gets its own section only. A number stands with its range; the string under a field
+gives its unit and why this default. YAML files hold only what differs from these defaults.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from rlsys.config.algorithm import AlgorithmConfig
+from rlsys.config.benchmarks import BenchmarksConfig
+from rlsys.config.data import DataConfig
+from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.observe import ObserveConfig
+from rlsys.config.ranges import ranged
+from rlsys.config.sandbox import SandboxConfig
+from rlsys.config.thinking import ThinkingConfig
+from rlsys.config.verifiers import VerifiersConfig
+
+MOST_KEPT = 512
+"""Tokens that truncated sampling may keep at a position: 2 KiB in a batch."""
+
+
+class Precision(Enum):
+    """Number format of weights and activations, by the name that torch uses."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+@dataclass
+class RunSection:
+    """What the run is called and where its evidence goes."""
+
+    name: str = ""
+    """Folder under `directory`; empty: the config file's name, numbered when it exists."""
+    directory: str = "runs"
+    """Relative to where the command is started."""
+    seed: int = ranged(0, least=0, most=2**31 - 1)
+    """Seeds the prompt order, the sampler and the local policy."""
+    deterministic: bool = False
+    """true: on CPU, the same settings give the same weights and metrics, bit for bit. Needs
+    loop.max_staleness=0 and one thread everywhere, and engines sample one answer at a time, so it
+    is for tests and for hunting a fault."""
+
+
+@dataclass
+class ModelConfig:
+    """The policy to train."""
+
+    path: str = ""
+    """A Hugging Face model directory or hub id, or a run or its checkpoint, whose policy is taken
+    (rlsys/config/model_names.py); empty or `local`: prepare the small local policy."""
+    cache: str = "~/.cache/rlsys"
+    """Where the prepared local policy is kept, by content."""
+    max_context: int = ranged(512, least=1)
+    """Tokens of prompt and answer together; the sampler's and the learner's limit."""
+    local: LocalPolicyConfig = field(default_factory=LocalPolicyConfig)
+
+
+@dataclass
+class LoopConfig:
+    """The training loop: how many groups, how stale, how often to look."""
+
+    steps: int = ranged(100, least=1)
+    """Optimizer steps of the run, unless `epochs` says how long it is."""
+    epochs: float = ranged(0.0, least=0)
+    """Passes over the training prompts; the run then has as many steps as they need, the last one
+    filled up from the next pass. 0: `steps` says how long it is. Of the two, the one that is set
+    last decides: on the command line, in the file, in base.yaml."""
+    groups_per_step: int = ranged(16, least=1)
+    """Groups (prompts) per optimizer step."""
+    group_size: int = ranged(8, least=2, why="advantages compare the answers of one prompt")
+    """Answers per prompt; advantages are relative to the group, so at least 2."""
+    groups_per_message: int = ranged(1, least=1)
+    """Groups that travel together through sampling and scoring; more where answers are short,
+    since every remote call costs 1 to 2 ms of CPU."""
+    max_staleness: int = ranged(2, least=0)
+    """Optimizer steps between the oldest token's policy version and the version trained;
+    0 is the synchronous algorithm. 2 hides the pipeline's latency without measurable harm."""
+    adaptive_staleness: bool = False
+    """true: the bound moves between 1 and max_staleness with the measured effective sample size;
+    off, since a fixed bound is easier to compare runs by."""
+    target_effective_sample_size: float = ranged(0.5, above=0, below=1)
+    """Share of a step's tokens that importance weights must leave useful; below it, the adaptive
+    bound tightens. At 0.5 a step teaches as much as half of it would on-policy."""
+    max_group_failures: int = ranged(3, least=1)
+    """How often one call for a group may raise before the group is dropped as `failed`: its data
+    are at fault."""
+    max_group_losses: int = ranged(5, least=1)
+    """How often one call for a group may be lost with its worker or node before the group is
+    dropped as `lost`. More than failures, since a death is mostly no fault of the group; a bound,
+    since a group may be what kills its workers."""
+    max_failed_groups_in_a_row: int = ranged(8, least=1)
+    """A streak of dropped groups, of either kind, stops the run: something is broken, not
+    unlucky."""
+    max_batches_without_signal: int = ranged(50, least=1)
+    """So many batches of groups dropped as `no_signal` before a single step stop the run, which
+    would sample for ever. A policy that is right 99 times in 100 needs 13 for groups of 8."""
+    max_learner_restarts: int = ranged(3, least=0)
+    """How often a run starts its fleet anew from its newest checkpoint because a learner rank died;
+    one death more ends it."""
+    evaluate_every: int = ranged(10, least=0)
+    """Steps between held-out checks; 0: only before and after."""
+    checkpoint_every: int = ranged(50, least=1)
+    """Steps between checkpoints; the last step always writes one."""
+    keep_checkpoints: int = ranged(2, least=1)
+    """Older checkpoints are removed once a newer one is complete."""
+    stop_grace_s: float = ranged(20.0, least=0)
+    """Seconds from Ctrl-C or SIGTERM for a step in the learner to end and a checkpoint to be
+    written; 0: none of both. 20 and the end of the fleet fit in the 30 s after which Kubernetes
+    and Slurm kill."""
+    stall_timeout_s: float = ranged(300.0, above=0)
+    """Deadline of every named wait; a longer one stops the run and says who waits for whom. Waits
+    for answers have it again for as long as tokens are sampled."""
+
+
+@dataclass
+class SamplingConfig:
+    """How answers are sampled, in training."""
+
+    max_tokens: int = ranged(128, least=1)
+    """Answer tokens at most."""
+    temperature: float = ranged(
+        1.0, above=0, why="greedy answers of one prompt are all equal and carry no signal"
+    )
+    """1.0 samples the policy itself; the learner applies the same temperature."""
+    top_k: int = ranged(
+        0, least=0, most=MOST_KEPT, why="the learner is sent what is kept at each position"
+    )
+    """Only the k likeliest tokens are kept at each position, and share the whole probability;
+    0: all. What is kept goes to learner and reference, whose logprobs are over the same tokens
+    (docs/algorithms.md)."""
+    top_p: float = ranged(1.0, above=0, most=1)
+    """Only the likeliest tokens are kept that hold this much probability together; 1: all. Below 1
+    it needs top_k, which bounds what is sent."""
+    min_p: float = ranged(0.0, least=0, below=1)
+    """Only tokens are kept that are at least this times as likely as the likeliest; 0: all. Above 0
+    it needs top_k, too."""
+    stop: list[str] = field(default_factory=list)
+    """Texts that end an answer, beside the end-of-sequence token."""
+    max_reasoning_tokens: int | None = ranged(None, least=0)
+    """Thinking tokens at which `</think>` is forced, unless the prompt has a budget of its own;
+    null: no limit but max_tokens. Forced tokens are masked out of the loss."""
+    min_reasoning_tokens: int = ranged(0, least=0)
+    """Thinking tokens before which neither `</think>` nor the end of the answer can come."""
+
+
+@dataclass
+class EvaluationConfig:
+    """The held-out check."""
+
+    prompts: int = ranged(128, least=0)
+    """Held-out prompts of the checks during training, or as many as there are; 0: no such check."""
+    final_prompts: int = ranged(256, least=0)
+    """Held-out prompts before and after training: more, since these two are compared. As many as
+    there are; 0: neither check."""
+    samples: int = ranged(4, least=1)
+    """Answers per prompt; pass@1 is their mean."""
+    temperature: float = ranged(1.0, least=0)
+    """As in training, so that pass@1 is the mean accuracy that training optimizes."""
+
+
+@dataclass
+class RolloutConfig:
+    """vLLM rollout workers."""
+
+    workers: int = ranged(1, least=1)
+    cpus: float = ranged(0.5, least=0)
+    """Ray's share for placement; threads are set by `threads`."""
+    gpus: float = ranged(0.0, least=0)
+    threads: int = ranged(1, least=1)
+    """OpenMP threads of each engine; two hardly help a small policy (docs/performance.md)."""
+    dtype: Precision = Precision.float32
+    max_sequences: int = ranged(128, least=1)
+    """Answers sampled at once by one engine."""
+    kv_cache_gib: float = ranged(1.0, above=0)
+    """CPU key-value cache; on GPUs gpu_memory_utilization rules."""
+    gpu_memory_utilization: float = ranged(0.9, above=0, most=1)
+    tensor_parallel: int = ranged(1, least=1)
+    """GPUs of one engine."""
+
+
+@dataclass
+class ReferenceConfig:
+    """The frozen initial policy; not started when algorithm.kl_coefficient is 0."""
+
+    workers: int = ranged(1, least=1)
+    cpus: float = ranged(0.25, least=0)
+    gpus: float = ranged(0.0, least=0)
+    threads: int = ranged(1, least=1)
+    dtype: Precision = Precision.float32
+    microbatch_tokens: int = ranged(8192, least=1)
+
+
+@dataclass
+class OptimizerConfig:
+    """AdamW."""
+
+    learning_rate: float = ranged(1e-6, least=0)
+    weight_decay: float = ranged(0.0, least=0)
+    beta1: float = ranged(0.9, least=0, below=1)
+    beta2: float = ranged(0.95, least=0, below=1)
+    warmup_steps: int = ranged(0, least=0)
+    gradient_clip: float = ranged(1.0, least=0)
+    """Largest gradient norm."""
+
+
+@dataclass
+class LearnerConfig:
+    """DeepSpeed ranks."""
+
+    ranks: int = ranged(1, least=1)
+    cpus: float = ranged(0.5, least=0)
+    gpus: float = ranged(0.0, least=0)
+    threads: int = ranged(1, least=1)
+    zero_stage: int = ranged(1, least=0, most=3)
+    """0 to 3: what ZeRO shards among the ranks."""
+    dtype: Precision = Precision.float32
+    """Precision of forward and backward; master weights and optimizer are float32."""
+    microbatch_tokens: int = ranged(8192, least=1)
+    """Tokens of one forward and backward, in a row without padding; memory grows with it."""
+    minibatches: int = ranged(1, least=1)
+    """Optimizer updates per step, each on its share of the groups; must divide groups_per_step."""
+    logprob_chunk: int = ranged(2048, least=1)
+    """Tokens whose [chunk, vocabulary] logits exist at once."""
+    gradient_checkpointing: bool = False
+    share_prompts: bool = False
+    """Lay a group's answers behind one copy of their prompt: less work where prompts are as long
+    as answers."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+class Transport(Enum):
+    """How the bytes of new weights reach the engines."""
+
+    object_store = "object_store"
+    nccl = "nccl"
+    cuda_ipc = "cuda_ipc"
+
+
+class PrefixCache(Enum):
+    """What becomes of cached keys and values when the weights change."""
+
+    off = "off"
+    by_version = "by_version"
+    recompute = "recompute"
+
+
+@dataclass
+class WeightsConfig:
+    """How new weights travel from the learner to the rollout workers."""
+
+    transport: Transport = Transport.object_store
+    """object_store: through Ray's store, one copy per node, which the engines map; works
+    everywhere. nccl: vLLM's broadcast from GPU to GPU, over several nodes. cuda_ipc: learner and
+    engines share one GPU and hand over its memory. The last two have not been run on GPUs yet."""
+    bucket_mib: int = ranged(256, least=1)
+    """MiB of weights that are gathered and sent at a time; bounds the extra memory of ZeRO-3."""
+    prefix_cache: PrefixCache = PrefixCache.by_version
+    """by_version: a prompt's keys and values are shared by requests that began under the same
+    version, so a new request never meets old ones; answers in flight keep theirs. recompute:
+    answers in flight are computed again under the new weights, too, at the price of their
+    prefill. off: nothing is shared, not even among a group's answers."""
+
+
+@dataclass
+class ClusterConfig:
+    """The Ray cluster to run on."""
+
+    address: str = ""
+    """host:port of a cluster's head, ray://host:port of its client server, `auto` for the one that
+    runs on this machine, `local` for a new one. Empty: that of RAY_ADDRESS, else the one that runs
+    on this machine, else a new one."""
+    num_cpus: int = ranged(0, least=0)
+    """CPUs that a cluster started here offers; 0: as many as the machine has."""
+    placement: str = "PACK"
+    """Ray placement strategy: PACK, SPREAD, STRICT_PACK or STRICT_SPREAD."""
+    queue_s: float = ranged(0.0, least=0)
+    """How long to wait for CPUs and GPUs that other jobs hold, or that nodes bring which are yet to
+    join; 0: say who holds them, and end."""
+    ready_timeout_s: float = ranged(300.0, above=0)
+    """Deadline for a fleet member's start, at the beginning and when it replaces a dead one."""
+    max_deaths_in_a_row: int = ranged(5, least=1)
+    """How often a member may die without finishing a call in between; one more stops the run."""
+
+
+@dataclass
+class RunConfig:
+    """All settings of one run."""
+
+    run: RunSection = field(default_factory=RunSection)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    thinking: ThinkingConfig = field(default_factory=ThinkingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    benchmarks: BenchmarksConfig = field(default_factory=BenchmarksConfig)
+    algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    verifiers: VerifiersConfig = field(default_factory=VerifiersConfig)
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    reference: ReferenceConfig = field(default_factory=ReferenceConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    weights: WeightsConfig = field(default_factory=WeightsConfig)
+    observe: ObserveConfig = field(default_factory=ObserveConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)

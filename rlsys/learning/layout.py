@@ -1,0 +1,122 @@
+"""How sequences lie in a microbatch: end to end in one row, and where logprobs are read.
+
+A block holds one prompt and one or more of its answers. Several answers share the one copy of
+their prompt: each sees the prompt and itself only, and its positions go on from the prompt's end,
+so its logprobs are those of prompt + answer alone (a test proves it). Blocks follow each other
+without padding, and see nothing of each other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rlsys.data.kept_tokens import KeptTokens, padded
+from rlsys.learning.attention import AttentionPlan, Segment, plan_attention
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A microbatch: one row of S tokens, with B answers of N tokens in all."""
+
+    input_ids: torch.Tensor  # [1, S] int64
+    position_ids: torch.Tensor  # [1, S] int64, from 0 in each block
+    attention: AttentionPlan
+    read_at: torch.Tensor  # [N] int64, into S: the position that predicts each token
+    targets: torch.Tensor  # [N] int64
+    mask: torch.Tensor  # [B, T] bool, true on answer tokens
+    sequences: tuple[int, ...]  # the B sequences' indices, in the order of `mask`
+    kept: torch.Tensor | None = None  # [N, K] int64, -1 beyond a position's; None: all tokens
+
+    def padded(self, flat: torch.Tensor) -> torch.Tensor:
+        """[N] values of answer tokens as [B, T], zero elsewhere; gradient flows."""
+        out = flat.new_zeros(self.mask.shape)
+        return out.masked_scatter(self.mask, flat)
+
+    def to(self, device: torch.device) -> "Layout":
+        """The same on another device."""
+        return Layout(
+            self.input_ids.to(device),
+            self.position_ids.to(device),
+            self.attention.to(device),
+            self.read_at.to(device),
+            self.targets.to(device),
+            self.mask.to(device),
+            self.sequences,
+            None if self.kept is None else self.kept.to(device),
+        )
+
+
+def blocks_of(
+    group_index: Sequence[int], num_sequences: int, share_prompts: bool
+) -> list[list[int]]:
+    """Which sequences share a block: whole groups, or one sequence each."""
+    if not share_prompts:
+        return [[i] for i in range(num_sequences)]
+    blocks: dict[int, list[int]] = {}
+    for i in range(num_sequences):
+        blocks.setdefault(group_index[i], []).append(i)
+    return list(blocks.values())
+
+
+def block_length(
+    block: Sequence[int], prompts: Sequence[np.ndarray], answers: Sequence[np.ndarray]
+) -> int:
+    """Tokens of a block: its prompt once, and its answers."""
+    return len(prompts[block[0]]) + sum(len(answers[i]) for i in block)
+
+
+def lay_out(
+    blocks: Sequence[Sequence[int]],
+    prompts: Sequence[np.ndarray],
+    answers: Sequence[np.ndarray],
+    kept: Sequence[KeptTokens] | None = None,
+) -> Layout:
+    """Build a microbatch from blocks of sequence indices.
+
+    Args:
+        blocks: lists of indices; the sequences of a block have the same prompt.
+        prompts, answers: token ids of every sequence; a prompt has at least one token.
+        kept: what each answer was sampled from, where that was not the whole vocabulary.
+    """
+    tokens: list[np.ndarray] = []
+    positions: list[np.ndarray] = []
+    read_at: list[np.ndarray] = []
+    segments: list[Segment] = []
+    start = 0
+    for block in blocks:
+        prompt = prompts[block[0]]
+        size, first = len(prompt), start
+        tokens.append(prompt)
+        positions.append(np.arange(size))
+        start += size
+        for i in block:
+            length = len(answers[i])
+            tokens.append(answers[i])
+            positions.append(np.arange(size, size + length))
+            # The first token is predicted by the prompt's end, each later one by the one before.
+            previous = np.arange(start - 1, start + length - 1)
+            previous[:1] = first + size - 1
+            read_at.append(previous)
+            if len(block) > 1:
+                segments.append(Segment(start, length, first, size))
+            start += length
+        segments.append(Segment(first, size if len(block) > 1 else start - first))
+    order = [i for block in blocks for i in block]
+    lengths = np.array([len(answers[i]) for i in order])
+    mask = np.arange(max(1, int(lengths.max())))[None, :] < lengths[:, None]
+    return Layout(
+        _row(tokens)[None],
+        _row(positions)[None],
+        plan_attention(segments),
+        _row(read_at),
+        _row([answers[i] for i in order]),
+        torch.from_numpy(mask),
+        tuple(order),
+        None if kept is None else torch.from_numpy(padded([kept[i] for i in order])),
+    )
+
+
+def _row(parts: list[np.ndarray]) -> torch.Tensor:
+    return torch.from_numpy(np.concatenate(parts).astype(np.int64))

@@ -1,0 +1,47 @@
+"""Proof that a model can be trained in packed rows: each sequence is as if it were alone.
+
+A row is one sequence to whatever is not attention by the plan: a state that runs along the row, a
+convolution, positions that are counted from the row's start. Such a model's logprobs depend on
+what happens to lie before them, and nothing else would show it.
+"""
+
+import numpy as np
+import torch
+
+from rlsys.config.run import Precision
+from rlsys.errors import ConfigError
+from rlsys.learning.policy import PolicyModel
+from rlsys.learning.reference import score_sequences
+
+_ROUNDING = {Precision.float32: 1e-3, Precision.bfloat16: 0.25}
+"""Nats by which rows of other shapes are rounded otherwise."""
+
+
+def check_packing(policy: PolicyModel, token_ids: np.ndarray, precision: Precision) -> None:
+    """Compare three sequences alone with the same in one row, two of them behind one prompt.
+
+    Args:
+        token_ids: [T] of any text; the sequences are parts of it.
+    Raises:
+        ConfigError: names the model and the largest difference.
+    """
+    first, second, third = np.array_split(np.resize(token_ids, max(24, len(token_ids))), 3)
+    prompts = [first[:4], second[:2], second[:2]]
+    answers = [first[4:], second[2:], third]
+    together = _scores(policy, prompts, answers)
+    apart = [_scores(policy, [p], [a])[0] for p, a in zip(prompts, answers, strict=True)]
+    error = max(np.abs(x - y).max() for x, y in zip(together, apart, strict=True))
+    if not error <= _ROUNDING[precision]:
+        raise ConfigError(
+            f"model.path: {type(policy.model).__name__} cannot be trained in packed rows: the "
+            f"logprobs of a sequence change by {error:.3g} nats with what else lies in its row. "
+            "docs/models.md lists the models that work"
+        )
+
+
+def _scores(
+    policy: PolicyModel, prompts: list[np.ndarray], answers: list[np.ndarray]
+) -> list[np.ndarray]:
+    groups = [0, 1, 1][: len(answers)]
+    with torch.no_grad():
+        return score_sequences(policy, prompts, answers, groups, True, 1 << 30)

@@ -1,0 +1,53 @@
+"""Advantages that differ from token to token: GAE with a critic, returns without one."""
+
+import numpy as np
+import torch
+
+from rlsys.algorithms.advantages import has_signal
+from rlsys.algorithms.gae import gae, moments, token_rewards, whiten
+from rlsys.algorithms.kl import kl_estimate
+from rlsys.config.algorithm import Advantage, AlgorithmConfig, KlPlacement
+from rlsys.learning.sequences import Sequences
+
+
+def fill_token_advantages(sequences: Sequences, config: AlgorithmConfig) -> None:
+    """Set advantages and returns of every answer token of a step.
+
+    The KL penalty of each token is in its reward where config.kl_placement says so. With
+    advantage=token_returns there are no values, and advantages are the rewards still to come
+    (REINFORCE++, arXiv:2501.03262, eq. 8). Both are whitened over the step's trained tokens when
+    config.whiten_advantages is set (its eq. 9). Forced tokens have no penalty.
+
+    When all rewards of the step are equal, advantages are 0: what differs then is the KL penalty
+    and the critic's own error, which whitening would blow up. The returns stay as they are.
+
+    Args:
+        sequences: with values for advantage=gae.
+    """
+    lengths = torch.tensor([len(answer) for answer in sequences.answers])
+    mask = torch.arange(max(1, int(lengths.max())))[None, :] < lengths[:, None]
+
+    def table(values: list[np.ndarray]) -> torch.Tensor:
+        flat = torch.from_numpy(np.concatenate(values)).float()
+        return torch.zeros(mask.shape).masked_scatter(mask, flat)
+
+    trained = mask & (table(sequences.forced) == 0)
+    kl = None
+    if config.kl_placement is KlPlacement.reward and sequences.reference is not None:
+        rollout, reference = table(sequences.rollout_logprobs), table(sequences.reference)
+        kl = torch.where(trained, kl_estimate(rollout, reference, config.kl_estimator), 0.0)
+    answer = torch.from_numpy(np.array(sequences.rewards, dtype=np.float32))
+    rewards = token_rewards(answer, mask, kl, config.kl_coefficient)
+    if config.advantage is Advantage.token_returns:
+        values, lam = torch.zeros(mask.shape), 1.0
+    else:
+        assert sequences.values is not None
+        values, lam = table(sequences.values), config.gae_lambda
+    advantages, returns = gae(rewards, values, mask, config.gamma, lam)
+    if not has_signal(sequences.rewards, config.std_floor):
+        advantages = torch.zeros_like(advantages)
+    elif config.whiten_advantages:
+        advantages = whiten(advantages, trained, moments(advantages, trained), config.std_floor)
+    ends = np.cumsum(lengths.numpy())[:-1]
+    sequences.advantages = np.split(advantages[mask].numpy(), ends)
+    sequences.returns = np.split(returns[mask].numpy(), ends)

@@ -1,0 +1,123 @@
+"""Which model `rlsys eval`, `chat` and `serve` mean, and how much it can read."""
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlsys.config.load import CONFIGS, load
+from rlsys.config.model_names import LOCAL, find_model
+from rlsys.config.run import RunConfig, RunSection
+from rlsys.errors import ConfigError
+from rlsys.pretrained import loading
+
+_DEFAULT_CONTEXT = 4096
+_NO_TRAINING = (
+    "model.max_context=2",
+    "data.max_prompt_tokens=1",
+    "sampling.max_tokens=1",
+    "sampling.max_reasoning_tokens=null",
+    "sampling.min_reasoning_tokens=0",
+    "thinking.budgets=none",
+    "thinking.in_prompt=false",
+    "thinking.enforced=true",
+    "loop.adaptive_staleness=false",
+    "loop.max_staleness=0",
+    "loop.groups_per_message=1",
+)
+"""Settings of training, which play no part here and must not be held against the context, nor
+against run.deterministic."""
+
+
+def settle(
+    model: str, config: Path | None, overrides: Sequence[str], tell: Callable[[str], None]
+) -> RunConfig:
+    """The workers' settings for a model: its path and its context are in config.model.
+
+    benchmarks.max_context shortens the context; there is no limit otherwise.
+
+    Raises:
+        ConfigError: a setting, or the model, does not exist.
+    """
+    settled = workers(config, overrides, model)
+    found = find_model(model, f"MODEL {model}", settled.run.directory)
+    path = _local(settled, tell) if found == LOCAL else _folder_or_id(found, model)
+    context = min(context_of(path), settled.benchmarks.max_context or sys.maxsize)
+    settled.model.path, settled.model.max_context = path, context
+    return settled
+
+
+def workers(config: Path | None, overrides: Sequence[str], model: str = "") -> RunConfig:
+    """Which workers, and which cluster; no model is loaded, and where one is named, that of the
+    config plays no part. model.max_context among the overrides is that of the benchmarks.
+
+    Raises:
+        ConfigError: a setting cannot work, or there is no such run.
+    """
+    asked = [re.sub(r"^model(?=\.max_context=)", "benchmarks", one) for one in overrides]
+    others = ["model.path="] if model else []
+    found = load(config or CONFIGS / "base.yaml", [*asked, *others, *_NO_TRAINING])
+    find_model(model, f"MODEL {model}", found.run.directory)
+    return found
+
+
+def _local(config: RunConfig, tell: Callable[[str], None]) -> str:
+    from rlsys.local_policy.policy import prepare_local_policy
+
+    run = Path(config.run.directory).expanduser() / LOCAL
+    if run.is_dir():
+        tell(f"local is the small policy that is prepared here; the run of that name is {run}")
+    cache = Path(config.model.cache).expanduser()
+    return str(prepare_local_policy(config.model.local, cache, config.run.seed, tell))
+
+
+def resolve(model: str) -> str:
+    """A Hugging Face directory or hub id from what a user names: see rlsys.config.model_names.
+
+    Raises:
+        ConfigError: the folder holds no model, or there is no such run.
+    """
+    return _folder_or_id(find_model(model, f"MODEL {model}", RunSection().directory), model)
+
+
+def _folder_or_id(found: str, model: str) -> str:
+    folder = Path(found).expanduser()
+    if not folder.is_dir():
+        if found.startswith((".", "/", "~")) or found.count("/") > 1:
+            raise ConfigError(f"MODEL {model}: no such folder")
+        return found
+    if (folder / "config.json").is_file():
+        return str(folder)
+    raise ConfigError(
+        f"MODEL {model}: neither a Hugging Face model (config.json) nor a run or checkpoint of "
+        "rlsys (policy/, checkpoints/step-*/policy/)"
+    )
+
+
+def context_of(path: str) -> int:
+    """Tokens that the model's positions allow; 4,096 where its config does not say.
+
+    Raises:
+        ConfigError: the model's config cannot be loaded.
+    """
+    from transformers import AutoConfig
+
+    with loading(f"MODEL {path}: its config cannot be loaded"):
+        config = AutoConfig.from_pretrained(path)
+    return int(config.to_dict().get("max_position_embeddings") or _DEFAULT_CONTEXT)
+
+
+def fingerprint(path: str) -> str:
+    """What tells one state of a local model from another: its config, and the sizes and times of
+    its weight files. A hub id is its own fingerprint."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return path
+    content: list[Any] = [json.loads((folder / "config.json").read_text())]
+    for file in sorted(folder.glob("*.safetensors")):
+        stat = file.stat()
+        content.append([file.name, stat.st_size, stat.st_mtime_ns])
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()

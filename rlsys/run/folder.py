@@ -1,0 +1,120 @@
+"""A run's folder: held by one driver at a time, and cut back to where a resume begins."""
+
+import fcntl
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from rlsys.data.fingerprints import check_unchanged
+from rlsys.disk import disk_errors, replace_text, sync
+from rlsys.errors import DiskError, ResumeError
+from rlsys.evaluation import curve, heldout
+
+LOCK, _INPUTS = "lock", "inputs.json"
+SAMPLES, LOGS = "samples", "logs"
+METRICS = "metrics.jsonl"
+SUMMARY = "summary.json"
+FAILURE = "failure.json"
+"""Why the run's last driver failed; a driver that was killed leaves none."""
+_GLANCES, _GLANCE_S = 5, 0.02
+"""`is_held` takes the lock for less than a millisecond."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the folder; the kernel lets go of it when this process ends, however it ends.
+
+    Raises:
+        ResumeError: another driver holds it; names its process and host.
+    """
+    with disk_errors(folder / LOCK):
+        file = (folder / LOCK).open("a+", encoding="utf-8")
+    with file:
+        _take(file, folder)
+        yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a driver holds the folder now, by the kernel's word: a killed one holds nothing."""
+    try:
+        with (folder / LOCK).open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def holder_of(folder: Path) -> str:
+    """`process 123 on HOST` of the driver that holds the folder, or held it last."""
+    return (folder / LOCK).read_text(encoding="utf-8").strip() or "another process"
+
+
+@contextmanager
+def failure_recorded(folder: Path) -> Iterator[None]:
+    """Leave word in the folder of the error that ends the block, for whoever asks later how the
+    run ended; take away that of a driver before this one."""
+    (folder / FAILURE).unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
+        with suppress(DiskError):  # the disk may be what failed; the error itself says so
+            replace_text(folder / FAILURE, json.dumps({"error": reason}) + "\n")
+        raise
+
+
+def _take(file: TextIO, folder: Path) -> None:
+    for left in reversed(range(_GLANCES)):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if not left:
+                holder = holder_of(folder)
+                raise ResumeError(f"{folder} is still running: {holder}; end that first") from None
+            time.sleep(_GLANCE_S)
+    with disk_errors(folder / LOCK):
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+
+
+def record_inputs(folder: Path, fingerprints: dict[str, str]) -> None:
+    """Note what the data files held when the run began."""
+    replace_text(folder / _INPUTS, json.dumps(fingerprints, indent=1) + "\n")
+
+
+def check_inputs(folder: Path, fingerprints: dict[str, str]) -> None:
+    """Raise DataError naming a data file that is not what the run began with."""
+    check_unchanged(json.loads((folder / _INPUTS).read_text()), fingerprints)
+
+
+def cut_back(folder: Path, step: int) -> None:
+    """Take away metrics, held-out checks and samples of steps after `step`: the resumed run makes
+    them anew.
+
+    Half a line, which a killed driver may leave, goes too.
+    """
+    metrics = folder / METRICS
+    if metrics.exists():
+        whole, _, _ = metrics.read_text(encoding="utf-8").rpartition("\n")
+        lines = [line for line in whole.splitlines() if json.loads(line)["step"] <= step]
+        replace_text(metrics, "".join(f"{line}\n" for line in lines))
+    checked = curve.cut_back(folder, step)
+    with disk_errors(folder / SAMPLES):
+        for path in list((folder / SAMPLES).rglob("step-*")):
+            match = re.match(r"step-(\d+)", path.name)
+            of = int(match[1]) if match else 0
+            stands = of in checked if path.parent.name == heldout.FOLDER else of <= step
+            if not stands or path.suffix != ".parquet":
+                path.unlink()
+        sync(folder / SAMPLES)

@@ -1,0 +1,177 @@
+"""A loop's state at one moment, as JSON values and rows to keep; and a loop that goes on from it.
+
+Taken between two awaits, so all of it is of one moment. Finished samples are kept: ready groups
+whole, and messages that were sampled but not scored as rollouts. Messages that were still being
+sampled are known by their groups and prompts, and are sampled again by the weights of the resume.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlsys.loop.fleet import Message, Rows, Sampled
+from rlsys.loop.ledger import Ledger, State
+from rlsys.loop.loop import Flight, Loop, LoopState, num_slots
+from rlsys.loop.ready import ReadyGroup
+from rlsys.loop.slots import Slots
+from rlsys.roles import ROLLOUT, Annotations
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a checkpoint holds of the loop."""
+
+    state: dict[str, Any]
+    """JSON values."""
+    kept: list[Rows]
+    """What the fleet must keep, in the order in which `restore` wants the refs."""
+
+
+def take(loop: Loop) -> Snapshot:
+    """The loop as it is now; call it in one go with what must be of the same moment."""
+    state = loop.state
+    ready = loop.ready.groups()
+    flights = list(loop.flights.values())
+    sampled = [flight for flight in flights if flight.sampled]
+    content = {
+        "version": state.version,
+        "next_group": state.next_group,
+        "failures_in_a_row": state.failures_in_a_row,
+        "ledger": state.ledger.to_dict(),
+        "prompts": loop.prompts.state_dict(),
+        "adaptive": loop.adaptive.to_dict() if loop.adaptive else None,
+        "solve_rates": loop.rates.state_dict(),
+        "ready": [
+            _group_out(group)
+            | {
+                "admitted": loop.ready.admitted_version(group.group_id),
+                "deadline": loop.ready.deadline(group.group_id),
+            }
+            for group in ready
+        ],
+        "sampled": [_flight_out(loop, flight) for flight in sampled],
+        "unfinished": [_flight_out(loop, flight) for flight in flights if not flight.sampled],
+    }
+    rows = [Rows(group.annotations, group.row, len(group.rewards)) for group in ready]
+    for flight in sampled:
+        assert flight.sampled is not None
+        annotations = {ROLLOUT: flight.sampled.rollouts}
+        rows.append(Rows(annotations, 0, len(flight.sampled.num_tokens)))
+    return Snapshot(content, rows)
+
+
+def restore(loop: Loop, state: dict[str, Any], kept: Sequence[Annotations]) -> None:
+    """Bring a new loop to where `take` was called; its fleet holds the checkpoint's version.
+
+    Args:
+        kept: of the kept rows, in their order, each the whole of its batches.
+    Raises:
+        ConfigError, DataError: the prompts are not those of the checkpoint.
+        LedgerError: the state does not close.
+    """
+    loop.prompts.load_state_dict(state["prompts"])
+    if loop.adaptive:
+        loop.adaptive.load(state["adaptive"])
+        loop.ready.bound = loop.adaptive.bound
+    loop.rates.load_state_dict(state["solve_rates"])
+    living: dict[int, State] = {}
+    for entry, own in zip(state["ready"], kept, strict=False):
+        group = _group_in(entry, own)
+        living[group.group_id] = State.READY
+        loop.ready.admit(group.group_id, entry["admitted"], entry["deadline"])
+        loop.ready.put(group)
+    for entry, own in zip(state["sampled"], kept[len(state["ready"]) :], strict=True):
+        _restore_flight(loop, entry, _sampled_in(entry, own[ROLLOUT]), living)
+    for entry in state["unfinished"]:
+        # Sampled anew, so as young as what the workers hold now.
+        versions = [state["version"]] * len(entry["group_ids"])
+        entry |= {"admitted": versions, "deadline": [v + loop.ready.bound for v in versions]}
+        _restore_flight(loop, entry, None, living)
+    loop.state = LoopState(
+        version=state["version"],
+        published=state["version"],
+        ledger=Ledger.restored(state["ledger"], living),
+        next_group=state["next_group"],
+        failures_in_a_row=state["failures_in_a_row"],
+    )
+    loop.drops.step = state["version"] + 1
+    loop.slots = Slots(num_slots(loop.config.loop, loop.ready.bound), taken=len(living))
+
+
+def _restore_flight(
+    loop: Loop, entry: dict[str, Any], sampled: Sampled | None, living: dict[int, State]
+) -> None:
+    ids = tuple(entry["group_ids"])
+    prompts = tuple(map(loop.budgeted, loop.prompts.named(entry["prompt_ids"])))
+    for group_id, version, deadline in zip(ids, entry["admitted"], entry["deadline"], strict=True):
+        living[group_id] = State.SAMPLED if sampled else State.ADMITTED
+        loop.ready.admit(group_id, version, deadline)
+    loop.flights[ids[0]] = Flight(Message(ids, prompts, loop.config.loop.group_size), sampled)
+
+
+def _flight_out(loop: Loop, flight: Flight) -> dict[str, Any]:
+    message, sampled = flight.message, flight.sampled
+    content: dict[str, Any] = {
+        "group_ids": list(message.group_ids),
+        "prompt_ids": [prompt.prompt_id for prompt in message.prompts],
+        "admitted": [loop.ready.admitted_version(g) for g in message.group_ids],
+        "deadline": [loop.ready.deadline(g) for g in message.group_ids],
+    }
+    if sampled:
+        content |= {name: getattr(sampled, name).tolist() for name in _SAMPLED}
+    return content
+
+
+_SAMPLED = ("oldest_version", "newest_version", "num_tokens", "truncated")
+
+
+def _sampled_in(entry: dict[str, Any], rollouts: Any) -> Sampled:
+    return Sampled(rollouts, *(np.array(entry[name]) for name in _SAMPLED))
+
+
+def _group_out(group: ReadyGroup) -> dict[str, Any]:
+    return {
+        "group_id": group.group_id,
+        "prompt_id": group.prompt_id,
+        "oldest_version": group.oldest_version,
+        "rewards": _numbers_out(group.rewards),
+        "correct": group.correct.tolist(),
+        "num_tokens": group.num_tokens.tolist(),
+        "truncated": group.truncated.tolist(),
+        "log_ratios": {role: _numbers_out(ratio) for role, ratio in group.log_ratios.items()},
+        "components": {name: _numbers_out(c) for name, c in group.components.items()},
+        "difficulty": _numbers_out(np.array([group.difficulty])),
+        "source": group.source,
+        "statuses": list(group.statuses),
+    }
+
+
+def _group_in(entry: dict[str, Any], annotations: Annotations) -> ReadyGroup:
+    return ReadyGroup(
+        group_id=entry["group_id"],
+        prompt_id=entry["prompt_id"],
+        oldest_version=entry["oldest_version"],
+        annotations=annotations,
+        row=0,
+        rewards=_numbers_in(entry["rewards"]),
+        correct=np.array(entry["correct"], dtype=bool),
+        num_tokens=np.array(entry["num_tokens"]),
+        truncated=np.array(entry["truncated"], dtype=bool),
+        log_ratios={role: _numbers_in(ratio) for role, ratio in entry["log_ratios"].items()},
+        components={name: _numbers_in(c) for name, c in entry["components"].items()},
+        difficulty=float(_numbers_in(entry["difficulty"])[0]),
+        source=entry["source"],
+        statuses=tuple(entry["statuses"]),
+    )
+
+
+def _numbers_out(values: np.ndarray) -> list[float | None]:
+    """JSON has no NaN; every other float64 comes back bit for bit."""
+    return [None if math.isnan(value) else value for value in values.tolist()]
+
+
+def _numbers_in(values: list[float | None]) -> np.ndarray:
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)

@@ -1,0 +1,306 @@
+"""Sampling: groups of answers from vLLM's AsyncLLM, with weights that change while it samples.
+
+The engine runs in a process of its own that vLLM starts; this class is the client. Everything is
+token ids; text is decoded once, for verifiers and people.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rlsys import schema
+from rlsys.config.run import (
+    ModelConfig,
+    PrefixCache,
+    RolloutConfig,
+    SamplingConfig,
+    WeightsConfig,
+)
+from rlsys.data.kept_tokens import MOST_LISTED, num_kept
+from rlsys.determinism import group_seed
+from rlsys.errors import EngineError, WeightSyncError
+from rlsys.imports import imports
+from rlsys.logs import Since, last_error
+from rlsys.sampling.rollout_rows import Ask, rollout_row
+from rlsys.sampling.vllm_environment import set_environment, thinking_processor
+from rlsys.sampling.weight_update import EngineUpdate
+from rlsys.thinking.limits import extra_args
+from rlsys.thinking.track import Tags
+from rlsys.weights.bundle import Manifest
+from rlsys.weights.canary import Canary
+
+if TYPE_CHECKING:
+    from vllm import SamplingParams
+    from vllm.outputs import RequestOutput
+
+# Both before vLLM is imported. One process per engine: on CPU the executor that vLLM picks keeps
+# a second process spinning on a shared-memory queue, a whole core of a laptop's two.
+_UNIPROC = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+
+
+class SamplingEngine:
+    """One vLLM engine. Build, `await start()`, sample; `shutdown()` ends its process."""
+
+    def __init__(
+        self,
+        name: str,
+        model_path: str,
+        model: ModelConfig,
+        config: RolloutConfig,
+        weights: WeightsConfig,
+        seed: int,
+        seeded: bool = False,
+        deterministic: bool = False,
+    ) -> None:
+        """seeded: each answer has random numbers of its own, which depend on `seed`, group and
+        place in the group alone, not on the engine, nor on what it samples beside it.
+        deterministic: so does the arithmetic, which is otherwise rounded by what is sampled beside
+        an answer; implies `seeded`."""
+        self.name = name
+        self.model_path = model_path
+        self.model = model
+        self.config, self.weights = config, weights
+        self.seed, self.deterministic = seed, deterministic
+        self.seeded = seeded or deterministic
+        self._requests = 0
+        self.shown = 0.0
+        """Nats by which this engine's logprobs of the canary differed from the learner's when both
+        held the weights from disk."""
+
+    async def start(self) -> None:
+        """Load the model and sample once, so that the first real request finds it warm.
+
+        Raises:
+            EngineError: vLLM cannot load the model, or refuses the settings.
+        """
+        set_environment(self.config, self.weights.transport)
+        with imports():
+            from transformers import AutoTokenizer
+            from vllm.config import WeightTransferConfig
+            from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.v1.engine.async_llm import AsyncLLM
+
+            from rlsys.weights.vllm_transfer import BACKENDS
+
+        on_cpu = self.config.gpus == 0
+        arguments = AsyncEngineArgs(
+            model=self.model_path,
+            dtype=self.config.dtype.value,
+            seed=self.seed,
+            max_model_len=self.model.max_context,
+            # What is sampled together is rounded together, and timing decides what is together.
+            max_num_seqs=1 if self.deterministic else self.config.max_sequences,
+            # Between two parts of a prompt vLLM turns a seeded generator back, which torch's
+            # generator for CPUs does not know: "CPU Generator does not use offset".
+            enable_chunked_prefill=False if on_cpu and self.seeded else None,
+            tensor_parallel_size=self.config.tensor_parallel,
+            gpu_memory_utilization=self.config.gpu_memory_utilization,
+            enforce_eager=on_cpu,
+            distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else "mp",
+            logprobs_mode="processed_logprobs",
+            max_logprobs=MOST_LISTED,
+            # Whether a prefix is found is a matter of timing, and shows in the rounding.
+            enable_prefix_caching=not (
+                self.deterministic or self.weights.prefix_cache is PrefixCache.off
+            ),
+            disable_log_stats=True,
+            use_tqdm_on_load=False,
+            weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
+            logits_processors=[thinking_processor(self.config)],
+            worker_extension_cls="rlsys.weights.vllm_transfer.WorkerExtension",
+        )
+        self.tokenizer = AutoTokenizer.from_pretrained(self.model_path)
+        self.tags = Tags.of(self.tokenizer)
+        log = Since()
+        try:
+            self.engine = AsyncLLM.from_engine_args(arguments)
+        except Exception as error:  # whatever vLLM raises, here or in the engine's own process
+            raise EngineError(_start_failure(self.name, error, log)) from error
+        self.update = EngineUpdate(self.name, self.engine, self.weights)
+        await self.engine.update_weight_version("0")
+        await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
+
+    async def sample(
+        self, prompts: pa.RecordBatch, group_ids: list[int], size: int, sampling: SamplingConfig
+    ) -> pa.RecordBatch:
+        """Sample `size` answers for each prompt.
+
+        Args:
+            prompts: a `prompts` batch, one row per group.
+            group_ids: [rows].
+        Returns: a `rollouts` batch, `size` rows per group, in order.
+        """
+        schema.check(prompts, schema.PROMPTS)
+        rows = prompts.to_pylist()
+        groups = await asyncio.gather(
+            *(
+                self._sample_group(Ask.of(row, g, sampling), size, sampling)
+                for row, g in zip(rows, group_ids, strict=True)
+            )
+        )
+        columns = {
+            name: [row[name] for group in groups for row in group] for name in schema.ROLLOUTS.names
+        }
+        return schema.build(schema.ROLLOUTS, columns)
+
+    async def _sample_group(
+        self, ask: Ask, size: int, sampling: SamplingConfig
+    ) -> list[dict[str, Any]]:
+        started = time.monotonic()
+        seed = group_seed(self.seed, ask.group_id) if self.seeded else None
+        extra = extra_args(ask.limits, ask.opened)
+        output = await self._generate(ask.prompt["token_ids"], sampling, size, seed, extra)
+        seconds = time.monotonic() - started
+        return [
+            rollout_row(ask, completion, self.tokenizer, self.tags)
+            | {"worker": self.name, "sampled_s": seconds}
+            for completion in sorted(output.outputs, key=lambda c: c.index)
+        ]
+
+    async def _generate(
+        self,
+        token_ids: list[int],
+        sampling: SamplingConfig,
+        size: int,
+        seed: int | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> RequestOutput:
+        """Answer i takes the seed `seed` + i; without one, the engine's own generator."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        params = SamplingParams(
+            n=size,
+            seed=seed,
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            min_p=sampling.min_p,
+            max_tokens=sampling.max_tokens,
+            stop=sampling.stop or None,
+            detokenize=bool(sampling.stop),
+            logprobs=num_kept(sampling, self.engine.model_config.get_vocab_size()),
+            flat_logprobs=True,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+            extra_args=extra,
+        )
+        return await self._finish(token_ids, params)
+
+    async def _finish(self, token_ids: list[int], params: SamplingParams) -> RequestOutput:
+        """A request's last output."""
+        from vllm.inputs import TokensPrompt
+
+        self._requests += 1
+        request = f"{self.name}-{self._requests}"
+        prompt = TokensPrompt(prompt_token_ids=list(token_ids))
+        if (salt := self.update.cache_salt) is not None:
+            prompt["cache_salt"] = salt
+        async for output in self.engine.generate(prompt, params, request):
+            final = output
+        return final
+
+    async def prove_model(self, canary: Canary) -> None:
+        """Before the first update: the engine computes the model that the learner does, and an
+        update leaves it as loading from disk does.
+
+        Args:
+            canary: the learner's logprobs under the weights from disk.
+        Raises:
+            WeightSyncError: names the model, and the engine's tensors that would be wrong.
+        """
+        precision = self.config.dtype
+        self.shown = await self.canary_error(canary)
+        if not self.shown <= canary.rounding(precision):
+            raise WeightSyncError(
+                f"{self.name}: vLLM and the learner do not compute the same model from "
+                f"{self._model}: with its weights from disk their logprobs of a prompt differ by "
+                f"{self.shown:.4g} nats, where {canary.coarser(precision).value} explains "
+                f"{canary.rounding(precision):g}. docs/models.md lists the models that work"
+            )
+        if wrong := await self.update.changed_by_reloading():
+            raise WeightSyncError(
+                f"{self.name}: vLLM cannot take new weights of {self._model}: the same weights, "
+                f"loaded as an update loads them, leave {wrong[:3]} other than loading from disk "
+                f"did ({len(wrong)} tensors in all). docs/models.md lists the models that work"
+            )
+
+    async def prove_weights(
+        self, manifest: Manifest, canary: Canary, buckets: list[list[np.ndarray]]
+    ) -> float:
+        """Compare this engine's logprobs of the canary with the learner's.
+
+        Returns: the largest difference, nats.
+        Raises:
+            WeightSyncError: it is more than rounding, by what was measured before the first update;
+                names the tensors that the model does not hold, as far as `buckets` and the engine
+                allow to say.
+        """
+        error = await self.canary_error(canary)
+        if not error <= canary.limit(self.config.dtype, self.shown):
+            wrong = await self.update.differing(manifest, buckets)
+            held = (
+                f"the engine does not hold what was published of {wrong[:3]} ({len(wrong)} in all)"
+                if wrong
+                else "no tensor that can be read back differs from what was published"
+            )
+            raise WeightSyncError(
+                f"{self.name}, version {manifest.version}: the engine does not sample the policy "
+                f"that was published: the canary's logprobs differ from the learner's by "
+                f"{error:.4g} nats, and by {self.shown:.2g} with the weights from disk; {held}"
+            )
+        return error
+
+    async def canary_error(self, canary: Canary) -> float:
+        """Largest difference between this engine's and the given logprobs, nats."""
+        from vllm import SamplingParams
+
+        params = SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False)
+        output = await self._finish(canary.token_ids, params)
+        assert isinstance(output.prompt_logprobs, list)
+        own = [
+            entry[token].logprob
+            for token, entry in zip(canary.token_ids, output.prompt_logprobs, strict=True)
+            if entry is not None  # the first token has none
+        ]
+        return float(np.max(np.abs(np.array(own) - np.array(canary.logprobs))))
+
+    @property
+    def _model(self) -> str:
+        """Architecture and place, as errors name them."""
+        names = self.engine.model_config.architectures
+        return f"{names[0]} (model.path={self.model_path})"
+
+    @property
+    def sampled_so_far(self) -> tuple[int, int]:
+        """Requests that have begun, and tokens of those under way; stays the same only while the
+        engine samples nothing."""
+        states = self.engine.output_processor.request_states.values()
+        tokens = (s.detokenizer.num_output_tokens() for s in states if s.detokenizer is not None)
+        return self._requests, sum(tokens)
+
+    @property
+    def is_dead(self) -> bool:
+        """vLLM's own process has ended, and every call from now on will fail."""
+        return bool(self.engine.errored)
+
+    def shutdown(self) -> None:
+        """End the engine's process."""
+        self.engine.shutdown(timeout=2.0)
+
+    def release(self) -> None:
+        """After `shutdown`: let go of vLLM's client, whose destructor fails when Python is ending
+        around it. Nothing can be asked any more."""
+        del self.engine, self.update
+
+
+def _start_failure(name: str, error: Exception, log: Since) -> str:
+    """The error of an engine that does not start. One that fails in its own process is told here
+    as `Engine core initialization failed. See root cause above.`: above is its log."""
+    cause = last_error(log.text()) if "root cause" in str(error) else ""
+    told = cause or f"{type(error).__name__}: {error}"
+    return f"{name}: vLLM's engine does not start: {told}\nthe engine's log: {log.path}"

@@ -1,0 +1,90 @@
+"""Streaming answers from one vLLM engine, for conversations: no fleet, no Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
+from rlsys.sampling.engine import SamplingEngine
+from rlsys.sampling.vllm_environment import quiet
+from rlsys.serving.conversation import Delta
+from rlsys.thinking.limits import Limits, extra_args
+from rlsys.thinking.track import Tags
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+_END_S = 5.0
+"""How long vLLM's task that reads answers may take to end; seen: at once."""
+
+
+class ChatEngine:
+    """A conversation's Sampler on a SamplingEngine. Build, `await start()`, stream."""
+
+    def __init__(self, model_path: str, model: ModelConfig, config: RolloutConfig) -> None:
+        self._engine = SamplingEngine("chat", model_path, model, config, WeightsConfig(), seed=0)
+        self._requests = itertools.count()
+
+    async def start(self) -> None:
+        """Load the model. vLLM's warnings would stand between the lines of the conversation."""
+        quiet()
+        await self._engine.start()
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's."""
+        return self._engine.tokenizer
+
+    @property
+    def tags(self) -> Tags:
+        """The tokenizer's view of the thinking tags."""
+        return self._engine.tags
+
+    async def stream(
+        self,
+        token_ids: list[int],
+        sampling: SamplingConfig,
+        max_tokens: int,
+        limits: Limits,
+        opened: bool,
+    ) -> AsyncIterator[Delta]:
+        """One answer as it is written. The tags are part of the text, whatever the tokenizer
+        thinks of them."""
+        from vllm import SamplingParams
+        from vllm.inputs import TokensPrompt
+        from vllm.sampling_params import RequestOutputKind
+
+        params = SamplingParams(
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            min_p=sampling.min_p,
+            max_tokens=max_tokens,
+            skip_special_tokens=False,
+            output_kind=RequestOutputKind.DELTA,
+            extra_args=extra_args(limits, opened),
+        )
+        prompt = TokensPrompt(prompt_token_ids=token_ids)
+        end = self.tokenizer.eos_token
+        request = f"chat-{next(self._requests)}"
+        async for output in self._engine.engine.generate(prompt, params, request):
+            completion = output.outputs[0]
+            text = (
+                completion.text.removesuffix(end) if completion.finish_reason else completion.text
+            )
+            yield Delta(text, list(completion.token_ids))
+
+    async def shutdown(self) -> None:
+        """End the engine's process, and vLLM's client while Python still stands."""
+        reader = self._engine.engine.output_handler
+        self._engine.shutdown()
+        if reader is not None:
+            await asyncio.wait([reader], timeout=_END_S)
+            del reader  # it holds the client
+        self._engine.release()
+        gc.collect()

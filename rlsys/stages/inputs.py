@@ -1,0 +1,159 @@
+"""What a run needs before its fleet: tokenized prompts, then the policy's path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlsys.config.run import RunConfig
+from rlsys.config.thinking import BudgetRule
+from rlsys.data.generated import generated_rows
+from rlsys.data.load import RunRows, load_rows
+from rlsys.data.repeats import prompt_key
+from rlsys.data.rows import Row
+from rlsys.data.templates import Prompt, Tokenized, tokenize
+from rlsys.data.vocabulary import check_vocabulary
+from rlsys.errors import DataError
+from rlsys.grading.expected import require_gradable
+from rlsys.imports import imports
+from rlsys.pretrained import loading
+from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for, question_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run's prompts."""
+
+    train: list[Prompt]
+    held_out: list[Prompt]
+    notes: list[str]
+    """What the user should know of: rows that were left out, fewer held-out prompts than asked."""
+
+
+def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -> Prepared:
+    """Tokenize the rows of `read_rows`, as the policy will be asked them. No cluster is needed, and
+    no weights, unless thinking budgets are read off the policy's embeddings.
+
+    Raises:
+        ConfigError: the model has no tokenizer, or no room for one of the tokens.
+        DataError: no prompt is short enough.
+    """
+    path = config.model.path
+    if config.thinking.budgets is BudgetRule.regressor:
+        path = find_policy(config, progress)
+    progress("tokenizing the prompts")
+    tokenizer = _tokenizer(path)
+    predictor = predictor_for(config.thinking, path, [*rows.train, *rows.held_out])
+    budgets = Budgets(config.thinking, config.run.seed, predictor)
+    if config.data.train and not config.data.test:
+        both = _with_budgets([*rows.held_out, *rows.train], config, tokenizer, budgets)
+        train, held_out = _held_out_again(both, rows.held_out)
+        too_long = both.num_too_long
+    else:
+        apart = [
+            _with_budgets(part, config, tokenizer, budgets) for part in (rows.train, rows.held_out)
+        ]
+        train, held_out = (part.prompts for part in apart)
+        too_long = sum(part.num_too_long for part in apart)
+    if not train:
+        raise DataError(
+            f"data.train={config.data.train!r}: no prompt is left to train on: {too_long} are too "
+            f"long (data.max_prompt_tokens={config.data.max_prompt_tokens}), {len(held_out)} are "
+            "held out"
+        )
+    if path:
+        check_vocabulary("model.path", path, tokenizer, [*train, *held_out])
+    notes = list(rows.notes)
+    if too_long:
+        notes.append(
+            f"{too_long} prompts of over {config.data.max_prompt_tokens} tokens are left out "
+            "(data.max_prompt_tokens)"
+        )
+    notes += _held_out_notes(config, len(held_out))
+    return Prepared(train, held_out, notes)
+
+
+def find_policy(config: RunConfig, progress: Callable[[str], None]) -> str:
+    """Directory or hub id of the policy to train; without one, the local policy is made."""
+    if config.model.path:
+        return config.model.path
+    from rlsys.local_policy.policy import prepare_local_policy
+
+    cache = Path(config.model.cache).expanduser()
+    return str(prepare_local_policy(config.model.local, cache, config.run.seed, progress))
+
+
+def _held_out_again(both: Tokenized, chosen: Sequence[Row]) -> tuple[list[Prompt], list[Prompt]]:
+    """Training and held-out prompts of a file that holds both. In the place of the chosen rows that
+    were too long, the next ones are held out, by the same rule, which looks at the prompts alone;
+    at least half of the other prompts stay in training."""
+    first = {prompt_key(row) for row in chosen}
+    keys = [prompt_key(row) for row in both.rows]
+    others = sorted(set(keys) - first)
+    missing = len(first - set(keys))
+    held = first | set(others[: min(missing, len(others) // 2)])
+    train: list[Prompt] = []
+    held_out: dict[bytes, Prompt] = {}
+    for key, prompt in zip(keys, both.prompts, strict=True):
+        if key in held:
+            held_out.setdefault(key, prompt)
+        else:
+            train.append(prompt)
+    return train, list(held_out.values())
+
+
+def _held_out_notes(config: RunConfig, there: int) -> list[str]:
+    """What pass@1 is measured on, where that is not what was asked for."""
+    checks = config.evaluation
+    if not there or not checks.final_prompts:
+        return ["no held-out prompts: pass@1 is not measured before and after training"]
+    asked = {"final_prompts": checks.final_prompts, "prompts": checks.prompts}
+    more = [f"evaluation.{name}={count}" for name, count in asked.items() if count > there]
+    if not more:
+        return []
+    return [f"pass@1 is measured on {there} held-out prompts, all there are ({', '.join(more)})"]
+
+
+def _with_budgets(
+    rows: Sequence[Row], config: RunConfig, tokenizer: PreTrainedTokenizerBase, budgets: Budgets
+) -> Tokenized:
+    """Tokenized prompts that know their thinking budgets, and say them where they should."""
+    thinking = config.thinking
+    most = {row.prompt_id: budgets.of(row.prompt_id, question_of(row)) for row in rows}
+    told = [instruct(row, most[row.prompt_id], thinking) for row in rows]
+    tokenized = tokenize(told, config.data, tokenizer)
+    equipped = [equip(p, most[p.prompt_id], thinking) for p in tokenized.prompts]
+    return replace(tokenized, prompts=equipped)
+
+
+def read_rows(config: RunConfig) -> RunRows:
+    """The run's training and held-out rows; no tokenizer, no model and no cluster needed.
+
+    Raises:
+        DataError, ConfigError: as rlsys.data.load.load_rows and
+            rlsys.grading.expected.require_gradable.
+    """
+    if config.data.train:
+        rows = load_rows(config.data)
+    else:
+        rows = generated_rows(config.data.holdout, config.run.seed)
+    return require_gradable(rows, config)
+
+
+def _tokenizer(model_path: str) -> PreTrainedTokenizerBase:
+    """The model's; without a path, the one that the local policy will have."""
+    if not model_path:
+        with imports():
+            from rlsys.local_policy.tokenizer import build_tokenizer
+        return build_tokenizer()
+    with imports():
+        from transformers import AutoTokenizer
+    with loading(
+        f"model.path={model_path!r}: no tokenizer could be loaded from this directory or hub id"
+    ):
+        return AutoTokenizer.from_pretrained(model_path)

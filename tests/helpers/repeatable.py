@@ -1,0 +1,83 @@
+"""Runs that repeat bit for bit: their settings, how to kill one, and what is compared."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+
+from tests.helpers.places import ROOT
+from tests.helpers.processes import family_of
+
+STEPS = 6
+DETERMINISTIC = (
+    "run.deterministic=true",
+    f"loop.steps={STEPS}",
+    "loop.max_staleness=0",
+    "loop.groups_per_message=1",
+    "loop.groups_per_step=2",
+    "loop.evaluate_every=2",
+    "loop.checkpoint_every=2",
+    "sampling.max_tokens=24",
+    # Answers of a policy this young earn nothing; the gradient should be of some size all the same.
+    "algorithm.entropy_coefficient=0.01",
+    "evaluation.prompts=4",
+    "evaluation.final_prompts=4",
+)
+
+
+def kill_after_step(step: int, arguments: list[str], log: Path) -> list[psutil.Process]:
+    """Start `rlsys ARGUMENTS`, and kill -9 it as soon as it says that the step is done; returns
+    what it had started."""
+    driver = start(arguments, log)
+    wait_for(f"step {step}/", log, driver)
+    family = family_of(driver.pid)
+    driver.kill()
+    driver.wait()
+    return family
+
+
+def start(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """`rlsys ARGUMENTS` in the background, writing to a log."""
+    with log.open("wb") as sink:
+        return subprocess.Popen(
+            [sys.executable, "-m", "rlsys", *arguments],
+            cwd=ROOT,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+
+
+def wait_for(text: str, log: Path, driver: subprocess.Popen[bytes]) -> None:
+    """Until the text stands in the log of a driver that lives."""
+    deadline = time.monotonic() + 300
+    while text not in log.read_text():
+        assert driver.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+
+
+def policy(run: Path) -> bytes:
+    return (run / "checkpoints" / "latest" / "policy" / "model.safetensors").read_bytes()
+
+
+def metrics(run: Path) -> list[dict[str, Any]]:
+    """Of every step, without what is a time."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if not is_time(k)} for line in lines]
+
+
+def is_time(name: str) -> bool:
+    return name == "time" or name.startswith(("time/", "driver/")) or name.endswith("_s")
+
+
+def samples(run: Path, step: int) -> list[dict[str, Any]]:
+    table = pq.read_table(run / "samples" / f"step-{step:06d}.parquet")
+    rows: list[dict[str, Any]] = table.drop_columns(["sampled_s"]).to_pylist()
+    return rows

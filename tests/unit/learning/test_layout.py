@@ -1,0 +1,118 @@
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlsys.learning.layout import block_length, blocks_of, lay_out
+from tests.helpers.attention_plans import who_sees_whom
+
+PROMPTS = [np.array([7, 8]), np.array([7, 8]), np.array([9])]
+ANSWERS = [np.array([1, 2, 3]), np.array([4]), np.array([5, 6])]
+
+
+def test_blocks_lie_end_to_end_without_padding() -> None:
+    layout = lay_out([[0], [1], [2]], PROMPTS, ANSWERS)
+    assert layout.input_ids.tolist() == [[7, 8, 1, 2, 3, 7, 8, 4, 9, 5, 6]]
+    assert layout.position_ids.tolist() == [[0, 1, 2, 3, 4, 0, 1, 2, 0, 1, 2]]
+    # Each token is read where the one before it stands.
+    assert layout.read_at.tolist() == [1, 2, 3, 6, 8, 9]
+    assert layout.targets.tolist() == [1, 2, 3, 4, 5, 6]
+    assert layout.mask.tolist() == [[True] * 3, [True, False, False], [True, True, False]]
+    assert layout.sequences == (0, 1, 2)
+
+
+def test_a_shared_block_holds_the_prompt_once_and_positions_go_on_from_its_end() -> None:
+    layout = lay_out([[0, 1], [2]], PROMPTS, ANSWERS)
+    assert layout.input_ids.tolist() == [[7, 8, 1, 2, 3, 4, 9, 5, 6]]
+    assert layout.position_ids.tolist() == [[0, 1, 2, 3, 4, 2, 0, 1, 2]]
+    # The first token of the second answer, too, is read at the prompt's end.
+    assert layout.read_at.tolist() == [1, 2, 3, 1, 6, 7]
+    assert layout.targets.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_answers_of_a_shared_block_see_the_prompt_and_themselves_only() -> None:
+    layout = lay_out([[0, 1], [2]], PROMPTS, ANSWERS)
+    assert who_sees_whom(layout.attention).int().tolist() == [
+        [1, 0, 0, 0, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0, 0, 0],
+        [1, 1, 1, 1, 1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 1, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 1, 0, 0],
+        [0, 0, 0, 0, 0, 0, 1, 1, 0],
+        [0, 0, 0, 0, 0, 0, 1, 1, 1],
+    ]
+
+
+def test_padded_puts_values_where_the_mask_is_and_lets_gradient_through() -> None:
+    layout = lay_out([[0], [1], [2]], PROMPTS, ANSWERS)
+    flat = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], requires_grad=True)
+    padded = layout.padded(flat)
+    assert padded.tolist() == [[1, 2, 3], [4, 0, 0], [5, 6, 0]]
+    (padded * torch.tensor([[1.0, 2, 3], [4, 50, 50], [5, 6, 50]])).sum().backward()
+    assert flat.grad is not None
+    assert flat.grad.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_empty_answer_has_a_row_of_the_mask_without_tokens() -> None:
+    answers = [np.array([1, 2]), np.empty(0, dtype=np.int64)]
+    for blocks in ([[0], [1]], [[0, 1]]):
+        layout = lay_out(blocks, PROMPTS[:2], answers)
+        assert layout.mask.tolist() == [[True, True], [False, False]]
+        assert layout.padded(torch.tensor([5.0, 6.0])).tolist() == [[5, 6], [0, 0]]
+
+
+def test_a_microbatch_of_empty_answers_only_has_no_tokens() -> None:
+    layout = lay_out([[0]], PROMPTS, [np.empty(0, dtype=np.int64)])
+    assert layout.mask.tolist() == [[False]]
+    assert layout.read_at.shape == layout.targets.shape == (0,)
+    assert layout.padded(torch.empty(0)).tolist() == [[0.0]]
+
+
+def test_a_layout_moves_with_all_its_tensors() -> None:
+    layout = lay_out([[0, 1], [2]], PROMPTS, ANSWERS).to(torch.device("meta"))
+    tensors = [layout.input_ids, layout.position_ids, layout.read_at, layout.targets, layout.mask]
+    tensors.append(layout.attention.place)
+    for bucket in layout.attention.buckets:
+        tensors += [bucket.queries, bucket.keys]
+        tensors += [] if bucket.mask is None else [bucket.mask]
+    assert len(tensors) > 10
+    assert all(t.device.type == "meta" for t in tensors)
+
+
+def test_groups_share_a_block_only_when_asked_to() -> None:
+    assert blocks_of([5, 5, 7, 5], 4, share_prompts=True) == [[0, 1, 3], [2]]
+    assert blocks_of([5, 5, 7, 5], 4, share_prompts=False) == [[0], [1], [2], [3]]
+
+
+def test_a_blocks_length_counts_its_prompt_once() -> None:
+    assert block_length([0, 1], PROMPTS, ANSWERS) == 2 + 3 + 1
+    assert block_length([2], PROMPTS, ANSWERS) == 1 + 2
+
+
+@given(st.data())
+def test_every_answer_token_is_read_where_its_predecessor_stands(data: st.DataObject) -> None:
+    sizes = data.draw(
+        st.lists(st.tuples(st.integers(1, 4), st.lists(st.integers(0, 4), min_size=1)))
+    )
+    prompts, answers, blocks = [], [], []
+    for size, lengths in sizes:
+        blocks.append(list(range(len(answers), len(answers) + len(lengths))))
+        # Every token of the batch is another number.
+        start = 1 + sum(map(len, prompts)) + sum(map(len, answers))
+        prompt = np.arange(start, start + size)
+        for length in lengths:
+            prompts.append(prompt)
+            answers.append(1000 * (len(answers) + 1) + np.arange(length))
+    if not blocks:
+        return
+    layout = lay_out(blocks, prompts, answers)
+    before = [
+        token
+        for i in layout.sequences
+        for token in np.concatenate([prompts[i][-1:], answers[i]])[: len(answers[i])]
+    ]
+    assert layout.input_ids.reshape(-1)[layout.read_at].tolist() == before
+    assert layout.targets.tolist() == [t for i in layout.sequences for t in answers[i]]
+    assert layout.mask.sum(dim=1).tolist() == [len(answers[i]) for i in layout.sequences]

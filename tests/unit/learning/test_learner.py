@@ -1,0 +1,213 @@
+"""What one learner rank makes of a batch, on a CPU and without Ray."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from rlsys import schema
+from rlsys.config.algorithm import AlgorithmConfig
+from rlsys.config.load import CONFIGS, load
+from rlsys.config.run import LearnerConfig
+from rlsys.data.kept_tokens import KeptTokens
+from rlsys.learning.deepspeed_setup import Rank
+from rlsys.learning.learner import LearnerEngine
+from rlsys.learning.reference import score_sequences
+from rlsys.learning.sequences import Sequences
+
+pytestmark = pytest.mark.slow
+
+VOCABULARY, GROUPS, SIZE = 41, 2, 4
+LEARNING_RATE = 1e-2
+PRESETS = sorted(path.stem for path in (CONFIGS / "algorithms").glob("*.yaml"))
+
+Start = Callable[..., LearnerEngine]
+
+
+@pytest.fixture
+def start(model: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts a learner of the tiny model, at a learning rate that shows every step."""
+    folder = tmp_path_factory.mktemp("policy")
+    model.save_pretrained(folder)
+    threads = torch.get_num_threads()
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        place = Rank(0, 1, "127.0.0.1", probe.getsockname()[1])
+
+    def started(algorithm: AlgorithmConfig, **settings: object) -> LearnerEngine:
+        config = LearnerConfig(**settings)  # type: ignore[arg-type]
+        config.optimizer.learning_rate = LEARNING_RATE
+        return LearnerEngine(str(folder), config, algorithm, 1.0, 16, place, seed=0)
+
+    yield started
+    torch.set_num_threads(threads)
+
+
+def batch_of(
+    engine: LearnerEngine, advantages: list[float], rewards: list[float], num_kept: int = 0
+) -> pa.RecordBatch:
+    """Answers to GROUPS prompts, scored by the engine's own policy: as the sampler one by one, as
+    the reference together, so that the two differ by rounding, as they do in a run.
+
+    num_kept: so many tokens could be sampled at each position beside the answer's own; 0: all.
+    """
+    rng = np.random.default_rng(0)
+    rows = GROUPS * SIZE
+    prompts = [rng.integers(0, VOCABULARY, 5) for _ in range(GROUPS)]
+    answers = [rng.integers(0, VOCABULARY, n) for n in rng.integers(3, 10, rows)]
+    asked, groups = [prompts[i // SIZE] for i in range(rows)], [i // SIZE for i in range(rows)]
+    lists = [[sorted({int(t), *range(num_kept)}) for t in answer] for answer in answers]
+    kept = [KeptTokens(np.concatenate(ids), np.array([len(i) for i in ids])) for ids in lists]
+    sampler = [
+        score_sequences(
+            engine.policy, [prompt], [answer], [0], False, 64, [own] if num_kept else None
+        )[0]
+        for prompt, answer, own in zip(asked, answers, kept, strict=True)
+    ]
+    reference = score_sequences(
+        engine.policy, asked, answers, groups, True, 32, kept if num_kept else None
+    )
+    assert not all(np.array_equal(a, b) for a, b in zip(sampler, reference, strict=True))
+    columns = {
+        "group_id": groups,
+        "sample_index": [i % SIZE for i in range(rows)],
+        "prompt_token_ids": asked,
+        "token_ids": answers,
+        "rollout_logprobs": sampler,
+        "kept_token_ids": lists if num_kept else [None] * rows,
+        "reference_logprobs": reference,
+        "policy_versions": [np.zeros(len(a)) for a in answers],
+        "forced": [np.zeros(len(a), bool) for a in answers],
+        "advantages": [
+            np.full(len(a), x, np.float32) for a, x in zip(answers, advantages, strict=True)
+        ],
+        "reward": rewards,
+    }
+    return schema.build(schema.training(("reference_logprobs",)), columns)
+
+
+def weights(module: torch.nn.Module) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in module.parameters()]
+
+
+@torch.no_grad()
+def drift(engine: LearnerEngine) -> None:
+    """Move the policy away from the one that sampled and was the reference."""
+    generator = torch.Generator().manual_seed(1)
+    for parameter in engine.policy.parameters():
+        parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
+    engine.engine.optimizer.refresh_fp32_params()
+
+
+def same(before: list[torch.Tensor], after: list[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+NONE = [0.0] * (GROUPS * SIZE)
+SOME = [1.0, -1.0, 0.0, 0.0, *[0.0] * SIZE]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_without_an_advantage_no_preset_moves_the_policy(start: Start, preset: str) -> None:
+    config = load(CONFIGS / "base.yaml", [f"algorithm={preset}"])
+    engine = start(config.algorithm)
+    batch, before = batch_of(engine, NONE, rewards=NONE), weights(engine.policy)
+    for version in range(20):
+        metrics = engine.step(batch, version)
+    assert same(before, weights(engine.policy))
+    assert metrics["kl"] < 1e-9
+    assert (metrics["skipped_updates"], metrics["gradient_norm"], engine.updates) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("preset", ["grpo", "rloo", "reinforce_pp", "ppo"])
+def test_a_policy_that_has_drifted_is_pulled_back_without_an_advantage(
+    start: Start, preset: str
+) -> None:
+    """Wherever the penalty stands; and as slowly as its coefficient says."""
+    drifts = {}
+    for coefficient in (0.001, 0.1):
+        wanted = [f"algorithm={preset}", f"algorithm.kl_coefficient={coefficient}"]
+        engine = start(load(CONFIGS / "base.yaml", wanted).algorithm)
+        batch = batch_of(engine, NONE, rewards=NONE)
+        drift(engine)
+        steps = [engine.step(batch, version) for version in range(20)]
+        assert all(m["kl_only_updates"] == 1 and m["skipped_updates"] == 0 for m in steps)
+        asked = coefficient * (2 * steps[0]["kl"]) ** 0.5
+        assert steps[0]["learning_rate"] == pytest.approx(LEARNING_RATE * asked)
+        drifts[coefficient] = [m["kl"] for m in steps]
+        assert max(drifts[coefficient]) == drifts[coefficient][0]
+    assert drifts[0.1][0] == pytest.approx(drifts[0.001][0])
+    assert drifts[0.1][-1] < 0.1 * drifts[0.1][0]
+    assert 0.5 < drifts[0.001][-1] / drifts[0.001][0] < 0.9
+
+
+def test_without_a_reference_a_drift_is_nobodys_business(start: Start) -> None:
+    engine = start(AlgorithmConfig(kl_coefficient=0.0))
+    batch = batch_of(engine, NONE, NONE)
+    drift(engine)
+    assert engine.step(batch, 0)["skipped_updates"] == 1
+
+
+def test_without_an_advantage_the_critic_learns_all_the_same(start: Start) -> None:
+    engine = start(load(CONFIGS / "base.yaml", ["algorithm=ppo"]).algorithm)
+    assert engine.critic
+    batch, policy = batch_of(engine, NONE, rewards=[1.0] * len(NONE)), weights(engine.policy)
+    errors = [engine.step(batch, version)["critic_value_error"] for version in range(5)]
+    assert errors[-1] < errors[0]
+    assert same(policy, weights(engine.policy))
+
+
+def test_a_skipped_update_leaves_no_trace(start: Start) -> None:
+    algorithm = AlgorithmConfig(kl_target=0.1)
+    straight, skipping = start(algorithm), start(algorithm)
+    nothing, something = (batch_of(straight, a, NONE) for a in (NONE, SOME))
+    for version in range(3):
+        skipping.step(nothing, version)
+    assert skipping.algorithm.kl_coefficient == algorithm.kl_coefficient
+    before = weights(straight.policy)
+    for engine in (straight, skipping):
+        assert engine.step(something, 3)["skipped_updates"] == 0
+    assert same(weights(straight.policy), weights(skipping.policy))
+    assert not same(before, weights(skipping.policy))
+
+
+def test_one_group_with_a_signal_is_an_update_in_which_the_kl_term_weighs_what_it_should(
+    start: Start,
+) -> None:
+    """At its minimum that is its rounding, beside the gradient of the advantages."""
+    norms = {}
+    for coefficient in (0.0, 0.001):
+        engine = start(AlgorithmConfig(kl_coefficient=coefficient))
+        norms[coefficient] = engine.step(batch_of(engine, SOME, NONE), 0)["gradient_norm"]
+    assert norms[0.0] > 1e-3
+    assert norms[0.001] == pytest.approx(norms[0.0], rel=1e-5)
+
+
+def test_minibatches_are_judged_one_by_one(start: Start) -> None:
+    """The first group's update is a drift that the second, without an advantage, answers."""
+    engine = start(AlgorithmConfig(), minibatches=2)
+    metrics = engine.step(batch_of(engine, SOME, NONE), 0)
+    assert (metrics["skipped_updates"], metrics["kl_only_updates"], engine.updates) == (0, 1, 2)
+    assert LEARNING_RATE / 2 < metrics["learning_rate"] < 1.01 * LEARNING_RATE / 2
+    without = start(AlgorithmConfig(kl_coefficient=0.0), minibatches=2)
+    assert without.step(batch_of(without, SOME, NONE), 0)["skipped_updates"] == 1
+
+
+@pytest.mark.parametrize("share_prompts", [False, True])
+def test_ratio_kl_and_the_proximal_policy_are_over_what_the_sampler_kept(
+    start: Start, share_prompts: bool
+) -> None:
+    engine = start(AlgorithmConfig(), microbatch_tokens=32, share_prompts=share_prompts)
+    batch = batch_of(engine, SOME, rewards=SOME, num_kept=7)
+    proximal = np.concatenate(engine._score(Sequences.from_batch(batch)))
+    sampler = batch.column("rollout_logprobs").flatten().to_numpy()
+    assert proximal == pytest.approx(sampler, abs=1e-4)
+    metrics = engine.step(batch, 0)
+    # Over the whole vocabulary of 41 the ratios would be about 8/41.
+    assert metrics["ratio_min"] == pytest.approx(1.0, abs=1e-4)
+    assert metrics["ratio_max"] == pytest.approx(1.0, abs=1e-4)
+    assert metrics["kl"] < 1e-9

@@ -1,0 +1,131 @@
+"""The local policy: tokenizer, weights, cache."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.data import arithmetic
+from rlsys.errors import ConfigError
+from rlsys.local_policy.policy import build_model, build_tokenizer, prepare_local_policy
+
+TOKENIZER = build_tokenizer()
+
+
+def tiny(**changes: object) -> LocalPolicyConfig:
+    config = LocalPolicyConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        layers=1,
+        heads=2,
+        problems=64,
+        steps=30,
+        warmup_steps=2,
+        learning_rate=1e-2,
+        threads=1,
+    )
+    for name, value in changes.items():
+        setattr(config, name, value)
+    return config
+
+
+def no_progress(line: str) -> None:
+    pass
+
+
+@given(st.text())
+def test_decoding_gives_back_any_composed_text(text: str) -> None:
+    text = unicodedata.normalize("NFC", text)
+    assert TOKENIZER.decode(TOKENIZER.encode(text)) == text
+
+
+def test_an_answer_takes_few_tokens() -> None:
+    problem = arithmetic.Problem((arithmetic.Step(3, "*", 4, 12), arithmetic.Step(12, "-", 5, 7)))
+    tokens = TOKENIZER.tokenize(arithmetic.careful_solution(problem))
+    # <think> we-need 2 steps-first 3*4=12 . then 12-5=7 . so 7 . </think> <answer> 7 </answer>
+    assert len(tokens) == 22
+
+
+def test_the_chat_template_is_the_bare_question_and_a_line_break() -> None:
+    messages = [{"role": "system", "content": "Reason."}, {"role": "user", "content": "1+2=?"}]
+    text = TOKENIZER.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    assert text == "1+2=?\n"
+
+
+def test_the_default_policy_has_about_three_million_parameters() -> None:
+    model = build_model(LocalPolicyConfig(), TOKENIZER)
+    assert model.num_parameters() == 3_111_424
+
+
+def test_the_prepared_policy_loads_learned_and_is_made_once(tmp_path: Path) -> None:
+    lines: list[str] = []
+    folder = prepare_local_policy(tiny(), tmp_path, 0, lines.append)
+    losses = [float(line.split("loss ")[1]) for line in lines if "loss" in line]
+    assert losses[-1] < losses[0]
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    text = "<think>we need 2 steps. first 13-7=6 é</think>"
+    assert tokenizer.encode(text) == TOKENIZER.encode(text)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert model.config.eos_token_id == tokenizer.eos_token_id
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+
+    lines.clear()
+    assert prepare_local_policy(tiny(), tmp_path, 0, lines.append) == folder
+    assert lines == [f"local policy: {folder} (prepared before)"]
+
+
+def test_a_seed_gives_one_policy_and_leaves_the_callers_generator_alone(tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    one = prepare_local_policy(tiny(steps=3), tmp_path / "one", 0, no_progress)
+    assert torch.equal(torch.rand(3), expected)
+    two = prepare_local_policy(tiny(steps=3), tmp_path / "two", 0, no_progress)
+    other = prepare_local_policy(tiny(steps=3), tmp_path / "two", 1, no_progress)
+    assert one.name == two.name != other.name
+    weights = "model.safetensors"
+    assert (one / weights).read_bytes() == (two / weights).read_bytes()
+    assert (one / weights).read_bytes() != (other / weights).read_bytes()
+
+
+def test_an_interrupted_preparation_leaves_nothing(tmp_path: Path) -> None:
+    def interrupt(line: str) -> None:
+        if "loss" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare_local_policy(tiny(steps=3), tmp_path, 0, interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_setting_but_the_threads_makes_another_policy(tmp_path: Path) -> None:
+    def name(**changes: object) -> str:
+        return prepare_local_policy(tiny(steps=3, **changes), tmp_path, 0, no_progress).name
+
+    assert name() == name(threads=2)
+    assert len({name(), name(careful_share=0.4), name(budget_line="[{budget}]")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": 0}, r"model\.local\.steps=0: must be at least 1"),
+        ({"heads": 3}, r"model\.local\.hidden_size=32: .* nearest valid: 30"),
+        ({"careful_share": 1.5}, r"model\.local\.careful_share=1\.5: .* nearest valid: 1$"),
+        ({"warmup_steps": 99}, r"model\.local\.warmup_steps=99"),
+        ({"budget_line": "short"}, r"model\.local\.budget_line='short' .* 'short\{budget\}'"),
+        ({"learning_rate": 0.0}, r"model\.local\.learning_rate=0\.0: must be above 0"),
+    ],
+)
+def test_an_impossible_setting_is_one_error(
+    changes: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        prepare_local_policy(tiny(**changes), tmp_path, 0, no_progress)

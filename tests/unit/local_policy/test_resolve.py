@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from rlsys.config.load import CONFIGS, load, to_yaml
+from rlsys.errors import ConfigError
+from rlsys.local_policy.resolve import fingerprint, resolve, settle
+
+
+def model(folder: Path, positions: int = 256) -> Path:
+    folder.mkdir(parents=True)
+    config = {"model_type": "qwen2", "max_position_embeddings": positions}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_a_run_stands_for_its_newest_checkpoint_and_a_checkpoint_for_its_policy(
+    tmp_path: Path,
+) -> None:
+    old = model(tmp_path / "run/checkpoints/step-000002/policy")
+    new = model(tmp_path / "run/checkpoints/step-000010/policy")
+    assert resolve(str(tmp_path / "run")) == str(new)
+    assert resolve(str(old.parent)) == str(old)
+    assert resolve(str(old)) == str(old)
+    assert resolve("Qwen/Qwen2.5-0.5B") == "Qwen/Qwen2.5-0.5B"
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="neither a Hugging Face model"):
+        resolve(str(tmp_path))
+    with pytest.raises(ConfigError, match="no such folder"):
+        resolve("./nothing/there")
+
+
+@pytest.mark.parametrize("config", [None, CONFIGS / "local.yaml", CONFIGS / "thinking.yaml"])
+def test_the_context_is_the_models_unless_a_shorter_one_is_named(
+    tmp_path: Path, config: Path | None
+) -> None:
+    path = str(model(tmp_path / "m"))
+    assert settle(path, config, [], print).model.max_context == 256
+    assert settle(path, config, ["model.max_context=64"], print).model.max_context == 64
+    assert settle(path, config, ["model.max_context=999"], print).model.max_context == 256
+
+
+def test_the_context_may_be_shortened_in_a_file(tmp_path: Path) -> None:
+    path = str(model(tmp_path / "m"))
+    file = tmp_path / "plan.yaml"
+    file.write_text("model: {max_context: 512}\nbenchmarks: {max_context: 96}\n")
+    assert settle(path, file, [], print).model.max_context == 96
+    assert settle(path, file, ["model.max_context=64"], print).model.max_context == 64
+
+
+def test_a_model_that_is_named_makes_that_of_the_file_no_matter(tmp_path: Path) -> None:
+    file = tmp_path / "gone.yaml"
+    file.write_text(f"model: {{path: {tmp_path}/gone}}\n")
+    path = str(model(tmp_path / "m"))
+    assert settle(path, file, [], print).model.path == path
+
+
+@pytest.mark.parametrize("name", ["local", "thinking", "countdown", "gsm8k", "one_gpu"])
+def test_the_settings_that_a_run_left_do_for_its_evaluation(tmp_path: Path, name: str) -> None:
+    """None of them is held against a shorter context, and all of the model's is read."""
+    saved = tmp_path / "config.yaml"
+    saved.write_text(to_yaml(load(CONFIGS / f"{name}.yaml", ["rollout.max_sequences=7"])))
+    path = str(model(tmp_path / "m", positions=64))
+    settled = settle(path, saved, [], print)
+    assert (settled.model.path, settled.model.max_context) == (path, 64)
+    assert settled.rollout.max_sequences == 7
+
+
+def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:
+    path = model(tmp_path / "m")
+    before = fingerprint(str(path))
+    assert fingerprint(str(path)) == before
+    (path / "model.safetensors").write_bytes(b"other weights")
+    assert fingerprint(str(path)) != before
