@@ -4,11 +4,13 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +18,6 @@ from tests.helpers.places import ROOT
 from tests.helpers.workplace import Workplace
 
 _RAY = str(Path(sys.executable).with_name("ray"))
-_PORT, _DASHBOARD, _AGENT = 26379, 28265, 28365
-_RAY_FOLDER = "/tmp/rlsys-test-ray"
 REWARDS = (
     "verifiers.rewards=["
     "{name: reasoning, weight: 0.3}, "
@@ -60,11 +60,14 @@ def submit(workplace: Workplace, folder: Path, *overrides: str) -> Submitted:
 @contextmanager
 def _head(folder: Path) -> Iterator[dict[str, str]]:
     """A head on ports of its own; yields the environment that reaches it."""
+    port, dashboard, agent = _free_ports(3)
+    # Short, since sockets lie in it.
+    ray_folder = tempfile.mkdtemp(prefix="rlsys-ray-", dir="/tmp")
     environment = os.environ | {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
-        "RAY_TMPDIR": _RAY_FOLDER,
-        "RAY_ADDRESS": f"http://127.0.0.1:{_DASHBOARD}",
+        "RAY_TMPDIR": ray_folder,
+        "RAY_ADDRESS": f"http://127.0.0.1:{dashboard}",
     }
     (folder / "token").write_text(secrets.token_hex(32))
     start = {k: v for k, v in environment.items() if k != "RAY_ADDRESS"}
@@ -72,23 +75,23 @@ def _head(folder: Path) -> Iterator[dict[str, str]]:
     head = subprocess.Popen(
         [
             *(_RAY, "start", "--head", "--block", "--num-cpus=2", "--disable-usage-stats"),
-            *(f"--port={_PORT}", f"--dashboard-port={_DASHBOARD}"),
-            f"--dashboard-agent-listen-port={_AGENT}",
+            *(f"--port={port}", f"--dashboard-port={dashboard}"),
+            f"--dashboard-agent-listen-port={agent}",
         ],
         env=start,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        _await_first_job(environment)
+        _await_first_job(environment, head)
         yield environment
     finally:
         head.send_signal(signal.SIGTERM)
         head.wait(timeout=30)
-        shutil.rmtree(_RAY_FOLDER, ignore_errors=True)
+        shutil.rmtree(ray_folder, ignore_errors=True)
 
 
-def _await_first_job(environment: dict[str, str]) -> None:
+def _await_first_job(environment: dict[str, str], head: subprocess.Popen[bytes]) -> None:
     """Submits an empty job until one is taken.
 
     The dashboard answers seconds before the node's agent, which starts the jobs, has registered;
@@ -99,11 +102,21 @@ def _await_first_job(environment: dict[str, str]) -> None:
         try:
             _ray(environment, "job", "submit", "--", "true")
         except AssertionError as error:
+            assert head.poll() is None, f"the head ended by itself: {head.returncode}"
             if time.monotonic() > deadline:
                 raise AssertionError("the head takes no job within 300 s") from error
             time.sleep(1)
         else:
             return
+
+
+def _free_ports(number: int) -> list[int]:
+    """Others may run tests on this machine."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 def _ray(environment: dict[str, str], *arguments: str) -> str:
