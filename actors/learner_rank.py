@@ -16,6 +16,7 @@ from actors.member import Member
 from actors.rollout_client import RolloutClient
 from rlsys.config.run import RunConfig, Transport
 from rlsys.determinism import make_deterministic
+from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
 from rlsys.imports import imports
 from rlsys.learning.columns import columns_of
@@ -25,7 +26,6 @@ from rlsys.learning.join import (
     samples_table,
     training_batch,
     write_kept,
-    write_table,
 )
 from rlsys.loop.outcome import PER_TOKEN
 from rlsys.roles import Annotated, Annotations

@@ -22,7 +22,7 @@ from typing import Any
 from rlsys.config.ranges import Range, range_of
 from rlsys.errors import VerifierError
 from verifiers.base import Verifier
-from verifiers.faults import describe
+from verifiers.faults import describe, told_if_slow
 from verifiers.reward_functions import Style, factory_of, is_reward_factory, style_of
 from verifiers.sandbox.interface import Sandbox
 
@@ -179,7 +179,8 @@ class Registry:
         if self.is_built_in(name):
             return factory(**given, **options)
         try:
-            return factory(**given, **options)
+            with told_if_slow(f"making the verifier {name!r}", _file_of(factory)):
+                return factory(**given, **options)
         except Exception as error:  # whatever a user's class raises becomes one error that names it
             raise VerifierError(
                 f"verifier {name!r} cannot be made: {describe(error, _file_of(factory))}"
@@ -218,7 +219,8 @@ def _load(file: PluginFile) -> dict[str, Factory]:
     lines = file.source.splitlines(keepends=True)
     linecache.cache[file.path] = (len(file.source), None, lines, file.path)
     try:
-        exec(compile(file.source, file.path, "exec"), vars(module))
+        with told_if_slow(f"importing the plug-in {file.path}", file.path):
+            exec(compile(file.source, file.path, "exec"), vars(module))
     # Whatever a user's file raises becomes one error that names it; sys.exit() would end the
     # command without a word.
     except (Exception, SystemExit) as error:

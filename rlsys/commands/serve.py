@@ -63,7 +63,7 @@ def serve(
     overrides, options = split(words or [])
     from rlsys.local_policy.resolve import settle
     from rlsys.network import require_free
-    from rlsys.sampling.vllm_environment import quiet, set_environment
+    from rlsys.sampling.vllm_environment import quiet, require_gpus, set_environment
 
     require_free(host, port)
     console = Console()
@@ -72,6 +72,7 @@ def serve(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     config = settle(model, None, overrides, tell)
+    require_gpus(config.rollout)
     served = ready.Served(host, port, name or model, bool(api_key))
     quiet()
     set_environment(config.rollout, config.weights.transport)
@@ -105,8 +106,7 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def server_command(
     config: "RunConfig", served: ready.Served, options: Sequence[str] = ()
 ) -> list[str]:
-    """vLLM's server as a command, in the environment that `set_environment` made. By module: its
-    console script looks for package metadata that the CPU build does not have. Of an option that
+    """vLLM's server as a command, in the environment that `set_environment` made. Of an option that
     stands twice, vLLM takes the last."""
     from rlsys.sampling.vllm_environment import thinking_processor
 
@@ -117,7 +117,7 @@ def server_command(
         # Left out are warnings for vLLM's own developers: its module is deprecated for the script,
         # torch's names for others.
         *(sys.executable, "-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"),
-        *("-m", "vllm.entrypoints.openai.api_server"),
+        *("-m", "rlsys.serving.server"),
         *("--model", config.model.path, "--served-model-name", served.name),
         *("--host", served.host, "--port", str(served.port)),
         *("--max-model-len", str(config.model.max_context), "--dtype", rollout.dtype.value),

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from numbers import Real
 from pathlib import Path
 
+from rlsys import hub
 from rlsys.config.model_room import POSITIONS, Model, room_problems
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
@@ -291,13 +292,14 @@ def _transformers_models() -> Path:
 
 def _from_hub(path: str) -> Path:
     """Downloads one small file, or finds it where it was downloaded before."""
+    silence = hub.silence()
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         return Path(hf_hub_download(path, "config.json"))
     except (OSError, HfHubHTTPError, HFValidationError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = silence or str(error).strip().splitlines()[0]
         raise ConfigError(
             f"model.path={path!r}: neither a model directory, nor does the hub give its "
             f"config.json: {reason}"

@@ -43,9 +43,9 @@ class RewardConfig:
 class VerifiersConfig:
     """The pool of verifier workers and what they compute."""
 
-    workers: int = ranged(1, least=1)
+    workers: int = ranged(1, least=1, may_change=True)
     """Worker processes; one grades over 10,000 number answers per second."""
-    cpus_per_worker: float = ranged(0.25, least=0)
+    cpus_per_worker: float = ranged(0.25, least=0, may_change=True)
     """Ray's share for placement; a worker is idle most of the time."""
     plugins: list[str] = field(default_factory=list)
     """Plug-in files, relative to the working directory of the command; their text is sent to every

@@ -79,7 +79,7 @@ def assemble(
     rows = {benchmark.name: benchmark.load(request.data) for benchmark in request.benchmarks}
     settled = settle(request.model, config, overrides, tell)
     model, context = settled.model.path, settled.model.max_context
-    with loading(f"MODEL {request.model}: no tokenizer can be loaded"):
+    with loading(model, f"MODEL {request.model}: no tokenizer can be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(model)
     exams = [
         exam

@@ -105,7 +105,7 @@ def context_of(path: str) -> int:
     """
     from transformers import AutoConfig
 
-    with loading(f"MODEL {path}: its config cannot be loaded"):
+    with loading(path, f"MODEL {path}: its config cannot be loaded"):
         config = AutoConfig.from_pretrained(path)
     return int(config.to_dict().get("max_position_embeddings") or _DEFAULT_CONTEXT)
 

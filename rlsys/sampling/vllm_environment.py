@@ -4,6 +4,7 @@ import logging
 import os
 
 from rlsys.config.run import RolloutConfig, Transport
+from rlsys.errors import ConfigError
 
 _RUNNER = "VLLM_USE_V2_MODEL_RUNNER"
 _PROCESSORS = {
@@ -41,6 +42,25 @@ def set_environment(config: RolloutConfig, transport: Transport) -> None:
         # Handles of GPU memory hold Python types; they go from this process to its own engine.
         os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"
     logging.getLogger("vllm").setLevel(level)
+
+
+def require_gpus(config: RolloutConfig) -> None:
+    """See that an engine which is started without Ray has the GPUs that it is to use.
+
+    Raises:
+        ConfigError: this machine has fewer.
+    """
+    if not config.gpus:
+        return
+    import torch
+
+    there = torch.cuda.device_count()
+    if there < config.tensor_parallel:
+        nearest = f"{there} rollout.tensor_parallel={there}" if there else "0"
+        raise ConfigError(
+            f"rollout.gpus={config.gpus:g}: torch sees {there} GPUs on this machine; nearest "
+            f"valid: rollout.gpus={nearest}"
+        )
 
 
 def model_runner(config: RolloutConfig) -> str:

@@ -154,6 +154,7 @@ def _tokenizer(model_path: str) -> PreTrainedTokenizerBase:
     with imports():
         from transformers import AutoTokenizer
     with loading(
-        f"model.path={model_path!r}: no tokenizer could be loaded from this directory or hub id"
+        model_path,
+        f"model.path={model_path!r}: no tokenizer could be loaded from this directory or hub id",
     ):
         return AutoTokenizer.from_pretrained(model_path)

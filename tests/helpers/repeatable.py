@@ -8,11 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow.parquet as pq
 
 from tests.helpers.places import ROOT
-from tests.helpers.processes import family_of
 
 STEPS = 6
 DETERMINISTIC = (
@@ -31,15 +29,12 @@ DETERMINISTIC = (
 )
 
 
-def kill_after_step(step: int, arguments: list[str], log: Path) -> list[psutil.Process]:
-    """Start `rlsys ARGUMENTS`, and kill -9 it as soon as it says that the step is done; returns
-    what it had started."""
+def kill_after_step(step: int, arguments: list[str], log: Path) -> None:
+    """Start `rlsys ARGUMENTS`, and kill -9 it as soon as it says that the step is done."""
     driver = start(arguments, log)
     wait_for(f"step {step}/", log, driver)
-    family = family_of(driver.pid)
     driver.kill()
     driver.wait()
-    return family
 
 
 def start(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:

@@ -1,12 +1,14 @@
 """Verifiers by name."""
 
+import re
 import textwrap
+import time
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
 from rlsys.errors import VerifierError
-from verifiers import registry
+from verifiers import faults, registry
 from verifiers.base import Completion
 from verifiers.math.verifier import MathVerifier
 from verifiers.registry import Registry
@@ -141,6 +143,37 @@ def test_broken_plugin_file_is_one_error_that_names_it(write, source, message):
     path = write(source)
     with pytest.raises(VerifierError, match=f"plugin.py: .*{message}"):
         Registry([path])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "import time\ntime.sleep(0.3)\nVERIFIERS = {'slow': print}",
+            "still importing the plug-in .*plugin.py, after 0.05 s: at .*plugin.py:2 in <module>: "
+            r"time.sleep\(0.3\)\n",
+        ),
+        (
+            "import time\nclass Slow:\n  def __init__(self):\n    time.sleep(0.3)\n"
+            "  verify = self_test = print\nVERIFIERS = {'slow': Slow}",
+            "still making the verifier 'slow', after 0.05 s: at .*plugin.py:4 in __init__: "
+            r"time.sleep\(0.3\)\n",
+        ),
+    ],
+)
+def test_a_plugin_that_takes_long_is_named_with_the_line_it_is_at(
+    write, source, message, monkeypatch, capfd
+):
+    monkeypatch.setattr(faults, "_SLOW_S", 0.05)
+    Registry([write(source)]).create("slow")
+    assert re.fullmatch(message, capfd.readouterr().err)
+
+
+def test_a_plugin_that_is_quick_is_not_mentioned(write, monkeypatch, capfd):
+    monkeypatch.setattr(faults, "_SLOW_S", 0.05)
+    Registry([write("VERIFIERS = {'quick': print}")])
+    time.sleep(0.1)
+    assert capfd.readouterr().err == ""
 
 
 def test_missing_plugin_file_names_the_nearest(write):
