@@ -18,8 +18,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def run(submitted: Submitted) -> Path:
-    """The folder of one asynchronous run."""
+def run(submitted: Submitted, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of one asynchronous run, seen from where it was submitted."""
+    monkeypatch.chdir(submitted.place)
     return submitted.folder
 
 

@@ -32,6 +32,8 @@ class Submitted:
     """A run that has ended."""
 
     folder: Path
+    place: Path
+    """The copy that was submitted; its config names the plug-in from there."""
     output: str
     """What `ray job submit` printed: the run's own lines, and how the job ended."""
     actors: str
@@ -54,7 +56,7 @@ def submit(workplace: Workplace, folder: Path, *overrides: str) -> Submitted:
             *("verifiers.plugins=[./short_answer.py]", REWARDS, *overrides),
         )
         actors = _ray(cluster, "list", "actors", "--limit", "50")
-    return Submitted(workplace.folder / "runs" / "tiny", output, actors)
+    return Submitted(workplace.folder / "runs" / "tiny", clone, output, actors)
 
 
 @contextmanager
