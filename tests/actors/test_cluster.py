@@ -27,7 +27,7 @@ def test_a_command_whose_ray_was_ended_with_it_does_not_wait_for_another() -> No
         check=False,
     )
     assert ended.returncode == 143, ended.stderr
-    assert float(ended.stdout) < 8
+    assert float(ended.stdout) < 40  # Ray waits 60 s, and aborts the process
     assert ended.stderr == ""
 
 
