@@ -18,6 +18,7 @@ from rlsys.config.run import RunConfig, Transport
 from rlsys.determinism import make_deterministic
 from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
+from rlsys.imports import imports
 from rlsys.learning.columns import columns_of
 from rlsys.learning.deepspeed_setup import Rank
 from rlsys.learning.join import (
@@ -26,7 +27,6 @@ from rlsys.learning.join import (
     training_batch,
     write_kept,
 )
-from rlsys.learning.learner import LearnerEngine
 from rlsys.loop.outcome import PER_TOKEN
 from rlsys.roles import Annotated, Annotations
 from rlsys.watch.clock import Clock
@@ -86,6 +86,9 @@ class LearnerRank(Member):
         """Meet the other ranks and load the policy, and the state that `save` left in a
         checkpoint of `version`; returns the names of the policy's weights, and the canary's
         logprobs under those that the model has on disk."""
+        # Not at the top: the driver, which makes this class an actor, computes nothing.
+        with imports():
+            from rlsys.learning.learner import LearnerEngine
         config = self.config
         if config.run.deterministic:
             make_deterministic()

@@ -24,6 +24,7 @@ from rlsys.config.run import (
 from rlsys.data.kept_tokens import MOST_LISTED, num_kept
 from rlsys.determinism import group_seed
 from rlsys.errors import EngineError, WeightSyncError
+from rlsys.imports import imports
 from rlsys.logs import Since, last_error
 from rlsys.sampling.rollout_rows import Ask, rollout_row
 from rlsys.sampling.vllm_environment import custom_ops, set_environment, thinking_processor
@@ -78,12 +79,13 @@ class SamplingEngine:
             EngineError: vLLM cannot load the model, or refuses the settings.
         """
         set_environment(self.config, self.weights.transport)
-        from transformers import AutoTokenizer
-        from vllm.config import CompilationConfig, WeightTransferConfig
-        from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.v1.engine.async_llm import AsyncLLM
+        with imports():
+            from transformers import AutoTokenizer
+            from vllm.config import CompilationConfig, WeightTransferConfig
+            from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.v1.engine.async_llm import AsyncLLM
 
-        from rlsys.weights.vllm_transfer import BACKENDS
+            from rlsys.weights.vllm_transfer import BACKENDS
 
         on_cpu = self.config.gpus == 0
         arguments = AsyncEngineArgs(
