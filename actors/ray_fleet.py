@@ -17,12 +17,13 @@ from actors.placement import Need
 from actors.reference_worker import ReferenceWorker
 from actors.rollout_worker import RolloutWorker
 from actors.roster import Seat, seats
-from actors.stack_report import report
+from actors.stack_report import debts, of_members, owing, report
 from actors.supervision import Supervisor
 from actors.verifier_worker import VerifierWorker
 from rlsys.config.run import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt, to_batch
 from rlsys.errors import LearnerLostError, WorkerDiedError
+from rlsys.learning.nccl import recorder_environment
 from rlsys.loop.fleet import (
     LearnRequest,
     Message,
@@ -93,7 +94,7 @@ class RayFleet:
         longest = max(prompts, key=lambda p: len(p.token_ids))
         self.canary_ids = list(longest.token_ids)[-_CANARY_TOKENS:]
         self.starting = Waits(config.cluster.ready_timeout_s, "cluster.ready_timeout_s")
-        self.launcher = Launcher(config.cluster, _environments(config), self._maker)
+        self.launcher = Launcher(config.cluster, environments(config, logs), self._maker)
         self.supervisor = Supervisor(
             seats(roles),
             self.launcher,
@@ -332,10 +333,18 @@ class RayFleet:
         """Where the driver and the members that it waits for stand, for the report of a stall."""
         return await report(self.supervisor.seats)
 
+    def owing(self) -> str:
+        """Which members owe the driver an answer, and for how long; also for another thread."""
+        return owing(self.supervisor.seats)
+
+    def member_stacks(self) -> str:
+        """Where those members stand; it blocks, and is for another thread."""
+        return of_members(debts(self.supervisor.seats))
+
     async def samplers_still_s(self) -> float:
         """For how long the stillest of the rollout workers that owe answers has sampled nothing;
         infinite when none owes any."""
-        owing = [seat for seat in self.supervisor.ready("rollout") if seat.unanswered]
+        owing = [seat for seat in self.supervisor.ready("rollout") if seat.asked_at]
         return max(await asyncio.gather(*map(self._still_s_of, owing)), default=math.inf)
 
     # --- parts of it ---------------------------------------------------------------------------
@@ -382,17 +391,20 @@ class RayFleet:
         return seat.times.saw(times)
 
 
-def _environments(config: RunConfig) -> dict[str, dict[str, str]]:
-    """What libraries read when they are loaded: OpenMP's threads, and how glibc copies."""
+def environments(config: RunConfig, logs: Path) -> dict[str, dict[str, str]]:
+    """By role, what libraries read when they are loaded: OpenMP's threads, how glibc copies, and
+    where learners meet by NCCL, what it leaves of a hang."""
     threads = {
         "learner": config.learner.threads,
         "rollout": config.rollout.threads,
         "reference": config.reference.threads,
         "verifier": 1,
     }
-    environments = {role: {"OMP_NUM_THREADS": str(number)} for role, number in threads.items()}
-    environments["learner"] |= STREAMING_COPIES
-    return environments
+    of_role = {role: {"OMP_NUM_THREADS": str(number)} for role, number in threads.items()}
+    of_role["learner"] |= STREAMING_COPIES
+    if config.learner.gpus:
+        of_role["learner"] |= recorder_environment(logs, config.cluster.ready_timeout_s)
+    return of_role
 
 
 def _spans(rows: Sequence[Rows]) -> tuple[list[Any], list[Span]]:

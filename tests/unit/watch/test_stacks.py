@@ -78,7 +78,7 @@ def test_tasks_are_shown_with_every_coroutine_that_they_wait_in() -> None:
     async def scenario() -> str:
         tasks = [asyncio.create_task(outer(), name="group") for _ in range(3)]
         await asyncio.sleep(0)
-        text = stacks.of_tasks()
+        text = stacks.of_tasks(asyncio.get_running_loop())
         for task in tasks:
             task.cancel()
         return text
