@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 from omegaconf import OmegaConf
 
-from actors.placement import needs
+from actors.roles import needs
 from rlsys.config.model_names import FILE
 from rlsys.config.run import ClusterConfig
 from rlsys.network import named_cluster

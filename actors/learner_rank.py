@@ -1,7 +1,7 @@
 """A learner rank: a LearnerEngine as a Ray actor. Rank 0 also publishes, and writes samples."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ from actors.rollout_client import RolloutClient
 from rlsys.config.run import RunConfig, Transport
 from rlsys.determinism import make_deterministic
 from rlsys.errors import WeightSyncError
+from rlsys.learning.columns import columns_of
 from rlsys.learning.deepspeed_setup import Rank
 from rlsys.learning.join import (
-    Kept,
     read_kept,
     samples_table,
     training_batch,
@@ -29,6 +29,7 @@ from rlsys.learning.join import (
 from rlsys.learning.learner import LearnerEngine
 from rlsys.learning.nccl import limit_collectives
 from rlsys.loop.outcome import PER_TOKEN
+from rlsys.roles import Annotated, Annotations
 from rlsys.watch.clock import Clock
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
@@ -39,11 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Span:
-    """One group's rows in the batches of a learn call: indices into the call's batches."""
+    """One group's rows in the batches of a call."""
 
-    rollouts: int
-    scores: int | None
-    reference: int | None
+    batches: Mapping[str, int]
+    """By role, which of the call's batches."""
     row: int
     size: int
 
@@ -121,17 +121,15 @@ class LearnerRank(Member):
     ) -> dict[str, float]:
         """One optimizer step; see LearnerEngine.step. Arrays are [N], rows in span order."""
         with self.clock.busy():
-            rollouts = [batches[s.rollouts].slice(s.row, s.size) for s in spans]
-            references = [
-                batches[s.reference].slice(s.row, s.size) for s in spans if s.reference is not None
-            ]
-            batch = training_batch(rollouts, references or None, advantages, rewards, trained)
+            groups = [_rows(span, batches) for span in spans]
+            columns = columns_of(self.config.algorithm)
+            batch = training_batch(groups, columns, advantages, rewards, trained)
             metrics = self.engine.step(batch, version)
             self.version = version + 1
             if self.rank == 0:
                 per_token = self.config.algorithm.advantage in PER_TOKEN
                 table = samples_table(
-                    [_kept(span, batches) for span in spans],
+                    groups,
                     step,
                     advantages=None if per_token else np.where(trained, advantages, np.nan),
                 )
@@ -157,8 +155,8 @@ class LearnerRank(Member):
     ) -> None:
         """Answers that no `learn` brings along, to a file below the samples; see Untrained. Beside
         learning, which does not wait for it."""
-        kept = [_kept(span, batches) for span in spans]
-        write_table(samples_table(kept, step, split, reasons), self.samples / file)
+        groups = [_rows(span, batches) for span in spans]
+        write_table(samples_table(groups, step, split, reasons), self.samples / file)
 
     @ray.method(num_returns=2)
     def publish(
@@ -206,14 +204,14 @@ class LearnerRank(Member):
             if self.written:
                 self.written.result()
             if self.rank == 0:
-                write_kept(folder / KEPT, [_kept(span, batches) for span in spans])
+                write_kept(folder / KEPT, [_rows(span, batches) for span in spans])
             self.engine.save(folder, self.model_path)
 
-    def restore(self, folder: Path) -> list[tuple[ray.ObjectRef | None, ...]]:
+    def restore(self, folder: Path) -> list[Annotations]:
         """The rows that rank 0 kept in a checkpoint, in Ray's store again."""
         return [
-            tuple(None if batch is None else ray.put(batch) for batch in batches)
-            for batches in read_kept(folder / KEPT)
+            {role: ray.put(batch) for role, batch in group.items()}
+            for group in read_kept(folder / KEPT)
         ]
 
     @ray.method(concurrency_group="control")
@@ -228,14 +226,6 @@ def put_pieces(pieces: list[np.ndarray]) -> ray.ObjectRef:
     return ray.put([PickleBuffer(piece.data) for piece in pieces])
 
 
-def _kept(span: Span, batches: Sequence[pa.RecordBatch]) -> Kept:
-    """A span's rows of its rollouts, scores and reference batches."""
-
-    def rows(index: int | None) -> pa.RecordBatch | None:
-        return None if index is None else batches[index].slice(span.row, span.size)
-
-    return (
-        batches[span.rollouts].slice(span.row, span.size),
-        rows(span.scores),
-        rows(span.reference),
-    )
+def _rows(span: Span, batches: Sequence[pa.RecordBatch]) -> Annotated:
+    """A span's rows of each role's batch."""
+    return {role: batches[i].slice(span.row, span.size) for role, i in span.batches.items()}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import ray
 
 from actors.holders import holders
-from rlsys.config.run import RunConfig
 from rlsys.errors import ResourceError
 
 _SETTLE_S = 5.0
@@ -29,19 +28,6 @@ class Need:
     def total(self) -> dict[str, float]:
         """Of all members, by kind."""
         return {"CPU": self.count * self.cpus, "GPU": self.count * self.gpus}
-
-
-def needs(config: RunConfig) -> list[Need]:
-    """Every role of the fleet, in the order of its placement bundles."""
-    learner, rollout, reference = config.learner, config.rollout, config.reference
-    roles = [
-        Need("learner", learner.ranks, learner.cpus, learner.gpus),
-        Need("rollout", rollout.workers, rollout.cpus, rollout.gpus),
-        Need("verifier", config.verifiers.workers, config.verifiers.cpus_per_worker, 0.0),
-    ]
-    if config.algorithm.kl_coefficient > 0:
-        roles.append(Need("reference", reference.workers, reference.cpus, reference.gpus))
-    return roles
 
 
 def check_resources(roles: list[Need], queue_s: float) -> None:

@@ -12,28 +12,26 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from actors.launch import Launcher
-from actors.learner_rank import STREAMING_COPIES, LearnerRank, Span
+from actors.learner_rank import Span
 from actors.placement import Need
-from actors.reference_worker import ReferenceWorker
-from actors.rollout_worker import RolloutWorker
+from actors.roles import ROLES, Inputs, environment
 from actors.roster import Seat, seats
 from actors.stack_report import debts, of_members, owing, report
 from actors.supervision import Supervisor
-from actors.verifier_worker import VerifierWorker
 from rlsys.config.run import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt, to_batch
 from rlsys.errors import LearnerLostError, WorkerDiedError
-from rlsys.learning.nccl import recorder_environment
 from rlsys.loop.fleet import (
+    Graded,
     LearnRequest,
     Message,
     PublishReport,
-    Referenced,
     Rows,
     Sampled,
     Scored,
     Untrained,
 )
+from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
 from rlsys.watch.clock import Times
 from rlsys.watch.waits import Waits
 from rlsys.weights.bundle import Manifest
@@ -41,13 +39,6 @@ from rlsys.weights.canary import Canary
 from verifiers.registry import read_plugins
 
 _CANARY_TOKENS = 64
-_LOADING = {
-    "learner": "DeepSpeed loads the policy",
-    "rollout": "vLLM loads the policy",
-    "reference": "loading the reference policy",
-    "verifier": "the verifiers' self-tests",
-}
-"""What takes the time in a role's start, once its process runs."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ class RayFleet:
         prompts: every prompt that will be asked for, in training and held out.
         samples: folder for the Parquet samples of each step.
         logs: folder for what each member prints.
-        roles: the members; an evaluation has no learner and no reference.
+        needs: the members; see actors.roles.
         progress: told what is being waited for during the start.
         notice: told of deaths and replacements.
     """
@@ -80,30 +71,31 @@ class RayFleet:
         prompts: Sequence[Prompt],
         samples: Path,
         logs: Path,
-        roles: list[Need],
+        needs: list[Need],
         progress: Callable[[str], None],
         notice: Callable[[str], None],
     ) -> None:
-        self.roles = roles
-        self.config, self.model_path = config, model_path
-        self.samples, self.logs = samples, logs
+        self.needs, self.config, self.logs = needs, config, logs
         self.progress, self.notice = progress, notice
         self.row_of = {p.prompt_id: i for i, p in enumerate(prompts)}
         self.prompts = prompts
-        self.plugins = read_plugins(config.verifiers.plugins)
+        present = [need.role for need in needs]
+        self.has_learner = LEARNER in present
+        self.scorers = [role for role in present if role in SCORERS]
+        plugins = read_plugins(config.verifiers.plugins)
+        self.inputs = Inputs(config, model_path, samples, plugins, self.has_learner)
         longest = max(prompts, key=lambda p: len(p.token_ids))
         self.canary_ids = list(longest.token_ids)[-_CANARY_TOKENS:]
         self.starting = Waits(config.cluster.ready_timeout_s, "cluster.ready_timeout_s")
-        self.launcher = Launcher(config.cluster, environments(config, logs), self._maker)
+        environments = {name: environment(role, config, logs) for name, role in ROLES.items()}
+        self.launcher = Launcher(config.cluster, environments, self._maker)
         self.supervisor = Supervisor(
-            seats(roles),
+            seats(needs),
             self.launcher,
             config.cluster.max_deaths_in_a_row,
             self._bring_up,
             notice,
         )
-        self.has_learner = bool(self.supervisor.of("learner"))
-        self.has_reference = bool(self.supervisor.of("reference"))
         self.weight_names: list[str] = []
         self.canary: Canary
         """Under the weights that the model has on disk; there once the learner has started."""
@@ -125,26 +117,26 @@ class RayFleet:
         supervisor = self.supervisor
         members = ", ".join(seat.name for seat in supervisor.seats)
         self.progress(f"reserving places for {members}")
-        await self.launcher.place(self.roles, self.notice)
+        await self.launcher.place(self.needs, self.notice)
         for seat in supervisor.seats:
             await self.launcher.seat(seat)
         self.progress(f"starting {members}")
         self.prompt_table = ray.put(to_batch(self.prompts))
         # Everything starts at once; a rollout worker then needs what the learner holds.
-        others = [seat for seat in supervisor.seats if seat.role != "learner"]
+        others = [seat for seat in supervisor.seats if seat.role != LEARNER]
         learner = [self._start_learner(checkpoint, version)] if self.has_learner else []
         await asyncio.gather(*learner, *(self._start_member(seat) for seat in others))
         if self.has_learner:
             self.progress("proving that the rollout workers hold the learner's weights")
             self.published = await self.starting.on("driver: first weights", self._pack(version))
-            for seat in supervisor.of("rollout"):
+            for seat in supervisor.of(ROLLOUT):
                 await self._hand_weights(seat)
         for seat in supervisor.seats:
             supervisor.admit(seat)
 
     async def _start_learner(self, checkpoint: Path | None, version: int) -> None:
         """The ranks meet at rank 0, and say what the policy's tensors are called."""
-        ranks = self.supervisor.of("learner")
+        ranks = self.supervisor.of(LEARNER)
         for seat in ranks:
             await self._identify(seat)
         address, port = await self._step(ranks[0], "address", ranks[0].actor.address.remote())
@@ -155,15 +147,16 @@ class RayFleet:
                 len(ranks), address, port, self.canary_ids, checkpoint, version
             ),
         )
-        said = await self.starting.on(f"{names}: {_LOADING['learner']}", starting)
+        said = await self.starting.on(f"{names}: {ROLES[LEARNER].loading}", starting)
         self._is_up(names)
         self.weight_names, self.canary = said[0]
 
     async def _start_member(self, seat: Seat) -> None:
         """The actor is there and its engine loaded when this returns."""
         await self._identify(seat)
-        arguments = [self.prompt_table] if seat.role == "rollout" else []
-        said = await self._step(seat, _LOADING[seat.role], seat.actor.start.remote(*arguments))
+        role = ROLES[seat.role]
+        arguments = [self.prompt_table] if role.samples else []
+        said = await self._step(seat, role.loading, seat.actor.start.remote(*arguments))
         self._is_up(seat.name)
         if said:
             self.notice(f"{seat.name}: {said}")
@@ -183,7 +176,7 @@ class RayFleet:
     async def _bring_up(self, seat: Seat) -> None:
         """A new actor on a dead one's seat."""
         await self._start_member(seat)
-        if seat.role == "rollout" and self.has_learner:
+        if ROLES[seat.role].samples and self.has_learner:
             await self._hand_weights(seat)
 
     async def _identify(self, seat: Seat) -> None:
@@ -215,26 +208,8 @@ class RayFleet:
 
     def _maker(self, seat: Seat) -> tuple[type, tuple[Any, ...]]:
         """What sits on a seat."""
-        config = self.config
-        made: dict[str, tuple[type, tuple[Any, ...]]] = {
-            "learner": (LearnerRank, (seat.index, self.model_path, config, self.samples)),
-            "verifier": (VerifierWorker, (config.verifiers, config.sandbox, self.plugins)),
-            "reference": (ReferenceWorker, (self.model_path, config)),
-            "rollout": (
-                RolloutWorker,
-                # An evaluation's answers repeat; in training, a generator for each answer would
-                # cost time in every step.
-                (
-                    seat.name,
-                    self.model_path,
-                    config,
-                    seat.index,
-                    seat.births,
-                    not self.has_learner,
-                ),
-            ),
-        }
-        return made[seat.role]
+        role = ROLES[seat.role]
+        return role.worker, role.arguments(self.inputs, seat)
 
     # --- the Fleet protocol --------------------------------------------------------------------
 
@@ -242,41 +217,39 @@ class RayFleet:
         rows = [(self.row_of[p.prompt_id], p.token_budget) for p in message.prompts]
         ids = list(message.group_ids)
         _, rollouts, meta = await self.supervisor.work(
-            "rollout", lambda actor: actor.sample.remote(ids, rows, message.size, sampling)
+            ROLLOUT, lambda actor: actor.sample.remote(ids, rows, message.size, sampling)
         )
         return replace(meta, rollouts=rollouts)
 
-    async def grade(self, sampled: Sampled) -> Scored:
+    async def grade(self, sampled: Sampled) -> Graded:
         rollouts = sampled.rollouts
-        first, scores, meta = await self.supervisor.work(
-            "verifier", lambda actor: actor.grade.remote(rollouts)
+        first, grades, meta = await self.supervisor.work(
+            VERIFIER, lambda actor: actor.grade.remote(rollouts)
         )
         if meta.infrastructure:
             # Only these rows, and by another worker where there is one; then they are masked.
-            graded = scores
-            _, scores, meta = await self.supervisor.work(
-                "verifier", lambda actor: actor.grade_again.remote(rollouts, graded), first
+            before = grades
+            _, grades, meta = await self.supervisor.work(
+                VERIFIER, lambda actor: actor.grade_again.remote(rollouts, before), first
             )
-        return replace(meta, scores=scores)
+        return replace(meta, grades=grades)
 
-    async def score_reference(self, sampled: Sampled) -> Referenced | None:
-        if not self.has_reference:
-            return None
+    async def score(self, role: str, sampled: Sampled) -> Scored:
         _, batch, meta = await self.supervisor.work(
-            "reference", lambda actor: actor.score.remote(sampled.rollouts)
+            role, lambda actor: actor.score.remote(sampled.rollouts)
         )
-        return replace(meta, reference=batch)
+        return replace(meta, logprobs=batch)
 
     async def fetch(self, ref: Any) -> pa.RecordBatch:
         """The batch behind a ref, in the driver: for an evaluation, which writes it to disk."""
         return await ref
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
-        rows = [Rows(group.refs, group.row, len(group.rewards)) for group in request.groups]
+        rows = [Rows(group.annotations, group.row, len(group.rewards)) for group in request.groups]
         batches, spans = _spans(rows)
         arrays = (request.advantages, request.rewards, request.trained)
         results = await self.supervisor.call_all(
-            self.supervisor.of("learner"),
+            self.supervisor.of(LEARNER),
             lambda seat: seat.actor.learn.remote(
                 request.step, request.version, spans, *arrays, *batches
             ),
@@ -285,21 +258,21 @@ class RayFleet:
 
     async def publish(self, version: int) -> PublishReport:
         self.published = await self._pack(version)
-        pulls = [asyncio.ensure_future(self._try_pull(s)) for s in self.supervisor.ready("rollout")]
+        pulls = [asyncio.ensure_future(self._try_pull(s)) for s in self.supervisor.ready(ROLLOUT)]
         try:
             await asyncio.gather(*pulls)
         finally:
             for pull in pulls:
                 pull.cancel()
         # One that died meanwhile pulls on its way back; without any, sampling cannot go on.
-        await self.supervisor.some_ready("rollout")
+        await self.supervisor.some_ready(ROLLOUT)
         # The slowest worker's figures: its pull is what the slots wait for.
-        reports = [self.reports[seat] for seat in self.supervisor.ready("rollout")]
+        reports = [self.reports[seat] for seat in self.supervisor.ready(ROLLOUT)]
         return max(reports, key=lambda report: report.total_s)
 
     async def write_samples(self, answers: Untrained) -> None:
         batches, spans = _spans(answers.groups)
-        first = self.supervisor.of("learner")[0]
+        first = self.supervisor.of(LEARNER)[0]
         where = (answers.file, answers.step, answers.split, list(answers.reasons))
         written = first.actor.write_samples.remote(*where, spans, *batches)
         try:
@@ -314,12 +287,12 @@ class RayFleet:
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         batches, spans = _spans(kept)
         await self.supervisor.call_all(
-            self.supervisor.of("learner"),
+            self.supervisor.of(LEARNER),
             lambda seat: seat.actor.save.remote(folder, spans, *batches),
         )
 
-    async def restore(self, folder: Path) -> list[tuple[Any, ...]]:
-        first = self.supervisor.of("learner")[0]
+    async def restore(self, folder: Path) -> list[Annotations]:
+        first = self.supervisor.of(LEARNER)[0]
         return await self.supervisor.call(first, first.actor.restore.remote(folder))
 
     async def times(self) -> dict[str, Times]:
@@ -344,8 +317,8 @@ class RayFleet:
     async def samplers_still_s(self) -> float:
         """For how long the stillest of the rollout workers that owe answers has sampled nothing;
         infinite when none owes any."""
-        owing = [seat for seat in self.supervisor.ready("rollout") if seat.asked_at]
-        return max(await asyncio.gather(*map(self._still_s_of, owing)), default=math.inf)
+        asked = [seat for seat in self.supervisor.ready(ROLLOUT) if seat.asked_at]
+        return max(await asyncio.gather(*map(self._still_s_of, asked)), default=math.inf)
 
     # --- parts of it ---------------------------------------------------------------------------
 
@@ -358,7 +331,7 @@ class RayFleet:
             buffers.append(buffer)
             return head
 
-        heads = await self.supervisor.call_all(self.supervisor.of("learner"), publish)
+        heads = await self.supervisor.call_all(self.supervisor.of(LEARNER), publish)
         manifest, canary = heads[0]
         return Published(manifest, canary, buffers[0])
 
@@ -391,32 +364,15 @@ class RayFleet:
         return seat.times.saw(times)
 
 
-def environments(config: RunConfig, logs: Path) -> dict[str, dict[str, str]]:
-    """By role, what libraries read when they are loaded: OpenMP's threads, how glibc copies, and
-    where learners meet by NCCL, what it leaves of a hang."""
-    threads = {
-        "learner": config.learner.threads,
-        "rollout": config.rollout.threads,
-        "reference": config.reference.threads,
-        "verifier": 1,
-    }
-    of_role = {role: {"OMP_NUM_THREADS": str(number)} for role, number in threads.items()}
-    of_role["learner"] |= STREAMING_COPIES
-    if config.learner.gpus:
-        of_role["learner"] |= recorder_environment(logs, config.cluster.ready_timeout_s)
-    return of_role
-
-
 def _spans(rows: Sequence[Rows]) -> tuple[list[Any], list[Span]]:
     """The distinct refs of some rows, and where in their batches each entry lies."""
     index: dict[Any, int] = {}
-
-    def place(ref: Any) -> int | None:
-        return None if ref is None else index.setdefault(ref, len(index))
-
-    spans = []
-    for entry in rows:
-        rollouts, scores, reference = map(place, entry.refs)
-        assert rollouts is not None
-        spans.append(Span(rollouts, scores, reference, entry.row, entry.size))
+    spans = [
+        Span(
+            {role: index.setdefault(ref, len(index)) for role, ref in entry.annotations.items()},
+            entry.row,
+            entry.size,
+        )
+        for entry in rows
+    ]
     return list(index), spans

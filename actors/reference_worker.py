@@ -8,7 +8,7 @@ from actors.member import Member
 from rlsys.config.run import RunConfig
 from rlsys.determinism import make_deterministic
 from rlsys.learning.reference import ReferenceEngine
-from rlsys.loop.fleet import Referenced
+from rlsys.loop.fleet import Scored
 from rlsys.schema import list_column
 from rlsys.watch.clock import Clock
 
@@ -31,14 +31,14 @@ class ReferenceWorker(Member):
         self.clock = Clock(idle="rollouts")
 
     @ray.method(num_returns=2)
-    def score(self, rollouts: pa.RecordBatch) -> tuple[pa.RecordBatch, Referenced]:
+    def score(self, rollouts: pa.RecordBatch) -> tuple[pa.RecordBatch, Scored]:
         """A `reference` batch, and what the driver may know of it."""
         with self.clock.busy():
             batch = self.engine.score(rollouts)
             sampler = list_column(rollouts, "rollout_logprobs")
             frozen = list_column(batch, "reference_logprobs")
-            kl = [float(np.sum(s - f)) for s, f in zip(sampler, frozen, strict=True)]
-        return batch, Referenced(reference=None, kl=np.array(kl))
+            ratios = [float(np.sum(s - f)) for s, f in zip(sampler, frozen, strict=True)]
+        return batch, Scored(logprobs=None, log_ratio=np.array(ratios))
 
     @ray.method(concurrency_group="control")
     def shutdown(self) -> None:

@@ -64,7 +64,7 @@ class Seat:
 
     @property
     def role(self) -> str:
-        """learner, rollout, verifier or reference."""
+        """As in actors.roles."""
         return self.need.role
 
     @property

@@ -15,6 +15,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from actors.launch import Launcher
 from actors.portable import describe
+from actors.roles import ROLES
 from actors.roster import Seat
 from rlsys.errors import FleetError, LearnerLostError, RlsysError, WorkerDiedError, WorkerError
 from rlsys.loop.dispatch import LeastLoaded
@@ -155,7 +156,7 @@ class Supervisor:
         return WorkerError(f"{seat.name} raised {describe(error)}")
 
     def _death(self, seat: Seat, error: RayError) -> RlsysError:
-        if seat.role == "learner":
+        if not ROLES[seat.role].is_replaced:
             return _learner_lost(seat, error)
         if isinstance(error, RayActorError):
             return WorkerDiedError(f"{seat.name} died: {_first_line(error)}; {seat.where}")
@@ -168,7 +169,7 @@ class Supervisor:
         while True:
             death = await _end_of(seat)
             self._is_away(seat)
-            if seat.role == "learner":
+            if not ROLES[seat.role].is_replaced:
                 return self._fail(_learner_lost(seat, death))
             reason = _first_line(death)
             seat.deaths_in_a_row += 1

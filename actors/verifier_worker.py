@@ -8,7 +8,7 @@ from actors.member import Member
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.grading.batches import VerifierEngine
-from rlsys.loop.fleet import Scored
+from rlsys.loop.fleet import Graded
 from rlsys.watch.clock import Clock
 from verifiers.base import Status
 from verifiers.faults import quoted
@@ -31,7 +31,7 @@ class VerifierWorker(Member):
         return self.engine.note
 
     @ray.method(num_returns=2)
-    def grade(self, rollouts: pa.RecordBatch) -> tuple[pa.RecordBatch, Scored]:
+    def grade(self, rollouts: pa.RecordBatch) -> tuple[pa.RecordBatch, Graded]:
         """Verdicts, and what the driver may know of them."""
         with self.clock.busy():
             return _with_metadata(rollouts, self.engine.grade(rollouts))
@@ -39,7 +39,7 @@ class VerifierWorker(Member):
     @ray.method(num_returns=2)
     def grade_again(
         self, rollouts: pa.RecordBatch, scores: pa.RecordBatch
-    ) -> tuple[pa.RecordBatch, Scored]:
+    ) -> tuple[pa.RecordBatch, Graded]:
         """The same after another try at the rows that another worker had no verdict on."""
         with self.clock.busy():
             return _with_metadata(rollouts, self.engine.grade_again(rollouts, scores))
@@ -52,14 +52,14 @@ class VerifierWorker(Member):
 
 def _with_metadata(
     rollouts: pa.RecordBatch, scores: pa.RecordBatch
-) -> tuple[pa.RecordBatch, Scored]:
+) -> tuple[pa.RecordBatch, Graded]:
     texts = rollouts.column("text")
     statuses = scores.column("status").to_pylist()
     reasons = scores.column("reason").to_pylist()
     rows = [dict(pairs) for pairs in scores.column("components").to_pylist()]
     names = sorted({name for row in rows for name in row})
-    return scores, Scored(
-        scores=None,
+    return scores, Graded(
+        grades=None,
         rewards=scores.column("reward").to_numpy(zero_copy_only=False).astype(np.float64),
         correct=np.array([s == Status.CORRECT for s in statuses]),
         components={n: np.array([row.get(n, np.nan) for row in rows]) for n in names},

@@ -93,7 +93,8 @@ def simulator_s(workers: int, config: RunConfig, groups: int) -> float:
             message = Message(tuple(group_ids), prompts, config.loop.group_size)
             sampled = await fleet.sample(message, config.sampling)
             await fleet.grade(sampled)
-            await fleet.score_reference(sampled)
+            for role in fleet.scorers:
+                await fleet.score(role, sampled)
 
     async def all_groups() -> None:
         step, size = config.loop.groups_per_step, config.loop.groups_per_message

@@ -89,22 +89,24 @@ REFERENCE = _schema(
     ],
 )
 
-TRAINING = _schema(
-    "training",
-    [
-        ("group_id", pa.int64()),
-        ("sample_index", pa.int32()),
-        ("prompt_token_ids", _i32_list),
-        ("token_ids", _i32_list),
-        ("rollout_logprobs", _f32_list),
-        ("kept_token_ids", _i32_lists),
-        ("policy_versions", _i32_list),
-        ("forced", _bool_list),  # true: masked out of the loss
-        ("reference_logprobs", _f32_list),  # null without a reference worker
-        ("advantages", _f32_list),  # per token; null: the row is masked out of the loss
-        ("reward", pa.float32()),
-    ],
-)
+_TRAINING = [
+    ("group_id", pa.int64()),
+    ("sample_index", pa.int32()),
+    ("prompt_token_ids", _i32_list),
+    ("token_ids", _i32_list),
+    ("rollout_logprobs", _f32_list),
+    ("kept_token_ids", _i32_lists),
+    ("policy_versions", _i32_list),
+    ("forced", _bool_list),  # true: masked out of the loss
+    ("advantages", _f32_list),  # per token; null: the row is masked out of the loss
+    ("reward", pa.float32()),
+]
+
+
+def training(columns: Sequence[str] = ()) -> pa.Schema:
+    """What a learner trains on: the columns that every objective may read, and those that one asks
+    of other roles by name, numbers per token."""
+    return _schema("training", [*_TRAINING, *((name, _f32_list) for name in columns)])
 
 
 def build(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.RecordBatch:

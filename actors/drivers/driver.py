@@ -10,9 +10,9 @@ from dataclasses import replace
 from ray.exceptions import RayError
 
 from actors.drivers.lookout import Lookout
-from actors.placement import needs
 from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
+from actors.roles import needs
 from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
@@ -32,6 +32,7 @@ from rlsys.observe.learnable import cut_off_at
 from rlsys.observe.metrics import MetricsWriter, check_metrics, step_metrics, time_shares
 from rlsys.observe.next_steps import policy_of
 from rlsys.observe.summary import Summary
+from rlsys.roles import ROLLOUT, VERIFIER
 from rlsys.run import wish
 from rlsys.run.keeper import Keeper
 from rlsys.watch import garbage
@@ -278,8 +279,8 @@ class Driver:
     async def _example(self, group: ReadyGroup) -> list[str]:
         """What the policy writes, as lines; none where the worker that holds it has died."""
         try:
-            rollouts = await self.fleet.fetch(group.refs[0])
-            scores = await self.fleet.fetch(group.refs[1])
+            rollouts = await self.fleet.fetch(group.annotations[ROLLOUT])
+            scores = await self.fleet.fetch(group.annotations[VERIFIER])
         except RayError:
             return []
         return example(rollouts, scores, group.row)

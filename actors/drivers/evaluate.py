@@ -9,8 +9,9 @@ from rich.console import Console
 
 from actors.beside import beside
 from actors.cluster import connected
-from actors.placement import check_resources, needs
+from actors.placement import check_resources
 from actors.ray_fleet import RayFleet
+from actors.roles import needs
 from rlsys.errors import RlsysError
 from rlsys.evaluation import report
 from rlsys.evaluation.job import Job
@@ -26,7 +27,6 @@ from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Waits
 from verifiers.math.verifier import MathVerifier
 
-_ROLES = ("rollout", "verifier")
 _LINES_EVERY_S = 10.0
 
 
@@ -70,10 +70,10 @@ def run(
 
 def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
     config = job.config
-    roles = [need for need in needs(config) if need.role in _ROLES]
-    check_resources(roles, config.cluster.queue_s)
+    wanted = needs(config, trains=False)
+    check_resources(wanted, config.cluster.queue_s)
     logs = samples.folder.parent / LOGS
-    fleet = RayFleet(config, job.model, job.prompts, samples.folder, logs, roles, tell, tell)
+    fleet = RayFleet(config, job.model, job.prompts, samples.folder, logs, wanted, tell, tell)
     waits = Waits(config.loop.stall_timeout_s)
     waits.stacks = fleet.starting.stacks = fleet.stacks
     waits.samplers_still_s, waits.notice = fleet.samplers_still_s, tell

@@ -11,8 +11,9 @@ from rich.console import Console
 from actors.beside import beside
 from actors.cluster import connected
 from actors.drivers.driver import Driver
-from actors.placement import check_resources, needs
+from actors.placement import check_resources
 from actors.ray_fleet import RayFleet
+from actors.roles import needs
 from rlsys.config.algorithm import Advantage
 from rlsys.config.load import to_yaml
 from rlsys.config.model_names import FILE

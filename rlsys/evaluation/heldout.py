@@ -18,6 +18,7 @@ from rlsys.learning.join import HELD_OUT
 from rlsys.loop.fleet import Fleet, Message, Rows, Untrained
 from rlsys.loop.retries import Retries
 from rlsys.loop.verdict_watch import VerdictWatch
+from rlsys.roles import ROLLOUT, VERIFIER
 
 FOLDER = "heldout"
 _GROUPS_PER_MESSAGE = 16
@@ -72,11 +73,12 @@ async def evaluate(
         sampled = await retries.insist(
             "driver: held-out answers", lambda: fleet.sample(message, sampling), for_answers=True
         )
-        scored = await retries.insist("driver: held-out verdicts", lambda: fleet.grade(sampled))
-        verdicts.saw(len(scored.rewards), scored.infrastructure)
-        reasons.extend(scored.infrastructure)
-        correct = np.where(np.isnan(scored.rewards), np.nan, scored.correct.astype(float))
-        return Rows((sampled.rollouts, scored.scores, None), 0, len(correct)), (
+        graded = await retries.insist("driver: held-out verdicts", lambda: fleet.grade(sampled))
+        verdicts.saw(len(graded.rewards), graded.infrastructure)
+        reasons.extend(graded.infrastructure)
+        correct = np.where(np.isnan(graded.rewards), np.nan, graded.correct.astype(float))
+        annotations = {ROLLOUT: sampled.rollouts, VERIFIER: graded.grades}
+        return Rows(annotations, 0, len(correct)), (
             correct.reshape(len(chosen), size),
             sampled.num_tokens,
             sampled.truncated,

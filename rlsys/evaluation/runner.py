@@ -11,7 +11,7 @@ from rlsys.config.run import SamplingConfig
 from rlsys.errors import WorkerError
 from rlsys.evaluation.plan import Cell, Exam, group_id, missing
 from rlsys.evaluation.samples import Samples
-from rlsys.loop.fleet import Message, Sampled, Scored
+from rlsys.loop.fleet import Graded, Message, Sampled
 from rlsys.watch.waits import Waits
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Examiners(Protocol):
 
     async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled: ...
 
-    async def grade(self, sampled: Sampled) -> Scored: ...
+    async def grade(self, sampled: Sampled) -> Graded: ...
 
     async def fetch(self, ref: Any) -> pa.RecordBatch:
         """The batch behind a ref."""
@@ -115,9 +115,9 @@ async def _examine_cell(fleet: Examiners, cell: Cell, samples: Samples, waits: W
             f"driver: answers to {name}", fleet.sample(message, cell.sampling), for_answers=True
         )
     )
-    scored = await _insist(lambda: waits.on(f"driver: verdicts on {name}", fleet.grade(sampled)))
+    graded = await _insist(lambda: waits.on(f"driver: verdicts on {name}", fleet.grade(sampled)))
     rollouts = await waits.on("driver: answers fetched", fleet.fetch(sampled.rollouts))
-    scores = await waits.on("driver: verdicts fetched", fleet.fetch(scored.scores))
+    scores = await waits.on("driver: verdicts fetched", fleet.fetch(graded.grades))
     samples.write(name, cell.setting.name, cell.first, rollouts, scores)
 
 

@@ -1,4 +1,4 @@
-"""Join rollouts, scores and reference batches: for the learner, for the samples on the disk, and
+"""Join what the roles say of the same answers: for the learner, for the samples on the disk, and
 for a checkpoint, which keeps what was sampled and not yet trained."""
 
 from collections.abc import Sequence
@@ -11,24 +11,17 @@ import pyarrow.parquet as pq
 from rlsys import schema
 from rlsys.disk import disk_errors
 from rlsys.errors import SchemaError
-
-Kept = tuple[pa.RecordBatch, pa.RecordBatch | None, pa.RecordBatch | None]
-"""The same rows' rollouts, scores and reference; the last two None where there are none."""
+from rlsys.roles import CONTRACTS, REFERENCE, ROLLOUT, VERIFIER, Annotated, role_of
 
 TRAIN, HELD_OUT = "train", "held_out"
 """The column `split` of samples."""
 
 _VERDICT = ("reward", "status", "reason", "components")
-_KEPT = {
-    "rollouts.arrow": schema.ROLLOUTS,
-    "scores.arrow": schema.SCORES,
-    "reference.arrow": schema.REFERENCE,
-}
 
 
 def training_batch(
-    rollouts: Sequence[pa.RecordBatch],
-    references: Sequence[pa.RecordBatch] | None,
+    groups: Sequence[Annotated],
+    columns: Sequence[str],
     advantages: np.ndarray,
     rewards: np.ndarray,
     trained: np.ndarray,
@@ -36,44 +29,48 @@ def training_batch(
     """One `training` batch from the groups of a step.
 
     Args:
-        rollouts: per group, its rows of a `rollouts` batch; N rows in all.
-        references: per group, the same rows of a `reference` batch; None without a reference.
+        groups: per group, the same rows of each role's batch; N rows in all.
+        columns: what the objective needs of other roles, numbers per token.
         advantages: [N] one per answer, constant over its tokens.
         rewards: [N], NaN where there is none.
         trained: [N] bool; false rows get null advantages and take no part in the loss.
     Raises:
         SchemaError: the rows of a group do not belong together.
     """
-    whole = pa.concat_batches([schema.check(b, schema.ROLLOUTS) for b in rollouts])
+    whole = _of(ROLLOUT, groups)
     if whole.num_rows != len(advantages):
         raise SchemaError(f"training: {whole.num_rows} rows for {len(advantages)} advantages")
-    reference = pa.nulls(whole.num_rows, schema.TRAINING.field("reference_logprobs").type)
-    if references is not None:
-        scored = pa.concat_batches([schema.check(b, schema.REFERENCE) for b in references])
-        for key in ("group_id", "sample_index"):
-            if not scored.column(key).equals(whole.column(key)):
-                raise SchemaError(f"training: {key} of rollouts and reference do not agree")
-        reference = scored.column("reference_logprobs")
     lengths = [len(ids) for ids in whole.column("token_ids")]
     per_token = [
         np.full(length, advantage, dtype=np.float32) if ok else None
         for length, advantage, ok in zip(lengths, advantages, trained, strict=True)
     ]
-    columns = {
-        name: whole.column(name)
-        for name in schema.TRAINING.names
-        if name not in ("reference_logprobs", "advantages", "reward")
-    }
-    columns |= {
-        "reference_logprobs": reference,
-        "advantages": per_token,
-        "reward": np.where(np.isnan(rewards), 0.0, rewards),
-    }
-    return schema.build(schema.TRAINING, columns)
+    made = {"advantages": per_token, "reward": np.where(np.isnan(rewards), 0.0, rewards)}
+    asked = {name: _aligned(name, whole, groups) for name in columns}
+    contract = schema.training(columns)
+    taken = {n: whole.column(n) for n in contract.names if n not in made and n not in asked}
+    return schema.build(contract, taken | asked | made)
+
+
+def _of(role: str, groups: Sequence[Annotated]) -> pa.RecordBatch:
+    """All groups' rows of what a role says."""
+    if any(role not in group for group in groups):
+        raise SchemaError(f"training: a group has nothing from the role {role}")
+    return pa.concat_batches([schema.check(group[role], CONTRACTS[role]) for group in groups])
+
+
+def _aligned(column: str, whole: pa.RecordBatch, groups: Sequence[Annotated]) -> pa.Array:
+    """A column of another role, of the very rows that were sampled."""
+    role = role_of(column)
+    said = _of(role, groups)
+    for key in ("group_id", "sample_index"):
+        if not said.column(key).equals(whole.column(key)):
+            raise SchemaError(f"training: {key} of {ROLLOUT} and {role} do not agree")
+    return said.column(column)
 
 
 def samples_table(
-    groups: Sequence[Kept],
+    groups: Sequence[Annotated],
     step: int,
     split: str = TRAIN,
     reasons: Sequence[str] = (),
@@ -88,23 +85,27 @@ def samples_table(
         reasons: per group, why it was dropped; none: it was not.
         advantages: [N], NaN for an answer without one; None: none has one.
     """
-    table = pa.Table.from_batches([rollouts for rollouts, _, _ in groups])
-    table = table.drop_columns("kept_token_ids")
-    verdicts = pa.Table.from_batches([_verdicts(scores, r.num_rows) for r, scores, _ in groups])
+    sampled = [group[ROLLOUT] for group in groups]
+    table = pa.Table.from_batches(sampled).drop_columns("kept_token_ids")
+    verdicts = [_verdicts(group.get(VERIFIER), group[ROLLOUT].num_rows) for group in groups]
     for name in _VERDICT:
-        table = table.append_column(name, verdicts.column(name))
+        table = table.append_column(name, pa.Table.from_batches(verdicts).column(name))
     count = table.num_rows
-    dropped = np.repeat(list(reasons) or [""] * len(groups), [r.num_rows for r, _, _ in groups])
+    dropped = np.repeat(list(reasons) or [""] * len(groups), [rows.num_rows for rows in sampled])
     told = np.full(count, np.nan) if advantages is None else advantages
-    reference = [s for r, _, frozen in groups for s in _sums(frozen, "reference_logprobs", r)]
-    sampled = [s for r, _, _ in groups for s in _sums(r, "rollout_logprobs", r)]
+    reference = [
+        total
+        for group in groups
+        for total in _sums(group.get(REFERENCE), "reference_logprobs", group[ROLLOUT].num_rows)
+    ]
+    rollout = [t for rows in sampled for t in _sums(rows, "rollout_logprobs", rows.num_rows)]
     columns = {
         "step": pa.array([step] * count, type=pa.int32()),
         "split": pa.array([split] * count, type=pa.string()),
         "dropped": pa.array(dropped.tolist(), type=pa.string()),
         "advantage": pa.array(told, type=pa.float32(), from_pandas=True),
         "reference_logprob": pa.array(reference, type=pa.float64(), from_pandas=True),
-        "kl": pa.array(np.subtract(sampled, reference), type=pa.float64(), from_pandas=True),
+        "kl": pa.array(np.subtract(rollout, reference), type=pa.float64(), from_pandas=True),
     }
     for name, column in columns.items():
         table = table.append_column(name, column)
@@ -120,10 +121,10 @@ def _verdicts(scores: pa.RecordBatch | None, count: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(nothing, schema=pa.schema(fields, schema.SCORES.metadata))
 
 
-def _sums(batch: pa.RecordBatch | None, name: str, rollouts: pa.RecordBatch) -> list[float]:
-    """A column of per-token numbers, summed over each answer; NaN without a batch."""
+def _sums(batch: pa.RecordBatch | None, name: str, count: int) -> list[float]:
+    """A column of per-token numbers, summed over each of `count` answers; NaN without a batch."""
     if batch is None:
-        return [np.nan] * rollouts.num_rows
+        return [np.nan] * count
     return [float(np.sum(row.values.to_numpy(), dtype=float)) for row in batch.column(name)]
 
 
@@ -140,22 +141,28 @@ def write_table(table: pa.Table, path: Path) -> None:
         unfinished.replace(path)
 
 
-def write_kept(folder: Path, kept: Sequence[Kept]) -> None:
-    """One Arrow file per contract in a new folder; its batch i is of kept[i], empty for None."""
+def write_kept(folder: Path, kept: Sequence[Annotated]) -> None:
+    """One Arrow file per contract in a new folder; its batch i is of kept[i], empty where the role
+    said nothing of it."""
     folder.mkdir()
-    for column, (name, contract) in enumerate(_KEPT.items()):
+    for role, contract in CONTRACTS.items():
         nothing = pa.RecordBatch.from_pylist([], schema=contract)
-        with pa.ipc.new_file(folder / name, contract) as writer:
-            for batches in kept:
-                batch = batches[column]
-                writer.write_batch(nothing if batch is None else batch)
+        with pa.ipc.new_file(folder / _file_of(contract), contract) as writer:
+            for group in kept:
+                writer.write_batch(group.get(role, nothing))
 
 
-def read_kept(folder: Path) -> list[Kept]:
+def read_kept(folder: Path) -> list[Annotated]:
     """What `write_kept` was given."""
-    columns = []
-    for name in _KEPT:
-        with pa.ipc.open_file(folder / name) as reader:
-            batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
-        columns.append([batch if batch.num_rows else None for batch in batches])
-    return list(zip(*columns, strict=True))
+    batches: dict[str, list[pa.RecordBatch]] = {}
+    for role, contract in CONTRACTS.items():
+        with pa.ipc.open_file(folder / _file_of(contract)) as reader:
+            batches[role] = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+    return [
+        {role: own[i] for role, own in batches.items() if own[i].num_rows}
+        for i in range(len(batches[ROLLOUT]))
+    ]
+
+
+def _file_of(contract: pa.Schema) -> str:
+    return f"{schema.contract_name(contract)}.arrow"

@@ -45,14 +45,13 @@ class Sequences:
             SchemaError: only some rows have reference logprobs, so the KL would be of a part; or
                 only some have kept tokens.
         """
-        schema.check(batch, schema.TRAINING)
+        has_reference = "reference_logprobs" in batch.schema.names
+        columns = ("reference_logprobs",) if has_reference else ()
+        schema.check(batch, schema.training(columns))
         batch = batch.filter(batch.column("advantages").is_valid())
-        without_reference = batch.column("reference_logprobs").null_count
-        if 0 < without_reference < batch.num_rows:
-            raise SchemaError(
-                f"training: {without_reference} of {batch.num_rows} rows have no reference_logprobs"
-            )
-        has_reference = without_reference < batch.num_rows
+        for name in columns:
+            if without := batch.column(name).null_count:
+                raise SchemaError(f"training: {without} of {batch.num_rows} rows have no {name}")
         return cls(
             prompts=list_column(batch, "prompt_token_ids"),
             answers=list_column(batch, "token_ids"),

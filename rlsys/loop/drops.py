@@ -15,6 +15,7 @@ import numpy as np
 from rlsys.learning.join import TRAIN
 from rlsys.loop.fleet import Fleet, Message, Rows, Sampled, Untrained
 from rlsys.loop.ready import ReadyGroup
+from rlsys.roles import ROLLOUT
 
 FOLDER = "dropped"
 REASONS = ("failed", "infrastructure", "lost", "no_signal", "stale")
@@ -76,7 +77,7 @@ class Drops:
         """A graded group."""
         self._count.reasons[reason] += 1
         self._count.outcomes.saw(group)
-        rows = Rows(group.refs, group.row, len(group.rewards))
+        rows = Rows(group.annotations, group.row, len(group.rewards))
         self._waiting.append(_Waiting(self.step, group.group_id, reason, rows))
 
     def gave_up(self, message: Message, sampled: Sampled | None, reason: str) -> None:
@@ -85,8 +86,7 @@ class Drops:
         if sampled is None:
             return
         for number, group_id in enumerate(message.group_ids):
-            refs = (sampled.rollouts, None, None)
-            rows = Rows(refs, number * message.size, message.size)
+            rows = Rows({ROLLOUT: sampled.rollouts}, number * message.size, message.size)
             self._waiting.append(_Waiting(self.step, group_id, reason, rows))
 
     @property

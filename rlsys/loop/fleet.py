@@ -14,6 +14,7 @@ import numpy as np
 from rlsys.config.run import SamplingConfig
 from rlsys.data.templates import Prompt
 from rlsys.loop.ready import ReadyGroup
+from rlsys.roles import Annotations
 from rlsys.watch.clock import Times
 
 
@@ -41,10 +42,10 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class Graded:
     """Verdicts of a message's answers. Arrays are [groups * size]."""
 
-    scores: Any
+    grades: Any
     """Ref of a `scores` batch."""
     rewards: np.ndarray
     """float64, NaN for status infrastructure."""
@@ -57,13 +58,13 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Referenced:
-    """A message's answers under the reference."""
+class Scored:
+    """A message's answers under a frozen policy."""
 
-    reference: Any
-    """Ref of a `reference` batch."""
-    kl: np.ndarray
-    """[groups * size] float64, nats: log-ratio of sampler to reference summed over each answer."""
+    logprobs: Any
+    """Ref of a batch of the role's contract."""
+    log_ratio: np.ndarray
+    """[groups * size] float64, nats: of the sampler to that policy, summed over each answer."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,7 @@ class LearnRequest:
 class Rows:
     """Rows of batches that the fleet holds: a group's, or a whole message's."""
 
-    refs: tuple[Any, ...]
-    """Of a rollouts, a scores and a reference batch; the last two None where there are none."""
+    annotations: Annotations
     row: int
     """Where the rows begin in those batches."""
     size: int
@@ -120,12 +120,17 @@ class PublishReport:
 class Fleet(Protocol):
     """Everything the loop needs of the cluster. Each call may raise WorkerError."""
 
+    @property
+    def scorers(self) -> Sequence[str]:
+        """The roles that score every answer under a frozen policy; none in a run without."""
+        ...
+
     async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled: ...
 
-    async def grade(self, sampled: Sampled) -> Scored: ...
+    async def grade(self, sampled: Sampled) -> Graded: ...
 
-    async def score_reference(self, sampled: Sampled) -> Referenced | None:
-        """None when the run has no reference worker."""
+    async def score(self, role: str, sampled: Sampled) -> Scored:
+        """The answers under the frozen policy of one of `scorers`."""
         ...
 
     async def learn(self, request: LearnRequest) -> dict[str, float]: ...
@@ -142,7 +147,7 @@ class Fleet(Protocol):
         """Learner state, policy and the kept rows into an existing folder."""
         ...
 
-    async def restore(self, folder: Path) -> list[tuple[Any, ...]]:
+    async def restore(self, folder: Path) -> list[Annotations]:
         """Refs to the rows that `save` kept in the folder, each the whole of its batches."""
         ...
 

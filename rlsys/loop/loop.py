@@ -9,7 +9,7 @@ One asyncio loop in the driver; refs and small metadata only.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,13 +21,14 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import RlsysError, WorkerDiedError, WorkerError
 from rlsys.loop.adaptive import AdaptiveBound
 from rlsys.loop.drops import Drops
-from rlsys.loop.fleet import Fleet, Message, PublishReport, Referenced, Sampled, Scored
+from rlsys.loop.fleet import Fleet, Graded, Message, PublishReport, Sampled, Scored
 from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.outcome import has_signal, learn_request
 from rlsys.loop.ready import ReadyGroup, ReadyGroups, Stopped
 from rlsys.loop.retries import Retries
 from rlsys.loop.slots import Slots
 from rlsys.loop.verdict_watch import SignalWatch, VerdictWatch
+from rlsys.roles import ROLLOUT, VERIFIER
 from rlsys.thinking.budgets import Budgets, equip
 from rlsys.thinking.difficulty import SolveRatePredictor
 from rlsys.watch.waits import Waits
@@ -241,24 +242,32 @@ class Loop:
                 ledger.move(group_id, State.SAMPLED)
         try:
             async with asyncio.TaskGroup() as beside:
-                referencing = beside.create_task(
-                    self.retries.insist(
-                        "driver: reference worker", lambda: self.fleet.score_reference(sampled)
-                    )
-                )
-                scored = await self.retries.insist(
+                scoring = {
+                    role: beside.create_task(self._score(role, sampled))
+                    for role in self.fleet.scorers
+                }
+                graded = await self.retries.insist(
                     "driver: verifier", lambda: self.fleet.grade(sampled)
                 )
         except* RlsysError as errors:
             raise first_cause(errors) from errors
         for group_id in message.group_ids:
             ledger.move(group_id, State.SCORED)
-        self.verdicts.saw(len(scored.rewards), scored.infrastructure)
-        return self._join(message, sampled, scored, referencing.result())
+        self.verdicts.saw(len(graded.rewards), graded.infrastructure)
+        scored = {role: task.result() for role, task in scoring.items()}
+        return self._join(message, sampled, graded, scored)
+
+    async def _score(self, role: str, sampled: Sampled) -> Scored:
+        return await self.retries.insist(
+            f"driver: {role} worker", lambda: self.fleet.score(role, sampled)
+        )
 
     def _join(
-        self, message: Message, sampled: Sampled, scored: Scored, referenced: Referenced | None
+        self, message: Message, sampled: Sampled, graded: Graded, scored: Mapping[str, Scored]
     ) -> list[ReadyGroup]:
+        annotations = {ROLLOUT: sampled.rollouts, VERIFIER: graded.grades} | {
+            role: one.logprobs for role, one in scored.items()
+        }
         groups = []
         for number, (group_id, prompt) in enumerate(
             zip(message.group_ids, message.prompts, strict=True)
@@ -269,17 +278,17 @@ class Loop:
                     group_id=group_id,
                     prompt_id=prompt.prompt_id,
                     oldest_version=int(sampled.oldest_version[rows].min()),
-                    refs=(sampled.rollouts, scored.scores, referenced and referenced.reference),
+                    annotations=annotations,
                     row=rows.start,
-                    rewards=scored.rewards[rows],
-                    correct=scored.correct[rows],
+                    rewards=graded.rewards[rows],
+                    correct=graded.correct[rows],
                     num_tokens=sampled.num_tokens[rows],
                     truncated=sampled.truncated[rows],
-                    kl=None if referenced is None else referenced.kl[rows],
-                    components={n: c[rows] for n, c in scored.components.items()},
+                    log_ratios={role: one.log_ratio[rows] for role, one in scored.items()},
+                    components={n: c[rows] for n, c in graded.components.items()},
                     difficulty=float("nan") if prompt.difficulty is None else prompt.difficulty,
                     source=prompt.source,
-                    statuses=scored.statuses[rows],
+                    statuses=graded.statuses[rows],
                 )
             )
         return groups

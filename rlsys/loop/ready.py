@@ -11,9 +11,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from rlsys.roles import REFERENCE, Annotations
 
 
 @dataclass(slots=True)
@@ -23,8 +24,8 @@ class ReadyGroup:
     group_id: int
     prompt_id: str
     oldest_version: int
-    refs: tuple[Any, ...]
-    """Refs of the message's rollouts, scores and reference batches, as the fleet knows them."""
+    annotations: Annotations
+    """Of the group's message, as the fleet knows them."""
     row: int
     """Where the group's rows begin in those batches."""
     rewards: np.ndarray
@@ -35,9 +36,9 @@ class ReadyGroup:
     """int, answer tokens."""
     truncated: np.ndarray
     """bool, cut off at the token limit."""
-    kl: np.ndarray | None
-    """float64, nats: log-ratio of sampler to reference summed over each answer; None without a
-    reference."""
+    log_ratios: dict[str, np.ndarray]
+    """By role of a frozen policy; float64, nats: log-ratio of the sampler to that policy, summed
+    over each answer."""
     components: dict[str, np.ndarray]
     difficulty: float
     """NaN: unknown."""
@@ -45,6 +46,11 @@ class ReadyGroup:
     """Of the prompt."""
     statuses: tuple[str, ...] = ()
     """Of the verdicts; empty from a fleet that has no statuses."""
+
+    @property
+    def kl(self) -> np.ndarray | None:
+        """The log-ratios to the reference; None without one."""
+        return self.log_ratios.get(REFERENCE)
 
 
 class Stopped(Exception):

@@ -86,8 +86,8 @@ class Keeper:
                     f"{origin.checkpoint} is of a run that began with the policy "
                     f"{origin.content['model_path']}, and now there is {self.model_path}"
                 )
-            refs = await loop.waits.on("driver: kept groups", self.fleet.restore(origin.checkpoint))
-            snapshot.restore(loop, origin.content["loop"], refs)
+            kept = await loop.waits.on("driver: kept groups", self.fleet.restore(origin.checkpoint))
+            snapshot.restore(loop, origin.content["loop"], kept)
         if origin.resumed:
             self.history.resume(origin.version, set(loop.state.ledger.living))
         loop.state.ledger.take_events()

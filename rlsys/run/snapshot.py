@@ -17,6 +17,7 @@ from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.loop import Flight, Loop, LoopState, num_slots
 from rlsys.loop.ready import ReadyGroup
 from rlsys.loop.slots import Slots
+from rlsys.roles import ROLLOUT, Annotations
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,19 @@ def take(loop: Loop) -> Snapshot:
         "sampled": [_flight_out(loop, flight) for flight in sampled],
         "unfinished": [_flight_out(loop, flight) for flight in flights if not flight.sampled],
     }
-    rows = [Rows(group.refs, group.row, len(group.rewards)) for group in ready]
+    rows = [Rows(group.annotations, group.row, len(group.rewards)) for group in ready]
     for flight in sampled:
         assert flight.sampled is not None
-        rows.append(Rows((flight.sampled.rollouts, None, None), 0, len(flight.sampled.num_tokens)))
+        annotations = {ROLLOUT: flight.sampled.rollouts}
+        rows.append(Rows(annotations, 0, len(flight.sampled.num_tokens)))
     return Snapshot(content, rows)
 
 
-def restore(loop: Loop, state: dict[str, Any], refs: Sequence[tuple[Any, ...]]) -> None:
+def restore(loop: Loop, state: dict[str, Any], kept: Sequence[Annotations]) -> None:
     """Bring a new loop to where `take` was called; its fleet holds the checkpoint's version.
 
     Args:
-        refs: of the kept rows, in their order, each the whole of its batches.
+        kept: of the kept rows, in their order, each the whole of its batches.
     Raises:
         ConfigError, DataError: the prompts are not those of the checkpoint.
         LedgerError: the state does not close.
@@ -76,13 +78,13 @@ def restore(loop: Loop, state: dict[str, Any], refs: Sequence[tuple[Any, ...]]) 
         loop.ready.bound = loop.adaptive.bound
     loop.rates.load_state_dict(state["solve_rates"])
     living: dict[int, State] = {}
-    for entry, own in zip(state["ready"], refs, strict=False):
+    for entry, own in zip(state["ready"], kept, strict=False):
         group = _group_in(entry, own)
         living[group.group_id] = State.READY
         loop.ready.admit(group.group_id, entry["admitted"], entry["deadline"])
         loop.ready.put(group)
-    for entry, own in zip(state["sampled"], refs[len(state["ready"]) :], strict=True):
-        _restore_flight(loop, entry, _sampled_in(entry, own[0]), living)
+    for entry, own in zip(state["sampled"], kept[len(state["ready"]) :], strict=True):
+        _restore_flight(loop, entry, _sampled_in(entry, own[ROLLOUT]), living)
     for entry in state["unfinished"]:
         # Sampled anew, so as young as what the workers hold now.
         versions = [state["version"]] * len(entry["group_ids"])
@@ -139,7 +141,7 @@ def _group_out(group: ReadyGroup) -> dict[str, Any]:
         "correct": group.correct.tolist(),
         "num_tokens": group.num_tokens.tolist(),
         "truncated": group.truncated.tolist(),
-        "kl": None if group.kl is None else _numbers_out(group.kl),
+        "log_ratios": {role: _numbers_out(ratio) for role, ratio in group.log_ratios.items()},
         "components": {name: _numbers_out(c) for name, c in group.components.items()},
         "difficulty": _numbers_out(np.array([group.difficulty])),
         "source": group.source,
@@ -147,18 +149,18 @@ def _group_out(group: ReadyGroup) -> dict[str, Any]:
     }
 
 
-def _group_in(entry: dict[str, Any], refs: tuple[Any, ...]) -> ReadyGroup:
+def _group_in(entry: dict[str, Any], annotations: Annotations) -> ReadyGroup:
     return ReadyGroup(
         group_id=entry["group_id"],
         prompt_id=entry["prompt_id"],
         oldest_version=entry["oldest_version"],
-        refs=refs,
+        annotations=annotations,
         row=0,
         rewards=_numbers_in(entry["rewards"]),
         correct=np.array(entry["correct"], dtype=bool),
         num_tokens=np.array(entry["num_tokens"]),
         truncated=np.array(entry["truncated"], dtype=bool),
-        kl=None if entry["kl"] is None else _numbers_in(entry["kl"]),
+        log_ratios={role: _numbers_in(ratio) for role, ratio in entry["log_ratios"].items()},
         components={name: _numbers_in(c) for name, c in entry["components"].items()},
         difficulty=float(_numbers_in(entry["difficulty"])[0]),
         source=entry["source"],

@@ -10,22 +10,22 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rlsys.config.run import SamplingConfig
 from rlsys.loop.dispatch import LeastLoaded
 from rlsys.loop.fleet import (
+    Graded,
     LearnRequest,
     Message,
     PublishReport,
-    Referenced,
     Rows,
     Sampled,
     Scored,
     Untrained,
 )
+from rlsys.roles import LEARNER, REFERENCE, ROLLOUT, VERIFIER, Annotations
 from rlsys.simulate.engine import EngineLaw, SimulatedEngine
 from rlsys.simulate.laws import LengthLaw
 from rlsys.watch.clock import Times
@@ -107,6 +107,7 @@ class SimulatedFleet:
         self.dispatch = LeastLoaded(range(members.rollout))
         self.verifiers, self.references = Pool(members.verifier), Pool(members.reference)
         self.learner = Pool(1)
+        self.scorers = (REFERENCE,) if costs.reference_token_s else ()
         random = np.random.default_rng(seed)
         self.lengths = _Draws(lambda count: lengths.draw(random, count))
         self.rewards = _Draws(lambda count: random.integers(0, 2, count).astype(np.float64))
@@ -128,17 +129,15 @@ class SimulatedFleet:
             truncated=np.zeros(count, dtype=bool),
         )
 
-    async def grade(self, sampled: Sampled) -> Scored:
+    async def grade(self, sampled: Sampled) -> Graded:
         count = len(sampled.num_tokens)
         await self.verifiers.work(self.costs.grade_s * count)
         rewards = self.rewards.take(count)
-        return Scored(None, rewards, rewards == 1.0, {}, [])
+        return Graded(None, rewards, rewards == 1.0, {}, [])
 
-    async def score_reference(self, sampled: Sampled) -> Referenced | None:
-        if not self.costs.reference_token_s:
-            return None
+    async def score(self, role: str, sampled: Sampled) -> Scored:
         await self.references.work(self.costs.reference_token_s * float(sampled.num_tokens.sum()))
-        return Referenced(None, np.zeros(len(sampled.num_tokens)))
+        return Scored(None, np.zeros(len(sampled.num_tokens)))
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         tokens = sum(int(group.num_tokens.sum()) for group in request.groups)
@@ -160,9 +159,9 @@ class SimulatedFleet:
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         """Nothing is on the disk; what is kept stays in memory."""
-        self.kept = [rows.refs for rows in kept]
+        self.kept = [rows.annotations for rows in kept]
 
-    async def restore(self, folder: Path) -> list[tuple[Any, ...]]:
+    async def restore(self, folder: Path) -> list[Annotations]:
         return self.kept
 
     async def times(self) -> dict[str, Times]:
@@ -173,10 +172,10 @@ class SimulatedFleet:
         busy = sum(engine.busy_s for engine in self.engines)
         paused = sum(engine.paused_s for engine in self.engines)
         idle = wall * len(self.engines) - busy - paused
-        result = {"rollout": Times(busy, busy + paused + idle, {"slots": idle, "weights": paused})}
-        pools = {"verifier": self.verifiers, "reference": self.references, "learner": self.learner}
+        result = {ROLLOUT: Times(busy, busy + paused + idle, {"slots": idle, "weights": paused})}
+        pools = {VERIFIER: self.verifiers, REFERENCE: self.references, LEARNER: self.learner}
         for role, pool in pools.items():
-            name = "ready groups" if role == "learner" else "rollouts"
+            name = "ready groups" if role == LEARNER else "rollouts"
             waits = {name: wall * pool.members - pool.busy_s}
             result[role] = Times(pool.busy_s, wall * pool.members, waits)
         return result
@@ -185,10 +184,10 @@ class SimulatedFleet:
         """By role, as in `times`."""
         members = self.members
         return {
-            "rollout": members.rollout,
-            "verifier": members.verifier,
-            "reference": members.reference,
-            "learner": 1,
+            ROLLOUT: members.rollout,
+            VERIFIER: members.verifier,
+            REFERENCE: members.reference,
+            LEARNER: 1,
         }
 
     def least_busy_s(self) -> dict[str, float]:
@@ -198,8 +197,8 @@ class SimulatedFleet:
             engine.settle()
         tokens = sum(engine.tokens for engine in self.engines)
         return {
-            "rollout": tokens / self.law.full_speed / self.members.rollout,
-            "verifier": self.verifiers.busy_s / self.members.verifier,
-            "reference": self.references.busy_s / self.members.reference,
-            "learner": self.learner.busy_s,
+            ROLLOUT: tokens / self.law.full_speed / self.members.rollout,
+            VERIFIER: self.verifiers.busy_s / self.members.verifier,
+            REFERENCE: self.references.busy_s / self.members.reference,
+            LEARNER: self.learner.busy_s,
         }

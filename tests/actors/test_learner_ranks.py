@@ -16,6 +16,7 @@ from rlsys.config.algorithm import Aggregation, AlgorithmConfig, OffPolicy, Rati
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.grading.batches import scores_batch
 from rlsys.local_policy.policy import prepare_local_policy
+from rlsys.roles import ROLLOUT, VERIFIER
 from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings
 from verifiers.base import Status, Verdict
 
@@ -91,7 +92,7 @@ def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any
         batch = rollouts(GROUPS, SIZE)
         scores = scores_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)
         refs = [ray.put(batch), ray.put(scores)]
-        spans = [Span(0, 1, None, group * SIZE, SIZE) for group in range(GROUPS)]
+        spans = [Span({ROLLOUT: 0, VERIFIER: 1}, group * SIZE, SIZE) for group in range(GROUPS)]
         advantages = np.tile([1.0, -1.0, 0.5, -0.5], GROUPS)
         rewards = (advantages > 0).astype(float)
         # One answer has no verdict: it takes no part.

@@ -13,12 +13,15 @@ from rlsys import schema
 from rlsys.config.algorithm import Advantage
 from rlsys.config.run import RunConfig
 from rlsys.grading.batches import scores_batch
+from rlsys.roles import REFERENCE, ROLLOUT, VERIFIER
 from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings
 from verifiers.base import Status, Verdict
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 GROUPS, SIZE = 4, 4
+ROLES = {ROLLOUT: 0, VERIFIER: 1, REFERENCE: 2}
+"""Which of a call's batches is whose."""
 
 
 class Learner:
@@ -34,7 +37,7 @@ class Learner:
         keys = {name: batch.column(name) for name in ("group_id", "sample_index")}
         reference = schema.build(schema.REFERENCE, keys | {"reference_logprobs": logprobs})
         self.refs = [ray.put(b) for b in (batch, scores, reference)]
-        self.spans = [Span(0, 1, 2, group * SIZE, SIZE) for group in range(GROUPS)]
+        self.spans = [Span(ROLES, group * SIZE, SIZE) for group in range(GROUPS)]
 
     def start(self, checkpoint: Path | None = None, version: int = 0) -> None:
         address, port = ray.get(self.members[0].address.remote())
@@ -57,7 +60,7 @@ class Learner:
 
     def save(self, folder: Path) -> None:
         folder.mkdir()
-        kept = [self.spans[2], Span(0, None, None, 0, GROUPS * SIZE)]
+        kept = [self.spans[2], Span({ROLLOUT: 0}, 0, GROUPS * SIZE)]
         ray.get([m.save.remote(folder, kept, *self.refs) for m in self.members], timeout=60)
 
     def weights(self, version: int) -> dict[str, np.ndarray]:
@@ -116,10 +119,10 @@ def test_a_learner_from_its_checkpoint_learns_on_bit_for_bit(
     weights = resumed.weights(4)
     kept = ray.get(resumed.members[0].restore.remote(tmp_path / "checkpoint"))
     batch = ray.get(resumed.refs[0])
-    assert ray.get(kept[0][0]).equals(batch.slice(2 * SIZE, SIZE))
-    assert ray.get(kept[0][2]).equals(ray.get(resumed.refs[2]).slice(2 * SIZE, SIZE))
-    assert ray.get(kept[1][0]).equals(batch)
-    assert kept[1][1:] == (None, None)
+    assert ray.get(kept[0][ROLLOUT]).equals(batch.slice(2 * SIZE, SIZE))
+    assert ray.get(kept[0][REFERENCE]).equals(ray.get(resumed.refs[2]).slice(2 * SIZE, SIZE))
+    assert ray.get(kept[1][ROLLOUT]).equals(batch)
+    assert set(kept[1]) == {ROLLOUT}
     resumed.kill()
 
     assert weights.keys() == expected.keys()

@@ -5,8 +5,9 @@ import pytest
 import ray
 
 from actors.member import actor_class
-from actors.placement import Need, check_resources, needs
+from actors.placement import Need, check_resources
 from actors.reference_worker import ReferenceWorker
+from actors.roles import needs
 from actors.verifier_worker import VerifierWorker
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ResourceError

@@ -19,16 +19,17 @@ from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.errors import WorkerError
 from rlsys.loop.fleet import (
+    Graded,
     LearnRequest,
     Message,
     PublishReport,
-    Referenced,
     Rows,
     Sampled,
     Scored,
     Untrained,
 )
 from rlsys.loop.loop import Loop, StepReport
+from rlsys.roles import REFERENCE, ROLLOUT, Annotations
 from rlsys.watch.clock import Times
 
 Latency = float | Callable[[], float]
@@ -72,9 +73,10 @@ class FakeFleet:
     held: int = 0
     trained_version: int = 0
     log: list[str] = field(default_factory=list)
+    scorers: tuple[str, ...] = (REFERENCE,)
     admitted_at: dict[int, int] = field(default_factory=dict)
     requests: list[LearnRequest] = field(default_factory=list)
-    saved: list[tuple[Any, ...]] = field(default_factory=list)
+    saved: list[Annotations] = field(default_factory=list)
     written: list[Untrained] = field(default_factory=list)
     packed: dict[int, int] = field(default_factory=dict)
     attempts: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -98,19 +100,19 @@ class FakeFleet:
             truncated=np.zeros(n, dtype=bool),
         )
 
-    async def grade(self, sampled: Sampled) -> Scored:
+    async def grade(self, sampled: Sampled) -> Graded:
         await _pass(self.latencies.grade)
         message: Message = sampled.rollouts
         self._fail("grade", message.group_ids[0])
         rewards = np.concatenate([self.rewards(g, message.size) for g in message.group_ids])
         reasons = ["the sandbox is gone"] * int(np.isnan(rewards).sum())
         statuses = tuple(map(_status, rewards))
-        return Scored("scores", rewards, rewards == 1.0, {"accuracy": rewards}, reasons, statuses)
+        return Graded("scores", rewards, rewards == 1.0, {"accuracy": rewards}, reasons, statuses)
 
-    async def score_reference(self, sampled: Sampled) -> Referenced | None:
+    async def score(self, role: str, sampled: Sampled) -> Scored:
         await _pass(self.latencies.reference)
-        self._fail("reference", sampled.rollouts.group_ids[0])
-        return Referenced("reference", np.zeros(len(sampled.oldest_version)))
+        self._fail(role, sampled.rollouts.group_ids[0])
+        return Scored(role, np.zeros(len(sampled.oldest_version)))
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         async with self.learner:
@@ -137,9 +139,9 @@ class FakeFleet:
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         self.log.append(f"save {folder}")
-        self.saved = [(_part(rows), *rows.refs[1:]) for rows in kept]
+        self.saved = [dict(rows.annotations) | {ROLLOUT: _part(rows)} for rows in kept]
 
-    async def restore(self, folder: Path) -> list[tuple[Any, ...]]:
+    async def restore(self, folder: Path) -> list[Annotations]:
         return self.saved
 
     async def times(self) -> dict[str, Times]:
@@ -157,7 +159,7 @@ def _status(reward: float) -> str:
 
 def _part(rows: Rows) -> Message:
     """The groups of a message that some rows are of: a rollouts ref is the message itself here."""
-    message: Message = rows.refs[0]
+    message: Message = rows.annotations[ROLLOUT]
     groups = slice(rows.row // message.size, (rows.row + rows.size) // message.size)
     return Message(message.group_ids[groups], message.prompts[groups], message.size)
 

@@ -5,6 +5,7 @@ from rlsys.data.stream import PromptStream
 from rlsys.loop.fleet import Fleet, Message
 from rlsys.loop.outcome import learn_request
 from rlsys.loop.ready import ReadyGroup
+from rlsys.roles import ROLLOUT, VERIFIER
 
 
 async def train_plainly(
@@ -18,20 +19,21 @@ async def train_plainly(
             group_id = version * config.loop.groups_per_step + i
             prompt = next(prompts)
             sampled = await fleet.sample(Message((group_id,), (prompt,), size), config.sampling)
-            scored = await fleet.grade(sampled)
-            referenced = await fleet.score_reference(sampled)
+            graded = await fleet.grade(sampled)
+            scored = {role: await fleet.score(role, sampled) for role in fleet.scorers}
             group = ReadyGroup(
                 group_id=group_id,
                 prompt_id=prompt.prompt_id,
                 oldest_version=version,
-                refs=(sampled.rollouts, scored.scores, referenced and referenced.reference),
+                annotations={ROLLOUT: sampled.rollouts, VERIFIER: graded.grades}
+                | {role: one.logprobs for role, one in scored.items()},
                 row=0,
-                rewards=scored.rewards,
-                correct=scored.correct,
+                rewards=graded.rewards,
+                correct=graded.correct,
                 num_tokens=sampled.num_tokens,
                 truncated=sampled.truncated,
-                kl=None if referenced is None else referenced.kl,
-                components=scored.components,
+                log_ratios={role: one.log_ratio for role, one in scored.items()},
+                components=graded.components,
                 difficulty=float("nan"),
             )
             groups.append(group)

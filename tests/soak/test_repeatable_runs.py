@@ -74,8 +74,8 @@ def test_the_loop_gives_the_numbers_of_a_plain_synchronous_loop(
 async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]]:
     """The same engines behind the same fleet, one call after another."""
     from actors.cluster import connected
-    from actors.placement import needs
     from actors.ray_fleet import RayFleet
+    from actors.roles import needs
     from rlsys.stages.inputs import find_policy, prepare, read_rows
 
     lines: list[str] = []

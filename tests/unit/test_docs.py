@@ -10,6 +10,7 @@ from rlsys.config.data import PromptTemplate, RowFormat
 from rlsys.config.load import load
 from rlsys.config.run import RunConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
+from rlsys.roles import CONTRACTS
 from tests.helpers.places import ROOT
 from verifiers.base import Completion
 from verifiers.compose import Composite, run_self_test
@@ -73,11 +74,13 @@ def test_what_a_verifier_gets_of_a_completion_is_listed():
 
 def test_every_contract_lists_its_columns():
     page = text("docs/architecture.md")
-    for contract in ("prompts", "rollouts", "scores", "reference", "training"):
-        row = re.search(rf"^\| `{contract}` \|.*\| (.*) \|$", page, re.MULTILINE)
+    contracts = [schema.PROMPTS, *CONTRACTS.values(), schema.training()]
+    for contract in contracts:
+        name = schema.contract_name(contract)
+        row = re.search(rf"^\| `{name}` \|.*\| (.*) \|$", page, re.MULTILINE)
         assert row is not None
         columns = re.findall(r"[a-z_]+", re.sub(r"\([^)]*\)", "", row[1]))
-        assert columns == vars(schema)[contract.upper()].names
+        assert columns == contract.names
 
 
 def test_every_section_of_the_settings_is_explained():

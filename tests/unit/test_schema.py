@@ -10,7 +10,7 @@ CONTRACTS = [
     schema.ROLLOUTS,
     schema.SCORES,
     schema.REFERENCE,
-    schema.TRAINING,
+    schema.training(),
 ]
 
 
@@ -93,7 +93,7 @@ def test_contracts_have_names_of_their_own() -> None:
 
 
 def test_a_training_row_has_the_columns_that_the_loss_needs_of_a_rollout() -> None:
-    shared = set(schema.TRAINING.names) & set(schema.ROLLOUTS.names)
+    shared = set(schema.training().names) & set(schema.ROLLOUTS.names)
     for name in shared:
-        assert schema.TRAINING.field(name).type == schema.ROLLOUTS.field(name).type
+        assert schema.training().field(name).type == schema.ROLLOUTS.field(name).type
     assert {"token_ids", "rollout_logprobs", "policy_versions"} <= shared

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from actors.ray_fleet import environments
+from actors.roles import ROLES, environment
 from rlsys.config.run import RunConfig
 
+LOGS = Path("/runs/local/logs")
 RECORDER = {
     "TORCH_FR_BUFFER_SIZE": "2000",
     "TORCH_FR_DUMP_TEMP_FILE": "/runs/local/logs/nccl-rank-",
@@ -17,13 +18,13 @@ RECORDER = {
 def test_with_gpus_the_flight_recorder_and_the_deadline_of_the_start_are_set() -> None:
     config = RunConfig()
     config.learner.gpus, config.cluster.ready_timeout_s = 1.0, 1801.0
-    given = environments(config, Path("/runs/local/logs"))
-    assert given["learner"].items() >= RECORDER.items()
-    for role in ("rollout", "reference", "verifier"):
-        assert not given[role].keys() & RECORDER.keys()
+    given = {name: environment(role, config, LOGS) for name, role in ROLES.items()}
+    assert given.pop("learner").items() >= RECORDER.items()
+    assert len(given) > 2
+    assert not any(variables.keys() & RECORDER.keys() for variables in given.values())
 
 
 def test_on_cpus_nothing_of_nccl_is_set() -> None:
-    given = environments(RunConfig(), Path("/runs/local/logs"))
-    assert not given["learner"].keys() & RECORDER.keys()
-    assert given["learner"]["OMP_NUM_THREADS"] == "1"
+    given = environment(ROLES["learner"], RunConfig(), LOGS)
+    assert not given.keys() & RECORDER.keys()
+    assert given["OMP_NUM_THREADS"] == "1"

@@ -166,9 +166,9 @@ def test_a_small_vocabulary_is_listed_whole() -> None:
 def training(kept: list[Any]) -> pa.RecordBatch:
     """Answers of three, one and no tokens."""
     columns: dict[str, list[Any]] = {
-        name: [None] * 3 for name in schema.TRAINING.names if name != "kept_token_ids"
+        name: [None] * 3 for name in schema.training().names if name != "kept_token_ids"
     }
-    return schema.build(schema.TRAINING, columns | {"kept_token_ids": kept})
+    return schema.build(schema.training(), columns | {"kept_token_ids": kept})
 
 
 LISTS = [[[0, 1], [2], [3, 4, 5]], [[6]], []]

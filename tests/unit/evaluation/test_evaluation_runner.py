@@ -41,7 +41,7 @@ from rlsys.evaluation.results import COLUMNS, result
 from rlsys.evaluation.runner import Progress, duration, examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.votes import count_votes, equal_by
-from rlsys.loop.fleet import Message, Sampled, Scored
+from rlsys.loop.fleet import Graded, Message, Sampled
 from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Waits
 from verifiers.base import Status
@@ -81,7 +81,7 @@ class ListedAnswers:
         nothing = np.zeros(len(rows))
         return Sampled(batch, nothing, nothing, nothing, nothing)
 
-    async def grade(self, sampled: Sampled) -> Scored:
+    async def grade(self, sampled: Sampled) -> Graded:
         rows = sampled.rollouts.to_pylist()
         right = [f"<answer>{json.loads(r['answer'])}<" in r["text"] for r in rows]
         scores = schema.build(
@@ -97,7 +97,7 @@ class ListedAnswers:
                 "level": [""] * len(rows),
             },
         )
-        return Scored(scores, np.array(right, float), np.array(right), {}, [])
+        return Graded(scores, np.array(right, float), np.array(right), {}, [])
 
     async def fetch(self, ref: pa.RecordBatch) -> pa.RecordBatch:
         return ref

@@ -9,6 +9,7 @@ from rlsys.errors import StallError, VerifierError
 from rlsys.evaluation.heldout import evaluate
 from rlsys.loop.fleet import Message, Sampled
 from rlsys.loop.retries import Retries
+from rlsys.roles import ROLLOUT, VERIFIER
 from rlsys.simulate.clock import run
 from rlsys.watch.waits import Waits
 from tests.helpers.fake_fleet import FakeFleet, Latencies, long_tail, make_config, make_prompts
@@ -69,9 +70,9 @@ def test_all_answers_of_a_check_are_kept_in_the_order_of_their_prompts() -> None
     (kept,) = fleet.written
     assert (kept.file, kept.step, kept.split) == ("heldout/step-000003.parquet", 3, "held_out")
     assert [rows.size for rows in kept.groups] == [32, 32, 16]
-    ids = [group for rows in kept.groups for group in rows.refs[0].group_ids]
+    ids = [group for rows in kept.groups for group in rows.annotations[ROLLOUT].group_ids]
     assert ids == list(range(-1, -41, -1))
-    assert all(rows.refs[1:] == ("scores", None) for rows in kept.groups)
+    assert all(set(rows.annotations) == {ROLLOUT, VERIFIER} for rows in kept.groups)
     assert result.step == 3
 
 

@@ -87,7 +87,7 @@ def batch_of(
         ],
         "reward": rewards,
     }
-    return schema.build(schema.TRAINING, {n: columns[n] for n in schema.TRAINING.names})
+    return schema.build(schema.training(("reference_logprobs",)), columns)
 
 
 def weights(module: torch.nn.Module) -> list[torch.Tensor]:

@@ -25,7 +25,7 @@ def training(**changes: list[Any]) -> pa.RecordBatch:
         "advantages": [[0.5, 0.5, 0.5], [-0.5], []],
         "reward": [1.0, 0.0, 0.5],
     }
-    return schema.build(schema.TRAINING, columns | changes)
+    return schema.build(schema.training(("reference_logprobs",)), columns | changes)
 
 
 def plain(arrays: list[np.ndarray] | None) -> list[list[float]]:
@@ -63,7 +63,8 @@ def test_masked_rows_are_left_out_of_every_column() -> None:
 
 
 def test_a_batch_without_reference_has_none() -> None:
-    assert Sequences.from_batch(training(reference_logprobs=[None] * 3)).reference is None
+    batch = training().drop_columns("reference_logprobs")
+    assert Sequences.from_batch(batch).reference is None
 
 
 def test_a_reference_for_some_rows_only_is_refused() -> None:
@@ -75,7 +76,6 @@ def test_a_batch_whose_rows_are_all_masked_is_empty() -> None:
     sequences = Sequences.from_batch(training(advantages=[None] * 3))
     assert len(sequences) == 0
     assert sequences.num_trained.tolist() == []
-    assert sequences.reference is None
 
 
 def test_another_contract_is_refused() -> None:

@@ -9,6 +9,7 @@ from rlsys.errors import NoSignalError, WorkerDiedError
 from rlsys.loop.drops import DropCount, Outcomes
 from rlsys.loop.fleet import Rows
 from rlsys.loop.loop import Loop, StepReport
+from rlsys.roles import REFERENCE, ROLLOUT, VERIFIER
 from rlsys.simulate.clock import run
 from tests.helpers.fake_fleet import FakeFleet, Latencies, make_config, make_loop
 
@@ -28,7 +29,7 @@ def kept(fleet: FakeFleet) -> dict[int, tuple[int, str]]:
 
 
 def group_of(rows: Rows) -> int:
-    message = rows.refs[0]
+    message = rows.annotations[ROLLOUT]
     group: int = message.group_ids[rows.row // message.size]
     return group
 
@@ -67,14 +68,17 @@ def test_dropped_groups_are_kept_with_their_reason_and_counted_in_their_step() -
     assert [count.outcomes for count in counts] == [Outcomes(1, 1, 0), Outcomes(1, 0, 1)]
     first = fleet.written[0]
     assert first.file == "dropped/step-000001-000000.parquet"
-    assert (first.groups[0].size, first.groups[0].refs[1:]) == (4, ("scores", "reference"))
+    assert (first.groups[0].size, set(first.groups[0].annotations)) == (
+        4,
+        {ROLLOUT, VERIFIER, REFERENCE},
+    )
 
 
 def test_answers_that_nobody_could_grade_are_kept_without_verdicts() -> None:
     fleet = FakeFleet(fails=lambda call, group, _: call == "grade" and group == 1)
     counts = trained(fleet, steps=1)
     assert kept(fleet) == {1: (1, "failed")}
-    assert fleet.written[0].groups[0].refs[1:] == (None, None)
+    assert set(fleet.written[0].groups[0].annotations) == {ROLLOUT}
     assert counts[0].reasons == {"failed": 1}
 
 

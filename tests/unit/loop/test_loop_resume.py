@@ -15,6 +15,7 @@ from rlsys.config.run import RunConfig
 from rlsys.errors import CheckpointError, DataError
 from rlsys.loop.fleet import Untrained
 from rlsys.loop.loop import Loop, StepReport
+from rlsys.roles import ROLLOUT
 from rlsys.run import history, snapshot
 from rlsys.run.history import History
 from rlsys.simulate.clock import run
@@ -148,7 +149,7 @@ def test_over_the_whole_history_each_group_is_trained_once_or_dropped_with_a_rea
         for request in fleet.requests:
             for group in request.groups:
                 assert 0 <= request.version - group.oldest_version <= max_staleness
-                message = group.refs[0]
+                message = group.annotations[ROLLOUT]
                 assert message.group_ids[group.row // message.size] == group.group_id
 
 
@@ -159,7 +160,7 @@ def check_dropped_answers(driver: Driver, account: history.Account, lines: list[
     found: dict[int, str] = {}
     for kept in driver.dropped:
         for rows, reason in zip(kept.groups, kept.reasons, strict=True):
-            message = rows.refs[0]
+            message = rows.annotations[ROLLOUT]
             group = message.group_ids[rows.row // message.size]
             assert group not in found
             assert step_of[group] == kept.step

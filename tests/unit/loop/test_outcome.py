@@ -4,6 +4,7 @@ import pytest
 from rlsys.config.algorithm import Advantage, KlEstimator, KlPlacement
 from rlsys.loop.outcome import has_signal, learn_request
 from rlsys.loop.ready import ReadyGroup
+from rlsys.roles import REFERENCE
 from tests.helpers.fake_fleet import make_config
 
 
@@ -13,13 +14,13 @@ def group(group_id: int, rewards: list[float], **changes: object) -> ReadyGroup:
         "group_id": group_id,
         "prompt_id": f"p{group_id}",
         "oldest_version": 0,
-        "refs": (),
+        "annotations": {},
         "row": 0,
         "rewards": np.array(rewards),
         "correct": np.array(rewards) == 1.0,
         "num_tokens": np.full(n, 10),
         "truncated": np.zeros(n, dtype=bool),
-        "kl": None,
+        "log_ratios": {},
         "components": {},
         "difficulty": float("nan"),
     }
@@ -59,7 +60,9 @@ def test_the_kl_penalty_is_subtracted_before_the_advantages() -> None:
     config.algorithm.kl_placement = KlPlacement.reward
     config.algorithm.kl_estimator = KlEstimator.k1
     config.algorithm.kl_coefficient = 0.1
-    request = learn_request(0, [group(1, [1.0, 0.0], kl=np.array([2.0, 4.0]))], config)
+    request = learn_request(
+        0, [group(1, [1.0, 0.0], log_ratios={REFERENCE: np.array([2.0, 4.0])})], config
+    )
     # Rewards 0.8 and -0.4, mean 0.2.
     np.testing.assert_allclose(request.rewards, [0.8, -0.4])
     np.testing.assert_allclose(request.advantages, [0.6, -0.6])
@@ -71,7 +74,9 @@ def test_advantages_and_kl_per_token_are_left_to_the_learner(advantage: Advantag
     config.algorithm.advantage = advantage
     config.algorithm.kl_placement = KlPlacement.reward
     config.algorithm.kl_coefficient = 0.1
-    request = learn_request(0, [group(1, [1.0, 0.0], kl=np.array([2.0, 4.0]))], config)
+    request = learn_request(
+        0, [group(1, [1.0, 0.0], log_ratios={REFERENCE: np.array([2.0, 4.0])})], config
+    )
     assert request.advantages.tolist() == [0.0, 0.0]
     assert request.rewards.tolist() == [1.0, 0.0]
 
@@ -108,7 +113,7 @@ def test_without_a_difference_in_reward_the_kl_penalty_makes_no_advantages(
     config.algorithm.kl_estimator = KlEstimator.k1
     config.algorithm.kl_coefficient = 0.1
     kl = np.array([1.0, 3.0])
-    groups = [group(i, values, kl=kl) for i, values in enumerate(rewards)]
+    groups = [group(i, values, log_ratios={REFERENCE: kl}) for i, values in enumerate(rewards)]
     request = learn_request(0, groups, config)
     np.testing.assert_allclose(request.advantages, advantages, atol=1e-12)
     assert advantages[0] or not request.advantages.any()

@@ -32,7 +32,7 @@ def test_with_max_staleness_0_the_batches_are_those_of_a_plain_synchronous_loop(
         assert (one.step, one.version) == (other.step, other.version)
         for group, twin in zip(one.groups, other.groups, strict=True):
             assert (group.group_id, group.prompt_id) == (twin.group_id, twin.prompt_id)
-            assert group.refs[0] == twin.refs[0]
+            assert group.annotations == twin.annotations
         for name in ("advantages", "rewards", "trained"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
 

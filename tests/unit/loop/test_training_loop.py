@@ -13,6 +13,7 @@ from rlsys.config.run import SamplingConfig
 from rlsys.loop.fleet import Message, Sampled
 from rlsys.loop.ledger import State
 from rlsys.loop.loop import Loop, StepReport
+from rlsys.roles import ROLLOUT
 from rlsys.simulate.clock import run
 from tests.helpers.fake_fleet import (
     FakeFleet,
@@ -215,7 +216,7 @@ def test_groups_travel_in_messages_of_the_configured_size() -> None:
     assert max(sizes) == 3
     assert sum(sizes) == 12
     groups = [g for request in fleet.requests for g in request.groups]
-    assert all(g.refs[0].group_ids[g.row // 4] == g.group_id for g in groups)
+    assert all(g.annotations[ROLLOUT].group_ids[g.row // 4] == g.group_id for g in groups)
 
 
 def test_the_ledger_closes_after_every_step() -> None:

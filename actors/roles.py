@@ -1,0 +1,154 @@
+"""The table of roles: who sits on a seat, how many there are, what each needs and how it starts.
+
+A new role is a worker class and a row here; rlsys/roles.py says what it brings to an answer.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from actors.learner_rank import STREAMING_COPIES, LearnerRank
+from actors.placement import Need
+from actors.reference_worker import ReferenceWorker
+from actors.rollout_worker import RolloutWorker
+from actors.roster import Seat
+from actors.verifier_worker import VerifierWorker
+from rlsys import roles
+from rlsys.config.run import RunConfig
+from rlsys.learning.columns import columns_of
+from rlsys.learning.nccl import recorder_environment
+from verifiers.registry import PluginFile
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the members of a fleet are made from."""
+
+    config: RunConfig
+    model_path: str
+    """Of the policy that learner, rollout and reference workers start from."""
+    samples: Path
+    plugins: list[PluginFile]
+    trains: bool
+    """Whether there is a learner; an evaluation has none."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """One row of the table."""
+
+    name: str
+    worker: type
+    arguments: Callable[[Inputs, Seat], tuple[Any, ...]]
+    """Of the worker's constructor."""
+    need: Callable[[RunConfig], Need]
+    """How many there are, and the share of a machine that each needs."""
+    threads: Callable[[RunConfig], int]
+    """Of OpenMP, in each member's process."""
+    loading: str
+    """What takes the time in its start, once its process runs."""
+    in_evaluation: bool = False
+    """Whether an evaluation, which trains nothing, has it, too."""
+    samples: bool = False
+    """It is given all prompts at its start, and holds the newest weights before it works."""
+    is_replaced: bool = True
+    """Whether another takes its seat when it dies; else the run cannot go on."""
+    is_one_group: bool = False
+    """Whether its members are the ranks of one process group; on GPUs they meet by NCCL."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that are set before its process starts."""
+
+
+def _learner(config: RunConfig) -> Need:
+    return Need(roles.LEARNER, config.learner.ranks, config.learner.cpus, config.learner.gpus)
+
+
+def _rollout(config: RunConfig) -> Need:
+    own = config.rollout
+    return Need(roles.ROLLOUT, own.workers, own.cpus, own.gpus)
+
+
+def _verifier(config: RunConfig) -> Need:
+    own = config.verifiers
+    return Need(roles.VERIFIER, own.workers, own.cpus_per_worker, 0.0)
+
+
+def _reference(config: RunConfig) -> Need:
+    own = config.reference
+    return Need(roles.REFERENCE, own.workers, own.cpus, own.gpus)
+
+
+_TABLE = (
+    Role(
+        roles.LEARNER,
+        LearnerRank,
+        lambda given, seat: (seat.index, given.model_path, given.config, given.samples),
+        _learner,
+        lambda config: config.learner.threads,
+        loading="DeepSpeed loads the policy",
+        is_replaced=False,
+        is_one_group=True,
+        environment=STREAMING_COPIES,
+    ),
+    Role(
+        roles.ROLLOUT,
+        RolloutWorker,
+        # An evaluation's answers repeat; in training, a generator for each answer would cost time
+        # in every step.
+        lambda given, seat: (
+            seat.name,
+            given.model_path,
+            given.config,
+            seat.index,
+            seat.births,
+            not given.trains,
+        ),
+        _rollout,
+        lambda config: config.rollout.threads,
+        loading="vLLM loads the policy",
+        in_evaluation=True,
+        samples=True,
+    ),
+    Role(
+        roles.VERIFIER,
+        VerifierWorker,
+        lambda given, seat: (given.config.verifiers, given.config.sandbox, given.plugins),
+        _verifier,
+        lambda config: 1,
+        loading="the verifiers' self-tests",
+        in_evaluation=True,
+    ),
+    Role(
+        roles.REFERENCE,
+        ReferenceWorker,
+        lambda given, seat: (given.model_path, given.config),
+        _reference,
+        lambda config: config.reference.threads,
+        loading="loading the reference policy",
+    ),
+)
+ROLES: Mapping[str, Role] = MappingProxyType({role.name: role for role in _TABLE})
+"""In the order of their placement bundles."""
+
+
+def needs(config: RunConfig, trains: bool = True) -> list[Need]:
+    """Every role of a run's fleet, or of an evaluation's.
+
+    A role that only scores answers is there when the learner's objective asks for its columns.
+    """
+    if not trains:
+        return [role.need(config) for role in ROLES.values() if role.in_evaluation]
+    asked = {roles.role_of(column) for column in columns_of(config.algorithm)}
+    always = {role.name for role in ROLES.values() if role.name not in roles.SCORERS}
+    return [role.need(config) for name, role in ROLES.items() if name in always | asked]
+
+
+def environment(role: Role, config: RunConfig, logs: Path) -> dict[str, str]:
+    """What libraries read when they are loaded: OpenMP's threads, how glibc copies, and what NCCL
+    leaves of a hang, in the folder of logs."""
+    variables = {"OMP_NUM_THREADS": str(role.threads(config)), **role.environment}
+    if role.is_one_group and role.need(config).gpus:
+        variables |= recorder_environment(logs, config.cluster.ready_timeout_s)
+    return variables

@@ -1,0 +1,47 @@
+"""The members of a fleet by name, and what each of them says about an answer.
+
+A message's answers are annotated: every role adds a batch of its own contract, a row an answer.
+
+    rollout    -> rollouts    tokens, their logprobs and versions, text
+    verifier   -> scores      reward, components, status
+    reference  -> reference   reference_logprobs, per token
+
+What a learner's objective needs is named by its column; the role that brings it follows.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+
+from rlsys import schema
+from rlsys.errors import ConfigError
+
+LEARNER, ROLLOUT, VERIFIER, REFERENCE = "learner", "rollout", "verifier", "reference"
+
+CONTRACTS: Mapping[str, pa.Schema] = MappingProxyType(
+    {ROLLOUT: schema.ROLLOUTS, VERIFIER: schema.SCORES, REFERENCE: schema.REFERENCE}
+)
+"""By role, what its batches hold."""
+
+SCORERS = (REFERENCE,)
+"""Those that score answers under a frozen policy: they bring a logprob of each token."""
+
+Annotations = Mapping[str, Any]
+"""By role, the ref of its batch: a Ray ObjectRef or, in a test, the batch itself."""
+Annotated = Mapping[str, pa.RecordBatch]
+"""By role, the batch itself. A role that said nothing is not there."""
+
+
+def role_of(column: str) -> str:
+    """Who brings a column of the `training` batch.
+
+    Raises:
+        ConfigError: nobody does; lists what there is.
+    """
+    for role, contract in CONTRACTS.items():
+        if column in contract.names:
+            return role
+    there = sorted({name for contract in CONTRACTS.values() for name in contract.names})
+    raise ConfigError(f"no role brings the column {column!r}; there are: {', '.join(there)}")
