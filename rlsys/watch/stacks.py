@@ -16,7 +16,7 @@ import time
 import traceback
 from collections import Counter
 from pathlib import Path
-from types import CoroutineType, GeneratorType
+from types import CoroutineType, FrameType, GeneratorType
 from typing import Any
 
 import psutil
@@ -25,6 +25,8 @@ _FILE = "rlsys-stacks"
 _SIGNAL = signal.SIGUSR2
 _ANSWER_S = 2.0
 _QUIET_S = 0.05
+_CALLS = 8
+"""Of a thread that are shown: what is further out is the same in every run."""
 _UNREGISTERED = "process {} has not registered yet"
 
 
@@ -54,16 +56,23 @@ def of_process(pid: int) -> str:
 
 
 def of_threads() -> str:
-    """Where this process's other threads of Python stand, newest call last; the main thread
-    first."""
+    """Where this process's other threads of Python stand, a line each, the innermost call last; the
+    main thread first."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     main, own = threading.main_thread().ident, threading.get_ident()
     frames = sorted(sys._current_frames().items(), key=lambda item: item[0] != main)
     return "\n".join(
-        f"thread {names.get(ident, ident)}:\n{''.join(traceback.format_stack(frame)).rstrip()}"
-        for ident, frame in frames
-        if ident != own
+        f"{names.get(ident, ident)}: {_innermost(frame)}" for ident, frame in frames if ident != own
     )
+
+
+def _innermost(frame: FrameType) -> str:
+    calls = [
+        f"{Path(one.f_code.co_filename).name}:{line} {one.f_code.co_name}"
+        for one, line in traceback.walk_stack(frame)
+    ]
+    left_out = ["..."] if len(calls) > _CALLS else []
+    return " > ".join(left_out + calls[:_CALLS][::-1])
 
 
 def of_tasks(loop: asyncio.AbstractEventLoop) -> str:

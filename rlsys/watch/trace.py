@@ -3,7 +3,8 @@
 A wait has a line when it is 10 seconds old, again whenever it is twice as old as then, and one when
 it has ended. Waits of one name that are due at the same look share a line:
 
-    2026-11-29 13:02:21 waits 10 s for driver: verifier (x4), since 2026-11-29 13:02:11; owing: ...
+    2026-11-29 13:02:21 waits 10 s for driver: verifier (x4), since 2026-11-29 13:02:11
+    2026-11-29 13:02:21 owing an answer: verifier-0 10 s
     2026-11-29 13:02:45 waited 34 s for driver: verifier (x4), since 2026-11-29 13:02:11
 """
 
@@ -39,7 +40,7 @@ class WaitTrace:
     so a killed process leaves it. A disk that takes no line costs the trace, and nothing else.
 
     Args:
-        owing: who owes an answer now, for the end of a line.
+        owing: who owes an answer now, for a line below those of the waits.
         notice: told once when the trace cannot be written any more.
     """
 
@@ -71,7 +72,9 @@ class WaitTrace:
                 self._told[key] = _Told(wait.name, now - wait.age_s, 2 * wait.age_s)
                 due.append(self._told[key])
         lines = [f"waited {of}" for of in _grouped(ended, now)]
-        lines += [f"waits {of}; owing: {self.owing()}" for of in _grouped(due, now)]
+        lines += [f"waits {of}" for of in _grouped(due, now)]
+        if due:
+            lines.append(f"owing an answer: {self.owing()}")
         if lines:
             self._write([f"{stamp(now)} {line}" for line in lines])
 

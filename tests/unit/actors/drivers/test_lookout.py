@@ -58,7 +58,7 @@ def test_a_wish_is_answered_with_waits_threads_tasks_and_members(tmp_path: Path)
     asyncio.run(scenario())
     text = (tmp_path / STACKS).read_text()
     parts = ["driver waits for", "driver: verifier (x2)", "owing an answer", "verifier-0 12 s"]
-    parts += ["--- the driver's threads", "thread MainThread", "--- the driver's tasks"]
+    parts += ["--- the driver's threads", "MainThread: ", "--- the driver's tasks"]
     parts += ["group: ", " grade > ", "--- verifier-0, 1 calls unanswered"]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
@@ -77,7 +77,7 @@ def test_a_driver_whose_event_loop_is_held_up_answers_with_what_holds_it(tmp_pat
 
     asyncio.run(scenario())
     text = (tmp_path / STACKS).read_text()
-    assert "in hold_up\n" in text.split("--- the driver's threads")[1]
+    assert " hold_up > " in text.split("--- the driver's threads")[1]
     assert "--- verifier-0" in text
 
 
@@ -93,7 +93,7 @@ def test_an_event_loop_that_is_held_up_is_a_wait_with_a_name(tmp_path: Path) -> 
         lookout.look(loop)
 
     asyncio.run(scenario())
-    waits, waited = newest_lines(tmp_path, 2)
+    waits, _, waited = newest_lines(tmp_path, 3)
     assert "waits 11 s for driver: its own event loop" in waits
     assert "waited 11 s for driver: its own event loop" in waited
 
