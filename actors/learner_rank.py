@@ -27,6 +27,7 @@ from rlsys.learning.join import (
     training_batch,
     write_kept,
 )
+from rlsys.learning.nccl import limit_collectives
 from rlsys.loop.outcome import PER_TOKEN
 from rlsys.roles import Annotated, Annotations
 from rlsys.watch.clock import Clock
@@ -105,6 +106,8 @@ class LearnerRank(Member):
         canary = self.engine.canary(canary_ids)
         if checkpoint:
             self.engine.load(checkpoint)
+        if config.learner.gpus:
+            limit_collectives(config.loop.peer_timeout_s)
         self.version = version
         self.clock = Clock(idle="ready groups")
         return list(self.engine.weight_shapes()), canary

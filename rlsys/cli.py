@@ -18,6 +18,7 @@ from rlsys.commands import (
     inspect,
     runs,
     serve,
+    stacks,
     thinking,
     verifiers,
 )
@@ -119,6 +120,7 @@ def train(
 
 app.command()(runs.runs)
 app.command()(checkpoint.checkpoint)
+app.command()(stacks.stacks)
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
 app.command("eval")(evaluation.evaluate)

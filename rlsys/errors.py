@@ -67,6 +67,10 @@ class ResumeError(RlsysError):
     """A run cannot be gone on with: it is still running, or has done all of its steps."""
 
 
+class NotRunningError(RlsysError):
+    """A command asks a run's driver for something, and no driver is there, or it ended before."""
+
+
 class DiskError(RlsysError):
     """A file of the run cannot be written; names it and the reason."""
 
