@@ -18,7 +18,7 @@ from rlsys.config.run import RunConfig, Transport
 from rlsys.determinism import make_deterministic
 from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
-from rlsys.learning import checkpoint as learner_checkpoint
+from rlsys.imports import imports
 from rlsys.learning.columns import columns_of
 from rlsys.learning.join import (
     read_kept,
@@ -26,9 +26,7 @@ from rlsys.learning.join import (
     training_batch,
     write_kept,
 )
-from rlsys.learning.ranks import Ranks
-from rlsys.learning.reinforcement import reinforcement_learner
-from rlsys.learning.weights_out import WeightsOut
+from rlsys.learning.nccl import limit_collectives
 from rlsys.loop.outcome import PER_TOKEN
 from rlsys.roles import Annotated, Annotations
 from rlsys.watch.clock import Clock
@@ -88,6 +86,12 @@ class LearnerRank(Member):
         """Meet the other ranks and load the policy, and the state that `save` left in a
         checkpoint of `version`; returns the names of the policy's weights, and the canary's
         logprobs under those that the model has on disk."""
+        # Not at the top: the driver, which makes this class an actor, computes nothing.
+        with imports():
+            from rlsys.learning.checkpoint import load
+            from rlsys.learning.ranks import Ranks
+            from rlsys.learning.reinforcement import reinforcement_learner
+            from rlsys.learning.weights_out import WeightsOut
         config = self.config
         if config.run.deterministic:
             make_deterministic()
@@ -97,7 +101,9 @@ class LearnerRank(Member):
         self.learner.prove_packing(canary_ids)
         canary = self.weights_out.canary(canary_ids)
         if checkpoint:
-            learner_checkpoint.load(checkpoint, self.learner)
+            load(checkpoint, self.learner)
+        if config.learner.gpus:
+            limit_collectives(config.loop.peer_timeout_s)
         self.version = version
         self.clock = Clock(idle="ready groups")
         return list(self.weights_out.shapes()), canary
@@ -192,12 +198,14 @@ class LearnerRank(Member):
     def save(self, folder: Path, spans: list[Span], *batches: pa.RecordBatch) -> None:
         """This rank's part of a checkpoint, and every sample written so far; rank 0 also keeps
         the rows of `spans`."""
+        from rlsys.learning.checkpoint import save
+
         with self.clock.busy():
             if self.written:
                 self.written.result()
             if self.rank == 0:
                 write_kept(folder / KEPT, [_rows(span, batches) for span in spans])
-            learner_checkpoint.save(folder, self.learner, self.weights_out, self.model_path)
+            save(folder, self.learner, self.weights_out, self.model_path)
 
     def restore(self, folder: Path) -> list[Annotations]:
         """The rows that rank 0 kept in a checkpoint, in Ray's store again."""

@@ -17,7 +17,7 @@ from actors.learner_rank import Span
 from actors.placement import Need
 from actors.roles import ROLES, Inputs, environment
 from actors.roster import Seat, seats
-from actors.stack_report import report
+from actors.stack_report import debts, of_members, owing, report
 from actors.supervision import Supervisor
 from rlsys.config.run import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt, to_batch
@@ -88,7 +88,7 @@ class RayFleet:
         longest = max(prompts, key=lambda p: len(p.token_ids))
         self.canary_ids = list(longest.token_ids)[-_CANARY_TOKENS:]
         self.starting = Waits(config.cluster.ready_timeout_s, "cluster.ready_timeout_s")
-        environments = {name: environment(role, config) for name, role in ROLES.items()}
+        environments = {name: environment(role, config, logs) for name, role in ROLES.items()}
         self.launcher = Launcher(config.cluster, environments, self._maker)
         self.supervisor = Supervisor(
             seats(needs),
@@ -310,11 +310,19 @@ class RayFleet:
         """Where the driver and the members that it waits for stand, for the report of a stall."""
         return await report(self.supervisor.seats)
 
+    def owing(self) -> str:
+        """Which members owe the driver an answer, and for how long; also for another thread."""
+        return owing(self.supervisor.seats)
+
+    def member_stacks(self) -> str:
+        """Where those members stand; it blocks, and is for another thread."""
+        return of_members(debts(self.supervisor.seats))
+
     async def samplers_still_s(self) -> float:
         """For how long the stillest of the rollout workers that owe answers has sampled nothing;
         infinite when none owes any."""
-        owing = [seat for seat in self.supervisor.ready(ROLLOUT) if seat.unanswered]
-        return max(await asyncio.gather(*map(self._still_s_of, owing)), default=math.inf)
+        asked = [seat for seat in self.supervisor.ready(ROLLOUT) if seat.asked_at]
+        return max(await asyncio.gather(*map(self._still_s_of, asked)), default=math.inf)
 
     # --- parts of it ---------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from actors.verifier_worker import VerifierWorker
 from rlsys import roles
 from rlsys.config.run import RunConfig
 from rlsys.learning.columns import columns_of
+from rlsys.learning.nccl import recorder_environment
 from verifiers.registry import PluginFile
 
 
@@ -54,6 +55,8 @@ class Role:
     """It is given all prompts at its start, and holds the newest weights before it works."""
     is_replaced: bool = True
     """Whether another takes its seat when it dies; else the run cannot go on."""
+    is_one_group: bool = False
+    """Whether its members are the ranks of one process group; on GPUs they meet by NCCL."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that are set before its process starts."""
 
@@ -86,6 +89,7 @@ _TABLE = (
         lambda config: config.learner.threads,
         loading="DeepSpeed loads the policy",
         is_replaced=False,
+        is_one_group=True,
         environment=STREAMING_COPIES,
     ),
     Role(
@@ -141,6 +145,10 @@ def needs(config: RunConfig, trains: bool = True) -> list[Need]:
     return [role.need(config) for name, role in ROLES.items() if name in always | asked]
 
 
-def environment(role: Role, config: RunConfig) -> dict[str, str]:
-    """What libraries read when they are loaded: OpenMP's threads, and how glibc copies."""
-    return {"OMP_NUM_THREADS": str(role.threads(config)), **role.environment}
+def environment(role: Role, config: RunConfig, logs: Path) -> dict[str, str]:
+    """What libraries read when they are loaded: OpenMP's threads, how glibc copies, and what NCCL
+    leaves of a hang, in the folder of logs."""
+    variables = {"OMP_NUM_THREADS": str(role.threads(config)), **role.environment}
+    if role.is_one_group and role.need(config).gpus:
+        variables |= recorder_environment(logs, config.cluster.ready_timeout_s)
+    return variables

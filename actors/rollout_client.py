@@ -3,19 +3,25 @@
 from typing import Any
 
 import ray
+from ray.exceptions import GetTimeoutError
 
 from rlsys.config.run import RunConfig, Transport
+from rlsys.errors import StallError
 
 
 class RolloutClient:
     """vLLM's weight-sync client (four calls) on the rollout actors, all of them at once.
 
-    An engine's answer that takes longer than loop.stall_timeout_s raises Ray's GetTimeoutError.
+    A call that is not answered within half of loop.stall_timeout_s raises StallError with the names
+    of the workers that owe an answer: the driver, which waits for the learner, does not know them.
     """
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
-        self.workers = [ray.get_actor(f"rollout-{i}") for i in range(config.rollout.workers)]
+        self.workers = {
+            name: ray.get_actor(name)
+            for name in (f"rollout-{i}" for i in range(config.rollout.workers))
+        }
 
     def init_weight_transfer_engine(self, init_info: dict[str, Any]) -> None:
         """Each engine gets its own ranks in the group: vLLM knows of one engine only."""
@@ -26,20 +32,42 @@ class RolloutClient:
             else init_info
             for i in range(len(self.workers))
         ]
+        calls = zip(self.workers.items(), infos, strict=True)
         self._wait(
-            w.connect_weights.remote(info) for w, info in zip(self.workers, infos, strict=True)
+            "to meet the learner",
+            {name: worker.connect_weights.remote(info) for (name, worker), info in calls},
         )
 
     def start_weight_update(self) -> None:
         """Hold sampling up, everywhere."""
-        self._wait(worker.begin_update.remote() for worker in self.workers)
+        workers = self.workers.items()
+        self._wait("to begin an update", {n: w.begin_update.remote() for n, w in workers})
 
     def update_weights(self, update_info: dict[str, Any] | list[dict[str, Any]]) -> None:
         """Receive what is being sent."""
-        self._wait(worker.receive_weights.remote(update_info) for worker in self.workers)
+        workers = self.workers.items()
+        self._wait(
+            "to receive weights", {n: w.receive_weights.remote(update_info) for n, w in workers}
+        )
 
     def finish_weight_update(self, weight_version: str | None = None) -> None:
         """Nothing yet: the fleet asks for it with the manifest, which is the proof."""
 
-    def _wait(self, calls: Any) -> None:
-        ray.get(list(calls), timeout=self.config.loop.stall_timeout_s)
+    def _wait(self, what: str, calls: dict[str, Any]) -> None:
+        """Until all have answered.
+
+        Args:
+            calls: refs by the worker's name.
+        Raises:
+            StallError: some have not in time.
+        """
+        timeout_s = self.config.loop.peer_timeout_s
+        try:
+            ray.get(list(calls.values()), timeout=timeout_s)
+        except GetTimeoutError as error:
+            answered, _ = ray.wait(list(calls.values()), num_returns=len(calls), timeout=0)
+            late = ", ".join(name for name, ref in calls.items() if ref not in answered)
+            raise StallError(
+                f"the learner waited {timeout_s:.0f} s for {late} {what} (half of "
+                f"loop.stall_timeout_s); {len(answered)} of {len(calls)} have answered"
+            ) from error

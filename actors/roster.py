@@ -1,6 +1,8 @@
 """The roster: every seat of the fleet, and the actor that sits on it now."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,8 +53,9 @@ class Seat:
     identity: Identity | None = None
     ready: bool = False
     """The actor may be given work."""
-    unanswered: int = 0
-    """Calls of any kind that the driver waits for."""
+    asked_at: dict[object, float] = field(default_factory=dict)
+    """When each call that it has not answered yet was sent, the oldest first; of time.monotonic().
+    Read by other threads, too."""
     births: int = 0
     """Actors that sat here so far."""
     deaths_in_a_row: int = 0
@@ -68,6 +71,22 @@ class Seat:
     def name(self) -> str:
         """The actor's name in Ray."""
         return f"{self.need.role}-{self.index}"
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """For the block's duration it owes the driver an answer."""
+        call = object()
+        self.asked_at[call] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self.asked_at[call]
+
+    @property
+    def owes(self) -> tuple[int, float]:
+        """Calls of any kind that it has not answered yet, and the age of the oldest, in seconds."""
+        times = list(self.asked_at.values())
+        return len(times), time.monotonic() - times[0] if times else 0.0
 
     @property
     def where(self) -> str:

@@ -119,15 +119,13 @@ class Supervisor:
             WorkerError: it raised; with its name and the root exception.
             RlsysError: it raised one of ours, which says all there is to say.
         """
-        seat.unanswered += 1
         try:
-            return await ref
+            with seat.asked():
+                return await ref
         except RayTaskError as error:
             raise self._of_task(seat, error) from error
         except RayError as error:
             raise self._death(seat, error) from error
-        finally:
-            seat.unanswered -= 1
 
     async def call_all(self, seats: Sequence[Seat], call: Callable[[Seat], Any]) -> list[Any]:
         """Every member's answer; the first failure is raised at once, by its root cause.

@@ -18,11 +18,13 @@ from rlsys.commands import (
     inspect,
     runs,
     serve,
+    stacks,
     thinking,
     verifiers,
 )
 from rlsys.commands import eval as evaluation
 from rlsys.errors import ConfigError, RlsysError
+from rlsys.imports import imports
 from rlsys.watch.signals import end_process
 
 if TYPE_CHECKING:
@@ -91,7 +93,8 @@ def train(
     require_trainable(settings)
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
-    from actors.drivers.train import train as run_training
+    with imports():
+        from actors.drivers.train import train as run_training
     from rlsys.watch.signals import Terminated
 
     try:
@@ -117,6 +120,7 @@ def train(
 
 app.command()(runs.runs)
 app.command()(checkpoint.checkpoint)
+app.command()(stacks.stacks)
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
 app.command("eval")(evaluation.evaluate)

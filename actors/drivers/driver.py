@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ray.exceptions import RayError
 
+from actors.drivers.lookout import Lookout
 from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
 from actors.roles import needs
@@ -116,12 +117,20 @@ class Driver:
             self._checked,
             self.display.stage,
         )
+        waits = (self.fleet.starting, self.loop.waits)
+        self.lookout = Lookout(self.keeper.folder, waits, self.fleet, self.display.note)
+        with self.lookout.watching():
+            await self._train_or_stop()
+        return self._summary(started)
+
+    async def _train_or_stop(self) -> None:
+        """Until one of the two has ended."""
         training = asyncio.create_task(self._train(), name="train")
         stopping = asyncio.create_task(self.signals.asked_to_stop.wait(), name="hear signals")
         try:
             await asyncio.wait((training, stopping), return_when=asyncio.FIRST_COMPLETED)
             if self.is_training and self.signals.stop:
-                grace_s = config.loop.stop_grace_s
+                grace_s = self.config.loop.stop_grace_s
                 self.display.note(
                     f"{self.signals.stop.name}: stopping, with a checkpoint if there is one within "
                     f"{grace_s:g} s (loop.stop_grace_s); once more ends the run at once"
@@ -134,13 +143,12 @@ class Driver:
             await asyncio.wait((training,))
         if not training.cancelled():
             training.result()
-        return self._summary(started)
 
     async def _train(self) -> None:
         """The whole way from a fleet that is not started to the check after training."""
         self.loop.notice = self.loop.verdicts.notice = self.display.note
         waits = self.loop.waits
-        waits.stacks = self.fleet.starting.stacks = self.fleet.stacks
+        waits.stacks = self.fleet.starting.stacks = self.lookout.stacks_of_stall
         waits.samplers_still_s, waits.notice = self.fleet.samplers_still_s, self.display.note
         self.display.waiting = self._waiting
         task = asyncio.current_task()
@@ -263,7 +271,7 @@ class Driver:
             raise SickPolicyError(f"{error}. {await self._kept()}")
         assert self.loop.publishing is not None
         await self.checks.after_step(report.step, self.loop.publishing, tasks)
-        asked = self.signals.asked_to_save or wish.is_open(self.keeper.folder)
+        asked = self.signals.asked_to_save or wish.is_open(self.keeper.folder, wish.Wish.checkpoint)
         due = report.step == loop.steps or report.step % loop.checkpoint_every == 0
         # A policy that may be past learning does not take the place of an older one.
         keeps_older = self.alarms.health.is_beyond and policy_of(self.keeper.folder)
@@ -292,7 +300,7 @@ class Driver:
     async def _checkpoint(self) -> None:
         await self.keeper.checkpoint(self.loop, self.alarms.state_dict())
         self.signals.asked_to_save = False
-        wish.close(self.keeper.folder)
+        wish.close(self.keeper.folder, wish.Wish.checkpoint)
 
     def _end_at_once(self, number: signal.Signals) -> None:
         """The fleet ends with this process: its actors, and what a cluster of its own started."""

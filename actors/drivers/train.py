@@ -41,6 +41,7 @@ from rlsys.run.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.run.space import checkpoint_bytes
 from rlsys.stages.inputs import Prepared, find_policy, prepare, read_rows
 from rlsys.stages.length import settle_length
+from rlsys.watch import stacks
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.signals import unwinding
 
@@ -65,6 +66,7 @@ def train(
         ExitStack() as holding,
         unwinding(),
     ):
+        stacks.register()
         display.stage("reading the rows")
         inputs = fingerprints(config.data)
         origin = Origin()
@@ -91,7 +93,8 @@ def train(
             model_path = find_policy(config, display.stage)
             _check_space(folder, config, model_path)
             if resume:
-                wish.close(folder)  # one that the last driver did not live to grant
+                for what in wish.Wish:  # those that the last driver did not live to grant
+                    wish.close(folder, what)
                 cut_back(folder, origin.version)
                 display.note(f"run {folder}, resumed after step {origin.version}")
             else:

@@ -60,7 +60,7 @@ def chat(
     from rlsys.config.run import SamplingConfig
     from rlsys.errors import ConfigError
     from rlsys.evaluation.cut import Cut
-    from rlsys.local_policy.resolve import settle
+    from rlsys.local_policy.resolve import fit_cache, settle
     from rlsys.sampling.vllm_environment import require_gpus
     from rlsys.thinking.usage import read_price
     from rlsys.watch.signals import unwinding
@@ -72,7 +72,12 @@ def chat(
     cut = Cut(top_k, top_p, min_p).check()
     price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
     choice = _Budget(budget)
-    config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
+
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    config = settle(model, None, overrides or [], tell)
+    fit_cache(config, tell)
     require_gpus(config.rollout)
     from rlsys.serving.chat_engine import ChatEngine
     from rlsys.serving.conversation import Conversation

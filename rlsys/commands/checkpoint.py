@@ -19,7 +19,7 @@ def checkpoint(
     """
     from rlsys.config.resume import find_run
     from rlsys.config.run import RunSection
-    from rlsys.errors import ResumeError
+    from rlsys.errors import NotRunningError
     from rlsys.run import wish
     from rlsys.run.checkpoint import complete
     from rlsys.run.folder import is_held
@@ -30,17 +30,17 @@ def checkpoint(
     before = complete(folder / FOLDER)
     newest = before[-1].name if before else "none yet"
     if not is_held(folder):
-        raise ResumeError(f"{folder} is not running; its newest checkpoint: {newest}")
-    wish.ask(folder)
+        raise NotRunningError(f"{folder} is not running; its newest checkpoint: {newest}")
+    wish.ask(folder, wish.Wish.checkpoint)
     console.print(
         f"asked {folder} for a checkpoint after its step; the newest now: {newest}",
         highlight=False,
         soft_wrap=True,
     )
-    while wish.is_open(folder):
+    while wish.is_open(folder, wish.Wish.checkpoint):
         if not is_held(folder):
-            wish.close(folder)
-            raise ResumeError(f"{folder} ended before it wrote one; its newest: {newest}")
+            wish.close(folder, wish.Wish.checkpoint)
+            raise NotRunningError(f"{folder} ended before it wrote one; its newest: {newest}")
         time.sleep(_LOOK_S)
     written = complete(folder / FOLDER)[-1]
     console.print(f"written: {written}", highlight=False, soft_wrap=True)

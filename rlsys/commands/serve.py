@@ -1,5 +1,6 @@
 """`rlsys serve`: let programs talk to a model."""
 
+import json
 import os
 import shlex
 import sys
@@ -61,9 +62,9 @@ def serve(
     `min_reasoning_tokens`.
     """
     overrides, options = split(words or [])
-    from rlsys.local_policy.resolve import settle
+    from rlsys.local_policy.resolve import fit_cache, settle
     from rlsys.network import require_free
-    from rlsys.sampling.vllm_environment import quiet, require_gpus, set_environment
+    from rlsys.sampling.vllm_environment import custom_ops, quiet, require_gpus, set_environment
 
     require_free(host, port)
     console = Console()
@@ -72,10 +73,13 @@ def serve(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     config = settle(model, None, overrides, tell)
+    fit_cache(config, tell)
     require_gpus(config.rollout)
     served = ready.Served(host, port, name or model, bool(api_key))
     quiet()
     set_environment(config.rollout, config.weights.transport)
+    if ops := custom_ops(config.model.path, config.rollout):
+        options = ["--compilation-config", json.dumps({"custom_ops": ops}), *options]
     command = server_command(config, served, options)
     tell(f"loading {config.model.path} into vLLM's server: {shlex.join(command)}")
     os.environ[ready.VARIABLE] = served.to_json()

@@ -115,6 +115,12 @@ class LoopConfig:
     """Deadline of every named wait; a longer one stops the run and says who waits for whom. Waits
     for answers have it again for as long as tokens are sampled."""
 
+    @property
+    def peer_timeout_s(self) -> float:
+        """Deadline of what one member waits for another by, inside a call of the driver: half of
+        the driver's, so that whoever knows the culprit's name speaks first."""
+        return self.stall_timeout_s / 2
+
 
 @dataclass
 class SamplingConfig:

@@ -20,6 +20,8 @@ LOCK, _INPUTS = "lock", "inputs.json"
 SAMPLES, LOGS = "samples", "logs"
 METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
+STACKS = "stacks.txt"
+"""Where the driver and its members stood when somebody asked last."""
 FAILURE = "failure.json"
 """Why the run's last driver failed; a driver that was killed leaves none."""
 _GLANCES, _GLANCE_S = 5, 0.02
@@ -55,6 +57,12 @@ def is_held(folder: Path) -> bool:
 def holder_of(folder: Path) -> str:
     """`process 123 on HOST` of the driver that holds the folder, or held it last."""
     return (folder / LOCK).read_text(encoding="utf-8").strip() or "another process"
+
+
+def driver_here(folder: Path) -> int | None:
+    """The process id of the driver that holds the folder, if it runs on this host."""
+    found = re.fullmatch(r"process (\d+) on (.+)", holder_of(folder))
+    return int(found[1]) if found and found[2] == socket.gethostname() else None
 
 
 @contextmanager

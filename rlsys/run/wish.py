@@ -1,23 +1,30 @@
-"""A wish for a checkpoint, left in a run's folder: it reaches a driver on any host that shares it.
+"""Wishes, left as files in a run's folder: they reach a driver on any host that shares it.
 
-rlsys checkpoint RUN --file--> the folder <--looks after each step-- the driver
+rlsys checkpoint RUN --checkpoint.wanted--> the folder <--looks after each step--   the driver
+rlsys stacks RUN     --stacks.wanted------> the folder <--looks once a second-- its lookout's thread
 """
 
+from enum import Enum
 from pathlib import Path
 
-_FILE = "checkpoint.wanted"
+
+class Wish(Enum):
+    """What may be wished for, and its file."""
+
+    checkpoint = "checkpoint.wanted"
+    stacks = "stacks.wanted"
 
 
-def ask(folder: Path) -> None:
+def ask(folder: Path, what: Wish) -> None:
     """Leave a wish; one that is there already stays."""
-    (folder / _FILE).touch()
+    (folder / what.value).touch()
 
 
-def is_open(folder: Path) -> bool:
+def is_open(folder: Path, what: Wish) -> bool:
     """Whether a wish waits to be granted."""
-    return (folder / _FILE).exists()
+    return (folder / what.value).exists()
 
 
-def close(folder: Path) -> None:
+def close(folder: Path, what: Wish) -> None:
     """The wish has been granted, or nobody is there any more to grant it."""
-    (folder / _FILE).unlink(missing_ok=True)
+    (folder / what.value).unlink(missing_ok=True)

@@ -10,10 +10,13 @@ import faulthandler
 import fcntl
 import os
 import signal
+import sys
+import threading
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
-from types import CoroutineType, GeneratorType
+from types import CoroutineType, FrameType, GeneratorType
 from typing import Any
 
 import psutil
@@ -22,6 +25,9 @@ _FILE = "rlsys-stacks"
 _SIGNAL = signal.SIGUSR2
 _ANSWER_S = 2.0
 _QUIET_S = 0.05
+_CALLS = 8
+"""Of a thread that are shown: what is further out is the same in every run."""
+_UNREGISTERED = "process {} has not registered yet"
 
 
 def register() -> None:
@@ -40,19 +46,45 @@ def of_family(pid: int) -> str:
         return f"process {pid} is gone"
     answers = [(process.pid, _answer(process.pid)) for process in family]
     parts = [f"process {pid}, newest call first:\n{text}" for pid, text in answers if text]
-    return "\n".join(parts) or f"process {pid} has not registered yet"
+    return "\n".join(parts) or _UNREGISTERED.format(pid)
 
 
-def of_tasks() -> str:
-    """Every task of the running event loop and where it waits, outermost call first; equal ones
-    are counted."""
-    lines = Counter(f"{task.get_name()}: {_places(task.get_coro())}" for task in _tasks())
+def of_process(pid: int) -> str:
+    """Stacks of one process of this machine, whatever holds its interpreter."""
+    text = _answer(pid)
+    return f"process {pid}, newest call first:\n{text}" if text else _UNREGISTERED.format(pid)
+
+
+def of_threads() -> str:
+    """Where this process's other threads of Python stand, a line each, the innermost call last; the
+    main thread first."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    main, own = threading.main_thread().ident, threading.get_ident()
+    frames = sorted(sys._current_frames().items(), key=lambda item: item[0] != main)
+    return "\n".join(
+        f"{names.get(ident, ident)}: {_innermost(frame)}" for ident, frame in frames if ident != own
+    )
+
+
+def _innermost(frame: FrameType) -> str:
+    calls = [
+        f"{Path(one.f_code.co_filename).name}:{line} {one.f_code.co_name}"
+        for one, line in traceback.walk_stack(frame)
+    ]
+    left_out = ["..."] if len(calls) > _CALLS else []
+    return " > ".join(left_out + calls[:_CALLS][::-1])
+
+
+def of_tasks(loop: asyncio.AbstractEventLoop) -> str:
+    """Every task of an event loop and where it waits, outermost call first; equal ones are
+    counted. Also for another thread, while the loop is held up."""
+    lines = Counter(f"{task.get_name()}: {_places(task.get_coro())}" for task in _tasks(loop))
     return "\n".join(f"{line}" + (f" (x{n})" if n > 1 else "") for line, n in lines.items())
 
 
-def _tasks() -> list["asyncio.Task[Any]"]:
+def _tasks(loop: asyncio.AbstractEventLoop) -> list["asyncio.Task[Any]"]:
     """Named ones by name; numbers that asyncio gave would make equal tasks differ."""
-    tasks = sorted(asyncio.all_tasks(), key=lambda task: task.get_name())
+    tasks = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
     for task in tasks:
         if task.get_name().startswith("Task-"):
             task.set_name("task")
@@ -95,4 +127,17 @@ def _answer(pid: int) -> str:
             size = now
     except (FileNotFoundError, ProcessLookupError):
         return "it ended meanwhile"
-    return f"no answer within {_ANSWER_S:g} s: it is stopped, or in a system call without end"
+    except PermissionError:
+        return "it belongs to another user"
+    return f"no answer within {_ANSWER_S:g} s: {_state(pid)}"
+
+
+def _state(pid: int) -> str:
+    """Why a process does not hear a signal, by the kernel's word."""
+    try:
+        status = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return "it ended meanwhile"
+    if status == psutil.STATUS_STOPPED:
+        return "it is stopped (SIGSTOP, or a debugger)"
+    return f"it is in a system call without end, or does not get a core ({status})"

@@ -2,16 +2,25 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from rlsys.errors import StallError
 
 T = TypeVar("T")
 _LOOK_S = 20.0
 """Seconds for a look at the members of the fleet, of whatever kind."""
+
+
+class OpenWait(NamedTuple):
+    """What somebody waits for now."""
+
+    key: object
+    """Which wait it is; several may have one name."""
+    name: str
+    age_s: float
 
 
 @dataclass(eq=False, slots=True)
@@ -148,18 +157,28 @@ class Waits:
             self._report = asyncio.create_task(reading, name="read stacks")
         wait.task.cancel()
 
+    def open(self) -> list[OpenWait]:
+        """Every open wait; also for another thread, while waits come and go."""
+        return [
+            OpenWait(wait, wait.name, wait.task.get_loop().time() - wait.since)
+            for wait in list(self._open)
+        ]
+
     def describe(self) -> str:
-        """Every open wait with its age, the longest first, equal names counted; also for the
-        display's thread, while waits come and go."""
-        ages: dict[str, list[float]] = {}
-        for wait in list(self._open):
-            now = wait.task.get_loop().time()
-            ages.setdefault(wait.name, []).append(now - wait.since)
+        """Every open wait with its age, the longest first, equal names counted."""
         parts = [
-            f"{name} {max(a):.1f} s" + (f" (x{len(a)})" if len(a) > 1 else "")
-            for name, a in sorted(ages.items(), key=lambda item: -max(item[1]))
+            f"{name} {ages[0]:.1f} s" + (f" (x{len(ages)})" if len(ages) > 1 else "")
+            for name, ages in by_name(self.open())
         ]
         return ", ".join(parts) or "nothing"
+
+
+def by_name(waits: Iterable[OpenWait]) -> list[tuple[str, list[float]]]:
+    """Names with the ages of their waits, the longest first."""
+    ages: dict[str, list[float]] = {}
+    for wait in sorted(waits, key=lambda wait: -wait.age_s):
+        ages.setdefault(wait.name, []).append(wait.age_s)
+    return list(ages.items())
 
 
 async def _no_stacks() -> str:

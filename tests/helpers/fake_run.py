@@ -18,6 +18,7 @@ from rlsys.observe.summary import Summary
 from rlsys.run import checkpoint
 from rlsys.run.keeper import FOLDER, Keeper, Origin
 from rlsys.watch.event_loop import WatchedEventLoop
+from rlsys.watch.waits import Waits
 from tests.helpers.fake_fleet import FakeFleet, Latencies, make_config, make_prompts
 
 STEPS = 6
@@ -29,7 +30,7 @@ class Fleet(FakeFleet):
     def __init__(self, **more: Any) -> None:
         fast = Latencies(sample=0.02, grade=0.0, reference=0.0, learn=0.02, pull=0.0)
         super().__init__(**({"latencies": fast} | more))
-        self.starting = SimpleNamespace(stacks=None, describe=lambda: "nothing")
+        self.starting = Waits(1000.0)
         self.supervisor = SimpleNamespace(failed=self.failed)
         self.lost = asyncio.Event()
 
@@ -42,6 +43,12 @@ class Fleet(FakeFleet):
 
     async def stacks(self) -> str:
         return ""
+
+    def owing(self) -> str:
+        return "verifier-0 3 s"
+
+    def member_stacks(self) -> str:
+        return "--- verifier-0, 1 calls unanswered, the oldest for 3 s; it is stopped"
 
     async def samplers_still_s(self) -> float:
         return 0.0

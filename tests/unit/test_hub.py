@@ -13,7 +13,7 @@ import pytest
 from huggingface_hub import constants
 
 from rlsys import hub
-from rlsys.config.models import read_config
+from rlsys.config.model_files import read_config
 from rlsys.errors import ConfigError
 from rlsys.pretrained import loading
 
@@ -45,7 +45,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_model_of_a_hub_out_of_reach_is_one_error_at_once(nobody: str) -> None:
     began = time.monotonic()
     with pytest.raises(ConfigError) as raised:
-        read_config(MODEL)
+        read_config(MODEL, "model.path")
     assert time.monotonic() - began < 5
     assert str(raised.value).endswith(
         f"nor does the hub give its config.json: {nobody} cannot be reached (Connection refused), "
@@ -71,7 +71,7 @@ def test_what_was_downloaded_before_is_found_without_the_hub(nobody: str, tmp_pa
     refs.mkdir()
     (refs / "main").write_text("abc")
     began = time.monotonic()
-    assert read_config(MODEL)["model_type"] == "qwen2"
+    assert read_config(MODEL, "model.path")["model_type"] == "qwen2"
     assert time.monotonic() - began < 5
     assert os.environ["HF_HUB_OFFLINE"] == "1"  # for the members, which load the rest of it
     assert hub.has_config(MODEL)

@@ -78,7 +78,5 @@ def test_a_run_whose_rate_falls_until_its_end_is_resumed_with_that_end(
 ) -> None:
     folder = config_of(tmp_path)
     assert resumed_config(folder, ["loop.steps=20"]).loop.steps == 20
-    with pytest.raises(
-        ConfigError, match=r"schedule=cosine ends with loop\.steps=20; leave"
-    ):
+    with pytest.raises(ConfigError, match=r"schedule=cosine ends with loop\.steps=20; leave"):
         resumed_config(folder, [override])

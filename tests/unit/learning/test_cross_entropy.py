@@ -112,6 +112,7 @@ def test_loss_and_weights_do_not_depend_on_packing_and_microbatches(folder: Path
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_loss_and_weights_do_not_depend_on_ranks_and_sharding(folder: Path, tmp_path: Path) -> None:
     """Rows of unequal weight, so that a mean of the ranks' means is another number."""
     batch = demonstrations(turns())

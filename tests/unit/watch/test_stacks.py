@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -78,7 +79,7 @@ def test_tasks_are_shown_with_every_coroutine_that_they_wait_in() -> None:
     async def scenario() -> str:
         tasks = [asyncio.create_task(outer(), name="group") for _ in range(3)]
         await asyncio.sleep(0)
-        text = stacks.of_tasks()
+        text = stacks.of_tasks(asyncio.get_running_loop())
         for task in tasks:
             task.cancel()
         return text
@@ -86,3 +87,24 @@ def test_tasks_are_shown_with_every_coroutine_that_they_wait_in() -> None:
     (line,) = [line for line in asyncio.run(scenario()).splitlines() if line.startswith("group")]
     assert line.index(" outer > ") < line.index(" inner > ") < line.index(" sleep")
     assert line.endswith("(x3)")
+
+
+def test_threads_are_shown_in_a_line_each_with_the_innermost_call_last() -> None:
+    go_on = threading.Event()
+
+    def wait_for_it() -> None:
+        go_on.wait()
+
+    thread = threading.Thread(target=wait_for_it, name="helper")
+    thread.start()
+    found: list[str] = []
+    looking = threading.Thread(target=lambda: found.append(stacks.of_threads()), name="looking")
+    looking.start()
+    looking.join()
+    go_on.set()
+    thread.join()
+    lines = found[0].splitlines()
+    assert lines[0].startswith("MainThread: ... > ")
+    (line,) = [line for line in lines if line.startswith("helper: ")]
+    assert line.index(" wait_for_it > ") < line.rindex(" wait")
+    assert not any(line.startswith("looking: ") for line in lines)

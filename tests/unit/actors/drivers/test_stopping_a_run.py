@@ -160,11 +160,11 @@ def test_a_checkpoint_on_demand_is_written_after_the_step_and_the_run_goes_on(
         if step == 2 and how == "signal":
             os.kill(os.getpid(), signal.SIGUSR1)
         elif step == 2:
-            wish.ask(tmp_path)
+            wish.ask(tmp_path, wish.Wish.checkpoint)
 
     summary, said = trained(tmp_path, Fleet(), at_step, keep_checkpoints=5)
     assert summary.steps == STEPS
     first, last = steps_saved(tmp_path)
     assert (2 <= first <= 3, last) == (True, STEPS)
     assert said == [f"step {first}: a checkpoint was asked for and is written"]
-    assert not wish.is_open(tmp_path)
+    assert not wish.is_open(tmp_path, wish.Wish.checkpoint)
