@@ -222,7 +222,7 @@ class Driver:
         return times | {"driver": self.event_loop.clock.times()}
 
     def _checked(self, check: HeldOut) -> None:
-        """Note a held-out check everywhere; a curve has it at the oldest version that it measured."""
+        """Note a held-out check everywhere; a curve has it at the version that it measured."""
         metrics = check_metrics(check)
         self.loggers.later(check.versions[0], metrics)
         steps = {0: "before training", self.config.loop.steps: "after training"}
