@@ -222,9 +222,9 @@ class Driver:
         return times | {"driver": self.event_loop.clock.times()}
 
     def _checked(self, check: HeldOut) -> None:
-        """Note a held-out check everywhere, at its step."""
+        """Note a held-out check everywhere; a curve has it at the version that it measured."""
         metrics = check_metrics(check)
-        self.loggers.later(check.step, metrics)
+        self.loggers.later(check.versions[0], metrics)
         steps = {0: "before training", self.config.loop.steps: "after training"}
         when = steps.get(check.step, f"at step {check.step}")
         self.display.check(check.step, metrics, f"held-out pass@1 {when}: {check}")
