@@ -2,7 +2,10 @@
 
 import logging
 import os
-from collections.abc import Iterator
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +15,13 @@ from actors import guardian
 from rlsys.config.run import ClusterConfig
 from rlsys.errors import ResourceError
 from rlsys.network import require_cluster
-from rlsys.watch.signals import unwinding
+from rlsys.watch.signals import skip_exit_handlers, unwinding
+
+_LOOK_S = 0.5
+_ANSWER_S = 2.0
+"""A head on this machine takes a connection at once, however busy it is."""
+_SHUTDOWN_S = 20.0
+"""Seen: 2 s; up to 10 s where the head ended meanwhile."""
 
 
 @contextmanager
@@ -47,9 +56,57 @@ def connected(config: ClusterConfig) -> Iterator[str]:
         with unwinding():
             yield _describe()
     finally:
-        ray.shutdown()
+        if not _answers(_head()) or not _is_done(ray.shutdown, _shuts_down_within(_SHUTDOWN_S)):
+            skip_exit_handlers()  # Ray's own is one
         assert watchdog.stdin is not None
         watchdog.stdin.close()
+
+
+def while_there(work: Callable[[], None]) -> None:
+    """Do work that asks Ray's head, and leave it where it stands when the head is gone, or goes
+    meanwhile: Ray waits a minute for another one, and then ends this process with a report in C++.
+
+    Who ends a job may end all of its processes, and a head that the run started is one of them.
+    """
+    head = _head()
+    _is_done(work, lambda: not _answers(head))
+
+
+def _is_done(work: Callable[[], None], is_hopeless: Callable[[], bool]) -> bool:
+    """Do work in a thread, and wait for it as long as there is hope; whether it is done."""
+    raised: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            work()
+        except BaseException as error:  # whatever it is, who asked for the work gets it
+            raised.append(error)
+
+    thread = threading.Thread(target=attempt, daemon=True, name="ending Ray")
+    thread.start()
+    while thread.is_alive() and not is_hopeless():
+        thread.join(_LOOK_S)
+    if raised:
+        raise raised[0]
+    return not thread.is_alive()
+
+
+def _shuts_down_within(seconds: float) -> Callable[[], bool]:
+    deadline = time.monotonic() + seconds
+    return lambda: time.monotonic() > deadline
+
+
+def _head() -> tuple[str, int]:
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _answers(head: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(head, timeout=_ANSWER_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def _describe() -> str:

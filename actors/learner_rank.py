@@ -16,7 +16,9 @@ from actors.member import Member
 from actors.rollout_client import RolloutClient
 from rlsys.config.run import RunConfig, Transport
 from rlsys.determinism import make_deterministic
+from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
+from rlsys.imports import imports
 from rlsys.learning.columns import columns_of
 from rlsys.learning.deepspeed_setup import Rank
 from rlsys.learning.join import (
@@ -24,9 +26,7 @@ from rlsys.learning.join import (
     samples_table,
     training_batch,
     write_kept,
-    write_table,
 )
-from rlsys.learning.learner import LearnerEngine
 from rlsys.learning.nccl import limit_collectives
 from rlsys.loop.outcome import PER_TOKEN
 from rlsys.roles import Annotated, Annotations
@@ -87,6 +87,9 @@ class LearnerRank(Member):
         """Meet the other ranks and load the policy, and the state that `save` left in a
         checkpoint of `version`; returns the names of the policy's weights, and the canary's
         logprobs under those that the model has on disk."""
+        # Not at the top: the driver, which makes this class an actor, computes nothing.
+        with imports():
+            from rlsys.learning.learner import LearnerEngine
         config = self.config
         if config.run.deterministic:
             make_deterministic()

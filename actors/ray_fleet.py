@@ -11,6 +11,7 @@ import pyarrow as pa
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
+from actors.cluster import while_there
 from actors.launch import Launcher
 from actors.learner_rank import Span
 from actors.placement import Need
@@ -195,6 +196,9 @@ class RayFleet:
     def shutdown(self, kindly_s: float = 15.0) -> None:
         """End every member, kindly first: engines have processes and samples of their own."""
         self.supervisor.stop()
+        while_there(lambda: self._end_members(kindly_s))
+
+    def _end_members(self, kindly_s: float) -> None:
         actors = [seat.actor for seat in self.supervisor.seats if seat.actor is not None]
         ends = [actor.shutdown.remote() for actor in actors]
         _, late = ray.wait(ends, num_returns=len(ends), timeout=kindly_s) if ends else ([], [])

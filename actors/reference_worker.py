@@ -7,7 +7,7 @@ import ray
 from actors.member import Member
 from rlsys.config.run import RunConfig
 from rlsys.determinism import make_deterministic
-from rlsys.learning.reference import ReferenceEngine
+from rlsys.imports import imports
 from rlsys.loop.fleet import Scored
 from rlsys.schema import list_column
 from rlsys.watch.clock import Clock
@@ -22,6 +22,9 @@ class ReferenceWorker(Member):
 
     def start(self) -> None:
         """The model is loaded when this returns."""
+        # Not at the top: the driver, which makes this class an actor, computes nothing.
+        with imports():
+            from rlsys.learning.reference import ReferenceEngine
         config = self.config
         if config.run.deterministic:
             make_deterministic()

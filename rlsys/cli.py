@@ -24,6 +24,8 @@ from rlsys.commands import (
 )
 from rlsys.commands import eval as evaluation
 from rlsys.errors import ConfigError, RlsysError
+from rlsys.imports import imports
+from rlsys.watch.signals import end_process
 
 if TYPE_CHECKING:
     from rlsys.config.run import RunConfig
@@ -91,7 +93,8 @@ def train(
     require_trainable(settings)
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
-    from actors.drivers.train import train as run_training
+    with imports():
+        from actors.drivers.train import train as run_training
     from rlsys.watch.signals import Terminated
 
     try:
@@ -99,6 +102,15 @@ def train(
     except (KeyboardInterrupt, Terminated) as ended:
         told = "SIGTERM" if isinstance(ended, Terminated) else "SIGINT"
         console.print(f"stopped by {told}; what was started has been ended", highlight=False)
+        raise
+    except RlsysError:
+        folder = Path(settings.run.directory).expanduser() / name
+        if not folder.exists():
+            console.print(
+                f"run {name} has not begun: there is no folder of it, and nothing in `rlsys runs`",
+                highlight=False,
+                markup=False,
+            )
         raise
     if summary.stopped_by is not None:
         raise typer.Exit(128 + summary.stopped_by)
@@ -135,11 +147,17 @@ def _old_run(run: str, overrides: list[str]) -> "tuple[RunConfig, str]":
     """Settings and name of a run that goes on; run.directory=PLACE is where its name is sought."""
     from rlsys.config.resume import find_run, resumed_config
     from rlsys.config.run import RunSection
+    from rlsys.run.folder import held
+    from rlsys.run.keeper import newest
 
     places = [text for text in overrides if text.startswith("run.directory=")]
     directory = places[-1].partition("=")[2] if places else RunSection().directory
     folder = find_run(run, directory)
-    return resumed_config(folder, [text for text in overrides if text not in places]), folder.name
+    settings = resumed_config(folder, [text for text in overrides if text not in places])
+    if not settings.loop.epochs:  # else the steps are known when the prompts are counted
+        with held(folder):
+            newest(folder, settings.loop.steps)
+    return settings, folder.name
 
 
 def run_name(config: "RunConfig", path: Path) -> str:
@@ -168,4 +186,6 @@ def main() -> None:
             markup=False,
             soft_wrap=True,  # a path or a command in it can be copied as it stands
         )
-        sys.exit(2)
+        end_process(2)
+    except SystemExit as ended:
+        end_process(ended.code)

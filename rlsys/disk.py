@@ -5,8 +5,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlsys.errors import ConfigError, DiskError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @contextmanager
@@ -53,3 +57,18 @@ def replace_text(path: Path, text: str) -> None:
         sync(new)
         new.replace(path)
         sync(path.parent)
+
+
+def write_table(table: "pa.Table", path: Path) -> None:
+    """A Parquet file that is whole or absent.
+
+    Raises:
+        DiskError: the disk is full or fails.
+    """
+    from pyarrow import parquet
+
+    unfinished = path.with_suffix(".unfinished")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(table, unfinished, compression="zstd")
+        unfinished.replace(path)

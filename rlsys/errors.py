@@ -1,4 +1,9 @@
-"""The errors a user can meet. All derive from RlsysError and survive pickling."""
+"""The errors a user can meet. All derive from RlsysError and survive pickling.
+
+And the name that a misspelt one may have meant, for their messages."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class RlsysError(Exception):
@@ -80,3 +85,47 @@ class FleetError(RlsysError):
 
 class LearnerLostError(FleetError):
     """A learner rank is gone, and what it learned since the last checkpoint with it."""
+
+
+def nearest(wanted: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The name that needs the fewest keystrokes from what was typed; None where none is like it.
+
+    `dappo` is `dapo` rather than `dppo`: of equally near names the one that begins alike. `kl_coef`
+    is `kl_coefficient`: what is left out at the end is one step.
+
+    Args:
+        cutoff: how alike they must be, from 0 to 1.
+    """
+    near = []
+    for name in sorted(names):
+        typed, there = wanted.casefold(), name.casefold()
+        steps = 1 if len(typed) > 1 and there.startswith(typed) else _steps(typed, there)
+        share = 1 - steps / max(len(typed), len(there), 1)
+        if max(share, difflib.SequenceMatcher(None, there, typed).ratio()) >= cutoff:
+            begins_alike = next(
+                (i for i, (a, b) in enumerate(zip(typed, there, strict=False)) if a != b),
+                len(typed),
+            )
+            near.append((steps, -begins_alike, name))
+    return min(near)[-1] if near else None
+
+
+def instead(wanted: str, names: Iterable[str]) -> str:
+    """The end of an error message: the name that may have been meant, and all names."""
+    names = sorted(names)
+    close = nearest(wanted, names)
+    guess = f"; did you mean {close!r}?" if close else ""
+    return f"{guess}; there are: {', '.join(names) or 'none'}"
+
+
+def _steps(a: str, b: str) -> int:
+    """Letters to put in, take out, replace, or exchange with the next one, to get from a to b."""
+    before, row = [0] * (len(b) + 1), list(range(len(b) + 1))
+    for i, letter in enumerate(a, start=1):
+        earlier, before, row = before, row, [i]
+        for j, other in enumerate(b, start=1):
+            steps = min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                steps = min(steps, earlier[j - 2] + 1)
+            row.append(steps)
+    return row[-1]

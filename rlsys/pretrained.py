@@ -2,23 +2,27 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from rlsys import hub
 from rlsys.errors import ConfigError
 
 
 @contextmanager
-def loading(problem: str) -> Iterator[None]:
-    """Read a model's config or tokenizer inside; a ConfigError gives the problem and the cause.
+def loading(path: str, problem: str) -> Iterator[None]:
+    """Read the config or tokenizer of a directory or hub id inside; a ConfigError gives the problem
+    and the cause.
 
-    with loading(f"model.path={path!r}: its config cannot be loaded"):
+    with loading(path, f"model.path={path!r}: its config cannot be loaded"):
         config = AutoConfig.from_pretrained(path)
     """
+    silence = "" if Path(path).is_dir() else hub.silence()
     from huggingface_hub.errors import StrictDataclassError
 
     try:
         yield
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{problem}: {_lines(error)[0]}") from error
+        raise ConfigError(f"{problem}: {silence or _lines(error)[0]}") from error
     except StrictDataclassError as error:
         # The first line is the name of a check; what does not fit together stands below.
         raise ConfigError(f"{problem}: {_lines(error)[-1]}") from error

@@ -1,15 +1,21 @@
-"""What went wrong in a verifier, told by the line of the file that its author can mend.
+"""What went wrong in a verifier, or takes long, told by the line of the file that its author can
+mend.
 
 ValueError: out of order, at /home/me/brief.py:12 in verify: raise ValueError("out of order")
 """
 
 import sys
+import threading
 import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rlsys.errors import RlsysError
 
 _MOST_CHARS = 300
 _ANSWER_CHARS = 120
+_SLOW_S = 5.0
+"""An import of torch takes as long on a busy machine, and is worth the line."""
 
 
 def describe(error: BaseException, file: str = "") -> str:
@@ -22,13 +28,38 @@ def describe(error: BaseException, file: str = "") -> str:
     kind, message = type(error).__name__, shorten(str(error), _MOST_CHARS)
     told = f"{kind}: {message}" if message else kind
     calls = traceback.extract_tb(error.__traceback__)
-    own = [call for call in calls if call.filename == file] or calls
     # Both say all there is to say.
-    if not own or isinstance(error, SyntaxError | RlsysError):
+    if not calls or isinstance(error, SyntaxError | RlsysError):
         return told
-    call = own[-1]
+    return f"{told}, at {_place(calls, file)}"
+
+
+@contextmanager
+def told_if_slow(doing: str, file: str) -> Iterator[None]:
+    """For the block's duration, in this thread: when it takes long, say on stderr what is done, and
+    which line of the file it is at."""
+    thread_id = threading.get_ident()
+
+    def tell() -> None:
+        frame = sys._current_frames().get(thread_id)
+        if frame is not None:
+            place = _place(traceback.extract_stack(frame), file)
+            print(f"still {doing}, after {_SLOW_S:g} s: at {place}", file=sys.stderr, flush=True)
+
+    timer = threading.Timer(_SLOW_S, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _place(calls: Sequence[traceback.FrameSummary], file: str) -> str:
+    """`FILE:LINE in NAME: TEXT` of the last call in the file, else of the last of all."""
+    call = ([call for call in calls if call.filename == file] or list(calls))[-1]
     line = f": {call.line}" if call.line else ""
-    return f"{told}, at {call.filename}:{call.lineno} in {call.name}{line}"
+    return f"{call.filename}:{call.lineno} in {call.name}{line}"
 
 
 def file_of(verifier: object) -> str:

@@ -5,14 +5,14 @@ them (verifiers/reward_functions.py); a package has an entry point of that name 
 `rlsys.verifiers`. Options are the parameters of the class or function.
 """
 
-import difflib
 import hashlib
 import importlib
 import inspect
 import linecache
 import sys
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import Field, dataclass, fields, is_dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -20,9 +20,9 @@ from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 from rlsys.config.ranges import Range, range_of
-from rlsys.errors import VerifierError
+from rlsys.errors import VerifierError, instead
 from verifiers.base import Verifier
-from verifiers.faults import describe
+from verifiers.faults import describe, told_if_slow
 from verifiers.reward_functions import Style, factory_of, is_reward_factory, style_of
 from verifiers.sandbox.interface import Sandbox
 
@@ -122,7 +122,7 @@ class Registry:
             return self._from_files[name]
         for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=name):
             return typing.cast(Factory, entry_point.load())
-        raise VerifierError(f"no verifier {name!r}{nearest(name, self.names())}")
+        raise VerifierError(f"no verifier {name!r}{instead(name, self.names())}")
 
     def is_reward_function(self, name: str) -> bool:
         """Whether a name is that of a function written for TRL or verl."""
@@ -139,7 +139,7 @@ class Registry:
         for option, value in options.items():
             if option not in parameters:
                 raise VerifierError(
-                    f"verifier {name!r} has no option {option!r}{nearest(option, parameters)}"
+                    f"verifier {name!r} has no option {option!r}{instead(option, parameters)}"
                 )
             if not _fits(value, hints.get(option)):
                 raise VerifierError(
@@ -179,7 +179,8 @@ class Registry:
         if self.is_built_in(name):
             return factory(**given, **options)
         try:
-            return factory(**given, **options)
+            with told_if_slow(f"making the verifier {name!r}", _file_of(factory)):
+                return factory(**given, **options)
         except Exception as error:  # whatever a user's class raises becomes one error that names it
             raise VerifierError(
                 f"verifier {name!r} cannot be made: {describe(error, _file_of(factory))}"
@@ -205,8 +206,16 @@ def _read(place: str, functions: tuple[str, ...]) -> PluginFile:
     if functions and is_module and not place.endswith(".py"):
         # Not a copy of its text, which may import what lies beside it.
         return PluginFile(place, f"from {place} import {', '.join(functions)}\n", functions)
-    siblings = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
-    raise VerifierError(f"no plug-in file {path}{nearest(str(path), siblings)}")
+    raise VerifierError(f"no plug-in file {path}{_beside(path)}")
+
+
+def _beside(path: Path) -> str:
+    """Where the path of a plug-in breaks off, or what has nearly its name there."""
+    folder = path.parent.resolve()
+    if not folder.is_dir():
+        return f": there is no folder {folder}"
+    files = [str(path.parent / file.name) for file in folder.glob("*.py")]
+    return instead(str(path), files) if files else f": there is no Python file in {folder}"
 
 
 def _load(file: PluginFile) -> dict[str, Factory]:
@@ -218,7 +227,14 @@ def _load(file: PluginFile) -> dict[str, Factory]:
     lines = file.source.splitlines(keepends=True)
     linecache.cache[file.path] = (len(file.source), None, lines, file.path)
     try:
-        exec(compile(file.source, file.path, "exec"), vars(module))
+        with (
+            imports_beside(Path(file.path)),
+            told_if_slow(f"importing the plug-in {file.path}", file.path),
+        ):
+            exec(compile(file.source, file.path, "exec"), vars(module))
+    except ModuleNotFoundError as error:
+        told = describe(error, file.path)
+        raise VerifierError(f"plug-in {file.path}: {told}{_importable(file.path)}") from error
     # Whatever a user's file raises becomes one error that names it; sys.exit() would end the
     # command without a word.
     except (Exception, SystemExit) as error:
@@ -227,6 +243,36 @@ def _load(file: PluginFile) -> dict[str, Factory]:
         return _factories(module, file.functions)
     except VerifierError as error:
         raise VerifierError(f"plug-in {file.path}: {error}") from error
+
+
+@contextmanager
+def imports_beside(file: Path) -> Iterator[None]:
+    """Inside, a user's file imports what lies in its folder, as a program does.
+
+    Afterwards these modules belong to that file alone: another one's `helpers.py` is another
+    module. A file that does not exist here, on another node, has nothing beside it.
+    """
+    if not file.is_file():
+        yield
+        return
+    folder, before = file.resolve().parent, set(sys.modules)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            place = getattr(sys.modules[name], "__file__", None)
+            if place and folder in Path(place).resolve().parents:
+                del sys.modules[name]
+
+
+def _importable(path: str) -> str:
+    """What a plug-in may import, where it is not what it did."""
+    if Path(path).is_file():
+        return f"; a plug-in imports what is installed, and what lies in {Path(path).parent}"
+    return "; on other nodes than its own a plug-in imports only what is installed there"
 
 
 def _factories(module: ModuleType, functions: Sequence[str]) -> dict[str, Factory]:
@@ -241,7 +287,7 @@ def _factories(module: ModuleType, functions: Sequence[str]) -> dict[str, Factor
     }
     for name in functions:
         if name not in there:
-            raise VerifierError(f"it has no function {name!r}{nearest(name, own)}")
+            raise VerifierError(f"it has no function {name!r}{instead(name, own)}")
     if functions:
         return {name: factory_of(name, there[name]) for name in functions}
     verifiers = there.get("VERIFIERS")
@@ -304,11 +350,3 @@ def _refusal(value: Any, factory: Factory, option: str) -> str:
 
 def _type_name(hint: Any) -> str:
     return hint.__name__ if inspect.isclass(hint) else str(hint)
-
-
-def nearest(value: str, choices: typing.Iterable[str]) -> str:
-    """The end of an error message: the choice that the value may have meant, and all choices."""
-    choices = sorted(choices)
-    close = difflib.get_close_matches(value, choices, n=1)
-    guess = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{guess}; there are: {', '.join(choices) or 'none'}"

@@ -29,7 +29,8 @@ from rlsys.observe.display import Display
 from rlsys.observe.example import example
 from rlsys.observe.groups import group_metrics
 from rlsys.observe.learnable import cut_off_at
-from rlsys.observe.metrics import MetricsWriter, check_metrics, step_metrics, time_shares
+from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
+from rlsys.observe.metrics import check_metrics, step_metrics, time_shares
 from rlsys.observe.next_steps import policy_of
 from rlsys.observe.summary import Summary
 from rlsys.roles import ROLLOUT, VERIFIER
@@ -58,8 +59,13 @@ class Driver:
         self.fleet, self.display, self.event_loop = fleet, display, event_loop
         origin = keeper.origin
         self.curve = Curve(keeper.folder)
-        self.writer = MetricsWriter(keeper.folder, origin.version if origin.resumed else None)
-        self.gauges = RayGauges(name)
+        after_step = origin.version if origin.resumed else None
+        loggers: list[Logger] = [
+            JsonLines(keeper.folder),
+            TensorBoard(keeper.folder, after_step),
+            RayGauges(name),
+        ]
+        self.loggers = Loggers(loggers, display.note)
         self.lag = LagMeter()
         self.earlier = replace(keeper.progress)
         self.times: dict[str, Times] = {}
@@ -202,7 +208,7 @@ class Driver:
 
     def close(self) -> None:
         """Let go of the run's files."""
-        self.writer.close()
+        self.loggers.close()
         self.keeper.history.close()
 
     def _waiting(self) -> str:
@@ -218,8 +224,7 @@ class Driver:
     def _checked(self, check: HeldOut) -> None:
         """Note a held-out check everywhere, at its step."""
         metrics = check_metrics(check)
-        self.writer.add(check.step, metrics)
-        self.gauges.write(metrics)
+        self.loggers.later(check.step, metrics)
         steps = {0: "before training", self.config.loop.steps: "after training"}
         when = steps.get(check.step, f"at step {check.step}")
         self.display.check(check.step, metrics, f"held-out pass@1 {when}: {check}")
@@ -258,8 +263,7 @@ class Driver:
             for line in await self._example(report.groups[0]):
                 self.display.note(line)
         metrics |= self.alarms.metrics()
-        self.writer.write(report.step, metrics)
-        self.gauges.write(metrics)
+        self.loggers.step(report.step, metrics)
         self.display.step(report.step, metrics)
         garbage.after_step(report.step)
         await self.loop.waits.on("driver: dropped answers written", self.loop.drops.write())

@@ -22,6 +22,7 @@ from rlsys.evaluation.runner import Progress, examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.votes import Equal, equal_by
 from rlsys.loop.loop import first_cause
+from rlsys.loop.retries import Retries
 from rlsys.run.folder import LOGS
 from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Waits
@@ -77,6 +78,7 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
     waits = Waits(config.loop.stall_timeout_s)
     waits.stacks = fleet.starting.stacks = fleet.stacks
     waits.samplers_still_s, waits.notice = fleet.samplers_still_s, tell
+    retries = Retries(waits, config.loop)
     concurrency = config.rollout.workers * config.rollout.max_sequences
 
     async def work() -> None:
@@ -84,7 +86,7 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(fleet.supervisor.failed(), name="watch fleet")
                 await fleet.start()
-                await examine(fleet, job.exams, samples, waits, concurrency, _Teller(tell))
+                await examine(fleet, job.exams, samples, retries, concurrency, _Teller(tell))
                 watch.cancel()
         except* RlsysError as errors:
             raise first_cause(errors) from errors

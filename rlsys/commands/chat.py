@@ -4,8 +4,8 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -60,8 +60,10 @@ def chat(
     from rlsys.config.run import SamplingConfig
     from rlsys.errors import ConfigError
     from rlsys.evaluation.cut import Cut
-    from rlsys.local_policy.resolve import settle
+    from rlsys.local_policy.resolve import fit_cache, settle
+    from rlsys.sampling.vllm_environment import require_gpus
     from rlsys.thinking.usage import read_price
+    from rlsys.watch.signals import unwinding
 
     console = Console()
     refusal = Range(least=0).refusal(temperature, default=0.6)
@@ -70,13 +72,19 @@ def chat(
     cut = Cut(top_k, top_p, min_p).check()
     price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
     choice = _Budget(budget)
-    config = settle(model, None, overrides or [], lambda line: console.print(line, highlight=False))
+
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    config = settle(model, None, overrides or [], tell)
+    fit_cache(config, tell)
+    require_gpus(config.rollout)
     from rlsys.serving.chat_engine import ChatEngine
     from rlsys.serving.conversation import Conversation
 
     async def talk() -> None:
         engine = ChatEngine(config.model.path, config.model, config.rollout)
-        with console.status(f"loading {config.model.path}"):
+        with console.status(f"loading {config.model.path}"), _stopped_at_once():
             await engine.start()
         try:
             conversation = Conversation(
@@ -92,7 +100,8 @@ def chat(
         finally:
             await engine.shutdown()
 
-    with suppress(KeyboardInterrupt):  # Ctrl-C while it waits for a question: as /quit
+    # SIGTERM ends the engine's process, too; Ctrl-C while it waits for a question is as /quit.
+    with unwinding(), suppress(KeyboardInterrupt):
         asyncio.run(talk())
 
 
@@ -224,6 +233,19 @@ async def _typed(read: Callable[[], str | None]) -> str | None:
 
     threading.Thread(target=work, daemon=True, name="terminal").start()
     return await typed
+
+
+@contextmanager
+def _stopped_at_once() -> Iterator[None]:
+    """Ctrl-C ends the command in this block, with its exit status. asyncio's own handler waits for
+    the task to give way, which it does not while vLLM loads a model."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(128 + signal.SIGINT) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def _interruptible(asking: Coroutine[None, None, "Turn"]) -> "Turn | None":

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlsys.commands.chat import MIN_P, TOP_K, TOP_P
+from rlsys.imports import imports
 
 if TYPE_CHECKING:
     from rlsys.config.benchmarks import BenchmarksConfig
@@ -119,7 +120,7 @@ def _evaluate(
     from rlsys.evaluation.catalog import find
     from rlsys.evaluation.cut import Cut
     from rlsys.evaluation.job import Request
-    from rlsys.local_policy.resolve import workers
+    from rlsys.local_policy.resolve import check_model, workers
     from rlsys.network import require_cluster
     from rlsys.thinking.usage import read_price
 
@@ -142,16 +143,19 @@ def _evaluate(
         plan.price_of,
     )
     settings = workers(config, overrides, model)
+    check_model(model, settings)
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
-    from rlsys.evaluation.job import assemble
+    with imports():
+        from rlsys.evaluation.job import assemble
 
     def tell(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     job = assemble(request, config, overrides, tell)
     folder = Path(plan.out or Path(settings.run.directory) / f"eval-{job.name}").expanduser()
-    from actors.drivers.evaluate import run
+    with imports():
+        from actors.drivers.evaluate import run
 
     run(job, folder.resolve(), not plan.out, price, console, started)
 

@@ -199,6 +199,6 @@ def _tokenizer(path: str) -> "Tokenizer":
 
     from rlsys.pretrained import loading
 
-    with loading(f"model.path={path!r}: no tokenizer can be loaded"):
+    with loading(path, f"model.path={path!r}: no tokenizer can be loaded"):
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(path)
     return tokenizer

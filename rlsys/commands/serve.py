@@ -1,5 +1,6 @@
 """`rlsys serve`: let programs talk to a model."""
 
+import json
 import os
 import shlex
 import sys
@@ -61,9 +62,9 @@ def serve(
     `min_reasoning_tokens`.
     """
     overrides, options = split(words or [])
-    from rlsys.local_policy.resolve import settle
+    from rlsys.local_policy.resolve import fit_cache, settle
     from rlsys.network import require_free
-    from rlsys.sampling.vllm_environment import quiet, set_environment
+    from rlsys.sampling.vllm_environment import custom_ops, quiet, require_gpus, set_environment
 
     require_free(host, port)
     console = Console()
@@ -72,9 +73,13 @@ def serve(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     config = settle(model, None, overrides, tell)
+    fit_cache(config, tell)
+    require_gpus(config.rollout)
     served = ready.Served(host, port, name or model, bool(api_key))
     quiet()
     set_environment(config.rollout, config.weights.transport)
+    if ops := custom_ops(config.model.path, config.rollout):
+        options = ["--compilation-config", json.dumps({"custom_ops": ops}), *options]
     command = server_command(config, served, options)
     tell(f"loading {config.model.path} into vLLM's server: {shlex.join(command)}")
     os.environ[ready.VARIABLE] = served.to_json()
@@ -105,8 +110,7 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def server_command(
     config: "RunConfig", served: ready.Served, options: Sequence[str] = ()
 ) -> list[str]:
-    """vLLM's server as a command, in the environment that `set_environment` made. By module: its
-    console script looks for package metadata that the CPU build does not have. Of an option that
+    """vLLM's server as a command, in the environment that `set_environment` made. Of an option that
     stands twice, vLLM takes the last."""
     from rlsys.sampling.vllm_environment import thinking_processor
 
@@ -117,7 +121,7 @@ def server_command(
         # Left out are warnings for vLLM's own developers: its module is deprecated for the script,
         # torch's names for others.
         *(sys.executable, "-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"),
-        *("-m", "vllm.entrypoints.openai.api_server"),
+        *("-m", "rlsys.serving.server"),
         *("--model", config.model.path, "--served-model-name", served.name),
         *("--host", served.host, "--port", str(served.port)),
         *("--max-model-len", str(config.model.max_context), "--dtype", rollout.dtype.value),

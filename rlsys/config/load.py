@@ -5,7 +5,6 @@ config file, the command line. After loading there is no DictConfig any more, an
 named a run is the folder of its newest policy, which a resume then finds again.
 """
 
-import difflib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import is_dataclass
@@ -20,7 +19,7 @@ from rlsys.config.model_names import LOCAL, find_model
 from rlsys.config.run import RunConfig
 from rlsys.config.shipped import shipped_configs
 from rlsys.config.validate import said, validate
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, nearest
 
 CONFIGS = shipped_configs()
 _TYPES: dict[Any, str] = {
@@ -82,9 +81,9 @@ def to_yaml(config: RunConfig) -> str:
 def _read(path: Path) -> DictConfig:
     if not path.is_file():
         files = {p.name: str(p) for f in (CONFIGS, path.parent) for p in f.glob("*.yaml")}
-        close = difflib.get_close_matches(path.name, files, n=1)
+        close = nearest(path.name, files)
         there = f"there are: {', '.join(sorted(files.values()))}"
-        hint = f"did you mean {files[close[0]]!r}?" if close else there
+        hint = f"did you mean {files[close]!r}?" if close else there
         raise ConfigError(f"no config file {path}; {hint}")
     try:
         loaded = OmegaConf.load(path)
@@ -156,8 +155,9 @@ def _line_of(error: Exception) -> str:
 
 
 def _merge(base: DictConfig, layer: DictConfig, place: str) -> DictConfig:
+    """Uses both up: a copy of all that was merged before, for every layer, was half of `load`."""
     try:
-        return cast(DictConfig, OmegaConf.merge(base, layer))
+        return cast(DictConfig, OmegaConf.unsafe_merge(base, layer))
     except OverflowError as error:  # an int of more digits than a float can hold
         raise ConfigError(f"{place}: a number is too large: {error}") from error
     except OmegaConfBaseException as error:
@@ -210,8 +210,8 @@ def _instead_of(key: str, path: str, names: list[str]) -> str:
     # Not whole paths, of which all in one section are alike.
     leaf = key.rpartition(".")[2]
     for known, cutoff in ((elsewhere, 1.0), (siblings, 0.6), (elsewhere, 0.9)):
-        if close := difflib.get_close_matches(leaf, known, n=1, cutoff=cutoff):
-            return f"; did you mean {known[close[0]]!r}?"
+        if close := nearest(leaf, known, cutoff):
+            return f"; did you mean {known[close]!r}?"
     return f"; there are: {', '.join(siblings.values())}"
 
 
@@ -247,8 +247,8 @@ def _all_keys(section: type, prefix: str = "") -> list[str]:
 
 def _nearest(value: str, choices: list[str]) -> str:
     """`; did you mean 'x'?`, or the choices."""
-    close = difflib.get_close_matches(value, choices, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(choices)}"
+    close = nearest(value, choices)
+    return f"; did you mean {close!r}?" if close else f"; there are: {', '.join(choices)}"
 
 
 def _first_line(error: Exception) -> str:

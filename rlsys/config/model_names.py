@@ -10,11 +10,10 @@ first of these that fits:
     ORGANIZATION/NAME   a model of the hub
 """
 
-import difflib
 import re
 from pathlib import Path
 
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, nearest
 
 FILE = "config.yaml"
 """In a run's folder: all of its settings."""
@@ -56,9 +55,8 @@ def nearest_run(name: str, directory: Path, before: str = "") -> str:
         before: is put before a name that is offered.
     """
     names = _runs_in(directory)
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f"did you mean {before + close[0]!r}?"
+    if close := nearest(name, names):
+        return f"did you mean {before + close!r}?"
     return f"runs there: {', '.join(names) or 'none'}"
 
 

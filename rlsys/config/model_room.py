@@ -24,20 +24,46 @@ def room_problems(config: RunConfig, model: Model) -> list[str]:
         for name, most in limits(model).items()
         if longest > most
     ]
-    if config.rollout.gpus == 0:
-        found += _cache_problem(config, kv_bytes_per_token(model, config.rollout.dtype))
-    return found
+    return found + cache_problem(config, model)
+
+
+def cache_problem(config: RunConfig, model: Model) -> list[str]:
+    """That the engine's cache on CPU does not hold one answer of model.max_context tokens."""
+    most = cached_tokens(config, model)
+    if most is None or config.model.max_context <= most:
+        return []
+    need = config.model.max_context * kv_bytes_per_token(model, config.rollout.dtype)
+    return [
+        f"rollout.kv_cache_gib={config.rollout.kv_cache_gib:g}: one answer of model.max_context="
+        f"{config.model.max_context} tokens takes {need / 2**30:.2f} GiB of keys and values; "
+        f"nearest valid: {-(-need >> 30)}, or model.max_context={most}"
+    ]
+
+
+def cached_tokens(config: RunConfig, model: Model) -> int | None:
+    """Tokens of one answer that the engine's cache on CPU holds; None on GPUs, whose memory is not
+    known here, and for a model whose cache is not a matter of its config alone."""
+    per_token = kv_bytes_per_token(model, config.rollout.dtype)
+    if config.rollout.gpus or not per_token:
+        return None
+    # As the engine's process is told: whole GiB (rlsys/sampling/vllm_environment.py).
+    return (max(1, round(config.rollout.kv_cache_gib)) << 30) // per_token
 
 
 def limits(model: Model) -> dict[str, int]:
     """The longest sequences, in tokens, by what ends there."""
     found = {}
-    positions = next((model[name] for name in POSITIONS if (model.get(name) or 0) > 0), None)
-    if positions:
-        found["the positions end in the config.json"] = int(positions * _stretching(model))
+    if positions := positions_of(model):
+        found["the positions end in the config.json"] = positions
     if window := _window(model):
         found["the sliding window, within which sequences must stay here, ends"] = window
     return found
+
+
+def positions_of(model: Model) -> int | None:
+    """How many tokens have a position; None where the config does not say."""
+    positions = next((model[name] for name in POSITIONS if (model.get(name) or 0) > 0), None)
+    return int(positions * _stretching(model)) if positions else None
 
 
 def kv_bytes_per_token(model: Model, dtype: Precision) -> int:
@@ -58,19 +84,6 @@ def kv_bytes_per_token(model: Model, dtype: Precision) -> int:
     return 2 * math.prod(sizes) * (4 if dtype is Precision.float32 else 2)
 
 
-def _cache_problem(config: RunConfig, per_token: int) -> list[str]:
-    # As the engine's process is told: whole GiB (rlsys/sampling/vllm_environment.py).
-    cache = max(1, round(config.rollout.kv_cache_gib)) << 30
-    need = config.model.max_context * per_token
-    if need <= cache:
-        return []
-    return [
-        f"rollout.kv_cache_gib={config.rollout.kv_cache_gib:g}: one answer of model.max_context="
-        f"{config.model.max_context} tokens takes {need / 2**30:.2f} GiB of keys and values; "
-        f"nearest valid: {-(-need >> 30)}, or model.max_context={cache // per_token}"
-    ]
-
-
 def _window(model: Model) -> int | None:
     """The sliding window of attention, where one is used."""
     if model["model_type"].startswith("qwen") and not model.get("use_sliding_window"):
@@ -78,8 +91,7 @@ def _window(model: Model) -> int | None:
     kinds = model.get("layer_types")
     if kinds and "sliding_attention" not in kinds:
         return None
-    defaults = {"mistral": 4096, "gemma3_text": 4096}
-    return model.get("sliding_window", defaults.get(model["model_type"]))
+    return model.get("sliding_window")
 
 
 def _stretching(model: Model) -> float:

@@ -1,4 +1,5 @@
-"""Which models can be trained, by their config.json alone, before anything heavy is imported.
+"""Which models can be trained, and which can answer, by their config.json alone, before anything
+heavy is imported.
 
 The learner lays sequences end to end in one row, and calls the output head by itself; the sampler
 has to compute the same model. What a config says against that is refused here, in the first second
@@ -6,22 +7,34 @@ of a run. What no config says is proved when the fleet starts: that packed rows 
 (rlsys.learning.packing_proof), and that vLLM agrees with the learner on the weights from disk and
 holds new ones as it holds those (rlsys.sampling.engine.SamplingEngine.prove_model).
 
+To answer (`rlsys eval`, `chat`, `serve`) a model needs vLLM alone, so less is refused.
+
 docs/models.md is the list of what was tried, made by tests/unit/learning/test_tiny_models.py.
 """
 
-import json
 from collections.abc import Callable
-from difflib import get_close_matches
-from numbers import Real
 from pathlib import Path
 
-from rlsys.config.model_room import POSITIONS, Model, room_problems
+from rlsys.config.model_files import read_config, without_weights
+from rlsys.config.model_room import Model, room_problems
+from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.run import RunConfig
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, nearest
 
 WORKS = (
     *("llama", "mistral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "mixtral", "olmoe"),
-    *("granitemoe", "glm4_moe", "gemma", "gemma3_text", "phi3", "gpt2", "gpt_neox", "opt"),
+    *(
+        "granitemoe",
+        "deepseek_v2",
+        "deepseek_v3",
+        "glm4_moe",
+        "gemma",
+        "gemma3_text",
+        "phi3",
+        "gpt2",
+        "gpt_neox",
+        "opt",
+    ),
     *("olmo", "olmo2", "olmo3", "granite", "cohere", "starcoder2", "smollm3", "glm4", "exaone4"),
     *("seed_oss", "ernie4_5"),
 )
@@ -44,34 +57,20 @@ _OWN_ATTENTION = (
     *("gpt_neox_japanese", "xglm"),
 )
 _CHUNKED = ("llama4", "llama4_text")
-NOT_SAMPLED = {
-    "phi": "vLLM 0.32.0 does not show that it takes a new bias of the output head",
+_UNKNOWN_TO_VLLM = {
     "phimoe": "vLLM 0.32.0 has no implementation of it, and fails with that of transformers",
-    **dict.fromkeys(
-        ("deepseek_v2", "deepseek_v3"),
-        "vLLM 0.32.0 computes its latent attention otherwise on CPU (by 0.4 nats and more); it "
-        "was not tried on GPUs",
-    ),
+}
+NOT_SAMPLED = {
+    **_UNKNOWN_TO_VLLM,
+    "phi": "vLLM 0.32.0 does not show that it takes a new bias of the output head",
 }
 """What the learner computes, and vLLM does not as it does."""
-_WEIGHTS = ("*.safetensors", "*.bin")
-_POINTER = b"version https://git-lfs"
-"""How a file begins that `git clone` left in place of a large one."""
-_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
-_TYPES: dict[str, tuple[type, str]] = {
-    "model_type": (str, "a text"),
-    "layer_types": (list, "a list"),
-    "text_config": (dict, "an object"),
-    "quantization_config": (dict, "an object"),
-    "rope_scaling": (dict, "an object"),
-    "rope_parameters": (dict, "an object"),
-    "vocab_size": (Real, "a number"),
-    "sliding_window": (Real, "a number"),
-    "attn_logit_softcapping": (Real, "a number"),
-    "final_logit_softcapping": (Real, "a number"),
-    **dict.fromkeys(POSITIONS, (Real, "a number")),
+_ROUTING: dict[str, dict[str, tuple[object, object]]] = {
+    "deepseek_v2": {"scoring_func": ("softmax", "softmax"), "norm_topk_prob": (False, False)},
+    "deepseek_v3": {"scoring_func": ("sigmoid", "softmax"), "topk_method": ("noaux_tc", None)},
 }
-"""Of what is read here."""
+"""How experts are chosen by types for which transformers knows one way, whatever the config.json
+says, and vLLM does what it says: that way, and what vLLM does where it says nothing."""
 
 
 def require_trainable(config: RunConfig) -> None:
@@ -81,47 +80,33 @@ def require_trainable(config: RunConfig) -> None:
     path = config.model.path
     if not path:
         return
-    model = read_config(path)
+    named = f"model.path={path!r}"
+    model = read_config(path, named)
     if reason := refusal(model):
-        kind = model.get("model_type", "no model_type")
-        nearest = "" if kind in WORKS else f"; nearest valid model_type: {_nearest(model)}"
-        raise ConfigError(
-            f"model.path={path!r} ({kind}): {reason}{nearest} (docs/models.md lists the models "
-            "that work)"
-        )
+        raise ConfigError(_refused(named, model, reason))
     if problems := room_problems(config, model):
         raise ConfigError("\n".join(problems))
-    if reason := _without_weights(Path(path).expanduser()):
-        raise ConfigError(f"model.path={path!r}: {reason}")
+    if reason := without_weights(Path(path).expanduser()):
+        raise ConfigError(f"{named}: {reason}")
 
 
-def read_config(path: str) -> Model:
-    """The config.json of a model directory or hub id, with what it says of the language model.
+def require_answering(path: str, named: str) -> None:
+    """Raise ConfigError when a model says of itself that vLLM cannot sample from it, or when its
+    directory holds no weights.
 
-    Raises:
-        ConfigError: there is none, it is not JSON, or a value has another type than it should.
+    Args:
+        named: how the user named it, for the error.
     """
-    file = Path(path).expanduser() / "config.json"
-    if not file.is_file():
-        file = _from_hub(path)
-    try:
-        found = json.loads(file.read_text())
-    except ValueError as error:
-        raise ConfigError(f"model.path={path!r}: its config.json is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"model.path={path!r}: its config.json is not a JSON object")
-    _check_types(path, found)
-    model = found | (found.get("text_config") or {})
-    _check_types(path, model)
-    return model
+    model = read_config(path, named)
+    if reason := _first(_ANSWERING, model):
+        raise ConfigError(_refused(named, model, reason))
+    if reason := without_weights(Path(path).expanduser()):
+        raise ConfigError(f"{named}: {reason}")
 
 
 def refusal(model: Model) -> str | None:
     """Why a model cannot be trained here; None where its config says nothing against it."""
-    for says in _FEATURES:
-        if reason := says(model):
-            return reason
-    return None
+    return _first(_FEATURES, model)
 
 
 # --- features: each says why a model is refused, or nothing ---------------------------------------
@@ -133,7 +118,7 @@ def _unnamed(model: Model) -> str | None:
 
 def _encoder(model: Model) -> str | None:
     if model.get("is_encoder_decoder"):
-        return "an encoder-decoder; only causal language models are trained"
+        return "an encoder-decoder, not a causal language model"
     if model["model_type"] in ("bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert"):
         return "an encoder, which does not write from left to right"
     return None
@@ -164,7 +149,7 @@ def _remote_code(model: Model) -> str | None:
 
 def _states_along_the_row(model: Model) -> str | None:
     kinds = {str(kind) for kind in model.get("layer_types") or ()}
-    found = sorted(kinds & _STATEFUL) + [name for name in _STATES if model.get(name)]
+    found = [name for name in _STATES if model.get(name)] + sorted(kinds & _STATEFUL)
     if not found:
         return None
     return (
@@ -190,9 +175,7 @@ def _alibi(model: Model) -> str | None:
 
 
 def _soft_caps(model: Model) -> str | None:
-    defaults = {"gemma2": 50.0}
-    cap = model.get("attn_logit_softcapping", defaults.get(model["model_type"]))
-    if cap:
+    if cap := model.get("attn_logit_softcapping"):
         return f"its attention has soft caps ({cap:g}), which the learner does not compute"
     if model.get("final_logit_softcapping"):
         return "its logits have soft caps, which the learner does not compute"
@@ -209,6 +192,28 @@ def _own_attention(model: Model) -> str | None:
     if model["model_type"] in _OWN_ATTENTION:
         return "its attention in transformers cannot be told where sequences of a row end"
     return None
+
+
+def _routing(model: Model) -> str | None:
+    for name, (right, default) in _ROUTING.get(model["model_type"], {}).items():
+        if (found := model.get(name, default)) != right:
+            return (
+                f"{name}={found!r} in its config.json, by which vLLM would choose other experts "
+                f"than transformers does; nearest valid: {name}={right!r}"
+            )
+    if model["model_type"] == "deepseek_v2" and model.get("topk_method", "greedy") == "greedy":
+        groups, kept = model.get("n_group") or 1, model.get("topk_group") or 1
+        if kept < groups:
+            return (
+                f"topk_method='greedy' in its config.json, but vLLM chooses experts by groups "
+                f"(topk_group={kept} of n_group={groups}); nearest valid: topk_method="
+                "'group_limited_greedy'"
+            )
+    return None
+
+
+def _unknown_to_vllm(model: Model) -> str | None:
+    return _UNKNOWN_TO_VLLM.get(model["model_type"])
 
 
 def _not_sampled(model: Model) -> str | None:
@@ -238,41 +243,30 @@ _FEATURES: tuple[Callable[[Model], str | None], ...] = (
     _sinks,
     _own_attention,
     _not_sampled,
+    _routing,
     _tokens,
 )
+_ANSWERING = (_unnamed, _encoder, _remote_code, _unknown_to_vllm, _routing, _tokens)
 
 
 # --- parts of it ----------------------------------------------------------------------------------
 
 
-def _check_types(path: str, model: Model) -> None:
-    for name, (kind, words) in _TYPES.items():
-        value = model.get(name)
-        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise ConfigError(
-                f"model.path={path!r}: {name}={value!r} in its config.json should be {words}"
-            )
+def _first(features: tuple[Callable[[Model], str | None], ...], model: Model) -> str | None:
+    return next((reason for says in features if (reason := says(model))), None)
 
 
-def _without_weights(folder: Path) -> str | None:
-    """Why a directory cannot be loaded; None for one with weights, and for a hub id."""
-    if not folder.is_dir():
-        return None
-    files = sorted(file for kind in _WEIGHTS for file in folder.glob(kind))
-    if not files:
-        return f"the directory has a config.json and no weights ({' or '.join(_WEIGHTS)})"
-    for file in files:
-        with file.open("rb") as opened:
-            if opened.read(len(_POINTER)) == _POINTER:
-                return f"{file.name} is a pointer of Git LFS, not the weights: `git lfs pull` there"
-    return None
+def _refused(named: str, model: Model, reason: str) -> str:
+    kind = model.get("model_type", "no model_type")
+    nearest = "" if kind in WORKS else f"; nearest valid model_type: {_nearest(model)}"
+    return f"{named} ({kind}): {reason}{nearest} (docs/models.md lists the models that work)"
 
 
 def _nearest(model: Model) -> str:
     """A type of model that works, by its name or by whether it has experts."""
-    experts = any(model.get(name) for name in _EXPERTS)
-    close = get_close_matches(str(model.get("model_type")), WORKS, n=1, cutoff=0.7)
-    return close[0] if close else "qwen3_moe" if experts else "qwen3"
+    experts = any(model.get(name) for name in EXPERTS)
+    close = nearest(str(model.get("model_type")), WORKS, cutoff=0.7)
+    return close or ("qwen3_moe" if experts else "qwen3")
 
 
 def _folder(model: Model) -> str:
@@ -287,18 +281,3 @@ def _transformers_models() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent / "models"
-
-
-def _from_hub(path: str) -> Path:
-    """Downloads one small file, or finds it where it was downloaded before."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    try:
-        return Path(hf_hub_download(path, "config.json"))
-    except (OSError, HfHubHTTPError, HFValidationError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"model.path={path!r}: neither a model directory, nor does the hub give its "
-            f"config.json: {reason}"
-        ) from error

@@ -1,6 +1,7 @@
-"""The range of a number stands with its field, and one check reads it for every setting.
+"""What is known of a setting stands with its field: the range of a number, and whether a resumed
+run may change it. One check reads the ranges of all settings.
 
-    steps: int = ranged(100, least=1)
+    steps: int = ranged(100, least=1, may_change=True)
     gamma: float = ranged(1.0, least=0, most=1)
     std: float = ranged(0.04, above=0)
 
@@ -21,6 +22,8 @@ from rlsys.errors import ConfigError
 T = TypeVar("T")
 KEY = "range"
 """Of a field's metadata; a list of numbers has a range for each of them."""
+MAY_CHANGE = "may_change"
+"""Of a field's metadata, a whole section's too: it does not change what a run computes."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,24 @@ def ranged(
     most: float | None = None,
     below: float | None = None,
     why: str = "",
+    may_change: bool = False,
 ) -> T:
     """A field of a dataclass that holds a number, or None where that is its default."""
     limits = Range(least, above, most, below, why)
-    return field(default=default, metadata={KEY: limits})
+    return field(default=default, metadata={KEY: limits, MAY_CHANGE: may_change})
+
+
+def changeable(section: type, prefix: str = "") -> Iterator[str]:
+    """The settings, by their paths, that a resumed run may change; a section as `cluster.`."""
+    for one in fields(section):
+        path = f"{prefix}{one.name}"
+        if is_dataclass(one.type):
+            if one.metadata.get(MAY_CHANGE):
+                yield f"{path}."
+            else:
+                yield from changeable(cast(type, one.type), f"{path}.")
+        elif one.metadata.get(MAY_CHANGE):
+            yield path
 
 
 def range_of(one: "Field[Any]") -> Range | None:

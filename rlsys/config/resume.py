@@ -7,43 +7,11 @@ from typing import Any
 
 from rlsys.config.load import load
 from rlsys.config.model_names import FILE, nearest_run
+from rlsys.config.ranges import changeable
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 
-_MAY_CHANGE = (
-    "cluster.",
-    "loop.steps",
-    "loop.epochs",
-    "loop.evaluate_every",
-    "loop.checkpoint_every",
-    "loop.keep_checkpoints",
-    "loop.stop_grace_s",
-    "loop.stall_timeout_s",
-    "loop.max_group_failures",
-    "loop.max_group_losses",
-    "loop.max_failed_groups_in_a_row",
-    "loop.max_batches_without_signal",
-    "observe.",
-    "rollout.workers",
-    "rollout.cpus",
-    "rollout.gpus",
-    "rollout.threads",
-    "rollout.max_sequences",
-    "rollout.kv_cache_gib",
-    "rollout.gpu_memory_utilization",
-    "rollout.tensor_parallel",
-    "verifiers.workers",
-    "verifiers.cpus_per_worker",
-    "reference.workers",
-    "reference.cpus",
-    "reference.threads",
-    "reference.microbatch_tokens",
-    "learner.cpus",
-    "learner.threads",
-    "learner.microbatch_tokens",
-    "learner.logprob_chunk",
-    "learner.gradient_checkpointing",
-)
+_MAY_CHANGE = tuple(changeable(RunConfig))
 
 
 def find_run(run: str, directory: str) -> Path:

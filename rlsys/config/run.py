@@ -12,7 +12,7 @@ from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.data import DataConfig
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.observe import ObserveConfig
-from rlsys.config.ranges import ranged
+from rlsys.config.ranges import MAY_CHANGE, ranged
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.config.verifiers import VerifiersConfig
@@ -62,9 +62,9 @@ class ModelConfig:
 class LoopConfig:
     """The training loop: how many groups, how stale, how often to look."""
 
-    steps: int = ranged(100, least=1)
+    steps: int = ranged(100, least=1, may_change=True)
     """Optimizer steps of the run, unless `epochs` says how long it is."""
-    epochs: float = ranged(0.0, least=0)
+    epochs: float = ranged(0.0, least=0, may_change=True)
     """Passes over the training prompts; the run then has as many steps as they need, the last one
     filled up from the next pass. 0: `steps` says how long it is. Of the two, the one that is set
     last decides: on the command line, in the file, in base.yaml."""
@@ -84,33 +84,33 @@ class LoopConfig:
     target_effective_sample_size: float = ranged(0.5, above=0, below=1)
     """Share of a step's tokens that importance weights must leave useful; below it, the adaptive
     bound tightens. At 0.5 a step teaches as much as half of it would on-policy."""
-    max_group_failures: int = ranged(3, least=1)
+    max_group_failures: int = ranged(3, least=1, may_change=True)
     """How often one call for a group may raise before the group is dropped as `failed`: its data
     are at fault."""
-    max_group_losses: int = ranged(5, least=1)
+    max_group_losses: int = ranged(5, least=1, may_change=True)
     """How often one call for a group may be lost with its worker or node before the group is
     dropped as `lost`. More than failures, since a death is mostly no fault of the group; a bound,
     since a group may be what kills its workers."""
-    max_failed_groups_in_a_row: int = ranged(8, least=1)
+    max_failed_groups_in_a_row: int = ranged(8, least=1, may_change=True)
     """A streak of dropped groups, of either kind, stops the run: something is broken, not
     unlucky."""
-    max_batches_without_signal: int = ranged(50, least=1)
+    max_batches_without_signal: int = ranged(50, least=1, may_change=True)
     """So many batches of groups dropped as `no_signal` before a single step stop the run, which
     would sample for ever. A policy that is right 99 times in 100 needs 13 for groups of 8."""
     max_learner_restarts: int = ranged(3, least=0)
     """How often a run starts its fleet anew from its newest checkpoint because a learner rank died;
     one death more ends it."""
-    evaluate_every: int = ranged(10, least=0)
+    evaluate_every: int = ranged(10, least=0, may_change=True)
     """Steps between held-out checks; 0: only before and after."""
-    checkpoint_every: int = ranged(50, least=1)
+    checkpoint_every: int = ranged(50, least=1, may_change=True)
     """Steps between checkpoints; the last step always writes one."""
-    keep_checkpoints: int = ranged(2, least=1)
+    keep_checkpoints: int = ranged(2, least=1, may_change=True)
     """Older checkpoints are removed once a newer one is complete."""
-    stop_grace_s: float = ranged(20.0, least=0)
+    stop_grace_s: float = ranged(20.0, least=0, may_change=True)
     """Seconds from Ctrl-C or SIGTERM for a step in the learner to end and a checkpoint to be
     written; 0: none of both. 20 and the end of the fleet fit in the 30 s after which Kubernetes
     and Slurm kill."""
-    stall_timeout_s: float = ranged(300.0, above=0)
+    stall_timeout_s: float = ranged(300.0, above=0, may_change=True)
     """Deadline of every named wait; a longer one stops the run and says who waits for whom. Waits
     for answers have it again for as long as tokens are sampled."""
 
@@ -171,19 +171,19 @@ class EvaluationConfig:
 class RolloutConfig:
     """vLLM rollout workers."""
 
-    workers: int = ranged(1, least=1)
-    cpus: float = ranged(0.5, least=0)
+    workers: int = ranged(1, least=1, may_change=True)
+    cpus: float = ranged(0.5, least=0, may_change=True)
     """Ray's share for placement; threads are set by `threads`."""
-    gpus: float = ranged(0.0, least=0)
-    threads: int = ranged(1, least=1)
+    gpus: float = ranged(0.0, least=0, may_change=True)
+    threads: int = ranged(1, least=1, may_change=True)
     """OpenMP threads of each engine; two hardly help a small policy (docs/performance.md)."""
     dtype: Precision = Precision.float32
-    max_sequences: int = ranged(128, least=1)
+    max_sequences: int = ranged(128, least=1, may_change=True)
     """Answers sampled at once by one engine."""
-    kv_cache_gib: float = ranged(1.0, above=0)
+    kv_cache_gib: float = ranged(1.0, above=0, may_change=True)
     """CPU key-value cache; on GPUs gpu_memory_utilization rules."""
-    gpu_memory_utilization: float = ranged(0.9, above=0, most=1)
-    tensor_parallel: int = ranged(1, least=1)
+    gpu_memory_utilization: float = ranged(0.9, above=0, most=1, may_change=True)
+    tensor_parallel: int = ranged(1, least=1, may_change=True)
     """GPUs of one engine."""
 
 
@@ -191,12 +191,12 @@ class RolloutConfig:
 class ReferenceConfig:
     """The frozen initial policy; not started when algorithm.kl_coefficient is 0."""
 
-    workers: int = ranged(1, least=1)
-    cpus: float = ranged(0.25, least=0)
+    workers: int = ranged(1, least=1, may_change=True)
+    cpus: float = ranged(0.25, least=0, may_change=True)
     gpus: float = ranged(0.0, least=0)
-    threads: int = ranged(1, least=1)
+    threads: int = ranged(1, least=1, may_change=True)
     dtype: Precision = Precision.float32
-    microbatch_tokens: int = ranged(8192, least=1)
+    microbatch_tokens: int = ranged(8192, least=1, may_change=True)
 
 
 @dataclass
@@ -217,20 +217,20 @@ class LearnerConfig:
     """DeepSpeed ranks."""
 
     ranks: int = ranged(1, least=1)
-    cpus: float = ranged(0.5, least=0)
+    cpus: float = ranged(0.5, least=0, may_change=True)
     gpus: float = ranged(0.0, least=0)
-    threads: int = ranged(1, least=1)
+    threads: int = ranged(1, least=1, may_change=True)
     zero_stage: int = ranged(1, least=0, most=3)
     """0 to 3: what ZeRO shards among the ranks."""
     dtype: Precision = Precision.float32
     """Precision of forward and backward; master weights and optimizer are float32."""
-    microbatch_tokens: int = ranged(8192, least=1)
+    microbatch_tokens: int = ranged(8192, least=1, may_change=True)
     """Tokens of one forward and backward, in a row without padding; memory grows with it."""
     minibatches: int = ranged(1, least=1)
     """Optimizer updates per step, each on its share of the groups; must divide groups_per_step."""
-    logprob_chunk: int = ranged(2048, least=1)
+    logprob_chunk: int = ranged(2048, least=1, may_change=True)
     """Tokens whose [chunk, vocabulary] logits exist at once."""
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool = field(default=False, metadata={MAY_CHANGE: True})
     share_prompts: bool = False
     """Lay a group's answers behind one copy of their prompt: less work where prompts are as long
     as answers."""
@@ -310,5 +310,5 @@ class RunConfig:
     reference: ReferenceConfig = field(default_factory=ReferenceConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
-    observe: ObserveConfig = field(default_factory=ObserveConfig)
-    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    observe: ObserveConfig = field(default_factory=ObserveConfig, metadata={MAY_CHANGE: True})
+    cluster: ClusterConfig = field(default_factory=ClusterConfig, metadata={MAY_CHANGE: True})

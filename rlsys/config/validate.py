@@ -6,11 +6,11 @@ other: who mends them one after the other breaks the next.
 """
 
 import math
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from rlsys import hub
 from rlsys.config import algorithm as algorithm_config
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
@@ -205,10 +205,8 @@ def _model(config: RunConfig) -> Iterator[str]:
     if path and is_local and not (folder / "config.json").is_file():
         state = "has no config.json" if folder.is_dir() else "does not exist"
         yield (f"model.path={path!r}: the directory {state}{_nearest_folder(folder)}")
-    if path and not is_local and _offline():
-        yield (
-            f"model.path={path!r}: no such directory, and the hub is switched off (HF_HUB_OFFLINE)"
-        )
+    if path and not is_local and hub.is_switched_off() and not hub.has_config(path):
+        yield f"model.path={path!r}: no such directory, and {hub.silence()}"
 
 
 def _shares(config: RunConfig) -> Iterator[str]:
@@ -303,7 +301,3 @@ def _nearest_folder(folder: Path) -> str:
 
 def _models_beside(folder: Path) -> list[str]:
     return sorted(file.parent.name for file in folder.parent.glob("*/config.json"))
-
-
-def _offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")

@@ -6,8 +6,8 @@ from typing import Any
 
 from rlsys.config import ranges
 from rlsys.config.ranges import KEY, Range, ranged
-from rlsys.errors import ConfigError, VerifierError
-from verifiers.registry import Registry, nearest
+from rlsys.errors import ConfigError, VerifierError, instead
+from verifiers.registry import Registry
 
 _TOLERANCE = 1e-9
 
@@ -43,9 +43,9 @@ class RewardConfig:
 class VerifiersConfig:
     """The pool of verifier workers and what they compute."""
 
-    workers: int = ranged(1, least=1)
+    workers: int = ranged(1, least=1, may_change=True)
     """Worker processes; one grades over 10,000 number answers per second."""
-    cpus_per_worker: float = ranged(0.25, least=0)
+    cpus_per_worker: float = ranged(0.25, least=0, may_change=True)
     """Ray's share for placement; a worker is idle most of the time."""
     plugins: list[str] = field(default_factory=list)
     """Plug-in files, relative to the working directory of the command; their text is sent to every
@@ -80,7 +80,7 @@ def require_sources(config: VerifiersConfig, sources: Iterable[str]) -> None:
         if source not in named:
             raise ConfigError(
                 f"verifiers.rewards: no component with a weight grades the source {source!r} of "
-                f"the data{nearest(source, named)}; a component without sources grades all"
+                f"the data{instead(source, named)}; a component without sources grades all"
             )
 
 
@@ -122,7 +122,7 @@ def _validate_range(reward: RewardConfig, place: str, is_function: bool) -> None
     if len(reward.range) != 2 or not reward.range[0] < reward.range[1]:
         raise ConfigError(
             f"{place}.range={reward.range}: expected the lowest and the highest reward; nearest "
-            "valid: [-1.0, 1.0]"
+            f"valid: {_nearest_range(reward.range)}"
         )
     low, high = reward.range
     if reward.gate and not 0 <= low < high <= 1:
@@ -141,6 +141,13 @@ def _validate_range(reward: RewardConfig, place: str, is_function: bool) -> None
             f"{place}.correct_from={reward.correct_from:g}: must be above {low:g} and at most "
             f"{high:g} (range); nearest valid: {high:g}"
         )
+
+
+def _nearest_range(bounds: list[float]) -> list[float]:
+    """The range of the same numbers, from 0 where they are but one."""
+    numbers = bounds if len(set(bounds)) > 1 else [0.0, *bounds]
+    low, high = min(numbers), max(numbers)
+    return [low, high] if low < high else [0.0, 1.0]
 
 
 def _validate_weights(config: VerifiersConfig) -> None:

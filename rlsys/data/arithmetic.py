@@ -102,6 +102,12 @@ def generate(
     while len(problems) < num:
         level = levels[len(problems) % len(levels)]
         problem = _draw_new(rng, level, split, problems)
+        if problem is None:
+            have = sum(one.difficulty == level for one in problems.values())
+            raise ConfigError(
+                f"{num} arithmetic problems are too many: level {level} has hardly more than "
+                f"{have} distinct ones for {split.value}; nearest valid: {len(problems)}"
+            )
         problems[problem.question] = problem
     return list(problems.values())
 
@@ -145,16 +151,15 @@ def _answered(thought: str, answer: str) -> str:
     return f"{THINK}{thought}{END_THINK}{ANSWER}{answer}{END_ANSWER}"
 
 
-def _draw_new(rng: random.Random, level: int, split: Split, known: dict[str, Problem]) -> Problem:
+def _draw_new(
+    rng: random.Random, level: int, split: Split, known: dict[str, Problem]
+) -> Problem | None:
+    """None where hardly any is left."""
     for _ in range(_FAILED_DRAWS):
         problem = _draw(rng, level)
         if problem.question not in known and split_of(problem.question) is split:
             return problem
-    have = sum(problem.difficulty == level for problem in known.values())
-    raise ConfigError(
-        f"{len(known) + 1} arithmetic problems are too many: level {level} has hardly more than "
-        f"{have} distinct ones for {split.value}; ask for at most {len(known)}, or higher levels"
-    )
+    return None
 
 
 def _draw(rng: random.Random, level: int) -> Problem:

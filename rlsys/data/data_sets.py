@@ -9,6 +9,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from rlsys import hub
 from rlsys.errors import DataError
 
 _ID = re.compile(r"([\w.-]+/[\w.-]+)((?::[\w.-]+){0,2})")
@@ -59,6 +60,7 @@ def hub_files(path: str) -> tuple[Path, ...]:
     Raises:
         DataError: it cannot be had, or has several configs or splits; names them.
     """
+    silence = hub.silence()
     import httpx2  # what huggingface_hub asks the hub with
     from huggingface_hub import HfApi, snapshot_download
 
@@ -77,7 +79,7 @@ def hub_files(path: str) -> tuple[Path, ...]:
     except (httpx2.HTTPError, OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = silence or (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(
             f"no file or folder {path}, and no data set of the Hugging Face hub by this id could "
             f"be had: {reason}"

@@ -1,11 +1,11 @@
 """From a path to raw rows: Parquet, Arrow, CSV, JSON lines and JSON arrays, each optionally in a
 folder; and data sets of Hugging Face."""
 
-import difflib
 import gzip
 import json
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from rlsys.data.csv_files import read_csv
 from rlsys.data.data_sets import hub_files, is_hub_id, saved_files
 from rlsys.data.raw import RawRow, RowError, shown
-from rlsys.errors import DataError
+from rlsys.errors import DataError, nearest
 
 _TEXTS = (".jsonl", ".json", ".csv", ".tsv")
 SUFFIXES = (".parquet", ".arrow", *_TEXTS, *(f"{suffix}.gz" for suffix in _TEXTS))
@@ -92,6 +92,30 @@ def read_file(path: Path) -> RawFile:
     return raw
 
 
+def rows_within(file: RawFile) -> RawFile | None:
+    """The rows of a file that is one object around them, as in `{"version": 1, "data": [...]}`;
+    None for any other file.
+
+    Raises:
+        DataError: several lists of rows are in it, as in `{"train": [...], "test": [...]}`.
+    """
+    if file.broken or len(file.rows) != 1:
+        return None
+    inside = {
+        key: value
+        for key, value in file.rows[0].values.items()
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+    }
+    if len(inside) > 1:
+        raise DataError(
+            f"{file.path}: one object that holds lists of rows under {', '.join(inside)}, where a "
+            "file has one: save the one that is meant as a JSON array in a file of its own"
+        )
+    for rows in inside.values():
+        return _of_rows(file.path, [RawRow(str(file.path), n, r) for n, r in enumerate(rows, 1)])
+    return None
+
+
 def _of_table(path: Path, table: pa.Table) -> RawFile:
     rows = [RawRow(str(path), n, row) for n, row in enumerate(table.to_pylist(), start=1)]
     return RawFile(path, tuple(table.column_names), rows, [])
@@ -137,6 +161,8 @@ def _read_json(path: Path) -> RawFile:
     content = _content(path).removeprefix(b"\xef\xbb\xbf")
     if content.lstrip().startswith(b"["):
         items = _array_items(path, content)
+    elif (whole := _whole_object(path, content)) is not None:
+        items = [(1, whole)]
     else:
         # Only "\n" ends a line: strings may hold other Unicode line separators.
         lines = enumerate(content.split(b"\n"), start=1)
@@ -153,8 +179,23 @@ def _read_json(path: Path) -> RawFile:
             rows.append(RawRow(str(path), number, value))
         else:
             broken.append(_broken(path, number, shown(value)))
+    return _of_rows(path, rows, broken)
+
+
+def _of_rows(path: Path, rows: list[RawRow], broken: Sequence[RowError] = ()) -> RawFile:
     columns = dict.fromkeys(column for row in rows for column in row.values)
-    return RawFile(path, tuple(columns), rows, broken)
+    return RawFile(path, tuple(columns), rows, list(broken))
+
+
+def _whole_object(path: Path, content: bytes) -> dict[str, Any] | None:
+    """What a .json file holds that is one object over several lines, rather than one a line."""
+    if not path.name.lower().removesuffix(".gz").endswith(".json"):
+        return None
+    try:
+        value = json.loads(content.decode())
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _array_items(path: Path, content: bytes) -> list[tuple[int, Any]]:
@@ -177,9 +218,8 @@ def _nearest(path: Path) -> str:
     names = sorted(
         p.name for p in parent.iterdir() if p.is_dir() or p.name.lower().endswith(SUFFIXES)
     )
-    close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
-    if close:
-        return f"; nearest existing: {parent / close[0]}"
+    if close := nearest(wanted, names, cutoff=0.5):
+        return f"; nearest existing: {parent / close}"
     listed = ", ".join(names[:12]) or "no data files"
     return f"; in {parent} there are: {listed}"
 

@@ -11,7 +11,7 @@ from rlsys.data import trainer_formats as trainers
 from rlsys.data.files import RawFile
 from rlsys.data.raw import RawRow
 from rlsys.data.rows import Row
-from rlsys.errors import DataError
+from rlsys.errors import DataError, instead
 
 _AIME_NAME = re.compile(r"(?<![a-z])aime", re.IGNORECASE)
 
@@ -143,15 +143,19 @@ def _fits(known: Format, file: RawFile) -> bool:
 
 
 def _require(known: Format, file: RawFile, config: DataConfig) -> None:
-    needs = known.describe()
-    complete = _has_columns(known, file)
-    if known.name is RowFormat.openrlhf:
-        named = [key for key in (config.input_key, config.label_key) if key]
-        if named:
-            needs = f"openrlhf: {' + '.join(named)}"
-            complete = set(named) <= set(file.columns)
-    if not complete:
-        raise DataError(f"{file.path}: the columns are {_listed(file)}, but needed are {needs}")
+    keys = {"data.input_key": config.input_key, "data.label_key": config.label_key}
+    named = {setting: key for setting, key in keys.items() if key}
+    if known.name is RowFormat.openrlhf and named:
+        for setting, key in named.items():
+            if key not in file.columns:
+                raise DataError(
+                    f"{setting}={key!r}: the rows of {file.path} have no such column"
+                    f"{instead(key, file.columns)}"
+                )
+    elif not _has_columns(known, file):
+        raise DataError(
+            f"{file.path}: the columns are {_listed(file)}, but needed are {known.describe()}"
+        )
 
 
 def _listed(file: RawFile) -> str:

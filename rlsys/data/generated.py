@@ -3,6 +3,7 @@
 from rlsys.data.arithmetic import SOURCE, Problem, Split, generate
 from rlsys.data.load import RunRows
 from rlsys.data.rows import Message, PromptKind, Row, content_id
+from rlsys.errors import ConfigError
 
 _TRAIN = 4000
 _HELD_OUT_SEED = 0
@@ -10,9 +11,16 @@ _HELD_OUT_SEED = 0
 
 
 def generated_rows(held_out: int, seed: int) -> RunRows:
-    """Training problems of this seed, and `held_out` held-out ones that no seed trains on."""
+    """Training problems of this seed, and `held_out` held-out ones that no seed trains on.
+
+    Raises:
+        ConfigError: the task has fewer that are held out.
+    """
     train = generate(_TRAIN, seed, Split.train)
-    checks = generate(held_out, _HELD_OUT_SEED, Split.held_out)
+    try:
+        checks = generate(held_out, _HELD_OUT_SEED, Split.held_out)
+    except ConfigError as error:
+        raise ConfigError(f"data.holdout={held_out}: {error}") from error
     return RunRows(_rows(train), _rows(checks), ())
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rlsys.config.data import DataConfig, RowFormat
-from rlsys.data.files import find_files, read_file
+from rlsys.data.files import RawFile, find_files, read_file, rows_within
 from rlsys.data.formats import Format, format_of
 from rlsys.data.raw import RawRow, RowError
 from rlsys.data.rows import Row
@@ -41,7 +41,7 @@ def read_rows(path: str, config: DataConfig) -> Reading:
         raw = read_file(file)
         failed = raw.broken
         if raw.rows:
-            layout = format_of(raw, config)
+            raw, layout = _recognized(raw, config)
             formats.append(layout.name)
             for raw_row in raw.rows:
                 try:
@@ -52,6 +52,17 @@ def read_rows(path: str, config: DataConfig) -> Reading:
     if errors and (not config.skip_unreadable_rows or not rows):
         raise DataError(_told(errors, len(rows)))
     return Reading(rows, tuple(map(str, files)), tuple(formats), tuple(errors))
+
+
+def _recognized(raw: RawFile, config: DataConfig) -> tuple[RawFile, Format]:
+    """The rows and their format; those within a single object where that is no row itself."""
+    try:
+        return raw, format_of(raw, config)
+    except DataError:
+        inside = rows_within(raw)
+        if inside is None:
+            raise
+    return inside, format_of(inside, config)
 
 
 def _read_row(layout: Format, raw: RawRow, config: DataConfig) -> Row:

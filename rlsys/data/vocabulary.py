@@ -54,5 +54,5 @@ def _config(setting: str, model: str) -> Any:
     """The config of the model's language part."""
     from transformers import AutoConfig
 
-    with loading(f"{setting}={model!r}: its config cannot be loaded"):
+    with loading(model, f"{setting}={model!r}: its config cannot be loaded"):
         return AutoConfig.from_pretrained(model).get_text_config()

@@ -1,6 +1,5 @@
 """Benchmarks by name: the modules of rlsys.evaluation.benchmarks, and files of your own."""
 
-import difflib
 import importlib
 import importlib.util
 import pkgutil
@@ -8,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, instead
 from rlsys.evaluation import benchmarks
 from rlsys.evaluation.benchmark import Benchmark
+from verifiers.registry import imports_beside
 
 
 def names() -> list[str]:
@@ -34,11 +34,7 @@ def find(chosen: Sequence[str]) -> list[Benchmark]:
 
 def _built_in(name: str) -> Benchmark:
     if name not in names():
-        close = difflib.get_close_matches(name, names(), n=1)
-        guess = f"did you mean {close[0]!r}? " if close else ""
-        raise ConfigError(
-            f"--benchmarks: no benchmark {name!r}; {guess}there are: {', '.join(names())}"
-        )
+        raise ConfigError(f"--benchmarks: no benchmark {name!r}{instead(name, names())}")
     return _benchmark_of(importlib.import_module(f"{benchmarks.__name__}.{name}"), name)
 
 
@@ -50,7 +46,8 @@ def _from_file(path: Path) -> Benchmark:
         raise ConfigError(f"--benchmarks: {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with imports_beside(path):
+            spec.loader.exec_module(module)
     except Exception as error:  # whatever a user's file raises becomes one error that names it
         raise ConfigError(f"--benchmarks: {path}: {type(error).__name__}: {error}") from error
     return _benchmark_of(module, str(path))

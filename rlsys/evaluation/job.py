@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rlsys.config.model_files import read_config
 from rlsys.config.model_names import name_of
+from rlsys.config.model_room import cache_problem
 from rlsys.config.run import RunConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, tokenize
 from rlsys.data.vocabulary import check_vocabulary
-from rlsys.errors import DataError
+from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.cut import Cut
 from rlsys.evaluation.plan import Exam, prompt_name, settings
@@ -79,7 +81,7 @@ def assemble(
     rows = {benchmark.name: benchmark.load(request.data) for benchmark in request.benchmarks}
     settled = settle(request.model, config, overrides, tell)
     model, context = settled.model.path, settled.model.max_context
-    with loading(f"MODEL {request.model}: no tokenizer can be loaded"):
+    with loading(model, f"MODEL {request.model}: no tokenizer can be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(model)
     exams = [
         exam
@@ -159,7 +161,11 @@ def _prompts(
 
 def _fit(config: RunConfig, exams: Sequence[Exam], data: Path) -> RunConfig:
     """The workers' settings for these benchmarks; no more context than the longest prompt and
-    answer can take, since the engines reserve memory for it."""
+    answer can take, since the engines reserve memory for it.
+
+    Raises:
+        ConfigError: the engines' cache does not hold that.
+    """
     config.model.max_context = min(
         config.model.max_context,
         max(
@@ -167,5 +173,8 @@ def _fit(config: RunConfig, exams: Sequence[Exam], data: Path) -> RunConfig:
             for exam in exams
         ),
     )
+    path = config.model.path
+    if problems := cache_problem(config, read_config(path, f"MODEL {path}")):
+        raise ConfigError("\n".join(problems))
     config.verifiers.rewards = [exam.benchmark.reward(data) for exam in exams]
     return config

@@ -2,20 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from rlsys.config.run import SamplingConfig
-from rlsys.errors import WorkerError
 from rlsys.evaluation.plan import Cell, Exam, group_id, missing
 from rlsys.evaluation.samples import Samples
 from rlsys.loop.fleet import Graded, Message, Sampled
-from rlsys.watch.waits import Waits
+from rlsys.loop.retries import Retries
 
-T = TypeVar("T")
-_ATTEMPTS = 3
 _CELLS = 8
 """Cells that fill the engines: enough that one long answer does not leave them idle."""
 
@@ -68,7 +65,7 @@ async def examine(
     fleet: Examiners,
     exams: Sequence[Exam],
     samples: Samples,
-    waits: Waits,
+    retries: Retries,
     concurrency: int,
     tell: Callable[[Progress], None],
 ) -> None:
@@ -80,7 +77,7 @@ async def examine(
         concurrency: answers that are being sampled at once, over all workers.
         tell: called after every cell.
     Raises:
-        WorkerError: a cell failed _ATTEMPTS times.
+        WorkerError: a call's budget of `retries` is spent.
         StallError: a worker did not answer before its deadline.
     """
     largest = max(s.samples for exam in exams for s in exam.settings)
@@ -93,7 +90,7 @@ async def examine(
 
     async def finish(cell: Cell) -> None:
         try:
-            await _examine_cell(fleet, cell, samples, waits)
+            await _examine_cell(fleet, cell, samples, retries)
         finally:
             room.release()
         progress.add(cell.answers)
@@ -106,26 +103,17 @@ async def examine(
             tasks.create_task(finish(cell))
 
 
-async def _examine_cell(fleet: Examiners, cell: Cell, samples: Samples, waits: Waits) -> None:
+async def _examine_cell(fleet: Examiners, cell: Cell, samples: Samples, retries: Retries) -> None:
     name, size = cell.exam.benchmark.name, cell.setting.samples
     ids = tuple(group_id(cell.exam, cell.setting, prompt) for prompt in cell.prompts)
     message = Message(ids, cell.prompts, size)
-    sampled = await _insist(
-        lambda: waits.on(
-            f"driver: answers to {name}", fleet.sample(message, cell.sampling), for_answers=True
-        )
+    sampled = await retries.insist(
+        f"driver: answers to {name}",
+        lambda: fleet.sample(message, cell.sampling),
+        for_answers=True,
     )
-    graded = await _insist(lambda: waits.on(f"driver: verdicts on {name}", fleet.grade(sampled)))
+    graded = await retries.insist(f"driver: verdicts on {name}", lambda: fleet.grade(sampled))
+    waits = retries.waits
     rollouts = await waits.on("driver: answers fetched", fleet.fetch(sampled.rollouts))
     scores = await waits.on("driver: verdicts fetched", fleet.fetch(graded.grades))
     samples.write(name, cell.setting.name, cell.first, rollouts, scores)
-
-
-async def _insist(call: Callable[[], Awaitable[T]]) -> T:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return await call()
-        except WorkerError:
-            if attempt == _ATTEMPTS:
-                raise
-    raise AssertionError("unreachable")

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlsys import schema
+from rlsys.disk import write_table
 from rlsys.errors import SchemaError
 
 _SCORE_COLUMNS = ("reward", "components", "status", "reason", "seconds", "level")
@@ -35,15 +36,11 @@ class Samples:
         """One part: answers and their verdicts, rows in the same order.
 
         Raises:
+            DiskError: the disk is full or fails.
             SchemaError: the batches are not of these contracts, or of different rows.
         """
         table = join(rollouts, scores)
-        folder = self.folder / benchmark / setting
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"part-{first:06d}.parquet"
-        unfinished = path.with_suffix(".unfinished")
-        pq.write_table(table, unfinished, compression="zstd")
-        unfinished.replace(path)
+        write_table(table, self.folder / benchmark / setting / f"part-{first:06d}.parquet")
 
     def parts(self, benchmark: str, setting: str) -> list[Path]:
         """The finished parts, in order."""

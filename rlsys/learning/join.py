@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rlsys import schema
-from rlsys.disk import disk_errors
 from rlsys.errors import SchemaError
 from rlsys.roles import CONTRACTS, REFERENCE, ROLLOUT, VERIFIER, Annotated, role_of
 
@@ -126,19 +124,6 @@ def _sums(batch: pa.RecordBatch | None, name: str, count: int) -> list[float]:
     if batch is None:
         return [np.nan] * count
     return [float(np.sum(row.values.to_numpy(), dtype=float)) for row in batch.column(name)]
-
-
-def write_table(table: pa.Table, path: Path) -> None:
-    """A Parquet file that is whole or absent.
-
-    Raises:
-        DiskError: the disk is full or fails.
-    """
-    unfinished = path.with_suffix(".unfinished")
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, unfinished, compression="zstd")
-        unfinished.replace(path)
 
 
 def write_kept(folder: Path, kept: Sequence[Annotated]) -> None:

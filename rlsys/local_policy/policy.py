@@ -20,16 +20,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
+from transformers import Qwen2Tokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from rlsys.config.local_policy import LocalPolicyConfig, validate
 from rlsys.data import arithmetic
+from rlsys.imports import imports
 from rlsys.local_policy.lessons import demonstrations
 from rlsys.local_policy.tokenizer import CHAT_TEMPLATE, build_tokenizer
 from rlsys.local_policy.warm_start import warm_start
+
+if TYPE_CHECKING:
+    from transformers import Qwen2ForCausalLM
 
 VERSION = 2
 """Counts changes of this recipe that change the policy it makes."""
@@ -67,8 +72,11 @@ def prepare_local_policy(
     return target
 
 
-def build_model(config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer) -> Qwen2ForCausalLM:
+def build_model(config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer) -> "Qwen2ForCausalLM":
     """The policy with random weights, from torch's global generator."""
+    # Not at the top: a policy that was prepared before is not computed with here.
+    with imports():
+        from transformers import Qwen2Config, Qwen2ForCausalLM
     return Qwen2ForCausalLM(
         Qwen2Config(
             vocab_size=len(tokenizer),

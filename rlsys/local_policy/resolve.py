@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from rlsys.config.load import CONFIGS, load
+from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
+from rlsys.config.model_room import cached_tokens, positions_of
+from rlsys.config.models import require_answering
 from rlsys.config.run import RunConfig, RunSection
 from rlsys.errors import ConfigError
 from rlsys.pretrained import loading
@@ -40,14 +43,41 @@ def settle(
     benchmarks.max_context shortens the context; there is no limit otherwise.
 
     Raises:
-        ConfigError: a setting, or the model, does not exist.
+        ConfigError: a setting, or the model, does not exist or cannot work.
     """
     settled = workers(config, overrides, model)
-    found = find_model(model, f"MODEL {model}", settled.run.directory)
-    path = _local(settled, tell) if found == LOCAL else _folder_or_id(found, model)
+    found = check_model(model, settled)
+    path = _local(settled, tell) if found == LOCAL else found
     context = min(context_of(path), settled.benchmarks.max_context or sys.maxsize)
     settled.model.path, settled.model.max_context = path, context
     return settled
+
+
+def fit_cache(config: RunConfig, tell: Callable[[str], None]) -> None:
+    """Shorten a conversation's context to what the engine's cache on CPU holds: vLLM would refuse
+    to start with more."""
+    path = config.model.path
+    most = cached_tokens(config, read_config(path, f"MODEL {path}"))
+    if most is not None and most < config.model.max_context:
+        tell(
+            f"context: {most:,} of the model's {config.model.max_context:,} tokens, which is what "
+            f"rollout.kv_cache_gib={config.rollout.kv_cache_gib:g} holds"
+        )
+        config.model.max_context = most
+
+
+def check_model(model: str, settings: RunConfig) -> str:
+    """The folder or hub id of a model that can answer, by its config.json alone; or `local`.
+
+    Raises:
+        ConfigError: there is no such model, or it says of itself that it cannot work.
+    """
+    found = find_model(model, f"MODEL {model}", settings.run.directory)
+    if found == LOCAL:
+        return found
+    path = _folder_or_id(found, model)
+    require_answering(path, f"MODEL {model}")
+    return path
 
 
 def workers(config: Path | None, overrides: Sequence[str], model: str = "") -> RunConfig:
@@ -98,16 +128,16 @@ def _folder_or_id(found: str, model: str) -> str:
 
 
 def context_of(path: str) -> int:
-    """Tokens that the model's positions allow; 4,096 where its config does not say.
+    """Tokens that the model's positions allow; 4,096 where not even its type says how many.
 
     Raises:
         ConfigError: the model's config cannot be loaded.
     """
     from transformers import AutoConfig
 
-    with loading(f"MODEL {path}: its config cannot be loaded"):
+    with loading(path, f"MODEL {path}: its config cannot be loaded"):
         config = AutoConfig.from_pretrained(path)
-    return int(config.to_dict().get("max_position_embeddings") or _DEFAULT_CONTEXT)
+    return positions_of(config.get_text_config().to_dict()) or _DEFAULT_CONTEXT
 
 
 def fingerprint(path: str) -> str:

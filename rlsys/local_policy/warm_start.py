@@ -1,15 +1,20 @@
 """Supervised fine-tuning on solved examples: what a policy knows before it is reinforced."""
 
+from __future__ import annotations
+
 import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
 
 from rlsys.config.local_policy import LocalPolicyConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 IGNORED = -100
 """Target of the positions without a loss."""

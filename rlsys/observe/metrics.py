@@ -1,17 +1,9 @@
-"""A step's metrics: from the loop's report to metrics.jsonl and TensorBoard."""
-
-import json
-import math
-import time
-from pathlib import Path
+"""A step's metrics, from the loop's report."""
 
 import numpy as np
-from torch.utils.tensorboard import SummaryWriter
 
-from rlsys.disk import disk_errors
 from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.loop import StepReport
-from rlsys.run.folder import METRICS
 from rlsys.watch.clock import Times
 
 
@@ -80,48 +72,3 @@ def check_metrics(check: HeldOut) -> dict[str, float]:
         "heldout/mean_tokens": check.mean_tokens,
         "heldout/truncated": check.truncated,
     }
-
-
-class MetricsWriter:
-    """Appends to metrics.jsonl and TensorBoard event files in a run's folder.
-
-    Args:
-        after_step: the step that a resumed run goes on from; TensorBoard then hides what earlier
-            event files hold of later steps.
-    """
-
-    def __init__(self, folder: Path, after_step: int | None = None) -> None:
-        self.path = folder / METRICS
-        self._lines = self.path.open("a", encoding="utf-8")
-        purge = None if after_step is None else after_step + 1
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
-
-    def write(self, step: int, metrics: dict[str, float]) -> None:
-        """One step. NaN and infinities become null, which JSON can hold.
-
-        Raises:
-            DiskError: the disk is full or fails.
-        """
-        plain = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
-        with disk_errors(self.path):
-            self._lines.write(json.dumps({"step": step, "time": time.time(), **plain}) + "\n")
-            self._lines.flush()
-            # TensorBoard's own thread writes; what it failed at is raised at a later call.
-            for name, value in metrics.items():
-                self._board.add_scalar(name, value, step)
-
-    def add(self, step: int, metrics: dict[str, float]) -> None:
-        """More of a step, perhaps an earlier one, in TensorBoard alone: its line is written."""
-        with disk_errors(self.path):
-            for name, value in metrics.items():
-                self._board.add_scalar(name, value, step)
-
-    def close(self) -> None:
-        """Flush both.
-
-        Raises:
-            DiskError: the disk is full or fails, now or at an earlier write of TensorBoard's.
-        """
-        with disk_errors(self.path):
-            self._lines.close()
-            self._board.close()

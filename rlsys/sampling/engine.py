@@ -24,9 +24,10 @@ from rlsys.config.run import (
 from rlsys.data.kept_tokens import MOST_LISTED, num_kept
 from rlsys.determinism import group_seed
 from rlsys.errors import EngineError, WeightSyncError
+from rlsys.imports import imports
 from rlsys.logs import Since, last_error
 from rlsys.sampling.rollout_rows import Ask, rollout_row
-from rlsys.sampling.vllm_environment import set_environment, thinking_processor
+from rlsys.sampling.vllm_environment import custom_ops, set_environment, thinking_processor
 from rlsys.sampling.weight_update import EngineUpdate
 from rlsys.thinking.limits import extra_args
 from rlsys.thinking.track import Tags
@@ -78,12 +79,13 @@ class SamplingEngine:
             EngineError: vLLM cannot load the model, or refuses the settings.
         """
         set_environment(self.config, self.weights.transport)
-        from transformers import AutoTokenizer
-        from vllm.config import WeightTransferConfig
-        from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.v1.engine.async_llm import AsyncLLM
+        with imports():
+            from transformers import AutoTokenizer
+            from vllm.config import CompilationConfig, WeightTransferConfig
+            from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.v1.engine.async_llm import AsyncLLM
 
-        from rlsys.weights.vllm_transfer import BACKENDS
+            from rlsys.weights.vllm_transfer import BACKENDS
 
         on_cpu = self.config.gpus == 0
         arguments = AsyncEngineArgs(
@@ -99,6 +101,9 @@ class SamplingEngine:
             tensor_parallel_size=self.config.tensor_parallel,
             gpu_memory_utilization=self.config.gpu_memory_utilization,
             enforce_eager=on_cpu,
+            compilation_config=CompilationConfig(
+                custom_ops=custom_ops(self.model_path, self.config)
+            ),
             distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else "mp",
             logprobs_mode="processed_logprobs",
             max_logprobs=MOST_LISTED,

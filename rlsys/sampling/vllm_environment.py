@@ -3,7 +3,9 @@
 import logging
 import os
 
+from rlsys.config.model_files import read_config
 from rlsys.config.run import RolloutConfig, Transport
+from rlsys.errors import ConfigError
 
 _RUNNER = "VLLM_USE_V2_MODEL_RUNNER"
 _PROCESSORS = {
@@ -43,6 +45,25 @@ def set_environment(config: RolloutConfig, transport: Transport) -> None:
     logging.getLogger("vllm").setLevel(level)
 
 
+def require_gpus(config: RolloutConfig) -> None:
+    """See that an engine which is started without Ray has the GPUs that it is to use.
+
+    Raises:
+        ConfigError: this machine has fewer.
+    """
+    if not config.gpus:
+        return
+    import torch
+
+    there = torch.cuda.device_count()
+    if there < config.tensor_parallel:
+        nearest = f"{there} rollout.tensor_parallel={there}" if there else "0"
+        raise ConfigError(
+            f"rollout.gpus={config.gpus:g}: torch sees {there} GPUs on this machine; nearest "
+            f"valid: rollout.gpus={nearest}"
+        )
+
+
 def model_runner(config: RolloutConfig) -> str:
     """vLLM's model runner, "0" for its first and "1" for its second: vLLM would find out by itself
     whether it can run the second, but what is loaded into it has to be known before."""
@@ -52,3 +73,15 @@ def model_runner(config: RolloutConfig) -> str:
 def thinking_processor(config: RolloutConfig) -> str:
     """What vLLM is told to load for limits of thinking."""
     return _PROCESSORS[model_runner(config)]
+
+
+def custom_ops(model_path: str, config: RolloutConfig) -> list[str]:
+    """Which of vLLM's own kernels a model does without, each as `-NAME`.
+
+    On CPU its own kernel of rotary embedding (vLLM 0.32.0) turns a query of several heads wrongly
+    when it comes as [tokens, heads, size], as latent attention (DeepSeek) has it: by 0.8 nats in a
+    small model. torch's is right.
+    """
+    if config.gpus or not read_config(model_path, f"model {model_path}").get("kv_lora_rank"):
+        return []
+    return ["-rotary_embedding"]

@@ -17,6 +17,7 @@ from rlsys.data.templates import Prompt, Tokenized, tokenize
 from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import DataError
 from rlsys.grading.expected import require_gradable
+from rlsys.imports import imports
 from rlsys.pretrained import loading
 from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for, question_of
 
@@ -147,12 +148,13 @@ def read_rows(config: RunConfig) -> RunRows:
 def _tokenizer(model_path: str) -> PreTrainedTokenizerBase:
     """The model's; without a path, the one that the local policy will have."""
     if not model_path:
-        from rlsys.local_policy.policy import build_tokenizer
-
+        with imports():
+            from rlsys.local_policy.tokenizer import build_tokenizer
         return build_tokenizer()
-    from transformers import AutoTokenizer
-
+    with imports():
+        from transformers import AutoTokenizer
     with loading(
-        f"model.path={model_path!r}: no tokenizer could be loaded from this directory or hub id"
+        model_path,
+        f"model.path={model_path!r}: no tokenizer could be loaded from this directory or hub id",
     ):
         return AutoTokenizer.from_pretrained(model_path)

@@ -6,13 +6,12 @@ context window while the answer is written.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rlsys.config.ranges import Range
-from rlsys.errors import ConfigError, DataError
+from rlsys.errors import ConfigError, DataError, instead
 
 _PER = 1_000_000
 _USD = Range(least=0)
@@ -111,11 +110,8 @@ def read_price(table: Path, model: str) -> Price:
     if not isinstance(prices, dict):
         raise ConfigError(f"price table {table}: expected {{model: {{input: ..., output: ...}}}}")
     if model not in prices:
-        known = sorted(map(str, prices))
-        close = difflib.get_close_matches(model, known, n=1, cutoff=0.3)
-        guess = f"; did you mean {close[0]!r}?" if close else ""
         raise ConfigError(
-            f"price table {table}: no model {model!r}{guess}; there are: {', '.join(known)}"
+            f"price table {table}: no model {model!r}{instead(model, map(str, prices))}"
         )
     entry = prices[model]
     values = []

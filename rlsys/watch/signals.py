@@ -6,13 +6,18 @@ SIGUSR1: a checkpoint after the step that goes on.
 """
 
 import asyncio
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 SAVES = signal.SIGUSR1
+_skips_exit_handlers = threading.Event()
 
 
 class Terminated(SystemExit):
@@ -87,3 +92,17 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 def _nothing_to_save(number: int, frame: FrameType | None) -> None:
     pass
+
+
+def skip_exit_handlers() -> None:
+    """Let `end_process` leave out what libraries do at exit: one of them would wait in vain."""
+    _skips_exit_handlers.set()
+
+
+def end_process(status: str | int | None) -> NoReturn:
+    """As sys.exit, but for `skip_exit_handlers`."""
+    if _skips_exit_handlers.is_set() and isinstance(status, int):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

@@ -1,5 +1,6 @@
-"""A local Ray cluster and a tiny policy, shared by the actor tests."""
+"""A local Ray cluster, a tiny policy and an engine that samples it, shared by the actor tests."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 import ray
 
 from rlsys.config.local_policy import LocalPolicyConfig
-from rlsys.config.run import ClusterConfig
+from rlsys.config.run import ClusterConfig, ModelConfig, RolloutConfig, WeightsConfig
 from rlsys.local_policy.policy import prepare_local_policy
+from rlsys.sampling.engine import SamplingEngine
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,21 @@ def tiny_policy(tmp_path_factory: pytest.TempPathFactory) -> str:
     )
     folder: Path = tmp_path_factory.mktemp("policy")
     return str(prepare_local_policy(shape, folder, 0, lambda line: None))
+
+
+@pytest.fixture(scope="session")
+def event_loop() -> Iterator[asyncio.Runner]:
+    """In which the engine is asked: vLLM's client belongs to the loop that it was made in."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def engine(tiny_policy: str, event_loop: asyncio.Runner) -> Iterator[SamplingEngine]:
+    """A real vLLM."""
+    model, config = ModelConfig(max_context=512), RolloutConfig(max_sequences=32)
+    made = SamplingEngine("rollout-0", tiny_policy, model, config, WeightsConfig(), 0)
+    event_loop.run(made.start())
+    yield made
+    made.shutdown()
+    made.release()

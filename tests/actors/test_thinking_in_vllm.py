@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rlsys import schema
-from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
+from rlsys.config.run import SamplingConfig
 from rlsys.sampling.engine import SamplingEngine
 
 pytestmark = pytest.mark.slow
@@ -15,12 +15,10 @@ pytestmark = pytest.mark.slow
 PROMPT = "1+2=?<think>"
 
 
-def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(tiny_policy: str) -> None:
-    model = ModelConfig(max_context=96)
-    engine = SamplingEngine("rollout-0", tiny_policy, model, _small(), WeightsConfig(), 0)
-
+def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(
+    engine: SamplingEngine, event_loop: asyncio.Runner
+) -> None:
     async def scenario() -> list[list[dict[str, Any]]]:
-        await engine.start()
         ids = engine.tokenizer.encode(PROMPT, add_special_tokens=False)
         prompts = _prompts(ids, [None, 3])
         free = SamplingConfig(max_tokens=24)
@@ -31,13 +29,9 @@ def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(tiny_poli
         )
         return [batch.to_pylist() for batch in batches]
 
-    try:
-        free, cut, held = asyncio.run(scenario())
-        close = engine.tags.close_ids[0]
-        end = engine.tokenizer.eos_token_id
-    finally:
-        engine.shutdown()
-        engine.release()
+    free, cut, held = event_loop.run(scenario())
+    close = engine.tags.close_ids[0]
+    end = engine.tokenizer.eos_token_id
     assert not any(any(row["forced"]) for row in free[:8])
     # A prompt's own budget of 3 comes before the run's.
     for row, budget in [*((r, 6) for r in cut[:8]), *((r, 3) for r in cut[8:])]:
@@ -55,12 +49,10 @@ def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(tiny_poli
         assert close not in row["token_ids"][:20]
 
 
-def test_an_engine_is_seen_to_sample_while_it_does_and_not_else(tiny_policy: str) -> None:
-    model = ModelConfig(max_context=512)
-    engine = SamplingEngine("rollout-0", tiny_policy, model, _small(), WeightsConfig(), 0)
-
+def test_an_engine_is_seen_to_sample_while_it_does_and_not_else(
+    engine: SamplingEngine, event_loop: asyncio.Runner
+) -> None:
     async def scenario() -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-        await engine.start()
         ids = engine.tokenizer.encode(PROMPT, add_special_tokens=False)
         held = SamplingConfig(max_tokens=400, min_reasoning_tokens=390)
         work = asyncio.create_task(engine.sample(_prompts(ids, [None]), [0], 4, held))
@@ -69,11 +61,7 @@ def test_an_engine_is_seen_to_sample_while_it_does_and_not_else(tiny_policy: str
         looks = iter(range(20))
         return during, await _looks(engine, lambda: next(looks, None) is None)
 
-    try:
-        during, after = asyncio.run(scenario())
-    finally:
-        engine.shutdown()
-        engine.release()
+    during, after = event_loop.run(scenario())
     assert len({tokens for _, tokens in during}) > 10
     assert max(tokens for _, tokens in during) > 400
     assert len(after) == 1
@@ -169,10 +157,6 @@ def test_a_grammar_holds_from_the_end_of_the_thinking_on(tiny_policy: str) -> No
         for end in range(len(whole) - 2, len(whole) + 1)
     ] == [False, False, True]
     assert parser.is_reasoning_end(tokenizer.encode("1+2=?<think></think>"))
-
-
-def _small() -> RolloutConfig:
-    return RolloutConfig(max_sequences=32)
 
 
 def _prompts(ids: list[int], budgets: list[int | None]) -> Any:

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rlsys import schema
-from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
+from rlsys.config.run import SamplingConfig
 from rlsys.data.kept_tokens import kept_column
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.reference import score_sequences
@@ -28,26 +28,17 @@ CUTS = {
 
 
 @pytest.fixture(scope="module")
-def sampled(tiny_policy: str) -> dict[str, pa.RecordBatch]:
+def sampled(engine: SamplingEngine, event_loop: asyncio.Runner) -> dict[str, pa.RecordBatch]:
     """A group of answers for each way to cut."""
-    config = RolloutConfig(kv_cache_gib=0.05, max_sequences=16)
-    engine = SamplingEngine(
-        "rollout-0", tiny_policy, ModelConfig(max_context=64), config, WeightsConfig(), 0
-    )
 
     async def scenario() -> dict[str, pa.RecordBatch]:
-        await engine.start()
         row = {name: [None] for name in schema.PROMPTS.names}
         row |= {"text": ["1+2=?"], "token_ids": [engine.tokenizer.encode("1+2=?")]}
         prompts = schema.build(schema.PROMPTS, row)
         batches = await asyncio.gather(*(engine.sample(prompts, [0], 8, c) for c in CUTS.values()))
         return dict(zip(CUTS, batches, strict=True))
 
-    try:
-        return asyncio.run(scenario())
-    finally:
-        engine.shutdown()
-        engine.release()
+    return event_loop.run(scenario())
 
 
 @pytest.mark.parametrize("cut", CUTS)

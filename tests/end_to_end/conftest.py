@@ -1,7 +1,9 @@
-"""One workplace for all end-to-end tests, so that the tiny policy is prepared once."""
+"""One workplace for all end-to-end tests, so that the tiny policy is prepared once; and one run
+that all tests of an ordinary run read."""
 
 import pytest
 
+from tests.helpers.submitted import Submitted, submit
 from tests.helpers.workplace import TINY, Workplace
 
 
@@ -12,3 +14,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     text = TINY.format(cache=folder / "cache", runs=folder / "runs")
     (folder / "tiny.yaml").write_text(text)
     return Workplace(folder)
+
+
+@pytest.fixture(scope="session")
+def submitted(workplace: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Submitted:
+    """A run to its end, with everything that a run leaves."""
+    return submit(workplace, tmp_path_factory.mktemp("job"))

@@ -11,19 +11,17 @@ from rlsys import schema
 from rlsys.config.load import load
 from rlsys.run import checkpoint
 from tests.helpers.documented import undocumented
+from tests.helpers.submitted import Submitted
 from tests.helpers.workplace import Workplace
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def run(workplace: Workplace) -> Path:
-    """The folder of one asynchronous run."""
-    done = workplace.run("train", "--config", str(workplace.config))
-    assert done.returncode == 0, done.stdout + done.stderr
-    folder = workplace.folder / "runs" / "tiny"
-    (folder / "stdout").write_text(done.stdout)
-    return folder
+@pytest.fixture
+def run(submitted: Submitted, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of one asynchronous run, seen from where it was submitted."""
+    monkeypatch.chdir(submitted.place)
+    return submitted.folder
 
 
 def test_every_step_is_trained_and_the_ledger_closes(run: Path) -> None:
@@ -139,8 +137,7 @@ def test_every_metric_of_a_run_is_in_the_docs(run: Path) -> None:
     assert undocumented({name for line in lines for name in line} - {"step", "time"}) == set()
 
 
-def test_plain_lines_name_the_stages(run: Path) -> None:
-    text = (run / "stdout").read_text()
+def test_plain_lines_name_the_stages(submitted: Submitted) -> None:
     for line in (
         "starting learner-0, rollout-0, verifier-0, reference-0",
         "learner-0 ready",
@@ -148,7 +145,7 @@ def test_plain_lines_name_the_stages(run: Path) -> None:
         "step 8/8",
         "admitted 32 = trained 32",
     ):
-        assert line in text
+        assert line in submitted.output
 
 
 def test_staleness_zero_trains_on_answers_of_the_version_being_trained(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.models import require_trainable
+from rlsys.config.models import require_answering, require_trainable
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 
@@ -18,6 +18,13 @@ def config_of(folder: Path, **model: object) -> RunConfig:
     config = RunConfig()
     config.model.path = str(folder)
     return config
+
+
+def answering_error_of(folder: Path) -> str:
+    """What `rlsys eval`, `chat` and `serve` are told."""
+    with pytest.raises(ConfigError) as caught:
+        require_answering(str(folder), "MODEL m")
+    return str(caught.value)
 
 
 def error_of(config: RunConfig) -> str:

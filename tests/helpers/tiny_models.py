@@ -52,6 +52,7 @@ _LATENT = {
     "v_head_dim": 128,
     "n_shared_experts": 1,
 }
+_NOAUX = {"topk_method": "noaux_tc", "scoring_func": "sigmoid"}
 _STATE = {"vocab_size": VOCABULARY, "hidden_size": 64, "num_hidden_layers": 2, "state_size": 16}
 
 
@@ -95,7 +96,7 @@ ARCHITECTURES = (
     Architecture("DeepSeek-V2", _of("DeepseekV2Config", q_lora_rank=None, **_ROUTED, **_LATENT)),
     Architecture(
         "DeepSeek-V3, R1",
-        _of("DeepseekV3Config", q_lora_rank=32, topk_method="noaux_tc", **_ROUTED, **_LATENT),
+        _of("DeepseekV3Config", q_lora_rank=32, **_NOAUX, **_ROUTED, **_LATENT),
     ),
     Architecture("GLM-4.5", _of("Glm4MoeConfig", **_ROUTED)),
     Architecture("Gemma", _of("GemmaConfig")),
@@ -166,6 +167,9 @@ def build(architecture: Architecture, folder: Path) -> PreTrainedModel:
     for parameter in model.parameters():
         if parameter.ndim == 1:
             parameter.data.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    for name, buffer in model.named_buffers():
+        if name.endswith("e_score_correction_bias"):
+            buffer.add_(0.3 * torch.randn(buffer.shape, generator=generator))
     model.save_pretrained(folder)
     TOKENIZER.save_pretrained(folder)
     return model.eval()

@@ -8,8 +8,15 @@ import pytest
 import torch
 from vllm.v1.engine.exceptions import EngineDeadError
 
+from rlsys import schema
 from rlsys.config.models import NOT_SAMPLED
-from rlsys.config.run import ModelConfig, Precision, RolloutConfig, WeightsConfig
+from rlsys.config.run import (
+    ModelConfig,
+    Precision,
+    RolloutConfig,
+    SamplingConfig,
+    WeightsConfig,
+)
 from rlsys.errors import WeightSyncError
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.reference import score_sequences
@@ -51,6 +58,18 @@ class Learner:
                 parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
 
 
+async def answers_agree(engine: SamplingEngine, learner: Learner) -> None:
+    """Tokens that are written one by one have the learner's logprobs, as those of a prompt do: vLLM
+    has other kernels for them."""
+    row = {name: [None] for name in schema.PROMPTS.names} | {"text": [""]}
+    prompts = schema.build(schema.PROMPTS, row | {"token_ids": [TOKEN_IDS[:20].tolist()]})
+    batch = await engine.sample(prompts, [0], 2, SamplingConfig(max_tokens=24))
+    for answer in batch.to_pylist():
+        ids = (TOKEN_IDS[:20], np.array(answer["token_ids"]))
+        (right,) = score_sequences(learner.policy, *([one] for one in ids), [0], False, 1 << 20)
+        np.testing.assert_allclose(answer["rollout_logprobs"], right, atol=0.01)
+
+
 async def prove(engine: SamplingEngine, learner: Learner, folder: Path) -> None:
     """What a run does with an engine until its second version, with all its proofs."""
     engine.update.names = list(learner.form.shapes)
@@ -62,6 +81,7 @@ async def prove(engine: SamplingEngine, learner: Learner, folder: Path) -> None:
         await engine.update.load(manifest, buckets)
         await engine.prove_weights(manifest, learner.canary(), buckets)
         assert await engine.update.differing(manifest, buckets) == []
+        await answers_agree(engine, learner)
         learner.step()
     assert np.abs(np.subtract(learner.canary().logprobs, first.logprobs)).max() > 0.1
 

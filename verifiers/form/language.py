@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rlsys.config.ranges import ranged
-from rlsys.errors import VerifierError
+from rlsys.errors import VerifierError, instead
 from rlsys.markup import ANSWER, END_ANSWER, END_THINK, THINK
 from verifiers.base import Completion, Status, Verdict
-from verifiers.registry import nearest
 
 TARGETS = {"en": "English", "zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ru": "Russian"}
 OTHER = "other"
@@ -79,7 +78,7 @@ class LanguageVerifier:
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
-            raise VerifierError(f"language: target={self.target!r}{nearest(self.target, TARGETS)}")
+            raise VerifierError(f"language: target={self.target!r}{instead(self.target, TARGETS)}")
 
     def verify(self, completion: Completion) -> Verdict:
         """Grade the whole completion, reasoning included."""

@@ -2,10 +2,9 @@
 
 from enum import StrEnum
 
-from rlsys.errors import VerifierError
+from rlsys.errors import VerifierError, instead
 from verifiers.base import Completion
 from verifiers.extract import graded_scope
-from verifiers.registry import nearest
 
 
 class Part(StrEnum):
@@ -23,7 +22,7 @@ def read_part(verifier: str, value: str) -> Part:
     """
     if value not in list(Part):
         raise VerifierError(
-            f"{verifier}: part={value!r}{nearest(value, [str(part) for part in Part])}"
+            f"{verifier}: part={value!r}{instead(value, [str(part) for part in Part])}"
         )
     return Part(value)
 

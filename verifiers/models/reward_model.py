@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlsys.config.ranges import ranged
-from rlsys.errors import VerifierError
+from rlsys.errors import VerifierError, instead
 from verifiers.base import Completion, Expectation, Status, Verdict
 from verifiers.models.hf_models import batches, load, padded, without_special_tokens
 from verifiers.models.parts import asked_question, graded_text, read_part
-from verifiers.registry import nearest
 
 
 @dataclass
@@ -133,6 +132,6 @@ class RewardModelVerifier:
         if len(labels) == 1 or self.label not in names:
             raise VerifierError(
                 f"reward_model: label={self.label!r} of {self.model!r}"
-                f"{nearest(self.label, names if len(labels) > 1 else [])}"
+                f"{instead(self.label, names if len(labels) > 1 else [])}"
             )
         return names[self.label]

@@ -7,8 +7,7 @@ import tempfile
 from collections import OrderedDict
 from pathlib import Path
 
-from rlsys.errors import VerifierError
-from verifiers.registry import nearest
+from rlsys.errors import VerifierError, instead
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 _KEPT_TREES = 16
@@ -70,7 +69,7 @@ class Checkouts:
         there = [path.name for path in self._folder.iterdir()] if self._folder.is_dir() else []
         raise VerifierError(
             f"repository: {self._folder} has no checkout of {instance_id} (its folder or archive, "
-            f"or a git repository {name}){nearest(instance_id, there)}"
+            f"or a git repository {name}){instead(instance_id, there)}"
         )
 
 

@@ -152,3 +152,22 @@ def test_a_run_that_does_not_exist_is_not_looked_for_on_the_hub(
     assert isinstance(result.exception, ConfigError), result.output
     assert f"MODEL {model}: neither a folder nor a run in " in str(result.exception)
     assert "did you mean 'runs/first'?" in str(result.exception)
+
+
+@pytest.mark.parametrize("command", ["eval", "chat", "serve"])
+def test_a_model_that_cannot_answer_is_refused_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("something heavy")
+
+    (tmp_path / "config.json").write_text('{"model_type": "llama", "num_hidden_layers": 0}')
+    monkeypatch.setattr("rlsys.network.require_free", lambda *_: None)
+    monkeypatch.setattr("rlsys.network.require_cluster", refuse)
+    monkeypatch.setattr("rlsys.local_policy.resolve.context_of", refuse)
+    result = CliRunner().invoke(app, [command, str(tmp_path)])
+    assert isinstance(result.exception, ConfigError), result.output
+    assert str(result.exception) == (
+        f"MODEL {tmp_path}: in its config.json num_hidden_layers=0: must be a whole number of at "
+        "least 1"
+    )

@@ -2,7 +2,12 @@
 
 import asyncio
 import json
+import os
+import runpy
 import shlex
+import signal
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +15,10 @@ from typer.testing import CliRunner
 
 from rlsys.cli import app
 from rlsys.commands.serve import server_command, split
-from rlsys.config.run import RunConfig
+from rlsys.config.run import RolloutConfig, RunConfig
 from rlsys.errors import ConfigError
+from rlsys.sampling.vllm_environment import require_gpus
+from rlsys.serving import server
 from rlsys.serving.ready import VARIABLE, Ready, Served
 
 
@@ -92,3 +99,43 @@ def test_the_server_is_announced_when_its_port_is_open_and_not_before(
 
     assert asyncio.run(scenario()) == ""
     assert "/v1  model: adder\n" in capsys.readouterr().out
+
+
+@pytest.fixture
+def handlers_of_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_is_stopped_while_it_loads_ends_with_the_signals_status(
+    number: signal.Signals,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    handlers_of_before: None,
+) -> None:
+    def load(module: str, run_name: str) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+
+    monkeypatch.setattr(runpy, "run_module", load)
+    with pytest.raises(SystemExit) as ended:
+        server.main()
+    assert ended.value.code == 128 + number
+    assert capsys.readouterr() == (f"stopped by {number.name}\n", "")
+
+
+def test_gpus_that_are_not_there_are_an_error_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts = iter((0, 2, 4))
+    monkeypatch.setattr("torch.cuda.device_count", lambda: next(counts))
+    with pytest.raises(ConfigError, match=r"rollout.gpus=1: torch sees 0 GPUs .*rollout.gpus=0$"):
+        require_gpus(RolloutConfig(gpus=1))
+    four = RolloutConfig(gpus=4, tensor_parallel=4)
+    with pytest.raises(ConfigError, match=r"nearest valid: rollout.gpus=2 rollout.tensor_para"):
+        require_gpus(four)
+    require_gpus(four)
+    require_gpus(RolloutConfig(gpus=0))

@@ -252,8 +252,9 @@ def test_a_wrong_choice_names_the_choices(write) -> None:  # type: ignore[no-unt
 
 
 def test_an_unknown_preset_names_the_nearest(write) -> None:  # type: ignore[no-untyped-def]
-    message = error_of(write(""), ["algorithm=gspoo"])
-    assert message == "algorithm.preset: no preset 'gspoo'; did you mean 'gspo'?"
+    for typed, meant in (("gspoo", "gspo"), ("dappo", "dapo"), ("gpro", "grpo")):
+        message = error_of(write(""), [f"algorithm={typed}"])
+        assert message == f"algorithm.preset: no preset {typed!r}; did you mean {meant!r}?"
 
 
 @pytest.mark.parametrize("override", ["loop.steps", "=3", "loop.steps 4", ""])

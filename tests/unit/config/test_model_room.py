@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rlsys.config.model_files import read_config
 from rlsys.config.model_room import kv_bytes_per_token, limits
 from rlsys.config.models import require_trainable
 from rlsys.config.run import Precision
@@ -30,13 +31,17 @@ SIZES = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
         ({"sliding_window": 512, "layer_types": ["sliding_attention", "full_attention"]}, 512),
         ({"model_type": "qwen2", "sliding_window": 512, "use_sliding_window": False}, 2048),
         ({"model_type": "qwen2", "sliding_window": 512, "use_sliding_window": True}, 512),
-        ({"model_type": "mistral", "max_position_embeddings": 32768}, 4096),
     ],
 )
 def test_the_longest_sequence_ends_with_positions_or_window(
     model: dict[str, object], most: int | None
 ) -> None:
     assert min(limits(LLAMA | model).values(), default=None) == most
+
+
+def test_a_window_that_a_type_has_by_default_counts(tmp_path: Path) -> None:
+    config_of(tmp_path, model_type="mistral", max_position_embeddings=32768)
+    assert min(limits(read_config(str(tmp_path), "MODEL")).values()) == 4096
 
 
 def test_a_context_beyond_the_positions_names_the_nearest_valid(tmp_path: Path) -> None:

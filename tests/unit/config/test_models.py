@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.models import read_config, refusal, require_trainable
-from tests.helpers.model_folders import config_of, error_of
+from rlsys.config.model_files import read_config
+from rlsys.config.models import refusal, require_answering, require_trainable
+from tests.helpers.model_folders import answering_error_of, config_of, error_of
 
 
 @pytest.mark.parametrize(
@@ -103,16 +104,139 @@ def test_a_model_without_such_a_feature_is_not(tmp_path: Path, model: dict[str, 
 
 def test_a_text_model_inside_another_is_read_as_itself(tmp_path: Path) -> None:
     config_of(tmp_path, model_type="outer", text_config={"model_type": "gemma2"})
-    reason = refusal(read_config(str(tmp_path)))
+    reason = refusal(read_config(str(tmp_path), "MODEL"))
     assert reason is not None
     assert "soft caps" in reason
 
 
-@pytest.mark.parametrize(("text", "reason"), [("{", "is not JSON"), ("[]", "not a JSON object")])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "is not JSON: Expecting property name"),
+        ("\xff", "is not JSON"),
+        (" \n", "is empty"),
+        ("[]", "is a list, where it should be a JSON object"),
+        ("3", "is 3, where it should be a JSON object"),
+    ],
+)
 def test_a_config_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: str) -> None:
     config = config_of(tmp_path)
-    (tmp_path / "config.json").write_text(text)
-    assert reason in error_of(config)
+    (tmp_path / "config.json").write_bytes(text.encode("latin-1"))
+    assert f"model.path='{tmp_path}': its config.json {reason}" in error_of(config)
+    assert f"MODEL m: its config.json {reason}" in answering_error_of(tmp_path)
+
+
+def test_a_directory_without_a_config_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    (tmp_path / "config.json").unlink()
+    assert error_of(config) == f"model.path='{tmp_path}': the directory has no config.json"
+
+
+@pytest.mark.parametrize(
+    ("kind", "trained", "answers"),
+    [
+        ("qwen3_next", "carry a state along the row (linear_attention)", True),
+        ("mamba", "carry a state along the row", True),
+        ("qwen2_vl", "a model of more than text (vision_config)", True),
+        ("gemma3", "a model of more than text (vision_config)", True),
+        ("deepseek_v32", "layers of indexed_attention", True),
+        ("nanochat", "logits have soft caps", True),
+        ("whisper", "an encoder-decoder", False),
+    ],
+)
+def test_what_a_type_has_by_default_counts_where_the_config_does_not_say(
+    tmp_path: Path, kind: str, trained: str, answers: bool
+) -> None:
+    config = config_of(tmp_path, model_type=kind)
+    assert trained in error_of(config)
+    config_of(tmp_path, model_type=kind, text_config={"model_type": f"{kind}_text"})
+    assert trained in error_of(config)
+    if answers:
+        require_answering(str(tmp_path), "MODEL m")
+    else:
+        assert trained in answering_error_of(tmp_path)
+
+
+def test_what_the_config_says_wins_over_the_default_of_its_type(tmp_path: Path) -> None:
+    require_trainable(
+        config_of(tmp_path, model_type="qwen3_next", layer_types=["full_attention"] * 2)
+    )
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"model_type": "gemma2"},
+        {"model_type": "phi"},
+        {"model_type": "gpt_oss"},
+        {"quantization_config": {"quant_method": "fp8"}},
+        {"model_type": "bloom"},
+    ],
+)
+def test_what_cannot_be_trained_for_the_learners_sake_answers(
+    tmp_path: Path, model: dict[str, object]
+) -> None:
+    error_of(config_of(tmp_path, **model))
+    require_answering(str(tmp_path), "MODEL m")
+
+
+V2 = {"model_type": "deepseek_v2", "norm_topk_prob": False}
+V3 = {"model_type": "deepseek_v3", "topk_method": "noaux_tc", "scoring_func": "sigmoid"}
+
+
+@pytest.mark.parametrize(
+    ("model", "found", "nearest"),
+    [
+        (V3 | {"scoring_func": "softmax"}, "scoring_func='softmax'", "scoring_func='sigmoid'"),
+        (V3 | {"topk_method": "greedy"}, "topk_method='greedy'", "topk_method='noaux_tc'"),
+        ({"model_type": "deepseek_v3"}, "scoring_func='softmax'", "scoring_func='sigmoid'"),
+        (V2 | {"norm_topk_prob": True}, "norm_topk_prob=True", "norm_topk_prob=False"),
+        (V2 | {"n_group": 4, "topk_group": 2}, "topk_method='greedy'", "'group_limited_greedy'"),
+    ],
+)
+def test_experts_that_vllm_would_choose_otherwise_are_told_with_what_is_right(
+    tmp_path: Path, model: dict[str, object], found: str, nearest: str
+) -> None:
+    message = error_of(config_of(tmp_path, **model))
+    assert f"{found} in its config.json" in message
+    assert nearest in message.partition("nearest valid: ")[2]
+    assert nearest in answering_error_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        V2,
+        V3,
+        {"model_type": "deepseek_v2"},
+        V2 | {"n_group": 4, "topk_group": 2, "topk_method": "group_limited_greedy"},
+        V3 | {"n_group": 4, "topk_group": 2},
+    ],
+)
+def test_experts_that_both_choose_alike_are_not_refused(
+    tmp_path: Path, model: dict[str, object]
+) -> None:
+    require_trainable(config_of(tmp_path, **model))
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ({"model_type": None}, "names no model_type"),
+        ({"model_type": "bert"}, "does not write from left to right"),
+        ({"model_type": "nobodys", "auto_map": {"AutoConfig": "x.Y"}}, "code of its own"),
+        ({"model_type": "phimoe"}, "vLLM 0.32.0 has no implementation of it"),
+        ({"eos_token_id": 100}, "its embedding ends at 99, but eos_token_id is 100"),
+        ({"hidden_size": 0}, "in its config.json hidden_size=0: must be"),
+    ],
+)
+def test_what_vllm_cannot_sample_from_does_not_answer(
+    tmp_path: Path, model: dict[str, object], reason: str
+) -> None:
+    config_of(tmp_path, **model)
+    message = answering_error_of(tmp_path)
+    assert message.startswith("MODEL m")
+    assert reason in message
 
 
 def test_a_directory_without_weights_is_named(tmp_path: Path) -> None:
@@ -120,6 +244,7 @@ def test_a_directory_without_weights_is_named(tmp_path: Path) -> None:
     weights = tmp_path / "model.safetensors"
     weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 9\n")
     assert "model.safetensors is a pointer of Git LFS, not the weights" in error_of(config)
+    assert "pointer of Git LFS" in answering_error_of(tmp_path)
     weights.unlink()
     assert "no weights (*.safetensors or *.bin)" in error_of(config)
     (tmp_path / "pytorch_model.bin").touch()

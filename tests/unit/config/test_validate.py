@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from rlsys import hub
 from rlsys.config.algorithm import Advantage
 from rlsys.config.data import PromptTemplate
 from rlsys.config.run import RunConfig, SamplingConfig, Transport
@@ -244,12 +245,14 @@ def test_a_model_directory_is_accepted(
 def test_a_hub_id_is_refused_only_when_the_hub_is_switched_off(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, offline: str, refused: bool
 ) -> None:
+    hub.silence.cache_clear()
     monkeypatch.setenv("HF_HUB_OFFLINE", offline)
     config.model.path = "Qwen/Qwen3-0.6B"
     if refused:
         assert "HF_HUB_OFFLINE" in error_of(config)
-    else:
-        validate(config)
+        monkeypatch.setattr(hub, "has_config", lambda model: True)
+    validate(config)
+    hub.silence.cache_clear()
 
 
 # --- verifiers ----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rlsys.data import arithmetic
 from rlsys.data.arithmetic import Problem, Split, Step, generate
+from rlsys.data.generated import generated_rows
 from rlsys.errors import ConfigError
 from verifiers.base import Completion
 from verifiers.form.reasoning import ReasoningVerifier
@@ -100,3 +101,12 @@ def test_careful_solutions_satisfy_the_reasoning_verifier_and_hasty_ones_do_not(
 def test_the_task_is_imported_without_torch() -> None:
     code = "import rlsys.data.arithmetic, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_more_held_out_problems_than_there_are_name_the_setting_and_the_most_there_are() -> None:
+    with pytest.raises(ConfigError) as caught:
+        generated_rows(100_000, seed=3)
+    message = str(caught.value)
+    assert message.startswith("data.holdout=100000: 100000 arithmetic problems are too many: ")
+    most = int(message.rpartition("nearest valid: ")[2])
+    assert len(generated_rows(most, seed=3).held_out) == most

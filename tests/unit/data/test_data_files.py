@@ -38,6 +38,45 @@ def test_json_array_and_gzip(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        b'{"data": [%s, %s]}',
+        b'{"version": "1.0", "rows": [\n%s,\n%s\n]}',
+        b'{"name": "sums", "columns": ["question"], "train": [%s, %s], "info": {"n": 2}}',
+    ],
+)
+@pytest.mark.parametrize("name", ["rows.json", "rows.json.gz"])
+def test_the_rows_within_one_object_are_the_rows(tmp_path, content, name):
+    content = content % (ROW, ROW)
+    found = read_bytes(tmp_path, gzip.compress(content) if name.endswith("gz") else content, name)
+    assert [(row.number, row.answer) for row in found.rows] == [(1, "4"), (2, "4")]
+
+
+def test_an_object_with_several_lists_of_rows_names_them(tmp_path):
+    content = b'{"train": [%s], "test": [%s]}' % (ROW, ROW)
+    with pytest.raises(DataError, match=r"rows\.json: one object .* under train, test, where a"):
+        read_bytes(tmp_path, content, "rows.json")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]},
+        {"prompt": [{"role": "user", "content": "2+2?"}], "answer": "4"},
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_one_row_that_holds_a_list_stays_a_row(tmp_path, row, indent):
+    content = json.dumps(row, indent=indent).encode()
+    assert len(read_bytes(tmp_path, content, "rows.json").rows) == 1
+
+
+def test_one_object_without_rows_is_told_with_its_columns(tmp_path):
+    with pytest.raises(DataError, match="no row format has the columns data, total"):
+        read_bytes(tmp_path, b'{"data": [], "total": 0}', "rows.json")
+
+
+@pytest.mark.parametrize(
     ("line", "got"),
     [
         (b'{"question": "2+2?", "ans', "Unterminated string"),

@@ -98,6 +98,7 @@ def hub(tmp_path, monkeypatch):
             raise huggingface_hub.errors.OfflineModeIsEnabled("offline mode is enabled\nmore")
         return FILES
 
+    monkeypatch.setattr(data_sets.hub, "silence", lambda: "")
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", listed)
     monkeypatch.chdir(tmp_path)

@@ -190,8 +190,14 @@ def test_prompts_in_a_named_column_may_be_without_labels(write_rows):
 
 def test_wrong_openrlhf_key_lists_the_columns(write_rows):
     path = write_rows({"context": "2+2?", "gold": "4"})
-    with pytest.raises(DataError, match=r"columns are context, gold, but needed are .*: ctx"):
-        read_rows(path, DataConfig(input_key="ctx"))
+    with pytest.raises(DataError) as caught:
+        read_rows(path, DataConfig(input_key="contxet"))
+    assert str(caught.value) == (
+        f"data.input_key='contxet': the rows of {path} have no such column; did you mean "
+        "'context'?; there are: context, gold"
+    )
+    with pytest.raises(DataError, match=r"data\.label_key='answer': .*; there are: context, gold"):
+        read_rows(path, DataConfig(input_key="context", label_key="answer"))
 
 
 def test_question_answer_rows_keep_the_answers_type(write_rows):

@@ -12,6 +12,7 @@ import pytest
 
 from rlsys import schema
 from rlsys.config.run import (
+    LoopConfig,
     Precision,
     PrefixCache,
     RolloutConfig,
@@ -42,6 +43,7 @@ from rlsys.evaluation.runner import Progress, duration, examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.votes import count_votes, equal_by
 from rlsys.loop.fleet import Graded, Message, Sampled
+from rlsys.loop.retries import Retries
 from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Waits
 from verifiers.base import Status
@@ -131,8 +133,9 @@ def row(prompt: Prompt, group_id: int, index: int, text: str) -> dict[str, Any]:
 def run(fleet: ListedAnswers, exam: Exam, folder: Path) -> list[str]:
     told: list[str] = []
     samples = Samples(folder / "samples")
+    retries = Retries(Waits(5.0), LoopConfig())
     asyncio.run(
-        examine(fleet, [exam], samples, Waits(5.0), 8, lambda progress: told.append(str(progress)))
+        examine(fleet, [exam], samples, retries, 8, lambda progress: told.append(str(progress)))
     )
     return told
 

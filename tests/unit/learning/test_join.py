@@ -2,18 +2,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from rlsys import schema
-from rlsys.errors import ConfigError, DiskError, SchemaError
+from rlsys.errors import ConfigError, SchemaError
 from rlsys.learning.join import (
     HELD_OUT,
     read_kept,
     samples_table,
     training_batch,
     write_kept,
-    write_table,
 )
 from rlsys.roles import REFERENCE, ROLLOUT, VERIFIER, Annotated, role_of
 from tests.helpers.batches import reference, rollouts, scores
@@ -134,25 +132,6 @@ def test_samples_of_every_kind_have_the_same_columns() -> None:
     assert table.column("status").to_pylist() == ["correct"] * 4 + [None, "correct"]
     assert table.column("reward").to_pylist() == [1.0, 0.0, 0.0, 0.0, None, 1.0]
     assert table.column("kl").null_count == 6
-
-
-def test_a_file_of_samples_is_whole_or_absent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = samples_table([annotated(rollouts(4, [[7]]), scores(4, [1.0]))], 3)
-    path = tmp_path / "dropped" / "step-000003-000004.parquet"
-    write_table(table, path)
-    assert pq.read_table(path).num_rows == 1
-
-    def full(table: pa.Table, where: Path, **_: object) -> None:
-        where.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(pq, "write_table", full)
-    other = path.with_name("step-000004-000009.parquet")
-    with pytest.raises(DiskError, match=r"000009\.parquet could not be written.*No space left"):
-        write_table(table, other)
-    assert not other.exists()
 
 
 def test_kept_rows_come_back_as_they_were(tmp_path: Path) -> None:

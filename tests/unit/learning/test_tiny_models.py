@@ -8,7 +8,8 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from rlsys.config.models import NOT_SAMPLED, WORKS, read_config, refusal
+from rlsys.config.model_files import read_config
+from rlsys.config.models import NOT_SAMPLED, WORKS, refusal
 from rlsys.config.run import Precision
 from rlsys.errors import ConfigError
 from rlsys.learning.packing_proof import check_packing
@@ -52,7 +53,7 @@ def test_packed_logprobs_are_those_of_each_sequence_alone_and_weights_go_as_on_d
     architecture: Architecture, tmp_path: Path
 ) -> None:
     build(architecture, tmp_path)
-    assert refusal(read_config(str(tmp_path))) == architecture.refusal
+    assert refusal(read_config(str(tmp_path), "MODEL")) == architecture.refusal
     plain = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
     model = load_causal_lm(tmp_path, torch.float32).eval()
     policy = PolicyModel(model, 1.0, 2048)
@@ -82,7 +83,7 @@ def test_packed_logprobs_are_those_of_each_sequence_alone_and_weights_go_as_on_d
 @pytest.mark.parametrize("architecture", REFUSED, ids=lambda one: one.kind)
 def test_what_is_refused_could_not_be_trained(architecture: Architecture, tmp_path: Path) -> None:
     build(architecture, tmp_path)
-    assert refusal(read_config(str(tmp_path))) == architecture.refusal
+    assert refusal(read_config(str(tmp_path), "MODEL")) == architecture.refusal
     with pytest.raises(ConfigError):
         prove_packing(tmp_path)
 

@@ -5,13 +5,15 @@ import pytest
 
 from rlsys.config.load import CONFIGS, load, to_yaml
 from rlsys.errors import ConfigError
-from rlsys.local_policy.resolve import fingerprint, resolve, settle
+from rlsys.local_policy.resolve import fingerprint, fit_cache, resolve, settle
 
 
-def model(folder: Path, positions: int = 256) -> Path:
+def model(folder: Path, positions: int = 256, **more: object) -> Path:
     folder.mkdir(parents=True)
-    config = {"model_type": "qwen2", "max_position_embeddings": positions}
-    (folder / "config.json").write_text(json.dumps(config))
+    config = {"model_type": "qwen2", "max_position_embeddings": positions} | more
+    said = {name: value for name, value in config.items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(said))
+    (folder / "model.safetensors").touch()
     return folder
 
 
@@ -67,6 +69,38 @@ def test_the_settings_that_a_run_left_do_for_its_evaluation(tmp_path: Path, name
     settled = settle(path, saved, [], print)
     assert (settled.model.path, settled.model.max_context) == (path, 64)
     assert settled.rollout.max_sequences == 7
+
+
+@pytest.mark.parametrize(
+    ("config", "context"),
+    [
+        ({"model_type": "gpt2", "n_positions": 512, "max_position_embeddings": None}, 512),
+        ({"model_type": "llava", "text_config": {"model_type": "llama"}}, 2048),
+        ({"model_type": "llama", "rope_scaling": {"type": "linear", "factor": 2.0}}, 512),
+    ],
+)
+def test_positions_are_found_under_whatever_name_they_have(
+    tmp_path: Path, config: dict[str, object], context: int
+) -> None:
+    path = str(model(tmp_path / "m", 256, **config))
+    assert settle(path, None, [], print).model.max_context == context
+
+
+def test_a_conversation_is_as_long_as_the_cache_holds_and_says_so(tmp_path: Path) -> None:
+    """2 GiB at 2 layers of 2 heads of 32 numbers, keys and values, each of 4 bytes."""
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    path = str(model(tmp_path / "m", 10_000_000, num_key_value_heads=2, **sizes))
+    told: list[str] = []
+    settled = settle(path, None, ["rollout.kv_cache_gib=2"], told.append)
+    fit_cache(settled, told.append)
+    assert settled.model.max_context == (2 << 30) // 1024
+    assert told == [
+        "context: 2,097,152 of the model's 10,000,000 tokens, which is what "
+        "rollout.kv_cache_gib=2 holds"
+    ]
+    settled.model.max_context = 64
+    fit_cache(settled, told.append)
+    assert (settled.model.max_context, len(told)) == (64, 1)
 
 
 def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:

@@ -1,18 +1,14 @@
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from rlsys.errors import DiskError
 from rlsys.loop.fleet import PublishReport
 from rlsys.loop.loop import StepReport
 from rlsys.loop.ready import ReadyGroup
-from rlsys.observe.metrics import MetricsWriter, step_metrics, time_shares
+from rlsys.observe.metrics import step_metrics, time_shares
 from rlsys.watch.clock import Times
 
 NAN = float("nan")
@@ -130,41 +126,3 @@ def test_the_shares_of_a_role_add_up_to_one(passed: list[float], earlier: list[f
         {"rollout": times(*earlier) + times(*passed)}, {"rollout": times(*earlier)}
     )
     assert math.isclose(sum(shares.values()), 1.0, rel_tol=1e-6)
-
-
-def test_metrics_reach_the_file_line_by_line_and_tensorboard(tmp_path: Path) -> None:
-    writer = MetricsWriter(tmp_path)
-    writer.write(1, {"reward/mean": 0.5, "policy/kl": NAN, "policy/loss": math.inf})
-    # Each line is there at once, for whoever follows the file.
-    (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
-    writer.write(2, {"reward/mean": 0.75})
-    writer.close()
-    first = json.loads(line, parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
-    assert first.pop("time") > 1e9
-    assert first == {"step": 1, "reward/mean": 0.5, "policy/kl": None, "policy/loss": None}
-    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    assert [(e.step, e.value) for e in events.Scalars("reward/mean")] == [(1, 0.5), (2, 0.75)]
-
-
-def test_a_disk_that_filled_up_shows_as_one_when_the_writer_closes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """TensorBoard's thread keeps the error of its write and raises it again at the end."""
-    writer = MetricsWriter(tmp_path)
-
-    def close() -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(writer._board, "close", close)
-    with pytest.raises(DiskError, match=r"metrics\.jsonl could not be written.*No space left"):
-        writer.close()
-
-
-def test_a_second_writer_appends(tmp_path: Path) -> None:
-    for step in (1, 2):
-        writer = MetricsWriter(tmp_path)
-        writer.write(step, {"reward/mean": 0.5})
-        writer.close()
-    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == [1, 2]

@@ -4,13 +4,15 @@ import asyncio
 import io
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import typer
 from rich.console import Console
 
-from rlsys.commands.chat import Talk, _Budget
+from rlsys.commands.chat import Talk, _Budget, _stopped_at_once
 from rlsys.config.run import SamplingConfig
 from rlsys.errors import ConfigError
 from rlsys.local_policy.policy import build_tokenizer
@@ -160,3 +162,19 @@ def test_auto_gives_small_talk_no_thinking() -> None:
     budget = _Budget("auto")
     assert budget.of([], "hello") == 0
     assert (budget.of([], "What is 17 * 23?") or 0) >= 512
+
+
+def test_ctrl_c_while_a_model_loads_ends_the_command_at_once_with_its_status() -> None:
+    """vLLM loads without giving way to the event loop, which would hear of the signal."""
+
+    async def load() -> None:
+        with _stopped_at_once():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+
+    began, before = time.monotonic(), signal.getsignal(signal.SIGINT)
+    with pytest.raises(typer.Exit) as ended:
+        asyncio.run(load())
+    assert ended.value.exit_code == 130
+    assert time.monotonic() - began < 4
+    assert signal.getsignal(signal.SIGINT) is before

@@ -1,15 +1,18 @@
 """Verifiers by name."""
 
+import re
+import sys
 import textwrap
+import time
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
 from rlsys.errors import VerifierError
-from verifiers import registry
+from verifiers import faults, registry
 from verifiers.base import Completion
 from verifiers.math.verifier import MathVerifier
-from verifiers.registry import Registry
+from verifiers.registry import PluginFile, Registry
 
 PLUGIN = """
     from verifiers.base import Completion, Status, Verdict
@@ -141,6 +144,82 @@ def test_broken_plugin_file_is_one_error_that_names_it(write, source, message):
     path = write(source)
     with pytest.raises(VerifierError, match=f"plugin.py: .*{message}"):
         Registry([path])
+
+
+def test_a_missing_plugin_file_in_a_folder_without_any_names_the_folder(tmp_path):
+    with pytest.raises(VerifierError) as caught:
+        Registry([str(tmp_path / "x.py")])
+    assert str(caught.value) == (
+        f"no plug-in file {tmp_path}/x.py: there is no Python file in {tmp_path}"
+    )
+    with pytest.raises(VerifierError, match=f"y/x.py: there is no folder {tmp_path}/y"):
+        Registry([str(tmp_path / "y" / "x.py")])
+
+
+def test_a_plugin_imports_what_lies_beside_it(write, tmp_path):
+    write("def helped(): return 0.25", "rlsys_test_helper.py")
+    source = "from rlsys_test_helper import helped\ndef score(completions): return [helped()]"
+    assert Registry([write(source)]).names()
+    assert str(tmp_path) not in sys.path
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "__init__.py").write_text("VALUE = 1")
+    assert Registry([write("import inside\n" + textwrap.dedent(PLUGIN))]).names()
+
+
+def test_two_plugins_have_each_its_own_helper_of_one_name(tmp_path):
+    found = []
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "helpers.py").write_text(f"VALUE = {number}")
+        source = "import helpers\nclass V:\n    def verify(self, one): return helpers.VALUE\n"
+        source += "    def self_test(self): return []\n"
+        (folder / f"plugin_{number}.py").write_text(source + f"VERIFIERS = {{'v{number}': V}}")
+        path = str(folder / f"plugin_{number}.py")
+        found.append(Registry([path]).create(f"v{number}").verify(None))
+    assert found == [1, 2]
+
+
+def test_an_import_that_is_not_there_says_what_may_be_imported(write, tmp_path):
+    with pytest.raises(VerifierError) as caught:
+        Registry([write("import rlsys_test_nothing")])
+    message = str(caught.value)
+    assert "ModuleNotFoundError: No module named 'rlsys_test_nothing'" in message
+    assert message.endswith(f"; a plug-in imports what is installed, and what lies in {tmp_path}")
+    elsewhere = PluginFile("/on/another/node.py", "import rlsys_test_nothing")
+    with pytest.raises(VerifierError, match="on other nodes than its own a plug-in imports only"):
+        Registry([elsewhere])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "import time\ntime.sleep(0.3)\nVERIFIERS = {'slow': print}",
+            "still importing the plug-in .*plugin.py, after 0.05 s: at .*plugin.py:2 in <module>: "
+            r"time.sleep\(0.3\)\n",
+        ),
+        (
+            "import time\nclass Slow:\n  def __init__(self):\n    time.sleep(0.3)\n"
+            "  verify = self_test = print\nVERIFIERS = {'slow': Slow}",
+            "still making the verifier 'slow', after 0.05 s: at .*plugin.py:4 in __init__: "
+            r"time.sleep\(0.3\)\n",
+        ),
+    ],
+)
+def test_a_plugin_that_takes_long_is_named_with_the_line_it_is_at(
+    write, source, message, monkeypatch, capfd
+):
+    monkeypatch.setattr(faults, "_SLOW_S", 0.05)
+    Registry([write(source)]).create("slow")
+    assert re.fullmatch(message, capfd.readouterr().err)
+
+
+def test_a_plugin_that_is_quick_is_not_mentioned(write, monkeypatch, capfd):
+    monkeypatch.setattr(faults, "_SLOW_S", 0.05)
+    Registry([write("VERIFIERS = {'quick': print}")])
+    time.sleep(0.1)
+    assert capfd.readouterr().err == ""
 
 
 def test_missing_plugin_file_names_the_nearest(write):

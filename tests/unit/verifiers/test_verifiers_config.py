@@ -71,6 +71,25 @@ def test_impossible_setting_is_one_error_that_names_it(made, message):
         validate(made)
 
 
+@pytest.mark.parametrize(
+    ("declared", "nearest"),
+    [
+        ([1.0, 0.0], [0.0, 1.0]),
+        ([2.0, -1.0], [-1.0, 2.0]),
+        ([5.0], [0.0, 5.0]),
+        ([-1.0, -1.0], [-1.0, 0.0]),
+        ([0.0, 0.5, 1.0], [0.0, 1.0]),
+        ([0.0, 0.0], [0.0, 1.0]),
+        ([], [0.0, 1.0]),
+    ],
+)
+def test_a_range_that_is_none_names_that_of_its_own_numbers(declared, nearest):
+    with pytest.raises(ConfigError) as caught:
+        validate(config(RewardConfig("math", range=declared)))
+    assert str(caught.value).startswith(f"verifiers.rewards[0].range={declared}: ")
+    assert str(caught.value).endswith(f"nearest valid: {nearest}")
+
+
 def test_weights_of_thirds_may_add_up_to_one():
     validate(config(*(RewardConfig(n, weight=1 / 3) for n in ("math", "format", "reasoning"))))
 

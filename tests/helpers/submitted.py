@@ -1,0 +1,134 @@
+"""A run by `ray job submit` from a clean copy, against a head with its dashboard."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.helpers.places import ROOT
+from tests.helpers.workplace import Workplace
+
+_RAY = str(Path(sys.executable).with_name("ray"))
+REWARDS = (
+    "verifiers.rewards=["
+    "{name: reasoning, weight: 0.3}, "
+    "{name: accuracy, verifier: math, weight: 0.5}, "
+    "{name: brevity, verifier: short_answer, options: {max_chars: 300}, weight: 0.2}]"
+)
+"""Those of configs/base.yaml, and the plug-in that docs/verifiers.md shows."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A run that has ended."""
+
+    folder: Path
+    place: Path
+    """The copy that was submitted; its config names the plug-in from there."""
+    output: str
+    """What `ray job submit` printed: the run's own lines, and how the job ended."""
+    actors: str
+    """Those that the cluster knows of."""
+
+
+def submit(workplace: Workplace, folder: Path, *overrides: str) -> Submitted:
+    """The run `tiny` of the workplace's config, with the documented plug-in, from a file that only
+    the job's folder has."""
+    clone = folder / "clone"
+    ignored = shutil.ignore_patterns(".venv", ".git", "runs", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, clone, ignore=ignored)
+    plugin = (ROOT / "docs" / "verifiers.md").read_text().split("```python\n")[1].split("```")[0]
+    (clone / "short_answer.py").write_text(plugin)
+    with _head(folder) as cluster:
+        output = _ray(
+            cluster,
+            *("job", "submit", "--working-dir", str(clone), "--", sys.executable, "-m", "rlsys"),
+            *("train", "--config", str(workplace.config)),
+            *("verifiers.plugins=[./short_answer.py]", REWARDS, *overrides),
+        )
+        actors = _ray(cluster, "list", "actors", "--limit", "50")
+    return Submitted(workplace.folder / "runs" / "tiny", clone, output, actors)
+
+
+@contextmanager
+def _head(folder: Path) -> Iterator[dict[str, str]]:
+    """A head on ports of its own; yields the environment that reaches it."""
+    port, dashboard, agent = _free_ports(3)
+    # Short, since sockets lie in it.
+    ray_folder = tempfile.mkdtemp(prefix="rlsys-ray-", dir="/tmp")
+    environment = os.environ | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+        "RAY_TMPDIR": ray_folder,
+        "RAY_ADDRESS": f"http://127.0.0.1:{dashboard}",
+    }
+    (folder / "token").write_text(secrets.token_hex(32))
+    start = {k: v for k, v in environment.items() if k != "RAY_ADDRESS"}
+    # In the foreground, so that ending it ends this cluster and no other.
+    head = subprocess.Popen(
+        [
+            *(_RAY, "start", "--head", "--block", "--num-cpus=2", "--disable-usage-stats"),
+            *(f"--port={port}", f"--dashboard-port={dashboard}"),
+            f"--dashboard-agent-listen-port={agent}",
+        ],
+        env=start,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _await_first_job(environment, head)
+        yield environment
+    finally:
+        head.send_signal(signal.SIGTERM)
+        head.wait(timeout=30)
+        shutil.rmtree(ray_folder, ignore_errors=True)
+
+
+def _await_first_job(environment: dict[str, str], head: subprocess.Popen[bytes]) -> None:
+    """Submits an empty job until one is taken.
+
+    The dashboard answers seconds before the node's agent, which starts the jobs, has registered;
+    on a loaded machine that takes longer than the 10 s for which a submission waits for it.
+    """
+    deadline = time.monotonic() + 300
+    while True:
+        try:
+            _ray(environment, "job", "submit", "--", "true")
+        except AssertionError as error:
+            assert head.poll() is None, f"the head ended by itself: {head.returncode}"
+            if time.monotonic() > deadline:
+                raise AssertionError("the head takes no job within 300 s") from error
+            time.sleep(1)
+        else:
+            return
+
+
+def _free_ports(number: int) -> list[int]:
+    """Others may run tests on this machine."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _ray(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [_RAY, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
