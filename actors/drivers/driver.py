@@ -107,7 +107,7 @@ class Driver:
         config = self.config
         self.num_prompts = len(prompts)
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
-        self.loop = Loop(self.fleet, stream, config, self._after_step)
+        self.loop = Loop(self.fleet, stream, config, self._after_step, self.fleet.observer)
         self.checks = Checks(
             self.fleet,
             held_out,
@@ -146,10 +146,6 @@ class Driver:
 
     async def _train(self) -> None:
         """The whole way from a fleet that is not started to the check after training."""
-        self.loop.notice = self.loop.verdicts.notice = self.display.note
-        waits = self.loop.waits
-        waits.stacks = self.fleet.starting.stacks = self.lookout.stacks_of_stall
-        waits.samplers_still_s, waits.notice = self.fleet.samplers_still_s, self.display.note
         self.display.waiting = self._waiting
         task = asyncio.current_task()
         self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))

@@ -23,6 +23,9 @@ class Worker:
     def __init__(self, answers: bool) -> None:
         self.answers = answers
 
+    def is_up(self) -> bool:
+        return True
+
     def begin_update(self) -> None:
         if not self.answers:
             time.sleep(600)
@@ -37,6 +40,7 @@ def client(cluster: None) -> Iterator[RolloutClient]:
     workers = [
         made.options(name=f"rollout-{i}", num_cpus=0).remote(answers=i != 1) for i in range(3)
     ]
+    ray.get([worker.is_up.remote() for worker in workers])
     config = RunConfig()
     config.rollout.workers, config.loop.stall_timeout_s = 3, 20.0
     yield RolloutClient(config)
