@@ -34,6 +34,11 @@ class OptimizerConfig:
     gradient_clip: float = ranged(1.0, least=0)
     """Largest gradient norm."""
 
+    @property
+    def falls(self) -> bool:
+        """Whether the rate depends on how long the stage is."""
+        return self.schedule is not ScheduleShape.constant
+
 
 def problems(config: OptimizerConfig, num_updates: int | None, path: str) -> Iterator[str]:
     """What in a schedule cannot work.
@@ -42,13 +47,12 @@ def problems(config: OptimizerConfig, num_updates: int | None, path: str) -> Ite
         num_updates: of the whole stage; None: not known yet.
         path: where the section stands in the settings.
     """
-    falls = config.schedule is not ScheduleShape.constant
-    if config.floor and not falls:
+    if config.floor and not config.falls:
         yield (
             f"{path}.floor={config.floor:g}: {path}.schedule=constant never falls; nearest valid: "
             f"0, or {path}.schedule=cosine"
         )
-    if falls and num_updates is not None and config.warmup_steps >= num_updates:
+    if config.falls and num_updates is not None and config.warmup_steps >= num_updates:
         yield (
             f"{path}.warmup_steps={config.warmup_steps}: of {num_updates} updates none is left in "
             f"which {path}.schedule={config.schedule.value} could fall; nearest valid: "

@@ -7,7 +7,6 @@ from typing import Any
 
 from rlsys.config.load import load
 from rlsys.config.model_names import FILE, nearest_run
-from rlsys.config.optimizer import ScheduleShape
 from rlsys.config.ranges import changeable
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
@@ -42,8 +41,8 @@ def resumed_config(folder: Path, overrides: list[str]) -> RunConfig:
     saved, wanted = load(folder / FILE), load(folder / FILE, overrides)
     for config in (saved, wanted):
         config.run.directory, config.run.name = str(folder.parent), folder.name
-    schedule = saved.learner.optimizer.schedule
-    ends = () if schedule is ScheduleShape.constant else ("loop.steps", "loop.epochs")
+    optimizer = saved.learner.optimizer
+    ends = ("loop.steps", "loop.epochs") if optimizer.falls else ()
     before, after = _flat(asdict(saved)), _flat(asdict(wanted))
     for key in sorted(before.keys() | after.keys()):
         was, now = before.get(key), after.get(key)
@@ -51,8 +50,8 @@ def resumed_config(folder: Path, overrides: list[str]) -> RunConfig:
             continue
         if key in ends:
             raise ConfigError(
-                f"{key}={_shown(now)}: the run's learner.optimizer.schedule={schedule.value} ends "
-                f"with loop.steps={saved.loop.steps}; leave it, or start a new run from the "
+                f"{key}={_shown(now)}: the run's "
+                f"learner.optimizer.schedule={optimizer.schedule.value} ends with loop.steps={saved.loop.steps}; leave it, or start a new run from the "
                 f"checkpoint's weights (model.path={folder}/checkpoints/latest/policy)"
             )
         if not key.startswith(_MAY_CHANGE):
