@@ -51,7 +51,8 @@ def resumed_config(folder: Path, overrides: list[str]) -> RunConfig:
         if key in ends:
             raise ConfigError(
                 f"{key}={_shown(now)}: the run's "
-                f"learner.optimizer.schedule={optimizer.schedule.value} ends with loop.steps={saved.loop.steps}; leave it, or start a new run from the "
+                f"learner.optimizer.schedule={optimizer.schedule.value} ends with "
+                f"loop.steps={saved.loop.steps}; leave it, or start a new run from the "
                 f"checkpoint's weights (model.path={folder}/checkpoints/latest/policy)"
             )
         if not key.startswith(_MAY_CHANGE):
