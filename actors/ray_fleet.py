@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from actors.cluster import while_there
+from actors.drivers.lookout import keep_stacks
 from actors.launch import Launcher
 from actors.learner_rank import Span
 from actors.placement import Need
@@ -33,8 +34,9 @@ from rlsys.loop.fleet import (
     Untrained,
 )
 from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
+from rlsys.run.folder import LOGS, SAMPLES
 from rlsys.watch.clock import Times
-from rlsys.watch.waits import Waits
+from rlsys.watch.waits import Observer, Waits
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 from verifiers.registry import read_plugins
@@ -58,8 +60,7 @@ class RayFleet:
     Args:
         model_path: the policy that learner, rollout and reference workers start from.
         prompts: every prompt that will be asked for, in training and held out.
-        samples: folder for the Parquet samples of each step.
-        logs: folder for what each member prints.
+        folder: of the run or the evaluation: members leave samples and logs there.
         needs: the members; see actors.roles.
         progress: told what is being waited for during the start.
         notice: told of deaths and replacements.
@@ -70,13 +71,12 @@ class RayFleet:
         config: RunConfig,
         model_path: str,
         prompts: Sequence[Prompt],
-        samples: Path,
-        logs: Path,
+        folder: Path,
         needs: list[Need],
         progress: Callable[[str], None],
         notice: Callable[[str], None],
     ) -> None:
-        self.needs, self.config, self.logs = needs, config, logs
+        self.needs, self.config, self.logs = needs, config, folder / LOGS
         self.progress, self.notice = progress, notice
         self.row_of = {p.prompt_id: i for i, p in enumerate(prompts)}
         self.prompts = prompts
@@ -84,11 +84,15 @@ class RayFleet:
         self.has_learner = LEARNER in present
         self.scorers = [role for role in present if role in SCORERS]
         plugins = read_plugins(config.verifiers.plugins)
-        self.inputs = Inputs(config, model_path, samples, plugins, self.has_learner)
+        self.inputs = Inputs(config, model_path, folder / SAMPLES, plugins, self.has_learner)
         longest = max(prompts, key=lambda p: len(p.token_ids))
         self.canary_ids = list(longest.token_ids)[-_CANARY_TOKENS:]
-        self.starting = Waits(config.cluster.ready_timeout_s, "cluster.ready_timeout_s")
-        environments = {name: environment(role, config, logs) for name, role in ROLES.items()}
+        self.observer = Observer(
+            notice, lambda: keep_stacks(folder, self.stacks()), self.samplers_still_s
+        )
+        limit_s = config.cluster.ready_timeout_s
+        self.starting = Waits(limit_s, self.observer, "cluster.ready_timeout_s")
+        environments = {name: environment(role, config, self.logs) for name, role in ROLES.items()}
         self.launcher = Launcher(config.cluster, environments, self._maker)
         self.supervisor = Supervisor(
             seats(needs),

@@ -30,6 +30,7 @@ from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import LogNormal
 from rlsys.watch import garbage
+from rlsys.watch.waits import Observer
 
 PROMPTS = [Prompt(f"p{i}", "simulated", "?", [1], '"1"', "{}") for i in range(5000)]
 
@@ -120,7 +121,7 @@ def main() -> None:
     groups = steps * config.loop.groups_per_step
     watch = Watch()
     fleet = make_fleet(arguments.workers)
-    loop = Loop(fleet, PromptStream(PROMPTS, seed=0), config, watch.after_step)
+    loop = Loop(fleet, PromptStream(PROMPTS, seed=0), config, watch.after_step, Observer())
     simulated = min(groups, 100_000)
     with garbage.seldom_collected():
         started, started_wall = time.process_time(), time.monotonic()

@@ -107,7 +107,7 @@ class Driver:
         config = self.config
         self.num_prompts = len(prompts)
         stream = PromptStream(prompts, config.run.seed, config.data.shuffle)
-        self.loop = Loop(self.fleet, stream, config, self._after_step)
+        self.loop = Loop(self.fleet, stream, config, self._after_step, self.fleet.observer)
         self.checks = Checks(
             self.fleet,
             held_out,
@@ -146,10 +146,6 @@ class Driver:
 
     async def _train(self) -> None:
         """The whole way from a fleet that is not started to the check after training."""
-        self.loop.notice = self.loop.verdicts.notice = self.display.note
-        waits = self.loop.waits
-        waits.stacks = self.fleet.starting.stacks = self.lookout.stacks_of_stall
-        waits.samplers_still_s, waits.notice = self.fleet.samplers_still_s, self.display.note
         self.display.waiting = self._waiting
         task = asyncio.current_task()
         self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))
@@ -222,9 +218,9 @@ class Driver:
         return times | {"driver": self.event_loop.clock.times()}
 
     def _checked(self, check: HeldOut) -> None:
-        """Note a held-out check everywhere, at its step."""
+        """Note a held-out check everywhere; a curve has it at the version that it measured."""
         metrics = check_metrics(check)
-        self.loggers.later(check.step, metrics)
+        self.loggers.later(check.versions[0], metrics)
         steps = {0: "before training", self.config.loop.steps: "after training"}
         when = steps.get(check.step, f"at step {check.step}")
         self.display.check(check.step, metrics, f"held-out pass@1 {when}: {check}")

@@ -23,7 +23,6 @@ from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.votes import Equal, equal_by
 from rlsys.loop.loop import first_cause
 from rlsys.loop.retries import Retries
-from rlsys.run.folder import LOGS
 from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Waits
 from verifiers.math.verifier import MathVerifier
@@ -73,11 +72,9 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
     config = job.config
     wanted = needs(config, trains=False)
     check_resources(wanted, config.cluster.queue_s)
-    logs = samples.folder.parent / LOGS
-    fleet = RayFleet(config, job.model, job.prompts, samples.folder, logs, wanted, tell, tell)
-    waits = Waits(config.loop.stall_timeout_s)
-    waits.stacks = fleet.starting.stacks = fleet.stacks
-    waits.samplers_still_s, waits.notice = fleet.samplers_still_s, tell
+    folder = samples.folder.parent
+    fleet = RayFleet(config, job.model, job.prompts, folder, wanted, tell, tell)
+    waits = Waits(config.loop.stall_timeout_s, fleet.observer)
     retries = Retries(waits, config.loop)
     concurrency = config.rollout.workers * config.rollout.max_sequences
 

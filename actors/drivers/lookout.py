@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -39,6 +39,14 @@ class Members(Protocol):
     async def stacks(self) -> str:
         """Where the driver's tasks and these members stand, from the event loop."""
         ...
+
+
+async def keep_stacks(folder: Path, stacks: Awaitable[str]) -> str:
+    """What is read for the error of a stall, left in the run's folder for whoever comes later."""
+    text = await stacks
+    with suppress(DiskError):  # the error says the same
+        replace_text(folder / STACKS, f"{stamp(time.time())}, a stall\n{text}\n")
+    return text
 
 
 class Lookout:
@@ -87,13 +95,6 @@ class Lookout:
             except DiskError as error:
                 self.notice(f"the answer to `rlsys stacks` is lost: {error}")
             wish.close(self.folder, Wish.stacks)
-
-    async def stacks_of_stall(self) -> str:
-        """For the error of a stall; also left in the folder, for whoever comes later."""
-        text = await self.fleet.stacks()
-        with suppress(DiskError):  # the error says the same
-            replace_text(self.folder / STACKS, f"{stamp(time.time())}, a stall\n{text}\n")
-        return text
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> list[OpenWait]:
         """All waits, and that for the event loop itself where it is held up."""

@@ -29,7 +29,6 @@ from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.summary import Summary
 from rlsys.run import checkpoint, wish
 from rlsys.run.folder import (
-    LOGS,
     SAMPLES,
     check_inputs,
     cut_back,
@@ -180,8 +179,7 @@ def _with_a_fleet(job: Job, origin: Origin) -> Summary:
         config,
         job.model_path,
         [*prepared.train, *prepared.held_out],
-        job.folder / SAMPLES,
-        job.folder / LOGS,
+        job.folder,
         needs(config),
         display.stage,
         display.note,

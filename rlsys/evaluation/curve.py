@@ -1,4 +1,4 @@
-"""heldout.jsonl: every held-out check of a run, a line each, at the step whose policy it measured.
+"""heldout.jsonl: every held-out check of a run, a line each: where it was due, what it measured.
 
     {"step": 10, "pass_at_1": 0.62, "low": 0.58, "high": 0.66, "versions": [10, 11], "rates": ...}
 

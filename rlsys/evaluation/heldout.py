@@ -29,7 +29,8 @@ class HeldOut:
     """pass@1 over prompts, with its 95 % confidence interval over prompts."""
 
     step: int
-    """Optimizer steps of the policy that the workers held when the check began."""
+    """Where it was due: the workers held this version when its answers were asked for. New weights
+    may reach an engine before it begins with them; `versions` says what was measured."""
     pass_at_1: float
     low: float
     high: float
@@ -62,7 +63,7 @@ async def evaluate(
     """
     size = config.evaluation.samples
     sampling = replace(config.sampling, temperature=config.evaluation.temperature)
-    verdicts = VerdictWatch(config)
+    verdicts = VerdictWatch(config, retries.waits.observer.notice)
     reasons: list[str] = []
 
     async def part(begin: int) -> tuple[Rows, tuple[np.ndarray, ...]]:

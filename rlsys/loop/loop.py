@@ -31,7 +31,7 @@ from rlsys.loop.verdict_watch import SignalWatch, VerdictWatch
 from rlsys.roles import ROLLOUT, VERIFIER
 from rlsys.thinking.budgets import Budgets, equip
 from rlsys.thinking.difficulty import SolveRatePredictor
-from rlsys.watch.waits import Waits
+from rlsys.watch.waits import Observer, Waits
 
 
 @dataclass
@@ -75,7 +75,11 @@ class StepReport:
 
 
 class Loop:
-    """Trains on a fleet. `after_step` sees every step's report and may start tasks of its own."""
+    """Trains on a fleet.
+
+    Args:
+        after_step: sees every step's report and may start tasks of its own.
+    """
 
     def __init__(
         self,
@@ -83,13 +87,14 @@ class Loop:
         prompts: PromptStream,
         config: RunConfig,
         after_step: Callable[[StepReport, asyncio.TaskGroup], Awaitable[None]],
+        observer: Observer,
     ) -> None:
         self.fleet, self.prompts, self.config = fleet, prompts, config
-        self.after_step = after_step
+        self.after_step, self.observer = after_step, observer
         self.state = LoopState()
-        self.waits = Waits(config.loop.stall_timeout_s)
+        self.waits = Waits(config.loop.stall_timeout_s, observer)
         self.retries = Retries(self.waits, config.loop)
-        self.verdicts, self.signal = VerdictWatch(config), SignalWatch(config.loop)
+        self.verdicts, self.signal = VerdictWatch(config, observer.notice), SignalWatch(config.loop)
         self.ready = ReadyGroups(config.loop.groups_per_step, config.loop.max_staleness)
         self.slots = Slots(num_slots(config.loop, config.loop.max_staleness))
         self.adaptive = AdaptiveBound(config.loop) if config.loop.adaptive_staleness else None
@@ -104,8 +109,6 @@ class Loop:
         self.last_publish: PublishReport | None = None
         self.longest_group_s = 0.0
         """From admission to readiness, since the last step."""
-        self.notice: Callable[[str], None] = lambda line: None
-        """Told of groups that are given up, and why."""
 
     async def train(self, steps: int) -> None:
         """Train until `steps` optimizer steps are done, everywhere.
@@ -326,7 +329,7 @@ class Loop:
         self.drops.gave_up(message, flight.sampled, reason)
         for group_id in message.group_ids:
             self._drop(group_id, reason)
-        self.notice(f"groups {list(message.group_ids)} dropped as {reason}: {error}")
+        self.observer.notice(f"groups {list(message.group_ids)} dropped as {reason}: {error}")
         self.state.failures_in_a_row += len(message.group_ids)
         if self.state.failures_in_a_row >= self.config.loop.max_failed_groups_in_a_row:
             raise error

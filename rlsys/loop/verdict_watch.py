@@ -16,18 +16,19 @@ class VerdictWatch:
     The share is that of the newest four steps' answers: over the whole run, thousands of good
     steps would hide that every verdict is missing now, and a bad start would never be forgiven.
     Judged from eight groups on, since one bad group of two says nothing.
+
+    Args:
+        notice: told of the first answers without a verdict, and why.
     """
 
-    def __init__(self, config: RunConfig) -> None:
-        loop = config.loop
+    def __init__(self, config: RunConfig, notice: Callable[[str], None]) -> None:
+        loop, self.notice = config.loop, notice
         self.limit = config.verifiers.max_infrastructure_share
         self.window = max(_STEPS * loop.groups_per_step, _LEAST_GROUPS) * loop.group_size
         self.least = _LEAST_GROUPS * loop.group_size
         self._graded = self._missing = 0
         self._newest: deque[tuple[int, int]] = deque()
         self._last = ""
-        self.notice: Callable[[str], None] = lambda line: None
-        """Told of the first answers without a verdict, and why."""
 
     def saw(self, graded: int, reasons: list[str]) -> None:
         """A message's verdicts are in: `graded` answers, `reasons` of those without a verdict.

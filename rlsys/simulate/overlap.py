@@ -12,6 +12,7 @@ from rlsys.run.progress import Progress
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import LengthLaw
+from rlsys.watch.waits import Observer
 
 
 def overlap(sync_s: float, async_s: float, ideal_s: float) -> float:
@@ -81,7 +82,7 @@ async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int
         progress.saw(report)
 
     prompts = PromptStream([Prompt("p", "simulated", "?", [1], '"1"', "{}")], seed)
-    loop = Loop(fleet, prompts, config, after_step)
+    loop = Loop(fleet, prompts, config, after_step, Observer())
     warm_up = 10 + 2 * max_staleness
     await loop.train(warm_up + steps + max_staleness + 1)
     loop.state.ledger.check()

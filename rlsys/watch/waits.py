@@ -40,22 +40,44 @@ class _Wait:
     """Whether its deadline is past, so that its task has been woken."""
 
 
+async def _no_stacks() -> str:
+    return ""
+
+
+async def _unknown() -> float:
+    return math.inf
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Whom the driver tells what happens to its work, and asks when nothing does."""
+
+    notice: Callable[[str], None] = lambda line: None
+    """Told of what people should know: answers given up, verdicts missing, waits made longer."""
+    stacks: Callable[[], Awaitable[str]] = _no_stacks
+    """Where everybody stands, for the report of a stall."""
+    samplers_still_s: Callable[[], Awaitable[float]] = _unknown
+    """For how long the stillest of the samplers that owe answers has sampled nothing."""
+
+
 class Waits:
     """What the driver waits for now, and since when.
 
     All waits have the same time, so the one that began first is due first: a single timer watches
     any number of them. A wait for answers is given that time again whenever it is over, as long as
     every sampler that owes some has sampled a token within it: long answers are no stall.
+
+    Args:
+        setting: where timeout_s stands, for the error.
     """
 
-    def __init__(self, timeout_s: float, setting: str = "loop.stall_timeout_s") -> None:
-        self.timeout_s, self.setting = timeout_s, setting
-        self.stacks: Callable[[], Awaitable[str]] = _no_stacks
-        """Where everybody stands, for the report of a stall."""
-        self.samplers_still_s: Callable[[], Awaitable[float]] = _unknown
-        """For how long the stillest of the samplers that owe answers has sampled nothing."""
-        self.notice: Callable[[str], None] = lambda line: None
-        """Told of waits for answers that are given more time."""
+    def __init__(
+        self,
+        timeout_s: float,
+        observer: Observer,
+        setting: str = "loop.stall_timeout_s",
+    ) -> None:
+        self.timeout_s, self.observer, self.setting = timeout_s, observer, setting
         self._report: asyncio.Task[str] | None = None
         self._notice_at = -math.inf
         """When there may be another notice."""
@@ -130,14 +152,14 @@ class Waits:
 
     async def _look(self, waits: list[_Wait]) -> None:
         """End waits for answers that nobody samples."""
-        still_s = await _in_time(self.samplers_still_s(), math.inf)
+        still_s = await _in_time(self.observer.samplers_still_s(), math.inf)
         for wait in waits:
             if wait in self._open and still_s >= self.timeout_s:
                 self._end(wait)
         now = asyncio.get_running_loop().time()
         if still_s < self.timeout_s and now >= self._notice_at:
             self._notice_at = now + self.timeout_s
-            self.notice(f"answers are still being sampled; waiting: {self.describe()}")
+            self.observer.notice(f"answers are still being sampled; waiting: {self.describe()}")
 
     def of(self, task: asyncio.Task[Any] | None) -> str | None:
         """What a task waits for now."""
@@ -153,7 +175,7 @@ class Waits:
         # takes its calls back: then nobody would know any more who owes an answer.
         if self._report is None:
             late = f"The stacks could not be read within {_LOOK_S:g} s."
-            reading = _in_time(self.stacks(), late)
+            reading = _in_time(self.observer.stacks(), late)
             self._report = asyncio.create_task(reading, name="read stacks")
         wait.task.cancel()
 
@@ -179,14 +201,6 @@ def by_name(waits: Iterable[OpenWait]) -> list[tuple[str, list[float]]]:
     for wait in sorted(waits, key=lambda wait: -wait.age_s):
         ages.setdefault(wait.name, []).append(wait.age_s)
     return list(ages.items())
-
-
-async def _no_stacks() -> str:
-    return ""
-
-
-async def _unknown() -> float:
-    return math.inf
 
 
 async def _in_time(looking: Awaitable[T], otherwise: T) -> T:

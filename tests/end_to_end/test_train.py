@@ -99,7 +99,10 @@ def test_held_out_checks_stand_at_their_steps_with_their_answers(run: Path) -> N
     every = load(run / "config.yaml").loop.evaluate_every
     assert sorted(line["step"] for line in lines) == list(range(0, 9, every))
     for line in lines:
-        assert line["step"] == line["versions"][0] <= line["versions"][1]
+        oldest, newest = line["versions"]
+        # Beside training, new weights may reach the engine before it begins with a check's answers.
+        beside = 0 < line["step"] < 8
+        assert line["step"] <= oldest <= newest if beside else line["step"] == oldest == newest
         path = run / "samples" / "heldout" / f"step-{line['step']:06d}.parquet"
         rows = pq.read_table(path).to_pylist()
         assert {(row["split"], row["step"]) for row in rows} == {("held_out", line["step"])}

@@ -31,6 +31,7 @@ from rlsys.loop.fleet import (
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.roles import REFERENCE, ROLLOUT, Annotations
 from rlsys.watch.clock import Times
+from rlsys.watch.waits import Observer
 
 Latency = float | Callable[[], float]
 """Seconds, or what draws them."""
@@ -193,8 +194,10 @@ def make_loop(
     fleet: FakeFleet,
     config: RunConfig,
     after_step: Callable[[StepReport, asyncio.TaskGroup], Any] = ignore,
+    notice: Callable[[str], None] = lambda line: None,
 ) -> Loop:
-    return Loop(fleet, PromptStream(make_prompts(), seed=0), config, after_step)
+    stream = PromptStream(make_prompts(), seed=0)
+    return Loop(fleet, stream, config, after_step, Observer(notice))
 
 
 async def count_free_slots(loop: Loop) -> int:

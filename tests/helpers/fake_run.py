@@ -18,7 +18,7 @@ from rlsys.observe.summary import Summary
 from rlsys.run import checkpoint
 from rlsys.run.keeper import FOLDER, Keeper, Origin
 from rlsys.watch.event_loop import WatchedEventLoop
-from rlsys.watch.waits import Waits
+from rlsys.watch.waits import Observer, Waits
 from tests.helpers.fake_fleet import FakeFleet, Latencies, make_config, make_prompts
 
 STEPS = 6
@@ -30,7 +30,8 @@ class Fleet(FakeFleet):
     def __init__(self, **more: Any) -> None:
         fast = Latencies(sample=0.02, grade=0.0, reference=0.0, learn=0.02, pull=0.0)
         super().__init__(**({"latencies": fast} | more))
-        self.starting = Waits(1000.0)
+        self.observer = Observer()
+        self.starting = Waits(1000.0, self.observer)
         self.supervisor = SimpleNamespace(failed=self.failed)
         self.lost = asyncio.Event()
 

@@ -45,7 +45,7 @@ from rlsys.evaluation.votes import count_votes, equal_by
 from rlsys.loop.fleet import Graded, Message, Sampled
 from rlsys.loop.retries import Retries
 from rlsys.thinking.usage import Price
-from rlsys.watch.waits import Waits
+from rlsys.watch.waits import Observer, Waits
 from verifiers.base import Status
 from verifiers.math.verifier import MathVerifier
 
@@ -133,7 +133,7 @@ def row(prompt: Prompt, group_id: int, index: int, text: str) -> dict[str, Any]:
 def run(fleet: ListedAnswers, exam: Exam, folder: Path) -> list[str]:
     told: list[str] = []
     samples = Samples(folder / "samples")
-    retries = Retries(Waits(5.0), LoopConfig())
+    retries = Retries(Waits(5.0, Observer()), LoopConfig())
     asyncio.run(
         examine(fleet, [exam], samples, retries, 8, lambda progress: told.append(str(progress)))
     )

@@ -11,7 +11,7 @@ from rlsys.loop.fleet import Message, Sampled
 from rlsys.loop.retries import Retries
 from rlsys.roles import ROLLOUT, VERIFIER
 from rlsys.simulate.clock import run
-from rlsys.watch.waits import Waits
+from rlsys.watch.waits import Observer, Waits
 from tests.helpers.fake_fleet import FakeFleet, Latencies, long_tail, make_config, make_prompts
 
 NAN = float("nan")
@@ -19,7 +19,7 @@ NAN = float("nan")
 
 def evaluated(fleet: FakeFleet, count: int, config: RunConfig):  # type: ignore[no-untyped-def]
     async def scenario():  # type: ignore[no-untyped-def]
-        retries = Retries(Waits(100.0), config.loop)
+        retries = Retries(Waits(100.0, Observer()), config.loop)
         return await evaluate(fleet, make_prompts(count), config, retries, 3)
 
     return run(scenario())
@@ -97,7 +97,7 @@ def test_a_check_ends_at_the_first_answers_that_no_verifier_can_grade() -> None:
 
     async def seconds() -> float:
         config = make_config()
-        retries = Retries(Waits(1e4), config.loop)
+        retries = Retries(Waits(1e4, Observer()), config.loop)
         with pytest.raises(VerifierError, match=r"100% of the newest 64 .* the sandbox is gone"):
             await evaluate(fleet, make_prompts(64), config, retries, 0)
         return asyncio.get_running_loop().time()
@@ -110,7 +110,7 @@ def test_the_versions_of_the_tokens_are_reported() -> None:
 
     async def scenario():  # type: ignore[no-untyped-def]
         config = make_config()
-        retries = Retries(Waits(100.0), config.loop)
+        retries = Retries(Waits(100.0, Observer()), config.loop)
         check = asyncio.create_task(evaluate(fleet, make_prompts(3), config, retries, 4))
         await asyncio.sleep(0.5)
         fleet.held = 5

@@ -6,12 +6,12 @@ from rlsys.errors import VerifierError, WorkerDiedError, WorkerError
 from rlsys.loop.retries import Retries
 from rlsys.loop.verdict_watch import VerdictWatch
 from rlsys.simulate.clock import run
-from rlsys.watch.waits import Waits
+from rlsys.watch.waits import Observer, Waits
 from tests.helpers.fake_fleet import make_config
 
 
 def insisting(outcomes: list[Exception | int], **loop: int) -> tuple[Retries, Callable[[], int]]:
-    retries = Retries(Waits(10.0), make_config(**loop).loop)
+    retries = Retries(Waits(10.0, Observer()), make_config(**loop).loop)
     left = iter(outcomes)
 
     async def call() -> int:
@@ -42,7 +42,7 @@ def test_each_budget_ends_and_the_last_error_says_why(kind: type[WorkerError]) -
 def watch(limit: float) -> VerdictWatch:
     config = make_config(groups_per_step=4)  # groups of 4: a window of 64, judged from 32 on
     config.verifiers.max_infrastructure_share = limit
-    return VerdictWatch(config)
+    return VerdictWatch(config, lambda line: None)
 
 
 def test_missing_verdicts_are_judged_over_the_newest_answers_alone() -> None:

@@ -16,6 +16,7 @@ from rlsys.simulate.clock import run
 from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import Pareto
+from rlsys.watch.waits import Observer
 from tests.helpers.fake_fleet import FakeFleet, ignore, make_config, make_loop, make_prompts
 from tests.helpers.plain_loop import train_plainly
 
@@ -64,7 +65,7 @@ def train_on_a_long_tail(steps: int, after_step: Callable[..., Any] = ignore) ->
     fleet = Watched()
     config = make_config(max_staleness=2, groups_per_step=8)
     stream = PromptStream(make_prompts(50), seed=0)
-    run(Loop(fleet, stream, config, after_step).train(steps))
+    run(Loop(fleet, stream, config, after_step, Observer()).train(steps))
     return fleet
 
 

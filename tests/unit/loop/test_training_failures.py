@@ -31,9 +31,9 @@ def test_a_worker_that_fails_once_is_asked_again(call: str) -> None:
 def test_a_group_that_kills_its_workers_is_dropped_as_lost_and_said_to_be(call: str) -> None:
     fleet = FakeFleet(fails=lambda what, group, attempt: (what, group) == (call, 3))
     fleet.error = WorkerDiedError
-    loop = make_loop(fleet, make_config(max_group_failures=2, max_group_losses=4))
     said: list[str] = []
-    loop.notice = said.append
+    config = make_config(max_group_failures=2, max_group_losses=4)
+    loop = make_loop(fleet, config, notice=said.append)
     run(loop.train(3))
     assert fleet.attempts[call, 3] == 4
     assert loop.state.ledger.dropped == {"lost": 1}

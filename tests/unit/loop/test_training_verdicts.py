@@ -38,9 +38,9 @@ def test_too_many_answers_without_a_verdict_stop_the_run() -> None:
 def test_the_first_missing_verdicts_are_said_at_once_and_once() -> None:
     config = make_config()
     config.verifiers.max_infrastructure_share = 1.0
-    loop = make_loop(FakeFleet(rewards=without_verdict(1)), config)
     said: list[str] = []
-    loop.verdicts.notice = said.append
+    fleet = FakeFleet(rewards=without_verdict(1))
+    loop = make_loop(fleet, config, notice=said.append)
     run(loop.train(3))
     assert said == ["warning: 1 of 4 answers got no verdict: the sandbox is gone"]
 

@@ -5,14 +5,14 @@ import pytest
 
 from rlsys.watch.clock import Times
 from rlsys.watch.event_loop import WatchedEventLoop
-from rlsys.watch.waits import Waits
+from rlsys.watch.waits import Observer, Waits
 
 
 def test_the_driver_is_busy_while_any_task_runs_and_else_waits_for_what_its_line_waits_for() -> (
     None
 ):
     loop = WatchedEventLoop()
-    waits = Waits(timeout_s=60.0)
+    waits = Waits(60.0, Observer())
 
     async def work() -> None:
         await asyncio.sleep(0.1)

@@ -4,7 +4,7 @@ import pytest
 
 from rlsys.errors import StallError
 from rlsys.simulate.clock import run
-from rlsys.watch.waits import Waits
+from rlsys.watch.waits import Observer, Waits
 
 
 async def later(seconds: float, value: int = 1) -> int:
@@ -13,13 +13,13 @@ async def later(seconds: float, value: int = 1) -> int:
 
 
 def test_a_wait_returns_what_the_work_returns() -> None:
-    waits = Waits(10.0)
+    waits = Waits(10.0, Observer())
     assert run(waits.on("driver: learner", later(9.0, 5))) == 5
     assert waits.describe() == "nothing"
 
 
 def test_a_wait_past_its_deadline_says_who_waits_for_whom() -> None:
-    waits = Waits(10.0)
+    waits = Waits(10.0, Observer())
 
     async def scenario() -> None:
         others = [asyncio.create_task(waits.on("driver: verifier", later(1.0))) for _ in range(2)]
@@ -38,7 +38,7 @@ def test_a_wait_past_its_deadline_says_who_waits_for_whom() -> None:
 
 
 def test_equal_waits_are_counted() -> None:
-    waits = Waits(10.0)
+    waits = Waits(10.0, Observer())
 
     async def scenario() -> str:
         async with asyncio.TaskGroup() as tasks:
@@ -54,7 +54,7 @@ def test_equal_waits_are_counted() -> None:
 
 
 def test_a_wait_has_its_own_deadline_however_many_began_before_it_and_ended() -> None:
-    waits = Waits(10.0)
+    waits = Waits(10.0, Observer())
 
     async def scenario() -> float:
         async with asyncio.TaskGroup() as tasks:
@@ -72,14 +72,14 @@ def test_a_timeout_of_the_work_itself_is_no_stall() -> None:
     async def work() -> None:
         raise TimeoutError("the sandbox's own")
 
-    waits = Waits(10.0)
+    waits = Waits(10.0, Observer())
     with pytest.raises(TimeoutError, match="the sandbox's own"):
         run(waits.on("driver: verifier", work()))
     assert waits.describe() == "nothing"
 
 
 def test_cancelling_a_wait_closes_it() -> None:
-    waits = Waits(10.0)
+    waits = Waits(10.0, Observer())
 
     async def scenario() -> str:
         waiting = asyncio.create_task(waits.on("driver: learner", later(5.0)))
@@ -93,7 +93,7 @@ def test_cancelling_a_wait_closes_it() -> None:
 
 
 def test_a_task_s_wait_is_known_and_an_outer_one_comes_back_after_an_inner_one() -> None:
-    waits = Waits(10.0)
+    waits = Waits(10.0, Observer())
 
     async def outer() -> None:
         await waits.on("driver: verifier", later(1.0))
@@ -112,7 +112,6 @@ def test_a_task_s_wait_is_known_and_an_outer_one_comes_back_after_an_inner_one()
 
 
 def test_a_stall_ends_with_the_stacks_read_once_for_all_waits() -> None:
-    waits = Waits(10.0)
     reads = []
 
     async def read() -> str:
@@ -121,7 +120,7 @@ def test_a_stall_ends_with_the_stacks_read_once_for_all_waits() -> None:
         return "verifier-0 is in regular_expression"
 
     async def scenario() -> list[BaseException]:
-        waits.stacks = read
+        waits = Waits(10.0, Observer(stacks=read))
         work = [waits.on("driver: verifier", later(99.0)) for _ in range(2)]
         return await asyncio.gather(*work, return_exceptions=True)
 
@@ -145,8 +144,7 @@ def test_the_stacks_are_read_while_the_call_that_is_late_is_still_open() -> None
         return f"owing: {sorted(owing)}"
 
     async def scenario() -> None:
-        waits = Waits(10.0)
-        waits.stacks = read
+        waits = Waits(10.0, Observer(stacks=read))
         await waits.on("driver: weights pulled", call())
 
     with pytest.raises(StallError, match=r"owing: \['rollout-0'\]"):
@@ -155,14 +153,13 @@ def test_the_stacks_are_read_while_the_call_that_is_late_is_still_open() -> None
 
 
 def test_stacks_that_cannot_be_read_do_not_hold_the_stall_up() -> None:
-    waits = Waits(10.0)
 
     async def never() -> str:
         await asyncio.sleep(1e6)
         return ""
 
     async def scenario() -> None:
-        waits.stacks = never
+        waits = Waits(10.0, Observer(stacks=never))
         await waits.on("driver: learner", later(99.0))
 
     with pytest.raises(StallError, match="The stacks could not be read within 20 s"):
@@ -170,14 +167,13 @@ def test_stacks_that_cannot_be_read_do_not_hold_the_stall_up() -> None:
 
 
 def test_a_wait_for_answers_lasts_while_they_are_sampled() -> None:
-    waits = Waits(10.0)
     notices: list[str] = []
 
     async def still_s() -> float:
         return 2.0
 
     async def scenario() -> list[int]:
-        waits.samplers_still_s, waits.notice = still_s, notices.append
+        waits = Waits(10.0, Observer(notices.append, samplers_still_s=still_s))
         name = "driver: rollout worker"
         first = asyncio.create_task(waits.on(name, later(35.0, 1), for_answers=True))
         await asyncio.sleep(1.0)
@@ -189,7 +185,6 @@ def test_a_wait_for_answers_lasts_while_they_are_sampled() -> None:
 
 
 def test_a_wait_for_answers_that_nobody_samples_any_more_is_a_stall() -> None:
-    waits = Waits(10.0)
 
     async def scenario() -> float:
         stopped = 25.0
@@ -198,7 +193,7 @@ def test_a_wait_for_answers_that_nobody_samples_any_more_is_a_stall() -> None:
         async def still_s() -> float:
             return max(0.0, clock.time() - stopped)
 
-        waits.samplers_still_s = still_s
+        waits = Waits(10.0, Observer(samplers_still_s=still_s))
         with pytest.raises(StallError, match="waited 40 s for driver: rollout worker"):
             await waits.on("driver: rollout worker", later(99.0), for_answers=True)
         return clock.time()
@@ -207,13 +202,12 @@ def test_a_wait_for_answers_that_nobody_samples_any_more_is_a_stall() -> None:
 
 
 def test_other_waits_keep_their_deadline_while_answers_are_sampled() -> None:
-    waits = Waits(10.0)
 
     async def still_s() -> float:
         return 0.0
 
     async def scenario() -> tuple[object, float]:
-        waits.samplers_still_s = still_s
+        waits = Waits(10.0, Observer(samplers_still_s=still_s))
         answers = asyncio.create_task(
             waits.on("driver: rollout worker", later(25.0), for_answers=True)
         )
@@ -227,10 +221,9 @@ def test_other_waits_keep_their_deadline_while_answers_are_sampled() -> None:
 
 
 def test_samplers_that_do_not_say_how_they_are_count_as_stuck() -> None:
-    waits = Waits(10.0)
 
     async def scenario() -> None:
-        waits.samplers_still_s = lambda: later(1e6)
+        waits = Waits(10.0, Observer(samplers_still_s=lambda: later(1e6)))
         await waits.on("driver: rollout worker", later(99.0), for_answers=True)
 
     with pytest.raises(StallError, match="waited 30 s for driver: rollout worker"):
@@ -238,14 +231,13 @@ def test_samplers_that_do_not_say_how_they_are_count_as_stuck() -> None:
 
 
 def test_a_wait_on_a_task_that_stalls_ends_with_that_task_s_stall() -> None:
-    waits = Waits(10.0)
 
     async def read() -> str:
         await asyncio.sleep(5.0)
         return "rollout-0 is in epoll_wait"
 
     async def scenario() -> None:
-        waits.stacks = read
+        waits = Waits(10.0, Observer(stacks=read))
         async with asyncio.TaskGroup() as tasks:
             pulled = waits.on("driver: weights pulled", later(99.0))
             publishing = tasks.create_task(pulled)
