@@ -1,11 +1,24 @@
-"""The training loop: sample, score, reference, join, learn, publish, all at the same time.
+"""The training loop: sample, grade, score, join, learn, publish, all at the same time.
 
-    prompts -> admit --message--> sample -> grade + reference -> join -> ReadyGroups
-                 ^ slots                                                     | oldest admissible
-                 |                                                           v
-                 +------ released when pulled <------ publish <------------ learn
+    prompts -> admit --message--> sample -> grade + score -> join -> ReadyGroups
+                 ^ slots                                                 | oldest admissible
+                 |                                                       v
+                 +------ released when pulled <----- publish <--------- learn
 
-One asyncio loop in the driver; refs and small metadata only.
+One asyncio loop in the driver; refs and small metadata only. Its tasks:
+
+    task      takes            makes                waits for               until
+    admit     slots, prompts   a `group` each       a free slot             a publish, a drop
+    group     a message        groups, ready or     rollout worker, then    their replies
+                               dropped              verifier and scorers
+    train     ready groups     a policy version,    groups_per_step that    a group is ready,
+                               a `publish` each     are admissible          or dropped
+    publish   the new version  workers that hold    learner, then each      their replies
+                               it, free slots       rollout worker
+
+`train` is also who awaits `after_step`: metrics, checks and checkpoints.
+So nothing waits in a circle: train needs groups, groups need slots only to begin, and slots come back
+from publish, which needs no group.
 """
 
 import asyncio
