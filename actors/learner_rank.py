@@ -1,4 +1,4 @@
-"""A learner rank: a LearnerEngine as a Ray actor. Rank 0 also publishes, and writes samples."""
+"""A learner rank: a Learner as a Ray actor. Rank 0 also publishes, and writes samples."""
 
 import socket
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,6 @@ from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
 from rlsys.imports import imports
 from rlsys.learning.columns import columns_of
-from rlsys.learning.deepspeed_setup import Rank
 from rlsys.learning.join import (
     read_kept,
     samples_table,
@@ -89,28 +88,25 @@ class LearnerRank(Member):
         logprobs under those that the model has on disk."""
         # Not at the top: the driver, which makes this class an actor, computes nothing.
         with imports():
-            from rlsys.learning.learner import LearnerEngine
+            from rlsys.learning.checkpoint import load
+            from rlsys.learning.ranks import Ranks
+            from rlsys.learning.reinforcement import reinforcement_learner
+            from rlsys.learning.weights_out import WeightsOut
         config = self.config
         if config.run.deterministic:
             make_deterministic()
-        self.engine = LearnerEngine(
-            self.model_path,
-            config.learner,
-            config.algorithm,
-            config.sampling.temperature,
-            config.sampling.max_tokens,
-            Rank(self.rank, world_size, master_address, master_port),
-            config.run.seed,
-        )
-        self.engine.prove_packing(canary_ids)
-        canary = self.engine.canary(canary_ids)
+        ranks = Ranks(self.rank, world_size, master_address, master_port, config.learner)
+        self.learner = reinforcement_learner(self.model_path, config, ranks)
+        self.weights_out = WeightsOut(self.learner.policy, ranks)
+        self.learner.prove_packing(canary_ids)
+        canary = self.weights_out.canary(canary_ids)
         if checkpoint:
-            self.engine.load(checkpoint)
+            load(checkpoint, self.learner)
         if config.learner.gpus:
             limit_collectives(config.loop.peer_timeout_s)
         self.version = version
         self.clock = Clock(idle="ready groups")
-        return list(self.engine.weight_shapes()), canary
+        return list(self.weights_out.shapes()), canary
 
     def learn(
         self,
@@ -122,12 +118,12 @@ class LearnerRank(Member):
         trained: np.ndarray,
         *batches: pa.RecordBatch,
     ) -> dict[str, float]:
-        """One optimizer step; see LearnerEngine.step. Arrays are [N], rows in span order."""
+        """One optimizer step; see Learner.step. Arrays are [N], rows in span order."""
         with self.clock.busy():
             groups = [_rows(span, batches) for span in spans]
             columns = columns_of(self.config.algorithm)
             batch = training_batch(groups, columns, advantages, rewards, trained)
-            metrics = self.engine.step(batch, version)
+            metrics = self.learner.step(batch, version)
             self.version = version + 1
             if self.rank == 0:
                 per_token = self.config.algorithm.advantage in PER_TOKEN
@@ -172,7 +168,7 @@ class LearnerRank(Member):
             )
         with self.clock.busy():
             published = self._send(version)
-            canary = self.engine.canary(canary_ids)
+            canary = self.weights_out.canary(canary_ids)
         if published is None:
             return None, []
         manifest, buckets = published
@@ -183,7 +179,7 @@ class LearnerRank(Member):
         weights = self.config.weights
         bucket_bytes = weights.bucket_mib << 20
         if weights.transport is Transport.object_store:
-            return self.engine.publish(version, bucket_bytes, put_pieces)
+            return self.weights_out.publish(version, bucket_bytes, put_pieces)
         self.sender = self.sender or self._connect(bucket_bytes)
         manifest = self.sender.send(version)
         return (manifest, []) if self.rank == 0 else None
@@ -193,22 +189,23 @@ class LearnerRank(Member):
         # Only these transports need vLLM in the learner's process.
         from rlsys.weights.vllm_sender import BucketSource, Meeting, VllmSender
 
-        engine, rollout, transport = self.engine, self.config.rollout, self.config.weights.transport
-        source = BucketSource(
-            engine.weight_shapes(), engine.weight_dtype, lambda: engine.buckets(bucket_bytes)
-        )
+        rollout, transport = self.config.rollout, self.config.weights.transport
+        out = self.weights_out
+        source = BucketSource(out.shapes(), out.dtype, lambda: out.buckets(bucket_bytes))
         meeting = Meeting(self.rank, *self.address(), rollout.workers * rollout.tensor_parallel)
         return VllmSender(transport, meeting, source, RolloutClient(self.config), bucket_bytes)
 
     def save(self, folder: Path, spans: list[Span], *batches: pa.RecordBatch) -> None:
         """This rank's part of a checkpoint, and every sample written so far; rank 0 also keeps
         the rows of `spans`."""
+        from rlsys.learning.checkpoint import save
+
         with self.clock.busy():
             if self.written:
                 self.written.result()
             if self.rank == 0:
                 write_kept(folder / KEPT, [_rows(span, batches) for span in spans])
-            self.engine.save(folder, self.model_path)
+            save(folder, self.learner, self.weights_out, self.model_path)
 
     def restore(self, folder: Path) -> list[Annotations]:
         """The rows that rank 0 kept in a checkpoint, in Ray's store again."""

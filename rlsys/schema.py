@@ -109,6 +109,16 @@ def training(columns: Sequence[str] = ()) -> pa.Schema:
     return _schema("training", [*_TRAINING, *((name, _f32_list) for name in columns)])
 
 
+DEMONSTRATIONS = _schema(
+    "demonstrations",
+    [
+        ("prompt_token_ids", _i32_list),
+        ("token_ids", _i32_list),
+        ("loss_weights", _f32_list),  # per token, 0: masked out of the loss; null: 1 everywhere
+    ],
+)
+
+
 def build(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.RecordBatch:
     """Make a record batch of a contract from one sequence per column.
 

@@ -68,7 +68,9 @@ class LossOutput:
     log_ratio: Tensor  # [n] log pi_theta - log pi_rollout of the trained tokens, detached
 
 
-def policy_loss(inputs: LossInputs, config: AlgorithmConfig) -> LossOutput:
+def policy_loss(
+    inputs: LossInputs, config: AlgorithmConfig, kl_coefficient: float | None = None
+) -> LossOutput:
     """Loss of one microbatch under the configured surrogate, correction, KL term and bonus.
 
     With off_policy=bypass the proximal policy is the sampler, so the surrogate's own ratio is the
@@ -76,11 +78,14 @@ def policy_loss(inputs: LossInputs, config: AlgorithmConfig) -> LossOutput:
     (masked). With a decoupled mode the ratio is pi_theta / pi_prox, and c_it = W' multiplies the
     loss. Masked and non-finite tokens give 0 and no gradient; the latter are counted.
 
+    Args:
+        kl_coefficient: beta, where it has been adapted; None: the configured one.
     Returns: a loss that is connected to policy_logprobs even when no token is trained, so every
         rank can call backward.
     Raises:
         ConfigError: an input that the config asks for is None.
     """
+    beta = config.kl_coefficient if kl_coefficient is None else kl_coefficient
     _check_inputs(inputs, config)
     tokens = _prepare(inputs, config)
     bypass = config.off_policy is OffPolicy.bypass
@@ -93,7 +98,7 @@ def policy_loss(inputs: LossInputs, config: AlgorithmConfig) -> LossOutput:
     total = token_loss
     if config.kl_placement is KlPlacement.loss and tokens.reference is not None:
         kl = kl_estimate(tokens.policy, tokens.reference, config.kl_estimator, tokens.rollout)
-        total = total + config.kl_coefficient * kl
+        total = total + beta * kl
     if config.entropy_coefficient and tokens.entropy is not None:
         total = total - config.entropy_coefficient * tokens.entropy
     # Outside the mask advantages, KL and entropy are 0, and so is every term.

@@ -41,10 +41,20 @@ def resumed_config(folder: Path, overrides: list[str]) -> RunConfig:
     saved, wanted = load(folder / FILE), load(folder / FILE, overrides)
     for config in (saved, wanted):
         config.run.directory, config.run.name = str(folder.parent), folder.name
+    optimizer = saved.learner.optimizer
+    ends = ("loop.steps", "loop.epochs") if optimizer.falls else ()
     before, after = _flat(asdict(saved)), _flat(asdict(wanted))
     for key in sorted(before.keys() | after.keys()):
         was, now = before.get(key), after.get(key)
-        if not _equal(was, now) and not key.startswith(_MAY_CHANGE):
+        if _equal(was, now):
+            continue
+        if key in ends:
+            raise ConfigError(
+                f"{key}={_shown(now)}: the run's "
+                f"learner.optimizer.schedule={optimizer.schedule.value} ends with loop.steps={saved.loop.steps}; leave it, or start a new run from the "
+                f"checkpoint's weights (model.path={folder}/checkpoints/latest/policy)"
+            )
+        if not key.startswith(_MAY_CHANGE):
             raise ConfigError(
                 f"{key}={_shown(now)}: the run began with {key}={_shown(was)}, and to change it "
                 "would change what the run computes; leave it, or start a new run from the "

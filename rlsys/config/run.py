@@ -12,6 +12,7 @@ from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.data import DataConfig
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.observe import ObserveConfig
+from rlsys.config.optimizer import OptimizerConfig
 from rlsys.config.ranges import MAY_CHANGE, ranged
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.thinking import ThinkingConfig
@@ -197,19 +198,6 @@ class ReferenceConfig:
     threads: int = ranged(1, least=1, may_change=True)
     dtype: Precision = Precision.float32
     microbatch_tokens: int = ranged(8192, least=1, may_change=True)
-
-
-@dataclass
-class OptimizerConfig:
-    """AdamW."""
-
-    learning_rate: float = ranged(1e-6, least=0)
-    weight_decay: float = ranged(0.0, least=0)
-    beta1: float = ranged(0.9, least=0, below=1)
-    beta2: float = ranged(0.95, least=0, below=1)
-    warmup_steps: int = ranged(0, least=0)
-    gradient_clip: float = ranged(1.0, least=0)
-    """Largest gradient norm."""
 
 
 @dataclass

@@ -15,6 +15,7 @@ from rlsys.config import algorithm as algorithm_config
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
 from rlsys.config import local_policy as recipes_config
+from rlsys.config import optimizer as optimizer_config
 from rlsys.config import ranges
 from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
@@ -108,6 +109,15 @@ def _batch(config: RunConfig) -> Iterator[str]:
             f"algorithm.pass_k={algorithm.pass_k} exceeds loop.group_size={loop.group_size}; "
             f"nearest valid: {loop.group_size}"
         )
+
+
+def _schedule(config: RunConfig) -> Iterator[str]:
+    loop, learner = config.loop, config.learner
+    sizes = (loop.steps, learner.minibatches)
+    # Epochs become steps once the prompts are counted; see stages/length.py.
+    known = not loop.epochs and all(1 <= size < math.inf for size in sizes)
+    updates = math.prod(sizes) if known else None
+    yield from optimizer_config.problems(learner.optimizer, updates, "learner.optimizer")
 
 
 def _rewards(config: RunConfig) -> Iterator[str]:
@@ -275,6 +285,7 @@ _LOOKS = (
     _run,
     _staleness,
     _batch,
+    _schedule,
     _context,
     _truncation,
     _thinking,

@@ -1,6 +1,6 @@
 """PPO's value model: the policy's initialization with a scalar head, in an engine of its own."""
 
-from types import ModuleType
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,10 +9,11 @@ from transformers import PreTrainedModel
 
 from rlsys.algorithms.gae import clipped_value_loss
 from rlsys.config.algorithm import AlgorithmConfig
-from rlsys.config.run import LearnerConfig
-from rlsys.learning.deepspeed_setup import initialize
 from rlsys.learning.layout import Layout
+from rlsys.learning.microbatches import Microbatches
 from rlsys.learning.policy import hidden_states, load_causal_lm
+from rlsys.learning.ranks import Ranks
+from rlsys.learning.report import Totals, numbers
 from rlsys.learning.sequences import Sequences
 
 
@@ -36,26 +37,17 @@ class ValueModel(nn.Module):
 class Critic:
     """Values of a batch before an update, then learns from its returns."""
 
-    def __init__(
-        self,
-        deepspeed: ModuleType,
-        model_path: str,
-        config: LearnerConfig,
-        algorithm: AlgorithmConfig,
-    ) -> None:
-        self.config, self.algorithm = config, algorithm
+    def __init__(self, model_path: str, ranks: Ranks, algorithm: AlgorithmConfig) -> None:
+        self.algorithm, self.ranks = algorithm, ranks
+        self.microbatches = Microbatches(ranks)
         model = ValueModel(load_causal_lm(model_path, torch.float32))
-        self.engine = initialize(deepspeed, model, config, algorithm.critic_learning_rate)
+        self.engine = ranks.engine(model, algorithm.critic_learning_rate)
 
     @torch.no_grad()
-    def values(self, sequences: Sequences, layouts: list[Layout]) -> list[np.ndarray]:
-        """Value of the state before each answer token, float32, reward units.
-
-        Args:
-            layouts: microbatches that together hold every sequence, on the engine's device.
-        """
+    def values(self, sequences: Sequences) -> list[np.ndarray]:
+        """Value of the state before each answer token, float32, reward units."""
         values = [np.empty(0, dtype=np.float32)] * len(sequences)
-        for layout in layouts:
+        for layout in self.microbatches.everything(sequences):
             flat = self.engine.module(layout).cpu().numpy()
             ends = np.cumsum([len(sequences.answers[i]) for i in layout.sequences])
             for i, part in zip(layout.sequences, np.split(flat, ends[:-1]), strict=True):
@@ -63,31 +55,28 @@ class Critic:
         return values
 
     def learn(
-        self,
-        sequences: Sequences,
-        layout: Layout,
-        weights: torch.Tensor,
-        world_size: int,
-        is_last: bool,
+        self, sequences: Sequences, chosen: Sequence[int], weights: np.ndarray
     ) -> dict[str, float]:
-        """Forward and backward on one microbatch, and the update after the last one.
+        """One update on a minibatch, from the columns values and returns.
 
         Args:
-            weights: [B] of the layout's sequences, as for the policy loss.
-        Returns: metrics, each a sum over the microbatch's tokens.
+            weights: [N] of all sequences, as for the policy loss.
+        Returns: metrics, each a sum over this rank's tokens.
         """
-        assert sequences.values is not None
-        assert sequences.returns is not None
-        self.engine.set_gradient_accumulation_boundary(is_last)
-        output = clipped_value_loss(
-            layout.padded(self.engine(layout)),
-            sequences.gather(sequences.values, layout),
-            sequences.gather(sequences.returns, layout),
-            sequences.mask(layout),
-            weights,
-            self.algorithm.value_clip,
-        )
-        self.engine.backward(output.loss * world_size)
-        if is_last:
-            self.engine.step()
-        return {f"critic_{name}": float(value) for name, value in output.metrics.items()}
+        totals = Totals()
+        for microbatch in self.microbatches.own(sequences, chosen, weights):
+            layout = microbatch.layout
+            self.engine.set_gradient_accumulation_boundary(microbatch.is_last)
+            output = clipped_value_loss(
+                layout.padded(self.engine(layout)),
+                sequences.gather("values", layout),
+                sequences.gather("returns", layout),
+                sequences.mask(layout),
+                microbatch.weights,
+                self.algorithm.value_clip,
+            )
+            # DeepSpeed averages gradients over ranks; the weights already count all of them.
+            self.engine.backward(output.loss * self.ranks.world_size)
+            totals.add(numbers(output.metrics))
+        self.engine.step()
+        return {f"critic_{name}": total for name, total in totals.sums.items()}

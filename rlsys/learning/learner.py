@@ -1,90 +1,60 @@
-"""Learning: one DeepSpeed rank that turns training batches into policy versions."""
+"""Learning: one rank that turns batches into policy versions, by whatever objective it is given.
 
-import math
+    step(batch):  objective.prepare -> minibatches -> an update each -> report
+    an update:    forward and backward over this rank's microbatches, the learning rate, a step
+
+Ranks are given the same batch, and each takes its own microbatches of it. What the loss is, which
+columns it reads and what else learns beside the policy is the objective's (objectives/base.py).
+"""
+
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
-from rlsys.algorithms.aggregation import sequence_weights
-from rlsys.algorithms.kl import adapted_kl_coefficient
-from rlsys.algorithms.kl_alone import kl_alone, kl_share
-from rlsys.algorithms.losses import LossInputs, policy_loss
-from rlsys.algorithms.packing import plan_microbatches
-from rlsys.algorithms.proximal import interpolate_proximal
-from rlsys.config.algorithm import Advantage, AlgorithmConfig, OffPolicy
-from rlsys.config.run import LearnerConfig
-from rlsys.determinism import random_states, set_random_states
-from rlsys.errors import CheckpointError
-from rlsys.learning.critic import Critic
-from rlsys.learning.deepspeed_setup import Rank, import_deepspeed, initialize
-from rlsys.learning.layout import Layout, block_length, blocks_of, lay_out
+from rlsys.learning.microbatches import Microbatches, minibatches
+from rlsys.learning.objectives.base import LossFunction, Objective
 from rlsys.learning.packing_proof import check_packing
 from rlsys.learning.policy import PolicyModel, checkpoint_layers, load_causal_lm
+from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
 from rlsys.learning.report import (
     SKIPPED,
+    Totals,
     Update,
-    add,
-    mean_over_tokens,
-    step_report,
+    num_skipped,
+    numbers,
     updates_report,
 )
+from rlsys.learning.schedule import Schedule
 from rlsys.learning.sequences import Sequences
-from rlsys.learning.token_advantages import fill_token_advantages
-from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
-from rlsys.weights.canary import Canary
-from rlsys.weights.saved_form import SavedForm
-
-T = TypeVar("T")
-_SAVED_AT_ONCE = 64 << 20
-"""Bytes that ZeRO-3 gathers at a time for a checkpoint."""
 
 
-class LearnerEngine:
-    """One rank. Every rank is given the same batch and takes its own microbatches of it."""
+class Learner:
+    """One rank's policy and its DeepSpeed engine."""
 
     def __init__(
-        self,
-        model_path: str,
-        config: LearnerConfig,
-        algorithm: AlgorithmConfig,
-        temperature: float,
-        max_tokens: int,
-        place: Rank,
-        seed: int,
+        self, model_path: str, objective: Objective, ranks: Ranks, schedule: Schedule
     ) -> None:
-        self.config, self.algorithm, self.place = config, algorithm, place
-        self.max_tokens = max_tokens
+        self.objective, self.ranks, self.schedule = objective, ranks, schedule
+        self.config = ranks.config
         self.updates = 0
-        self.device = torch.device("cuda" if config.gpus else "cpu")
-        deepspeed = import_deepspeed(place, config.gpus > 0, config.threads)
-        torch.manual_seed(seed)
+        """Made so far; skipped ones are not among them."""
+        self.microbatches = Microbatches(ranks)
         model = load_causal_lm(model_path, torch.float32)
-        if config.gradient_checkpointing:
+        if self.config.gradient_checkpointing:
             checkpoint_layers(model)
         policy = PolicyModel(
-            model, temperature, config.logprob_chunk, algorithm.entropy_coefficient > 0
+            model, objective.temperature, self.config.logprob_chunk, objective.entropy_gradient
         )
-        self.engine = initialize(deepspeed, policy, config, config.optimizer.learning_rate)
-        self.gathered = deepspeed.zero.GatheredParameters
+        self.engine = ranks.engine(policy, schedule.config.learning_rate)
         self.policy: PolicyModel = self.engine.module
-        self.saved_form = SavedForm(self.policy.model, self._own_shapes())
-        self.critic = (
-            Critic(deepspeed, model_path, config, algorithm)
-            if algorithm.advantage is Advantage.gae
-            else None
-        )
-
-    # --- one optimizer step --------------------------------------------------------------------
 
     def step(self, batch: pa.RecordBatch, version: int) -> dict[str, float]:
-        """One step (config.minibatches updates) on a `training` batch.
+        """One step: config.minibatches updates.
 
         Args:
             batch: the whole global batch, the same on every rank.
@@ -92,186 +62,27 @@ class LearnerEngine:
         Returns: metrics; means over trained tokens where not said otherwise.
         """
         started = time.monotonic()
-        sequences = Sequences.from_batch(batch)
+        sequences = self.objective.prepare(batch, version, self.score)
         if not len(sequences):
             return {"trained_sequences": 0.0, "trained_tokens": 0.0}
-        if self.critic:
-            everything = self._layouts(sequences, range(len(sequences)), all_ranks=True)
-            sequences.values = self.critic.values(sequences, [layout for layout, _ in everything])
-        if self.algorithm.advantage in (Advantage.gae, Advantage.token_returns):
-            fill_token_advantages(sequences, self.algorithm)
-        several = self.config.minibatches > 1
-        if several and self.algorithm.off_policy is OffPolicy.decoupled_recompute:
-            sequences.proximal = self._score(sequences)
-        totals: dict[str, float] = {}
-        log_ratios: list[torch.Tensor] = []
+        totals = Totals()
         updates = [
-            self._update(sequences, minibatch, version, totals, log_ratios)
-            for minibatch in self._minibatches(sequences)
+            self._update(sequences, chosen, totals)
+            for chosen in minibatches(sequences, self.config.minibatches)
         ]
-        report = step_report(sequences, totals, log_ratios, self.place, self.device)
-        report |= updates_report(updates)
-        if self.algorithm.kl_target and report["skipped_updates"] < len(updates):
-            observed = report.get("kl", 0.0)
-            self.algorithm = replace(
-                self.algorithm,
-                kl_coefficient=adapted_kl_coefficient(
-                    self.algorithm.kl_coefficient, observed, self.algorithm.kl_target
-                ),
-            )
-        return report | {
-            "kl_coefficient": self.algorithm.kl_coefficient,
+        means, samples = totals.means(self.ranks), totals.all_samples(self.ranks)
+        if num_skipped(updates) < len(updates):
+            self.objective.advance(means)
+        return {
+            **self.objective.report(means, samples, updates),
+            **updates_report(updates),
+            "trained_tokens": float(sequences.num_trained.sum()),
+            "trained_sequences": float(len(sequences)),
             "learn_s": time.monotonic() - started,
         }
 
-    def _minibatches(self, sequences: Sequences) -> Iterator[list[int]]:
-        """Whole groups, in order, shared among config.minibatches updates."""
-        groups = list(dict.fromkeys(sequences.groups))
-        for part in np.array_split(np.array(groups), self.config.minibatches):
-            members = set(part.tolist())
-            chosen = [i for i, group in enumerate(sequences.groups) if group in members]
-            if chosen:
-                yield chosen
-
-    def _update(
-        self,
-        sequences: Sequences,
-        minibatch: list[int],
-        version: int,
-        totals: dict[str, float],
-        log_ratios: list[torch.Tensor],
-    ) -> Update:
-        """One optimizer update, or none where answers have no advantage and the KL asks for none.
-
-        Adds to `totals` and `log_ratios` what the forward of the batch's own loss gave.
-        """
-        weights = np.zeros(len(sequences), dtype=np.float32)
-        weights[minibatch] = sequence_weights(
-            sequences.num_trained[minibatch],
-            np.array([sequences.groups[i] for i in minibatch]),
-            self.algorithm,
-            self.max_tokens,
-        )
-        learns = sequences.has_advantage(minibatch)
-        batch = (sequences, minibatch, weights, version)
-        sums, ratios = self._through_policy(*batch, self.algorithm, learns)
-        add(totals, sums)
-        log_ratios += ratios
-        if self.critic:
-            for layout, _, own, is_last in self._microbatches(sequences, minibatch, weights):
-                world = self.place.world_size
-                add(totals, self.critic.learn(sequences, layout, own, world, is_last))
-        share = 1.0
-        if not learns:
-            kl = mean_over_tokens(sums, "kl", self.place, self.device)
-            share = kl_share(kl, self.algorithm.kl_coefficient, self.weight_dtype)
-            if not share:
-                return SKIPPED
-            self._through_policy(*batch, kl_alone(self.algorithm), learns=True)
-        learning_rate = self._set_learning_rate(share)
-        self.engine.step()
-        self.updates += 1
-        norm = self.engine.get_global_grad_norm()
-        return Update(learns, learning_rate, None if norm is None else float(norm))
-
-    def _through_policy(
-        self,
-        sequences: Sequences,
-        minibatch: list[int],
-        weights: np.ndarray,
-        version: int,
-        algorithm: AlgorithmConfig,
-        learns: bool,
-    ) -> tuple[dict[str, float], list[torch.Tensor]]:
-        """Forward over this rank's microbatches; to learn, backward too.
-
-        Returns: sums of metrics over trained tokens, and the log ratios of each microbatch.
-        """
-        totals: dict[str, float] = {}
-        log_ratios = []
-        # A forward that no backward follows must not reach DeepSpeed's bookkeeping of them.
-        policy = self.engine if learns else self.policy
-        for layout, chunks, own, is_last in self._microbatches(sequences, minibatch, weights):
-            self.engine.set_gradient_accumulation_boundary(is_last)
-            with torch.set_grad_enabled(learns):
-                logprobs, entropy = policy(layout, chunks)
-                inputs = self._loss_inputs(sequences, layout, version, own, logprobs, entropy)
-                output = policy_loss(inputs, algorithm)
-            if learns:
-                # DeepSpeed averages gradients over ranks; the weights already count all of them.
-                self.engine.backward(output.loss * self.place.world_size)
-            log_ratios.append(output.log_ratio.float().cpu())
-            sums = {"loss": output.loss.detach(), **output.metrics}
-            add(totals, {name: float(value) for name, value in sums.items()})
-        return totals, log_ratios
-
-    def _microbatches(
-        self, sequences: Sequences, minibatch: list[int], weights: np.ndarray
-    ) -> Iterator[tuple[Layout, int | None, torch.Tensor, bool]]:
-        """This rank's: layout, the head's calls, its answers' weights, and whether it is last."""
-        layouts = list(self._layouts(sequences, minibatch))
-        for number, (layout, num_chunks) in enumerate(layouts):
-            own = torch.from_numpy(weights[list(layout.sequences)]).to(self.device)
-            yield layout, num_chunks, own, number == len(layouts) - 1
-
-    def _layouts(
-        self, sequences: Sequences, chosen: list[int] | range, all_ranks: bool = False
-    ) -> Iterator[tuple[Layout, int | None]]:
-        """This rank's microbatches, or every rank's, with the head's calls for each."""
-        groups = [sequences.groups[i] for i in chosen]
-        blocks = blocks_of(groups, len(chosen), self.config.share_prompts)
-        blocks = [[chosen[i] for i in block] for block in blocks]
-        lengths = [block_length(block, sequences.prompts, sequences.answers) for block in blocks]
-        world = 1 if all_ranks else self.place.world_size
-        plan = plan_microbatches(lengths, self.config.microbatch_tokens, world)
-        answers = sequences.answers
-        nothing = [np.empty(0, dtype=np.int64)] * len(sequences)
-        for number, microbatch in enumerate(plan[0 if all_ranks else self.place.rank]):
-            # A rank without work must still take part in ZeRO's collectives.
-            layout = (
-                lay_out([blocks[b] for b in microbatch], sequences.prompts, answers, sequences.kept)
-                if microbatch
-                else lay_out([[chosen[0]]], sequences.prompts, nothing)
-            )
-            tokens = [
-                sum(len(answers[i]) for b in ranks[number] for i in blocks[b]) for ranks in plan
-            ]
-            chunks = max(1, -(-max(tokens) // self.config.logprob_chunk))
-            yield layout.to(self.device), chunks if self.config.zero_stage == 3 else None
-
-    def _loss_inputs(
-        self,
-        sequences: Sequences,
-        layout: Layout,
-        version: int,
-        weights: torch.Tensor,
-        logprobs: torch.Tensor,
-        entropy: torch.Tensor,
-    ) -> LossInputs:
-        policy = layout.padded(logprobs)
-        rollout = sequences.gather(sequences.rollout_logprobs, layout)
-        proximal = None
-        if self.algorithm.off_policy is OffPolicy.decoupled_interpolate:
-            versions = sequences.gather(sequences.versions, layout)
-            proximal = interpolate_proximal(rollout, policy.detach(), versions, version)
-        elif self.algorithm.off_policy is OffPolicy.decoupled_recompute:
-            # With one update a step, the policy being trained is the one of the step's start.
-            scored = sequences.proximal
-            proximal = policy.detach() if scored is None else sequences.gather(scored, layout)
-        reference = sequences.reference
-        return LossInputs(
-            policy_logprobs=policy,
-            rollout_logprobs=rollout,
-            proximal_logprobs=proximal,
-            reference_logprobs=None if reference is None else sequences.gather(reference, layout),
-            advantages=sequences.gather(sequences.advantages, layout),
-            mask=sequences.mask(layout),
-            weights=weights,
-            entropy=layout.padded(entropy),
-        )
-
-    def _score(self, sequences: Sequences) -> list[np.ndarray]:
-        """Logprobs of every answer under the policy as it is, without gradient."""
+    def score(self, sequences: Sequences) -> list[np.ndarray]:
+        """Logprobs of every completion under the policy as it is, without gradient."""
         return score_sequences(
             self.policy,
             sequences.prompts,
@@ -282,116 +93,63 @@ class LearnerEngine:
             sequences.kept,
         )
 
-    def _set_learning_rate(self, share: float) -> float:
-        """For the next update: that of the warm-up's place, and `share` of it."""
-        optimizer = self.config.optimizer
-        warm = min(1.0, (self.updates + 1) / max(1, optimizer.warmup_steps))
-        for group in self.engine.optimizer.param_groups:
-            group["lr"] = optimizer.learning_rate * warm * share
-        return optimizer.learning_rate * warm * share
-
-    # --- weights -------------------------------------------------------------------------------
-
-    def publish(
-        self, version: int, bucket_bytes: int, send: Callable[[list[np.ndarray]], T]
-    ) -> tuple[Manifest, list[T]] | None:
-        """The weights in buckets, each given to `send`; see bundle.pack. All ranks must call;
-        rank 0 returns the manifest and what `send` returned."""
-        buckets = self.buckets(bucket_bytes)
-        if self.place.rank == 0:
-            return pack(version, buckets, send)
-        for _ in buckets:
-            pass
-        return None
-
-    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The tensors that every publish holds, by their names in a checkpoint; whole shapes."""
-        return self.saved_form.shapes
-
-    def _own_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the policy's parameters, by their names in the model; whole shapes."""
-        named: list[tuple[str, Any]] = list(self.policy.model.named_parameters())
-        sharded = self.config.zero_stage == 3
-        return {name: tuple(p.ds_shape if sharded else p.shape) for name, p in named}
-
-    @property
-    def weight_dtype(self) -> torch.dtype:
-        """What the weights are published in."""
-        return getattr(torch, self.config.dtype.value)
-
-    def buckets(self, bucket_bytes: int) -> Iterator[list[Named]]:
-        """All weights as a checkpoint holds them, on the learner's device; whole tensors, no more
-        than bucket_bytes (or one parameter) at a time. They live as those of `_gathered` do."""
-        for bucket in self._gathered(bucket_bytes):
-            yield list(self.saved_form.of(bucket))
-
-    def _gathered(self, bucket_bytes: int) -> Iterator[list[Named]]:
-        """All parameters under their own names.
-
-        ZeRO-3 gathers a bucket as it is asked for and lets it go when the next one is: its
-        tensors must not be used after that. All ranks must go through all buckets.
-        """
-        dtype = self.weight_dtype
-        named = list(self.policy.model.named_parameters())
-        sizes = [
-            math.prod(shape) * max(dtype.itemsize, parameter.itemsize)
-            for shape, (_, parameter) in zip(self._own_shapes().values(), named, strict=True)
-        ]
-        for indices in plan_buckets(sizes, bucket_bytes):
-            bucket = [named[i] for i in indices]
-            parameters = [parameter for _, parameter in bucket]
-            with self.gathered(parameters, enabled=self.config.zero_stage == 3):
-                yield [(name, parameter.detach().to(dtype)) for name, parameter in bucket]
-
     def prove_packing(self, token_ids: list[int]) -> None:
         """Raise ConfigError unless sequences of one row see nothing of each other in this model."""
         check_packing(self.policy, np.array(token_ids), self.config.dtype)
 
-    def canary(self, token_ids: list[int]) -> Canary:
-        """Logprobs of a fixed sequence under the present weights, at temperature 1."""
-        prompt, answer = np.array(token_ids[:1]), np.array(token_ids[1:])
-        temperature, self.policy.temperature = self.policy.temperature, 1.0
-        (logprobs,) = score_sequences(self.policy, [prompt], [answer], [0], False, 1 << 30)
-        self.policy.temperature = temperature
-        return Canary(token_ids, logprobs.tolist(), self.config.dtype)
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold beside the engines."""
+        return {"updates": self.updates, "objective": self.objective.state_dict()}
 
-    # --- checkpoints ---------------------------------------------------------------------------
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict` was taken."""
+        self.updates = state["updates"]
+        self.objective.load_state_dict(state["objective"])
 
-    def save(self, folder: Path, tokenizer_path: str) -> None:
-        """DeepSpeed's state under folder/deepspeed, the policy in Hugging Face form under
-        folder/policy. All ranks must call; the caller renames the folder when all are done."""
-        for name, engine in self._engines().items():
-            engine.save_checkpoint(str(folder / name), tag="state")
-        own = {
-            "updates": self.updates,
-            "kl_coefficient": self.algorithm.kl_coefficient,
-            "random": random_states(),
-        }
-        torch.save(own, folder / f"rank-{self.place.rank}.pt")
-        weights = {n: t.cpu().clone() for b in self._gathered(_SAVED_AT_ONCE) for n, t in b}
-        if self.place.rank == 0:
-            from transformers import AutoTokenizer
+    def _update(self, sequences: Sequences, chosen: list[int], totals: Totals) -> Update:
+        """One optimizer update, or none where there is nothing to follow. What the minibatch's own
+        loss gave is included in `totals`."""
+        weights = np.zeros(len(sequences), dtype=np.float32)
+        weights[chosen] = self.objective.weights(sequences, chosen)
+        learns = self.objective.has_signal(sequences, chosen)
+        own = self._through_policy(sequences, chosen, weights, self.objective.loss, learns)
+        totals.include(own)
+        totals.add(self.objective.learn_beside(sequences, chosen, weights))
+        share = 1.0
+        if not learns:
+            instead = self.objective.without_signal(own.means(self.ranks))
+            if instead is None:
+                return SKIPPED
+            self._through_policy(sequences, chosen, weights, instead.loss, learns=True)
+            share = instead.share
+        learning_rate = self.schedule.rate(self.updates) * share
+        for group in self.engine.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.engine.step()
+        self.updates += 1
+        norm = self.engine.get_global_grad_norm()
+        return Update(learns, learning_rate, None if norm is None else float(norm))
 
-            self.policy.model.save_pretrained(folder / "policy", state_dict=weights)
-            AutoTokenizer.from_pretrained(tokenizer_path).save_pretrained(folder / "policy")
-
-    def load(self, folder: Path) -> None:
-        """Go on where `save` was called: weights, optimizers, counters and random states. All
-        ranks must call, on an engine that has not stepped yet, as many as there were then.
-
-        Raises:
-            CheckpointError: DeepSpeed finds no state of this rank in the folder.
-        """
-        for name, engine in self._engines().items():
-            path, _ = engine.load_checkpoint(str(folder / name), tag="state")
-            if path is None:
-                raise CheckpointError(f"{folder / name}: no state of rank {self.place.rank}")
-        own = torch.load(folder / f"rank-{self.place.rank}.pt", weights_only=True)
-        self.updates = own["updates"]
-        self.algorithm = replace(self.algorithm, kl_coefficient=own["kl_coefficient"])
-        set_random_states(own["random"])
-
-    def _engines(self) -> dict[str, Any]:
-        """DeepSpeed's engines by the name of their folder in a checkpoint."""
-        critic = {"deepspeed_critic": self.critic.engine} if self.critic else {}
-        return {"deepspeed": self.engine} | critic
+    def _through_policy(
+        self,
+        sequences: Sequences,
+        chosen: list[int],
+        weights: np.ndarray,
+        loss: LossFunction,
+        learns: bool,
+    ) -> Totals:
+        """Forward over this rank's microbatches; to learn, backward too."""
+        totals = Totals()
+        # A forward that no backward follows must not reach DeepSpeed's bookkeeping of them.
+        policy = self.engine if learns else self.policy
+        for microbatch in self.microbatches.own(sequences, chosen, weights):
+            self.engine.set_gradient_accumulation_boundary(microbatch.is_last)
+            with torch.set_grad_enabled(learns):
+                logprobs, entropy = policy(microbatch.layout, microbatch.num_chunks)
+                output = loss(sequences, microbatch, logprobs, entropy)
+            if learns:
+                # DeepSpeed averages gradients over ranks; the weights already count all of them.
+                self.engine.backward(output.loss * self.ranks.world_size)
+            totals.add(numbers({"loss": output.loss.detach(), **output.sums}))
+            totals.keep(output.samples)
+        return totals

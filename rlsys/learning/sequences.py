@@ -1,7 +1,14 @@
-"""A training batch as arrays: what the learner and the critic read and fill in."""
+"""A batch to train on as arrays: prompts, completions, and named columns beside them.
+
+    sequences = Sequences.from_training(batch, version=7)
+    sequences.columns["rollout_logprobs"][3]     # [T_3] float32, nats, of the fourth completion
+
+What a column means is its objective's business. Another list column in a batch is another name
+here, and nothing else changes.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -13,56 +20,75 @@ from rlsys.errors import SchemaError
 from rlsys.learning.layout import Layout
 from rlsys.schema import list_column
 
+_OWN = ("prompt_token_ids", "token_ids", "kept_token_ids", "forced")
+"""List columns that have a field of their own."""
+
 
 @dataclass
 class Sequences:
-    """One entry per trained answer; the inner arrays have one value per answer token."""
+    """One entry per trained completion."""
 
     prompts: list[np.ndarray]
     answers: list[np.ndarray]
-    rollout_logprobs: list[np.ndarray]
-    versions: list[np.ndarray]
-    forced: list[np.ndarray]
-    """Bool: tokens that the policy did not choose, masked out of the loss."""
-    reference: list[np.ndarray] | None
-    advantages: list[np.ndarray]
-    rewards: np.ndarray
+    """Token ids of the completions, [T_i] each."""
     groups: list[int]
+    """Equal for completions of one prompt, which may share its copy in a row."""
+    trained: list[np.ndarray]
+    """Bool [T_i]: tokens that the loss counts."""
+    columns: dict[str, list[np.ndarray]]
+    """Per completion token, [T_i] each; those that the batch has, and those that the objective
+    makes of them."""
+    rewards: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """[N], where there are rewards."""
     kept: list[KeptTokens] | None = None
     """What truncated sampling left at each token's position; None: it did not truncate."""
-    proximal: list[np.ndarray] | None = None
-    """Logprobs under the policy at the step's start, for decoupled_recompute with several
-    minibatches."""
-    values: list[np.ndarray] | None = None
-    """Of the critic at the step's start; with returns, only for advantage=gae."""
-    returns: list[np.ndarray] | None = None
+    version: int = 0
+    """Of the policy at the step's start."""
 
     @classmethod
-    def from_batch(cls, batch: pa.RecordBatch) -> "Sequences":
-        """The unmasked rows of a `training` batch.
+    def from_training(cls, batch: pa.RecordBatch, version: int) -> "Sequences":
+        """The rows of a `training` batch that take part: those with advantages.
 
         Raises:
-            SchemaError: only some rows have reference logprobs, so the KL would be of a part; or
-                only some have kept tokens.
+            SchemaError: some rows lack a column, so what is made of it would be of a part.
         """
-        has_reference = "reference_logprobs" in batch.schema.names
-        columns = ("reference_logprobs",) if has_reference else ()
-        schema.check(batch, schema.training(columns))
+        everywhere = schema.training().names
+        asked = [name for name in batch.schema.names if name not in everywhere]
+        schema.check(batch, schema.training(asked))
         batch = batch.filter(batch.column("advantages").is_valid())
-        for name in columns:
-            if without := batch.column(name).null_count:
-                raise SchemaError(f"training: {without} of {batch.num_rows} rows have no {name}")
         return cls(
             prompts=list_column(batch, "prompt_token_ids"),
             answers=list_column(batch, "token_ids"),
-            rollout_logprobs=list_column(batch, "rollout_logprobs"),
-            kept=kept_column(batch),
-            versions=list_column(batch, "policy_versions"),
-            forced=list_column(batch, "forced"),
-            reference=list_column(batch, "reference_logprobs") if has_reference else None,
-            advantages=list_column(batch, "advantages"),
-            rewards=batch.column("reward").to_numpy(zero_copy_only=False),
             groups=batch.column("group_id").to_pylist(),
+            # Tokens that a limit forced were not the policy's choice.
+            trained=[forced == 0 for forced in list_column(batch, "forced")],
+            columns=_named_columns(batch, "training"),
+            rewards=batch.column("reward").to_numpy(zero_copy_only=False),
+            kept=kept_column(batch),
+            version=version,
+        )
+
+    @classmethod
+    def from_demonstrations(cls, batch: pa.RecordBatch) -> "Sequences":
+        """The rows of a `demonstrations` batch, each a group of its own. Without `loss_weights`
+        every token of a completion weighs 1.
+
+        Raises:
+            SchemaError: some rows have loss_weights and some have none, or they are not one number
+                of 0 or more for each token.
+        """
+        schema.check(batch, schema.DEMONSTRATIONS)
+        answers = list_column(batch, "token_ids")
+        columns = _named_columns(batch, "demonstrations", optional=("loss_weights",))
+        ones = [np.ones(len(answer), dtype=np.float32) for answer in answers]
+        weights = columns.setdefault("loss_weights", ones)
+        _check_weights(weights, answers)
+        return cls(
+            prompts=list_column(batch, "prompt_token_ids"),
+            answers=answers,
+            groups=list(range(batch.num_rows)),
+            trained=[own > 0 for own in weights],
+            columns=columns,
         )
 
     def __len__(self) -> int:
@@ -70,19 +96,57 @@ class Sequences:
 
     @property
     def num_trained(self) -> np.ndarray:
-        """[N] answer tokens of each sequence that the loss counts."""
-        return np.array([(~forced).sum() for forced in self.forced], dtype=np.int64)
+        """[N] tokens of each completion that the loss counts."""
+        return np.array([trained.sum() for trained in self.trained], dtype=np.int64)
 
-    def has_advantage(self, chosen: Sequence[int]) -> bool:
-        """Whether a trained token of the chosen answers has an advantage that is not 0."""
-        return any((self.advantages[i][self.forced[i] == 0] != 0).any() for i in chosen)
+    def has_any(self, name: str, chosen: Sequence[int]) -> bool:
+        """Whether a trained token of the chosen completions has a value of the column that is
+        not 0."""
+        column = self.columns[name]
+        return any((column[i][self.trained[i]] != 0).any() for i in chosen)
 
     def mask(self, layout: Layout) -> torch.Tensor:
-        """[B, T] bool of a microbatch: answer tokens that the policy chose."""
-        return layout.mask & (self.gather(self.forced, layout) == 0)
+        """[B, T] bool of a microbatch: tokens that the loss counts."""
+        return layout.mask & (self._padded(self.trained, layout) != 0)
 
-    def gather(self, values: list[np.ndarray], layout: Layout) -> torch.Tensor:
-        """[B, T] float32 of a microbatch's sequences, zero outside its mask, on its device."""
+    def gather(self, name: str, layout: Layout) -> torch.Tensor:
+        """[B, T] float32 of a column, for a microbatch's sequences, zero outside of its mask, on
+        its device."""
+        return self._padded(self.columns[name], layout)
+
+    @staticmethod
+    def _padded(values: list[np.ndarray], layout: Layout) -> torch.Tensor:
         chosen = [values[i] for i in layout.sequences]
         flat = np.concatenate(chosen) if chosen else np.empty(0)
         return layout.padded(torch.from_numpy(flat).float().to(layout.mask.device))
+
+
+def _named_columns(
+    batch: pa.RecordBatch, contract: str, optional: tuple[str, ...] = ()
+) -> dict[str, list[np.ndarray]]:
+    """Every other list column; without an optional one that no row has."""
+    columns = {}
+    for declared in batch.schema:
+        name = declared.name
+        if not pa.types.is_list(declared.type) or name in _OWN:
+            continue
+        without = batch.column(name).null_count
+        if without == batch.num_rows and name in optional:
+            continue
+        if without:
+            raise SchemaError(f"{contract}: {without} of {batch.num_rows} rows have no {name}")
+        columns[name] = list_column(batch, name)
+    return columns
+
+
+def _check_weights(weights: list[np.ndarray], answers: list[np.ndarray]) -> None:
+    for row, (own, answer) in enumerate(zip(weights, answers, strict=True)):
+        if len(own) != len(answer):
+            raise SchemaError(
+                f"demonstrations: row {row} has {len(own)} loss_weights for {len(answer)} tokens"
+            )
+        wrong = own[~(np.isfinite(own) & (own >= 0))]
+        if len(wrong):
+            raise SchemaError(
+                f"demonstrations: row {row} has a loss_weight of {wrong[0]:g}; nearest valid: 0"
+            )

@@ -10,8 +10,10 @@ from rlsys.config.algorithm import Advantage, AlgorithmConfig, KlPlacement
 from rlsys.learning.sequences import Sequences
 
 
-def fill_token_advantages(sequences: Sequences, config: AlgorithmConfig) -> None:
-    """Set advantages and returns of every answer token of a step.
+def fill_token_advantages(
+    sequences: Sequences, config: AlgorithmConfig, kl_coefficient: float
+) -> None:
+    """Set the columns advantages and returns of every answer token of a step.
 
     The KL penalty of each token is in its reward where config.kl_placement says so. With
     advantage=token_returns there are no values, and advantages are the rewards still to come
@@ -22,32 +24,37 @@ def fill_token_advantages(sequences: Sequences, config: AlgorithmConfig) -> None
     and the critic's own error, which whitening would blow up. The returns stay as they are.
 
     Args:
-        sequences: with values for advantage=gae.
+        sequences: with the column values for advantage=gae.
+        kl_coefficient: beta of this step.
     """
     lengths = torch.tensor([len(answer) for answer in sequences.answers])
     mask = torch.arange(max(1, int(lengths.max())))[None, :] < lengths[:, None]
+
+    columns = sequences.columns
 
     def table(values: list[np.ndarray]) -> torch.Tensor:
         flat = torch.from_numpy(np.concatenate(values)).float()
         return torch.zeros(mask.shape).masked_scatter(mask, flat)
 
-    trained = mask & (table(sequences.forced) == 0)
+    trained = mask & (table(sequences.trained) != 0)
     kl = None
-    if config.kl_placement is KlPlacement.reward and sequences.reference is not None:
-        rollout, reference = table(sequences.rollout_logprobs), table(sequences.reference)
+    if config.kl_placement is KlPlacement.reward and "reference_logprobs" in columns:
+        rollout, reference = (
+            table(columns["rollout_logprobs"]),
+            table(columns["reference_logprobs"]),
+        )
         kl = torch.where(trained, kl_estimate(rollout, reference, config.kl_estimator), 0.0)
     answer = torch.from_numpy(np.array(sequences.rewards, dtype=np.float32))
-    rewards = token_rewards(answer, mask, kl, config.kl_coefficient)
+    rewards = token_rewards(answer, mask, kl, kl_coefficient)
     if config.advantage is Advantage.token_returns:
         values, lam = torch.zeros(mask.shape), 1.0
     else:
-        assert sequences.values is not None
-        values, lam = table(sequences.values), config.gae_lambda
+        values, lam = table(columns["values"]), config.gae_lambda
     advantages, returns = gae(rewards, values, mask, config.gamma, lam)
     if not has_signal(sequences.rewards, config.std_floor):
         advantages = torch.zeros_like(advantages)
     elif config.whiten_advantages:
         advantages = whiten(advantages, trained, moments(advantages, trained), config.std_floor)
     ends = np.cumsum(lengths.numpy())[:-1]
-    sequences.advantages = np.split(advantages[mask].numpy(), ends)
-    sequences.returns = np.split(returns[mask].numpy(), ends)
+    columns["advantages"] = np.split(advantages[mask].numpy(), ends)
+    columns["returns"] = np.split(returns[mask].numpy(), ends)

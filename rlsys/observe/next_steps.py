@@ -23,10 +23,13 @@ def next_commands(folder: Path, config: RunConfig, steps: int) -> list[str]:
         steps: that the run has done.
     """
     run = shlex.quote(near(folder))
-    more = "" if steps < config.loop.steps else f" loop.steps={2 * config.loop.steps}"
-    resume = (f"rlsys train --resume {run}{more}", "go on training")
+    is_done = steps >= config.loop.steps
+    more = f" loop.steps={2 * config.loop.steps}" if is_done else ""
+    resume = [(f"rlsys train --resume {run}{more}", "go on training")]
+    if is_done and config.learner.optimizer.falls:
+        resume = []  # its learning rate is at its end
     if policy_of(folder) is None:
-        return _aligned([resume])
+        return _aligned(resume)
     begin = shlex.quote(config.model.path or "local")
     results = [shlex.quote(near(folder.with_name(f"eval-{folder.name}-{when}"))) for when in _WHEN]
     # With its workers, and the seed of the local policy that it began with.
@@ -39,7 +42,7 @@ def next_commands(folder: Path, config: RunConfig, steps: int) -> list[str]:
             (f"rlsys eval {begin}{on} --out {results[0]}", "measure what it began with"),
             (f"rlsys eval {run}{on} --out {results[1]}", "and what it is now"),
             (f"rlsys compare {' '.join(results)}", "what training changed"),
-            resume,
+            *resume,
         ]
     )
 
@@ -53,5 +56,5 @@ def near(path: Path) -> str:
 
 
 def _aligned(commands: list[tuple[str, str]]) -> list[str]:
-    longest = max(len(command) for command, _ in commands)
+    longest = max((len(command) for command, _ in commands), default=0)
     return [f"{command:<{longest}}  # {purpose}" for command, purpose in commands]

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+from rlsys.config import optimizer
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 
@@ -20,7 +21,7 @@ def settle_length(config: RunConfig, num_prompts: int, resumed: bool) -> tuple[R
             count from its beginning.
 
     Raises:
-        ConfigError: a resumed run would lose steps.
+        ConfigError: a resumed run would lose steps, or the learning rate has none left to fall in.
     """
     loop = config.loop
     if not loop.epochs:
@@ -36,6 +37,9 @@ def settle_length(config: RunConfig, num_prompts: int, resumed: bool) -> tuple[R
             f"loop.epochs={loop.epochs:g}: {line}, but the run has loop.steps={loop.steps}, and a "
             f"resumed one may only have more; nearest valid: {least:g}"
         )
+    updates = steps * config.learner.minibatches
+    for problem in optimizer.problems(config.learner.optimizer, updates, "learner.optimizer"):
+        raise ConfigError(f"loop.epochs={loop.epochs:g}: {line}; {problem}")
     return replace(config, loop=replace(loop, steps=steps, epochs=0.0)), line
 
 

@@ -14,7 +14,10 @@ from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
 from rlsys.config.algorithm import Aggregation, AlgorithmConfig, OffPolicy, Ratio, WeightLevel
 from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.optimizer import OptimizerConfig
 from rlsys.grading.batches import scores_batch
+from rlsys.learning.objectives.policy_gradient import PolicyGradient
+from rlsys.learning.schedule import Schedule
 from rlsys.local_policy.policy import prepare_local_policy
 from rlsys.roles import ROLLOUT, VERIFIER
 from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings
@@ -55,8 +58,8 @@ class Probe(LearnerRank):
         """Loss and whole gradient of the first step under one case; the weights stay."""
         from deepspeed.utils import safe_get_full_grad
 
-        learner = self.engine
-        before = learner.algorithm, learner.config.optimizer.learning_rate, learner.engine.step
+        learner, config = self.learner, self.config
+        before = learner.objective, learner.schedule, learner.engine.step
         found = {}
 
         def step() -> None:
@@ -67,14 +70,14 @@ class Probe(LearnerRank):
         def score(*_: object) -> None:
             raise AssertionError("one update a step needs no scoring pass")
 
-        learner.algorithm, learner.config.optimizer.learning_rate = CASES[case], 0.0
-        learner.engine.step, learner._score = step, score
+        learner.objective = PolicyGradient(CASES[case], config.learner, config.sampling)
+        learner.schedule = Schedule(OptimizerConfig(learning_rate=0.0), 1)
+        learner.engine.step, learner.score = step, score
         try:
             metrics = self.learn(1, 0, *arguments)
         finally:
-            learner.algorithm, learner.config.optimizer.learning_rate = before[:2]
-            learner.engine.step = before[2]
-            del learner._score
+            learner.objective, learner.schedule, learner.engine.step = before
+            del learner.score
         return metrics["loss"], found
 
 
@@ -184,13 +187,13 @@ def test_publishing_under_zero_3_gathers_no_more_than_a_bucket(
 
     def gathered_bytes(rank: Any, bucket_bytes: int) -> tuple[list[int], int]:
         """Live bytes beyond what ZeRO-3 always keeps, in each bucket and after the last."""
-        parameters = list(rank.engine.policy.model.parameters())
-        for _ in rank.engine.buckets(bucket_bytes):
+        parameters = list(rank.learner.policy.model.parameters())
+        for _ in rank.weights_out.buckets(bucket_bytes):
             pass  # what the proof at the start has left gathered goes with the first time
         before = sum(p.data.nbytes for p in parameters)
         counts = [
             sum(p.data.nbytes for p in parameters) - before
-            for _ in rank.engine.buckets(bucket_bytes)
+            for _ in rank.weights_out.buckets(bucket_bytes)
         ]
         return counts, sum(p.data.nbytes for p in parameters) - before
 

@@ -1,6 +1,5 @@
-"""What one learner rank makes of a batch, on a CPU and without Ray."""
+"""What one rank of reinforcement learning makes of a batch, on a CPU and without Ray."""
 
-import socket
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -10,45 +9,51 @@ import torch
 from transformers import PreTrainedModel
 
 from rlsys import schema
-from rlsys.config.algorithm import AlgorithmConfig
+from rlsys.config.algorithm import Advantage, AlgorithmConfig
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.run import LearnerConfig
 from rlsys.data.kept_tokens import KeptTokens
-from rlsys.learning.deepspeed_setup import Rank
-from rlsys.learning.learner import LearnerEngine
+from rlsys.learning.critic import Critic
+from rlsys.learning.learner import Learner
+from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.reference import score_sequences
 from rlsys.learning.sequences import Sequences
+from tests.helpers.learners import (
+    LEARNING_RATE,
+    SAMPLING,
+    learner_of,
+    one_rank,
+    same,
+    saved,
+    weights,
+)
 
 pytestmark = pytest.mark.slow
 
 VOCABULARY, GROUPS, SIZE = 41, 2, 4
-LEARNING_RATE = 1e-2
 PRESETS = sorted(path.stem for path in (CONFIGS / "algorithms").glob("*.yaml"))
 
-Start = Callable[..., LearnerEngine]
+Start = Callable[..., Learner]
 
 
 @pytest.fixture
 def start(model: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts a learner of the tiny model, at a learning rate that shows every step."""
-    folder = tmp_path_factory.mktemp("policy")
-    model.save_pretrained(folder)
+    folder = saved(model, tmp_path_factory.mktemp("policy"))
     threads = torch.get_num_threads()
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        place = Rank(0, 1, "127.0.0.1", probe.getsockname()[1])
 
-    def started(algorithm: AlgorithmConfig, **settings: object) -> LearnerEngine:
-        config = LearnerConfig(**settings)  # type: ignore[arg-type]
-        config.optimizer.learning_rate = LEARNING_RATE
-        return LearnerEngine(str(folder), config, algorithm, 1.0, 16, place, seed=0)
+    def started(algorithm: AlgorithmConfig, **settings: object) -> Learner:
+        ranks = one_rank(LearnerConfig(**settings))  # type: ignore[arg-type]
+        is_gae = algorithm.advantage is Advantage.gae
+        critic = Critic(str(folder), ranks, algorithm) if is_gae else None
+        return learner_of(folder, PolicyGradient(algorithm, ranks.config, SAMPLING, critic), ranks)
 
     yield started
     torch.set_num_threads(threads)
 
 
 def batch_of(
-    engine: LearnerEngine, advantages: list[float], rewards: list[float], num_kept: int = 0
+    engine: Learner, advantages: list[float], rewards: list[float], num_kept: int = 0
 ) -> pa.RecordBatch:
     """Answers to GROUPS prompts, scored by the engine's own policy: as the sampler one by one, as
     the reference together, so that the two differ by rounding, as they do in a run.
@@ -90,21 +95,13 @@ def batch_of(
     return schema.build(schema.training(("reference_logprobs",)), columns)
 
 
-def weights(module: torch.nn.Module) -> list[torch.Tensor]:
-    return [parameter.detach().clone() for parameter in module.parameters()]
-
-
 @torch.no_grad()
-def drift(engine: LearnerEngine) -> None:
+def drift(engine: Learner) -> None:
     """Move the policy away from the one that sampled and was the reference."""
     generator = torch.Generator().manual_seed(1)
     for parameter in engine.policy.parameters():
         parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
     engine.engine.optimizer.refresh_fp32_params()
-
-
-def same(before: list[torch.Tensor], after: list[torch.Tensor]) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 NONE = [0.0] * (GROUPS * SIZE)
@@ -154,7 +151,6 @@ def test_without_a_reference_a_drift_is_nobodys_business(start: Start) -> None:
 
 def test_without_an_advantage_the_critic_learns_all_the_same(start: Start) -> None:
     engine = start(load(CONFIGS / "base.yaml", ["algorithm=ppo"]).algorithm)
-    assert engine.critic
     batch, policy = batch_of(engine, NONE, rewards=[1.0] * len(NONE)), weights(engine.policy)
     errors = [engine.step(batch, version)["critic_value_error"] for version in range(5)]
     assert errors[-1] < errors[0]
@@ -167,7 +163,7 @@ def test_a_skipped_update_leaves_no_trace(start: Start) -> None:
     nothing, something = (batch_of(straight, a, NONE) for a in (NONE, SOME))
     for version in range(3):
         skipping.step(nothing, version)
-    assert skipping.algorithm.kl_coefficient == algorithm.kl_coefficient
+    assert skipping.objective.state_dict() == {"kl_coefficient": algorithm.kl_coefficient}
     before = weights(straight.policy)
     for engine in (straight, skipping):
         assert engine.step(something, 3)["skipped_updates"] == 0
@@ -203,7 +199,7 @@ def test_ratio_kl_and_the_proximal_policy_are_over_what_the_sampler_kept(
 ) -> None:
     engine = start(AlgorithmConfig(), microbatch_tokens=32, share_prompts=share_prompts)
     batch = batch_of(engine, SOME, rewards=SOME, num_kept=7)
-    proximal = np.concatenate(engine._score(Sequences.from_batch(batch)))
+    proximal = np.concatenate(engine.score(Sequences.from_training(batch, version=0)))
     sampler = batch.column("rollout_logprobs").flatten().to_numpy()
     assert proximal == pytest.approx(sampler, abs=1e-4)
     metrics = engine.step(batch, 0)

@@ -12,14 +12,21 @@ def sequences() -> Sequences:
     return Sequences(
         prompts=[np.array([5]), np.array([5])],
         answers=[np.array([6, 7]), np.array([8])],
-        rollout_logprobs=[np.array([-1.0, -1.0]), np.array([-3.0])],
-        versions=[np.zeros(2), np.zeros(1)],
-        forced=[np.zeros(2, dtype=bool), np.zeros(1, dtype=bool)],
-        reference=[np.array([-1.5, -2.0]), np.array([-1.0])],
-        advantages=[np.zeros(2), np.zeros(1)],
-        rewards=np.array([1.0, 0.0]),
         groups=[3, 3],
+        trained=[np.ones(2, dtype=bool), np.ones(1, dtype=bool)],
+        columns={
+            "rollout_logprobs": [np.array([-1.0, -1.0]), np.array([-3.0])],
+            "reference_logprobs": [np.array([-1.5, -2.0]), np.array([-1.0])],
+            "advantages": [np.zeros(2), np.zeros(1)],
+        },
+        rewards=np.array([1.0, 0.0]),
     )
+
+
+def filled(batch: Sequences, settings: AlgorithmConfig) -> list[float]:
+    """The advantages, at the settings' own coefficient."""
+    fill_token_advantages(batch, settings, settings.kl_coefficient)
+    return flat(batch.columns["advantages"])
 
 
 def config(advantage: Advantage, **settings: object) -> AlgorithmConfig:
@@ -38,52 +45,58 @@ def flat(parts: list[np.ndarray]) -> list[float]:
 
 def test_reinforce_pp_has_the_reward_less_the_kl_still_to_come() -> None:
     batch = sequences()
-    fill_token_advantages(batch, config(Advantage.token_returns, whiten_advantages=False))
     # 1 - 0.1 (0.5 + 1), 1 - 0.1 * 1, 0 + 0.1 * 2.
-    assert flat(batch.advantages) == pytest.approx([0.85, 0.9, 0.2])
-    assert [len(a) for a in batch.advantages] == [2, 1]
+    assert filled(batch, config(Advantage.token_returns, whiten_advantages=False)) == pytest.approx(
+        [0.85, 0.9, 0.2]
+    )
+    assert [len(a) for a in batch.columns["advantages"]] == [2, 1]
 
 
 def test_reinforce_pp_is_normalized_over_the_batchs_tokens() -> None:
     batch = sequences()
-    fill_token_advantages(batch, config(Advantage.token_returns))
     raw = np.array([0.85, 0.9, 0.2])
     expected = (raw - raw.mean()) / raw.std(ddof=1)
-    assert flat(batch.advantages) == pytest.approx(expected.tolist(), rel=1e-5)
+    assert filled(batch, config(Advantage.token_returns)) == pytest.approx(
+        expected.tolist(), rel=1e-5
+    )
 
 
 def test_a_forced_token_has_no_penalty_and_no_place_in_the_statistics() -> None:
     batch = sequences()
-    batch.forced[0][0] = True
-    fill_token_advantages(batch, config(Advantage.token_returns, whiten_advantages=False))
-    assert flat(batch.advantages) == pytest.approx([0.9, 0.9, 0.2])
-    fill_token_advantages(batch, config(Advantage.token_returns))
+    batch.trained[0][0] = False
+    assert filled(batch, config(Advantage.token_returns, whiten_advantages=False)) == pytest.approx(
+        [0.9, 0.9, 0.2]
+    )
     # Mean 0.55, standard deviation 0.35 sqrt(2) of the two others.
-    assert flat(batch.advantages) == pytest.approx([0.0, 0.5**0.5, -(0.5**0.5)], rel=1e-5)
+    assert filled(batch, config(Advantage.token_returns)) == pytest.approx(
+        [0.0, 0.5**0.5, -(0.5**0.5)], rel=1e-5
+    )
 
 
 def test_without_a_reference_there_is_no_penalty() -> None:
     batch = sequences()
-    batch.reference = None
-    fill_token_advantages(batch, config(Advantage.token_returns, whiten_advantages=False))
-    assert flat(batch.advantages) == [1.0, 1.0, 0.0]
+    del batch.columns["reference_logprobs"]
+    assert filled(batch, config(Advantage.token_returns, whiten_advantages=False)) == [
+        1.0,
+        1.0,
+        0.0,
+    ]
 
 
 def test_a_penalty_in_the_loss_is_not_in_the_reward_too() -> None:
     batch = sequences()
     settings = AlgorithmConfig(advantage=Advantage.token_returns, whiten_advantages=False)
-    fill_token_advantages(batch, settings)
-    assert flat(batch.advantages) == [1.0, 1.0, 0.0]
+    assert filled(batch, settings) == [1.0, 1.0, 0.0]
 
 
 def test_gae_takes_the_values_off() -> None:
     batch = sequences()
-    batch.values = [np.array([0.5, 0.25]), np.array([0.125])]
-    fill_token_advantages(batch, config(Advantage.gae, whiten_advantages=False, gae_lambda=0.5))
+    batch.columns["values"] = [np.array([0.5, 0.25]), np.array([0.125])]
     # Last tokens: 0.9 - 0.25 and 0.2 - 0.125; the first: -0.05 + 0.25 - 0.5 + 0.5 * 0.65.
-    assert flat(batch.advantages) == pytest.approx([0.025, 0.65, 0.075])
-    assert batch.returns is not None
-    assert flat(batch.returns) == pytest.approx([0.525, 0.9, 0.2])
+    assert filled(
+        batch, config(Advantage.gae, whiten_advantages=False, gae_lambda=0.5)
+    ) == pytest.approx([0.025, 0.65, 0.075])
+    assert flat(batch.columns["returns"]) == pytest.approx([0.525, 0.9, 0.2])
 
 
 @pytest.mark.parametrize("advantage", [Advantage.gae, Advantage.token_returns])
@@ -93,9 +106,7 @@ def test_equal_rewards_leave_no_advantage_and_the_critic_its_returns(
 ) -> None:
     batch = sequences()
     batch.rewards = np.array([1.0, 1.0])
-    batch.values = [np.array([0.5, 0.25]), np.array([0.75])]
-    fill_token_advantages(batch, config(advantage, whiten_advantages=whiten))
-    assert flat(batch.advantages) == [0.0, 0.0, 0.0]
+    batch.columns["values"] = [np.array([0.5, 0.25]), np.array([0.75])]
+    assert filled(batch, config(advantage, whiten_advantages=whiten)) == [0.0, 0.0, 0.0]
     # 1 - 0.1 (0.5 + 1), 1 - 0.1 * 1, 1 + 0.1 * 2.
-    assert batch.returns is not None
-    assert flat(batch.returns) == pytest.approx([0.85, 0.9, 1.2])
+    assert flat(batch.columns["returns"]) == pytest.approx([0.85, 0.9, 1.2])

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from rlsys.config.optimizer import ScheduleShape
 from rlsys.config.run import RunConfig
 from rlsys.observe.next_steps import next_commands, policy_of
 
@@ -40,6 +41,15 @@ def test_a_run_that_was_stopped_goes_on_to_its_own_last_step(tmp_path: Path) -> 
     (line,) = typed(next_commands(folder, RunConfig(), 3))
     assert line == ["rlsys", "train", "--resume", str(folder)]
     assert policy_of(folder) is None
+
+
+def test_a_run_whose_learning_rate_has_fallen_to_its_end_is_done(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "a")
+    config = RunConfig()
+    config.learner.optimizer.schedule = ScheduleShape.cosine
+    resume = ["rlsys", "train", "--resume", str(folder)]
+    assert resume not in [line[:4] for line in typed(next_commands(folder, config, 100))]
+    assert typed(next_commands(folder, config, 99))[-1] == resume
 
 
 def test_data_of_ones_own_are_measured_by_benchmarks_that_one_names(tmp_path: Path) -> None:

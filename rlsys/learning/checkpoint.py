@@ -1,0 +1,62 @@
+"""A learner on the disk: what each rank needs to go on as if nothing had been.
+
+folder/deepspeed/         DeepSpeed's state of the policy's engine, all ranks
+folder/deepspeed_critic/  the same of an engine that the objective has beside it
+folder/rank-0.pt ...      counters, the objective's state, random states
+folder/policy/            the policy in Hugging Face form, with its tokenizer
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rlsys.determinism import random_states, set_random_states
+from rlsys.errors import CheckpointError
+from rlsys.learning.learner import Learner
+from rlsys.learning.weights_out import WeightsOut
+
+_SAVED_AT_ONCE = 64 << 20
+"""Bytes that ZeRO-3 gathers at a time for a checkpoint."""
+
+
+def save(folder: Path, learner: Learner, weights: WeightsOut, tokenizer_path: str) -> None:
+    """All ranks must call; the caller renames the folder when all are done."""
+    for name, engine in _engines(learner).items():
+        engine.save_checkpoint(str(folder / name), tag="state")
+    own = {"learner": learner.state_dict(), "random": random_states()}
+    torch.save(own, _file_of_rank(folder, learner))
+    parameters = {n: t.cpu().clone() for b in weights.gathered(_SAVED_AT_ONCE) for n, t in b}
+    if learner.ranks.rank == 0:
+        from transformers import AutoTokenizer
+
+        learner.policy.model.save_pretrained(folder / "policy", state_dict=parameters)
+        AutoTokenizer.from_pretrained(tokenizer_path).save_pretrained(folder / "policy")
+
+
+def load(folder: Path, learner: Learner) -> None:
+    """Go on where `save` was called: weights, optimizers, counters and random states. All ranks
+    must call, with a learner that has not stepped yet, as many as there were then.
+
+    Raises:
+        CheckpointError: the folder has no state of this rank.
+    """
+    file = _file_of_rank(folder, learner)
+    if not file.is_file():
+        raise CheckpointError(f"{file}: there is no such file, so no state of this rank")
+    for name, engine in _engines(learner).items():
+        path, _ = engine.load_checkpoint(str(folder / name), tag="state")
+        if path is None:
+            raise CheckpointError(f"{folder / name}: no state of rank {learner.ranks.rank}")
+    own = torch.load(file, weights_only=True)
+    learner.load_state_dict(own["learner"])
+    set_random_states(own["random"])
+
+
+def _engines(learner: Learner) -> dict[str, Any]:
+    """DeepSpeed's engines by the name of their folder."""
+    return {"deepspeed": learner.engine, **learner.objective.engines}
+
+
+def _file_of_rank(folder: Path, learner: Learner) -> Path:
+    return folder / f"rank-{learner.ranks.rank}.pt"

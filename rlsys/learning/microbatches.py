@@ -1,0 +1,113 @@
+"""What goes through a model together: minibatches of an update, microbatches of a rank.
+
+A minibatch is what one optimizer update is made of. Its sequences lie in packed rows of at most
+`microbatch_tokens`, the same number of rows on every rank: under ZeRO each forward and backward is
+a collective call. Weights are counted over the whole minibatch, so what is learned does not depend
+on how it is split.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rlsys.algorithms.packing import plan_microbatches
+from rlsys.learning.layout import Layout, block_length, blocks_of, lay_out
+from rlsys.learning.ranks import Ranks
+from rlsys.learning.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class Microbatch:
+    """One row of this rank's, on its device."""
+
+    layout: Layout
+    num_chunks: int | None
+    """Calls of the head, which are collective under ZeRO-3; None: as many as its tokens need."""
+    weights: torch.Tensor
+    """[B] of the layout's sequences."""
+    is_last: bool
+    """Of this rank's in the minibatch."""
+
+
+def minibatches(sequences: Sequences, count: int) -> Iterator[list[int]]:
+    """Indices of sequences: whole groups, in order, shared among `count` updates."""
+    groups = list(dict.fromkeys(sequences.groups))
+    for part in np.array_split(np.array(groups), count):
+        members = set(part.tolist())
+        chosen = [i for i, group in enumerate(sequences.groups) if group in members]
+        if chosen:
+            yield chosen
+
+
+class Microbatches:
+    """Splits sequences into rows, and these among ranks."""
+
+    def __init__(self, ranks: Ranks) -> None:
+        self.config, self.ranks = ranks.config, ranks
+
+    def own(
+        self, sequences: Sequences, chosen: Sequence[int], weights: np.ndarray
+    ) -> Iterator[Microbatch]:
+        """This rank's part of a minibatch.
+
+        Args:
+            chosen: the minibatch's sequences.
+            weights: [N] of all sequences, those of the minibatch counted over the whole of it.
+        """
+        planned = self._planned(sequences, chosen)
+        last = len(planned) - 1
+        for number, (blocks, most_tokens) in enumerate(planned):
+            # A rank without work must still take part in ZeRO's collectives.
+            layout = _layout(blocks, sequences) if blocks else _nothing(chosen[0], sequences)
+            chunks = max(1, -(-most_tokens // self.config.logprob_chunk))
+            yield Microbatch(
+                layout.to(self.ranks.device),
+                chunks if self.ranks.shards_weights else None,
+                torch.from_numpy(weights[list(layout.sequences)]).to(self.ranks.device),
+                number == last,
+            )
+
+    def everything(self, sequences: Sequences) -> Iterator[Layout]:
+        """All sequences in rows, on every rank the same."""
+        blocks, lengths = self._blocks(sequences, range(len(sequences)))
+        (plan,) = plan_microbatches(lengths, self.config.microbatch_tokens, 1)
+        for row in plan:
+            yield _layout([blocks[b] for b in row], sequences).to(self.ranks.device)
+
+    def _planned(
+        self, sequences: Sequences, chosen: Sequence[int]
+    ) -> list[tuple[list[list[int]], int]]:
+        """This rank's rows: their blocks, and the most completion tokens that any rank has in the
+        row of that number."""
+        blocks, lengths = self._blocks(sequences, chosen)
+        world = self.ranks.world_size
+        plan = plan_microbatches(lengths, self.config.microbatch_tokens, world)
+        tokens = [sum(len(sequences.answers[i]) for i in block) for block in blocks]
+        return [
+            (
+                [blocks[b] for b in row],
+                max(sum(tokens[b] for b in ranks[number]) for ranks in plan),
+            )
+            for number, row in enumerate(plan[self.ranks.rank])
+        ]
+
+    def _blocks(
+        self, sequences: Sequences, chosen: Sequence[int]
+    ) -> tuple[list[list[int]], list[int]]:
+        """Which sequences share a prompt's copy, and the tokens of each such block."""
+        groups = [sequences.groups[i] for i in chosen]
+        places = blocks_of(groups, len(chosen), self.config.share_prompts)
+        blocks = [[chosen[place] for place in block] for block in places]
+        return blocks, [block_length(b, sequences.prompts, sequences.answers) for b in blocks]
+
+
+def _layout(blocks: list[list[int]], sequences: Sequences) -> Layout:
+    return lay_out(blocks, sequences.prompts, sequences.answers, sequences.kept)
+
+
+def _nothing(index: int, sequences: Sequences) -> Layout:
+    """A prompt without completions."""
+    empty = [np.empty(0, dtype=np.int64)] * len(sequences)
+    return lay_out([[index]], sequences.prompts, empty)

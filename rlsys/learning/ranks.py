@@ -1,0 +1,102 @@
+"""The learner's ranks, met: DeepSpeed's process group, its engines, and sums over all ranks."""
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from rlsys.config.run import LearnerConfig
+
+
+class Ranks:
+    """This process as one of the learner's ranks.
+
+    Every rank makes one with the same address, and waits in it for the others; what needs the
+    process group is handed a Ranks, so it cannot be made too early.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        world_size: int,
+        master_address: str,
+        master_port: int,
+        config: LearnerConfig,
+    ) -> None:
+        self.rank, self.world_size, self.config = rank, world_size, config
+        on_gpu = config.gpus > 0
+        self.device = torch.device("cuda" if on_gpu else "cpu")
+        os.environ.update(
+            RANK=str(rank),
+            LOCAL_RANK="0",
+            WORLD_SIZE=str(world_size),
+            MASTER_ADDR=master_address,
+            MASTER_PORT=str(master_port),
+        )
+        if not on_gpu:
+            os.environ["DS_ACCELERATOR"] = "cpu"
+            torch.set_num_threads(config.threads)
+        # Not before the lines above, which it reads as it is imported.
+        import deepspeed
+        from deepspeed.utils import logger
+
+        logger.setLevel("WARNING")
+        if not on_gpu:
+            # Its shared-memory collective is compiled at the first start: 40 s, and a C++ compiler.
+            deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+        # gloo on CPU, NCCL on GPU.
+        deepspeed.init_distributed(dist_backend="nccl" if on_gpu else "gloo", verbose=False)
+        self._deepspeed = deepspeed
+
+    def engine(self, module: torch.nn.Module, learning_rate: float) -> Any:
+        """DeepSpeed's engine of a model, with AdamW, the configured ZeRO stage and precision."""
+        config, settings = self.config, self.config.optimizer
+        optimizer = torch.optim.AdamW(
+            module.parameters(),
+            lr=learning_rate,
+            betas=(settings.beta1, settings.beta2),
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        engine, _, _, _ = self._deepspeed.initialize(
+            model=module,
+            optimizer=optimizer,
+            config={
+                # Microbatches and their accumulation are the caller's: see microbatches.py.
+                "train_micro_batch_size_per_gpu": 1,
+                "gradient_accumulation_steps": 1,
+                "gradient_clipping": settings.gradient_clip,
+                "zero_optimization": {"stage": config.zero_stage},
+                "zero_allow_untested_optimizer": True,
+                "bf16": {"enabled": config.dtype.value == "bfloat16"},
+            },
+        )
+        return engine
+
+    @property
+    def shards_weights(self) -> bool:
+        """Whether a parameter is whole only while it is gathered: ZeRO-3."""
+        return self.config.zero_stage == 3
+
+    def gathered(self, parameters: Sequence[torch.nn.Parameter]) -> AbstractContextManager[None]:
+        """Whole parameters, where ZeRO-3 has sharded them; all ranks must enter it."""
+        return self._deepspeed.zero.GatheredParameters(parameters, enabled=self.shards_weights)
+
+    def sums(self, values: dict[str, float]) -> dict[str, float]:
+        """Each value summed over all ranks; all of them must call, with the same names."""
+        names = sorted(values)
+        sums = torch.tensor([values[name] for name in names], dtype=torch.float64)
+        if self.world_size > 1:
+            sums = sums.to(self.device)
+            torch.distributed.all_reduce(sums)
+        return dict(zip(names, sums.tolist(), strict=True))
+
+    def concatenated(self, values: torch.Tensor) -> torch.Tensor:
+        """[n] values on the CPU, those of all ranks; all of them must call."""
+        if self.world_size == 1:
+            return values
+        gathered: list[torch.Tensor] = [values] * self.world_size
+        torch.distributed.all_gather_object(gathered, values)
+        return torch.cat(gathered)

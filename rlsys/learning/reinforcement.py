@@ -1,0 +1,30 @@
+"""The learner of reinforcement learning, put together from a run's settings."""
+
+import torch
+
+from rlsys import schema
+from rlsys.config.algorithm import Advantage
+from rlsys.config.run import RunConfig
+from rlsys.learning.columns import columns_of
+from rlsys.learning.critic import Critic
+from rlsys.learning.learner import Learner
+from rlsys.learning.objectives.base import check_columns
+from rlsys.learning.objectives.policy_gradient import PolicyGradient
+from rlsys.learning.ranks import Ranks
+from rlsys.learning.schedule import Schedule
+
+
+def reinforcement_learner(model_path: str, config: RunConfig, ranks: Ranks) -> Learner:
+    """One rank's.
+
+    Raises:
+        ConfigError: the objective needs a column that the run's batches do not have.
+    """
+    torch.manual_seed(config.run.seed)
+    algorithm = config.algorithm
+    is_gae = algorithm.advantage is Advantage.gae
+    critic = Critic(model_path, ranks, algorithm) if is_gae else None
+    objective = PolicyGradient(algorithm, config.learner, config.sampling, critic)
+    check_columns(objective, schema.training(columns_of(algorithm)).names)
+    num_updates = config.loop.steps * config.learner.minibatches
+    return Learner(model_path, objective, ranks, Schedule(config.learner.optimizer, num_updates))

@@ -1,0 +1,83 @@
+"""The policy's weights as they leave the learner: in buckets, with the canary that proves them."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from rlsys.learning.policy import PolicyModel
+from rlsys.learning.ranks import Ranks
+from rlsys.learning.reference import score_sequences
+from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
+from rlsys.weights.canary import Canary
+from rlsys.weights.saved_form import SavedForm
+
+T = TypeVar("T")
+
+
+class WeightsOut:
+    """Of one rank's policy, which DeepSpeed may have sharded."""
+
+    def __init__(self, policy: PolicyModel, ranks: Ranks) -> None:
+        self.policy, self.ranks = policy, ranks
+        self.saved_form = SavedForm(policy.model, self._own_shapes())
+
+    def publish(
+        self, version: int, bucket_bytes: int, send: Callable[[list[np.ndarray]], T]
+    ) -> tuple[Manifest, list[T]] | None:
+        """The weights in buckets, each given to `send`; see bundle.pack. All ranks must call;
+        rank 0 returns the manifest and what `send` returned."""
+        buckets = self.buckets(bucket_bytes)
+        if self.ranks.rank == 0:
+            return pack(version, buckets, send)
+        for _ in buckets:
+            pass
+        return None
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The tensors that every publish holds, by their names in a checkpoint; whole shapes."""
+        return self.saved_form.shapes
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the weights are published in."""
+        return getattr(torch, self.ranks.config.dtype.value)
+
+    def buckets(self, bucket_bytes: int) -> Iterator[list[Named]]:
+        """All weights as a checkpoint holds them, on the learner's device; whole tensors, no more
+        than bucket_bytes (or one parameter) at a time. They live as those of `gathered` do."""
+        for bucket in self.gathered(bucket_bytes):
+            yield list(self.saved_form.of(bucket))
+
+    def gathered(self, bucket_bytes: int) -> Iterator[list[Named]]:
+        """All parameters under their own names.
+
+        ZeRO-3 gathers a bucket as it is asked for and lets it go when the next one is: its
+        tensors must not be used after that. All ranks must go through all buckets.
+        """
+        dtype = self.dtype
+        named = list(self.policy.model.named_parameters())
+        sizes = [
+            math.prod(shape) * max(dtype.itemsize, parameter.itemsize)
+            for shape, (_, parameter) in zip(self._own_shapes().values(), named, strict=True)
+        ]
+        for indices in plan_buckets(sizes, bucket_bytes):
+            bucket = [named[i] for i in indices]
+            with self.ranks.gathered([parameter for _, parameter in bucket]):
+                yield [(name, parameter.detach().to(dtype)) for name, parameter in bucket]
+
+    def canary(self, token_ids: list[int]) -> Canary:
+        """Logprobs of a fixed sequence under the present weights, at temperature 1."""
+        prompt, answer = np.array(token_ids[:1]), np.array(token_ids[1:])
+        temperature, self.policy.temperature = self.policy.temperature, 1.0
+        (logprobs,) = score_sequences(self.policy, [prompt], [answer], [0], False, 1 << 30)
+        self.policy.temperature = temperature
+        return Canary(token_ids, logprobs.tolist(), self.ranks.config.dtype)
+
+    def _own_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the policy's parameters, by their names in the model; whole shapes."""
+        named: list[tuple[str, Any]] = list(self.policy.model.named_parameters())
+        sharded = self.ranks.shards_weights
+        return {name: tuple(p.ds_shape if sharded else p.shape) for name, p in named}

@@ -1,0 +1,118 @@
+"""How a minibatch is split among ranks and rows, planned without a process group."""
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+
+from rlsys.config.run import LearnerConfig
+from rlsys.learning.microbatches import Microbatch, Microbatches, minibatches
+from rlsys.learning.ranks import Ranks
+from rlsys.learning.sequences import Sequences
+
+
+@dataclass
+class Planned:
+    """What is read of a Ranks to plan with."""
+
+    rank: int
+    world_size: int
+    config: LearnerConfig
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def shards_weights(self) -> bool:
+        return self.config.zero_stage == 3
+
+
+def sequences(lengths: list[int], groups: list[int] | None = None) -> Sequences:
+    """Completions of these lengths, each behind a prompt of two tokens."""
+    return Sequences(
+        prompts=[np.array([1, 2])] * len(lengths),
+        answers=[np.arange(length) for length in lengths],
+        groups=groups or list(range(len(lengths))),
+        trained=[np.ones(length, dtype=bool) for length in lengths],
+        columns={},
+    )
+
+
+def planned(
+    batch: Sequences, world_size: int, chosen: list[int], **settings: Any
+) -> list[list[Microbatch]]:
+    """Each rank's microbatches; a sequence's weight is its index."""
+    config = LearnerConfig(**settings)
+    weights = np.arange(len(batch), dtype=np.float32)
+    found = []
+    for rank in range(world_size):
+        ranks = cast(Ranks, Planned(rank, world_size, config))
+        found.append(list(Microbatches(ranks).own(batch, chosen, weights)))
+    return found
+
+
+def trained_in(rows: list[Microbatch]) -> list[int]:
+    """Sequences of which a token is in the loss."""
+    return [
+        sequence
+        for row in rows
+        for sequence, mask in zip(row.layout.sequences, row.layout.mask, strict=True)
+        if mask.any()
+    ]
+
+
+def test_minibatches_hold_whole_groups_in_order() -> None:
+    batch = sequences([1] * 6, groups=[7, 7, 5, 5, 9, 9])
+    assert list(minibatches(batch, 1)) == [[0, 1, 2, 3, 4, 5]]
+    assert list(minibatches(batch, 3)) == [[0, 1], [2, 3], [4, 5]]
+    assert list(minibatches(batch, 2)) == [[0, 1, 2, 3], [4, 5]]
+    assert list(minibatches(batch, 9)) == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize("share_prompts", [False, True])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_each_sequence_of_a_minibatch_is_trained_on_once_with_its_weight(
+    world_size: int, share_prompts: bool
+) -> None:
+    batch = sequences([3, 9, 1, 4, 6, 2], groups=[0, 0, 1, 1, 2, 2])
+    chosen = [0, 1, 4, 5]
+    ranks = planned(batch, world_size, chosen, microbatch_tokens=12, share_prompts=share_prompts)
+    assert sorted(i for rows in ranks for i in trained_in(rows)) == chosen
+    for row in (row for rows in ranks for row in rows):
+        assert row.weights.tolist() == list(row.layout.sequences)
+
+
+def test_every_rank_has_as_many_rows_and_the_last_one_is_marked() -> None:
+    ranks = planned(sequences([3, 9, 1, 4, 6]), 2, [0, 1, 2, 3, 4], microbatch_tokens=12)
+    (count,) = {len(rows) for rows in ranks}
+    assert count > 1
+    assert [[row.is_last for row in rows] for rows in ranks] == [[False] * (count - 1) + [True]] * 2
+
+
+def test_a_rank_without_work_goes_through_a_row_without_a_token_in_the_loss() -> None:
+    ranks = planned(sequences([4]), 2, [0])
+    assert sorted(len(trained_in(rows)) for rows in ranks) == [0, 1]
+    idle = next(rows for rows in ranks if not trained_in(rows))
+    assert idle[0].layout.input_ids.tolist() == [[1, 2]]
+    assert idle[0].is_last
+
+
+def test_the_head_is_called_as_often_on_every_rank_where_its_weight_is_gathered() -> None:
+    batch = sequences([9, 1])
+    for stage, expected in ((3, {3}), (1, {None})):
+        ranks = planned(batch, 2, [0, 1], zero_stage=stage, logprob_chunk=4)
+        assert {row.num_chunks for rows in ranks for row in rows} == expected
+
+
+def test_everything_is_in_rows_of_its_own_on_every_rank_alike() -> None:
+    batch = sequences([3, 9, 1])
+    config = LearnerConfig(microbatch_tokens=8)
+    rows = [
+        [
+            layout.sequences
+            for layout in Microbatches(cast(Ranks, Planned(rank, 2, config))).everything(batch)
+        ]
+        for rank in range(2)
+    ]
+    assert rows[0] == rows[1]
+    assert sorted(i for row in rows[0] for i in row) == [0, 1, 2]

@@ -1,0 +1,68 @@
+"""What leaves a learner: every weight, in buckets, with proofs, and the canary."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from rlsys.config.run import LearnerConfig, Precision
+from rlsys.learning.objectives.cross_entropy import CrossEntropy
+from rlsys.learning.weights_out import WeightsOut
+from rlsys.weights.bundle import unpack
+from tests.helpers.learners import learner_of, one_rank, saved
+
+pytestmark = pytest.mark.slow
+
+CANARY = list(range(12))
+
+
+@pytest.fixture
+def folder(model: PreTrainedModel, tmp_path: Path) -> Iterator[Path]:
+    threads = torch.get_num_threads()
+    yield saved(model, tmp_path)
+    torch.set_num_threads(threads)
+
+
+def weights_out(folder: Path, config: LearnerConfig) -> WeightsOut:
+    learner = learner_of(folder, CrossEntropy(), one_rank(config))
+    return WeightsOut(learner.policy, learner.ranks)
+
+
+def joined(pieces: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(pieces) if pieces else np.empty(0, np.uint8)
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_every_weight_is_published_in_the_learners_precision(
+    folder: Path, model: PreTrainedModel, precision: Precision
+) -> None:
+    out = weights_out(folder, LearnerConfig(dtype=precision))
+    published = out.publish(7, 4096, joined)
+    assert published is not None
+    manifest, buckets = published
+    assert manifest.version == 7
+    assert len(buckets) > 1
+    found = dict(unpack(manifest, buckets))
+    assert found.keys() == out.shapes().keys()
+    assert {tensor.dtype for tensor in found.values()} == {out.dtype}
+    for name, parameter in model.named_parameters():
+        assert torch.equal(found[name], parameter.detach().to(out.dtype)), name
+
+
+def test_no_bucket_is_larger_than_its_bound_or_one_parameter(folder: Path) -> None:
+    out = weights_out(folder, LearnerConfig())
+    for bucket in out.buckets(4096):
+        assert len(bucket) == 1 or sum(tensor.nbytes for _, tensor in bucket) <= 4096
+
+
+def test_the_canary_is_taken_at_temperature_1_whatever_the_policys_own(folder: Path) -> None:
+    out = weights_out(folder, LearnerConfig())
+    expected = out.canary(CANARY)
+    out.policy.temperature = 0.5
+    found = out.canary(CANARY)
+    assert found.logprobs == expected.logprobs
+    assert len(found.logprobs) == len(CANARY) - 1
+    assert out.policy.temperature == 0.5
