@@ -17,7 +17,7 @@ One asyncio loop in the driver; refs and small metadata only. Its tasks:
                                it, free slots       rollout worker
 
 `train` is also who awaits `after_step`: metrics, checks and checkpoints.
-So nothing waits in a circle: train needs groups, groups need slots only to begin, and slots come back
+Nothing waits in a circle: train needs groups, groups need slots only to begin, and slots come back
 from publish, which needs no group.
 """
 
