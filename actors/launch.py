@@ -80,7 +80,7 @@ class Launcher:
         seat.actor = await _named(options, arguments, seat)
         seat.lifeline = seat.actor.lifeline.remote()
         seat.identity = None
-        seat.births += 1
+        seat.incarnation += 1
 
     def end(self) -> None:
         """Give the bundles back."""

@@ -102,7 +102,7 @@ _TABLE = (
             given.model_path,
             given.config,
             seat.index,
-            seat.births,
+            seat.incarnation,
             not given.trains,
         ),
         _rollout,

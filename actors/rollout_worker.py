@@ -34,13 +34,13 @@ class RolloutWorker(AsyncMember):
         model_path: str,
         config: RunConfig,
         index: int,
-        births: int,
+        incarnation: int,
         seeded: bool,
     ) -> None:
         run = config.run
         # A worker on a dead one's seat must not draw the same numbers again; answers with random
         # numbers of their own draw them again wherever they are sampled.
-        own = engine_seed(run.seed, index, births)
+        own = engine_seed(run.seed, index, incarnation)
         self.engine = SamplingEngine(
             name,
             model_path,

@@ -56,7 +56,7 @@ class Seat:
     asked_at: dict[object, float] = field(default_factory=dict)
     """When each call that it has not answered yet was sent, the oldest first; of time.monotonic().
     Read by other threads, too."""
-    births: int = 0
+    incarnation: int = 0
     """Actors that sat here so far."""
     deaths_in_a_row: int = 0
     """Actors that died here since the last call that was answered."""

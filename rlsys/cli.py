@@ -147,8 +147,8 @@ def _old_run(run: str, overrides: list[str]) -> "tuple[RunConfig, str]":
     """Settings and name of a run that goes on; run.directory=PLACE is where its name is sought."""
     from rlsys.config.resume import find_run, resumed_config
     from rlsys.config.run import RunSection
+    from rlsys.run.checkpointer import newest
     from rlsys.run.folder import held
-    from rlsys.run.keeper import newest
 
     places = [text for text in overrides if text.startswith("run.directory=")]
     directory = places[-1].partition("=")[2] if places else RunSection().directory

@@ -29,10 +29,10 @@ def group_seed(seed: int, group_id: int) -> int:
     return int.from_bytes(digest) >> (64 - _SEED_BITS)
 
 
-def engine_seed(seed: int, index: int, births: int) -> int:
+def engine_seed(seed: int, index: int, incarnation: int) -> int:
     """The seed of an engine's own generator: another one for each worker, and each time one is
     started; within the 32 bits that numpy takes."""
-    digest = hashlib.blake2b(f"{seed} {index} {births}".encode(), digest_size=4).digest()
+    digest = hashlib.blake2b(f"{seed} {index} {incarnation}".encode(), digest_size=4).digest()
     return int.from_bytes(digest)
 
 

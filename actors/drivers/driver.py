@@ -35,7 +35,7 @@ from rlsys.observe.next_steps import policy_of
 from rlsys.observe.summary import Summary
 from rlsys.roles import ROLLOUT, VERIFIER
 from rlsys.run import wish
-from rlsys.run.keeper import Keeper
+from rlsys.run.checkpointer import Checkpointer
 from rlsys.watch import garbage
 from rlsys.watch.clock import Times
 from rlsys.watch.event_loop import WatchedEventLoop
@@ -50,24 +50,24 @@ class Driver:
         self,
         config: RunConfig,
         name: str,
-        keeper: Keeper,
+        checkpointer: Checkpointer,
         fleet: RayFleet,
         display: Display,
         event_loop: WatchedEventLoop,
     ) -> None:
-        self.config, self.name, self.keeper = config, name, keeper
+        self.config, self.name, self.checkpointer = config, name, checkpointer
         self.fleet, self.display, self.event_loop = fleet, display, event_loop
-        origin = keeper.origin
-        self.curve = Curve(keeper.folder)
+        origin = checkpointer.origin
+        self.curve = Curve(checkpointer.folder)
         after_step = origin.version if origin.resumed else None
         loggers: list[Logger] = [
-            JsonLines(keeper.folder),
-            TensorBoard(keeper.folder, after_step),
+            JsonLines(checkpointer.folder),
+            TensorBoard(checkpointer.folder, after_step),
             RayGauges(name),
         ]
         self.loggers = Loggers(loggers, display.note)
         self.lag = LagMeter()
-        self.earlier = replace(keeper.progress)
+        self.earlier = replace(checkpointer.progress)
         self.times: dict[str, Times] = {}
         self.begin: dict[str, Times] = {}
         self.began = self.last_step = 0.0
@@ -118,7 +118,7 @@ class Driver:
             self.display.stage,
         )
         waits = (self.fleet.starting, self.loop.waits)
-        self.lookout = Lookout(self.keeper.folder, waits, self.fleet, self.display.note)
+        self.lookout = Lookout(self.checkpointer.folder, waits, self.fleet, self.display.note)
         with self.lookout.watching():
             await self._train_or_stop()
         return self._summary(started)
@@ -149,9 +149,9 @@ class Driver:
         self.display.waiting = self._waiting
         task = asyncio.current_task()
         self.event_loop.waits_are_for(lambda: self.loop.waits.of(task))
-        origin = self.keeper.origin
+        origin = self.checkpointer.origin
         await self.fleet.start(origin.checkpoint, origin.version)
-        await self.keeper.restore(self.loop)
+        await self.checkpointer.restore(self.loop)
         await self.checks.before_training(origin.version)
         self.display.stage("training: waiting for the first groups")
         self.began = self.last_step = time.monotonic()
@@ -159,7 +159,7 @@ class Driver:
         self.is_training = True
         with garbage.seldom_collected():
             await self.loop.train(self.config.loop.steps)
-        if self.keeper.is_behind:
+        if self.checkpointer.is_behind:
             self.display.stage("writing a checkpoint")
             await self._checkpoint()
         self.is_training = False
@@ -169,13 +169,13 @@ class Driver:
 
     def _summary(self, started: float) -> Summary:
         """Of all that has been done so far."""
-        config, progress = self.config, self.keeper.progress
+        config, progress = self.config, self.checkpointer.progress
         return Summary(
             run=self.name,
             before=self.curve.at(0),
             after=self.curve.at(config.loop.steps),
             checks=self.curve.checks,
-            steps=max(self.loop.state.version, self.keeper.origin.version),
+            steps=max(self.loop.state.version, self.checkpointer.origin.version),
             planned_steps=config.loop.steps,
             prompts=self.num_prompts,
             wall_s=time.monotonic() - started,
@@ -205,7 +205,7 @@ class Driver:
     def close(self) -> None:
         """Let go of the run's files."""
         self.loggers.close()
-        self.keeper.history.close()
+        self.checkpointer.history.close()
 
     def _waiting(self) -> str:
         """For people: what the fleet's start waits for, or the driver in training."""
@@ -230,8 +230,8 @@ class Driver:
     def _count_time(self, now: float, times: dict[str, Times]) -> None:
         """Training time up to now, that of earlier drivers included."""
         earlier = self.earlier
-        self.keeper.progress.train_s = earlier.train_s + now - self.began
-        self.keeper.progress.times = {
+        self.checkpointer.progress.train_s = earlier.train_s + now - self.began
+        self.checkpointer.progress.times = {
             role: own - self.begin[role] + earlier.times.get(role, Times())
             for role, own in times.items()
         }
@@ -240,14 +240,14 @@ class Driver:
         loop = self.config.loop
         times = await self._times()
         # Before anyone is told of the step.
-        self.keeper.step(self.loop)
+        self.checkpointer.step(self.loop)
         dropped = self.loop.drops.take(report.step)
         now = time.monotonic()
         metrics = step_metrics(report, now - self.last_step) | time_shares(times, self.times)
         metrics |= self.lag.take()
         self.times, self.last_step = times, now
         self._count_time(now, times)
-        progress = self.keeper.progress
+        progress = self.checkpointer.progress
         metrics |= group_metrics(report.groups, dropped)
         progress.saw(report)
         signal = count_signal(report.groups, self.config)
@@ -267,10 +267,12 @@ class Driver:
             raise SickPolicyError(f"{error}. {await self._kept()}")
         assert self.loop.publishing is not None
         await self.checks.after_step(report.step, self.loop.publishing, tasks)
-        asked = self.signals.asked_to_save or wish.is_open(self.keeper.folder, wish.Wish.checkpoint)
+        asked = self.signals.asked_to_save or wish.is_open(
+            self.checkpointer.folder, wish.Wish.checkpoint
+        )
         due = report.step == loop.steps or report.step % loop.checkpoint_every == 0
         # A policy that may be past learning does not take the place of an older one.
-        keeps_older = self.alarms.health.is_beyond and policy_of(self.keeper.folder)
+        keeps_older = self.alarms.health.is_beyond and policy_of(self.checkpointer.folder)
         if asked or (due and not keeps_older):
             await self._checkpoint()
         if asked:
@@ -287,23 +289,23 @@ class Driver:
 
     async def _kept(self) -> str:
         """Which policy a run that has to stop leaves: one of before, where there is one."""
-        folder = self.keeper.folder
+        folder = self.checkpointer.folder
         if not policy_of(folder):
             await self._checkpoint()
             return f"The policy as it is now, the only one kept: {policy_of(folder)}"
         return f"The newest policy of before: {policy_of(folder)}"
 
     async def _checkpoint(self) -> None:
-        await self.keeper.checkpoint(self.loop, self.alarms.state_dict())
+        await self.checkpointer.checkpoint(self.loop, self.alarms.state_dict())
         self.signals.asked_to_save = False
-        wish.close(self.keeper.folder, wish.Wish.checkpoint)
+        wish.close(self.checkpointer.folder, wish.Wish.checkpoint)
 
     def _end_at_once(self, number: signal.Signals) -> None:
         """The fleet ends with this process: its actors, and what a cluster of its own started."""
         self.display.close()
         self.display.console.print(
             f"{number.name} again: ended at once. To go on: rlsys train --resume "
-            f"{self.keeper.folder}",
+            f"{self.checkpointer.folder}",
             highlight=False,
             markup=False,
             soft_wrap=True,

@@ -45,12 +45,12 @@ def run(
         elapsed = time.monotonic() - started
         console.print(f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True)
 
-    plan = describe(job.model, job.fingerprint, job.config.run.seed, job.exams)
+    plan = describe(job.model, job.digest, job.config.run.seed, job.eval_tasks)
     folder = free_folder(folder, plan) if numbered else folder
     continued = settle(folder, plan)
     samples = Samples(folder / "samples")
     tell(f"{'continuing' if continued else 'evaluation'} {folder}")
-    if next(missing(job.exams, samples, 1), None) is not None:
+    if next(missing(job.eval_tasks, samples, 1), None) is not None:
         with connected(job.config.cluster) as cluster:
             for line in (cluster, *beside(job.config.cluster)):
                 tell(line)
@@ -83,7 +83,7 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(fleet.supervisor.failed(), name="watch fleet")
                 await fleet.start()
-                await examine(fleet, job.exams, samples, retries, concurrency, _Teller(tell))
+                await examine(fleet, job.eval_tasks, samples, retries, concurrency, _Teller(tell))
                 watch.cancel()
         except* RlsysError as errors:
             raise first_cause(errors) from errors
@@ -99,12 +99,12 @@ def _results(job: Job, samples: Samples) -> list[Result]:
     verifier = MathVerifier()
     try:
         found = []
-        for exam in job.exams:
-            equal: Equal | None = equal_by(verifier) if exam.benchmark.votes else None
-            for setting in exam.settings:
-                table = samples.read(exam.benchmark.name, setting.name, COLUMNS)
+        for eval_task in job.eval_tasks:
+            equal: Equal | None = equal_by(verifier) if eval_task.benchmark.votes else None
+            for setting in eval_task.settings:
+                table = samples.read(eval_task.benchmark.name, setting.name, COLUMNS)
                 assert table is not None
-                found.append(result(exam, setting, table, equal))
+                found.append(result(eval_task, setting, table, equal))
         return found
     finally:
         verifier.close()

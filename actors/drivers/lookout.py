@@ -98,17 +98,15 @@ class Lookout:
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> list[OpenWait]:
         """All waits, and that for the event loop itself where it is held up."""
-        held_s = self._held_up_s(loop)
-        held = [OpenWait(self._asked_loop_at, "driver: its own event loop", held_s)]
-        return [*(one for waits in self.waits for one in waits.open()), *(held if held_s else [])]
-
-    def _held_up_s(self, loop: asyncio.AbstractEventLoop) -> float:
-        """For how long the loop has run no callback but the one that it is in; 0: it goes on."""
-        if self._asked_loop_at is not None:
-            return time.monotonic() - self._asked_loop_at
-        self._asked_loop_at = time.monotonic()
-        loop.call_soon_threadsafe(self._loop_goes_on)
-        return 0.0
+        named = [one for waits in self.waits for one in waits.open()]
+        # Read once: the loop's thread takes it away when it goes on.
+        asked_at = self._asked_loop_at
+        if asked_at is None:
+            self._asked_loop_at = time.monotonic()
+            loop.call_soon_threadsafe(self._loop_goes_on)
+            return named
+        held_s = time.monotonic() - asked_at
+        return [*named, OpenWait(asked_at, "driver: its own event loop", held_s)]
 
     def _loop_goes_on(self) -> None:
         self._asked_loop_at = None

@@ -19,7 +19,7 @@ from rlsys.config.load import to_yaml
 from rlsys.config.model_names import FILE
 from rlsys.config.run import Precision, RunConfig
 from rlsys.config.verifiers import require_sources
-from rlsys.data.fingerprints import fingerprints
+from rlsys.data.digests import digests
 from rlsys.disk import replace_text
 from rlsys.errors import LearnerLostError
 from rlsys.grading.tryout import try_plugins
@@ -28,6 +28,7 @@ from rlsys.observe.learnable import last_words, problem_of
 from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.summary import Summary
 from rlsys.run import checkpoint, wish
+from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin, newest
 from rlsys.run.folder import (
     SAMPLES,
     check_inputs,
@@ -36,7 +37,6 @@ from rlsys.run.folder import (
     held,
     record_inputs,
 )
-from rlsys.run.keeper import FOLDER, Keeper, Origin, newest
 from rlsys.run.space import checkpoint_bytes
 from rlsys.stages.inputs import Prepared, find_policy, prepare, read_rows
 from rlsys.stages.length import settle_length
@@ -67,7 +67,7 @@ def train(
     ):
         stacks.register()
         display.stage("reading the rows")
-        inputs = fingerprints(config.data)
+        inputs = digests(config.data)
         origin = Origin()
         if resume:
             holding.enter_context(held(folder))
@@ -185,8 +185,8 @@ def _with_a_fleet(job: Job, origin: Origin) -> Summary:
         display.note,
     )
     event_loop = WatchedEventLoop()
-    keeper = Keeper(job.folder, config, job.model_path, fleet, origin)
-    driver = Driver(config, job.name, keeper, fleet, display, event_loop)
+    checkpointer = Checkpointer(job.folder, config, job.model_path, fleet, origin)
+    driver = Driver(config, job.name, checkpointer, fleet, display, event_loop)
     try:
         with closing(driver), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
             return runner.run(driver.train(prepared.train, prepared.held_out, job.started))

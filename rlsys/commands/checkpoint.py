@@ -22,8 +22,8 @@ def checkpoint(
     from rlsys.errors import NotRunningError
     from rlsys.run import wish
     from rlsys.run.checkpoint import complete
+    from rlsys.run.checkpointer import FOLDER
     from rlsys.run.folder import is_held
-    from rlsys.run.keeper import FOLDER
 
     folder = find_run(run, RunSection().directory)
     console = Console()

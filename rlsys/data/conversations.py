@@ -7,7 +7,7 @@ from typing import Any
 
 from rlsys.config.data import DataConfig
 from rlsys.data.raw import RawRow, first_number, is_filled, shown
-from rlsys.data.rows import Message, PromptKind, Row, build_row, conversation, question
+from rlsys.data.rows import ChatMessage, PromptKind, Row, build_row, conversation, question
 from rlsys.data.sources import source_of
 from rlsys.json_text import decode_object
 from verifiers.extract import last_boxed
@@ -62,7 +62,7 @@ def _row(
     raw: RawRow,
     config: DataConfig,
     kind: PromptKind,
-    messages: list[Message],
+    messages: list[ChatMessage],
     solution: str,
     used: str,
 ) -> Row:

@@ -2,7 +2,7 @@
 
 from rlsys.data.arithmetic import SOURCE, Problem, Split, generate
 from rlsys.data.load import RunRows
-from rlsys.data.rows import Message, PromptKind, Row, content_id
+from rlsys.data.rows import ChatMessage, PromptKind, Row, content_id
 from rlsys.errors import ConfigError
 
 _TRAIN = 4000
@@ -27,7 +27,7 @@ def generated_rows(held_out: int, seed: int) -> RunRows:
 def _rows(problems: list[Problem]) -> list[Row]:
     rows = []
     for number, problem in enumerate(problems, 1):
-        messages = (Message(role="user", content=problem.question),)
+        messages = (ChatMessage(role="user", content=problem.question),)
         answer = str(problem.answer)
         rows.append(
             Row(

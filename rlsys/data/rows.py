@@ -16,7 +16,7 @@ from rlsys.data.unsupported import refuse_placeholders, refuse_turn
 from rlsys.json_text import decode_object
 
 
-class Message(TypedDict):
+class ChatMessage(TypedDict):
     """One turn of a conversation."""
 
     role: str
@@ -46,7 +46,7 @@ class Row:
     """Hash of source, prompt and answer: equal content has equal ids, wherever it lies."""
     source: str
     kind: PromptKind
-    messages: tuple[Message, ...]
+    messages: tuple[ChatMessage, ...]
     """The prompt as a conversation; never empty."""
     text: str | None
     """The prompt as a text to be continued; None where only a conversation makes sense."""
@@ -66,7 +66,7 @@ class Row:
         return f"{self.file}, row {self.number}"
 
 
-def content_id(source: str, messages: Sequence[Message], answer: Any) -> str:
+def content_id(source: str, messages: Sequence[ChatMessage], answer: Any) -> str:
     """A stable 128-bit hash (blake2b, hex) of a task's content."""
     content = json.dumps([source, list(messages), answer], sort_keys=True)
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
@@ -78,7 +78,7 @@ def build_row(
     *,
     source: str,
     kind: PromptKind,
-    messages: Sequence[Message],
+    messages: Sequence[ChatMessage],
     answer: Any,
     info: dict[str, Any],
     answer_column: str = "answer",
@@ -127,12 +127,12 @@ def build_row(
     )
 
 
-def question(content: str) -> list[Message]:
+def question(content: str) -> list[ChatMessage]:
     """A conversation of one user message."""
-    return [Message(role="user", content=content)]
+    return [ChatMessage(role="user", content=content)]
 
 
-def conversation(raw: RawRow, column: str) -> list[Message]:
+def conversation(raw: RawRow, column: str) -> list[ChatMessage]:
     """Read a column of messages: structs with role and content (a text, or parts of text).
 
     Raises:
@@ -150,7 +150,7 @@ def conversation(raw: RawRow, column: str) -> list[Message]:
         content = _content(turn.get("content"))
         if not content.strip():
             raise raw.error(column, f"a text as content of the {turn['role']} message", shown(turn))
-        messages.append(Message(role=turn["role"], content=content))
+        messages.append(ChatMessage(role=turn["role"], content=content))
     return messages
 
 

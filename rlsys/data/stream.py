@@ -26,7 +26,7 @@ class PromptStream(Iterator[Prompt]):
         self._prompts = prompts
         self._seed = seed
         self._shuffle = shuffle
-        self._fingerprint = fingerprint(prompts)
+        self._digest = digest(prompts)
         self._start(epoch=0, position=0)
 
     def __next__(self) -> Prompt:
@@ -62,7 +62,7 @@ class PromptStream(Iterator[Prompt]):
             "seed": self._seed,
             "shuffle": self._shuffle,
             "num_prompts": len(self._prompts),
-            "fingerprint": self._fingerprint,
+            "digest": self._digest,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -81,11 +81,11 @@ class PromptStream(Iterator[Prompt]):
                     f"{path}={own}, but the checkpoint was written with {path}={saved}, and the "
                     f"order of the prompts depends on it; resume with {path}={saved}"
                 )
-        if state["fingerprint"] != self._fingerprint:
+        if state["digest"] != self._digest:
             raise DataError(
                 "the prompts are not those of the checkpoint: "
-                f"{state['num_prompts']} prompts with fingerprint {state['fingerprint']} then, "
-                f"{len(self._prompts)} with {self._fingerprint} now; resume with the same files, "
+                f"{state['num_prompts']} prompts with digest {state['digest']} then, "
+                f"{len(self._prompts)} with {self._digest} now; resume with the same files, "
                 "template and tokenizer, or start a new run from the checkpoint's weights"
             )
         self._start(state["epoch"], state["position"])
@@ -97,7 +97,7 @@ class PromptStream(Iterator[Prompt]):
             self._order.sort(key=lambda index: _rank(self._seed, epoch, index))
 
 
-def fingerprint(prompts: Sequence[Prompt]) -> str:
+def digest(prompts: Sequence[Prompt]) -> str:
     """A hash of what is prompted and in which order: ids and token ids."""
     digest = hashlib.blake2b(digest_size=16)
     for prompt in prompts:

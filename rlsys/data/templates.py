@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from rlsys import schema
 from rlsys.config.data import DataConfig, PromptTemplate
-from rlsys.data.rows import Message, PromptKind, Row
+from rlsys.data.rows import ChatMessage, PromptKind, Row
 from rlsys.errors import ConfigError, DataError
 
 R1_ZERO_PREAMBLE = (
@@ -237,7 +237,7 @@ def _system(row: Row, config: DataConfig) -> str:
     return config.system_prompt or own
 
 
-def _turns(row: Row) -> list[Message]:
+def _turns(row: Row) -> list[ChatMessage]:
     return [message for message in row.messages if message["role"] != "system"]
 
 

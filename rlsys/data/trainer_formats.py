@@ -4,7 +4,7 @@ from typing import Any
 
 from rlsys.config.data import DataConfig
 from rlsys.data.raw import RawRow, first_number, is_filled, shown
-from rlsys.data.rows import Message, PromptKind, Row, build_row, conversation, question
+from rlsys.data.rows import ChatMessage, PromptKind, Row, build_row, conversation, question
 from rlsys.data.sources import source_of
 from rlsys.json_text import decode_object
 from verifiers.extract import last_boxed
@@ -113,7 +113,7 @@ def read_question_answer(raw: RawRow, config: DataConfig) -> Row:
     )
 
 
-def _prompt(raw: RawRow, column: str) -> tuple[PromptKind, list[Message]]:
+def _prompt(raw: RawRow, column: str) -> tuple[PromptKind, list[ChatMessage]]:
     """A prompt column that holds a text or messages."""
     value: Any = raw.value(column, "a text or a list of messages")
     if isinstance(value, list) or isinstance(decode_object(value), list):

@@ -71,10 +71,12 @@ async def evaluate(
         # Group ids of checks are negative: they are in no ledger.
         ids = tuple(-1 - begin - i for i in range(len(chosen)))
         message = Message(ids, chosen, size)
-        sampled = await retries.insist(
+        sampled = await retries.with_retries(
             "driver: held-out answers", lambda: fleet.sample(message, sampling), for_answers=True
         )
-        graded = await retries.insist("driver: held-out verdicts", lambda: fleet.grade(sampled))
+        graded = await retries.with_retries(
+            "driver: held-out verdicts", lambda: fleet.grade(sampled)
+        )
         verdicts.saw(len(graded.rewards), graded.infrastructure)
         reasons.extend(graded.infrastructure)
         correct = np.where(np.isnan(graded.rewards), np.nan, graded.correct.astype(float))

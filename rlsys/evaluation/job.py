@@ -18,10 +18,10 @@ from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.cut import Cut
-from rlsys.evaluation.plan import Exam, prompt_name, settings
-from rlsys.local_policy.resolve import fingerprint, settle
+from rlsys.evaluation.plan import EvalTask, prompt_name, settings
+from rlsys.local_policy.resolve import digest, settle
 from rlsys.pretrained import loading
-from rlsys.thinking.budgets import instruct
+from rlsys.thinking.budgets import with_instruction
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -57,15 +57,15 @@ class Job:
     """Of the run or of the model, short."""
     model: str
     """A folder or a hub id."""
-    fingerprint: str
+    digest: str
     context: int
-    exams: tuple[Exam, ...]
+    eval_tasks: tuple[EvalTask, ...]
     config: RunConfig
 
     @property
     def prompts(self) -> list[Prompt]:
         """Of all benchmarks."""
-        return [prompt for exam in self.exams for prompt in exam.prompts]
+        return [prompt for eval_task in self.eval_tasks for prompt in eval_task.prompts]
 
 
 def assemble(
@@ -83,10 +83,10 @@ def assemble(
     model, context = settled.model.path, settled.model.max_context
     with loading(model, f"MODEL {request.model}: no tokenizer can be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(model)
-    exams = [
-        exam
+    eval_tasks = [
+        eval_task
         for benchmark in request.benchmarks
-        for exam in _exams(
+        for eval_task in _exams(
             request,
             benchmark,
             rows[benchmark.name][: request.limit or None],
@@ -95,15 +95,15 @@ def assemble(
             tell,
         )
     ]
-    prompts = [prompt for exam in exams for prompt in exam.prompts]
+    prompts = [prompt for eval_task in eval_tasks for prompt in eval_task.prompts]
     check_vocabulary("MODEL", model, tokenizer, prompts)
     return Job(
         name_of(request.model, model),
         model,
-        fingerprint(model),
+        digest(model),
         context,
-        tuple(exams),
-        _fit(settled, exams, request.data),
+        tuple(eval_tasks),
+        _fit(settled, eval_tasks, request.data),
     )
 
 
@@ -114,8 +114,8 @@ def _exams(
     tokenizer: PreTrainedTokenizerBase,
     context: int,
     tell: Callable[[str], None],
-) -> Iterator[Exam]:
-    """One exam for all settings; one for each budget where the prompts say it."""
+) -> Iterator[EvalTask]:
+    """One eval_task for all settings; one for each budget where the prompts say it."""
     asked: Sequence[tuple[int | None, ...]] = [request.budgets]
     if request.instruction:
         asked = [(budget,) for budget in request.budgets]
@@ -130,7 +130,7 @@ def _exams(
                 f"tokens; answers end there, before their {wanted:,} tokens"
             )
         chosen = settings(request.temperatures, budgets, request.samples, most, request.cut)
-        yield Exam(benchmark, prompts, left_out, chosen)
+        yield EvalTask(benchmark, prompts, left_out, chosen)
 
 
 def _prompts(
@@ -145,7 +145,7 @@ def _prompts(
     name of its own."""
     prompting = benchmark.prompting(bool(tokenizer.chat_template), context - _LEAST_ANSWER)
     thinking = ThinkingConfig(in_prompt=True, instruction=request.instruction)
-    told = [instruct(row, said, thinking) for row in rows]
+    told = [with_instruction(row, said, thinking) for row in rows]
     try:
         tokenized = tokenize(told, prompting, tokenizer)
     except DataError as error:
@@ -159,7 +159,7 @@ def _prompts(
     return tuple(named), tokenized.num_too_long
 
 
-def _fit(config: RunConfig, exams: Sequence[Exam], data: Path) -> RunConfig:
+def _fit(config: RunConfig, eval_tasks: Sequence[EvalTask], data: Path) -> RunConfig:
     """The workers' settings for these benchmarks; no more context than the longest prompt and
     answer can take, since the engines reserve memory for it.
 
@@ -169,12 +169,12 @@ def _fit(config: RunConfig, exams: Sequence[Exam], data: Path) -> RunConfig:
     config.model.max_context = min(
         config.model.max_context,
         max(
-            max(len(p.token_ids) for p in exam.prompts) + exam.settings[0].max_tokens
-            for exam in exams
+            max(len(p.token_ids) for p in eval_task.prompts) + eval_task.settings[0].max_tokens
+            for eval_task in eval_tasks
         ),
     )
     path = config.model.path
     if problems := cache_problem(config, read_config(path, f"MODEL {path}")):
         raise ConfigError("\n".join(problems))
-    config.verifiers.rewards = [exam.benchmark.reward(data) for exam in exams]
+    config.verifiers.rewards = [eval_task.benchmark.reward(data) for eval_task in eval_tasks]
     return config

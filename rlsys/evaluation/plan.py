@@ -39,7 +39,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvalTask:
     """One benchmark for one model: prompts in its file's order, with what was left out."""
 
     benchmark: Benchmark
@@ -53,7 +53,7 @@ class Exam:
 class Cell:
     """Some problems of one benchmark under one setting, sampled and graded together."""
 
-    exam: Exam
+    eval_task: EvalTask
     setting: Setting
     first: int
     """Index of the first problem."""
@@ -71,7 +71,7 @@ class Cell:
             max_tokens=self.setting.max_tokens,
             temperature=self.setting.temperature,
             **asdict(self.setting.cut),
-            stop=list(self.exam.benchmark.stop) if self._continues else [],
+            stop=list(self.eval_task.benchmark.stop) if self._continues else [],
             max_reasoning_tokens=self.setting.budget,
         )
 
@@ -81,10 +81,10 @@ class Cell:
         return head is not None and self.prompts[0].text == head
 
 
-def group_id(exam: Exam, setting: Setting, prompt: Prompt) -> int:
+def group_id(eval_task: EvalTask, setting: Setting, prompt: Prompt) -> int:
     """The number under which a problem's answers are sampled: what their random numbers come from,
     so it depends on the problem and the setting, and on nothing else that is sampled."""
-    name = f"{exam.benchmark.name}/{setting.name}/{prompt.prompt_id}"
+    name = f"{eval_task.benchmark.name}/{setting.name}/{prompt.prompt_id}"
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1
 
 
@@ -128,33 +128,35 @@ def settings(
     return tuple(found)
 
 
-def missing(exams: Sequence[Exam], samples: Samples, size: int) -> Iterator[Cell]:
+def missing(eval_tasks: Sequence[EvalTask], samples: Samples, size: int) -> Iterator[Cell]:
     """The cells of at most `size` problems that no earlier run has finished, in order."""
-    for exam in exams:
-        for setting in exam.settings:
-            done = samples.done(exam.benchmark.name, setting.name)
-            todo = [i for i, p in enumerate(exam.prompts) if p.prompt_id not in done]
+    for eval_task in eval_tasks:
+        for setting in eval_task.settings:
+            done = samples.done(eval_task.benchmark.name, setting.name)
+            todo = [i for i, p in enumerate(eval_task.prompts) if p.prompt_id not in done]
             for begin in range(0, len(todo), size):
                 chosen = todo[begin : begin + size]
-                yield Cell(exam, setting, chosen[0], tuple(exam.prompts[i] for i in chosen))
+                yield Cell(
+                    eval_task, setting, chosen[0], tuple(eval_task.prompts[i] for i in chosen)
+                )
 
 
-def describe(model: str, fingerprint: str, seed: int, exams: Sequence[Exam]) -> dict[str, Any]:
+def describe(model: str, digest: str, seed: int, eval_tasks: Sequence[EvalTask]) -> dict[str, Any]:
     """The plan as JSON values: what has to be the same for a killed evaluation to continue."""
     return {
         "model": model,
-        "fingerprint": fingerprint,
+        "digest": digest,
         "seed": seed,
-        "exams": {
-            f"{exam.benchmark.name}/{setting.name}": {
-                "verifier": exam.benchmark.verifier,
-                "problems": len(exam.prompts),
-                "first_prompt": exam.prompts[0].text,
-                "left_out": exam.left_out,
+        "eval_tasks": {
+            f"{eval_task.benchmark.name}/{setting.name}": {
+                "verifier": eval_task.benchmark.verifier,
+                "problems": len(eval_task.prompts),
+                "first_prompt": eval_task.prompts[0].text,
+                "left_out": eval_task.left_out,
             }
             | asdict(setting)
-            for exam in exams
-            for setting in exam.settings
+            for eval_task in eval_tasks
+            for setting in eval_task.settings
         },
     }
 

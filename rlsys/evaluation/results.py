@@ -17,7 +17,7 @@ from rlsys.evaluation.estimators import (
     mean_with_interval,
     pass_at_k,
 )
-from rlsys.evaluation.plan import Exam, Setting, problem_of
+from rlsys.evaluation.plan import EvalTask, Setting, problem_of
 from rlsys.evaluation.votes import Equal, answer_of, count_votes
 from rlsys.thinking.usage import Usage
 from verifiers.base import Status
@@ -101,7 +101,7 @@ class Result:
         }
 
 
-def result(exam: Exam, setting: Setting, samples: pa.Table, equal: Equal | None) -> Result:
+def result(eval_task: EvalTask, setting: Setting, samples: pa.Table, equal: Equal | None) -> Result:
     """Figures of one benchmark under one setting.
 
     Args:
@@ -122,15 +122,15 @@ def result(exam: Exam, setting: Setting, samples: pa.Table, equal: Equal | None)
     known = {problem: group for problem, group in graded.items() if group}
     if not known:
         reason = rows[0]["reason"] if rows else "there are no samples"
-        raise VerifierError(f"{exam.benchmark.name}: no answer got a verdict; first: {reason}")
+        raise VerifierError(f"{eval_task.benchmark.name}: no answer got a verdict; first: {reason}")
     counts = np.array([len(group) for group in known.values()])
     right = np.array([sum(map(_is_right, group)) for group in known.values()])
     ladder = _ladder(setting.samples)
     return Result(
-        benchmark=exam.benchmark.name,
+        benchmark=eval_task.benchmark.name,
         setting=setting,
         problems=len(known),
-        left_out=exam.left_out,
+        left_out=eval_task.left_out,
         pass_at=_by_k(ladder, lambda k: pass_at_k(counts, right, k)),
         cons_at={} if equal is None else _consensus(list(known.values()), ladder, equal),
         truncated=float(np.mean([row["finish_reason"] == "length" for row in rows])),

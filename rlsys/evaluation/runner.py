@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from rlsys.config.run import SamplingConfig
-from rlsys.evaluation.plan import Cell, Exam, group_id, missing
+from rlsys.evaluation.plan import Cell, EvalTask, group_id, missing
 from rlsys.evaluation.samples import Samples
 from rlsys.loop.fleet import Graded, Message, Sampled
 from rlsys.loop.retries import Retries
@@ -63,7 +63,7 @@ def duration(seconds: float) -> str:
 
 async def examine(
     fleet: Examiners,
-    exams: Sequence[Exam],
+    eval_tasks: Sequence[EvalTask],
     samples: Samples,
     retries: Retries,
     concurrency: int,
@@ -80,10 +80,12 @@ async def examine(
         WorkerError: a call's budget of `retries` is spent.
         StallError: a worker did not answer before its deadline.
     """
-    largest = max(s.samples for exam in exams for s in exam.settings)
-    cells = list(missing(exams, samples, max(1, concurrency // (_CELLS * largest))))
+    largest = max(s.samples for eval_task in eval_tasks for s in eval_task.settings)
+    cells = list(missing(eval_tasks, samples, max(1, concurrency // (_CELLS * largest))))
     todo = sum(cell.answers for cell in cells)
-    total = sum(len(exam.prompts) * s.samples for exam in exams for s in exam.settings)
+    total = sum(
+        len(eval_task.prompts) * s.samples for eval_task in eval_tasks for s in eval_task.settings
+    )
     progress = Progress(total, total - todo)
     # Twice as many cells as fill the engines: while some are graded, others are sampled.
     room = asyncio.Semaphore(2 * _CELLS)
@@ -104,15 +106,15 @@ async def examine(
 
 
 async def _examine_cell(fleet: Examiners, cell: Cell, samples: Samples, retries: Retries) -> None:
-    name, size = cell.exam.benchmark.name, cell.setting.samples
-    ids = tuple(group_id(cell.exam, cell.setting, prompt) for prompt in cell.prompts)
+    name, size = cell.eval_task.benchmark.name, cell.setting.samples
+    ids = tuple(group_id(cell.eval_task, cell.setting, prompt) for prompt in cell.prompts)
     message = Message(ids, cell.prompts, size)
-    sampled = await retries.insist(
+    sampled = await retries.with_retries(
         f"driver: answers to {name}",
         lambda: fleet.sample(message, cell.sampling),
         for_answers=True,
     )
-    graded = await retries.insist(f"driver: verdicts on {name}", lambda: fleet.grade(sampled))
+    graded = await retries.with_retries(f"driver: verdicts on {name}", lambda: fleet.grade(sampled))
     waits = retries.waits
     rollouts = await waits.on("driver: answers fetched", fleet.fetch(sampled.rollouts))
     scores = await waits.on("driver: verdicts fetched", fleet.fetch(graded.grades))

@@ -140,9 +140,9 @@ def context_of(path: str) -> int:
     return positions_of(config.get_text_config().to_dict()) or _DEFAULT_CONTEXT
 
 
-def fingerprint(path: str) -> str:
+def digest(path: str) -> str:
     """What tells one state of a local model from another: its config, and the sizes and times of
-    its weight files. A hub id is its own fingerprint."""
+    its weight files. A hub id is its own digest."""
     folder = Path(path)
     if not folder.is_dir():
         return path

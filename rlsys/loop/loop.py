@@ -1,11 +1,24 @@
-"""The training loop: sample, score, reference, join, learn, publish, all at the same time.
+"""The training loop: sample, grade, score, join, learn, publish, all at the same time.
 
-    prompts -> admit --message--> sample -> grade + reference -> join -> ReadyGroups
-                 ^ slots                                                     | oldest admissible
-                 |                                                           v
-                 +------ released when pulled <------ publish <------------ learn
+    prompts -> admit --message--> sample -> grade + score -> join -> ReadyGroups
+                 ^ slots                                                 | oldest admissible
+                 |                                                       v
+                 +------ released when pulled <----- publish <--------- learn
 
-One asyncio loop in the driver; refs and small metadata only.
+One asyncio loop in the driver; refs and small metadata only. Its tasks:
+
+    task      takes            makes                waits for               until
+    admit     slots, prompts   a `group` each       a free slot             a publish, a drop
+    group     a message        groups, ready or     rollout worker, then    their replies
+                               dropped              verifier and scorers
+    train     ready groups     a policy version,    groups_per_step that    a group is ready,
+                               a `publish` each     are admissible          or dropped
+    publish   the new version  workers that hold    learner, then each      their replies
+                               it, free slots       rollout worker
+
+`train` is also who awaits `after_step`: metrics, checks and checkpoints.
+Nothing waits in a circle: train needs groups, groups need slots only to begin, and slots come back
+from publish, which needs no group.
 """
 
 import asyncio
@@ -29,7 +42,7 @@ from rlsys.loop.retries import Retries
 from rlsys.loop.slots import Slots
 from rlsys.loop.verdict_watch import SignalWatch, VerdictWatch
 from rlsys.roles import ROLLOUT, VERIFIER
-from rlsys.thinking.budgets import Budgets, equip
+from rlsys.thinking.budgets import Budgets, with_budget
 from rlsys.thinking.difficulty import SolveRatePredictor
 from rlsys.watch.waits import Observer, Waits
 
@@ -48,7 +61,7 @@ class LoopState:
 
 
 @dataclass(slots=True)
-class Flight:
+class InFlight:
     """A message between its admission and its groups' end or readiness."""
 
     message: Message
@@ -102,7 +115,7 @@ class Loop:
         self.rates = SolveRatePredictor()
         """What the policy made of each prompt so far, where budgets follow that."""
         self.budgets = Budgets(config.thinking, config.run.seed, self.rates)
-        self.flights: dict[int, Flight] = {}
+        self.in_flight: dict[int, InFlight] = {}
         """By the first group of their message."""
         self.drops = Drops(fleet, config.loop.groups_per_step)
         self.publishing: asyncio.Task[None] | None = None
@@ -180,7 +193,7 @@ class Loop:
         """Start new groups while slots allow and the run still needs them."""
         loop = self.config.loop
         ledger = self.state.ledger
-        for restored in list(self.flights.values()):
+        for restored in list(self.in_flight.values()):
             tasks.create_task(self._run(restored), name="group")
         while True:
             await self.slots.acquire()
@@ -195,24 +208,24 @@ class Loop:
                 size += 1
             tasks.create_task(self._run(self._new_message(size)), name="group")
 
-    def _new_message(self, size: int) -> Flight:
+    def _new_message(self, size: int) -> InFlight:
         ids = tuple(range(self.state.next_group, self.state.next_group + size))
         self.state.next_group += size
         prompts = tuple(self.budgeted(next(self.prompts)) for _ in ids)
         for group_id, prompt in zip(ids, prompts, strict=True):
             self.state.ledger.admit(group_id, prompt.prompt_id)
             self.ready.admit(group_id, self.state.published)
-        flight = Flight(Message(ids, prompts, self.config.loop.group_size))
-        self.flights[ids[0]] = flight
+        flight = InFlight(Message(ids, prompts, self.config.loop.group_size))
+        self.in_flight[ids[0]] = flight
         return flight
 
     def budgeted(self, prompt: Prompt) -> Prompt:
         """The prompt with the thinking budget of this moment, where budgets move with training."""
         if not self.moving_budgets:
             return prompt
-        return equip(prompt, self.budgets.of(prompt.prompt_id, ""), self.config.thinking)
+        return with_budget(prompt, self.budgets.of(prompt.prompt_id, ""), self.config.thinking)
 
-    async def _run(self, flight: Flight) -> None:
+    async def _run(self, flight: InFlight) -> None:
         """One message from admission to ReadyGroups, or to a drop when its work keeps failing."""
         clock = asyncio.get_running_loop()
         began = clock.time()
@@ -222,7 +235,7 @@ class Loop:
             self._give_up(flight, error)
             return
         finally:
-            del self.flights[flight.message.group_ids[0]]
+            del self.in_flight[flight.message.group_ids[0]]
         self.state.failures_in_a_row = 0
         self.longest_group_s = max(self.longest_group_s, clock.time() - began)
         for group in groups:
@@ -230,12 +243,12 @@ class Loop:
         if self.drops.many:
             await self.waits.on("driver: dropped answers written", self.drops.write())
 
-    async def _work(self, flight: Flight) -> list[ReadyGroup]:
+    async def _work(self, flight: InFlight) -> list[ReadyGroup]:
         ledger, message = self.state.ledger, flight.message
         # One that was restored from a checkpoint may have been sampled before.
         sampled = flight.sampled
         if sampled is None:
-            sampled = await self.retries.insist(
+            sampled = await self.retries.with_retries(
                 "driver: rollout worker",
                 lambda: self.fleet.sample(message, self.config.sampling),
                 for_answers=True,
@@ -249,7 +262,7 @@ class Loop:
                     role: beside.create_task(self._score(role, sampled))
                     for role in self.fleet.scorers
                 }
-                graded = await self.retries.insist(
+                graded = await self.retries.with_retries(
                     "driver: verifier", lambda: self.fleet.grade(sampled)
                 )
         except* RlsysError as errors:
@@ -261,7 +274,7 @@ class Loop:
         return self._join(message, sampled, graded, scored)
 
     async def _score(self, role: str, sampled: Sampled) -> Scored:
-        return await self.retries.insist(
+        return await self.retries.with_retries(
             f"driver: {role} worker", lambda: self.fleet.score(role, sampled)
         )
 
@@ -322,7 +335,7 @@ class Loop:
         self.ready.drop(group_id)
         self.slots.release()
 
-    def _give_up(self, flight: Flight, error: WorkerError) -> None:
+    def _give_up(self, flight: InFlight, error: WorkerError) -> None:
         """Drop a message whose budget is spent; a streak of those stops the run."""
         reason = "lost" if isinstance(error, WorkerDiedError) else "failed"
         message = flight.message

@@ -24,7 +24,7 @@ class Retries:
         self.failures = 0
         """Calls that raised so far."""
 
-    async def insist(
+    async def with_retries(
         self, name: str, call: Callable[[], Awaitable[T]], for_answers: bool = False
     ) -> T:
         """Await `call()`, as a named wait, until it succeeds or a budget is spent.

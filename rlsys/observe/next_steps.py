@@ -7,7 +7,7 @@ from pathlib import Path
 from rlsys.config.model_names import FILE
 from rlsys.config.run import RunConfig
 from rlsys.run import checkpoint
-from rlsys.run.keeper import FOLDER
+from rlsys.run.checkpointer import FOLDER
 
 
 def policy_of(folder: Path) -> Path | None:

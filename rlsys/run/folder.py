@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from rlsys.data.fingerprints import check_unchanged
+from rlsys.data.digests import check_unchanged
 from rlsys.disk import disk_errors, replace_text, sync
 from rlsys.errors import DiskError, ResumeError
 from rlsys.evaluation import curve, heldout
@@ -96,14 +96,14 @@ def _take(file: TextIO, folder: Path) -> None:
         file.flush()
 
 
-def record_inputs(folder: Path, fingerprints: dict[str, str]) -> None:
+def record_inputs(folder: Path, digests: dict[str, str]) -> None:
     """Note what the data files held when the run began."""
-    replace_text(folder / _INPUTS, json.dumps(fingerprints, indent=1) + "\n")
+    replace_text(folder / _INPUTS, json.dumps(digests, indent=1) + "\n")
 
 
-def check_inputs(folder: Path, fingerprints: dict[str, str]) -> None:
+def check_inputs(folder: Path, digests: dict[str, str]) -> None:
     """Raise DataError naming a data file that is not what the run began with."""
-    check_unchanged(json.loads((folder / _INPUTS).read_text()), fingerprints)
+    check_unchanged(json.loads((folder / _INPUTS).read_text()), digests)
 
 
 def cut_back(folder: Path, step: int) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from rlsys.loop.fleet import Message, Rows, Sampled
 from rlsys.loop.ledger import Ledger, State
-from rlsys.loop.loop import Flight, Loop, LoopState, num_slots
+from rlsys.loop.loop import InFlight, Loop, LoopState, num_slots
 from rlsys.loop.ready import ReadyGroup
 from rlsys.loop.slots import Slots
 from rlsys.roles import ROLLOUT, Annotations
@@ -34,8 +34,8 @@ def take(loop: Loop) -> Snapshot:
     """The loop as it is now; call it in one go with what must be of the same moment."""
     state = loop.state
     ready = loop.ready.groups()
-    flights = list(loop.flights.values())
-    sampled = [flight for flight in flights if flight.sampled]
+    in_flight = list(loop.in_flight.values())
+    sampled = [flight for flight in in_flight if flight.sampled]
     content = {
         "version": state.version,
         "next_group": state.next_group,
@@ -53,7 +53,7 @@ def take(loop: Loop) -> Snapshot:
             for group in ready
         ],
         "sampled": [_flight_out(loop, flight) for flight in sampled],
-        "unfinished": [_flight_out(loop, flight) for flight in flights if not flight.sampled],
+        "unfinished": [_flight_out(loop, flight) for flight in in_flight if not flight.sampled],
     }
     rows = [Rows(group.annotations, group.row, len(group.rewards)) for group in ready]
     for flight in sampled:
@@ -109,10 +109,10 @@ def _restore_flight(
     for group_id, version, deadline in zip(ids, entry["admitted"], entry["deadline"], strict=True):
         living[group_id] = State.SAMPLED if sampled else State.ADMITTED
         loop.ready.admit(group_id, version, deadline)
-    loop.flights[ids[0]] = Flight(Message(ids, prompts, loop.config.loop.group_size), sampled)
+    loop.in_flight[ids[0]] = InFlight(Message(ids, prompts, loop.config.loop.group_size), sampled)
 
 
-def _flight_out(loop: Loop, flight: Flight) -> dict[str, Any]:
+def _flight_out(loop: Loop, flight: InFlight) -> dict[str, Any]:
     message, sampled = flight.message, flight.sampled
     content: dict[str, Any] = {
         "group_ids": list(message.group_ids),

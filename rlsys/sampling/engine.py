@@ -26,7 +26,7 @@ from rlsys.determinism import group_seed
 from rlsys.errors import EngineError, WeightSyncError
 from rlsys.imports import imports
 from rlsys.logs import Since, last_error
-from rlsys.sampling.rollout_rows import Ask, rollout_row
+from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
 from rlsys.sampling.vllm_environment import custom_ops, set_environment, thinking_processor
 from rlsys.sampling.weight_update import EngineUpdate
 from rlsys.thinking.limits import extra_args
@@ -142,7 +142,7 @@ class SamplingEngine:
         rows = prompts.to_pylist()
         groups = await asyncio.gather(
             *(
-                self._sample_group(Ask.of(row, g, sampling), size, sampling)
+                self._sample_group(SampleRequest.of(row, g, sampling), size, sampling)
                 for row, g in zip(rows, group_ids, strict=True)
             )
         )
@@ -152,15 +152,15 @@ class SamplingEngine:
         return schema.build(schema.ROLLOUTS, columns)
 
     async def _sample_group(
-        self, ask: Ask, size: int, sampling: SamplingConfig
+        self, request: SampleRequest, size: int, sampling: SamplingConfig
     ) -> list[dict[str, Any]]:
         started = time.monotonic()
-        seed = group_seed(self.seed, ask.group_id) if self.seeded else None
-        extra = extra_args(ask.limits, ask.opened)
-        output = await self._generate(ask.prompt["token_ids"], sampling, size, seed, extra)
+        seed = group_seed(self.seed, request.group_id) if self.seeded else None
+        extra = extra_args(request.limits, request.opened)
+        output = await self._generate(request.prompt["token_ids"], sampling, size, seed, extra)
         seconds = time.monotonic() - started
         return [
-            rollout_row(ask, completion, self.tokenizer, self.tags)
+            rollout_row(request, completion, self.tokenizer, self.tags)
             | {"worker": self.name, "sampled_s": seconds}
             for completion in sorted(output.outputs, key=lambda c: c.index)
         ]

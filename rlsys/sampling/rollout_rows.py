@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ask:
+class SampleRequest:
     """One prompt as it was sampled from."""
 
     prompt: dict[str, Any]
@@ -31,7 +31,7 @@ class Ask:
     """Whether the prompt ends inside a block of thinking."""
 
     @classmethod
-    def of(cls, prompt: dict[str, Any], group_id: int, sampling: SamplingConfig) -> Ask:
+    def of(cls, prompt: dict[str, Any], group_id: int, sampling: SamplingConfig) -> SampleRequest:
         """A prompt's own thinking budget comes before the run's."""
         budget = prompt["token_budget"]
         most = sampling.max_reasoning_tokens if budget is None else budget
@@ -41,7 +41,7 @@ class Ask:
 
 
 def rollout_row(
-    ask: Ask,
+    request: SampleRequest,
     completion: CompletionOutput,
     tokenizer: PreTrainedTokenizerBase,
     tags: Tags,
@@ -53,11 +53,11 @@ def rollout_row(
     logprobs, kept = sampled_from(completion.logprobs)
     token_ids = list(completion.token_ids)
     ended_by_itself = completion.finish_reason == "stop" and not completion.stop_reason
-    counted = tally(tags, ask.limits, ask.opened, token_ids)
-    prompt = ask.prompt
+    counted = tally(tags, request.limits, request.opened, token_ids)
+    prompt = request.prompt
     return {
         "prompt_id": prompt["prompt_id"],
-        "group_id": ask.group_id,
+        "group_id": request.group_id,
         "sample_index": completion.index,
         "source": prompt["source"],
         "prompt_text": prompt["text"],

@@ -19,7 +19,13 @@ from rlsys.errors import DataError
 from rlsys.grading.expected import require_gradable
 from rlsys.imports import imports
 from rlsys.pretrained import loading
-from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for, question_of
+from rlsys.thinking.budgets import (
+    Budgets,
+    predictor_for,
+    question_of,
+    with_budget,
+    with_instruction,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -125,9 +131,9 @@ def _with_budgets(
     """Tokenized prompts that know their thinking budgets, and say them where they should."""
     thinking = config.thinking
     most = {row.prompt_id: budgets.of(row.prompt_id, question_of(row)) for row in rows}
-    told = [instruct(row, most[row.prompt_id], thinking) for row in rows]
+    told = [with_instruction(row, most[row.prompt_id], thinking) for row in rows]
     tokenized = tokenize(told, config.data, tokenizer)
-    equipped = [equip(p, most[p.prompt_id], thinking) for p in tokenized.prompts]
+    equipped = [with_budget(p, most[p.prompt_id], thinking) for p in tokenized.prompts]
     return replace(tokenized, prompts=equipped)
 
 

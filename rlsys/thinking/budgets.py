@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rlsys.config.thinking import BudgetRule, ThinkingConfig
-from rlsys.data.rows import Message, PromptKind, Row
+from rlsys.data.rows import ChatMessage, PromptKind, Row
 from rlsys.data.templates import Prompt
 from rlsys.thinking.difficulty import Predictor, SolveRatePredictor, TextPredictor, budget
 
@@ -44,20 +44,20 @@ class Budgets:
         return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) / 2**64
 
 
-def instruct(row: Row, most: int | None, config: ThinkingConfig) -> Row:
+def with_instruction(row: Row, most: int | None, config: ThinkingConfig) -> Row:
     """The row with its budget said on a line after the question, where the run wants that. The bare
     question stays known: verifiers measure against it, and predictors are fitted to it."""
     if not config.in_prompt or most is None:
         return row
     last = row.messages[-1]
     line = config.instruction.format(budget=most)
-    told = Message(role=last["role"], content=f"{last['content']}\n{line}")
+    told = ChatMessage(role=last["role"], content=f"{last['content']}\n{line}")
     text = row.text if row.text is None or row.kind is PromptKind.TEXT else told["content"]
     info = {"question": last["content"]} | row.info
     return replace(row, messages=(*row.messages[:-1], told), text=text, info=info)
 
 
-def equip(prompt: Prompt, most: int | None, config: ThinkingConfig) -> Prompt:
+def with_budget(prompt: Prompt, most: int | None, config: ThinkingConfig) -> Prompt:
     """The prompt with its budget: enforced in sampling where the run wants that, and known to the
     verifiers either way."""
     if most is None:

@@ -144,10 +144,10 @@ def test_a_member_that_dies_is_replaced_and_its_call_says_so(supervised: Any) ->
         before = first.identity
         with pytest.raises(WorkerDiedError, match="verifier-0 died"):
             await supervisor.call(first, first.actor.die.remote(0))
-        while not (first.ready and first.births == 2):
+        while not (first.ready and first.incarnation == 2):
             await asyncio.sleep(0.05)
         assert first.identity != before
-        assert (supervisor.respawns, second.births) == (1, 1)
+        assert (supervisor.respawns, second.incarnation) == (1, 1)
         pids = {(await supervisor.work("verifier", asked(0.0)))[2] for _ in range(4)}
         assert first.identity is not None
         assert first.identity.pid in pids
@@ -170,8 +170,8 @@ def test_work_waits_for_a_member_when_all_are_dead(supervised: Any) -> None:
 def test_a_member_that_dies_again_and_again_ends_the_run(supervised: Any) -> None:
     async def scenario(supervisor: Supervisor) -> None:
         (seat, _) = supervisor.seats
-        for births in (1, 2, 3):
-            while not (seat.ready and seat.births == births):
+        for incarnation in (1, 2, 3):
+            while not (seat.ready and seat.incarnation == incarnation):
                 await asyncio.sleep(0.02)
             with pytest.raises(WorkerDiedError):
                 await supervisor.call(seat, seat.actor.die.remote(0))

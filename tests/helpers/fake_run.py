@@ -16,7 +16,7 @@ from rlsys.errors import FleetError
 from rlsys.observe.display import Display
 from rlsys.observe.summary import Summary
 from rlsys.run import checkpoint
-from rlsys.run.keeper import FOLDER, Keeper, Origin
+from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.waits import Observer, Waits
 from tests.helpers.fake_fleet import FakeFleet, Latencies, make_config, make_prompts
@@ -76,8 +76,8 @@ def trained(
     display.note = said.append  # type: ignore[method-assign]
     display.step = lambda step, metrics: at_step(step)  # type: ignore[method-assign]
     event_loop = WatchedEventLoop()
-    keeper = Keeper(folder, config, "model", fleet, origin or Origin())
-    driver = Driver(config, "run", keeper, fleet, display, event_loop)  # type: ignore[arg-type]
+    checkpointer = Checkpointer(folder, config, "model", fleet, origin or Origin())
+    driver = Driver(config, "run", checkpointer, fleet, display, event_loop)  # type: ignore[arg-type]
     with closing(driver), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
         return runner.run(
             driver.train(make_prompts(), make_prompts(held_out), time.monotonic())

@@ -31,10 +31,10 @@ def test_a_groups_seed_is_the_same_forever_and_its_own() -> None:
 
 def test_engines_draw_numbers_of_their_own_within_what_numpy_takes() -> None:
     seeds = {
-        engine_seed(seed, index, births)
+        engine_seed(seed, index, incarnation)
         for seed in (0, 1, 2**31 - 1)
         for index in range(4)
-        for births in range(4)
+        for incarnation in range(4)
     }
     assert len(seeds) == 3 * 4 * 4
     assert all(0 <= seed < 2**32 for seed in seeds)

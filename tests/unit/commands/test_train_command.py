@@ -14,8 +14,8 @@ from rlsys.cli import app
 from rlsys.config.load import load, to_yaml
 from rlsys.errors import ResourceError, ResumeError
 from rlsys.run import checkpoint
+from rlsys.run.checkpointer import FOLDER
 from rlsys.run.folder import SUMMARY, held
-from rlsys.run.keeper import FOLDER
 
 
 @pytest.fixture

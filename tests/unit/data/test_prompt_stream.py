@@ -75,7 +75,7 @@ def test_the_state_stays_small():
 def test_other_prompts_than_at_the_checkpoint_are_refused(change):
     data = prompts(4)
     state = PromptStream(data, seed=0).state_dict()
-    with pytest.raises(DataError, match=r"not those of the checkpoint: 4 prompts with fingerprint"):
+    with pytest.raises(DataError, match=r"not those of the checkpoint: 4 prompts with digest"):
         PromptStream(change(data), seed=0).load_state_dict(state)
 
 

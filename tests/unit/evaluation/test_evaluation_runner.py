@@ -28,7 +28,7 @@ from rlsys.evaluation.compare import compare, read_result
 from rlsys.evaluation.cut import NO_CUT, Cut
 from rlsys.evaluation.plan import (
     Cell,
-    Exam,
+    EvalTask,
     Setting,
     describe,
     problem_of,
@@ -130,23 +130,25 @@ def row(prompt: Prompt, group_id: int, index: int, text: str) -> dict[str, Any]:
     }
 
 
-def run(fleet: ListedAnswers, exam: Exam, folder: Path) -> list[str]:
+def run(fleet: ListedAnswers, eval_task: EvalTask, folder: Path) -> list[str]:
     told: list[str] = []
     samples = Samples(folder / "samples")
     retries = Retries(Waits(5.0, Observer()), LoopConfig())
     asyncio.run(
-        examine(fleet, [exam], samples, retries, 8, lambda progress: told.append(str(progress)))
+        examine(
+            fleet, [eval_task], samples, retries, 8, lambda progress: told.append(str(progress))
+        )
     )
     return told
 
 
-def exam(count: int = 5, samples: int = 4) -> Exam:
-    return Exam(SUMS, prompts(count), 2, (Setting(1.0, 16, samples=samples),))
+def eval_task(count: int = 5, samples: int = 4) -> EvalTask:
+    return EvalTask(SUMS, prompts(count), 2, (Setting(1.0, 16, samples=samples),))
 
 
 def test_an_evaluation_samples_every_problem_once_and_tells_how_far_it_is(tmp_path: Path) -> None:
     fleet = ListedAnswers()
-    told = run(fleet, exam(), tmp_path)
+    told = run(fleet, eval_task(), tmp_path)
     assert sorted(fleet.sampled) == ["p0", "p1", "p2", "p3", "p4"]
     assert told[0] == "0 of 20 answers"
     assert told[-1] == "20 of 20 answers, about 0 s left"
@@ -154,12 +156,12 @@ def test_an_evaluation_samples_every_problem_once_and_tells_how_far_it_is(tmp_pa
 
 def test_a_killed_evaluation_continues_where_it_was(tmp_path: Path) -> None:
     with pytest.raises(ExceptionGroup):
-        run(ListedAnswers(fail_after=3), exam(), tmp_path)
+        run(ListedAnswers(fail_after=3), eval_task(), tmp_path)
     done = Samples(tmp_path / "samples").done("sums", "t1")
     assert 0 < len(done) < 5
     (tmp_path / "samples/sums/t1/part-000004.unfinished").write_text("cut off")
     fleet = ListedAnswers()
-    run(fleet, exam(), tmp_path)
+    run(fleet, eval_task(), tmp_path)
     assert sorted([*done, *fleet.sampled]) == ["p0", "p1", "p2", "p3", "p4"]
 
 
@@ -170,8 +172,10 @@ def table_of(folder: Path) -> pa.Table:
 
 
 def test_the_result_holds_pass_and_cons_at_k(tmp_path: Path) -> None:
-    run(ListedAnswers(), exam(), tmp_path)
-    found = result(exam(), exam().settings[0], table_of(tmp_path), equal_by(MathVerifier()))
+    run(ListedAnswers(), eval_task(), tmp_path)
+    found = result(
+        eval_task(), eval_task().settings[0], table_of(tmp_path), equal_by(MathVerifier())
+    )
     assert list(found.pass_at) == list(found.cons_at) == [1, 2, 4]
     assert found.pass_at[1].mean == 0.5
     # Pairs of {right, right, 1/2, 0.5}: one in six misses.
@@ -184,14 +188,14 @@ def test_the_result_holds_pass_and_cons_at_k(tmp_path: Path) -> None:
 
 
 def test_answers_without_a_verdict_are_neither_right_nor_wrong(tmp_path: Path) -> None:
-    run(ListedAnswers(), exam(count=1), tmp_path)
+    run(ListedAnswers(), eval_task(count=1), tmp_path)
     table = table_of(tmp_path)
     one = table.set_column(
         table.column_names.index("status"),
         "status",
         pa.array(["correct", "infrastructure", "wrong", "wrong"]),
     )
-    found = result(exam(count=1), exam().settings[0], one, None)
+    found = result(eval_task(count=1), eval_task().settings[0], one, None)
     assert found.no_verdict == 1
     assert found.pass_at[1].mean == pytest.approx(1 / 3)
     assert 4 not in found.pass_at
@@ -200,12 +204,14 @@ def test_answers_without_a_verdict_are_neither_right_nor_wrong(tmp_path: Path) -
         table.column_names.index("status"), "status", pa.array(["infrastructure"] * 4)
     )
     with pytest.raises(VerifierError, match="no answer got a verdict"):
-        result(exam(), exam().settings[0], none, None)
+        result(eval_task(), eval_task().settings[0], none, None)
 
 
 def test_a_report_is_tables_and_plots_and_two_of_them_compare(tmp_path: Path) -> None:
-    run(ListedAnswers(), exam(), tmp_path)
-    found = result(exam(), exam().settings[0], table_of(tmp_path), equal_by(MathVerifier()))
+    run(ListedAnswers(), eval_task(), tmp_path)
+    found = result(
+        eval_task(), eval_task().settings[0], table_of(tmp_path), equal_by(MathVerifier())
+    )
     write(tmp_path, "a-model", 100, [found], Price(1.0, 2.0))
     text = (tmp_path / "results.md").read_text()
     assert "| sums | t1 | 5 | 4 | 0.500 [" in text
@@ -222,17 +228,17 @@ def test_a_report_is_tables_and_plots_and_two_of_them_compare(tmp_path: Path) ->
 
 
 def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path: Path) -> None:
-    assert settle(tmp_path, describe("m", "f", 0, [exam()])) is False
-    assert settle(tmp_path, describe("m", "f", 0, [exam()])) is True
-    with pytest.raises(ConfigError, match=r"exams\.sums/t1\.samples: 4 then, 8"):
-        settle(tmp_path, describe("m", "f", 0, [exam(samples=8)]))
+    assert settle(tmp_path, describe("m", "f", 0, [eval_task()])) is False
+    assert settle(tmp_path, describe("m", "f", 0, [eval_task()])) is True
+    with pytest.raises(ConfigError, match=r"eval_tasks\.sums/t1\.samples: 4 then, 8"):
+        settle(tmp_path, describe("m", "f", 0, [eval_task(samples=8)]))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
 def test_a_damaged_plan_or_result_is_one_error_with_its_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(ConfigError, match=r"plan\.json is damaged|another plan"):
-        settle(tmp_path, describe("m", "f", 0, [exam()]))
+        settle(tmp_path, describe("m", "f", 0, [eval_task()]))
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(DataError, match=r"results\.json"):
         read_result(tmp_path)
@@ -242,7 +248,7 @@ def test_a_folder_that_nobody_named_is_numbered_where_another_plan_lies_there(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "eval-first"
-    early, late = (describe("m", fingerprint, 0, [exam()]) for fingerprint in ("a", "b"))
+    early, late = (describe("m", digest, 0, [eval_task()]) for digest in ("a", "b"))
     assert plan.free_folder(folder, early) == folder
     settle(folder, early)
     assert plan.free_folder(folder, early) == folder  # continued
@@ -255,19 +261,19 @@ def test_a_folder_that_nobody_named_is_numbered_where_another_plan_lies_there(
 
 
 def test_another_seed_is_another_plan(tmp_path: Path) -> None:
-    settle(tmp_path, describe("m", "f", 0, [exam()]))
+    settle(tmp_path, describe("m", "f", 0, [eval_task()]))
     with pytest.raises(ConfigError, match="seed: 0 then, 1 now"):
-        settle(tmp_path, describe("m", "f", 1, [exam()]))
+        settle(tmp_path, describe("m", "f", 1, [eval_task()]))
 
 
 def test_a_problem_is_sampled_under_the_same_number_whatever_is_sampled_beside_it(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(ExceptionGroup):
-        run(ListedAnswers(fail_after=3), exam(), tmp_path / "resumed")
-    run(ListedAnswers(), exam(), tmp_path / "resumed")
-    run(ListedAnswers(), exam(count=3), tmp_path / "fewer")
-    run(ListedAnswers(), exam(), tmp_path / "whole")
+        run(ListedAnswers(fail_after=3), eval_task(), tmp_path / "resumed")
+    run(ListedAnswers(), eval_task(), tmp_path / "resumed")
+    run(ListedAnswers(), eval_task(count=3), tmp_path / "fewer")
+    run(ListedAnswers(), eval_task(), tmp_path / "whole")
     numbers = {}
     for name in ("resumed", "fewer", "whole"):
         table = Samples(tmp_path / name / "samples").read("sums", "t1", ["prompt_id", "group_id"])
@@ -279,7 +285,7 @@ def test_a_problem_is_sampled_under_the_same_number_whatever_is_sampled_beside_i
 
 
 def test_each_setting_has_random_numbers_of_its_own() -> None:
-    one = exam()
+    one = eval_task()
     cold, hot = Setting(0.6, 16), Setting(1.0, 16)
     numbers = {plan.group_id(one, setting, one.prompts[0]) for setting in (cold, hot)}
     assert len(numbers) == 2
@@ -304,8 +310,8 @@ def test_what_may_not_repeat_says_so_first_and_how_it_would(
     doubt = caveat(config)
     assert where in doubt
     assert bool(doubt) == bool(where) == (ONE_BY_ONE in doubt or "rollout.threads=1" in doubt)
-    run(ListedAnswers(), exam(), tmp_path)
-    found = result(exam(), exam().settings[0], table_of(tmp_path), None)
+    run(ListedAnswers(), eval_task(), tmp_path)
+    found = result(eval_task(), eval_task().settings[0], table_of(tmp_path), None)
     write(tmp_path, "a-model", 100, [found], Price(1.0, 2.0), doubt)
     assert json.loads((tmp_path / "results.json").read_text())["repeats"] == (not where)
     if where:
@@ -313,8 +319,8 @@ def test_what_may_not_repeat_says_so_first_and_how_it_would(
 
 
 def test_answers_that_are_nearly_all_cut_off_are_remarked_on(tmp_path: Path) -> None:
-    run(ListedAnswers(), exam(), tmp_path)
-    found = result(exam(), exam().settings[0], table_of(tmp_path), None)
+    run(ListedAnswers(), eval_task(), tmp_path)
+    found = result(eval_task(), eval_task().settings[0], table_of(tmp_path), None)
     assert not any("cut off" in line for line in remarks([found]))
     (line,) = (line for line in remarks([replace(found, truncated=0.95)]) if "cut off" in line)
     assert "95% of the answers are cut off at 16 tokens" in line
@@ -347,12 +353,12 @@ def test_a_cell_is_sampled_with_its_settings_budget_and_stops_only_where_a_text_
     asked = Prompt("h", "code", "Complete def f():", [1], "null", head.info)
     code = Benchmark("code", "", "code_functions", False, 16, stop=("\ndef",))
     setting = Setting(0.6, 16, 4, 2)
-    one = Cell(Exam(code, (head,), 0, (setting,)), setting, 0, (head,)).sampling
+    one = Cell(EvalTask(code, (head,), 0, (setting,)), setting, 0, (head,)).sampling
     assert one == SamplingConfig(16, 0.6, stop=["\ndef"], max_reasoning_tokens=4)
     cut = replace(setting, cut=Cut(20, 0.95, 0.05))
-    sampling = Cell(Exam(code, (head,), 0, (cut,)), cut, 0, (head,)).sampling
+    sampling = Cell(EvalTask(code, (head,), 0, (cut,)), cut, 0, (head,)).sampling
     assert sampling == replace(one, top_k=20, top_p=0.95, min_p=0.05)
-    other = Cell(Exam(code, (asked,), 0, (setting,)), setting, 0, (asked,)).sampling
+    other = Cell(EvalTask(code, (asked,), 0, (setting,)), setting, 0, (asked,)).sampling
     assert other.stop == []
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from rlsys.config.load import CONFIGS, load, to_yaml
 from rlsys.errors import ConfigError
-from rlsys.local_policy.resolve import fingerprint, fit_cache, resolve, settle
+from rlsys.local_policy.resolve import digest, fit_cache, resolve, settle
 
 
 def model(folder: Path, positions: int = 256, **more: object) -> Path:
@@ -105,7 +105,7 @@ def test_a_conversation_is_as_long_as_the_cache_holds_and_says_so(tmp_path: Path
 
 def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:
     path = model(tmp_path / "m")
-    before = fingerprint(str(path))
-    assert fingerprint(str(path)) == before
+    before = digest(str(path))
+    assert digest(str(path)) == before
     (path / "model.safetensors").write_bytes(b"other weights")
-    assert fingerprint(str(path)) != before
+    assert digest(str(path)) != before

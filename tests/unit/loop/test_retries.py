@@ -20,23 +20,23 @@ def insisting(outcomes: list[Exception | int], **loop: int) -> tuple[Retries, Ca
             raise outcome
         return outcome
 
-    return retries, lambda: run(retries.insist("driver: verifier", call))
+    return retries, lambda: run(retries.with_retries("driver: verifier", call))
 
 
 def test_lost_calls_do_not_spend_the_budget_of_calls_that_raise() -> None:
     lost, raised = WorkerDiedError("gone"), WorkerError("no")
     outcomes: list[Exception | int] = [lost, raised, lost, lost, raised, 7]
-    retries, insist = insisting(outcomes, max_group_failures=3, max_group_losses=4)
-    assert insist() == 7
+    retries, with_retries = insisting(outcomes, max_group_failures=3, max_group_losses=4)
+    assert with_retries() == 7
     assert (retries.losses, retries.failures) == (3, 2)
 
 
 @pytest.mark.parametrize("kind", [WorkerDiedError, WorkerError])
 def test_each_budget_ends_and_the_last_error_says_why(kind: type[WorkerError]) -> None:
     outcomes: list[Exception | int] = [kind(f"try {i}") for i in range(9)]
-    _, insist = insisting(outcomes, max_group_failures=3, max_group_losses=3)
+    _, with_retries = insisting(outcomes, max_group_failures=3, max_group_losses=3)
     with pytest.raises(kind, match="try 2"):
-        insist()
+        with_retries()
 
 
 def watch(limit: float) -> VerdictWatch:

@@ -12,7 +12,7 @@ from rlsys.data.generated import generated_rows
 from rlsys.data.templates import Prompt, to_batch, tokenize, with_budgets
 from rlsys.errors import ConfigError, DataError
 from rlsys.local_policy.policy import build_tokenizer
-from rlsys.thinking.budgets import Budgets, equip, instruct, predictor_for
+from rlsys.thinking.budgets import Budgets, predictor_for, with_budget, with_instruction
 from rlsys.thinking.regressor import fit
 
 ROWS = generated_rows(8, seed=0).held_out
@@ -22,9 +22,9 @@ def test_without_a_rule_nothing_changes() -> None:
     config = ThinkingConfig()
     budgets = Budgets(config, 0, predictor_for(config, "", ROWS))
     assert budgets.of("p", "1+1=?") is None
-    assert instruct(ROWS[0], None, config) is ROWS[0]
+    assert with_instruction(ROWS[0], None, config) is ROWS[0]
     prompt = Prompt("p", "s", "1+1=?", [1], '"2"', "{}")
-    assert equip(prompt, None, config) is prompt
+    assert with_budget(prompt, None, config) is prompt
 
 
 def test_random_budgets_are_log_uniform_and_stay_with_their_problem() -> None:
@@ -45,11 +45,11 @@ def test_a_share_of_the_problems_is_answered_without_thinking() -> None:
 
 def test_the_prompt_says_its_budget_and_the_verifiers_know_it() -> None:
     config = ThinkingConfig(BudgetRule.random, 8, 64, in_prompt=True, instruction="[{budget}]")
-    row = instruct(ROWS[0], 12, config)
+    row = with_instruction(ROWS[0], 12, config)
     assert row.messages[-1]["content"] == ROWS[0].messages[-1]["content"] + "\n[12]"
     assert row.prompt_id == ROWS[0].prompt_id
     (prompt,) = tokenize([row], DataConfig(), build_tokenizer()).prompts
-    equipped = equip(prompt, 12, config)
+    equipped = with_budget(prompt, 12, config)
     assert "[12]" in equipped.text
     assert equipped.token_budget == 12
     info = json.loads(equipped.info)
@@ -60,8 +60,8 @@ def test_the_prompt_says_its_budget_and_the_verifiers_know_it() -> None:
 def test_a_budget_that_is_only_asked_for_does_not_cut_but_no_thinking_does() -> None:
     config = ThinkingConfig(BudgetRule.random, 8, 64, enforced=False, in_prompt=True)
     prompt = Prompt("p", "s", "1+1=?", [1], '"2"', "{}")
-    assert equip(prompt, 12, config).token_budget is None
-    assert equip(prompt, 0, config).token_budget == 0
+    assert with_budget(prompt, 12, config).token_budget is None
+    assert with_budget(prompt, 0, config).token_budget == 0
 
 
 def test_budgets_of_the_moment_replace_those_of_the_table() -> None:

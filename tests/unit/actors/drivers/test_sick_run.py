@@ -9,7 +9,7 @@ import pytest
 from rlsys import schema
 from rlsys.errors import SickPolicyError
 from rlsys.loop.fleet import LearnRequest
-from rlsys.run.keeper import newest
+from rlsys.run.checkpointer import newest
 from tests.helpers.fake_run import STEPS, Fleet, steps_saved, trained
 
 

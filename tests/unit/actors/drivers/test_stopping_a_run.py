@@ -15,7 +15,7 @@ from rlsys.errors import ResumeError
 from rlsys.evaluation.curve import Curve
 from rlsys.loop.fleet import Message, Sampled
 from rlsys.run import wish
-from rlsys.run.keeper import newest
+from rlsys.run.checkpointer import newest
 from tests.helpers.fake_run import STEPS, Fleet, steps_saved, trained
 
 

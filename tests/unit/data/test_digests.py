@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from rlsys.config.data import DataConfig
-from rlsys.data.fingerprints import check_unchanged, fingerprints
+from rlsys.data.digests import check_unchanged, digests
 from rlsys.errors import DataError
 
 
@@ -18,15 +18,15 @@ def data(tmp_path: Path) -> DataConfig:
 
 
 def test_every_file_that_is_read_is_known_by_its_content(data: DataConfig) -> None:
-    prints = fingerprints(data)
+    prints = digests(data)
     assert [Path(path).name for path in prints] == ["a.jsonl", "b.jsonl", "held_out.jsonl"]
     # blake2b of b"{}\n".
     assert prints[data.test] == "3 bytes with hash 035bda269db519c0bb15018359b4baf7"
-    check_unchanged(prints, fingerprints(data))
+    check_unchanged(prints, digests(data))
 
 
 def test_the_generated_task_reads_no_file() -> None:
-    assert fingerprints(DataConfig()) == {}
+    assert digests(DataConfig()) == {}
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_the_generated_task_reads_no_file() -> None:
 def test_a_changed_file_is_named(
     data: DataConfig, name: str, content: bytes | None, message: str
 ) -> None:
-    then = fingerprints(data)
+    then = digests(data)
     path = Path(data.train) / name
     if content is None:
         path.unlink()
     else:
         path.write_bytes(content)
     with pytest.raises(DataError, match=message):
-        check_unchanged(then, fingerprints(data))
+        check_unchanged(then, digests(data))

@@ -55,7 +55,7 @@ def _steps_summed_up(folder: Path) -> int:
     return int(json.loads(file.read_text(encoding="utf-8"))["steps"]) if file.exists() else 0
 
 
-class Keeper:
+class Checkpointer:
     """Writes down what a loop does, and brings a new loop to where the last one was."""
 
     def __init__(
