@@ -55,7 +55,7 @@ def test_a_reference_worker_scores_every_answer_token(cluster: None, tiny_policy
     assert [len(row) for row in logprobs] == [len(ids) for ids in batch.column("token_ids")]
     sampler = batch.column("rollout_logprobs").to_pylist()
     expected = [sum(s) - sum(r) for s, r in zip(sampler, logprobs, strict=True)]
-    np.testing.assert_allclose(ray.get(meta).kl, expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(ray.get(meta).log_ratio, expected, rtol=1e-3, atol=1e-3)
     ray.kill(worker)
 
 
