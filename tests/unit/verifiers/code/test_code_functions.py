@@ -96,7 +96,10 @@ def test_objects_of_the_solution_stay_in_the_job(verifier):
 
 
 def test_a_job_that_ends_in_a_call_decides_the_verdict_whatever_the_tests_catch(verifier):
-    head = "from tests.helpers.fake_sandbox import outcome\nfrom verifiers.sandbox.interface import Ending\n"
+    head = (
+        "from tests.helpers.fake_sandbox import outcome\n"
+        "from verifiers.sandbox.interface import Ending\n"
+    )
     text = f"```python\n{head}def f(x):\n    return outcome(Ending.TIMEOUT, reason='late')\n```"
     check = "def check(f):\n    try:\n        f(1)\n    except BaseException:\n        pass"
     found = graded(verifier, text, HUMANEVAL | {"test": check})
