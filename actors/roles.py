@@ -123,7 +123,12 @@ _TABLE = (
     Role(
         roles.REFERENCE,
         ReferenceWorker,
-        lambda given, seat: (given.model_path, given.config),
+        lambda given, seat: (
+            roles.REFERENCE,
+            given.model_path,
+            given.config.reference,
+            given.config,
+        ),
         _reference,
         lambda config: config.reference.threads,
         loading="loading the reference policy",
@@ -140,7 +145,7 @@ def needs(config: RunConfig, trains: bool = True) -> list[Need]:
     """
     if not trains:
         return [role.need(config) for role in ROLES.values() if role.in_evaluation]
-    asked = {roles.role_of(column) for column in columns_of(config.algorithm)}
+    asked = {roles.role_of(column) for column in columns_of(config)}
     always = {role.name for role in ROLES.values() if role.name not in roles.SCORERS}
     return [role.need(config) for name, role in ROLES.items() if name in always | asked]
 

@@ -25,6 +25,6 @@ def reinforcement_learner(model_path: str, config: RunConfig, ranks: Ranks) -> L
     is_gae = algorithm.advantage is Advantage.gae
     critic = Critic(model_path, ranks, algorithm) if is_gae else None
     objective = PolicyGradient(algorithm, config.learner, config.sampling, critic)
-    check_columns(objective, schema.training(columns_of(algorithm)).names)
+    check_columns(objective, schema.training(columns_of(config)).names)
     num_updates = config.loop.steps * config.learner.minibatches
     return Learner(model_path, objective, ranks, Schedule(config.learner.optimizer, num_updates))
