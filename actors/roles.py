@@ -80,6 +80,11 @@ def _reference(config: RunConfig) -> Need:
     return Need(roles.REFERENCE, own.workers, own.cpus, own.gpus)
 
 
+def _teacher(config: RunConfig) -> Need:
+    own = config.teacher
+    return Need(roles.TEACHER, own.workers, own.cpus, own.gpus)
+
+
 _TABLE = (
     Role(
         roles.LEARNER,
@@ -132,6 +137,19 @@ _TABLE = (
         _reference,
         lambda config: config.reference.threads,
         loading="loading the reference policy",
+    ),
+    Role(
+        roles.TEACHER,
+        ReferenceWorker,
+        lambda given, seat: (
+            roles.TEACHER,
+            given.config.teacher.path,
+            given.config.teacher,
+            given.config,
+        ),
+        _teacher,
+        lambda config: config.teacher.threads,
+        loading="loading the teacher",
     ),
 )
 ROLES: Mapping[str, Role] = MappingProxyType({role.name: role for role in _TABLE})

@@ -11,4 +11,5 @@ def kl_columns(algorithm: AlgorithmConfig) -> tuple[str, ...]:
 
 def columns_of(config: RunConfig) -> tuple[str, ...]:
     """All that the objective of a run reads."""
-    return kl_columns(config.algorithm)
+    teacher = ("teacher_logprobs",) if config.teacher.path else ()
+    return (*kl_columns(config.algorithm), *teacher)
