@@ -7,10 +7,11 @@ from typing import Any
 
 import psutil
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from actors.roles import needs
 from rlsys.config.model_names import FILE
-from rlsys.config.run import ClusterConfig
+from rlsys.config.run import ClusterConfig, RunConfig
 from rlsys.network import named_cluster
 from rlsys.run.folder import LOCK
 
@@ -71,7 +72,14 @@ def _holding(process: psutil.Process) -> str:
         return ""
     for lock in locks:
         if lock.with_name(FILE).is_file():
-            settings: Any = OmegaConf.load(lock.with_name(FILE))
-            cpus = sum(need.total["CPU"] for need in needs(settings))
-            return f", which trains {lock.parent} on {cpus:g} CPUs"
+            return f", which trains {lock.parent}{_on_cpus(lock.with_name(FILE))}"
     return ""
+
+
+def _on_cpus(saved: Path) -> str:
+    """` on 2 CPUs`, by a run's settings; empty where they are of a version with other settings."""
+    try:
+        config: Any = OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.load(saved))
+    except OmegaConfBaseException:
+        return ""
+    return f" on {sum(need.total['CPU'] for need in needs(config)):g} CPUs"

@@ -71,6 +71,28 @@ def test_another_run_on_the_machine_is_named_with_its_folder_and_its_cores(
     assert f"counts all {os.cpu_count()} CPUs as free" in note
 
 
+@pytest.mark.parametrize(
+    ("older", "newer", "told"),
+    [("reference:", "unheard_of:", ""), ("  workers: 3\n", "", " on 2 CPUs")],
+    ids=["a section of another version", "a setting that was not there yet"],
+)
+def test_a_run_of_another_version_is_named_too(
+    other_run: tuple[int, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    older: str,
+    newer: str,
+    told: str,
+) -> None:
+    monkeypatch.setattr(module, "named_cluster", lambda setting: None)
+    _, folder = other_run
+    settings = (folder / "config.yaml").read_text()
+    assert older in settings
+    (folder / "config.yaml").write_text(settings.replace(older, newer, 1))
+    (note,) = beside(ClusterConfig())
+    assert f"which trains {folder}{told}" in note
+    assert told or " on " not in note.partition(str(folder))[2].partition(";")[0]
+
+
 def test_a_cluster_that_is_joined_divides_what_it_has_itself(
     other_run: tuple[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
