@@ -195,12 +195,12 @@ def test_an_import_that_is_not_there_says_what_may_be_imported(write, tmp_path):
     ("source", "message"),
     [
         (
-            "import time\ntime.sleep(0.3)\nVERIFIERS = {'slow': print}",
+            "import time\ntime.sleep(2)\nVERIFIERS = {'slow': print}",
             "still importing the plug-in .*plugin.py, after 0.05 s: at .*plugin.py:2 in <module>: "
             r"time.sleep\(0.3\)\n",
         ),
         (
-            "import time\nclass Slow:\n  def __init__(self):\n    time.sleep(0.3)\n"
+            "import time\nclass Slow:\n  def __init__(self):\n    time.sleep(2)\n"
             "  verify = self_test = print\nVERIFIERS = {'slow': Slow}",
             "still making the verifier 'slow', after 0.05 s: at .*plugin.py:4 in __init__: "
             r"time.sleep\(0.3\)\n",

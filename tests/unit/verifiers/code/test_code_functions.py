@@ -96,7 +96,7 @@ def test_objects_of_the_solution_stay_in_the_job(verifier):
 
 
 def test_a_job_that_ends_in_a_call_decides_the_verdict_whatever_the_tests_catch(verifier):
-    head = "from fake_sandbox import outcome\nfrom verifiers.sandbox.interface import Ending\n"
+    head = "from tests.helpers.fake_sandbox import outcome\nfrom verifiers.sandbox.interface import Ending\n"
     text = f"```python\n{head}def f(x):\n    return outcome(Ending.TIMEOUT, reason='late')\n```"
     check = "def check(f):\n    try:\n        f(1)\n    except BaseException:\n        pass"
     found = graded(verifier, text, HUMANEVAL | {"test": check})
@@ -121,7 +121,7 @@ def test_the_share_of_asserts_is_paid_on_request(continuous, text, reward, statu
 
 def test_an_assert_in_a_loop_holds_where_it_does_each_time_and_a_share_is_below_one(continuous):
     loop = "def check(candidate):\n    for i in range(9):\n        assert candidate(i) == i + 1\n"
-    end = "from fake_sandbox import outcome; return outcome('timeout')"
+    end = "from tests.helpers.fake_sandbox import outcome; return outcome('timeout')"
     text = body(f"if x == 8:\n        {end}\n    return x + 1")
     assert graded(continuous, text, HUMANEVAL | {"test": loop})[0] == 0.0
     late = f"{loop}    candidate(8)\n".replace("range(9)", "range(8)")
