@@ -121,7 +121,7 @@ class LearnerRank(Member):
         """One optimizer step; see Learner.step. Arrays are [N], rows in span order."""
         with self.clock.busy():
             groups = [_rows(span, batches) for span in spans]
-            columns = columns_of(self.config.algorithm)
+            columns = columns_of(self.config)
             batch = training_batch(groups, columns, advantages, rewards, trained)
             metrics = self.learner.step(batch, version)
             self.version = version + 1

@@ -80,6 +80,11 @@ def _reference(config: RunConfig) -> Need:
     return Need(roles.REFERENCE, own.workers, own.cpus, own.gpus)
 
 
+def _teacher(config: RunConfig) -> Need:
+    own = config.teacher
+    return Need(roles.TEACHER, own.workers, own.cpus, own.gpus)
+
+
 _TABLE = (
     Role(
         roles.LEARNER,
@@ -123,10 +128,28 @@ _TABLE = (
     Role(
         roles.REFERENCE,
         ReferenceWorker,
-        lambda given, seat: (given.model_path, given.config),
+        lambda given, seat: (
+            roles.REFERENCE,
+            given.model_path,
+            given.config.reference,
+            given.config,
+        ),
         _reference,
         lambda config: config.reference.threads,
         loading="loading the reference policy",
+    ),
+    Role(
+        roles.TEACHER,
+        ReferenceWorker,
+        lambda given, seat: (
+            roles.TEACHER,
+            given.config.teacher.path,
+            given.config.teacher,
+            given.config,
+        ),
+        _teacher,
+        lambda config: config.teacher.threads,
+        loading="loading the teacher",
     ),
 )
 ROLES: Mapping[str, Role] = MappingProxyType({role.name: role for role in _TABLE})
@@ -140,7 +163,7 @@ def needs(config: RunConfig, trains: bool = True) -> list[Need]:
     """
     if not trains:
         return [role.need(config) for role in ROLES.values() if role.in_evaluation]
-    asked = {roles.role_of(column) for column in columns_of(config.algorithm)}
+    asked = {roles.role_of(column) for column in columns_of(config)}
     always = {role.name for role in ROLES.values() if role.name not in roles.SCORERS}
     return [role.need(config) for name, role in ROLES.items() if name in always | asked]
 

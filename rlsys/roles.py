@@ -5,6 +5,7 @@ A message's answers are annotated: every role adds a batch of its own contract, 
     rollout    -> rollouts    tokens, their logprobs and versions, text
     verifier   -> scores      reward, components, status
     reference  -> reference   reference_logprobs, per token
+    teacher    -> teacher     teacher_logprobs, per token
 
 What a learner's objective needs is named by its column; the role that brings it follows.
 """
@@ -19,13 +20,19 @@ from rlsys import schema
 from rlsys.errors import ConfigError
 
 LEARNER, ROLLOUT, VERIFIER, REFERENCE = "learner", "rollout", "verifier", "reference"
+TEACHER = "teacher"
 
 CONTRACTS: Mapping[str, pa.Schema] = MappingProxyType(
-    {ROLLOUT: schema.ROLLOUTS, VERIFIER: schema.SCORES, REFERENCE: schema.REFERENCE}
+    {
+        ROLLOUT: schema.ROLLOUTS,
+        VERIFIER: schema.SCORES,
+        REFERENCE: schema.REFERENCE,
+        TEACHER: schema.logprobs_of(TEACHER),
+    }
 )
 """By role, what its batches hold."""
 
-SCORERS = (REFERENCE,)
+SCORERS = (REFERENCE, TEACHER)
 """Those that score answers under a frozen policy: they bring a logprob of each token."""
 
 Annotations = Mapping[str, Any]

@@ -80,14 +80,20 @@ SCORES = _schema(
     ],
 )
 
-REFERENCE = _schema(
-    "reference",
-    [
-        ("group_id", pa.int64()),
-        ("sample_index", pa.int32()),
-        ("reference_logprobs", _f32_list),
-    ],
-)
+
+def logprobs_of(role: str) -> pa.Schema:
+    """What a frozen policy says of answers: logprobs of each token, nats, named by its role."""
+    return _schema(
+        role,
+        [
+            ("group_id", pa.int64()),
+            ("sample_index", pa.int32()),
+            (f"{role}_logprobs", _f32_list),
+        ],
+    )
+
+
+REFERENCE = logprobs_of("reference")
 
 _TRAINING = [
     ("group_id", pa.int64()),

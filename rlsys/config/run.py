@@ -201,6 +201,19 @@ class ReferenceConfig:
 
 
 @dataclass
+class TeacherConfig(ReferenceConfig):
+    """A frozen policy that the policy learns from, token by token, on answers of its own."""
+
+    path: str = ""
+    """As model.path; with the policy's tokenizer. Empty: no teacher."""
+    coefficient: float = ranged(1.0, above=0)
+    """Of the teacher's term in each token's advantage: lambda in A - lambda (log pi_rollout -
+    log pi_teacher), nats."""
+    rewards: bool = True
+    """false: A = 0, so that the teacher alone is learned from; rewards are measured."""
+
+
+@dataclass
 class LearnerConfig:
     """DeepSpeed ranks."""
 
@@ -296,6 +309,7 @@ class RunConfig:
     verifiers: VerifiersConfig = field(default_factory=VerifiersConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     reference: ReferenceConfig = field(default_factory=ReferenceConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
     observe: ObserveConfig = field(default_factory=ObserveConfig, metadata={MAY_CHANGE: True})

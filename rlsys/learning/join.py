@@ -127,10 +127,11 @@ def _sums(batch: pa.RecordBatch | None, name: str, count: int) -> list[float]:
 
 
 def write_kept(folder: Path, kept: Sequence[Annotated]) -> None:
-    """One Arrow file per contract in a new folder; its batch i is of kept[i], empty where the role
-    said nothing of it."""
+    """One Arrow file in a new folder for each role that said anything; its batch i is of kept[i],
+    empty where it said nothing of that."""
     folder.mkdir()
-    for role, contract in CONTRACTS.items():
+    for role in {role for group in kept for role in group}:
+        contract = CONTRACTS[role]
         nothing = pa.RecordBatch.from_pylist([], schema=contract)
         with pa.ipc.new_file(folder / _file_of(contract), contract) as writer:
             for group in kept:
@@ -141,8 +142,11 @@ def read_kept(folder: Path) -> list[Annotated]:
     """What `write_kept` was given."""
     batches: dict[str, list[pa.RecordBatch]] = {}
     for role, contract in CONTRACTS.items():
-        with pa.ipc.open_file(folder / _file_of(contract)) as reader:
-            batches[role] = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        if (file := folder / _file_of(contract)).exists():
+            with pa.ipc.open_file(file) as reader:
+                batches[role] = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+    if ROLLOUT not in batches:
+        return []
     return [
         {role: own[i] for role, own in batches.items() if own[i].num_rows}
         for i in range(len(batches[ROLLOUT]))

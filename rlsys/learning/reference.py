@@ -1,4 +1,4 @@
-"""Scoring: logprobs of sampled answers under the frozen initial policy."""
+"""Scoring: logprobs of sampled answers under a frozen policy, such as the reference."""
 
 import numpy as np
 import pyarrow as pa
@@ -10,15 +10,22 @@ from rlsys.config.run import LearnerConfig, ReferenceConfig
 from rlsys.data.kept_tokens import KeptTokens, kept_column
 from rlsys.learning.layout import block_length, blocks_of, lay_out
 from rlsys.learning.policy import PolicyModel, load_causal_lm
+from rlsys.roles import CONTRACTS
 from rlsys.schema import list_column
 
 
-class ReferenceEngine:
-    """A frozen policy behind `score`."""
+class FrozenPolicy:
+    """Scores answers for a role: its columns carry the role's name."""
 
     def __init__(
-        self, model_path: str, config: ReferenceConfig, learner: LearnerConfig, temperature: float
+        self,
+        role: str,
+        model_path: str,
+        config: ReferenceConfig,
+        learner: LearnerConfig,
+        temperature: float,
     ) -> None:
+        self.contract = CONTRACTS[role]
         if config.gpus == 0:
             torch.set_num_threads(config.threads)
         self.config = config
@@ -34,7 +41,7 @@ class ReferenceEngine:
 
         Args:
             rollouts: a `rollouts` batch.
-        Returns: a `reference` batch, the same rows in the same order.
+        Returns: a batch of the role's contract, the same rows in the same order.
         """
         schema.check(rollouts, schema.ROLLOUTS)
         prompts = list_column(rollouts, "prompt_token_ids")
@@ -50,11 +57,11 @@ class ReferenceEngine:
             kept_column(rollouts),
         )
         return schema.build(
-            schema.REFERENCE,
+            self.contract,
             {
                 "group_id": rollouts.column("group_id"),
                 "sample_index": rollouts.column("sample_index"),
-                "reference_logprobs": scores,
+                self.contract.names[-1]: scores,
             },
         )
 

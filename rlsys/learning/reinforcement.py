@@ -9,6 +9,7 @@ from rlsys.learning.columns import columns_of
 from rlsys.learning.critic import Critic
 from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.base import check_columns
+from rlsys.learning.objectives.distillation import teacher_terms
 from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.schedule import Schedule
@@ -24,7 +25,8 @@ def reinforcement_learner(model_path: str, config: RunConfig, ranks: Ranks) -> L
     algorithm = config.algorithm
     is_gae = algorithm.advantage is Advantage.gae
     critic = Critic(model_path, ranks, algorithm) if is_gae else None
-    objective = PolicyGradient(algorithm, config.learner, config.sampling, critic)
-    check_columns(objective, schema.training(columns_of(algorithm)).names)
+    terms = teacher_terms(config.teacher, config.rollout.dtype)
+    objective = PolicyGradient(algorithm, config.learner, config.sampling, critic, terms)
+    check_columns(objective, schema.training(columns_of(config)).names)
     num_updates = config.loop.steps * config.learner.minibatches
     return Learner(model_path, objective, ranks, Schedule(config.learner.optimizer, num_updates))

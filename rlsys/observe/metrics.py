@@ -45,6 +45,10 @@ def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
         values = np.concatenate([g.components.get(name, []) for g in report.groups])
         if not np.isnan(values).all():
             metrics[f"reward/{name}"] = float(np.nanmean(values))
+    # How far the sampler is from each frozen policy that scored the answers.
+    for role in report.groups[0].log_ratios:
+        ratios = np.concatenate([g.log_ratios[role] for g in report.groups])
+        metrics[f"log_ratio/{role}"] = float(ratios.sum() / max(1, tokens.sum()))
     if report.publish:
         metrics |= {
             "weights/pause_s": report.publish.pause_s,

@@ -15,7 +15,7 @@ from rlsys.data.repeats import prompt_key
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, Tokenized, tokenize
 from rlsys.data.vocabulary import check_vocabulary
-from rlsys.errors import DataError
+from rlsys.errors import ConfigError, DataError
 from rlsys.grading.expected import require_gradable
 from rlsys.imports import imports
 from rlsys.pretrained import loading
@@ -74,6 +74,9 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
         )
     if path:
         check_vocabulary("model.path", path, tokenizer, [*train, *held_out])
+    if teacher := config.teacher.path:
+        _require_teacher(teacher, path, tokenizer)
+        check_vocabulary("teacher.path", teacher, tokenizer, [*train, *held_out])
     notes = list(rows.notes)
     if too_long:
         notes.append(
@@ -151,7 +154,26 @@ def read_rows(config: RunConfig) -> RunRows:
     return require_gradable(rows, config)
 
 
-def _tokenizer(model_path: str) -> PreTrainedTokenizerBase:
+def _require_teacher(path: str, student: str, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raise ConfigError unless the teacher is another policy that reads the policy's tokens."""
+    if student and Path(path).expanduser().resolve() == Path(student).expanduser().resolve():
+        raise ConfigError(
+            f"teacher.path={path!r}: is the policy that is trained (model.path); there is nothing "
+            "to learn from it"
+        )
+    own, other = tokenizer.get_vocab(), _tokenizer(path, "teacher.path").get_vocab()
+    unlike = sorted(t for t in own.keys() | other.keys() if own.get(t) != other.get(t))
+    if unlike:
+        first = unlike[0]
+        raise ConfigError(
+            f"teacher.path={path!r}: its tokenizer is another than the policy's: {len(unlike):,} "
+            f"tokens differ, such as {first!r} with the id {other.get(first)} there and "
+            f"{own.get(first)} here; a teacher scores the policy's own tokens, so take one of the "
+            "same family"
+        )
+
+
+def _tokenizer(model_path: str, setting: str = "model.path") -> PreTrainedTokenizerBase:
     """The model's; without a path, the one that the local policy will have."""
     if not model_path:
         with imports():
@@ -161,6 +183,6 @@ def _tokenizer(model_path: str) -> PreTrainedTokenizerBase:
         from transformers import AutoTokenizer
     with loading(
         model_path,
-        f"model.path={model_path!r}: no tokenizer could be loaded from this directory or hub id",
+        f"{setting}={model_path!r}: no tokenizer could be loaded from this directory or hub id",
     ):
         return AutoTokenizer.from_pretrained(model_path)

@@ -11,6 +11,7 @@ from actors.roles import needs
 from actors.verifier_worker import VerifierWorker
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ResourceError
+from rlsys.roles import REFERENCE
 from tests.helpers.sent_batches import ANSWER, rollouts, settings
 
 pytestmark = pytest.mark.slow
@@ -47,7 +48,12 @@ def test_a_verifier_worker_says_on_which_answer_it_has_no_verdict() -> None:
 
 
 def test_a_reference_worker_scores_every_answer_token(cluster: None, tiny_policy: str) -> None:
-    worker = actor_class(ReferenceWorker).options(num_cpus=0.2).remote(tiny_policy, settings())
+    config = settings()
+    worker = (
+        actor_class(ReferenceWorker)
+        .options(num_cpus=0.2)
+        .remote(REFERENCE, tiny_policy, config.reference, config)
+    )
     ray.get(worker.start.remote(), timeout=60)
     batch = rollouts(2, 3)
     reference, meta = worker.score.remote(batch)

@@ -33,7 +33,7 @@ from rlsys.algorithms.off_policy import diagnostics
 from rlsys.algorithms.proximal import interpolate_proximal
 from rlsys.config.algorithm import Advantage, AlgorithmConfig, OffPolicy
 from rlsys.config.run import LearnerConfig, SamplingConfig
-from rlsys.learning.columns import columns_of
+from rlsys.learning.columns import kl_columns
 from rlsys.learning.critic import Critic
 from rlsys.learning.microbatches import Microbatch
 from rlsys.learning.objectives.base import Instead, Loss, Objective, Scorer
@@ -50,6 +50,8 @@ class AdvantageTerm:
     """Of the batch, that it is made of."""
     values: Callable[[Sequences], list[np.ndarray]]
     """[T_i] for each completion."""
+    alone: bool = False
+    """In the place of the advantages that follow from rewards."""
 
 
 class PolicyGradient(Objective):
@@ -77,7 +79,7 @@ class PolicyGradient(Objective):
         self.kl_coefficient = algorithm.kl_coefficient
         """Of the next step; algorithm.kl_target moves it."""
         self.kl_alone = kl_alone(algorithm)
-        asked = [*columns_of(algorithm), *(name for term in terms for name in term.columns)]
+        asked = [*kl_columns(algorithm), *(name for term in terms for name in term.columns)]
         self.columns = tuple(dict.fromkeys([*schema.training().names, *asked]))
 
     def prepare(self, batch: pa.RecordBatch, version: int, score: Scorer) -> Sequences:
@@ -91,8 +93,9 @@ class PolicyGradient(Objective):
         if self.algorithm.advantage in (Advantage.gae, Advantage.token_returns):
             fill_token_advantages(sequences, self.algorithm, self.kl_coefficient)
         for term in self.terms:
-            pairs = zip(columns["advantages"], term.values(sequences), strict=True)
-            columns["advantages"] = [advantage + added for advantage, added in pairs]
+            added = term.values(sequences)
+            pairs = zip(columns["advantages"], added, strict=True)
+            columns["advantages"] = added if term.alone else [a + b for a, b in pairs]
         if self.scores_proximal:
             columns["proximal_logprobs"] = score(sequences)
         return sequences

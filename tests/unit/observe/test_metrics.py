@@ -126,3 +126,11 @@ def test_the_shares_of_a_role_add_up_to_one(passed: list[float], earlier: list[f
         {"rollout": times(*earlier) + times(*passed)}, {"rollout": times(*earlier)}
     )
     assert math.isclose(sum(shares.values()), 1.0, rel_tol=1e-6)
+
+
+def test_the_distance_to_each_frozen_policy_is_a_mean_over_tokens() -> None:
+    near, far = group([1.0, 0.0], [10, 40]), group([1.0, 0.0], [20, 30])
+    near.log_ratios = {"reference": np.array([1.0, 4.0]), "teacher": np.array([0.0, 10.0])}
+    far.log_ratios = {"reference": np.array([2.0, 3.0]), "teacher": np.array([20.0, 20.0])}
+    metrics = step_metrics(report([near, far]), seconds=1.0)
+    assert (metrics["log_ratio/reference"], metrics["log_ratio/teacher"]) == (0.1, 0.5)

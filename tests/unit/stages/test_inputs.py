@@ -162,3 +162,27 @@ def test_generated_rows_that_the_verifier_cannot_grade_are_an_error_too(config: 
     config.verifiers.rewards = [RewardConfig("countdown")]
     with pytest.raises(DataError, match="generated arithmetic, row 1: the verifier countdown"):
         read_rows(config)
+
+
+def teacher(folder: Path, change: bool = False) -> str:
+    """A model's folder with the local policy's tokenizer, or one that has a token more."""
+    tokenizer = build_tokenizer()
+    if change:
+        tokenizer.add_tokens(["<more>"])
+    tokenizer.save_pretrained(folder)
+    Qwen2Config(vocab_size=len(tokenizer)).save_pretrained(folder)
+    return str(folder)
+
+
+def test_a_teacher_reads_the_policys_tokens(config: RunConfig, tmp_path: Path) -> None:
+    config.teacher.path = teacher(tmp_path / "teacher")
+    prepared(config)
+    config.teacher.path = teacher(tmp_path / "other", change=True)
+    with pytest.raises(ConfigError, match=r"1 tokens differ, such as '<more>' with the id \d+ "):
+        prepared(config)
+
+
+def test_a_policy_is_not_its_own_teacher(config: RunConfig, tmp_path: Path) -> None:
+    config.model.path = config.teacher.path = teacher(tmp_path / "policy")
+    with pytest.raises(ConfigError, match=r"is the policy that is trained \(model\.path\)"):
+        prepared(config)
