@@ -67,6 +67,7 @@ def serve(
     from rlsys.sampling.vllm_environment import custom_ops, quiet, require_gpus, set_environment
 
     require_free(host, port)
+    quiet()
     console = Console()
 
     def tell(line: str) -> None:
@@ -76,7 +77,6 @@ def serve(
     fit_cache(config, tell)
     require_gpus(config.rollout)
     served = ready.Served(host, port, name or model, bool(api_key))
-    quiet()
     set_environment(config.rollout, config.weights.transport)
     if ops := custom_ops(config.model.path, config.rollout):
         options = ["--compilation-config", json.dumps({"custom_ops": ops}), *options]
