@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-import rlsys.thinking
 from rlsys.commands.chat import Model
 from rlsys.errors import ConfigError
 from rlsys.serving import ready
@@ -19,7 +18,7 @@ from rlsys.serving import ready
 if TYPE_CHECKING:
     from rlsys.config.run import RunConfig
 
-_PARSER = Path(rlsys.thinking.__file__).parent / "vllm_parser.py"
+_PARSER = Path(ready.__file__).parent / "vllm_parser.py"
 _TOOLS = "--enable-auto-tool-choice"
 _OURS = {
     "--model": "MODEL",
