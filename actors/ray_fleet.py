@@ -16,6 +16,7 @@ from actors.drivers.lookout import keep_stacks
 from actors.launch import Launcher
 from actors.learner_rank import Span
 from actors.placement import Need
+from actors.portable import describe
 from actors.roles import ROLES, Inputs, environment
 from actors.roster import Seat, seats
 from actors.stack_report import debts, of_members, owing, report
@@ -203,15 +204,18 @@ class RayFleet:
         while_there(lambda: self._end_members(kindly_s))
 
     def _end_members(self, kindly_s: float) -> None:
-        actors = [seat.actor for seat in self.supervisor.seats if seat.actor is not None]
-        ends = [actor.shutdown.remote() for actor in actors]
-        _, late = ray.wait(ends, num_returns=len(ends), timeout=kindly_s) if ends else ([], [])
-        try:
-            ray.get([ref for ref in ends if ref not in late])
-        except (RayActorError, RayTaskError, GetTimeoutError) as error:
-            self.progress(f"a member did not end by itself: {str(error).splitlines()[0]}")
-        for actor in actors:
-            ray.kill(actor)
+        seats = [seat for seat in self.supervisor.seats if seat.actor is not None]
+        ends = {seat.actor.shutdown.remote(): seat for seat in seats}
+        done = ray.wait(list(ends), num_returns=len(ends), timeout=kindly_s)[0] if ends else []
+        for end in done:
+            try:
+                ray.get(end)
+            except (RayActorError, RayTaskError, GetTimeoutError) as error:
+                told = describe(error) if isinstance(error, RayTaskError) else str(error)
+                name = ends[end].name
+                self.progress(f"{name} did not end by itself: {told.splitlines()[0]}")
+        for seat in seats:
+            ray.kill(seat.actor)
         self.launcher.end()
 
     def _maker(self, seat: Seat) -> tuple[type, tuple[Any, ...]]:

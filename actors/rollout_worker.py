@@ -54,6 +54,7 @@ class RolloutWorker(AsyncMember):
         self.weights = config.weights
         self.moved_at = time.monotonic()
         self.clock = Clock(idle="slots")
+        self.watch: asyncio.Task[None] | None = None
 
     async def start(self, prompts: pa.RecordBatch) -> None:
         """Load the model; `prompts` is the table that later calls name rows of."""
@@ -153,6 +154,7 @@ class RolloutWorker(AsyncMember):
             raise
 
     async def shutdown(self) -> None:
-        """End the engine's process."""
-        self.watch.cancel()
+        """End the engine's process, where one has started."""
+        if self.watch is not None:
+            self.watch.cancel()
         self.engine.shutdown()

@@ -14,6 +14,8 @@ from pathlib import Path
 _MARK = re.compile(r"\(\w+(?: pid=\d+)?\) (?:[A-Z]+ \d\d-\d\d [\d:]+ \[[^]]*\] ?)?")
 """Of vLLM's lines: process, level, time, place."""
 _TRACEBACK = "Traceback (most recent call last):"
+POINTS_ABOVE = "root cause"
+"""In vLLM's errors that say no more than that the cause stands above them."""
 _HEAD = "--- process "
 """Begins the lines of a new process in a log that it shares with those before it."""
 _MOST_LINES, _MOST_CHARS = 4, 800
@@ -82,14 +84,18 @@ def last_error(text: str) -> str:
 
 def last_exception(text: str) -> str:
     """The exception with which the last traceback of a log ends, without the marks of vLLM's
-    lines; empty where there is none."""
+    lines; empty where there is none. One that only points to another above it is passed over."""
     lines = [_split(line) for line in text.splitlines()]
     begins = [i for i, (_, line) in enumerate(lines) if line == _TRACEBACK]
-    if not begins:
-        return ""
+    told = [_exception_after(lines, begin) for begin in reversed(begins)]
+    return next((each for each in told if POINTS_ABOVE not in each), told[0] if told else "")
+
+
+def _exception_after(lines: list[tuple[str, str]], begin: int) -> str:
+    """The exception at the end of the traceback that begins at a line."""
     told: list[str] = []
-    mark = lines[begins[-1]][0]
-    for own, line in lines[begins[-1] + 1 :]:
+    mark = lines[begin][0]
+    for own, line in lines[begin + 1 :]:
         is_call = not told and (not line or line[0].isspace())
         if is_call:
             continue

@@ -61,10 +61,11 @@ def chat(
     from rlsys.errors import ConfigError
     from rlsys.evaluation.cut import Cut
     from rlsys.local_policy.resolve import fit_cache, settle
-    from rlsys.sampling.vllm_environment import require_gpus
+    from rlsys.sampling.vllm_environment import quiet, require_gpus
     from rlsys.thinking.usage import read_price
     from rlsys.watch.signals import unwinding
 
+    quiet()  # what is warned of would stand between the lines of the conversation
     console = Console()
     refusal = Range(least=0).refusal(temperature, default=0.6)
     if refusal:

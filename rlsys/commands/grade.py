@@ -121,6 +121,7 @@ class _Progress:
             self._status.start()
         self._rewards = 0.0
         self._malformed = 0
+        self._first_malformed = ""
         self._noted = False
         self.statuses: Counter[str] = Counter()
 
@@ -133,7 +134,9 @@ class _Progress:
             self._noted = True
         self.statuses[str(graded.verdict.status)] += 1
         self._rewards += graded.verdict.reward or 0.0
-        self._malformed += isinstance(graded.row, MalformedRow)
+        if isinstance(graded.row, MalformedRow):
+            self._malformed += 1
+            self._first_malformed = self._first_malformed or graded.verdict.reason
         now = time.monotonic()
         if now - self._said < (_UPDATE_EVERY_S if self._status else _LINE_EVERY_S):
             return
@@ -153,7 +156,7 @@ class _Progress:
         for status, count in self.statuses.most_common():
             self._print(f"  {status:<16}{count:>9}")
         if self._malformed:
-            self._print(f"  malformed rows: {self._malformed}; their reason has the row's number")
+            self._print(f"  malformed rows: {self._malformed}, the first: {self._first_malformed}")
 
     def _line(self) -> str:
         seconds, rows = time.monotonic() - self._began, self.statuses.total()

@@ -35,7 +35,8 @@ def runs(
     if not found:
         console.print(f"no runs in {folder.resolve()}", highlight=False, markup=False)
         return
-    table = Table(box=None, pad_edge=False)
+    # A remark has what the other columns leave, however long it is.
+    table = Table(box=None, pad_edge=False, expand=any(run.remark for run in found))
     for heading in ("run", "state", "step", "pass@1", "last wrote", ""):
         numeric = heading in ("step", "pass@1", "last wrote")
         table.add_column(
@@ -43,6 +44,7 @@ def runs(
             justify="right" if numeric else "left",
             overflow="ellipsis" if heading == "" else "fold",
             no_wrap=heading in ("", "state"),
+            ratio=1 if heading == "" else None,
         )
     now = time.time()
     for run in found:

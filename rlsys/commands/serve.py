@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-import rlsys.thinking
 from rlsys.commands.chat import Model
 from rlsys.errors import ConfigError
 from rlsys.serving import ready
@@ -19,7 +18,7 @@ from rlsys.serving import ready
 if TYPE_CHECKING:
     from rlsys.config.run import RunConfig
 
-_PARSER = Path(rlsys.thinking.__file__).parent / "vllm_parser.py"
+_PARSER = Path(ready.__file__).parent / "vllm_parser.py"
 _TOOLS = "--enable-auto-tool-choice"
 _OURS = {
     "--model": "MODEL",
@@ -67,6 +66,7 @@ def serve(
     from rlsys.sampling.vllm_environment import custom_ops, quiet, require_gpus, set_environment
 
     require_free(host, port)
+    quiet()
     console = Console()
 
     def tell(line: str) -> None:
@@ -76,7 +76,6 @@ def serve(
     fit_cache(config, tell)
     require_gpus(config.rollout)
     served = ready.Served(host, port, name or model, bool(api_key))
-    quiet()
     set_environment(config.rollout, config.weights.transport)
     if ops := custom_ops(config.model.path, config.rollout):
         options = ["--compilation-config", json.dumps({"custom_ops": ops}), *options]

@@ -14,6 +14,11 @@ POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "m
 _SCALED = ("default", "su", "longrope", "llama3", "yarn", "deepseek_yarn", "proportional")
 """Kinds of RoPE whose config has the positions after stretching, as vLLM 0.32.0 has it."""
 
+_CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
+"""Widths of heads, as vLLM 0.32.0 has it."""
+_PLAIN_HEADS = ("llama", "mistral", "mixtral", "qwen2")
+"""Types whose heads share hidden_size out where there is no head_dim."""
+
 
 def room_problems(config: RunConfig, model: Model) -> list[str]:
     """What model.max_context is too long for, each with the nearest valid setting."""
@@ -24,7 +29,22 @@ def room_problems(config: RunConfig, model: Model) -> list[str]:
         for name, most in limits(model).items()
         if longest > most
     ]
-    return found + cache_problem(config, model)
+    return found + cache_problem(config, model) + head_problem(config, model)
+
+
+def head_problem(config: RunConfig, model: Model) -> list[str]:
+    """That vLLM computes no heads of this width on CPU, which it says at the first answer."""
+    width = model.get("head_dim")
+    hidden, heads = model.get("hidden_size"), model.get("num_attention_heads")
+    if not width and model["model_type"] in _PLAIN_HEADS and hidden and heads:
+        width = hidden // heads
+    is_other = config.rollout.gpus or model.get("kv_lora_rank")
+    if is_other or not isinstance(width, int) or width in _CPU_HEADS:
+        return []
+    return [
+        f"model.path={config.model.path!r}: its attention heads are {width} wide, which vLLM does "
+        f"not compute on CPU; it does {', '.join(map(str, _CPU_HEADS))}"
+    ]
 
 
 def cache_problem(config: RunConfig, model: Model) -> list[str]:
@@ -96,10 +116,16 @@ def _window(model: Model) -> int | None:
 
 def _stretching(model: Model) -> float:
     """How many times as many positions as the config names RoPE gives."""
-    rope = model.get("rope_parameters") or model.get("rope_scaling") or {}
-    each = [value for value in rope.values() if isinstance(value, dict)] or [rope]
-    kinds = [(r.get("rope_type") or r.get("type") or "default", r.get("factor")) for r in each]
     if "gemma3" in model["model_type"]:
         return 1.0
+    kinds = rope_kinds(model)
     own = [factor for kind, factor in kinds if kind not in _SCALED and isinstance(factor, Real)]
     return max([float(factor) for factor in own], default=1.0)
+
+
+def rope_kinds(model: Model) -> list[tuple[Any, Any]]:
+    """How RoPE stretches positions, and the factor: of all layers, or of each type of them. Of the
+    older name and the newer, the older one wins, as in transformers."""
+    rope = model.get("rope_scaling") or model.get("rope_parameters") or {}
+    each = [value for value in rope.values() if isinstance(value, dict)] or [rope]
+    return [(r.get("rope_type") or r.get("type") or "default", r.get("factor")) for r in each]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rlsys.config.model_files import read_config, without_weights
-from rlsys.config.model_room import Model, room_problems
+from rlsys.config.model_room import Model, room_problems, rope_kinds
 from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError, nearest
@@ -51,6 +51,11 @@ _STATES = (
 )
 """Settings that only a model with a recurrent state or a convolution along the row has."""
 _SEVERAL = ("vision_config", "audio_config", "thinker_config", "vision_tower", "visual")
+_ROPES = (
+    *("default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional"),
+    *("su", "deepseek_yarn", "mrope"),
+)
+"""Ways to stretch positions of transformers 5.19, and older names of theirs."""
 _SINKS = ("gpt_oss", "mimo_v2_flash")
 _OWN_ATTENTION = (
     *("gptj", "falcon", "mpt", "codegen", "stablelm", "nemotron", "persimmon", "gpt_neo", "ctrl"),
@@ -174,6 +179,14 @@ def _alibi(model: Model) -> str | None:
     return None
 
 
+def _unknown_rope(model: Model) -> str | None:
+    unknown = [kind for kind, _ in rope_kinds(model) if kind not in _ROPES]
+    if not unknown:
+        return None
+    close = nearest(str(unknown[0]), _ROPES) or "default"
+    return f"rope_type={unknown[0]!r} is none that transformers knows; nearest valid: {close!r}"
+
+
 def _soft_caps(model: Model) -> str | None:
     if cap := model.get("attn_logit_softcapping"):
         return f"its attention has soft caps ({cap:g}), which the learner does not compute"
@@ -239,6 +252,7 @@ _FEATURES: tuple[Callable[[Model], str | None], ...] = (
     _states_along_the_row,
     _other_layers,
     _alibi,
+    _unknown_rope,
     _soft_caps,
     _sinks,
     _own_attention,

@@ -103,6 +103,10 @@ class Display:
         paces = [row[key] for _, row in self.rows[-_PACE_OF:] if key in row]
         return (self.total_steps - step) * median(paces) if paces else 0.0
 
+    def _stage_without_waits(self) -> str:
+        """The stage line without the waits that it was printed with, which have changed since."""
+        return self.stage_line.partition("; waiting for ")[0]
+
     # --- without a terminal --------------------------------------------------------------------
 
     def _print(self, line: str) -> None:
@@ -133,9 +137,8 @@ class Display:
                 pause = self.quiet_s
                 continue
             waits = self.waiting()
-            self._print(
-                f"still at: {self.stage_line}" + (f"; waiting for {waits}" if waits else "")
-            )
+            stage = self._stage_without_waits() if waits else self.stage_line
+            self._print(f"still at: {stage}" + (f"; waiting for {waits}" if waits else ""))
             self._said.clear()
             pause *= 2
 
@@ -143,8 +146,10 @@ class Display:
 
     def _render(self) -> Text:
         elapsed = time.monotonic() - self.started
-        text = Text(f"{elapsed:6.1f} s  {self.stage_line}", style="bold")
-        if waits := self.waiting():
+        waits = self.waiting()
+        stage = self._stage_without_waits() if waits else self.stage_line
+        text = Text(f"{elapsed:6.1f} s  {stage}", style="bold")
+        if waits:
             text.append(f"\n          waiting for {waits}", style="not bold")
         if self.rows:
             text.append(f"\n{self._table()}\n{self._times(_PACE_OF)}", style="not bold")

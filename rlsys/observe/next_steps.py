@@ -35,11 +35,14 @@ def next_commands(folder: Path, config: RunConfig, steps: int) -> list[str]:
     # With its workers, and the seed of the local policy that it began with.
     on = f" --config {shlex.quote(near(folder / FILE))}"
     # What the generated task is measured by needs no data of its own.
-    on += " --benchmarks NAMES --data FOLDER" if config.data.train else ""
+    where = ""
+    if config.data.train:
+        on += " --benchmarks NAMES --data FOLDER"
+        where = " (NAMES: rlsys benchmarks list, or a file of yours: docs/evaluation.md)"
     return _aligned(
         [
             (f"rlsys chat {run}", "talk to it"),
-            (f"rlsys eval {begin}{on} --out {results[0]}", "measure what it began with"),
+            (f"rlsys eval {begin}{on} --out {results[0]}", f"measure what it began with{where}"),
             (f"rlsys eval {run}{on} --out {results[1]}", "and what it is now"),
             (f"rlsys compare {' '.join(results)}", "what training changed"),
             *resume,

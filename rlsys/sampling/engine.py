@@ -25,7 +25,7 @@ from rlsys.data.kept_tokens import MOST_LISTED, num_kept
 from rlsys.determinism import group_seed
 from rlsys.errors import EngineError, WeightSyncError
 from rlsys.imports import imports
-from rlsys.logs import Since, last_error
+from rlsys.logs import POINTS_ABOVE, Since, last_error
 from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
 from rlsys.sampling.vllm_environment import custom_ops, set_environment, thinking_processor
 from rlsys.sampling.weight_update import EngineUpdate
@@ -76,7 +76,7 @@ class SamplingEngine:
         """Load the model and sample once, so that the first real request finds it warm.
 
         Raises:
-            EngineError: vLLM cannot load the model, or refuses the settings.
+            EngineError: vLLM cannot load the model or sample from it, or refuses the settings.
         """
         set_environment(self.config, self.weights.transport)
         with imports():
@@ -122,11 +122,11 @@ class SamplingEngine:
         log = Since()
         try:
             self.engine = AsyncLLM.from_engine_args(arguments)
+            self.update = EngineUpdate(self.name, self.engine, self.weights)
+            await self.engine.update_weight_version("0")
+            await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
         except Exception as error:  # whatever vLLM raises, here or in the engine's own process
             raise EngineError(_start_failure(self.name, error, log)) from error
-        self.update = EngineUpdate(self.name, self.engine, self.weights)
-        await self.engine.update_weight_version("0")
-        await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
 
     async def sample(
         self, prompts: pa.RecordBatch, group_ids: list[int], size: int, sampling: SamplingConfig
@@ -292,8 +292,9 @@ class SamplingEngine:
         return bool(self.engine.errored)
 
     def shutdown(self) -> None:
-        """End the engine's process."""
-        self.engine.shutdown(timeout=2.0)
+        """End the engine's process, where one has started."""
+        if hasattr(self, "engine"):
+            self.engine.shutdown(timeout=2.0)
 
     def release(self) -> None:
         """After `shutdown`: let go of vLLM's client, whose destructor fails when Python is ending
@@ -304,6 +305,6 @@ class SamplingEngine:
 def _start_failure(name: str, error: Exception, log: Since) -> str:
     """The error of an engine that does not start. One that fails in its own process is told here
     as `Engine core initialization failed. See root cause above.`: above is its log."""
-    cause = last_error(log.text()) if "root cause" in str(error) else ""
+    cause = last_error(log.text()) if POINTS_ABOVE in str(error) else ""
     told = cause or f"{type(error).__name__}: {error}"
     return f"{name}: vLLM's engine does not start: {told}\nthe engine's log: {log.path}"

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 
 from rlsys.config.model_files import read_config
 from rlsys.config.run import RolloutConfig, Transport
@@ -17,10 +18,13 @@ _PROCESSORS = {
 
 def quiet() -> None:
     """For a person's own terminal: only errors, unless VLLM_LOGGING_LEVEL asks for more. What vLLM
-    and torch warn of (no Triton, eager mode on CPUs) is so on purpose or cannot be changed."""
+    and torch warn of (no Triton, eager mode on CPUs, names that vLLM should no longer use) is so on
+    purpose or cannot be changed. Before torch is imported, which reads its part then."""
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("TORCH_LOGS", "-torch._library.triton")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")
+    warnings.filterwarnings("ignore", category=FutureWarning)
 
 
 def set_environment(config: RolloutConfig, transport: Transport) -> None:

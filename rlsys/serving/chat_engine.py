@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
 from rlsys.sampling.engine import SamplingEngine
-from rlsys.sampling.vllm_environment import quiet
 from rlsys.serving.conversation import Delta
 from rlsys.thinking.limits import Limits, extra_args
 from rlsys.thinking.track import Tags
@@ -31,8 +30,7 @@ class ChatEngine:
         self._requests = itertools.count()
 
     async def start(self) -> None:
-        """Load the model. vLLM's warnings would stand between the lines of the conversation."""
-        quiet()
+        """Load the model."""
         await self._engine.start()
 
     @property

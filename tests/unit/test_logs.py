@@ -89,3 +89,14 @@ def test_where_the_file_cannot_be_written_the_log_stays_what_it_was(tmp_path: Pa
     command = [sys.executable, "-c", program, str(blocked / "verifier-0.log")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ":pipe:" in done.stdout
+
+
+def test_an_error_that_points_above_is_not_the_cause():
+    """An engine that dies at its first answer tells it twice, in its own process and outside."""
+    dead = "EngineDeadError: EngineCore encountered an issue. See above for the root cause."
+    cause = "RuntimeError: Unsupported CPU attention configuration: head_dim=16"
+    inner, outer = "(EngineCore pid=2) ERROR 11-29 13:59:00 [core.py:1] ", "(MainProcess pid=1) "
+    begin = "Traceback (most recent call last):"
+    log = [inner + begin, inner + cause, outer + begin, outer + dead]
+    assert last_error("\n".join(log)) == cause
+    assert last_error("\n".join(log[2:])) == dead

@@ -14,7 +14,7 @@ _LONG_ANSWER = 200
 _SENTENCE_WORDS = 4
 _LONG_SOLUTION = 40
 _SHOWN_CHARACTERS = 60
-_SHOWN_SIGHTS = 4
+SHOWN_SIGHTS = 4
 _MISSING = frozenset(("nan", "none", "null", "n/a", "na", "undefined", "unknown", "?", "-"))
 _TEMPLATE = re.compile(
     r"<\|[A-Za-z_]+\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|^### (?:Instruction|Response):"
@@ -53,13 +53,14 @@ def find_oddities(rows: Sequence[Row]) -> list[Oddity]:
     for name, look in (*_LOOKS.items(), *_other_scripts(rows)):
         seen = [(row, sight) for row in rows if (sight := look(row))]
         if seen:
-            sights = list(dict.fromkeys(_cut(sight) for _, sight in seen))
+            sights = list(dict.fromkeys(cut(sight) for _, sight in seen))
             rows_seen = [row for row, _ in seen]
-            found.append(Oddity(name, rows_seen, tuple(sights[:_SHOWN_SIGHTS]), len(sights)))
+            found.append(Oddity(name, rows_seen, tuple(sights[:SHOWN_SIGHTS]), len(sights)))
     return found
 
 
-def _cut(sight: str) -> str:
+def cut(sight: str) -> str:
+    """What was seen, as long as a line has room for."""
     return sight if len(sight) <= _SHOWN_CHARACTERS else f"{sight[:_SHOWN_CHARACTERS]}..."
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from rlsys.config.data import DataConfig
 from rlsys.data.inspection.kinds import kind_of
-from rlsys.data.inspection.oddities import Oddity, find_oddities
+from rlsys.data.inspection.oddities import SHOWN_SIGHTS, Oddity, cut, find_oddities
 from rlsys.data.raw import RowError
 from rlsys.data.read import Reading
 from rlsys.data.repeats import Repeats, find_repeats
 from rlsys.data.rows import Row
-from rlsys.data.templates import Prompt, Tokenizer, tokenize
+from rlsys.data.templates import Prompt, Tokenized, Tokenizer, tokenize
 
 _ANY_LENGTH = 2**31
 _QUANTILES = (0.0, 0.5, 0.9, 0.99, 1.0)
@@ -49,6 +49,7 @@ def survey(reading: Reading, config: DataConfig, tokenizer: Tokenizer) -> Survey
     """
     tokenized = tokenize(reading.rows, replace(config, max_prompt_tokens=_ANY_LENGTH), tokenizer)
     pairs = list(zip(tokenized.rows, tokenized.prompts, strict=True))
+    unheard = _without_system(tokenized, config)
     fits = [len(prompt.token_ids) <= config.max_prompt_tokens for _, prompt in pairs]
     return Survey(
         files=reading.files,
@@ -63,8 +64,24 @@ def survey(reading: Reading, config: DataConfig, tokenizer: Tokenizer) -> Survey
         rows=[row for (row, _), fit in zip(pairs, fits, strict=True) if fit],
         prompts=[prompt for (_, prompt), fit in zip(pairs, fits, strict=True) if fit],
         repeats=find_repeats(reading.rows),
-        oddities=find_oddities(reading.rows),
+        oddities=[*find_oddities(reading.rows), *unheard],
     )
+
+
+def _without_system(tokenized: Tokenized, config: DataConfig) -> list[Oddity]:
+    """Rows whose own system message the chat template left out of their prompt."""
+    seen = [
+        (row, message["content"].strip())
+        for row, prompt in zip(tokenized.rows, tokenized.prompts, strict=True)
+        for message in row.messages
+        if message["role"] == "system" and message["content"].strip() not in prompt.text
+    ]
+    if not seen or config.system_prompt:
+        return []
+    sights = list(dict.fromkeys(repr(text) for _, text in seen))
+    name = "system messages that the model's chat template leaves out"
+    rows = list({id(row): row for row, _ in seen}.values())
+    return [Oddity(name, rows, tuple(map(cut, sights[:SHOWN_SIGHTS])), len(sights))]
 
 
 def _quantiles(lengths: Sequence[int]) -> tuple[int, ...]:

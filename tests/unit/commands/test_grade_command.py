@@ -67,7 +67,7 @@ def test_every_row_gets_its_verdict_in_order_and_a_malformed_one_stops_nothing(t
     assert (written[3]["status"], written[5]["status"]) == ("wrong", "infrastructure")
     assert written[5]["reason"].startswith("row 6: ")
     assert "40 of 40 rows" in result.output
-    assert "malformed rows: 1" in result.output
+    assert "malformed rows: 1, the first: row 6: Expecting property name" in result.output
 
 
 def test_all_rows_graded_is_exit_status_zero(tmp_path):

@@ -8,6 +8,7 @@ import shlex
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,3 +140,8 @@ def test_gpus_that_are_not_there_are_an_error_before_anything_is_loaded(
         require_gpus(four)
     require_gpus(four)
     require_gpus(RolloutConfig(gpus=0))
+
+
+def test_the_parser_that_vllm_is_told_to_load_is_there() -> None:
+    command = server_command(RunConfig(), Served("127.0.0.1", 8000, "m", False), [])
+    assert Path(command[command.index("--reasoning-parser-plugin") + 1]).is_file()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rlsys.config.model_files import read_config
-from rlsys.config.model_room import kv_bytes_per_token, limits
+from rlsys.config.model_room import head_problem, kv_bytes_per_token, limits
 from rlsys.config.models import require_trainable
 from rlsys.config.run import Precision
 from tests.helpers.model_folders import LLAMA, config_of, error_of
@@ -25,6 +25,13 @@ SIZES = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, 2048),
         ({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}}, 2048),
         ({"rope_parameters": {"full_attention": {"rope_type": "dynamic", "factor": 2.0}}}, 4096),
+        (
+            {
+                "rope_parameters": {"rope_type": "default"},
+                "rope_scaling": {"rope_type": "linear", "factor": 2.0},
+            },
+            4096,
+        ),
         ({"sliding_window": 512}, 512),
         ({"sliding_window": None}, 2048),
         ({"sliding_window": 512, "layer_types": ["full_attention"]}, 2048),
@@ -62,7 +69,7 @@ def test_a_context_beyond_the_window_names_the_nearest_valid(tmp_path: Path) -> 
 
 
 def test_a_context_beyond_positions_and_cache_is_one_error_about_both(tmp_path: Path) -> None:
-    config = config_of(tmp_path, **SIZES)
+    config = config_of(tmp_path, **SIZES, head_dim=32)
     config.model.max_context = 40_000_000
     positions, cache = error_of(config).splitlines()
     assert "positions" in positions
@@ -87,3 +94,24 @@ def test_keys_and_values_of_a_token_are_counted_by_layers_heads_and_precision(
     model: dict[str, object], dtype: Precision, size: int
 ) -> None:
     assert kv_bytes_per_token(LLAMA | SIZES | model, dtype) == size
+
+
+@pytest.mark.parametrize(
+    ("model", "width"),
+    [
+        ({"head_dim": 16}, 16),
+        ({"hidden_size": 64, "num_attention_heads": 4}, 16),
+        ({"hidden_size": 64, "num_attention_heads": 4, "head_dim": 32}, None),
+        ({"model_type": "qwen3", "hidden_size": 64, "num_attention_heads": 4}, None),
+        ({"head_dim": 16, "kv_lora_rank": 8}, None),
+    ],
+)
+def test_a_width_of_heads_that_vllm_does_not_compute_on_cpu_is_an_error(
+    tmp_path: Path, model: dict[str, object], width: int | None
+) -> None:
+    config = config_of(tmp_path, **model)
+    assert bool(head_problem(config, LLAMA | model)) == bool(width)
+    if width:
+        assert f"its attention heads are {width} wide" in error_of(config)
+    config.rollout.gpus = 1
+    assert head_problem(config, LLAMA | model) == []

@@ -29,6 +29,8 @@ from tests.helpers.model_folders import answering_error_of, config_of, error_of
         ({"model_type": "bloom"}, "ALiBi"),
         ({"alibi": True}, "ALiBi"),
         ({"attn_config": {"alibi": True}}, "ALiBi"),
+        ({"rope_scaling": {"type": "yarm", "factor": 2.0}}, "rope_type='yarm' is none that transf"),
+        ({"rope_parameters": {"full_attention": {"rope_type": "x"}}}, "nearest valid: 'default'"),
         ({"model_type": "gemma2"}, "soft caps (50)"),
         ({"attn_logit_softcapping": 20.0}, "soft caps (20)"),
         ({"final_logit_softcapping": 30.0}, "logits have soft caps"),

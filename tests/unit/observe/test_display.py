@@ -101,6 +101,20 @@ def test_a_long_silence_is_broken_by_what_is_waited_for() -> None:
     assert lines in (["starting the fleet", said], ["starting the fleet", said, said])
 
 
+def test_what_is_waited_for_is_said_once_and_as_it_is_now() -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=80, color_system=None)
+    display = Display(10, console, time.monotonic(), quiet_s=0.05)
+    display.waiting = lambda: "learner-0: DeepSpeed loads the policy 31.6 s"
+    with display:
+        display.stage("verifier-0 ready; waiting for learner-0: its process 1.4 s")
+        time.sleep(0.1)
+    second = text.getvalue().splitlines()[1].split("] ", 1)[1]
+    assert second == (
+        "still at: verifier-0 ready; waiting for learner-0: DeepSpeed loads the policy 31.6 s"
+    )
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_brackets_in_a_note_are_text_and_not_markup(terminal: bool) -> None:
     display, text = make(terminal=terminal)

@@ -55,6 +55,8 @@ def test_a_run_whose_learning_rate_has_fallen_to_its_end_is_done(tmp_path: Path)
 def test_data_of_ones_own_are_measured_by_benchmarks_that_one_names(tmp_path: Path) -> None:
     config = RunConfig()
     config.data.train, config.model.path = "rows.jsonl", "/models/my model"
-    begin = typed(next_commands(finished(tmp_path / "a"), config, 100))[1]
+    commands = next_commands(finished(tmp_path / "a"), config, 100)
+    assert "(NAMES: rlsys benchmarks list, or a file of yours" in commands[1]
+    begin = typed(commands)[1]
     assert begin[:3] == ["rlsys", "eval", "/models/my model"]
     assert begin[5:8] == ["--benchmarks", "NAMES", "--data"]

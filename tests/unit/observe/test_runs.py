@@ -120,6 +120,16 @@ def test_runs_are_listed_newest_first_and_other_folders_are_left_out(tmp_path: P
     assert old.split()[-3:] == ["2", "h", "ago"]
 
 
+def test_a_long_failure_leaves_the_other_columns_whole(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "local", [{"step": 3}])
+    with pytest.raises(ValueError, match="word"), failure_recorded(folder):
+        raise ValueError("word " * 200)
+    head, line = CliRunner().invoke(app, ["runs", str(tmp_path)]).output.splitlines()
+    assert head.split() == ["run", "state", "step", "pass@1", "last", "wrote"]
+    assert line.split()[:3] == ["local", "failed", "3/40"]
+    assert line.endswith("…")
+
+
 def test_the_version_is_said_without_anything_else() -> None:
     done = CliRunner().invoke(app, ["--version"])
     assert (done.exit_code, done.output) == (0, "rlsys 0.1.0\n")

@@ -3,6 +3,7 @@
 import io
 import math
 import re
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -37,6 +38,27 @@ def test_lengths_are_those_of_all_rows_and_the_long_ones_are_named(write_rows, b
     text = told(found)
     assert "shortest 1, median 51, 90 % up to 91, 99 % up to 100, longest 101" in text
     assert "11 over data.max_prompt_tokens=90, left out: rows 91-101" in text
+
+
+def test_a_system_message_that_the_chat_template_leaves_out_is_told(
+    write_rows, chat_tokenizer, monkeypatch
+):
+    said = [{"role": "system", "content": "You add."}, {"role": "user", "content": "1+1=?"}]
+    asked = [{"role": "user", "content": "1+2=?"}]
+    path = write_rows(*({"messages": turns, "answer": "2"} for turns in (asked, said)))
+    config = DataConfig()
+    assert look(path, chat_tokenizer, config).oddities == []
+
+    whole = chat_tokenizer.apply_chat_template
+    monkeypatch.setattr(
+        chat_tokenizer,
+        "apply_chat_template",
+        lambda turns, **how: whole([t for t in turns if t["role"] == "user"], **how),
+    )
+    text = told(look(path, chat_tokenizer, config))
+    assert "system messages that the model's chat template leaves out: 1, row 2: 'You add.'" in text
+    replaced = replace(config, system_prompt="Add.")
+    assert look(path, chat_tokenizer, replaced).oddities == []
 
 
 def test_a_file_of_which_no_prompt_fits_is_told_too(write_rows, base_tokenizer):

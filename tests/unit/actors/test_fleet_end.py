@@ -1,0 +1,43 @@
+"""How a fleet ends whose members did not all start."""
+
+import asyncio
+from types import SimpleNamespace
+
+import ray
+from ray.exceptions import RayTaskError
+
+from actors.ray_fleet import RayFleet
+from actors.rollout_worker import RolloutWorker
+from rlsys.config.run import RunConfig
+
+
+def test_a_rollout_worker_whose_engine_did_not_start_ends_all_the_same() -> None:
+    worker = RolloutWorker("rollout-0", "nowhere", RunConfig(), index=0, births=0, seeded=False)
+    asyncio.run(worker.shutdown())
+
+
+def test_a_member_that_does_not_end_is_named_with_its_cause_and_without_its_repr(
+    monkeypatch,
+) -> None:
+    def seat(name, end):
+        return SimpleNamespace(
+            name=name, actor=SimpleNamespace(shutdown=SimpleNamespace(remote=lambda: end))
+        )
+
+    def get(end):
+        if end == "fails":
+            head = "\x1b[36mray::RolloutWorker.shutdown()\x1b[39m (pid=1, actor_id=ab, repr=<x>)"
+            raise RayTaskError("shutdown", f"{head}\nValueError: no room", ValueError("no room"))
+
+    killed, said = [], []
+    monkeypatch.setattr(ray, "wait", lambda ends, num_returns, timeout: (ends, []))
+    monkeypatch.setattr(ray, "get", get)
+    monkeypatch.setattr(ray, "kill", killed.append)
+    fleet = RayFleet.__new__(RayFleet)
+    seats = [seat("learner-0", "ends"), seat("rollout-0", "fails")]
+    fleet.supervisor = SimpleNamespace(seats=seats)
+    fleet.launcher = SimpleNamespace(end=lambda: None)
+    fleet.progress = said.append
+    fleet._end_members(1.0)
+    assert said == ["rollout-0 did not end by itself: ValueError: no room"]
+    assert killed == [each.actor for each in seats]
