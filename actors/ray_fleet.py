@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from actors.cluster import while_there
 from actors.drivers.lookout import keep_stacks
@@ -253,8 +253,20 @@ class RayFleet:
         return replace(meta, logprobs=batch)
 
     async def fetch(self, ref: Any) -> pa.RecordBatch:
-        """The batch behind a ref, in the driver: for an evaluation, which writes it to disk."""
-        return await ref
+        """The batch behind a ref, in the driver: for an evaluation, which writes it to disk, and
+        for an example of what the policy writes.
+
+        Raises:
+            WorkerDiedError: it went with the member that made it.
+        """
+        try:
+            return await ref
+        except RayError as error:
+            raise WorkerDiedError(f"a batch is lost: {type(error).__name__}") from error
+
+    async def failed(self) -> None:
+        """Wait for the fleet to be past help; raises why it is."""
+        await self.supervisor.failed()
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         rows = [Rows(group.annotations, group.row, len(group.rewards)) for group in request.groups]

@@ -81,7 +81,7 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
     async def work() -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                watch = tasks.create_task(fleet.supervisor.failed(), name="watch fleet")
+                watch = tasks.create_task(fleet.failed(), name="watch fleet")
                 await fleet.start()
                 await examine(fleet, job.eval_tasks, samples, retries, concurrency, _Teller(tell))
                 watch.cancel()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from actors.cluster import connected
 from actors.drivers.driver import Driver
 from actors.placement import check_resources
 from actors.ray_fleet import RayFleet
+from actors.ray_metrics import RayGauges
 from actors.roles import needs
 from rlsys.config.algorithm import Advantage
 from rlsys.config.load import to_yaml
@@ -25,6 +27,7 @@ from rlsys.errors import LearnerLostError
 from rlsys.grading.tryout import try_plugins
 from rlsys.observe.display import Display
 from rlsys.observe.learnable import last_words, problem_of
+from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
 from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.summary import Summary
 from rlsys.run import checkpoint, wish
@@ -40,6 +43,7 @@ from rlsys.run.folder import (
 from rlsys.run.space import checkpoint_bytes
 from rlsys.stages.inputs import Prepared, find_policy, prepare, read_rows
 from rlsys.stages.length import settle_length
+from rlsys.stages.rl import Inputs, Reinforcement
 from rlsys.watch import stacks
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.signals import unwinding
@@ -184,12 +188,27 @@ def _with_a_fleet(job: Job, origin: Origin) -> Summary:
         display.stage,
         display.note,
     )
+    inputs = Inputs(job.name, job.model_path, prepared.train, prepared.held_out)
+    checkpointer = Checkpointer(job.folder, fleet, origin, config.loop.keep_checkpoints)
+    loggers: list[Logger] = [
+        JsonLines(job.folder),
+        TensorBoard(job.folder, origin.version if origin.resumed else None),
+        RayGauges(job.name),
+    ]
     event_loop = WatchedEventLoop()
-    checkpointer = Checkpointer(job.folder, config, job.model_path, fleet, origin)
-    driver = Driver(config, job.name, checkpointer, fleet, display, event_loop)
+    driver = Driver(
+        partial(Reinforcement, config, inputs, checkpointer),
+        fleet,
+        {need.role: need.count for need in needs(config)},
+        display,
+        Loggers(loggers, display.note),
+        event_loop,
+        config.loop.stop_grace_s,
+        f"rlsys train --resume {job.folder}",
+    )
     try:
         with closing(driver), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
-            return runner.run(driver.train(prepared.train, prepared.held_out, job.started))
+            return runner.run(driver.drive(job.started))
     finally:
         display.stage("ending the fleet")
         fleet.shutdown(_STOPPING_S if driver.signals.stop else _ENDING_S)

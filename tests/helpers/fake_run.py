@@ -5,8 +5,8 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from rich.console import Console
@@ -14,9 +14,11 @@ from rich.console import Console
 from actors.drivers.driver import Driver
 from rlsys.errors import FleetError
 from rlsys.observe.display import Display
+from rlsys.observe.loggers import JsonLines, Loggers
 from rlsys.observe.summary import Summary
 from rlsys.run import checkpoint
 from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin
+from rlsys.stages.rl import Inputs, Reinforcement
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.waits import Observer, Waits
 from tests.helpers.fake_fleet import FakeFleet, Latencies, make_config, make_prompts
@@ -32,7 +34,6 @@ class Fleet(FakeFleet):
         super().__init__(**({"latencies": fast} | more))
         self.observer = Observer()
         self.starting = Waits(1000.0, self.observer)
-        self.supervisor = SimpleNamespace(failed=self.failed)
         self.lost = asyncio.Event()
 
     async def start(self, checkpoint: Path | None, version: int) -> None:
@@ -76,12 +77,20 @@ def trained(
     display.note = said.append  # type: ignore[method-assign]
     display.step = lambda step, metrics: at_step(step)  # type: ignore[method-assign]
     event_loop = WatchedEventLoop()
-    checkpointer = Checkpointer(folder, config, "model", fleet, origin or Origin())
-    driver = Driver(config, "run", checkpointer, fleet, display, event_loop)  # type: ignore[arg-type]
+    checkpointer = Checkpointer(folder, fleet, origin or Origin(), config.loop.keep_checkpoints)
+    inputs = Inputs("run", "model", make_prompts(), make_prompts(held_out))
+    driver = Driver(
+        partial(Reinforcement, config, inputs, checkpointer),
+        fleet,
+        {},
+        display,
+        Loggers([JsonLines(folder)], said.append),
+        event_loop,
+        config.loop.stop_grace_s,
+        f"rlsys train --resume {folder}",
+    )
     with closing(driver), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
-        return runner.run(
-            driver.train(make_prompts(), make_prompts(held_out), time.monotonic())
-        ), said
+        return runner.run(driver.drive(time.monotonic())), said
 
 
 def steps_saved(folder: Path) -> list[int]:

@@ -1,0 +1,275 @@
+"""The stage `rl`: reinforcement learning with verifiable rewards, with its held-out checks."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlsys.config.run import RunConfig
+from rlsys.data.stream import PromptStream
+from rlsys.data.templates import Prompt
+from rlsys.errors import SickPolicyError, WorkerError
+from rlsys.evaluation.checks import Checks
+from rlsys.evaluation.curve import Curve
+from rlsys.evaluation.heldout import HeldOut
+from rlsys.loop.loop import Loop, StepReport, num_slots
+from rlsys.loop.outcome import count_signal
+from rlsys.loop.ready import ReadyGroup
+from rlsys.observe.alarms import Alarms
+from rlsys.observe.balance import Pace
+from rlsys.observe.example import example
+from rlsys.observe.groups import group_metrics
+from rlsys.observe.learnable import cut_off_at
+from rlsys.observe.metrics import check_metrics, step_metrics, time_shares
+from rlsys.observe.next_steps import policy_of
+from rlsys.observe.summary import Summary
+from rlsys.roles import ROLLOUT, VERIFIER
+from rlsys.run import snapshot, wish
+from rlsys.run.checkpointer import Checkpointer
+from rlsys.run.record import Record
+from rlsys.stages.base import Stage, Surroundings
+from rlsys.watch import garbage
+from rlsys.watch.clock import Times
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the stage starts from."""
+
+    name: str
+    """Of the run."""
+    model_path: str
+    """Of the policy."""
+    train: Sequence[Prompt]
+    held_out: Sequence[Prompt]
+
+
+class Reinforcement(Stage):
+    """Trains a policy on rewards: the loop, with metrics, checks, checkpoints and alarms."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        inputs: Inputs,
+        checkpointer: Checkpointer,
+        around: Surroundings,
+    ) -> None:
+        self.config, self.inputs = config, inputs
+        self.checkpointer, self.around = checkpointer, around
+        self.folder = checkpointer.folder
+        self.curve = Curve(self.folder)
+        self.record = Record(self.folder, checkpointer.origin)
+        self.alarms = Alarms(config)
+        if content := checkpointer.origin.content:
+            self.alarms.load_state_dict(content["alarms"])
+        stream = PromptStream(inputs.train, config.run.seed, config.data.shuffle)
+        fleet = around.fleet
+        self.loop = Loop(fleet, stream, config, self._after_step, fleet.observer)
+        self.waits = self.loop.waits
+        self.checks = Checks(
+            fleet,
+            inputs.held_out,
+            config,
+            self.loop.retries,
+            self.curve,
+            self._checked,
+            around.display.stage,
+        )
+        self.has_begun = False
+        self._times: dict[str, Times] = {}
+        self._begin: dict[str, Times] = {}
+        self._began = self._last_step = 0.0
+
+    # --- the stage -----------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Start the fleet, and bring the loop to the origin."""
+        origin = self.checkpointer.origin
+        await self.around.fleet.start(origin.checkpoint, origin.version)
+        kept = await self.checkpointer.kept(self.waits, self.inputs.model_path)
+        if origin.content:
+            snapshot.restore(self.loop, origin.content["loop"], kept)
+        self.record.resume(self.loop)
+
+    async def run(self) -> None:
+        """The check before training, all steps, the check after it."""
+        await self.checks.before_training(self.checkpointer.origin.version)
+        self.around.display.stage("training: waiting for the first groups")
+        self._began = self._last_step = time.monotonic()
+        self._times = self._begin = await self._times_now()
+        self.has_begun = True
+        with garbage.seldom_collected():
+            await self.loop.train(self.config.loop.steps)
+        last = self.record.last
+        if last is not None and last.state["version"] > self.checkpointer.saved:
+            self.around.display.stage("writing a checkpoint")
+            await self._checkpoint()
+        self.has_begun = False
+        self._count_time(time.monotonic(), await self._times_now())
+        if not self.around.signals.stop:
+            await self.checks.after_training()
+
+    def stop(self) -> None:
+        """Begin no further step, and drop what is not in the learner."""
+        self.loop.stop()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The newest step's snapshot, sums over the run's life, and the alarms' state."""
+        assert self.record.last is not None
+        return {
+            "loop": self.record.last.state,
+            "run": self.record.progress.to_dict(),
+            "alarms": self.alarms.state_dict(),
+            "model_path": self.inputs.model_path,
+        }
+
+    def close(self) -> None:
+        """Let go of the history."""
+        self.record.history.close()
+
+    # --- after a step --------------------------------------------------------------------------
+
+    async def _after_step(self, report: StepReport, tasks: asyncio.TaskGroup) -> None:
+        times = await self._times_now()
+        # Before anyone is told of the step.
+        self.record.step(self.loop)
+        metrics = self._metrics(report, times)
+        await self._warn(report, metrics)
+        metrics |= self.alarms.metrics()
+        self.around.loggers.step(report.step, metrics)
+        self.around.display.step(report.step, metrics)
+        garbage.after_step(report.step)
+        await self.waits.on("driver: dropped answers written", self.loop.drops.write())
+        if error := self.alarms.health.verdict(metrics):
+            raise SickPolicyError(f"{error}. {await self._kept_policy()}")
+        assert self.loop.publishing is not None
+        await self.checks.after_step(report.step, self.loop.publishing, tasks)
+        await self._checkpoint_if_due(report.step)
+
+    def _metrics(self, report: StepReport, times: dict[str, Times]) -> dict[str, float]:
+        """Of a step, which is counted in the run's sums."""
+        dropped = self.loop.drops.take(report.step)
+        now = time.monotonic()
+        metrics = step_metrics(report, now - self._last_step) | time_shares(times, self._times)
+        metrics |= self.around.lag.take() | group_metrics(report.groups, dropped)
+        self._times, self._last_step = times, now
+        self._count_time(now, times)
+        self.record.progress.saw(report)
+        return metrics
+
+    async def _warn(self, report: StepReport, metrics: dict[str, float]) -> None:
+        """Say what a step's figures warn of; the first time that nothing can be learned, with an
+        example of what the policy writes."""
+        signal = count_signal(report.groups, self.config)
+        self.record.progress.signal += signal
+        had_signal = not self.alarms.signal.on
+        note = self.around.display.note
+        for warning in self.alarms.step(report.step, signal, metrics):
+            note(f"step {report.step}: {warning}")
+        if had_signal and self.alarms.signal.on:
+            for line in await self._example(report.groups[0]):
+                note(line)
+
+    async def _checkpoint_if_due(self, step: int) -> None:
+        """Every so many steps, after the last one, and when somebody asks."""
+        loop = self.config.loop
+        asked = self.around.signals.asked_to_save or wish.is_open(self.folder, wish.Wish.checkpoint)
+        due = step == loop.steps or step % loop.checkpoint_every == 0
+        # A policy that may be past learning does not take the place of an older one.
+        keeps_older = self.alarms.health.is_beyond and policy_of(self.folder)
+        if asked or (due and not keeps_older):
+            await self._checkpoint()
+        if asked:
+            self.around.display.note(f"step {step}: a checkpoint was asked for and is written")
+
+    async def _checkpoint(self) -> None:
+        assert self.record.last is not None
+        last = self.record.last
+        version = last.state["version"]
+        await self.checkpointer.write(self.waits, version, self.state_dict(), last.kept)
+        self.around.signals.asked_to_save = False
+        wish.close(self.folder, wish.Wish.checkpoint)
+
+    def _checked(self, check: HeldOut) -> None:
+        """Note a held-out check everywhere; a curve has it at the version that it measured."""
+        metrics = check_metrics(check)
+        self.around.loggers.later(check.versions[0], metrics)
+        steps = {0: "before training", self.config.loop.steps: "after training"}
+        when = steps.get(check.step, f"at step {check.step}")
+        display = self.around.display
+        display.check(check.step, metrics, f"held-out pass@1 {when}: {check}")
+        if check.step == 0 and (cut_off := cut_off_at(self.config, check.truncated)):
+            display.note(f"warning: {cut_off}")
+
+    async def _example(self, group: ReadyGroup) -> list[str]:
+        """What the policy writes, as lines; none where the worker that holds it has died."""
+        fleet = self.around.fleet
+        try:
+            rollouts = await fleet.fetch(group.annotations[ROLLOUT])
+            grades = await fleet.fetch(group.annotations[VERIFIER])
+        except WorkerError:
+            return []
+        return example(rollouts, grades, group.row)
+
+    async def _kept_policy(self) -> str:
+        """Which policy a run that has to stop leaves: one of before, where there is one."""
+        if not policy_of(self.folder):
+            await self._checkpoint()
+            return f"The policy as it is now, the only one kept: {policy_of(self.folder)}"
+        return f"The newest policy of before: {policy_of(self.folder)}"
+
+    # --- what it comes to ----------------------------------------------------------------------
+
+    async def _times_now(self) -> dict[str, Times]:
+        """Of every role, and of the driver's process."""
+        times = await self.waits.on("driver: times", self.around.fleet.times())
+        return times | {"driver": self.around.own_times()}
+
+    def _count_time(self, now: float, times: dict[str, Times]) -> None:
+        passed = {role: own - self._begin[role] for role, own in times.items()}
+        self.record.count_time(now - self._began, passed)
+
+    def summary(self, started: float) -> Summary:
+        """Of all that has been done so far."""
+        config, progress, loop = self.config, self.record.progress, self.config.loop
+        return Summary(
+            run=self.inputs.name,
+            before=self.curve.at(0),
+            after=self.curve.at(loop.steps),
+            checks=self.curve.checks,
+            steps=max(self.loop.state.version, self.checkpointer.origin.version),
+            planned_steps=loop.steps,
+            prompts=len(self.inputs.train),
+            wall_s=time.monotonic() - started,
+            train_s=progress.train_s,
+            consumed_tokens=progress.consumed_tokens,
+            ledger=self.loop.state.ledger,
+            times=progress.times,
+            members=self.around.members,
+            staleness_mean=progress.staleness_mean,
+            staleness_max=progress.staleness_max,
+            pace=Pace(
+                steps=self.loop.state.version,
+                train_s=progress.train_s,
+                waited_for_old_s=progress.waited_for_old_s,
+                longest_group_s=progress.longest_group_s,
+                longest_answer=progress.longest_answer,
+                consumed_tokens=progress.consumed_tokens,
+                answers_at_once=_answers_at_once(config),
+                max_staleness=loop.max_staleness,
+            ),
+            resumes=progress.resumes,
+            signal=progress.signal,
+            alarms=self.alarms.health.summary(),
+            stopped_by=self.around.signals.stop,
+        )
+
+
+def _answers_at_once(config: RunConfig) -> int:
+    """The most that all engines decode at the same time."""
+    loop = config.loop
+    return min(
+        config.rollout.workers * config.rollout.max_sequences,
+        num_slots(loop, loop.max_staleness) * loop.group_size,
+    )
