@@ -12,9 +12,8 @@ from rlsys.config.run import RunConfig
 
 
 def test_a_rollout_worker_whose_engine_did_not_start_ends_all_the_same() -> None:
-    worker = RolloutWorker(
-        "rollout-0", "nowhere", RunConfig(), index=0, incarnation=0, seeded=False
-    )
+    config = RunConfig()
+    worker = RolloutWorker("rollout-0", "nowhere", config, index=0, incarnation=0, seeded=False)
     asyncio.run(worker.shutdown())
 
 
