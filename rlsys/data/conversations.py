@@ -28,12 +28,17 @@ def read_messages(raw: RawRow, config: DataConfig) -> Row:
     None where the conversation ends with the user.
     """
     column = next(name for name in _TURNS if name in raw.values)
-    turns = conversation(_with_roles(raw, column), column)
+    turns = turns_of(raw, column)
     solution = turns.pop()["content"] if turns[-1]["role"] == "assistant" else ""
     if not turns or turns[-1]["role"] != "user":
         expected = "a user message before the assistant's last, or at the end"
         raise raw.error(column, expected, shown(raw.values[column]))
     return _row(raw, config, PromptKind.CONVERSATION, turns, solution, column)
+
+
+def turns_of(raw: RawRow, column: str) -> list[ChatMessage]:
+    """All turns of a conversation; ShareGPT's become messages."""
+    return conversation(_with_roles(raw, column), column)
 
 
 def read_instruction(raw: RawRow, config: DataConfig) -> Row:
