@@ -137,8 +137,9 @@ def _new_run(config: Path, overrides: list[str]) -> "tuple[RunConfig, str]":
     """Settings and name of a run that begins."""
     from rlsys.config.load import load
     from rlsys.disk import require_writable
+    from verifiers.settings import check_rewards
 
-    settings = load(config, overrides)
+    settings = load(config, overrides, check_rewards)
     require_writable(settings.run.directory)
     return settings, run_name(settings, config)
 
@@ -149,11 +150,13 @@ def _old_run(run: str, overrides: list[str]) -> "tuple[RunConfig, str]":
     from rlsys.config.run import RunSection
     from rlsys.run.checkpointer import newest
     from rlsys.run.folder import held
+    from verifiers.settings import check_rewards
 
     places = [text for text in overrides if text.startswith("run.directory=")]
     directory = places[-1].partition("=")[2] if places else RunSection().directory
     folder = find_run(run, directory)
-    settings = resumed_config(folder, [text for text in overrides if text not in places])
+    own = [text for text in overrides if text not in places]
+    settings = resumed_config(folder, own, check_rewards)
     if not settings.loop.epochs:  # else the steps are known when the prompts are counted
         with held(folder):
             newest(folder, settings.loop.steps)

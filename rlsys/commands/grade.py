@@ -50,9 +50,10 @@ def grade(
     from rlsys.grading.pool import GradingPool
     from rlsys.grading.rows import look_through, read_rows
     from verifiers.registry import Registry
+    from verifiers.settings import check_rewards
 
     began = time.monotonic()
-    settings = load(config or CONFIGS / "base.yaml", overrides)
+    settings = load(config or CONFIGS / "base.yaml", overrides, check_rewards)
     if config is None and not any(o.startswith("verifiers.workers=") for o in overrides or ()):
         settings.verifiers.workers = os.cpu_count() or 1
     if not file.is_file():

@@ -54,10 +54,11 @@ def inspect(
     from rlsys.data.inspection.show import render_survey
     from rlsys.data.inspection.survey import survey
     from rlsys.data.read import read_rows
+    from verifiers.settings import check_rewards
 
     console = Console()
     overrides = [*(overrides or ()), *([f"model.path={model}"] if model else ())]
-    settings = load(config or CONFIGS / "base.yaml", overrides)
+    settings = load(config or CONFIGS / "base.yaml", overrides, check_rewards)
     skips = settings.data.skip_unreadable_rows
     settings.data.skip_unreadable_rows = True  # all of them are told
     with console.status("reading the rows"):

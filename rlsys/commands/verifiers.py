@@ -70,12 +70,14 @@ def check_verifier(
     from rlsys.config.run import ClusterConfig
     from rlsys.config.verifiers import RewardConfig, VerifiersConfig, validate
     from rlsys.network import require_cluster
+    from verifiers.settings import require_verifiers
 
     reward = RewardConfig(name, options=_options(option or []))
     config = VerifiersConfig(
         plugins=plugin or [], rewards=[reward], timeout_s=timeout_s, memory_mb=memory_mb
     )
     validate(config)
+    require_verifiers(config)
     require_cluster(ClusterConfig().address)
     from actors.drivers.check_verifier import check
 

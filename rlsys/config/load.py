@@ -5,7 +5,7 @@ config file, the command line. After loading there is no DictConfig any more, an
 named a run is the folder of its newest policy, which a resume then finds again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -36,8 +36,14 @@ _SHORT = {
 """What a text in place of a section most often means."""
 
 
-def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
+def load(
+    path: str | Path,
+    overrides: list[str] | None = None,
+    *more: Callable[[RunConfig], None],
+) -> RunConfig:
     """Read a config file and apply `section.key=value` overrides.
+
+    more: see rlsys.config.validate.
 
     Raises:
         ConfigError: naming the key or value, where it stands, and the nearest valid one.
@@ -71,7 +77,7 @@ def load(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
         config.model.path = "" if model == LOCAL else model
     if config.teacher.path:
         config.teacher.path = find_model(config.teacher.path, "teacher.path", config.run.directory)
-    validate(config)
+    validate(config, *more)
     return config
 
 

@@ -1,6 +1,7 @@
 """A resumed run's settings: its own, but for a few that do not change what it computes."""
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ def find_run(run: str, directory: str) -> Path:
     )
 
 
-def resumed_config(folder: Path, overrides: list[str]) -> RunConfig:
+def resumed_config(
+    folder: Path, overrides: list[str], *more: Callable[[RunConfig], None]
+) -> RunConfig:
     """The settings that a run's folder holds, with overrides that leave its meaning alone.
 
     run.directory and run.name become those of the folder, which may have been moved.
@@ -38,7 +41,7 @@ def resumed_config(folder: Path, overrides: list[str]) -> RunConfig:
     Raises:
         ConfigError: an override would change what is computed, or would take steps away.
     """
-    saved, wanted = load(folder / FILE), load(folder / FILE, overrides)
+    saved, wanted = load(folder / FILE), load(folder / FILE, overrides, *more)
     for config in (saved, wanted):
         config.run.directory, config.run.name = str(folder.parent), folder.name
     optimizer = saved.learner.optimizer

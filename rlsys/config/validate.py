@@ -8,6 +8,7 @@ other: who mends them one after the other breaks the next.
 import math
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from rlsys import hub
@@ -28,8 +29,11 @@ from rlsys.errors import ConfigError
 _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 
-def validate(config: RunConfig) -> None:
-    """Raise one ConfigError that names all settings, and sets of them, that cannot work."""
+def validate(config: RunConfig, *more: Callable[[RunConfig], None]) -> None:
+    """Raise one ConfigError that names all settings, and sets of them, that cannot work.
+
+    more: checks of rooms that a config knows nothing of; each raises ConfigError.
+    """
     out_of_range = list(ranges.problems(config))
     broken = [problem.partition("=")[0].partition("[")[0] for problem in out_of_range]
     found = [problem for look in _LOOKS for problem in look(config)]
@@ -44,6 +48,8 @@ def validate(config: RunConfig) -> None:
     ):
         if not any(path.startswith(f"{section}.") for path in broken):
             found += _raised(check)
+    for check_more in more:
+        found += [one for one in _raised(partial(check_more, config)) if one not in found]
     # What does not go with a setting that is out of range itself says nothing more.
     about = re.compile(rf"(?:{'|'.join(map(re.escape, broken)) or '(?!)'})(?![\w.])")
     problems = out_of_range + [one for one in found if not about.search(one)]

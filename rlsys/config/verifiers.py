@@ -6,8 +6,7 @@ from typing import Any
 
 from rlsys.config import ranges
 from rlsys.config.ranges import KEY, Range, ranged
-from rlsys.errors import ConfigError, VerifierError, instead
-from verifiers.registry import Registry
+from rlsys.errors import ConfigError, instead
 
 _TOLERANCE = 1e-9
 
@@ -85,7 +84,7 @@ def require_sources(config: VerifiersConfig, sources: Iterable[str]) -> None:
 
 
 def validate(config: VerifiersConfig) -> None:
-    """Raise ConfigError on the first setting that cannot work. Loads the plug-in files."""
+    """Raise ConfigError on the first setting that cannot work, whatever verifiers there are."""
     ranges.check(config, "verifiers")
     if not config.rewards:
         raise ConfigError("verifiers.rewards is empty; nearest valid: [{name: math, weight: 1.0}]")
@@ -94,10 +93,6 @@ def validate(config: VerifiersConfig) -> None:
 
 
 def _validate_names(config: VerifiersConfig) -> None:
-    try:
-        registry = Registry(config.plugins)
-    except VerifierError as error:
-        raise ConfigError(f"verifiers.plugins: {error}") from error
     seen: set[str] = set()
     for index, reward in enumerate(config.rewards):
         place = f"verifiers.rewards[{index}]"
@@ -110,15 +105,10 @@ def _validate_names(config: VerifiersConfig) -> None:
                 f"{name + '_2'!r}"
             )
         seen.add(name)
-        try:
-            registry.check(reward.verifier or name, reward.options)
-            is_function = registry.is_reward_function(reward.verifier or name)
-        except VerifierError as error:
-            raise ConfigError(f"{place}: {error}") from error
-        _validate_range(reward, place, is_function)
+        _validate_range(reward, place)
 
 
-def _validate_range(reward: RewardConfig, place: str, is_function: bool) -> None:
+def _validate_range(reward: RewardConfig, place: str) -> None:
     if len(reward.range) != 2 or not reward.range[0] < reward.range[1]:
         raise ConfigError(
             f"{place}.range={reward.range}: expected the lowest and the highest reward; nearest "
@@ -131,11 +121,6 @@ def _validate_range(reward: RewardConfig, place: str, is_function: bool) -> None
         )
     if reward.correct_from is None:
         return
-    if not is_function:
-        raise ConfigError(
-            f"{place}.correct_from={reward.correct_from:g} has no effect on a verifier, which says "
-            "itself what is correct; it is for reward functions"
-        )
     if not low < reward.correct_from <= high:
         raise ConfigError(
             f"{place}.correct_from={reward.correct_from:g}: must be above {low:g} and at most "

@@ -263,7 +263,6 @@ def test_a_hub_id_is_refused_only_when_the_hub_is_switched_off(
     [
         (lambda v: v.rewards.clear(), "verifiers.rewards is empty"),
         (lambda v: v.rewards.append(RewardConfig(name="math")), "taken by an earlier component"),
-        (lambda v: v.rewards.append(RewardConfig(name="x", verifier="mth")), "'math'"),
         (lambda v: setattr(v.rewards[0], "weight", 1.5), "add up to 1.5"),
         (lambda v: setattr(v.rewards[0], "weight", -1.0), "must be at least 0, since a gate"),
         (lambda v: setattr(v.rewards[0], "weight", 0.0), "no component has a weight above 0"),

@@ -9,6 +9,7 @@ from rlsys.errors import ConfigError, VerifierError
 from verifiers.base import Completion, Status
 from verifiers.compose import Composite, run_self_test
 from verifiers.registry import Registry, read_plugins
+from verifiers.settings import require_verifiers
 
 TRL = """
 from math import nan
@@ -69,6 +70,7 @@ def composite(tmp_path: Path, text: str, *rewards: RewardConfig, plugin: str = "
     path.write_text(text)
     config = VerifiersConfig(plugins=[plugin or str(path)], rewards=list(rewards))
     validate(config)
+    require_verifiers(config)
     return Composite(config)
 
 

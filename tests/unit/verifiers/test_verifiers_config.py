@@ -14,10 +14,17 @@ from rlsys.config.verifiers import (
     validate,
 )
 from rlsys.errors import ConfigError
+from verifiers.settings import require_verifiers
 
 
 def config(*rewards, **settings):
     return VerifiersConfig(rewards=list(rewards), **settings)
+
+
+def check(made):
+    """As a command does that will grade."""
+    validate(made)
+    require_verifiers(made)
 
 
 def test_weighted_routed_and_gated_rewards_are_valid():
@@ -27,7 +34,7 @@ def test_weighted_routed_and_gated_rewards_are_valid():
         RewardConfig("countdown", weight=0.7, sources=["countdown"]),
         RewardConfig("format", gate=True),
     )
-    validate(config(*rewards))
+    check(config(*rewards))
     assert component_names(config(*rewards)) == ["R_CoT", "math", "countdown", "format"]
 
 
@@ -68,7 +75,7 @@ def test_weighted_routed_and_gated_rewards_are_valid():
 )
 def test_impossible_setting_is_one_error_that_names_it(made, message):
     with pytest.raises(ConfigError, match=message):
-        validate(made)
+        check(made)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +125,7 @@ def test_section_is_read_from_yaml():
     made = OmegaConf.to_object(merged)
     assert made.rewards == [RewardConfig("R_Accuracy", "math", 0.7, options={"deadline_s": 1})]
     validate(made)
+    require_verifiers(made)
 
 
 def test_checking_a_config_imports_nothing_heavy():

@@ -12,6 +12,7 @@ from tests.helpers.places import DOCS
 from verifiers.base import Completion
 from verifiers.compose import Composite, run_self_test
 from verifiers.registry import Registry
+from verifiers.settings import require_verifiers
 
 TEXT = (DOCS / "verifiers.md").read_text()
 
@@ -29,6 +30,7 @@ def test_example_plugin_is_short_and_grades(tmp_path):
     reward = RewardConfig("short_answer", options={"max_chars": 40})
     config = VerifiersConfig(plugins=[str(path)], rewards=[reward])
     validate(config)
+    require_verifiers(config)
     composite = Composite(config)
     assert run_self_test(composite) == 2
     long = "so " * 20 + "<answer>4</answer>"
@@ -40,6 +42,7 @@ def test_example_config_is_valid():
     made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(VerifiersConfig), section))
     assert isinstance(made, VerifiersConfig)
     validate(made)
+    require_verifiers(made)
 
 
 def test_every_built_in_verifier_and_option_is_described():
@@ -66,6 +69,7 @@ def test_the_example_reward_functions_grade_as_their_config_says(tmp_path, monke
     made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(VerifiersConfig), settings))
     assert isinstance(made, VerifiersConfig)
     validate(made)
+    require_verifiers(made)
     right, wrong = Composite(made).grade(
         [Completion("2+2?", "x" * 499 + "4", "4"), Completion("2+2?", "5", "4")]
     )
