@@ -75,7 +75,8 @@ def load(
     with suppress(ConfigError):
         model = find_model(config.model.path, "model.path", config.run.directory)
         config.model.path = "" if model == LOCAL else model
-    if config.teacher.path:
+    # One of the teacher is named when it is needed: it may be what another run will leave.
+    with suppress(ConfigError):
         config.teacher.path = find_model(config.teacher.path, "teacher.path", config.run.directory)
     validate(config, *more)
     return config

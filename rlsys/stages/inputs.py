@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rlsys.config.model_names import find_model
 from rlsys.config.run import RunConfig
 from rlsys.config.thinking import BudgetRule
 from rlsys.data.generated import generated_rows
@@ -75,6 +76,7 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
     if path:
         check_vocabulary("model.path", path, tokenizer, [*train, *held_out])
     if teacher := config.teacher.path:
+        find_model(teacher, f"teacher.path={teacher!r}", config.run.directory)
         _require_teacher(teacher, path, tokenizer)
         check_vocabulary("teacher.path", teacher, tokenizer, [*train, *held_out])
     notes = list(rows.notes)

@@ -182,6 +182,17 @@ def test_a_teacher_reads_the_policys_tokens(config: RunConfig, tmp_path: Path) -
         prepared(config)
 
 
+def test_a_teacher_that_is_not_there_is_named_with_the_nearest(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "runs" / "local").mkdir(parents=True)
+    (tmp_path / "runs" / "local" / "config.yaml").touch()
+    config.run.directory = str(tmp_path / "runs")
+    config.teacher.path = "locall"
+    with pytest.raises(ConfigError, match=r"teacher\.path='locall': .*did you mean .*local'"):
+        prepared(config)
+
+
 def test_a_policy_is_not_its_own_teacher(config: RunConfig, tmp_path: Path) -> None:
     config.model.path = config.teacher.path = teacher(tmp_path / "policy")
     with pytest.raises(ConfigError, match=r"is the policy that is trained \(model\.path\)"):
