@@ -121,6 +121,19 @@ def _unnamed(model: Model) -> str | None:
     return None if model.get("model_type") else "its config.json names no model_type"
 
 
+def _unheard_of(model: Model) -> str | None:
+    """Read off the tables of transformers as text: its import takes ten seconds."""
+    auto = _transformers_models() / "auto"
+    tables = "".join(
+        (auto / file).read_text(encoding="utf-8")
+        for file in ("auto_mappings.py", "configuration_auto.py")
+    )
+    kind = str(model["model_type"])
+    if any(f'"{name}"' in tables for name in (kind, kind.removesuffix("_text"))):
+        return None
+    return f"model_type={kind!r} is none that transformers knows"
+
+
 def _encoder(model: Model) -> str | None:
     if model.get("is_encoder_decoder"):
         return "an encoder-decoder, not a causal language model"
@@ -249,6 +262,7 @@ _FEATURES: tuple[Callable[[Model], str | None], ...] = (
     _multimodal,
     _quantized,
     _remote_code,
+    _unheard_of,
     _states_along_the_row,
     _other_layers,
     _alibi,
@@ -260,7 +274,9 @@ _FEATURES: tuple[Callable[[Model], str | None], ...] = (
     _routing,
     _tokens,
 )
-_ANSWERING = (_unnamed, _encoder, _remote_code, _unknown_to_vllm, _routing, _tokens)
+_ANSWERING = (
+    *(_unnamed, _encoder, _remote_code, _unheard_of, _unknown_to_vllm, _routing, _tokens),
+)
 
 
 # --- parts of it ----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from tests.helpers.model_folders import answering_error_of, config_of, error_of
         ({"model_type": "qwen2_5_vl", "vision_config": {"depth": 2}}, "more than text"),
         ({"quantization_config": {"quant_method": "mxfp4"}}, "quantized (mxfp4)"),
         ({"model_type": "nobodys", "auto_map": {"AutoConfig": "x.Y"}}, "code of its own"),
+        ({"model_type": "frobnicator"}, "model_type='frobnicator' is none that transformers knows"),
         ({"model_type": "mamba", "state_size": 16}, "carry a state along the row (state_size)"),
         ({"model_type": "falcon_h1", "mamba_d_ssm": 64}, "(mamba_d_ssm)"),
         ({"layer_types": ["linear_attention", "full_attention"]}, "(linear_attention)"),

@@ -15,6 +15,7 @@ from rlsys.config.validate import validate
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ConfigError, VerifierError
 from verifiers.registry import Registry, options_of
+from verifiers.settings import check_rewards
 
 INFINITE = "not a finite number"
 WRONG = [float("nan"), float("inf"), float("-inf"), -1, 0]
@@ -160,7 +161,7 @@ def test_an_option_is_in_its_range_or_one_error_with_its_place(
         config = with_a_reward()
         config.verifiers.rewards = [RewardConfig(name, options={option: given})]
         with pytest.raises(ConfigError) as caught:
-            validate(config)
+            validate(config, check_rewards)
         assert f"verifiers.rewards[0]: verifier {name!r}: option {option}={given}" in str(
             caught.value
         )
