@@ -81,6 +81,16 @@ class Learner:
             "learn_s": time.monotonic() - started,
         }
 
+    def measure(self, batch: pa.RecordBatch, version: int) -> dict[str, float]:
+        """The objective's loss on a batch, and its metrics, without learning from it."""
+        sequences = self.objective.prepare(batch, version, self.score)
+        everything = list(range(len(sequences)))
+        weights = self.objective.weights(sequences, everything).astype(np.float32)
+        totals = self._through_policy(
+            sequences, everything, weights, self.objective.loss, learns=False
+        )
+        return totals.means(self.ranks)
+
     def score(self, sequences: Sequences) -> list[np.ndarray]:
         """Logprobs of every completion under the policy as it is, without gradient."""
         return score_sequences(

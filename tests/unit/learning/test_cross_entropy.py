@@ -112,6 +112,18 @@ def test_loss_and_weights_do_not_depend_on_packing_and_microbatches(folder: Path
 
 
 @pytest.mark.slow
+def test_a_measured_loss_is_that_of_the_next_step_and_changes_nothing(folder: Path) -> None:
+    batch = demonstrations(turns())
+    learner = learner_of(folder, CrossEntropy(), one_rank(LearnerConfig(microbatch_tokens=24)))
+    before = weights(learner.policy)
+    measured = learner.measure(batch, 0)
+    assert same(before, weights(learner.policy))
+    step = learner.step(batch, 0)
+    assert (measured["loss"], measured["entropy"]) == pytest.approx((step["loss"], step["entropy"]))
+    assert learner.measure(batch, 1)["loss"] < measured["loss"]
+
+
+@pytest.mark.slow
 @pytest.mark.long
 def test_loss_and_weights_do_not_depend_on_ranks_and_sharding(folder: Path, tmp_path: Path) -> None:
     """Rows of unequal weight, so that a mean of the ranks' means is another number."""
