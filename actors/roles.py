@@ -100,8 +100,8 @@ _TABLE = (
     Role(
         roles.ROLLOUT,
         RolloutWorker,
-        # An evaluation's answers repeat; in training, a generator for each answer would cost time
-        # in every step.
+        # An evaluation's completions repeat; in training, a generator for each completion would
+        # cost time in every step.
         lambda given, seat: (
             seat.name,
             given.model_path,
@@ -159,7 +159,7 @@ ROLES: Mapping[str, Role] = MappingProxyType({role.name: role for role in _TABLE
 def needs(config: RunConfig, trains: bool = True) -> list[Need]:
     """Every role of a run's fleet, or of an evaluation's.
 
-    A role that only scores answers is there when the learner's objective asks for its columns.
+    A role that only scores completions is there when the learner's objective asks for its columns.
     """
     if not trains:
         return [role.need(config) for role in ROLES.values() if role.in_evaluation]

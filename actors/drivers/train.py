@@ -42,14 +42,14 @@ from rlsys.run.folder import (
 )
 from rlsys.run.space import checkpoint_bytes
 from rlsys.stages.inputs import Prepared, find_policy, prepare, read_rows
-from rlsys.stages.length import settle_length
+from rlsys.stages.length import resolve_length
 from rlsys.stages.rl import Inputs, Reinforcement
 from rlsys.watch import stacks
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.signals import unwinding
 
 _ENDING_S = 15.0
-"""For the members to end by themselves: engines have processes, learners samples to write."""
+"""For the members to end by themselves: samplers have processes, learners samples to write."""
 _STOPPING_S = 5.0
 """The same for a run that was told to stop: whoever told it kills before long."""
 
@@ -79,7 +79,7 @@ def train(
         rows = read_rows(config)
         require_sources(config.verifiers, {row.source for row in (*rows.train, *rows.held_out)})
         prepared = prepare(config, rows, display.stage)
-        config, length = settle_length(config, len(prepared.train), resume)
+        config, length = resolve_length(config, len(prepared.train), resume)
         for note in (*prepared.notes, length):
             display.note(note)
         display.total_steps = config.loop.steps

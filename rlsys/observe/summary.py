@@ -18,7 +18,7 @@ from rlsys.loop.ledger import Ledger
 from rlsys.loop.outcome import SignalCount
 from rlsys.observe.balance import Balance, Pace, advice, balance, covering_bound
 from rlsys.run.folder import SUMMARY
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Summary:
     train_s: float
     """Of the training loop alone."""
     consumed_tokens: int
-    """Answer tokens that were trained on."""
+    """Completion tokens that were trained on."""
     ledger: Ledger
     times: dict[str, Times]
     """Per role, summed over its members; the driver has a row of its own."""
@@ -127,7 +127,7 @@ class Summary:
                 "mean": self.staleness_mean,
                 "max": self.staleness_max,
                 "waited_for_old_s": round(self.pace.waited_for_old_s, 3),
-                "longest_answer_s": round(self.pace.longest_answer_s, 3),
+                "longest_completion_s": round(self.pace.longest_completion_s, 3),
                 "covering_bound": covering_bound(
                     self.pace, self.balance.least_s / max(self.steps, 1)
                 ),
@@ -173,7 +173,7 @@ class Summary:
         table.add_row(
             "signal",
             f"{seen.groups - seen.without_signal:,} of {seen.groups:,} groups; "
-            f"{seen.cut_off:,} of {seen.answers:,} answers cut off",
+            f"{seen.cut_off:,} of {seen.completions:,} completions cut off",
         )
         for line in self.alarms:
             table.add_row("alarm", line)

@@ -23,7 +23,7 @@ from rlsys.loop.fleet import Fleet
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import Loggers
 from rlsys.observe.summary import Summary
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 from rlsys.watch.lag import LagMeter
 from rlsys.watch.signals import Signals
 from rlsys.watch.waits import Observer, Waits
