@@ -95,9 +95,10 @@ def _show_demonstrations(file: str, settings: "RunConfig", rows: int, console: C
     """As `rlsys sft` with these settings would learn from the file."""
     from rlsys.data.demonstrations import read_lessons
     from rlsys.data.inspection.demonstrations import render_demonstrations
+    from rlsys.stages.inputs import load_tokenizer
 
     lessons = read_lessons(file, settings.data, settings.sft.all_turns)
-    tokenizer = _tokenizer(settings.model.path)
+    tokenizer = load_tokenizer(settings.model.path)
     limit = settings.model.max_context
     for part in render_demonstrations(lessons, settings.data, tokenizer, limit, rows):
         console.print(part)

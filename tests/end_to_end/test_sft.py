@@ -1,4 +1,4 @@
-"""`rlsys sft` on two ranks: killed and resumed it gives the policy of a run that was never killed."""
+"""`rlsys sft` on two ranks: killed and resumed, it gives the policy of a run left alone."""
 
 import json
 

@@ -55,11 +55,12 @@ def _lengths(lengths: Sequence[int]) -> str:
 
 
 def _panel(number: int, row: Demonstration, tokenizer: PreTrainedTokenizerBase) -> Panel:
+    prompt, completion = (str(tokenizer.decode(list(x))) for x in (row.prompt, row.completion))
     table = Table.grid(padding=(0, 2))
     for name, value in (
         ("source", Text(row.source)),
-        ("prompt", Text(tokenizer.decode(row.prompt), style="cyan")),
-        ("completion", Text(tokenizer.decode(row.completion), style="green")),
+        ("prompt", Text(prompt, style="cyan")),
+        ("completion", Text(completion, style="green")),
         ("prompt ids", Text(shortened(row.prompt), style="cyan")),
         ("completion ids", Text(shortened(row.completion), style="green")),
         ("mask", Text(f"0 x {len(row.prompt)}, 1 x {len(row.completion)}")),
