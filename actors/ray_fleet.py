@@ -34,13 +34,13 @@ from rlsys.loop.fleet import (
     Scored,
     Untrained,
 )
+from rlsys.plugins import read_plugins
 from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
 from rlsys.run.folder import LOGS, SAMPLES
 from rlsys.watch.clock import Times
 from rlsys.watch.waits import Observer, Waits
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
-from verifiers.registry import read_plugins
 
 _CANARY_TOKENS = 64
 

@@ -19,7 +19,7 @@ from rlsys import roles
 from rlsys.config.run import RunConfig
 from rlsys.learning.columns import columns_of
 from rlsys.learning.nccl import recorder_environment
-from verifiers.registry import PluginFile
+from rlsys.plugins import PluginFile
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ class WeightSyncError(RlsysError):
     """A rollout worker does not hold the weights that the learner published."""
 
 
+class PluginError(RlsysError):
+    """A user's file is missing, or cannot be imported; says where it fails."""
+
+
 class VerifierError(RlsysError):
     """A verifier is missing, misconfigured or fails its self-test."""
 
