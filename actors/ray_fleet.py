@@ -84,8 +84,14 @@ class RayFleet:
         present = [need.role for need in needs]
         self.has_learner = LEARNER in present
         self.scorers = [role for role in present if role in SCORERS]
-        plugins = read_plugins(config.verifiers.plugins)
-        self.inputs = Inputs(config, model_path, folder / SAMPLES, plugins, self.has_learner)
+        self.inputs = Inputs(
+            config,
+            model_path,
+            folder / SAMPLES,
+            read_plugins(config.verifiers.plugins),
+            read_plugins(config.algorithm.plugins),
+            self.has_learner,
+        )
         longest = max(prompts, key=lambda p: len(p.token_ids))
         self.canary_ids = list(longest.token_ids)[-_CANARY_TOKENS:]
         self.observer = Observer(

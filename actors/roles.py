@@ -30,7 +30,9 @@ class Inputs:
     model_path: str
     """Of the policy that learner, rollout and reference workers start from."""
     samples: Path
-    plugins: list[PluginFile]
+    verifiers: list[PluginFile]
+    """Files of the user's, as read here; so are those of the algorithm."""
+    algorithms: list[PluginFile]
     trains: bool
     """Whether there is a learner; an evaluation has none."""
 
@@ -89,7 +91,13 @@ _TABLE = (
     Role(
         roles.LEARNER,
         LearnerRank,
-        lambda given, seat: (seat.index, given.model_path, given.config, given.samples),
+        lambda given, seat: (
+            seat.index,
+            given.model_path,
+            given.config,
+            given.samples,
+            given.algorithms,
+        ),
         _learner,
         lambda config: config.learner.threads,
         loading="DeepSpeed loads the policy",
@@ -119,7 +127,7 @@ _TABLE = (
     Role(
         roles.VERIFIER,
         VerifierWorker,
-        lambda given, seat: (given.config.verifiers, given.config.sandbox, given.plugins),
+        lambda given, seat: (given.config.verifiers, given.config.sandbox, given.verifiers),
         _verifier,
         lambda config: 1,
         loading="the verifiers' self-tests",

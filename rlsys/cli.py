@@ -135,17 +135,19 @@ app.add_typer(verifiers.app, name="verifiers")
 
 def _new_run(config: Path, overrides: list[str]) -> "tuple[RunConfig, str]":
     """Settings and name of a run that begins."""
+    from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.load import load
     from rlsys.disk import require_writable
     from verifiers.settings import check_rewards
 
-    settings = load(config, overrides, check_rewards)
+    settings = load(config, overrides, check_rewards, check_algorithm)
     require_writable(settings.run.directory)
     return settings, run_name(settings, config)
 
 
 def _old_run(run: str, overrides: list[str]) -> "tuple[RunConfig, str]":
     """Settings and name of a run that goes on; run.directory=PLACE is where its name is sought."""
+    from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.resume import find_run, resumed_config
     from rlsys.config.run import RunSection
     from rlsys.run.checkpointer import newest
@@ -156,7 +158,7 @@ def _old_run(run: str, overrides: list[str]) -> "tuple[RunConfig, str]":
     directory = places[-1].partition("=")[2] if places else RunSection().directory
     folder = find_run(run, directory)
     own = [text for text in overrides if text not in places]
-    settings = resumed_config(folder, own, check_rewards)
+    settings = resumed_config(folder, own, check_rewards, check_algorithm)
     if not settings.loop.epochs:  # else the steps are known when the prompts are counted
         with held(folder):
             newest(folder, settings.loop.steps)

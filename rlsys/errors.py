@@ -42,6 +42,10 @@ class VerifierError(RlsysError):
     """A verifier is missing, misconfigured or fails its self-test."""
 
 
+class AlgorithmError(RlsysError):
+    """A loss or an advantage estimator is missing, misconfigured or fails; names it and where."""
+
+
 class SandboxError(RlsysError):
     """The sandbox cannot be set up on this machine, or is closed; says what is missing."""
 

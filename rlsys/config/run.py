@@ -190,7 +190,8 @@ class RolloutConfig:
 
 @dataclass
 class ReferenceConfig:
-    """The frozen initial policy; not started when algorithm.kl_coefficient is 0."""
+    """The frozen initial policy; not started when algorithm.kl.coefficient is 0, unless a loss of a
+    plug-in reads reference_logprobs."""
 
     workers: int = ranged(1, least=1, may_change=True)
     cpus: float = ranged(0.25, least=0, may_change=True)
