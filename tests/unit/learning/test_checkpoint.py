@@ -74,7 +74,7 @@ def test_a_learner_from_its_checkpoint_learns_on_bit_for_bit(policy: Path, tmp_p
     straight = reinforced(policy)
     stepped(straight, range(2))
     adapted = straight.objective.state_dict()
-    assert adapted["kl_coefficient"] > ALGORITHM.kl_coefficient
+    assert adapted["kl_coefficient"] > ALGORITHM.kl.coefficient
     save(folder, straight, WeightsOut(straight.policy, straight.ranks), str(policy))
     at_save = weights(straight.policy)
     expected = stepped(straight, range(2, 4))
