@@ -197,7 +197,29 @@ def _masked(loss: Bound[TokenLoss]) -> str:
     other_total, other_slope = _taken(loss, other)
     require_close(total, other_total, "the loss")
     require_close(slope.numpy(), other_slope.numpy(), "the gradient")
+    wider_total, wider_slope = _taken(loss, _wider(other))
+    require_close(total, wider_total, "with more padding the loss")
+    require_close(slope.numpy(), wider_slope[:, :LONGEST].numpy(), "with more padding the gradient")
     return ""
+
+
+def _wider(batch: LossInputs) -> LossInputs:
+    """The same with padding behind the longest answer."""
+
+    def padded(column: Tensor, value: float = float("nan")) -> Tensor:
+        more = torch.full((ROWS, 2), value, dtype=column.dtype)
+        return torch.cat([column.detach(), more], dim=1)
+
+    return replace(
+        batch,
+        policy_logprobs=padded(batch.policy_logprobs).requires_grad_(),
+        rollout_logprobs=padded(batch.rollout_logprobs),
+        reference_logprobs=None,
+        advantages=padded(batch.advantages),
+        mask=padded(batch.mask, False),
+        entropy=None if batch.entropy is None else padded(batch.entropy),
+        columns={name: padded(column) for name, column in batch.columns.items()},
+    )
 
 
 def _named(loss: Bound[TokenLoss], batch: LossInputs, policy: Tensor) -> dict[str, Tensor]:

@@ -118,6 +118,7 @@ def policy_loss(
     ratio = _ratio(tokens, config.loss.ratio) * (fix.shrink if bypass else 1.0)
     surrogate = surrogate_of(loss, tokens.named(ratio))
     token_loss = surrogate.loss * (fix.keep.to(ratio.dtype) if bypass else fix.weight)
+    token_loss = torch.where(tokens.mask, token_loss, 0.0)
 
     total = token_loss
     if config.kl.placement is KlPlacement.loss and tokens.reference is not None:
@@ -126,7 +127,7 @@ def policy_loss(
     bonus = config.loss.entropy_coefficient
     if bonus and tokens.entropy is not None:
         total = total - bonus * tokens.entropy
-    # Outside the mask advantages, KL and entropy are 0, and so is every term.
+    # Outside the mask KL and entropy are 0, and so is every term.
     summed = (inputs.weights.to(total.dtype)[:, None] * total).sum()
 
     metrics = _metrics(tokens, token_loss, ratio, surrogate, fix)

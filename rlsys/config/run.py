@@ -218,9 +218,9 @@ class TeacherConfig(ReferenceConfig):
 
     path: str = ""
     """As model.path; with the policy's tokenizer. Empty: no teacher."""
-    coefficient: float = ranged(1.0, above=0)
+    coefficient: float = ranged(1.0, least=0)
     """Of the teacher's term in each token's advantage: lambda in A - lambda (log pi_rollout -
-    log pi_teacher), nats."""
+    log pi_teacher), nats. 0: only a loss of a plug-in reads what the teacher says."""
     rewards: bool = True
     """false: A = 0, so that the teacher alone is learned from; rewards are measured."""
 
