@@ -29,7 +29,7 @@ def describe(error: BaseException, file: str = "") -> str:
     # Both say all there is to say.
     if not calls or isinstance(error, SyntaxError | RlsysError):
         return told
-    return f"{told}, at {_place(calls, file)}"
+    return f"{told}, at {_where(calls, file)}"
 
 
 @contextmanager
@@ -41,8 +41,8 @@ def told_if_slow(doing: str, file: str) -> Iterator[None]:
     def tell() -> None:
         frame = sys._current_frames().get(thread_id)
         if frame is not None:
-            place = _place(traceback.extract_stack(frame), file)
-            print(f"still {doing}, after {_SLOW_S:g} s: at {place}", file=sys.stderr, flush=True)
+            where = _where(traceback.extract_stack(frame), file)
+            print(f"still {doing}, after {_SLOW_S:g} s: at {where}", file=sys.stderr, flush=True)
 
     timer = threading.Timer(_SLOW_S, tell)
     timer.daemon = True
@@ -53,7 +53,7 @@ def told_if_slow(doing: str, file: str) -> Iterator[None]:
         timer.cancel()
 
 
-def _place(calls: Sequence[traceback.FrameSummary], file: str) -> str:
+def _where(calls: Sequence[traceback.FrameSummary], file: str) -> str:
     """`FILE:LINE in NAME: TEXT` of the last call in the file, else of the last of all."""
     call = ([call for call in calls if call.filename == file] or list(calls))[-1]
     line = f": {call.line}" if call.line else ""

@@ -38,28 +38,28 @@ def read_plugins(paths: Sequence[str]) -> list[PluginFile]:
     """
     functions: dict[str, list[str]] = {}
     for path in paths:
-        place, function = _parts(path)
-        functions.setdefault(place, []).append(function)
+        where, function = _parts(path)
+        functions.setdefault(where, []).append(function)
     return [
-        _read(place, () if "" in names else tuple(dict.fromkeys(names)))
-        for place, names in functions.items()
+        _read(where, () if "" in names else tuple(dict.fromkeys(names)))
+        for where, names in functions.items()
     ]
 
 
 def _parts(path: str) -> tuple[str, str]:
     """What stands before and behind the last colon, where a function's name stands behind it."""
-    place, colon, function = path.rpartition(":")
-    return (place, function) if colon and function.isidentifier() else (path, "")
+    where, colon, function = path.rpartition(":")
+    return (where, function) if colon and function.isidentifier() else (path, "")
 
 
-def _read(place: str, functions: tuple[str, ...]) -> PluginFile:
-    path = Path(place).expanduser()
+def _read(where: str, functions: tuple[str, ...]) -> PluginFile:
+    path = Path(where).expanduser()
     if path.is_file():
         return PluginFile(str(path.resolve()), path.read_text(encoding="utf-8"), functions)
-    is_module = all(part.isidentifier() for part in place.split("."))
-    if functions and is_module and not place.endswith(".py"):
+    is_module = all(part.isidentifier() for part in where.split("."))
+    if functions and is_module and not where.endswith(".py"):
         # Not a copy of its text, which may import what lies beside it.
-        return PluginFile(place, f"from {place} import {', '.join(functions)}\n", functions)
+        return PluginFile(where, f"from {where} import {', '.join(functions)}\n", functions)
     raise PluginError(f"no plug-in file {path}{_beside(path)}")
 
 
@@ -119,8 +119,8 @@ def imports_beside(file: Path) -> Iterator[None]:
     finally:
         sys.path.remove(str(folder))
         for name in set(sys.modules) - before:
-            place = getattr(sys.modules[name], "__file__", None)
-            if place and folder in Path(place).resolve().parents:
+            where = getattr(sys.modules[name], "__file__", None)
+            if where and folder in Path(where).resolve().parents:
                 del sys.modules[name]
 
 

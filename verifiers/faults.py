@@ -14,7 +14,7 @@ def file_of(verifier: object) -> str:
     return getattr(sys.modules.get(made_of.__module__), "__file__", None) or ""
 
 
-def place_of(verifier: object) -> str:
+def where_of(verifier: object) -> str:
     """`FILE:LINE` of what grades: the function that a verifier wraps, else its own method."""
     kind = type(verifier)
     grading = getattr(verifier, "function", None) or getattr(kind, "verify_all", None)

@@ -1,6 +1,6 @@
 """Advantages: from the rewards of a whole batch to one number per sequence.
 
-Plain numpy in float64: a batch has one reward per answer, so this runs on a driver that never
+Plain numpy in float64: a batch has one reward per completion, so this runs on a driver that never
 sees a token. Every estimator works on the rows that have a reward; a row without one
 (NaN, verifier status infrastructure) takes no part in any statistic and gets 0.
 
@@ -27,7 +27,7 @@ Ints = NDArray[np.int64]
 
 
 def sequence_advantages(estimator: Bound, columns: Mapping[str, NDArray[Any] | None]) -> Floats:
-    """Advantages of a batch under an estimator with one advantage per answer.
+    """Advantages of a batch under an estimator with one advantage per completion.
 
     Args:
         columns: contract.ESTIMATOR_COLUMNS, [N] each, with NaN for a reward that a row does not
@@ -58,10 +58,12 @@ def _checked(estimator: Bound, made: Any, count: int) -> Floats:
     except (TypeError, ValueError) as error:
         raise estimator.error(f"returned no numbers, but a {type(made).__name__}") from error
     if advantages.shape != (count,):
-        raise estimator.error(f"returned the shape {list(advantages.shape)} for {count} answers")
+        raise estimator.error(
+            f"returned the shape {list(advantages.shape)} for {count} completions"
+        )
     if not np.isfinite(advantages).all():
         wrong = advantages[~np.isfinite(advantages)][0]
-        raise estimator.error(f"returned {wrong:g} for one of {count} answers")
+        raise estimator.error(f"returned {wrong:g} for one of {count} completions")
     return advantages
 
 
@@ -86,7 +88,7 @@ def batch_has_signal(
         rewards:       [N] before any KL penalty, whose differences are no verdict; NaN takes no
             part.
         group_index:   [N] which rows answer the same prompt.
-        beyond_groups: it compares answers of different prompts.
+        beyond_groups: it compares completions of different prompts.
     """
     if beyond_groups:
         return has_signal(rewards, std_floor)
@@ -187,7 +189,7 @@ def pass_at_k(rewards: Floats, groups: Ints, *, k: int, std_floor: float) -> Flo
     """Pass@k training with analytic advantages (arXiv:2508.10751), for any reward.
 
     Every k-subset of a group is a try that scores its best member. With S_i the mean score of the
-    tries that contain answer i, and mean and std (divisor: number of tries) over all tries:
+    tries that contain completion i, and mean and std (divisor: number of tries) over all tries:
 
     A_i = (S_i - mean) / max(std, std_floor)
 

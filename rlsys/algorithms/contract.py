@@ -43,11 +43,11 @@ ESTIMATOR_COLUMNS: Mapping[str, str] = MappingProxyType(
         "rewards": "float64, after penalties; each row has one",
         "groups": "int, which rows answer the same prompt, numbered from 0",
         "difficulty": "the data's, NaN where a row has none; None where no row has one",
-        "lengths": "int, tokens of the answer",
+        "lengths": "int, tokens of the completion",
         "correct": "bool, what the verdict was",
     }
 )
-"""[N] each, of all of a step's answers that have a reward."""
+"""[N] each, of all of a step's completions that have a reward."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ class TokenLoss:
 
 @dataclass(frozen=True)
 class Estimator:
-    """Advantages [N] of answers, from their rewards."""
+    """Advantages [N] of completions, from their rewards."""
 
     function: Callable[..., Any]
     beyond_groups: bool = False
-    """It compares answers of different prompts; else a group of equal rewards gets exactly 0."""
+    """It compares completions of different prompts; else equal rewards of a group get exactly 0."""
 
 
 Spec = TypeVar("Spec", TokenLoss, Estimator)
@@ -107,8 +107,8 @@ class Bound(Generic[Spec]):
 
     def error(self, told: str) -> AlgorithmError:
         """What is wrong with it."""
-        place = f" of {self.file}" if self.file else ""
-        return AlgorithmError(f"{_KINDS[type(self.spec)]} {self.name!r}{place}: {told}")
+        where = f" of {self.file}" if self.file else ""
+        return AlgorithmError(f"{_KINDS[type(self.spec)]} {self.name!r}{where}: {told}")
 
 
 def columns_of(function: Callable[..., Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What has to hold of every estimator with one advantage per answer, built in or a user's own."""
+"""What has to hold of every estimator of one advantage per completion, a user's too."""
 
 from collections.abc import Iterator
 
@@ -12,20 +12,20 @@ GROUPS = 3
 
 
 def check_estimator(estimator: Bound[Estimator]) -> Iterator[Finding]:
-    """An estimator with one advantage per answer, on rewards in [0, 1]."""
+    """An estimator with one advantage per completion, on rewards in [0, 1]."""
     trials: Trials[Estimator] = {
-        "advantages are finite numbers, one an answer": _finite,
+        "advantages are finite numbers, one a completion": _finite,
         "a group of equal rewards has none": _equal_rewards,
-        "the order of answers does not matter": _permuted,
+        "the order of completions does not matter": _permuted,
         "the names of groups do not matter": _renamed,
-        "of one prompt's answers the better has no smaller one": _monotone,
-        "answers without a reward have none, and change nothing": _without_reward,
+        "of one prompt's completions the better has no smaller one": _monotone,
+        "completions without a reward have none, and change nothing": _without_reward,
     }
     return found(trials, estimator)
 
 
 def _columns(rewards: np.ndarray, groups: np.ndarray) -> dict[str, np.ndarray | None]:
-    """A step's answers, all of one length."""
+    """A step's completions, all of one length."""
     return {
         "rewards": rewards,
         "groups": groups,
@@ -36,7 +36,7 @@ def _columns(rewards: np.ndarray, groups: np.ndarray) -> dict[str, np.ndarray | 
 
 
 def _steps() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rewards and groups of several steps: several sizes of group, one of them of one answer."""
+    """Rewards and groups of several steps: several sizes of group, one of them 1."""
     rng = np.random.default_rng(0)
     for _ in range(20):
         groups = rng.permutation(np.repeat(np.arange(GROUPS + 1), [4, 5, 3, 1]))
@@ -53,15 +53,15 @@ def _finite(estimator: Bound[Estimator]) -> str:
 
 def _equal_rewards(estimator: Bound[Estimator]) -> str:
     if estimator.spec.beyond_groups:
-        return "not looked at: it compares answers of different prompts"
+        return "not looked at: it compares completions of different prompts"
     for rewards, groups in _steps():
         for group, reward in ((0, 1.0), (1, 0.25), (2, 0.0)):
             own = np.where(groups == group, reward, rewards)
             made = sequence_advantages(estimator, _columns(own, groups))[groups == group]
             if made.any():
                 raise Broken(
-                    f"{len(made)} answers that all earn {reward:g} have {made[0]:.2g}; where it "
-                    "compares different prompts: Estimator(function, beyond_groups=True)"
+                    f"{len(made)} completions that all earn {reward:g} have {made[0]:.2g}; where "
+                    "it compares different prompts: Estimator(function, beyond_groups=True)"
                 )
     return "exactly 0"
 
@@ -96,7 +96,7 @@ def _monotone(estimator: Bound[Estimator]) -> str:
                         f"reward {scores[i]:g} has {ranked[i]:.2g}, and {scores[i + 1]:g} of the "
                         f"same prompt has {ranked[i + 1]:.2g}"
                     )
-    return "for answers of one length"
+    return "for completions of one length"
 
 
 def _without_reward(estimator: Bound[Estimator]) -> str:
@@ -106,6 +106,6 @@ def _without_reward(estimator: Bound[Estimator]) -> str:
         made = sequence_advantages(estimator, columns)
         alone = sequence_advantages(estimator, _columns(rewards[known], groups[known]))
         if made[~known].any():
-            raise Broken("an answer without a reward has an advantage")
+            raise Broken("a completion without a reward has an advantage")
         require_close(alone, made[known], "an advantage")
     return ""

@@ -29,7 +29,7 @@ def check_loss(loss: Bound[TokenLoss]) -> Iterator[Finding]:
         "an advantage of zero gives no gradient": _zero_advantage,
         "at ratio 1 each token's gradient goes where its advantage points": _direction,
         "loss and gradient are finite, however far the policies are apart": _extremes,
-        "the order of answers does not matter": _order,
+        "the order of completions does not matter": _order,
         "microbatches add up to the whole": _split,
         "tokens outside of the mask have no part": _masked,
         "its columns are left as they are": _untouched,
@@ -47,7 +47,7 @@ def _config(loss: Bound[TokenLoss]) -> AlgorithmConfig:
 
 
 def _batch(loss: Bound[TokenLoss], apart: float = 0.1, seed: int = 0) -> LossInputs:
-    """Answers of 0 to LONGEST tokens; the logprobs of two policies are so many nats apart."""
+    """Completions of 0 to LONGEST tokens; the logprobs of two policies are so many nats apart."""
     rng = np.random.default_rng(seed)
     shape = (ROWS, LONGEST)
 
@@ -81,7 +81,7 @@ def _taken(loss: Bound[TokenLoss], batch: LossInputs) -> tuple[float, Tensor]:
 
 
 def _rows(batch: LossInputs, rows: list[int]) -> LossInputs:
-    """Some of its answers, in this order; gradients reach the same logprobs."""
+    """Some of its completions, in this order; gradients reach the same logprobs."""
 
     def some(column: Tensor | None) -> Tensor | None:
         return None if column is None else column[rows]
@@ -104,7 +104,7 @@ def _zero_advantage(loss: Bound[TokenLoss]) -> str:
     slope = _taken(loss, replace(batch, advantages=torch.zeros_like(batch.advantages)))[1]
     if (largest := float(slope.abs().max())) > 0:
         raise Broken(
-            f"a gradient of up to {largest:.2g}; a step in which no answer has an advantage is "
+            f"a gradient of up to {largest:.2g}; a step in which no completion has an advantage is "
             "left out, so what it asks for then would be followed in some steps alone"
         )
     return ""
@@ -204,7 +204,7 @@ def _masked(loss: Bound[TokenLoss]) -> str:
 
 
 def _wider(batch: LossInputs) -> LossInputs:
-    """The same with padding behind the longest answer."""
+    """The same with padding behind the longest completion."""
 
     def padded(column: Tensor, value: float = float("nan")) -> Tensor:
         more = torch.full((ROWS, 2), value, dtype=column.dtype)

@@ -190,7 +190,7 @@ def _correction(log_ratio: Tensor, mask: Tensor, config: OffPolicyConfig) -> Cor
 
 
 def _ratio(tokens: _Tokens, level: Ratio) -> Tensor:
-    """[B, T] pi_theta / pi_prox, per token or one per answer."""
+    """[B, T] pi_theta / pi_prox, per token or one per completion."""
     log_ratio = (tokens.policy - tokens.proximal).clamp(-_EXP_LIMIT, _EXP_LIMIT)
     if level is Ratio.sequence:
         return clipping.sequence_ratio(log_ratio, tokens.mask)

@@ -130,29 +130,29 @@ class Registry:
         return bind(self.estimator(own.estimator), fixed, own.options)
 
     def _add(self, file: PluginFile) -> None:
-        place = f"plug-in {file.path}"
+        where = f"plug-in {file.path}"
         if file.functions:
             raise AlgorithmError(
-                f"{place}:{file.functions[0]}: name the file alone; its LOSSES and ADVANTAGES say "
+                f"{where}:{file.functions[0]}: name the file alone; its LOSSES and ADVANTAGES say "
                 "what it has"
             )
         module = _run(file)
-        losses, estimators = _table(module, "LOSSES", place), _table(module, "ADVANTAGES", place)
+        losses, estimators = _table(module, "LOSSES", where), _table(module, "ADVANTAGES", where)
         if not losses and not estimators:
             raise AlgorithmError(
-                f'{place}: expected LOSSES = {{"name": function}}, or ADVANTAGES of the same form'
+                f'{where}: expected LOSSES = {{"name": function}}, or ADVANTAGES of the same form'
             )
         taken = {*self.losses(), *self.estimators()}
         for name in (*losses, *estimators):
             if name in taken:
-                raise AlgorithmError(f"{place}: the name {name!r} is already taken")
+                raise AlgorithmError(f"{where}: the name {name!r} is already taken")
         for name, value in losses.items():
             token_loss = value if isinstance(value, TokenLoss) else TokenLoss(value)
-            _check(token_loss.function, {*_OWN_COLUMNS, *ROLE_COLUMNS}, f"{place}: loss {name!r}")
+            _check(token_loss.function, {*_OWN_COLUMNS, *ROLE_COLUMNS}, f"{where}: loss {name!r}")
             self._losses[name] = Bound(name, token_loss, file=file.path)
         for name, value in estimators.items():
             estimator = value if isinstance(value, Estimator) else Estimator(value)
-            _check(estimator.function, {*ESTIMATOR_COLUMNS}, f"{place}: estimator {name!r}")
+            _check(estimator.function, {*ESTIMATOR_COLUMNS}, f"{where}: estimator {name!r}")
             self._estimators[name] = Bound(name, estimator, file=file.path)
 
 
@@ -172,20 +172,20 @@ def _run(file: PluginFile) -> ModuleType:
     return run_plugin(file)
 
 
-def _table(module: ModuleType, name: str, place: str) -> dict[str, Any]:
+def _table(module: ModuleType, name: str, where: str) -> dict[str, Any]:
     table = vars(module).get(name, {})
     if not isinstance(table, dict):
-        raise AlgorithmError(f'{place}: expected {name} = {{"name": function}}, got {table!r}')
+        raise AlgorithmError(f'{where}: expected {name} = {{"name": function}}, got {table!r}')
     return table
 
 
-def _check(function: Any, known: Collection[str], place: str) -> None:
+def _check(function: Any, known: Collection[str], where: str) -> None:
     """Raise AlgorithmError on what is no function, or on a parameter that is no column."""
     if not callable(function):
-        raise AlgorithmError(f"{place}: expected a function, got {function!r}")
+        raise AlgorithmError(f"{where}: expected a function, got {function!r}")
     for name in columns_of(function):
         if name not in known:
             raise AlgorithmError(
-                f"{place} reads the column {name!r}, which nothing brings{instead(name, known)}; "
+                f"{where} reads the column {name!r}, which nothing brings{instead(name, known)}; "
                 "what stands behind a * is an option"
             )

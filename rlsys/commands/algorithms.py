@@ -118,7 +118,7 @@ def _findings(
     if any(is_per_token(part) for part in parts[:1]):
         raise ConfigError(
             f"estimator {name!r} makes an advantage of each token, from a policy's batch; what can "
-            "be tried without one are estimators of one advantage per answer"
+            "be tried without one are estimators of one advantage per completion"
         )
     for part in parts:
         if part in registry.losses():
@@ -231,8 +231,8 @@ def _line_of(function: Any, name: str) -> str:
 def _show_function(bound: "Bound[Any]", kind: str, console: Console) -> None:
     from rlsys.algorithms.contract import ESTIMATOR_COLUMNS, LOSS_COLUMNS, options_of
 
-    place = bound.file or bound.spec.function.__module__
-    console.print(Text(f"{bound.name}, {kind} ({place})", style="bold"))
+    where = bound.file or bound.spec.function.__module__
+    console.print(Text(f"{bound.name}, {kind} ({where})", style="bold"))
     text = inspect.getdoc(bound.spec.function) or "(no description)"
     console.print(Text(text + "\n"), soft_wrap=True)
     meanings = {**LOSS_COLUMNS, **ESTIMATOR_COLUMNS}

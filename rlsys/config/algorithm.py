@@ -4,7 +4,7 @@
     loss, clip   what a token's loss is, what divides the sum, and what bounds a step
     kl           the pull to the reference
     off_policy   what is done about data of an older policy
-    length       which answers take part, and what their length costs
+    length       which completions take part, and what their length costs
     critic       the value model of advantage.estimator=gae
 
 A preset (configs/algorithms/NAME.yaml) holds the few settings in which an algorithm differs from
@@ -34,14 +34,14 @@ ESTIMATORS = (
 )
 """Built in; algorithms/advantages.py has the functions."""
 BEYOND_GROUPS = ("batch_norm", "difficulty", *TOKEN_ESTIMATORS)
-"""Those that compare a group's answers with other groups', too: a group of equal rewards then
+"""Those that compare a group's completions with other groups', too: a group of equal rewards then
 carries a signal."""
 LOSSES = ("cispo", "dppo_mask", "ppo_clip", "sapo", "unclipped")
 """Built in; algorithms/clipping.py has the functions."""
 
 
 def is_per_token(estimator: str) -> bool:
-    """Whether the advantages of an estimator differ from token to token of one answer."""
+    """Whether the advantages of an estimator differ from token to token of one completion."""
     return estimator in TOKEN_ESTIMATORS
 
 
@@ -63,7 +63,7 @@ class Aggregation(Enum):
 
 
 class Ratio(Enum):
-    """Whether each token has its own importance ratio or all tokens of an answer share one."""
+    """Whether each token has its own importance ratio or all tokens of a completion share one."""
 
     token = "token"
     sequence = "sequence"
@@ -113,7 +113,7 @@ class WeightRule(Enum):
 
 
 class LengthPenalty(Enum):
-    """Reward shaping by answer length."""
+    """Reward shaping by completion length."""
 
     none = "none"
     group_relative = "group_relative"
@@ -146,7 +146,7 @@ class AdvantageConfig:
     gamma: float = ranged(1.0, least=0, most=1)
     """Discount per token, of the same; the reward comes at the end, so 1 keeps it whole."""
     gae_lambda: float = ranged(1.0, least=0, most=1)
-    """1: Monte Carlo returns less the value, which keeps a long answer's reward undecayed."""
+    """1: Monte Carlo returns less the value, which keeps a long completion's reward undecayed."""
 
 
 @dataclass
@@ -200,35 +200,35 @@ class KlConfig:
 
 @dataclass
 class OffPolicyConfig:
-    """What is done about answers that an older policy, or another engine, sampled."""
+    """What is done about completions that an older policy, or another sampler, sampled."""
 
     mode: OffPolicy = OffPolicy.bypass
     """bypass: the ratio is taken to the sampler's own logprobs, which costs nothing. decoupled_*:
     to a proximal policy, recomputed or interpolated, with importance weights on top."""
     weight_level: WeightLevel = WeightLevel.token
-    """Importance weight per token, product over the answer, or geometric mean over it."""
+    """Importance weight per token, product over the completion, or geometric mean over it."""
     weight_rule: WeightRule = WeightRule.truncate
     """metrics_only measures and reports the weights without using them."""
     weight_cap: float = ranged(2.0, least=1)
     """Weights are truncated here (truncate, both): bounds the variance at little bias."""
     weight_mask_low: float = ranged(0.5, least=0, most=1)
-    """Tokens or answers of a smaller weight are masked (mask, both)."""
+    """Tokens or completions of a smaller weight are masked (mask, both)."""
     weight_mask_high: float = ranged(5.0, least=1)
-    """Tokens or answers of a larger weight are masked (mask, both)."""
+    """Tokens or completions of a larger weight are masked (mask, both)."""
 
 
 @dataclass
 class LengthConfig:
-    """Which answers take part, and what their length costs."""
+    """Which completions take part, and what their length costs."""
 
     overlong_mask: bool = False
-    """Answers cut off at the token limit take no part in the loss."""
+    """Completions cut off at the token limit take no part in the loss."""
     overlong_penalty: float = ranged(0.0, least=0)
-    """Reward units taken from an answer that reaches the token limit; 0: off."""
+    """Reward units taken from a completion that reaches the token limit; 0: off."""
     overlong_buffer: float = ranged(0.2, least=1e-6, most=1)
     """Share of the token limit, at its end, over which that penalty grows from 0 to full."""
     penalty: LengthPenalty = LengthPenalty.none
-    """Shaping by length among a prompt's answers."""
+    """Shaping by length among a prompt's completions."""
     penalty_coefficient: float = ranged(0.1, least=0)
     """Reward units of the full length penalty: small beside a verdict."""
 

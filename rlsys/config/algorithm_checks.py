@@ -98,7 +98,7 @@ def _check_weights(config: AlgorithmConfig) -> None:
         return
     # With bypass the ratio itself is the importance weight, so both bounds act on one number.
     if loss.ratio is Ratio.sequence and level is WeightLevel.token:
-        reason = "with off_policy.mode=bypass and loss.ratio=sequence it is the answer's ratio"
+        reason = "with off_policy.mode=bypass and loss.ratio=sequence it is the completion's ratio"
         fail("off_policy.weight_level", level, reason, "geometric")
     same_level = loss.ratio is Ratio.token and level is WeightLevel.token
     if not (truncates and same_level):

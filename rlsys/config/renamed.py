@@ -40,7 +40,8 @@ _ALGORITHM: Mapping[str, str] = MappingProxyType(
 )
 
 RENAMED: Mapping[str, str] = MappingProxyType(
-    {f"algorithm.{old}": f"algorithm.{new}" for old, new in _ALGORITHM.items()}
+    {"loop.groups_per_message": "loop.groups_per_call"}
+    | {f"algorithm.{old}": f"algorithm.{new}" for old, new in _ALGORITHM.items()}
 )
 """By the old path of a setting, the new one."""
 

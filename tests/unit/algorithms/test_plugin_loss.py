@@ -132,7 +132,7 @@ def tiny(folder: Path) -> Path:
 
 
 def batch(columns: tuple[str, ...], teacher: float) -> pa.RecordBatch:
-    """Two answers to one prompt; the teacher finds each token equally likely."""
+    """Two completions to one prompt; the teacher finds each token equally likely."""
     rng = np.random.default_rng(0)
     lengths, advantages = [4, 3], [1.0, -1.0]
     logprobs = [(-1.0 - rng.random(n)).astype(np.float32) for n in lengths]

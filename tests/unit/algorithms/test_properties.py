@@ -56,7 +56,7 @@ BROKEN_LOSSES = {
     "return ratio * advantages + 0 * policy_logprobs": "at ratio 1 each token's gradient goes",
     "return -advantages / (ratio - ratio.detach())": "loss and gradient are finite",
     "return -ratio * advantages / ratio.detach().mean()": "microbatches add up to the whole",
-    "return -ratio * advantages * (ratio.detach() - ratio.detach()[:1] + 1)": "the order of answ",
+    "return -ratio * advantages * (ratio.detach() - ratio.detach()[:1] + 1)": "the order of comp",
     "return -ratio * advantages * ratio.detach().mean(1, keepdim=True)": "tokens outside of th",
     "advantages.mul_(2); return -ratio * advantages": "its columns are left as they are",
     "return -ratio * ratio.detach() * advantages": "its gradient is the slope of its value",
@@ -74,9 +74,9 @@ def test_a_loss_without_a_property_fails_that_one(tmp_path: Path, body: str, sen
 BROKEN_ESTIMATORS = {
     "return rewards / np.bincount(groups, weights=rewards)[groups]": "advantages are finite",
     "return rewards - rewards.mean()": "a group of equal rewards has none",
-    "return (rewards - rewards[0]) * (np.arange(len(rewards)) + 1)": "the order of answers",
+    "return (rewards - rewards[0]) * (np.arange(len(rewards)) + 1)": "the order of completions",
     "return rewards * groups": "a group of equal rewards has none",
-    "return np.bincount(groups, weights=rewards)[groups] - rewards": "of one prompt's answers",
+    "return np.bincount(groups, weights=rewards)[groups] - rewards": "of one prompt's completions",
     "return rewards[:1]": "advantages are finite",
     "return 'no numbers'": "advantages are finite",
 }
