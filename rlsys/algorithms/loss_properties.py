@@ -52,14 +52,14 @@ def _batch(loss: Bound[TokenLoss], apart: float = 0.1, seed: int = 0) -> LossInp
     shape = (ROWS, LONGEST)
 
     def logprobs() -> Tensor:
-        return torch.from_numpy(-1.0 - rng.random(shape) + apart * rng.uniform(-1, 1, shape))
+        return torch.from_numpy(-1.0 - rng.random(shape) - apart * rng.random(shape))
 
     columns = {"policy_versions": torch.from_numpy(rng.integers(0, 3, shape)).double()}
     mask = torch.from_numpy(np.arange(LONGEST)[None, :] < rng.permutation(ROWS)[:, None])
     rollout = logprobs()
     near = torch.from_numpy(apart * rng.uniform(-1, 1, shape))
     return LossInputs(
-        policy_logprobs=(rollout + near).requires_grad_(),
+        policy_logprobs=(rollout + near).clamp(max=-1e-3).requires_grad_(),
         rollout_logprobs=rollout,
         proximal_logprobs=None,
         reference_logprobs=logprobs(),
