@@ -6,6 +6,7 @@ import pytest
 
 from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.load import CONFIGS, load, to_yaml
+from rlsys.config.renamed import RENAMED
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 
@@ -353,3 +354,29 @@ def test_a_key_that_was_documented_under_another_name_is_told_by_its_new_one(tmp
     assert error_of(path) == (
         f"{path}: unknown key 'loop.groups_per_message'; it is called 'loop.groups_per_call' now"
     )
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("algorithm.clip_high=0.3", "it is called 'algorithm.clip.high' now"),
+        ("algorithm.kl_coef=0", "did you mean 'algorithm.kl.coefficient'?"),
+        ("algorithm.weightcap=3", "did you mean 'algorithm.off_policy.weight_cap'?"),
+        ("kl_coefficient=0", "did you mean 'algorithm.kl.coefficient'?"),
+        ("algorithm.advantage=rloo", "nearest valid: algorithm.advantage.estimator=rloo"),
+        ("algorithm.clip=none", "nearest valid: algorithm.loss.name=unclipped"),
+        ("algorithm.off_policy=bypass", "nearest valid: algorithm.off_policy.mode=bypass"),
+        ("algorithm=./mine.yaml", "algorithm.preset: no file mine.yaml"),
+    ],
+)
+def test_an_algorithms_setting_of_before_is_told_by_its_new_place(  # type: ignore[no-untyped-def]
+    write, override: str, said: str
+) -> None:
+    assert said in error_of(write(""), [override])
+
+
+def test_every_new_place_of_a_setting_is_one() -> None:
+    for new in RENAMED.values():
+        value = RunConfig()
+        for part in new.split("."):
+            value = getattr(value, part)
