@@ -89,8 +89,9 @@ def to_yaml(config: RunConfig) -> str:
 
 def _read(path: Path) -> DictConfig:
     if not path.is_file():
-        files = {p.name: str(p) for f in (CONFIGS, path.parent) for p in f.glob("*.yaml")}
-        close = nearest(path.name, files)
+        # By their stems: of short names, `.yaml` is the larger part, and alike in all.
+        files = {p.stem: _from_here(p) for f in (CONFIGS, path.parent) for p in f.glob("*.yaml")}
+        close = nearest(path.stem, files)
         there = f"there are: {', '.join(sorted(files.values()))}"
         hint = f"did you mean {files[close]!r}?" if close else there
         raise ConfigError(f"no config file {path}; {hint}")
@@ -102,6 +103,12 @@ def _read(path: Path) -> DictConfig:
     if not isinstance(loaded, DictConfig):
         raise ConfigError(f"{path} must hold a mapping of sections, not a list or a text")
     return loaded
+
+
+def _from_here(path: Path) -> str:
+    """A path as a user would type it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _read_preset(name: str) -> DictConfig:

@@ -178,7 +178,7 @@ class Summary:
         for line in self.alarms:
             table.add_row("alarm", line)
         if self.resumes:
-            table.add_row("resumed", f"{self.resumes} times")
+            table.add_row("resumed", "once" if self.resumes == 1 else f"{self.resumes} times")
         return table
 
     def _time_table(self) -> Table:

@@ -8,12 +8,13 @@ drawn at random, and a shape that differs is an error of each member once the fl
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import convert_and_load_state_dict_in_model
-from transformers.modeling_utils import LoadStateDictConfig
+from transformers.modeling_utils import LoadStateDictConfig, LoadStateDictInfo
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.utils.logging import disable_progress_bar
 
@@ -49,40 +50,46 @@ def require_fitting(path: str, named: str) -> None:
 def _problem(
     config: PreTrainedConfig, model: PreTrainedModel, shapes: dict[str, Shape]
 ) -> str | None:
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    """What differs, the most telling first: layers, then sizes, then single parameters."""
+    asked = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = _loaded(model, shapes)
+    beyond = [name for name in found.unexpected_keys if _is_of_one_more_layer(name, asked)]
+    if getattr(config, "num_nextn_predict_layers", 0):
+        beyond = []  # those that predict further tokens, which no policy needs
+    num_there, num_asked = _layers(shapes), _layers(asked)
+    if num_there != num_asked and (beyond or any(map(_LAYER.search, found.missing_keys))):
+        hint = _said(config, num_asked, num_there)
+        return f"they have {num_there} layers, and it asks for {num_asked}{hint}"
+    others = {name: (list(there), list(right)) for name, there, right in found.mismatched_keys}
+    if others:
+        # The embedding first: its sizes have names that everybody knows.
+        name = min(others, key=lambda name: ("embed" not in name, name))
+        there, right = others[name]
+        pairs = [(a, b) for a, b in zip(right, there, strict=False) if a != b]
+        hint = _said(config, *pairs[0]) if pairs else ""
+        return f"{name} is {there}, and it asks for {right}{hint}{_more(others)}"
+    missing = sorted(found.missing_keys)
+    if missing:
+        is_tied = getattr(config.get_text_config(), "tie_word_embeddings", None)
+        is_head = missing == ["lm_head.weight"] and is_tied is False
+        hint = " (tie_word_embeddings=false)" if is_head else ""
+        return f"{missing[0]} is in no file{hint}{_more(missing)}"
+    return None
+
+
+def _loaded(model: PreTrainedModel, shapes: dict[str, Shape]) -> LoadStateDictInfo:
+    """What transformers finds when it loads tensors of these shapes."""
+    mapping: Any = get_model_conversion_mapping(model)
     found, _ = convert_and_load_state_dict_in_model(
         model,
         {name: torch.empty(shape, device="meta") for name, shape in shapes.items()},
         LoadStateDictConfig(
-            device_map={"": "meta"},
-            ignore_mismatched_sizes=True,
-            weight_mapping=get_model_conversion_mapping(model),
+            device_map={"": "meta"}, ignore_mismatched_sizes=True, weight_mapping=mapping
         ),
     )
     model.tie_weights(missing_keys=found.missing_keys, recompute_mapping=False)
     model._adjust_missing_and_unexpected_keys(found)
-    other = {name: (tuple(there), tuple(asked)) for name, there, asked in found.mismatched_keys}
-    beyond = [name for name in found.unexpected_keys if _is_of_one_more_layer(name, expected)]
-    if getattr(config, "num_nextn_predict_layers", 0):
-        beyond = []  # those that predict further tokens, which no policy needs
-    if beyond or any(_layer(name) is not None for name in found.missing_keys):
-        there, asked = _layers(shapes), _layers(expected)
-        if there != asked:
-            return f"they have {there} layers, and it asks for {asked}{_said(config, asked, there)}"
-    if other:
-        # The embedding first: its sizes have names that everybody knows.
-        name = min(other, key=lambda name: ("embed" not in name, _layer(name) or 0, name))
-        there, asked = other[name]
-        pairs = [(a, b) for a, b in zip(asked, there, strict=False) if a != b]
-        hint = _said(config, *pairs[0]) if pairs else ""
-        return f"{name} is {list(there)}, and it asks for {list(asked)}{hint}{_more(other)}"
-    if found.missing_keys:
-        tied = getattr(config.get_text_config(), "tie_word_embeddings", None)
-        hint = " (tie_word_embeddings=false)" if tied is False else ""
-        missing = sorted(found.missing_keys)
-        head = f"{missing[0]} is in no file"
-        return head + (hint if missing == ["lm_head.weight"] else "") + _more(missing)
-    return None
+    return found
 
 
 def _said(config: PreTrainedConfig, asked: int, there: int) -> str:
@@ -107,10 +114,5 @@ def _is_of_one_more_layer(name: str, expected: dict[str, Shape]) -> bool:
     return any(n.startswith(before) and n.endswith(after) for n in expected)
 
 
-def _layer(name: str) -> int | None:
-    match = _LAYER.search(name)
-    return int(match[1]) if match else None
-
-
 def _layers(names: Iterable[str]) -> int:
-    return max((number for name in names if (number := _layer(name)) is not None), default=-1) + 1
+    return len({match[1] for name in names if (match := _LAYER.search(name))})
