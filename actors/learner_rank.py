@@ -14,7 +14,7 @@ import ray
 
 from actors.member import Member
 from actors.rollout_client import RolloutClient
-from rlsys.config.run import RunConfig, Transport
+from rlsys.config.run import RunConfig, StageKind, Transport
 from rlsys.determinism import make_deterministic
 from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
@@ -57,16 +57,21 @@ KEPT = "kept"
 
 
 class LearnerRank(Member):
-    """Trains on what it is given; `learn`, `publish` and `save` are called on every rank."""
+    """Trains on what it is given; all but `restore` and `write_samples` is asked of every rank."""
 
     def __init__(self, rank: int, model_path: str, config: RunConfig, samples: Path) -> None:
         self.rank, self.model_path, self.config, self.samples = rank, model_path, config, samples
         self.version = 0
         self.sender: VllmSender | None = None
         """For vLLM's own transports, once the engines have been met."""
-        self.clock = Clock(idle="ready groups")
+        self.clock = Clock(idle=self._idle)
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples")
         self.written: Future[None] | None = None
+
+    @property
+    def _idle(self) -> str:
+        """What it waits for between calls."""
+        return "batches" if self.config.run.stage is StageKind.sft else "ready groups"
 
     def address(self) -> tuple[str, int]:
         """This node's address and a free port, for the ranks to meet at."""
@@ -91,12 +96,15 @@ class LearnerRank(Member):
             from rlsys.learning.checkpoint import load
             from rlsys.learning.ranks import Ranks
             from rlsys.learning.reinforcement import reinforcement_learner
+            from rlsys.learning.supervised import supervised_learner
             from rlsys.learning.weights_out import WeightsOut
         config = self.config
         if config.run.deterministic:
             make_deterministic()
         ranks = Ranks(self.rank, world_size, master_address, master_port, config.learner)
-        self.learner = reinforcement_learner(self.model_path, config, ranks)
+        is_sft = config.run.stage is StageKind.sft
+        make = supervised_learner if is_sft else reinforcement_learner
+        self.learner = make(self.model_path, config, ranks)
         self.weights_out = WeightsOut(self.learner.policy, ranks)
         self.learner.prove_packing(canary_ids)
         canary = self.weights_out.canary(canary_ids)
@@ -105,7 +113,7 @@ class LearnerRank(Member):
         if config.learner.gpus:
             limit_collectives(config.loop.peer_timeout_s)
         self.version = version
-        self.clock = Clock(idle="ready groups")
+        self.clock = Clock(idle=self._idle)
         return list(self.weights_out.shapes()), canary
 
     def learn(
@@ -134,6 +142,18 @@ class LearnerRank(Member):
                 )
                 self._write_samples(table, step)
         return metrics
+
+    def fit(self, version: int, batch: pa.RecordBatch) -> dict[str, float]:
+        """One step on a batch that is the same on every rank; see Learner.step."""
+        with self.clock.busy():
+            metrics = self.learner.step(batch, version)
+            self.version = version + 1
+        return metrics
+
+    def measure(self, batch: pa.RecordBatch) -> dict[str, float]:
+        """The objective's figures on a batch; see Learner.measure."""
+        with self.clock.busy():
+            return self.learner.measure(batch, self.version)
 
     def _write_samples(self, table: pa.Table, step: int) -> None:
         """On a thread: the disk must not hold up training, and its errors must not be lost."""

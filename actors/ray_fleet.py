@@ -42,8 +42,6 @@ from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 from verifiers.registry import read_plugins
 
-_CANARY_TOKENS = 64
-
 
 @dataclass(frozen=True)
 class Published:
@@ -61,6 +59,7 @@ class RayFleet:
     Args:
         model_path: the policy that learner, rollout and reference workers start from.
         prompts: every prompt that will be asked for, in training and held out.
+        probe: token ids on which weights and packing are proved; none where nothing is trained.
         folder: of the run or the evaluation: members leave samples and logs there.
         needs: the members; see actors.roles.
         progress: told what is being waited for during the start.
@@ -72,6 +71,7 @@ class RayFleet:
         config: RunConfig,
         model_path: str,
         prompts: Sequence[Prompt],
+        probe: list[int],
         folder: Path,
         needs: list[Need],
         progress: Callable[[str], None],
@@ -82,12 +82,11 @@ class RayFleet:
         self.row_of = {p.prompt_id: i for i, p in enumerate(prompts)}
         self.prompts = prompts
         present = [need.role for need in needs]
-        self.has_learner = LEARNER in present
+        self.has_learner, self.has_rollout = LEARNER in present, ROLLOUT in present
         self.scorers = [role for role in present if role in SCORERS]
         plugins = read_plugins(config.verifiers.plugins)
         self.inputs = Inputs(config, model_path, folder / SAMPLES, plugins, self.has_learner)
-        longest = max(prompts, key=lambda p: len(p.token_ids))
-        self.canary_ids = list(longest.token_ids)[-_CANARY_TOKENS:]
+        self.canary_ids = probe
         self.observer = Observer(
             notice, lambda: keep_stacks(folder, self.stacks()), self.samplers_still_s
         )
@@ -132,7 +131,7 @@ class RayFleet:
         others = [seat for seat in supervisor.seats if seat.role != LEARNER]
         learner = [self._start_learner(checkpoint, version)] if self.has_learner else []
         await asyncio.gather(*learner, *(self._start_member(seat) for seat in others))
-        if self.has_learner:
+        if self.has_learner and self.has_rollout:
             self.progress("proving that the rollout workers hold the learner's weights")
             self.published = await self.starting.on("driver: first weights", self._pack(version))
             for seat in supervisor.of(ROLLOUT):
@@ -277,6 +276,22 @@ class RayFleet:
             lambda seat: seat.actor.learn.remote(
                 request.step, request.version, spans, *arrays, *batches
             ),
+        )
+        return results[0]
+
+    async def fit(self, version: int, batch: pa.RecordBatch) -> dict[str, float]:
+        """One step of supervised fine-tuning, on every rank, from this version to the next."""
+        shared = ray.put(batch)
+        results = await self.supervisor.call_all(
+            self.supervisor.of(LEARNER), lambda seat: seat.actor.fit.remote(version, shared)
+        )
+        return results[0]
+
+    async def measure(self, batch: pa.RecordBatch) -> dict[str, float]:
+        """The figures of the learner's objective on a batch, which it does not learn from."""
+        shared = ray.put(batch)
+        results = await self.supervisor.call_all(
+            self.supervisor.of(LEARNER), lambda seat: seat.actor.measure.remote(shared)
         )
         return results[0]
 

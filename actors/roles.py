@@ -16,7 +16,8 @@ from actors.rollout_worker import RolloutWorker
 from actors.roster import Seat
 from actors.verifier_worker import VerifierWorker
 from rlsys import roles
-from rlsys.config.run import RunConfig
+from rlsys.config.run import RunConfig, StageKind
+from rlsys.config.sft import measures_answers
 from rlsys.learning.columns import columns_of
 from rlsys.learning.nccl import recorder_environment
 from verifiers.registry import PluginFile
@@ -49,8 +50,6 @@ class Role:
     """Of OpenMP, in each member's process."""
     loading: str
     """What takes the time in its start, once its process runs."""
-    in_evaluation: bool = False
-    """Whether an evaluation, which trains nothing, has it, too."""
     samples: bool = False
     """It is given all prompts at its start, and holds the newest weights before it works."""
     is_replaced: bool = True
@@ -113,7 +112,6 @@ _TABLE = (
         _rollout,
         lambda config: config.rollout.threads,
         loading="vLLM loads the policy",
-        in_evaluation=True,
         samples=True,
     ),
     Role(
@@ -123,7 +121,6 @@ _TABLE = (
         _verifier,
         lambda config: 1,
         loading="the verifiers' self-tests",
-        in_evaluation=True,
     ),
     Role(
         roles.REFERENCE,
@@ -154,18 +151,22 @@ _TABLE = (
 )
 ROLES: Mapping[str, Role] = MappingProxyType({role.name: role for role in _TABLE})
 """In the order of their placement bundles."""
+_IN_EVALUATION = {roles.ROLLOUT, roles.VERIFIER}
+"""Who answers and who grades: an evaluation, which trains nothing, has these alone."""
 
 
 def needs(config: RunConfig, trains: bool = True) -> list[Need]:
-    """Every role of a run's fleet, or of an evaluation's.
+    """Every role of a run's fleet, or of an evaluation's."""
+    names = _of_run(config) if trains else _IN_EVALUATION
+    return [role.need(config) for name, role in ROLES.items() if name in names]
 
-    A role that only scores answers is there when the learner's objective asks for its columns.
-    """
-    if not trains:
-        return [role.need(config) for role in ROLES.values() if role.in_evaluation]
+
+def _of_run(config: RunConfig) -> set[str]:
+    """A learner, what answers and grades, and who scores answers for the learner's objective."""
+    if config.run.stage is StageKind.sft:
+        return {roles.LEARNER} | (_IN_EVALUATION if measures_answers(config) else set())
     asked = {roles.role_of(column) for column in columns_of(config)}
-    always = {role.name for role in ROLES.values() if role.name not in roles.SCORERS}
-    return [role.need(config) for name, role in ROLES.items() if name in always | asked]
+    return {name for name in ROLES if name not in roles.SCORERS} | asked
 
 
 def environment(role: Role, config: RunConfig, logs: Path) -> dict[str, str]:

@@ -73,7 +73,7 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
     wanted = needs(config, trains=False)
     check_resources(wanted, config.cluster.queue_s)
     folder = samples.folder.parent
-    fleet = RayFleet(config, job.model, job.prompts, folder, wanted, tell, tell)
+    fleet = RayFleet(config, job.model, job.prompts, [], folder, wanted, tell, tell)
     waits = Waits(config.loop.stall_timeout_s, fleet.observer)
     retries = Retries(waits, config.loop)
     concurrency = config.rollout.workers * config.rollout.max_sequences

@@ -84,7 +84,12 @@ def load(
 
 def to_yaml(config: RunConfig) -> str:
     """The resolved config as YAML that `load` reads back."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    settings = OmegaConf.structured(config)
+    if config.loop.epochs:  # they say how long the run is, and only one setting can
+        content = cast(dict[str, Any], OmegaConf.to_container(settings, enum_to_str=True))
+        del content["loop"]["steps"]
+        settings = OmegaConf.create(content)
+    return OmegaConf.to_yaml(settings)
 
 
 def _read(path: Path) -> DictConfig:

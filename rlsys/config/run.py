@@ -15,11 +15,19 @@ from rlsys.config.observe import ObserveConfig
 from rlsys.config.optimizer import OptimizerConfig
 from rlsys.config.ranges import MAY_CHANGE, ranged
 from rlsys.config.sandbox import SandboxConfig
+from rlsys.config.sft import SftConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.config.verifiers import VerifiersConfig
 
 MOST_KEPT = 512
 """Tokens that truncated sampling may keep at a position: 2 KiB in a batch."""
+
+
+class StageKind(Enum):
+    """What a run does; rlsys/stages has a module for each."""
+
+    rl = "rl"
+    sft = "sft"
 
 
 class Precision(Enum):
@@ -35,6 +43,9 @@ class RunSection:
 
     name: str = ""
     """Folder under `directory`; empty: the config file's name, numbered when it exists."""
+    stage: StageKind = StageKind.rl
+    """rl: reinforcement, by `rlsys train`. sft: supervised fine-tuning, by `rlsys sft`, which need
+    not be told."""
     directory: str = "runs"
     """Relative to where the command is started."""
     seed: int = ranged(0, least=0, most=2**31 - 1)
@@ -304,6 +315,7 @@ class RunConfig:
     thinking: ThinkingConfig = field(default_factory=ThinkingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     benchmarks: BenchmarksConfig = field(default_factory=BenchmarksConfig)
+    sft: SftConfig = field(default_factory=SftConfig)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     verifiers: VerifiersConfig = field(default_factory=VerifiersConfig)

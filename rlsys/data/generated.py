@@ -1,6 +1,7 @@
 """The generated arithmetic task as the rows of a run."""
 
-from rlsys.data.arithmetic import SOURCE, Problem, Split, generate
+from rlsys.data.arithmetic import SOURCE, Problem, Split, careful_solution, generate
+from rlsys.data.demonstrations import Lesson
 from rlsys.data.load import RunRows
 from rlsys.data.rows import ChatMessage, PromptKind, Row, content_id
 from rlsys.errors import ConfigError
@@ -22,6 +23,13 @@ def generated_rows(held_out: int, seed: int) -> RunRows:
     except ConfigError as error:
         raise ConfigError(f"data.holdout={held_out}: {error}") from error
     return RunRows(_rows(train), _rows(checks), ())
+
+
+def generated_lessons(seed: int) -> list[Lesson]:
+    """The training problems of this seed, each solved step by step."""
+    problems = generate(_TRAIN, seed, Split.train)
+    solutions = map(careful_solution, problems)
+    return [Lesson(row, said) for row, said in zip(_rows(problems), solutions, strict=True)]
 
 
 def _rows(problems: list[Problem]) -> list[Row]:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 def check_vocabulary(
-    setting: str, model: str, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]
+    setting: str,
+    model: str,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Prompt],
+    more: Sequence[tuple[str, Sequence[int]]] = (),
 ) -> None:
     """Compare the prompts' tokens, and those that end thinking and answer, with the embedding.
 
@@ -29,6 +33,7 @@ def check_vocabulary(
     Args:
         setting: what named the model, such as `model.path`, for the error.
         model: its directory or hub id.
+        more: other token ids, each with what holds them.
     Raises:
         ConfigError: a token has no embedding, or the config cannot be loaded.
     """
@@ -38,7 +43,7 @@ def check_vocabulary(
     ends = [*tokenizer.encode(END_THINK, add_special_tokens=False), tokenizer.eos_token_id or 0]
     uses = [("the end of thinking or answer", ends)]
     uses += [(f"the prompt {p.text[:40]!r} of {p.source}", p.token_ids) for p in prompts]
-    for where, token_ids in uses:
+    for where, token_ids in (*uses, *more):
         largest = max(token_ids, default=0)
         if largest >= size:
             token = tokenizer.convert_ids_to_tokens(largest)

@@ -40,11 +40,12 @@ def require_gradable(rows: RunRows, config: RunConfig) -> RunRows:
         return rows
     first = next(row for row in (*rows.train, *rows.held_out) if id(row) in refused)
     message = f"{first.place}: {refused[id(first)]}"
-    if not config.data.skip_unreadable_rows or not len(train) < len(rows.train):
+    some_are_left = len(train) < len(rows.train) or not rows.train
+    if not config.data.skip_unreadable_rows or not some_are_left:
         others = len(refused) - 1
         them = f"this row and {others} more" if others else "this row"
         way_on = f"; data.skip_unreadable_rows=true leaves out {them}"
-        raise DataError(message + (way_on if len(train) < len(rows.train) else ""))
+        raise DataError(message + (way_on if some_are_left else ""))
     count = "1 row" if len(refused) == 1 else f"{len(refused)} rows"
     note = f"{count} that cannot be graded left out, the first: {message}"
     return replace(

@@ -1,7 +1,7 @@
 """What a line says of a step: columns under headings, as many as the screen has room for."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -68,12 +68,23 @@ COLUMNS = (
     Column("clip", 4, "policy/clip_fraction", share),
 )
 """The first ones matter most: a narrow screen shows these alone. docs/running.md explains each."""
+SFT_COLUMNS = (
+    Column("left", 5, LEFT, clock),
+    Column("epoch", 6, "data/epoch", "{:.2f}".format),
+    Column("loss", 7, "policy/loss", figure),
+    Column("held", 7, "heldout/loss", figure),
+    Column("pass@1", 6, "heldout/pass_at_1", "{:.3f}".format, is_late=True),
+    Column("grad", 7, "policy/gradient_norm", figure),
+    Column("lr", 7, "policy/learning_rate", figure),
+    Column("entropy", 7, "policy/entropy", figure),
+    Column("tok/s", 6, "throughput/consumed_tokens_per_s", "{:,.0f}".format),
+)
 
 
-def that_fit(width: int, with_late: bool) -> list[Column]:
+def that_fit(width: int, with_late: bool, columns: Sequence[Column] = COLUMNS) -> list[Column]:
     """The first columns, as many as `width` characters hold, each behind a blank."""
     chosen = []
-    for column in COLUMNS:
+    for column in columns:
         if column.is_late and not with_late:
             continue
         width -= column.width + 1

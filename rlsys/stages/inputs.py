@@ -55,18 +55,18 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
     path = config.model.path
     if config.thinking.budgets is BudgetRule.regressor:
         path = find_policy(config, progress)
-    _require_fitting(path, "model.path")
+    require_fitting(path, "model.path")
     progress("tokenizing the prompts")
-    tokenizer = _tokenizer(path)
+    tokenizer = load_tokenizer(path)
     predictor = predictor_for(config.thinking, path, [*rows.train, *rows.held_out])
     budgets = Budgets(config.thinking, config.run.seed, predictor)
     if config.data.train and not config.data.test:
-        both = _with_budgets([*rows.held_out, *rows.train], config, tokenizer, budgets)
+        both = with_budgets([*rows.held_out, *rows.train], config, tokenizer, budgets)
         train, held_out = _held_out_again(both, rows.held_out)
         parts = [both]
     else:
         parts = [
-            _with_budgets(part, config, tokenizer, budgets) for part in (rows.train, rows.held_out)
+            with_budgets(part, config, tokenizer, budgets) for part in (rows.train, rows.held_out)
         ]
         train, held_out = (part.prompts for part in parts)
     too_long = sum(part.num_too_long for part in parts)
@@ -82,7 +82,7 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
         find_model(teacher, f"teacher.path={teacher!r}", config.run.directory)
         _require_teacher(teacher, path, tokenizer)
         require_weights(teacher, f"teacher.path={teacher!r}")
-        _require_fitting(teacher, "teacher.path")
+        require_fitting(teacher, "teacher.path")
         check_vocabulary("teacher.path", teacher, tokenizer, [*train, *held_out])
     notes = list(rows.notes)
     if too_long:
@@ -90,7 +90,7 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
             f"{too_long} prompts of over {config.data.max_prompt_tokens} tokens are left out "
             "(data.max_prompt_tokens)"
         )
-    notes += _held_out_notes(config, len(held_out))
+    notes += held_out_notes(config, len(held_out))
     if warning := unheard_warning(parts, config.data, tokenizer):
         notes.append(warning)
     return Prepared(train, held_out, notes)
@@ -125,7 +125,7 @@ def _held_out_again(both: Tokenized, chosen: Sequence[Row]) -> tuple[list[Prompt
     return train, list(held_out.values())
 
 
-def _held_out_notes(config: RunConfig, there: int) -> list[str]:
+def held_out_notes(config: RunConfig, there: int) -> list[str]:
     """What pass@1 is measured on, where that is not what was asked for."""
     checks = config.evaluation
     if not there or not checks.final_prompts:
@@ -137,7 +137,7 @@ def _held_out_notes(config: RunConfig, there: int) -> list[str]:
     return [f"pass@1 is measured on {there} held-out prompts, all there are ({', '.join(more)})"]
 
 
-def _with_budgets(
+def with_budgets(
     rows: Sequence[Row], config: RunConfig, tokenizer: PreTrainedTokenizerBase, budgets: Budgets
 ) -> Tokenized:
     """Tokenized prompts that know their thinking budgets, and say them where they should."""
@@ -163,12 +163,12 @@ def read_rows(config: RunConfig) -> RunRows:
     return require_gradable(rows, config)
 
 
-def _require_fitting(path: str, setting: str) -> None:
+def require_fitting(path: str, setting: str) -> None:
     """Raise ConfigError when a model's weights are not those of its config."""
     if path:
         with imports():
-            from rlsys.weights.fit import require_fitting
-        require_fitting(path, f"{setting}={path!r}")
+            from rlsys.weights import fit
+        fit.require_fitting(path, f"{setting}={path!r}")
 
 
 def _require_teacher(path: str, student: str, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -178,7 +178,7 @@ def _require_teacher(path: str, student: str, tokenizer: PreTrainedTokenizerBase
             f"teacher.path={path!r}: is the policy that is trained (model.path); there is nothing "
             "to learn from it"
         )
-    own, other = tokenizer.get_vocab(), _tokenizer(path, "teacher.path").get_vocab()
+    own, other = tokenizer.get_vocab(), load_tokenizer(path, "teacher.path").get_vocab()
     unlike = sorted(t for t in own.keys() | other.keys() if own.get(t) != other.get(t))
     if unlike:
         first = unlike[0]
@@ -190,8 +190,8 @@ def _require_teacher(path: str, student: str, tokenizer: PreTrainedTokenizerBase
         )
 
 
-def _tokenizer(model_path: str, setting: str = "model.path") -> PreTrainedTokenizerBase:
-    """The model's; without a path, the one that the local policy will have."""
+def load_tokenizer(model_path: str, setting: str = "model.path") -> PreTrainedTokenizerBase:
+    """The tokenizer of a model; without a path, the one that the local policy will have."""
     if not model_path:
         with imports():
             from rlsys.local_policy.tokenizer import build_tokenizer

@@ -77,16 +77,19 @@ async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]
     from actors.ray_fleet import RayFleet
     from actors.roles import needs
     from rlsys.stages.inputs import find_policy, prepare, read_rows
+    from rlsys.stages.plan import probe_of
 
     lines: list[str] = []
     with connected(config.cluster):
         prepared = prepare(config, read_rows(config), lines.append)
         for name in ("samples", "saved"):
             (folder / name).mkdir()
+        every_prompt = [*prepared.train, *prepared.held_out]
         fleet = RayFleet(
             config,
             find_policy(config, lines.append),
-            [*prepared.train, *prepared.held_out],
+            every_prompt,
+            probe_of(max((prompt.token_ids for prompt in every_prompt), key=len)),
             folder,
             needs(config),
             lines.append,
