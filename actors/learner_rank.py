@@ -29,7 +29,7 @@ from rlsys.learning.join import (
 from rlsys.learning.nccl import limit_collectives
 from rlsys.loop.outcome import PER_TOKEN
 from rlsys.roles import Annotated, Annotations
-from rlsys.watch.clock import Clock
+from rlsys.watch.accounting import Accounting
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
@@ -63,8 +63,8 @@ class LearnerRank(Member):
         self.rank, self.model_path, self.config, self.samples = rank, model_path, config, samples
         self.version = 0
         self.sender: VllmSender | None = None
-        """For vLLM's own transports, once the engines have been met."""
-        self.clock = Clock(idle=self._idle)
+        """For vLLM's own transports, once the samplers have been met."""
+        self.accounting = Accounting(idle=self._idle)
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples")
         self.written: Future[None] | None = None
 
@@ -113,7 +113,7 @@ class LearnerRank(Member):
         if config.learner.gpus:
             limit_collectives(config.loop.peer_timeout_s)
         self.version = version
-        self.clock = Clock(idle=self._idle)
+        self.accounting = Accounting(idle=self._idle)
         return list(self.weights_out.shapes()), canary
 
     def learn(
@@ -127,7 +127,7 @@ class LearnerRank(Member):
         *batches: pa.RecordBatch,
     ) -> dict[str, float]:
         """One optimizer step; see Learner.step. Arrays are [N], rows in span order."""
-        with self.clock.busy():
+        with self.accounting.busy():
             groups = [_rows(span, batches) for span in spans]
             columns = columns_of(self.config)
             batch = training_batch(groups, columns, advantages, rewards, trained)
@@ -145,14 +145,14 @@ class LearnerRank(Member):
 
     def fit(self, version: int, batch: pa.RecordBatch) -> dict[str, float]:
         """One step on a batch that is the same on every rank; see Learner.step."""
-        with self.clock.busy():
+        with self.accounting.busy():
             metrics = self.learner.step(batch, version)
             self.version = version + 1
         return metrics
 
     def measure(self, batch: pa.RecordBatch) -> dict[str, float]:
         """The objective's figures on a batch; see Learner.measure."""
-        with self.clock.busy():
+        with self.accounting.busy():
             return self.learner.measure(batch, self.version)
 
     def _write_samples(self, table: pa.Table, step: int) -> None:
@@ -172,8 +172,8 @@ class LearnerRank(Member):
         spans: list[Span],
         *batches: pa.RecordBatch,
     ) -> None:
-        """Answers that no `learn` brings along, to a file below the samples; see Untrained. Beside
-        learning, which does not wait for it."""
+        """Completions that no `learn` brings along, to a file below the samples; see Untrained.
+        Beside learning, which does not wait for it."""
         groups = [_rows(span, batches) for span in spans]
         write_table(samples_table(groups, step, split, reasons), self.samples / file)
 
@@ -186,7 +186,7 @@ class LearnerRank(Member):
             raise WeightSyncError(
                 f"learner-{self.rank} holds version {self.version} and was asked for {version}"
             )
-        with self.clock.busy():
+        with self.accounting.busy():
             published = self._send(version)
             canary = self.weights_out.canary(canary_ids)
         if published is None:
@@ -195,7 +195,7 @@ class LearnerRank(Member):
         return (manifest, canary), buckets
 
     def _send(self, version: int) -> tuple[Manifest, list[ray.ObjectRef]] | None:
-        """Into the store, or with vLLM's own transports into the engines, without refs."""
+        """Into the store, or with vLLM's own transports into the samplers, without refs."""
         weights = self.config.weights
         bucket_bytes = weights.bucket_mib << 20
         if weights.transport is Transport.object_store:
@@ -205,7 +205,7 @@ class LearnerRank(Member):
         return (manifest, []) if self.rank == 0 else None
 
     def _connect(self, bucket_bytes: int) -> "VllmSender":
-        """The rollout workers' engines and this rank meet."""
+        """The rollout workers' samplers and this rank meet."""
         # Only these transports need vLLM in the learner's process.
         from rlsys.weights.vllm_sender import BucketSource, Meeting, VllmSender
 
@@ -220,7 +220,7 @@ class LearnerRank(Member):
         the rows of `spans`."""
         from rlsys.learning.checkpoint import save
 
-        with self.clock.busy():
+        with self.accounting.busy():
             if self.written:
                 self.written.result()
             if self.rank == 0:

@@ -26,8 +26,8 @@ from rlsys.data.templates import Prompt, to_batch
 from rlsys.errors import LearnerLostError, WorkerDiedError
 from rlsys.loop.fleet import (
     Graded,
+    GroupBatch,
     LearnRequest,
-    Message,
     PublishReport,
     Rows,
     Sampled,
@@ -36,7 +36,7 @@ from rlsys.loop.fleet import (
 )
 from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
 from rlsys.run.folder import LOGS, SAMPLES
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 from rlsys.watch.waits import Observer, Waits
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
@@ -157,7 +157,7 @@ class RayFleet:
         self.weight_names, self.canary = said[0]
 
     async def _start_member(self, seat: Seat) -> None:
-        """The actor is there and its engine loaded when this returns."""
+        """The actor is there and its sampler loaded when this returns."""
         await self._identify(seat)
         role = ROLES[seat.role]
         arguments = [self.prompt_table] if role.samples else []
@@ -198,7 +198,7 @@ class RayFleet:
         self.progress(f"{names} ready" + ("" if waits == "nothing" else f"; waiting for {waits}"))
 
     def shutdown(self, kindly_s: float = 15.0) -> None:
-        """End every member, kindly first: engines have processes and samples of their own."""
+        """End every member, kindly first: samplers have processes and samples of their own."""
         self.supervisor.stop()
         while_there(lambda: self._end_members(kindly_s))
 
@@ -224,11 +224,11 @@ class RayFleet:
 
     # --- the Fleet protocol --------------------------------------------------------------------
 
-    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
-        rows = [(self.row_of[p.prompt_id], p.token_budget) for p in message.prompts]
-        ids = list(message.group_ids)
+    async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled:
+        rows = [(self.row_of[p.prompt_id], p.token_budget) for p in batch.prompts]
+        ids = list(batch.group_ids)
         _, rollouts, meta = await self.supervisor.work(
-            ROLLOUT, lambda actor: actor.sample.remote(ids, rows, message.size, sampling)
+            ROLLOUT, lambda actor: actor.sample.remote(ids, rows, batch.size, sampling)
         )
         return replace(meta, rollouts=rollouts)
 
@@ -309,19 +309,21 @@ class RayFleet:
         reports = [self.reports[seat] for seat in self.supervisor.ready(ROLLOUT)]
         return max(reports, key=lambda report: report.total_s)
 
-    async def write_samples(self, answers: Untrained) -> None:
-        batches, spans = _spans(answers.groups)
+    async def write_samples(self, untrained: Untrained) -> None:
+        batches, spans = _spans(untrained.groups)
         first = self.supervisor.of(LEARNER)[0]
-        where = (answers.file, answers.step, answers.split, list(answers.reasons))
+        where = (untrained.file, untrained.step, untrained.split, list(untrained.reasons))
         written = first.actor.write_samples.remote(*where, spans, *batches)
         try:
             await self.supervisor.call(first, written)
         except LearnerLostError as error:
             if isinstance(error.__cause__, RayActorError):
                 raise
-            # The learner lives; answers went with a node, and nobody trains on them.
+            # The learner lives; completions went with a node, and nobody trains on them.
             lost = type(error.__cause__).__name__
-            self.notice(f"samples/{answers.file} is not written: some answers are gone ({lost})")
+            self.notice(
+                f"samples/{untrained.file} is not written: some completions are gone ({lost})"
+            )
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         batches, spans = _spans(kept)
@@ -346,7 +348,7 @@ class RayFleet:
         return await report(self.supervisor.seats)
 
     def owing(self) -> str:
-        """Which members owe the driver an answer, and for how long; also for another thread."""
+        """Which members owe the driver a reply, and for how long; also for another thread."""
         return owing(self.supervisor.seats)
 
     def member_stacks(self) -> str:
@@ -354,7 +356,7 @@ class RayFleet:
         return of_members(debts(self.supervisor.seats))
 
     async def samplers_still_s(self) -> float:
-        """For how long the stillest of the rollout workers that owe answers has sampled nothing;
+        """For how long the stillest of the rollout workers that owe a reply has sampled nothing;
         infinite when none owes any."""
         asked = [seat for seat in self.supervisor.ready(ROLLOUT) if seat.asked_at]
         return max(await asyncio.gather(*map(self._still_s_of, asked)), default=math.inf)

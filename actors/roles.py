@@ -99,8 +99,8 @@ _TABLE = (
     Role(
         roles.ROLLOUT,
         RolloutWorker,
-        # An evaluation's answers repeat; in training, a generator for each answer would cost time
-        # in every step.
+        # An evaluation's completions repeat; in training, a generator for each completion would
+        # cost time in every step.
         lambda given, seat: (
             seat.name,
             given.model_path,
@@ -162,7 +162,7 @@ def needs(config: RunConfig, trains: bool = True) -> list[Need]:
 
 
 def _of_run(config: RunConfig) -> set[str]:
-    """A learner, what answers and grades, and who scores answers for the learner's objective."""
+    """A learner, what answers and grades, and who scores for the learner's objective."""
     if config.run.stage is StageKind.sft:
         return {roles.LEARNER} | (_IN_EVALUATION if measures_answers(config) else set())
     asked = {roles.role_of(column) for column in columns_of(config)}

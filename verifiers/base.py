@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from rlsys.errors import RlsysError
-from verifiers.faults import describe, file_of, place_of, shorten
+from verifiers.faults import describe, file_of, shorten, where_of
 
 _FAULT_CHARS = 1000
 
@@ -125,7 +125,7 @@ def _within(verdict: Verdict, bounds: Bounds, verifier: Verifier) -> Verdict:
         return verdict
     fault = (
         f"returned the reward {verdict.reward:g}, outside [{low:g}, {high:g}], at "
-        f"{place_of(verifier)}; the range of a component is declared as `range` in "
+        f"{where_of(verifier)}; the range of a component is declared as `range` in "
         "verifiers.rewards"
     )
     return Verdict(None, Status.INFRASTRUCTURE, fault, seconds=verdict.seconds)
@@ -149,7 +149,7 @@ def _timed(verifier: Verifier, call: Callable[[], Any], count: int) -> list[Verd
 
 def _fault(verifier: Verifier, verdicts: Any, count: int) -> str:
     """What is wrong with what it returned; whoever composes verifiers puts its name before that."""
-    place = place_of(verifier)
+    place = where_of(verifier)
     if not isinstance(verdicts, list) or len(verdicts) != count:
         return f"expected a list of {count} verdicts, got a {type(verdicts).__name__}, at {place}"
     for verdict in verdicts:

@@ -15,7 +15,7 @@ from verifiers.base import (
     Verifier,
     verify_all,
 )
-from verifiers.faults import describe, file_of, place_of
+from verifiers.faults import describe, file_of, where_of
 from verifiers.registry import PluginFile, Registry
 from verifiers.reward_functions import RewardFunction
 from verifiers.sandbox.interface import Sandbox
@@ -220,7 +220,7 @@ def run_self_test(composite: Composite, about_to: Callable[[str], None] = lambda
         if not cases:
             raise VerifierError(
                 f"verifier {verifier.name!r} has no self-test cases: its `self_test`, at "
-                f"{place_of(verifier, 'self_test')}, returns none; expected a list of "
+                f"{where_of(verifier, 'self_test')}, returns none; expected a list of "
                 "(Completion, reward), some right and some wrong"
             )
         texts = [completion.text[:80] for completion, _ in cases]

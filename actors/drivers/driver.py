@@ -56,7 +56,7 @@ class Driver:
         self.loggers, self.lag = loggers, LagMeter()
         self.signals = Signals(self._end_at_once)
         around = Surroundings(
-            fleet, members, display, loggers, self.signals, self.lag, event_loop.clock.times
+            fleet, members, display, loggers, self.signals, self.lag, event_loop.accounting.times
         )
         self.stage = make(around)
         display.waiting = self._waiting

@@ -46,7 +46,7 @@ from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.signals import unwinding
 
 _ENDING_S = 15.0
-"""For the members to end by themselves: engines have processes, learners samples to write."""
+"""For the members to end by themselves: samplers have processes, learners samples to write."""
 _STOPPING_S = 5.0
 """The same for a run that was told to stop: whoever told it kills before long."""
 

@@ -36,16 +36,16 @@ def _rows(problems: list[Problem]) -> list[Row]:
     rows = []
     for number, problem in enumerate(problems, 1):
         messages = (ChatMessage(role="user", content=problem.question),)
-        answer = str(problem.answer)
+        expected = str(problem.answer)
         rows.append(
             Row(
-                prompt_id=content_id(SOURCE, messages, answer),
+                prompt_id=content_id(SOURCE, messages, expected),
                 source=SOURCE,
                 # The policy was warmed up on bare questions: a template would be new to it.
                 kind=PromptKind.CONVERSATION,
                 messages=messages,
                 text=None,
-                answer=answer,
+                expected=expected,
                 info={},
                 difficulty=float(problem.difficulty),
                 file="generated arithmetic",

@@ -1,7 +1,7 @@
 """What a model has room for, by its config: an embedding for each token.
 
 A tokenizer of another model, or one that got tokens after the embedding was made, gives ids beyond
-it: an index out of range, minutes later, inside an engine. That the context is no longer than the
+it: an index out of range, minutes later, inside a sampler. That the context is no longer than the
 positions is checked in rlsys.config.model_room.
 """
 

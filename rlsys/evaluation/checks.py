@@ -16,7 +16,7 @@ class Checks:
 
     Args:
         curve: the checks that are made go there, and what is there is not made again.
-        tell: told of every check.
+        show: told of every check.
         stage: told what begins.
     """
 
@@ -27,11 +27,11 @@ class Checks:
         config: RunConfig,
         retries: Retries,
         curve: Curve,
-        tell: Callable[[HeldOut], None],
+        show: Callable[[HeldOut], None],
         stage: Callable[[str], None],
     ) -> None:
         self.fleet, self.config, self.retries = fleet, config, retries
-        self.curve, self.tell, self.stage = curve, tell, stage
+        self.curve, self.show, self.stage = curve, show, stage
         self.final = held_out[: config.evaluation.final_prompts]
         self.between = held_out[: config.evaluation.prompts]
 
@@ -81,4 +81,4 @@ class Checks:
     async def _check(self, prompts: Sequence[Prompt], step: int) -> None:
         check = await evaluate(self.fleet, prompts, self.config, self.retries, step)
         self.curve.add(check)
-        self.tell(check)
+        self.show(check)

@@ -33,7 +33,7 @@ class Alarms:
 
         Returns: the warnings that begin with this step, by the names of the alarms.
         """
-        length, pass_at_1 = metrics["answer/mean_tokens"], metrics["reward/accuracy"]
+        length, pass_at_1 = metrics["completion/mean_tokens"], metrics["reward/accuracy"]
         begun = {
             NOTHING_TO_LEARN: self.signal.step(signal),
             "length_inflation": self.length.step(length, pass_at_1),

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from rlsys.observe.columns import COLUMNS, LEFT, Column, cells, clock, headings, that_fit
+from rlsys.observe.columns import COLUMNS, LEFT, Column, cells, duration, headings, that_fit
 
 _ROWS_SHOWN = 12
 _PLAIN_WIDTH = 100
@@ -84,7 +84,7 @@ class Display:
         self.rows = [*self.rows[1 - _HEADINGS_EVERY :], (step, metrics)]
         left = self._left_s(step)
         self.rows[-1] = (step, metrics | {LEFT: left})
-        self.stage_line = f"training: step {step} of {self.total_steps}, {clock(left)} left"
+        self.stage_line = f"training: step {step} of {self.total_steps}, {duration(left)} left"
         if not self.live:
             self._print_step(step)
         self._steps_seen += 1

@@ -16,7 +16,7 @@ from rlsys.evaluation import curve
 from rlsys.evaluation.estimators import Difference
 from rlsys.evaluation.heldout import HeldOut
 from rlsys.run.folder import SUMMARY
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 @dataclass(kw_only=True)

@@ -49,7 +49,7 @@ class Summary(StageSummary):
                 "mean": self.staleness_mean,
                 "max": self.staleness_max,
                 "waited_for_old_s": round(self.pace.waited_for_old_s, 3),
-                "longest_answer_s": round(self.pace.longest_answer_s, 3),
+                "longest_completion_s": round(self.pace.longest_completion_s, 3),
                 "covering_bound": covering_bound(
                     self.pace, self.balance.least_s / max(self.steps, 1)
                 ),
@@ -68,7 +68,7 @@ class Summary(StageSummary):
             (
                 "signal",
                 f"{seen.groups - seen.without_signal:,} of {seen.groups:,} groups; "
-                f"{seen.cut_off:,} of {seen.answers:,} answers cut off",
+                f"{seen.cut_off:,} of {seen.completions:,} completions cut off",
             ),
             *(("alarm", line) for line in self.alarms),
         ]

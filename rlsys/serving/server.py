@@ -32,7 +32,7 @@ def main() -> None:
         if isinstance(error, SystemExit) and not error.code:
             raise
         print(
-            f"EngineError: vLLM's server has ended: {cause_of(error, log)}\nits log: {path}",
+            f"SamplerError: vLLM's server has ended: {cause_of(error, log)}\nits log: {path}",
             file=sys.stderr,
             flush=True,
         )

@@ -28,7 +28,7 @@ from rlsys.observe.loggers import Loggers
 from rlsys.observe.metrics import check_metrics
 from rlsys.observe.stage_summary import StageSummary
 from rlsys.run import wish
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 from rlsys.watch.lag import LagMeter
 from rlsys.watch.signals import Signals
 from rlsys.watch.waits import Observer, Waits

@@ -145,8 +145,8 @@ def with_budgets(
     most = {row.prompt_id: budgets.of(row.prompt_id, question_of(row)) for row in rows}
     told = [with_instruction(row, most[row.prompt_id], thinking) for row in rows]
     tokenized = tokenize(told, config.data, tokenizer)
-    equipped = [with_budget(p, most[p.prompt_id], thinking) for p in tokenized.prompts]
-    return replace(tokenized, prompts=equipped)
+    budgeted = [with_budget(p, most[p.prompt_id], thinking) for p in tokenized.prompts]
+    return replace(tokenized, prompts=budgeted)
 
 
 def read_rows(config: RunConfig) -> RunRows:

@@ -8,7 +8,7 @@ from rlsys.config.run import RunConfig, StageKind
 from rlsys.errors import ConfigError
 
 
-def settle_length(config: RunConfig, num_rows: int, resumed: bool) -> tuple[RunConfig, str]:
+def resolve_length(config: RunConfig, num_rows: int, resumed: bool) -> tuple[RunConfig, str]:
     """The settings with their length in steps alone, and a line that says it both ways:
     `3 epochs of 200 prompts: 38 steps`.
 

@@ -28,7 +28,7 @@ from rlsys.run.checkpointer import Checkpointer
 from rlsys.run.record import Record
 from rlsys.stages.base import Stage, Surroundings
 from rlsys.watch import garbage
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Reinforcement(Stage):
         self.around.loggers.step(report.step, metrics)
         self.around.display.step(report.step, metrics)
         garbage.after_step(report.step)
-        await self.waits.on("driver: dropped answers written", self.loop.drops.write())
+        await self.waits.on("driver: dropped completions written", self.loop.drops.write())
         if error := self.alarms.health.verdict(metrics):
             raise SickPolicyError(f"{error}. {await self._kept_policy()}")
         assert self.loop.publishing is not None
@@ -241,9 +241,9 @@ class Reinforcement(Stage):
                 train_s=progress.train_s,
                 waited_for_old_s=progress.waited_for_old_s,
                 longest_group_s=progress.longest_group_s,
-                longest_answer=progress.longest_answer,
+                longest_completion=progress.longest_completion,
                 consumed_tokens=progress.consumed_tokens,
-                answers_at_once=_answers_at_once(config),
+                completions_at_once=_completions_at_once(config),
                 max_staleness=loop.max_staleness,
             ),
             resumes=progress.resumes,
@@ -253,8 +253,8 @@ class Reinforcement(Stage):
         )
 
 
-def _answers_at_once(config: RunConfig) -> int:
-    """The most that all engines decode at the same time."""
+def _completions_at_once(config: RunConfig) -> int:
+    """The most that all samplers decode at the same time."""
     loop = config.loop
     return min(
         config.rollout.workers * config.rollout.max_sequences,

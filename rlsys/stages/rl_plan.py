@@ -14,7 +14,7 @@ from rlsys.observe.summary import Summary
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.stages.base import Stage, Surroundings
 from rlsys.stages.inputs import prepare, read_rows
-from rlsys.stages.length import settle_length
+from rlsys.stages.length import resolve_length
 from rlsys.stages.plan import Plan
 from rlsys.stages.rl import Inputs, Reinforcement
 
@@ -51,7 +51,7 @@ def sources(config: RunConfig) -> list[str]:
 
 
 def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> ReinforcementPlan:
-    """The plan of a run; its plug-ins have graded a few answers.
+    """The plan of a run; its plug-ins have graded a few completions.
 
     Raises:
         DataError, ConfigError, VerifierError: as rlsys.stages.inputs, rlsys.stages.length and
@@ -60,7 +60,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Re
     rows = read_rows(config)
     require_sources(config.verifiers, {row.source for row in (*rows.train, *rows.held_out)})
     prepared = prepare(config, rows, progress)
-    config, length = settle_length(config, len(prepared.train), resume)
+    config, length = resolve_length(config, len(prepared.train), resume)
     every_prompt = [*prepared.train, *prepared.held_out]
     try_plugins(config, [*rows.train, *rows.held_out], every_prompt, progress)
     return ReinforcementPlan(

@@ -31,7 +31,7 @@ from rlsys.observe.next_steps import policy_of
 from rlsys.observe.sft_summary import SftSummary
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.stages.base import Stage, StartableFleet, Surroundings
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 from rlsys.watch.waits import Waits
 
 

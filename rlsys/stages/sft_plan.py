@@ -30,7 +30,7 @@ from rlsys.run.checkpointer import Checkpointer
 from rlsys.schema import list_column
 from rlsys.stages.base import Stage, Surroundings
 from rlsys.stages.inputs import held_out_notes, load_tokenizer, require_fitting, with_budgets
-from rlsys.stages.length import settle_length
+from rlsys.stages.length import resolve_length
 from rlsys.stages.plan import Plan
 from rlsys.stages.sft import Demonstrations, Supervised
 from rlsys.thinking.budgets import Budgets, predictor_for
@@ -112,7 +112,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Su
     if path:
         said = ("a demonstration", [max(map(max, (row.prompt, row.completion))) for row in rows])
         check_vocabulary("model.path", path, tokenizer, asked.prompts, [said])
-    config, length = settle_length(config, len(rows), resume)
+    config, length = resolve_length(config, len(rows), resume)
     overlap = len(train) - len(kept) + len(learned.rows) - len(rows)
     notes = _notes(config, overlap, learned.num_too_long + measured.num_too_long)
     if not measured.rows:

@@ -96,7 +96,7 @@ def test_a_server_that_cannot_start_says_why_in_lines_that_fit_a_screen(
     port = str(free_port())
     done = workplace.run("serve", *policy, "--port", port, "--", "--kv-cache-dtype", "nonsense")
     assert done.returncode == 2
-    assert "EngineError: vLLM's server has ended: " in done.stderr
+    assert "SamplerError: vLLM's server has ended: " in done.stderr
     assert "nonsense" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert len(done.stderr.splitlines()) <= 6

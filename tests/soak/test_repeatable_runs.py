@@ -1,4 +1,4 @@
-"""Real engines, deterministic: killed at every step, and against a plain synchronous loop."""
+"""Real samplers, deterministic: killed at every step, and against a plain synchronous loop."""
 
 import asyncio
 import json
@@ -72,7 +72,7 @@ def test_the_loop_gives_the_numbers_of_a_plain_synchronous_loop(
 
 
 async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]]:
-    """The same engines behind the same fleet, one call after another."""
+    """The same samplers behind the same fleet, one call after another."""
     from actors.cluster import connected
     from actors.ray_fleet import RayFleet
     from actors.roles import needs

@@ -152,7 +152,7 @@ def test_a_server_that_fails_says_why_in_a_line_and_where_the_rest_is(
         server.main()
     assert ended.value.code == 2
     said = capfd.readouterr()
-    assert said.err == f"EngineError: vLLM's server has ended: {cause}\nits log: {log}\n"
+    assert said.err == f"SamplerError: vLLM's server has ended: {cause}\nits log: {log}\n"
     assert log.read_text() == printed
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
-from rlsys.local_policy.resolve import settle
+from rlsys.local_policy.resolve import settings_for
 from rlsys.stages.inputs import prepare, read_rows
 from rlsys.weights.fit import require_fitting
 from tests.helpers.tiny_models import ARCHITECTURES, VOCABULARY, Architecture, build
@@ -101,4 +101,4 @@ def test_training_and_answering_are_told_before_a_prompt_is_tokenized(tmp_path: 
         prepare(config, read_rows(config), steps.append)
     assert not steps
     with pytest.raises(ConfigError, match=r"^MODEL .*: its weights do not fit"):
-        settle(path, None, [], print)
+        settings_for(path, None, [], print)
