@@ -34,7 +34,7 @@ _SHORT = {
     "data": "data: {{train: {}}}",
 }
 """What a text in place of a section most often means."""
-_RENAMED = {"loop.groups_per_call": "loop.groups_per_call"}
+_RENAMED = {"loop.groups_per_message": "loop.groups_per_call"}
 """Keys that the documentation showed under another name."""
 
 
@@ -105,7 +105,7 @@ def _read(path: Path) -> DictConfig:
     try:
         loaded = OmegaConf.load(path)
     except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
-        fault = f"{_line_of(error)}{_fault_of(error)}"
+        fault = f"{_line_of(error)}{_fault_of(error)}{_tab_in(path, error)}"
         raise ConfigError(f"{path} is not valid YAML: {fault}") from error
     if not isinstance(loaded, DictConfig):
         raise ConfigError(f"{path} must hold a mapping of sections, not a list or a text")
@@ -175,6 +175,15 @@ def _fault_of(error: Exception) -> str:
 def _line_of(error: Exception) -> str:
     mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
     return "" if mark is None else f"line {mark.line + 1}: "
+
+
+def _tab_in(path: Path, error: Exception) -> str:
+    """A tab looks like the spaces that should stand there."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    lines = path.read_bytes().split(b"\n")
+    if mark is None or b"\t" not in b"".join(lines[mark.line : mark.line + 1]):
+        return ""
+    return "; there is a tab, and YAML is indented by spaces alone"
 
 
 def _merge(base: DictConfig, layer: DictConfig, where: str) -> DictConfig:

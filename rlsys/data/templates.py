@@ -211,7 +211,7 @@ def unheard_warning(
     said = system if len(system) <= _SHOWN_CHARACTERS else f"{system[:_SHOWN_CHARACTERS]}..."
     return (
         f"warning: the model's chat template leaves out the system message of {len(lost):,} of "
-        f"{total:,} prompts, such as {said!r} ({row.place}), which the model never reads; put it "
+        f"{total:,} prompts, such as {said!r} ({row.where}), which the model never reads; put it "
         "into the question, or take data.template=r1_zero or plain"
     )
 
@@ -262,7 +262,7 @@ def _chat(row: Row, config: DataConfig, tokenizer: Tokenizer) -> str:
     except TemplateError as error:
         roles = ", ".join(message["role"] for message in messages)
         raise DataError(
-            f"{row.place}: the tokenizer's chat template refuses messages of the roles {roles}: "
+            f"{row.where}: the tokenizer's chat template refuses messages of the roles {roles}: "
             f"{error}; use data.template=r1_zero or plain for single questions, or another model"
         ) from error
 

@@ -292,6 +292,13 @@ def test_a_list_is_no_config(write) -> None:  # type: ignore[no-untyped-def]
     assert "must hold a mapping of sections" in error_of(write("- loop"))
 
 
+def test_a_tab_is_named(write) -> None:  # type: ignore[no-untyped-def]
+    tab = "; there is a tab, and YAML is indented by spaces alone"
+    for text in ("loop:\n\tsteps: 3\n", "loop:\n  steps: 3\n\tepochs: 1\n"):
+        assert error_of(write(text)).endswith(tab)
+    assert tab not in error_of(write("loop: [\n"))
+
+
 def test_a_reference_to_a_missing_setting_is_refused(write) -> None:  # type: ignore[no-untyped-def]
     message = error_of(write("run: {name: '${lop.steps}'}"))
     assert "run.name: Interpolation key 'lop.steps' not found" in message

@@ -59,6 +59,13 @@ def test_a_training_file_smaller_than_the_holdout_gives_a_fifth(config: RunConfi
     assert "pass@1 is measured on 20 held-out prompts" in found.notes[1]
 
 
+def test_one_row_is_trained_on_and_nothing_is_held_out(config: RunConfig, tmp_path: Path) -> None:
+    config.data.train = write(tmp_path / "one.jsonl", ["1+1=?"])
+    found = prepared(config)
+    assert (len(found.train), len(found.held_out)) == (1, 0)
+    assert "none of its few prompts are held out, fewer than data.holdout=256" in found.notes[0]
+
+
 def test_enough_held_out_prompts_need_no_note(config: RunConfig) -> None:
     config.data.holdout, config.evaluation.final_prompts, config.evaluation.prompts = 10, 10, 5
     assert prepared(config).notes == []
