@@ -20,6 +20,7 @@ from rich.spinner import Spinner
 from rlsys.markup import Part
 
 if TYPE_CHECKING:
+    from rlsys.config.run import RunConfig, SamplingConfig
     from rlsys.serving.conversation import Conversation, Turn
     from rlsys.thinking.usage import Price
 
@@ -77,33 +78,41 @@ def chat(
     def notice(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    config = settings_for(model, None, overrides or [], notice)
-    fit_cache(config, notice)
+    config = fit_cache(settings_for(model, None, overrides or [], notice), notice)
     require_gpus(config.rollout)
+    sampling = SamplingConfig(temperature=temperature, **asdict(cut))
+    # SIGTERM ends the sampler's process, too; Ctrl-C while it waits for a question is as /quit.
+    with unwinding(), suppress(KeyboardInterrupt):
+        asyncio.run(_talk(config, sampling, choice, price, console))
+
+
+async def _talk(
+    config: "RunConfig",
+    sampling: "SamplingConfig",
+    choice: "_Budget",
+    price: "Price",
+    console: Console,
+) -> None:
+    """From the model's loading to /quit."""
     from rlsys.serving.chat_sampler import ChatSampler
     from rlsys.serving.conversation import Conversation
 
-    async def talk() -> None:
-        sampler = ChatSampler(config.model.path, config.model, config.rollout)
-        with console.status(f"loading {config.model.path}"), _stopped_at_once():
-            await sampler.start()
-        try:
-            conversation = Conversation(
-                sampler,
-                sampler.tokenizer,
-                sampler.tags,
-                config.model.max_context,
-                SamplingConfig(temperature=temperature, **asdict(cut)),
-                choice.of,
-            )
-            console.print(_HELP, style="dim", highlight=False)
-            await Talk(console, conversation, choice, price).run()
-        finally:
-            await sampler.shutdown()
-
-    # SIGTERM ends the sampler's process, too; Ctrl-C while it waits for a question is as /quit.
-    with unwinding(), suppress(KeyboardInterrupt):
-        asyncio.run(talk())
+    sampler = ChatSampler(config.model.path, config.model, config.rollout)
+    with console.status(f"loading {config.model.path}"), _stopped_at_once():
+        await sampler.start()
+    try:
+        conversation = Conversation(
+            sampler,
+            sampler.tokenizer,
+            sampler.tags,
+            config.model.max_context,
+            sampling,
+            choice.of,
+        )
+        console.print(_HELP, style="dim", highlight=False)
+        await Talk(console, conversation, choice, price).run()
+    finally:
+        await sampler.shutdown()
 
 
 class _Budget:

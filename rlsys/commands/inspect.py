@@ -5,6 +5,7 @@ Starts no Ray and loads no model; the tokenizer is the run's.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rlsys.config.run import RunConfig
     from rlsys.config.verifiers import RewardConfig
     from rlsys.data.inspection.gold_check import GoldCheck, Grade
+    from rlsys.data.inspection.rows import InspectedRow
     from rlsys.data.inspection.survey import Survey
     from rlsys.data.rows import Row
     from rlsys.data.templates import Tokenizer
@@ -50,32 +52,26 @@ def inspect(
     rows that cannot be read, 2 when no row can be read.
     """
     from rlsys.config.load import CONFIGS, load
-    from rlsys.data.inspection.rows import inspect_row, render_row
+    from rlsys.data.inspection.rows import render_row
     from rlsys.data.inspection.show import render_survey
     from rlsys.data.inspection.survey import survey
     from rlsys.data.read import read_rows
+    from rlsys.local_policy.resolve import tokenizer_of
     from verifiers.settings import check_rewards
 
     console = Console()
     overrides = [*(overrides or ()), *([f"model.path={model}"] if model else ())]
     settings = load(config or CONFIGS / "base.yaml", overrides, check_rewards)
-    skips = settings.data.skip_unreadable_rows
-    settings.data.skip_unreadable_rows = True  # all of them are told
     with console.status("reading the rows"):
-        reading = read_rows(file, settings.data)
+        # Every row that cannot be read is told, whatever a run would do with it.
+        reading = read_rows(file, replace(settings.data, skip_unreadable_rows=True))
     if config is None:
-        _fit(settings, reading.rows, overrides)
+        settings = _fitted(settings, reading.rows, overrides)
     with console.status("tokenizing the prompts"):
-        tokenizer = _tokenizer(settings.model.path)
+        tokenizer = tokenizer_of(settings.model.path)
         found = survey(reading, settings.data, tokenizer)
     limit_s = math.inf if grade_all else _GRADING_S
-    with _Graders(settings, found.rows) as graders:
-        gold = _check_gold(found, graders, limit_s, console)
-        pairs = zip(found.rows[:rows], found.prompts[:rows], strict=True)
-        shown = [
-            inspect_row(row, prompt, settings.data, tokenizer, graders.of(row))
-            for row, prompt in pairs
-        ]
+    gold, shown = _graded(settings, found, rows, limit_s, tokenizer, console)
     names = ", ".join(reward.name or reward.verifier for reward in settings.verifiers.rewards)
     verifiers = names or "no verifier fits such rows"
     console.print(render_survey(found, gold, verifiers, every_row=grade_all))
@@ -83,8 +79,29 @@ def inspect(
         console.print(render_row(row))
     if config is None:
         _print_choices(names, settings.model.path, console)
-    if found.unreadable and not skips:
+    if found.unreadable and not settings.data.skip_unreadable_rows:
         raise typer.Exit(1)
+
+
+def _graded(
+    settings: "RunConfig",
+    found: "Survey",
+    num_rows: int,
+    limit_s: float,
+    tokenizer: "Tokenizer",
+    console: Console,
+) -> "tuple[GoldCheck | None, list[InspectedRow]]":
+    """The data's own answers, graded until the time is up, and the first rows as they are shown."""
+    from rlsys.data.inspection.rows import inspect_row
+
+    with _Graders(settings, found.rows) as graders:
+        gold = _check_gold(found, graders, limit_s, console)
+        pairs = zip(found.rows[:num_rows], found.prompts[:num_rows], strict=True)
+        shown = [
+            inspect_row(row, prompt, settings.data, tokenizer, graders.of(row))
+            for row, prompt in pairs
+        ]
+    return gold, shown
 
 
 def _print_choices(verifiers: str, model: str, console: Console) -> None:
@@ -146,15 +163,17 @@ def _check_gold(
         )
 
 
-def _fit(settings: "RunConfig", rows: Sequence["Row"], overrides: Sequence[str]) -> None:
+def _fitted(settings: "RunConfig", rows: Sequence["Row"], overrides: Sequence[str]) -> "RunConfig":
     """Without a config: no limit of length, and the verifiers that such rows need; what is named
     on the command line stays."""
     from rlsys.data.inspection.show import NO_LIMIT
 
     if not any(override.startswith("data.max_prompt_tokens=") for override in overrides):
-        settings.data.max_prompt_tokens = NO_LIMIT
+        settings = replace(settings, data=replace(settings.data, max_prompt_tokens=NO_LIMIT))
     if not any(override.startswith("verifiers.") for override in overrides):
-        settings.verifiers.rewards = fitting_rewards(rows)
+        verifiers = replace(settings.verifiers, rewards=fitting_rewards(rows))
+        settings = replace(settings, verifiers=verifiers)
+    return settings
 
 
 def fitting_rewards(rows: Sequence["Row"]) -> list["RewardConfig"]:
@@ -188,18 +207,3 @@ def _fitting_verifier(rows: Sequence["Row"]) -> str:
         return "choice"
     is_countdown = all(read_puzzle(row.expected) is not None for row in rows)
     return "countdown" if is_countdown else "math"
-
-
-def _tokenizer(path: str) -> "Tokenizer":
-    """The tokenizer of a model, else that of the small local policy, which is made here."""
-    if not path:
-        from rlsys.local_policy.tokenizer import build_tokenizer
-
-        return build_tokenizer()
-    from transformers import AutoTokenizer
-
-    from rlsys.pretrained import loading
-
-    with loading(path, f"model.path={path!r}: no tokenizer can be loaded"):
-        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(path)
-    return tokenizer

@@ -9,9 +9,11 @@ The last good checkpoint is never touched before the next one is complete.
 
 import asyncio
 import json
+import math
 import os
 import re
 import shutil
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ LATEST = "latest"
 _PARTIAL = ".partial"
 _NAME = re.compile(r"step-(\d+)(?:\.(\d+))?")
 _STATE, _SIZES = "loop.json", "files.json"
+_LEARNER_BYTES = 16
+"""Per parameter: weights, float32 master weights, and AdamW's two moments."""
 
 
 async def write(
@@ -171,3 +175,26 @@ def _sync_tree(folder: Path) -> None:
 
 def _gib(size: int) -> str:
     return f"{size / 2**30:.2f} GiB"
+
+
+def checkpoint_bytes(model_path: str, policy_bytes: int, with_critic: bool) -> int | None:
+    """Bytes of one checkpoint but for the kept samples; None when the model is not a folder of
+    safetensors, so that its size is not known before it is loaded.
+
+    Args:
+        policy_bytes: per parameter, of the policy in Hugging Face form.
+    """
+    files = sorted(Path(model_path).expanduser().glob("*.safetensors"))
+    if not files:
+        return None
+    parameters = sum(map(_parameters, files))
+    return parameters * (_LEARNER_BYTES * (2 if with_critic else 1) + policy_bytes)
+
+
+def _parameters(path: Path) -> int:
+    """Numbers in a safetensors file: 8 bytes of the header's length, then the header, a JSON
+    object of name to dtype, shape and offsets."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    return sum(math.prod(t["shape"]) for name, t in header.items() if name != "__metadata__")

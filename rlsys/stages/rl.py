@@ -12,9 +12,10 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import SickPolicyError, WorkerError
 from rlsys.evaluation.checks import Checks
 from rlsys.evaluation.curve import Curve
-from rlsys.loop.loop import Loop, StepReport, num_slots
+from rlsys.loop.loop import Loop, StepReport
 from rlsys.loop.outcome import count_signal
 from rlsys.loop.ready import ReadyGroup
+from rlsys.loop.slots import num_slots
 from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.example import example
