@@ -106,7 +106,9 @@ class Loop:
         self.state = LoopState()
         self.waits = Waits(config.loop.stall_timeout_s, observer)
         self.retries = Retries(self.waits, config.loop)
-        self.verdicts, self.signal = VerdictWatch(config, observer.notice), SignalWatch(config.loop)
+        share = config.verifiers.max_infrastructure_share
+        self.verdicts = VerdictWatch(share, config.loop, observer.notice)
+        self.signal = SignalWatch(config.loop)
         self.ready = ReadyGroups(config.loop.groups_per_step, config.loop.max_staleness)
         self.slots = Slots(num_slots(config.loop, config.loop.max_staleness))
         self.adaptive = AdaptiveBound(config.loop) if config.loop.adaptive_staleness else None

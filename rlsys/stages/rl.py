@@ -59,7 +59,7 @@ class Reinforcement(Stage):
         self.folder = checkpointer.folder
         self.curve = Curve(self.folder)
         self.record = Record(self.folder, checkpointer.origin)
-        self.alarms = Alarms(config)
+        self.alarms = Alarms(config.observe, config.sampling.max_tokens)
         if content := checkpointer.origin.content:
             self.alarms.load_state_dict(content["alarms"])
         stream = PromptStream(inputs.train, config.run.seed, config.data.shuffle)
@@ -72,7 +72,7 @@ class Reinforcement(Stage):
             config,
             self.loop.retries,
             self.curve,
-            lambda check: around.tell_check(check, config),
+            lambda check: around.tell_check(check, config.loop.steps, config.sampling.max_tokens),
             around.display.stage,
         )
         self.has_begun = False

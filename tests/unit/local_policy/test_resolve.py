@@ -99,7 +99,9 @@ def test_a_conversation_is_as_long_as_the_cache_holds_and_says_so(tmp_path: Path
         "context: 2,097,152 of the model's 10,000,000 tokens, which is what "
         "rollout.kv_cache_gib=2 holds"
     ]
-    short = settings_for(path, None, ["rollout.kv_cache_gib=2", "model.max_context=64"], told.append)
+    short = settings_for(
+        path, None, ["rollout.kv_cache_gib=2", "model.max_context=64"], told.append
+    )
     assert (fit_cache(short, told.append).model.max_context, len(told)) == (64, 1)
 
 
