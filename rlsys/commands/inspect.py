@@ -52,32 +52,54 @@ def inspect(
     rows that cannot be read, 2 when no row can be read.
     """
     from rlsys.config.load import CONFIGS, load
-    from rlsys.data.inspection.rows import render_row
-    from rlsys.data.inspection.show import render_survey
-    from rlsys.data.inspection.survey import survey
-    from rlsys.data.read import read_rows
-    from rlsys.local_policy.resolve import tokenizer_of
+    from rlsys.config.run import StageKind
     from verifiers.settings import check_rewards
 
     console = Console()
     overrides = [*(overrides or ()), *([f"model.path={model}"] if model else ())]
     settings = load(config or CONFIGS / "base.yaml", overrides, check_rewards)
+    if settings.run.stage is StageKind.sft:
+        _show_demonstrations(file, settings, rows, console)
+    else:
+        _show_tasks(file, settings, rows, grade_all, None if config else overrides, console)
+
+
+def _show_tasks(
+    file: str,
+    settings: "RunConfig",
+    num_rows: int,
+    grade_all: bool,
+    chosen_beside: Sequence[str] | None,
+    console: Console,
+) -> None:
+    """As `rlsys train` with these settings would learn from the file.
+
+    Args:
+        chosen_beside: overrides beside which limit and verifiers are chosen by the rows; None: the
+            settings say them.
+    """
+    from rlsys.data.inspection.rows import render_row
+    from rlsys.data.inspection.show import render_survey
+    from rlsys.data.inspection.survey import survey
+    from rlsys.data.read import read_rows
+    from rlsys.local_policy.resolve import tokenizer_of
+
     with console.status("reading the rows"):
         # Every row that cannot be read is told, whatever a run would do with it.
         reading = read_rows(file, replace(settings.data, skip_unreadable_rows=True))
-    if config is None:
-        settings = _fitted(settings, reading.rows, overrides)
+    if chosen_beside is not None:
+        settings = _fitted(settings, reading.rows, chosen_beside)
     with console.status("tokenizing the prompts"):
         tokenizer = tokenizer_of(settings.model.path)
         found = survey(reading, settings.data, tokenizer)
     limit_s = math.inf if grade_all else _GRADING_S
-    gold, shown = _graded(settings, found, rows, limit_s, tokenizer, console)
+    gold, shown = _graded(settings, found, num_rows, limit_s, tokenizer, console)
     names = ", ".join(reward.name or reward.verifier for reward in settings.verifiers.rewards)
     verifiers = names or "no verifier fits such rows"
     console.print(render_survey(found, gold, verifiers, every_row=grade_all))
     for row in shown:
         console.print(render_row(row))
-    if config is None:
+    if chosen_beside is not None:
         _print_choices(names, settings.model.path, console)
     if found.unreadable and not settings.data.skip_unreadable_rows:
         raise typer.Exit(1)
@@ -102,6 +124,19 @@ def _graded(
             for row, prompt in pairs
         ]
     return gold, shown
+
+
+def _show_demonstrations(file: str, settings: "RunConfig", rows: int, console: Console) -> None:
+    """As `rlsys sft` with these settings would learn from the file."""
+    from rlsys.data.demonstrations import read_lessons
+    from rlsys.data.inspection.demonstrations import render_demonstrations
+    from rlsys.local_policy.resolve import tokenizer_of
+
+    lessons = read_lessons(file, settings.data, settings.sft.all_turns)
+    tokenizer = tokenizer_of(settings.model.path)
+    limit = settings.model.max_context
+    for part in render_demonstrations(lessons, settings.data, tokenizer, limit, rows):
+        console.print(part)
 
 
 def _print_choices(verifiers: str, model: str, console: Console) -> None:
