@@ -1,15 +1,17 @@
 """Placing the fleet, and seating an actor: at the start, and again when one has died."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from actors.member import actor_class
 from actors.placement import Need, lacking, shortage
+from actors.portable import describe
 from actors.roster import Seat
 from rlsys.config.run import ClusterConfig
 from rlsys.errors import FleetError, ResourceError
@@ -103,3 +105,18 @@ async def _named(options: Any, arguments: tuple[Any, ...], seat: Seat) -> Any:
         raise FleetError(
             f"{seat.name}: Ray still holds the name of the actor that died, after {_NAME_S:g} s"
         ) from error
+
+
+def end_members(seats: Sequence[Seat], kindly_s: float, progress: Callable[[str], None]) -> None:
+    """End whoever sits there: by itself within kindly_s, else at once; says who did not."""
+    seated = [seat for seat in seats if seat.actor is not None]
+    ends = {seat.actor.shutdown.remote(): seat for seat in seated}
+    done = ray.wait(list(ends), num_returns=len(ends), timeout=kindly_s)[0] if ends else []
+    for end in done:
+        try:
+            ray.get(end)
+        except (RayActorError, RayTaskError, GetTimeoutError) as error:
+            told = describe(error) if isinstance(error, RayTaskError) else str(error)
+            progress(f"{ends[end].name} did not end by itself: {told.splitlines()[0]}")
+    for seat in seated:
+        ray.kill(seat.actor)

@@ -224,7 +224,8 @@ class LearnerRank(Member):
         out = self.weights_out
         source = BucketSource(out.shapes(), out.dtype, lambda: out.buckets(bucket_bytes))
         meeting = Meeting(self.rank, *self.address(), rollout.workers * rollout.tensor_parallel)
-        return VllmSender(transport, meeting, source, RolloutClient(self.config), bucket_bytes)
+        client = RolloutClient(rollout, transport, self.config.loop.peer_timeout_s)
+        return VllmSender(transport, meeting, source, client, bucket_bytes)
 
     def save(self, folder: Path, spans: list[Span], *batches: pa.RecordBatch) -> None:
         """This rank's part of a checkpoint, and every sample written so far; rank 0 also keeps

@@ -1,22 +1,22 @@
 """RayFleet: the Fleet protocol on Ray actors. The driver's side holds refs and metadata only."""
 
 import asyncio
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError
 
+from actors import vitals
 from actors.cluster import while_there
 from actors.drivers.lookout import keep_stacks
-from actors.launch import Launcher
+from actors.launch import Launcher, end_members
 from actors.learner_rank import Span
 from actors.placement import Need
-from actors.portable import describe
+from actors.publication import Publication
 from actors.roles import ROLES, Inputs, environment
 from actors.roster import Seat, seats
 from actors.stack_report import debts, of_members, owing, report
@@ -39,18 +39,7 @@ from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
 from rlsys.run.folder import LOGS, SAMPLES
 from rlsys.watch.accounting import Times
 from rlsys.watch.waits import Observer, Waits
-from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
-
-
-@dataclass(frozen=True)
-class Published:
-    """The newest weights: what every rollout worker has to hold before it samples."""
-
-    manifest: Manifest
-    canary: Canary
-    buffer: Any
-    """Ref of the list of the buckets' refs; empty where the learner has sent them itself."""
 
 
 class RayFleet:
@@ -94,7 +83,9 @@ class RayFleet:
         )
         self.canary_ids = probe
         self.observer = Observer(
-            notice, lambda: keep_stacks(folder, self.stacks()), self.samplers_still_s
+            notice,
+            lambda: keep_stacks(folder, self.stacks()),
+            lambda: vitals.samplers_still_s(self.supervisor),
         )
         limit_s = config.cluster.ready_timeout_s
         self.starting = Waits(limit_s, self.observer, "cluster.ready_timeout_s")
@@ -110,8 +101,7 @@ class RayFleet:
         self.weight_names: list[str] = []
         self.canary: Canary
         """Under the weights that the model has on disk; there once the learner has started."""
-        self.published: Published | None = None
-        self.reports: dict[Seat, PublishReport] = {}
+        self.publication = Publication(self.supervisor, probe)
 
     # --- start and end -------------------------------------------------------------------------
 
@@ -139,7 +129,8 @@ class RayFleet:
         await asyncio.gather(*learner, *(self._start_member(seat) for seat in others))
         if self.has_learner and self.has_rollout:
             self.progress("proving that the rollout workers hold the learner's weights")
-            self.published = await self.starting.on("driver: first weights", self._pack(version))
+            packing = self.publication.pack(version)
+            await self.starting.on("driver: first weights", packing)
             for seat in supervisor.of(ROLLOUT):
                 await self._hand_weights(seat)
         for seat in supervisor.seats:
@@ -180,9 +171,9 @@ class RayFleet:
         expecting = seat.actor.expect_weights.remote(self.weight_names, self.canary)
         await self._step(seat, "list of weights", expecting)
         held = None
-        while held is not self.published:
-            held = self.published
-            await self.starting.on(f"{seat.name}: first weights", self._pull(seat))
+        while held is not self.publication.newest:
+            held = self.publication.newest
+            await self.starting.on(f"{seat.name}: first weights", self.publication.pull(seat))
 
     async def _bring_up(self, seat: Seat) -> None:
         """A new actor on a dead one's seat."""
@@ -206,21 +197,10 @@ class RayFleet:
     def shutdown(self, kindly_s: float = 15.0) -> None:
         """End every member, kindly first: samplers have processes and samples of their own."""
         self.supervisor.stop()
-        while_there(lambda: self._end_members(kindly_s))
+        while_there(lambda: self._end(kindly_s))
 
-    def _end_members(self, kindly_s: float) -> None:
-        seats = [seat for seat in self.supervisor.seats if seat.actor is not None]
-        ends = {seat.actor.shutdown.remote(): seat for seat in seats}
-        done = ray.wait(list(ends), num_returns=len(ends), timeout=kindly_s)[0] if ends else []
-        for end in done:
-            try:
-                ray.get(end)
-            except (RayActorError, RayTaskError, GetTimeoutError) as error:
-                told = describe(error) if isinstance(error, RayTaskError) else str(error)
-                name = ends[end].name
-                self.progress(f"{name} did not end by itself: {told.splitlines()[0]}")
-        for seat in seats:
-            ray.kill(seat.actor)
+    def _end(self, kindly_s: float) -> None:
+        end_members(self.supervisor.seats, kindly_s, self.progress)
         self.launcher.end()
 
     def _maker(self, seat: Seat) -> tuple[type, tuple[Any, ...]]:
@@ -302,18 +282,7 @@ class RayFleet:
         return results[0]
 
     async def publish(self, version: int) -> PublishReport:
-        self.published = await self._pack(version)
-        pulls = [asyncio.ensure_future(self._try_pull(s)) for s in self.supervisor.ready(ROLLOUT)]
-        try:
-            await asyncio.gather(*pulls)
-        finally:
-            for pull in pulls:
-                pull.cancel()
-        # One that died meanwhile pulls on its way back; without any, sampling cannot go on.
-        await self.supervisor.some_ready(ROLLOUT)
-        # The slowest worker's figures: its pull is what the slots wait for.
-        reports = [self.reports[seat] for seat in self.supervisor.ready(ROLLOUT)]
-        return max(reports, key=lambda report: report.total_s)
+        return await self.publication.to_all(version)
 
     async def write_samples(self, untrained: Untrained) -> None:
         batches, spans = _spans(untrained.groups)
@@ -343,11 +312,7 @@ class RayFleet:
         return await self.supervisor.call(first, first.actor.restore.remote(folder))
 
     async def times(self) -> dict[str, Times]:
-        seen = await asyncio.gather(*(self._times_of(seat) for seat in self.supervisor.seats))
-        result: dict[str, Times] = {}
-        for seat, times in zip(self.supervisor.seats, seen, strict=True):
-            result[seat.role] = result.get(seat.role, Times()) + times
-        return result
+        return await vitals.times(self.supervisor)
 
     async def stacks(self) -> str:
         """Where the driver and the members that it waits for stand, for the report of a stall."""
@@ -360,55 +325,6 @@ class RayFleet:
     def member_stacks(self) -> str:
         """Where those members stand; it blocks, and is for another thread."""
         return of_members(debts(self.supervisor.seats))
-
-    async def samplers_still_s(self) -> float:
-        """For how long the stillest of the rollout workers that owe a reply has sampled nothing;
-        infinite when none owes any."""
-        asked = [seat for seat in self.supervisor.ready(ROLLOUT) if seat.asked_at]
-        return max(await asyncio.gather(*map(self._still_s_of, asked)), default=math.inf)
-
-    # --- parts of it ---------------------------------------------------------------------------
-
-    async def _pack(self, version: int) -> Published:
-        """The learner's weights as one buffer, and the canary's logprobs under them."""
-        buffers: list[Any] = []
-
-        def publish(seat: Seat) -> Any:
-            head, buffer = seat.actor.publish.remote(version, self.canary_ids)
-            buffers.append(buffer)
-            return head
-
-        heads = await self.supervisor.call_all(self.supervisor.of(LEARNER), publish)
-        manifest, canary = heads[0]
-        return Published(manifest, canary, buffers[0])
-
-    async def _pull(self, seat: Seat) -> None:
-        """A rollout worker loads and proves the newest weights."""
-        assert self.published is not None
-        new = self.published
-        ref = seat.actor.update_weights.remote(new.manifest, new.canary, new.buffer)
-        self.reports[seat] = await self.supervisor.call(seat, ref)
-
-    async def _try_pull(self, seat: Seat) -> None:
-        try:
-            await self._pull(seat)
-        except WorkerDiedError:
-            return  # its successor pulls before it samples
-
-    async def _still_s_of(self, seat: Seat) -> float:
-        try:
-            return await self.supervisor.call(seat, seat.actor.still_s.remote())
-        except WorkerDiedError:
-            return 0.0  # what it owed begins again elsewhere
-
-    async def _times_of(self, seat: Seat) -> Times:
-        if not seat.ready:
-            return seat.times.empty()
-        try:
-            times = await self.supervisor.call(seat, seat.actor.times.remote())
-        except WorkerDiedError:
-            return seat.times.empty()
-        return seat.times.saw(times)
 
 
 def _spans(rows: Sequence[Rows]) -> tuple[list[Any], list[Span]]:

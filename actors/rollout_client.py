@@ -5,30 +5,30 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError
 
-from rlsys.config.run import RunConfig, Transport
+from rlsys.config.run import RolloutConfig, Transport
 from rlsys.errors import StallError
 
 
 class RolloutClient:
     """vLLM's weight-sync client (four calls) on the rollout actors, all of them at once.
 
-    A call that is not answered within half of loop.stall_timeout_s raises StallError with the names
-    of the workers that owe a reply: the driver, which waits for the learner, does not know them.
+    A call that is not answered within timeout_s, half of loop.stall_timeout_s, raises StallError
+    with the names of the workers that owe a reply: the driver, which waits for the learner, does
+    not know them.
     """
 
-    def __init__(self, config: RunConfig) -> None:
-        self.config = config
+    def __init__(self, config: RolloutConfig, transport: Transport, timeout_s: float) -> None:
+        self.config, self.transport, self.timeout_s = config, transport, timeout_s
         self.workers = {
-            name: ray.get_actor(name)
-            for name in (f"rollout-{i}" for i in range(config.rollout.workers))
+            name: ray.get_actor(name) for name in (f"rollout-{i}" for i in range(config.workers))
         }
 
     def init_weight_transfer_engine(self, init_info: dict[str, Any]) -> None:
         """Each sampler gets its own ranks in the group: vLLM knows of one sampler only."""
-        size = self.config.rollout.tensor_parallel
+        size = self.config.tensor_parallel
         infos = [
             init_info | {"rank_offset": 1 + i * size}
-            if self.config.weights.transport is Transport.nccl
+            if self.transport is Transport.nccl
             else init_info
             for i in range(len(self.workers))
         ]
@@ -61,7 +61,7 @@ class RolloutClient:
         Raises:
             StallError: some have not in time.
         """
-        timeout_s = self.config.loop.peer_timeout_s
+        timeout_s = self.timeout_s
         try:
             ray.get(list(calls.values()), timeout=timeout_s)
         except GetTimeoutError as error:

@@ -1,6 +1,7 @@
 """The errors a user can meet. All derive from RlsysError and survive pickling.
 
-And the name that a misspelt one may have meant, for their messages."""
+And the name that a misspelt one may have meant, for their messages; and which of several errors is
+the cause of the others."""
 
 import difflib
 from collections.abc import Iterable
@@ -93,6 +94,14 @@ class FleetError(RlsysError):
 
 class LearnerLostError(FleetError):
     """A learner rank is gone, and what it learned since the last checkpoint with it."""
+
+
+def first_cause(errors: BaseExceptionGroup) -> BaseException:
+    """The first leaf of an exception group: the failure that stopped the others."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def nearest(wanted: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:

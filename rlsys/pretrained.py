@@ -1,11 +1,18 @@
-"""What transformers says of a model that it cannot read, as one error with one line."""
+"""Reading a model's config and tokenizer: what transformers cannot read is one line of error."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlsys import hub
 from rlsys.errors import ConfigError
+from rlsys.imports import imports
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @contextmanager
@@ -26,6 +33,21 @@ def loading(path: str, problem: str) -> Iterator[None]:
     except StrictDataclassError as error:
         # The first line is the name of a check; what does not fit together stands below.
         raise ConfigError(f"{problem}: {_lines(error)[-1]}") from error
+
+
+def load_tokenizer(path: str, named: str = "") -> PreTrainedTokenizerBase:
+    """The tokenizer of a directory or hub id.
+
+    Args:
+        named: how a user named it, as in `model.path='runs/local'`.
+
+    Raises:
+        ConfigError: it has none that transformers can read.
+    """
+    with imports():
+        from transformers import AutoTokenizer
+    with loading(path, f"{named or path}: no tokenizer can be loaded"):
+        return AutoTokenizer.from_pretrained(path)
 
 
 def _lines(error: Exception) -> list[str]:

@@ -140,11 +140,6 @@ class Composite:
         if not any(c.weight > 0 and not c.gate for c in self.components):
             raise VerifierError("no reward component has a weight above 0")
 
-    @property
-    def accuracy_component(self) -> str:
-        """The component with the largest weight of all."""
-        return self._accuracy([c for c in self.components if not c.gate])
-
     def accuracy_component_for(self, source: str) -> str:
         """The component with the largest weight among those that grade a source.
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from actors.drivers.lookout import Lookout, Members
-from rlsys.errors import RlsysError
-from rlsys.loop.loop import first_cause
+from rlsys.errors import RlsysError, first_cause
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import Loggers
 from rlsys.observe.stage_summary import StageSummary
@@ -16,6 +15,7 @@ from rlsys.stages.base import Stage, StartableFleet, Surroundings
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.lag import LagMeter
 from rlsys.watch.signals import Signals
+from rlsys.watch.waits import WaitBoard
 
 
 class WatchedFleet(StartableFleet, Members, Protocol):
@@ -36,6 +36,7 @@ class Driver:
     Args:
         make: the stage, of what it is handed.
         members: how many there are of each role.
+        board: where people see what is waited for.
         stop_grace_s: what a stop may take, once there is something to save.
         how_to_resume: the command, for whoever ends the process at once.
     """
@@ -46,6 +47,7 @@ class Driver:
         fleet: WatchedFleet,
         members: dict[str, int],
         display: Display,
+        board: WaitBoard,
         loggers: Loggers,
         event_loop: WatchedEventLoop,
         stop_grace_s: float,
@@ -59,7 +61,7 @@ class Driver:
             fleet, members, display, loggers, self.signals, self.lag, event_loop.accounting.times
         )
         self.stage = make(around)
-        display.waiting = self._waiting
+        board.show(fleet.starting, self.stage.waits)
 
     async def drive(self, started: float) -> StageSummary:
         """The whole way, up to the stage's end, a stop, or a fleet that is past help."""
@@ -115,11 +117,6 @@ class Driver:
     def _lookout(self) -> Lookout:
         waits = (self.fleet.starting, self.stage.waits)
         return Lookout(self.stage.folder, waits, self.fleet, self.display.note)
-
-    def _waiting(self) -> str:
-        """For people: what the fleet's start waits for, or the stage."""
-        described = (self.fleet.starting.describe(), self.stage.waits.describe())
-        return ", ".join(d for d in described if d != "nothing").replace("driver: ", "")
 
     def _end_at_once(self, number: signal.Signals) -> None:
         """The fleet ends with this process: its actors, and what a cluster of its own started."""

@@ -12,7 +12,7 @@ from actors.cluster import connected
 from actors.placement import check_resources
 from actors.ray_fleet import RayFleet
 from actors.roles import needs
-from rlsys.errors import RlsysError
+from rlsys.errors import RlsysError, first_cause
 from rlsys.evaluation import report
 from rlsys.evaluation.job import Job
 from rlsys.evaluation.plan import claim, describe, free_folder, missing
@@ -21,7 +21,6 @@ from rlsys.evaluation.results import COLUMNS, Result, result
 from rlsys.evaluation.runner import Progress, examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.votes import Equal, equal_by
-from rlsys.loop.loop import first_cause
 from rlsys.loop.retries import Retries
 from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Waits

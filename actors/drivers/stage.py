@@ -27,6 +27,7 @@ from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
 from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.stage_summary import StageSummary
 from rlsys.run import checkpoint, wish
+from rlsys.run.checkpoint import checkpoint_bytes
 from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin, newest
 from rlsys.run.folder import (
     SAMPLES,
@@ -36,13 +37,13 @@ from rlsys.run.folder import (
     held,
     record_inputs,
 )
-from rlsys.run.space import checkpoint_bytes
 from rlsys.stages.inputs import find_policy
 from rlsys.stages.kinds import KINDS, Kind
 from rlsys.stages.plan import Plan
 from rlsys.watch import stacks
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.signals import unwinding
+from rlsys.watch.waits import WaitBoard
 
 _ENDING_S = 15.0
 """For the members to end by themselves: samplers have processes, learners samples to write."""
@@ -60,9 +61,11 @@ def run_stage(
         resume: go on with the run that is there.
     """
     folder = Path(config.run.directory).expanduser().resolve() / name
-    kind = KINDS[config.run.stage]
+    kind, board = KINDS[config.run.stage], WaitBoard()
     with (
-        Display(config.loop.steps, console, started, columns=kind.columns) as display,
+        Display(
+            config.loop.steps, console, started, board.describe, columns=kind.columns
+        ) as display,
         ExitStack() as holding,
         unwinding(),
     ):
@@ -102,7 +105,7 @@ def run_stage(
                 display.note(f"run {folder}")
             holding.enter_context(failure_recorded(folder))
             replace_text(folder / FILE, to_yaml(config))
-            job = Job(kind, plan, name, folder, model_path, display, started)
+            job = Job(kind, plan, name, folder, model_path, display, board, started)
             summary = _to_the_end(job, origin)
     summary.wall_s = time.monotonic() - started
     _leave(summary, job, console)
@@ -147,6 +150,7 @@ class Job:
     folder: Path
     model_path: str
     display: Display
+    board: WaitBoard
     started: float
     """time.monotonic() of the command's start."""
 
@@ -201,6 +205,7 @@ def _with_a_fleet(job: Job, origin: Origin) -> StageSummary:
         fleet,
         {need.role: need.count for need in wanted},
         display,
+        job.board,
         Loggers(loggers, display.note),
         event_loop,
         config.loop.stop_grace_s,

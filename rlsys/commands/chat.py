@@ -18,10 +18,12 @@ from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 
+from rlsys.imports import imports
 from rlsys.logs import errors_to, new_file
 from rlsys.markup import Part
 
 if TYPE_CHECKING:
+    from rlsys.config.run import RunConfig, SamplingConfig
     from rlsys.serving.conversation import Conversation, Turn
     from rlsys.thinking.usage import Price
 
@@ -81,35 +83,44 @@ def chat(
         beside.print(line, highlight=False, markup=False, soft_wrap=True)
 
     with _loading(console, "the libraries (torch, transformers, vllm)"):
-        config = settings_for(model, None, overrides or [], notice)
-        fit_cache(config, notice)
+        config = fit_cache(settings_for(model, None, overrides or [], notice), notice)
         require_gpus(config.rollout)
-        from rlsys.serving.chat_sampler import ChatSampler
-        from rlsys.serving.conversation import Conversation
-
-    log = new_file("chat")
-
-    async def talk() -> None:
-        sampler = ChatSampler(config.model.path, config.model, config.rollout)
-        with _loading(console, config.model.path), errors_to(log), _stopped_at_once():
-            await sampler.start()
-        try:
-            conversation = Conversation(
-                sampler,
-                sampler.tokenizer,
-                sampler.tags,
-                config.model.max_context,
-                SamplingConfig(temperature=temperature, **asdict(cut)),
-                choice.of,
-            )
-            console.print(_HELP, style="dim", highlight=False)
-            await Talk(console, conversation, choice, price).run()
-        finally:
-            await sampler.shutdown()
-
+        with imports():
+            import rlsys.serving.chat_sampler  # noqa: F401
+    sampling = SamplingConfig(temperature=temperature, **asdict(cut))
     # SIGTERM ends the sampler's process, too; Ctrl-C while it waits for a question is as /quit.
     with unwinding(), suppress(KeyboardInterrupt):
-        asyncio.run(talk())
+        asyncio.run(_talk(config, sampling, choice, price, console))
+
+
+async def _talk(
+    config: "RunConfig",
+    sampling: "SamplingConfig",
+    choice: "_Budget",
+    price: "Price",
+    console: Console,
+) -> None:
+    """From the model's loading to /quit."""
+    from rlsys.serving.chat_sampler import ChatSampler
+    from rlsys.serving.conversation import Conversation
+
+    log = new_file("chat")
+    sampler = ChatSampler(config.model.path, config.model, config.rollout)
+    with _loading(console, config.model.path), errors_to(log), _stopped_at_once():
+        await sampler.start()
+    try:
+        conversation = Conversation(
+            sampler,
+            sampler.tokenizer,
+            sampler.tags,
+            config.model.max_context,
+            sampling,
+            choice.of,
+        )
+        console.print(_HELP, style="dim", highlight=False)
+        await Talk(console, conversation, choice, price).run()
+    finally:
+        await sampler.shutdown()
     log.unlink()  # of a conversation that came to its end
 
 

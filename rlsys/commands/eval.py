@@ -24,62 +24,55 @@ app = typer.Typer(no_args_is_help=True, help="The benchmarks that rlsys eval kno
 _NO_LIMIT = 1_000_000
 _OVERRIDE = re.compile(r"[a-z_]+(\.[a-z_]+)*=")
 """How an override begins: it may stand in MODEL's place."""
-Data = Annotated[Path, typer.Option(help="Folder that holds the benchmarks' files.")]
+
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="A Hugging Face directory or hub id, a run of rlsys or one of its checkpoints, or "
+        "`local`: the small policy that is prepared here. Without it, the config's model.path."
+    ),
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="section.key=value, as in rollout.workers=4")
+]
+_DATA = typer.Option(help="Folder that holds the benchmarks' files.")
+_BENCHMARKS = typer.Option(help="Names (`rlsys benchmarks list`) or files, separated by commas.")
+_SAMPLES = typer.Option(min=1, help="Completions per problem.")
+_TEMPERATURES = typer.Option(help="Separated by commas; 0 is greedy.")
+_BUDGETS = typer.Option(help="Thinking tokens at most, separated by commas; none: no limit.")
+_INSTRUCTION = typer.Option(
+    help="Say the budget in the prompt, as in 'Think for at most {budget} tokens.'"
+)
+_MAX_TOKENS = typer.Option(min=0, help="Completion tokens at most; 0: as each benchmark says.")
+_LIMIT = typer.Option(min=0, help="First problems only; 0: all.")
+_OUT = typer.Option(help="Folder of the result; one that exists is continued.")
+_CONFIG = typer.Option(
+    help="YAML file: workers, cluster, and in its section `benchmarks` whatever these options say, "
+    "which win."
+)
+_PRICES = typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
+_PRICE_OF = typer.Option(help="Whose prices of the table.")
 
 
 def evaluate(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="A Hugging Face directory or hub id, a run of rlsys or one of its checkpoints, or "
-            "`local`: the small policy that is prepared here. Without it, the config's model.path."
-        ),
-    ] = "",
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="section.key=value, as in rollout.workers=4")
-    ] = None,
-    benchmarks: Annotated[
-        str | None,
-        typer.Option(help="Names (`rlsys benchmarks list`) or files, separated by commas."),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder that holds the benchmarks' files.")
-    ] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Answers per problem.")] = None,
-    temperatures: Annotated[
-        str | None, typer.Option(help="Separated by commas; 0 is greedy.")
-    ] = None,
+    model: Model = "",
+    overrides: Overrides = None,
+    benchmarks: Annotated[str | None, _BENCHMARKS] = None,
+    data: Annotated[Path | None, _DATA] = None,
+    samples: Annotated[int | None, _SAMPLES] = None,
+    temperatures: Annotated[str | None, _TEMPERATURES] = None,
     top_k: Annotated[int | None, TOP_K] = None,
     top_p: Annotated[float | None, TOP_P] = None,
     min_p: Annotated[float | None, MIN_P] = None,
-    budgets: Annotated[
-        str | None,
-        typer.Option(help="Thinking tokens at most, separated by commas; none: no limit."),
-    ] = None,
-    instruction: Annotated[
-        str | None,
-        typer.Option(
-            help="Say the budget in the prompt, as in 'Think for at most {budget} tokens.'"
-        ),
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Answer tokens at most; 0: as each benchmark says.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=0, help="First problems only; 0: all.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the result; one that exists is continued.")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="YAML file: workers, cluster, and in its section `benchmarks` whatever these "
-            "options say, which win."
-        ),
-    ] = None,
-    prices: Annotated[
-        Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
-    ] = None,
-    price_of: Annotated[str | None, typer.Option(help="Whose prices of the table.")] = None,
+    budgets: Annotated[str | None, _BUDGETS] = None,
+    instruction: Annotated[str | None, _INSTRUCTION] = None,
+    max_tokens: Annotated[int | None, _MAX_TOKENS] = None,
+    limit: Annotated[int | None, _LIMIT] = None,
+    out: Annotated[Path | None, _OUT] = None,
+    config: Annotated[Path | None, _CONFIG] = None,
+    prices: Annotated[Path | None, _PRICES] = None,
+    price_of: Annotated[str | None, _PRICE_OF] = None,
 ) -> None:
     """Evaluate a model: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
     from rlsys.config.model_names import LOCAL
@@ -215,7 +208,7 @@ def check(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value, as in sandbox.zygotes=2")
     ] = None,
-    data: Data = Path("data"),
+    data: Annotated[Path, _DATA] = Path("data"),
 ) -> None:
     """Grade each benchmark's own gold answers, and empty ones, as an evaluation would."""
     from rlsys.config.load import CONFIGS, load
@@ -240,8 +233,8 @@ def _check(benchmark: "Benchmark", data: Path, settings: "RunConfig", console: C
     # Any tokenizer will do: the prompt's text says how its answer has to be written.
     prompting = benchmark.prompting(has_chat_template=False, max_prompt_tokens=_NO_LIMIT)
     tokenized = tokenize(rows, prompting, build_tokenizer())
-    settings.verifiers.rewards = [benchmark.reward(data)]
-    graders = VerifierProcess(settings.verifiers, settings.sandbox)
+    verifiers = replace(settings.verifiers, rewards=[benchmark.reward(data)])
+    graders = VerifierProcess(verifiers, settings.sandbox)
     try:
         with console.status(f"{benchmark.name}: {len(rows)} gold and {len(rows)} empty answers"):
             report = check_gold(tokenized.rows, tokenized.prompts, graders.grade)

@@ -5,6 +5,7 @@ Starts no Ray and loads no model; the tokenizer is the run's.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rlsys.config.run import RunConfig
     from rlsys.config.verifiers import RewardConfig
     from rlsys.data.inspection.gold_check import GoldCheck, Grade
+    from rlsys.data.inspection.rows import InspectedRow
     from rlsys.data.inspection.survey import Survey
     from rlsys.data.rows import Row
     from rlsys.data.templates import Tokenizer
@@ -52,10 +54,6 @@ def inspect(
     from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.load import CONFIGS, load
     from rlsys.config.run import StageKind
-    from rlsys.data.inspection.rows import inspect_row, render_row
-    from rlsys.data.inspection.show import render_survey
-    from rlsys.data.inspection.survey import survey
-    from rlsys.data.read import read_rows
     from verifiers.settings import check_rewards
 
     console = Console()
@@ -63,43 +61,80 @@ def inspect(
     settings = load(config or CONFIGS / "base.yaml", overrides, check_rewards, check_algorithm)
     if settings.run.stage is StageKind.sft:
         _show_demonstrations(file, settings, rows, console)
-        return
-    skips = settings.data.skip_unreadable_rows
-    settings.data.skip_unreadable_rows = True  # all of them are told
+    else:
+        _show_tasks(file, settings, rows, grade_all, None if config else overrides, console)
+
+
+def _show_tasks(
+    file: str,
+    settings: "RunConfig",
+    num_rows: int,
+    grade_all: bool,
+    chosen_beside: Sequence[str] | None,
+    console: Console,
+) -> None:
+    """As `rlsys train` with these settings would learn from the file.
+
+    Args:
+        chosen_beside: overrides beside which limit and verifiers are chosen by the rows; None: the
+            settings say them.
+    """
+    from rlsys.data.inspection.rows import render_row
+    from rlsys.data.inspection.show import render_survey
+    from rlsys.data.inspection.survey import survey
+    from rlsys.data.read import read_rows
+    from rlsys.local_policy.resolve import tokenizer_of
+
     with console.status("reading the rows"):
-        reading = read_rows(file, settings.data)
-    if config is None:
-        _fit(settings, reading.rows, overrides)
+        # Every row that cannot be read is told, whatever a run would do with it.
+        reading = read_rows(file, replace(settings.data, skip_unreadable_rows=True))
+    if chosen_beside is not None:
+        settings = _fitted(settings, reading.rows, chosen_beside)
     with console.status("tokenizing the prompts"):
-        tokenizer = _tokenizer(settings.model.path)
+        tokenizer = tokenizer_of(settings.model.path)
         found = survey(reading, settings.data, tokenizer)
     limit_s = math.inf if grade_all else _GRADING_S
-    with _Graders(settings, found.rows) as graders:
-        gold = _check_gold(found, graders, limit_s, console)
-        pairs = zip(found.rows[:rows], found.prompts[:rows], strict=True)
-        shown = [
-            inspect_row(row, prompt, settings.data, tokenizer, graders.of(row))
-            for row, prompt in pairs
-        ]
+    gold, shown = _graded(settings, found, num_rows, limit_s, tokenizer, console)
     names = ", ".join(reward.name or reward.verifier for reward in settings.verifiers.rewards)
     verifiers = names or "no verifier fits such rows"
     console.print(render_survey(found, gold, verifiers, every_row=grade_all))
     for row in shown:
         console.print(render_row(row))
-    if config is None:
+    if chosen_beside is not None:
         _print_choices(names, settings.model.path, console)
-    if found.unreadable and not skips:
+    if found.unreadable and not settings.data.skip_unreadable_rows:
         raise typer.Exit(1)
+
+
+def _graded(
+    settings: "RunConfig",
+    found: "Survey",
+    num_rows: int,
+    limit_s: float,
+    tokenizer: "Tokenizer",
+    console: Console,
+) -> "tuple[GoldCheck | None, list[InspectedRow]]":
+    """The data's own answers, graded until the time is up, and the first rows as they are shown."""
+    from rlsys.data.inspection.rows import inspect_row
+
+    with _Graders(settings, found.rows) as graders:
+        gold = _check_gold(found, graders, limit_s, console)
+        pairs = zip(found.rows[:num_rows], found.prompts[:num_rows], strict=True)
+        shown = [
+            inspect_row(row, prompt, settings.data, tokenizer, graders.of(row))
+            for row, prompt in pairs
+        ]
+    return gold, shown
 
 
 def _show_demonstrations(file: str, settings: "RunConfig", rows: int, console: Console) -> None:
     """As `rlsys sft` with these settings would learn from the file."""
     from rlsys.data.demonstrations import read_lessons
     from rlsys.data.inspection.demonstrations import render_demonstrations
-    from rlsys.stages.inputs import load_tokenizer
+    from rlsys.local_policy.resolve import tokenizer_of
 
     lessons = read_lessons(file, settings.data, settings.sft.all_turns)
-    tokenizer = load_tokenizer(settings.model.path)
+    tokenizer = tokenizer_of(settings.model.path)
     limit = settings.model.max_context
     for part in render_demonstrations(lessons, settings.data, tokenizer, limit, rows):
         console.print(part)
@@ -164,15 +199,17 @@ def _check_gold(
         )
 
 
-def _fit(settings: "RunConfig", rows: Sequence["Row"], overrides: Sequence[str]) -> None:
+def _fitted(settings: "RunConfig", rows: Sequence["Row"], overrides: Sequence[str]) -> "RunConfig":
     """Without a config: no limit of length, and the verifiers that such rows need; what is named
     on the command line stays."""
     from rlsys.data.inspection.show import NO_LIMIT
 
     if not any(override.startswith("data.max_prompt_tokens=") for override in overrides):
-        settings.data.max_prompt_tokens = NO_LIMIT
+        settings = replace(settings, data=replace(settings.data, max_prompt_tokens=NO_LIMIT))
     if not any(override.startswith("verifiers.") for override in overrides):
-        settings.verifiers.rewards = fitting_rewards(rows)
+        verifiers = replace(settings.verifiers, rewards=fitting_rewards(rows))
+        settings = replace(settings, verifiers=verifiers)
+    return settings
 
 
 def fitting_rewards(rows: Sequence["Row"]) -> list["RewardConfig"]:
@@ -206,18 +243,3 @@ def _fitting_verifier(rows: Sequence["Row"]) -> str:
         return "choice"
     is_countdown = all(read_puzzle(row.expected) is not None for row in rows)
     return "countdown" if is_countdown else "math"
-
-
-def _tokenizer(path: str) -> "Tokenizer":
-    """The tokenizer of a model, else that of the small local policy, which is made here."""
-    if not path:
-        from rlsys.local_policy.tokenizer import build_tokenizer
-
-        return build_tokenizer()
-    from transformers import AutoTokenizer
-
-    from rlsys.pretrained import loading
-
-    with loading(path, f"model.path={path!r}: no tokenizer can be loaded"):
-        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(path)
-    return tokenizer

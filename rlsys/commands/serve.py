@@ -73,8 +73,7 @@ def serve(
     def notice(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    config = settings_for(model, None, overrides, notice)
-    fit_cache(config, notice)
+    config = fit_cache(settings_for(model, None, overrides, notice), notice)
     require_gpus(config.rollout)
     log = new_file("serve")
     served = ready.Served(host, port, name or model, bool(api_key), str(log))

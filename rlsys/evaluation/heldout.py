@@ -63,7 +63,8 @@ async def evaluate(
     """
     size = config.evaluation.samples
     sampling = replace(config.sampling, temperature=config.evaluation.temperature)
-    verdicts = VerdictWatch(config, retries.waits.observer.notice)
+    share = config.verifiers.max_infrastructure_share
+    verdicts = VerdictWatch(share, config.loop, retries.waits.observer.notice)
     reasons: list[str] = []
 
     async def part(begin: int) -> tuple[Rows, tuple[np.ndarray, ...]]:

@@ -20,7 +20,7 @@ from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.cut import Cut
 from rlsys.evaluation.plan import EvalTask, prompt_name, settings
 from rlsys.local_policy.resolve import digest, settings_for
-from rlsys.pretrained import loading
+from rlsys.pretrained import load_tokenizer
 from rlsys.thinking.budgets import with_instruction
 
 if TYPE_CHECKING:
@@ -76,13 +76,10 @@ def assemble(
     Raises:
         ConfigError, DataError: what is asked for does not exist or does not fit together.
     """
-    from transformers import AutoTokenizer
-
     rows = {benchmark.name: benchmark.load(request.data) for benchmark in request.benchmarks}
     resolved = settings_for(request.model, config, overrides, notice)
     model, context = resolved.model.path, resolved.model.max_context
-    with loading(model, f"MODEL {request.model}: no tokenizer can be loaded"):
-        tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = load_tokenizer(model, f"MODEL {request.model}")
     eval_tasks = [
         eval_task
         for benchmark in request.benchmarks
@@ -169,15 +166,18 @@ def _fit(config: RunConfig, eval_tasks: Sequence[EvalTask], data: Path) -> RunCo
     Raises:
         ConfigError: the samplers' cache does not hold that.
     """
-    config.model.max_context = min(
-        config.model.max_context,
-        max(
-            max(len(p.token_ids) for p in eval_task.prompts) + eval_task.settings[0].max_tokens
-            for eval_task in eval_tasks
-        ),
+    longest = max(
+        max(len(p.token_ids) for p in eval_task.prompts) + eval_task.settings[0].max_tokens
+        for eval_task in eval_tasks
     )
-    path = config.model.path
-    if problems := cache_problem(config, read_config(path, f"MODEL {path}")):
+    context = min(config.model.max_context, longest)
+    rewards = [eval_task.benchmark.reward(data) for eval_task in eval_tasks]
+    fitted = replace(
+        config,
+        model=replace(config.model, max_context=context),
+        verifiers=replace(config.verifiers, rewards=rewards),
+    )
+    path = fitted.model.path
+    if problems := cache_problem(fitted, read_config(path, f"MODEL {path}")):
         raise ConfigError("\n".join(problems))
-    config.verifiers.rewards = [eval_task.benchmark.reward(data) for eval_task in eval_tasks]
-    return config
+    return fitted

@@ -1,6 +1,5 @@
-"""The program that runs the verifiers; started by verifier_process.py, and ends with its parent."""
+"""The program that runs the verifiers; started by process.py, and ends with its parent."""
 
-import ctypes
 import mmap
 import os
 import signal
@@ -16,9 +15,9 @@ from rlsys.faults import describe
 from rlsys.watch import stacks
 from verifiers.base import BatchVerifier, Completion, Status, Verdict
 from verifiers.compose import Composite, run_self_test
+from verifiers.parent import end_with_parent
 from verifiers.sandbox.shared import SharedSandbox
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 _FLUSH_S = 0.005
 """Verdicts are sent together for so long: a message costs as much as a number's verdict."""
 _CALL = struct.Struct("qqqd")
@@ -73,7 +72,7 @@ class Cell:
 def main() -> None:
     """Greet with the result of the self-tests, then grade batches until the parent is gone."""
     # A parent that is killed must not leave a verifier that loops.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     stacks.register()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver
     pipe, cell = Connection(int(sys.argv[1])), Cell(int(sys.argv[2]))

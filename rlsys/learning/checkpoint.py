@@ -15,6 +15,7 @@ from rlsys.determinism import random_states, set_random_states
 from rlsys.errors import CheckpointError
 from rlsys.learning.learner import Learner
 from rlsys.learning.weights_out import WeightsOut
+from rlsys.pretrained import load_tokenizer
 
 _SAVED_AT_ONCE = 64 << 20
 """Bytes that ZeRO-3 gathers at a time for a checkpoint."""
@@ -28,10 +29,8 @@ def save(folder: Path, learner: Learner, weights: WeightsOut, tokenizer_path: st
     torch.save(own, _file_of_rank(folder, learner))
     parameters = {n: t.cpu().clone() for b in weights.gathered(_SAVED_AT_ONCE) for n, t in b}
     if learner.ranks.rank == 0:
-        from transformers import AutoTokenizer
-
         learner.policy.model.save_pretrained(folder / "policy", state_dict=parameters)
-        AutoTokenizer.from_pretrained(tokenizer_path).save_pretrained(folder / "policy")
+        load_tokenizer(tokenizer_path).save_pretrained(folder / "policy")
 
 
 def load(folder: Path, learner: Learner) -> None:

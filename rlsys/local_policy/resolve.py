@@ -5,8 +5,9 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.model_files import read_config
@@ -16,7 +17,10 @@ from rlsys.config.models import require_answering
 from rlsys.config.run import RunConfig, RunSection
 from rlsys.errors import ConfigError
 from rlsys.imports import imports
-from rlsys.pretrained import loading
+from rlsys.pretrained import load_tokenizer, loading
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _DEFAULT_CONTEXT = 4096
 _NO_TRAINING = (
@@ -46,28 +50,37 @@ def settings_for(
     Raises:
         ConfigError: a setting, or the model, does not exist or cannot work.
     """
-    resolved = workers(config, overrides, model)
-    found = check_model(model, resolved)
-    path = _local(resolved, notice) if found == LOCAL else found
+    settings = workers(config, overrides, model)
+    found = check_model(model, settings)
+    path = _local(settings, notice) if found == LOCAL else found
     with imports():
         from rlsys.weights.fit import require_fitting
     require_fitting(path, f"MODEL {model}")
-    context = min(context_of(path), resolved.benchmarks.max_context or sys.maxsize)
-    resolved.model.path, resolved.model.max_context = path, context
-    return resolved
+    context = min(context_of(path), settings.benchmarks.max_context or sys.maxsize)
+    return replace(settings, model=replace(settings.model, path=path, max_context=context))
 
 
-def fit_cache(config: RunConfig, notice: Callable[[str], None]) -> None:
-    """Shorten a conversation's context to what the sampler's cache on CPU holds: vLLM would refuse
-    to start with more."""
+def fit_cache(config: RunConfig, notice: Callable[[str], None]) -> RunConfig:
+    """The settings with no more context than the sampler's cache on CPU holds: vLLM would refuse to
+    start with more."""
     path = config.model.path
     most = cached_tokens(config, read_config(path, f"MODEL {path}"))
-    if most is not None and most < config.model.max_context:
-        notice(
-            f"context: {most:,} of the model's {config.model.max_context:,} tokens, which is what "
-            f"rollout.kv_cache_gib={config.rollout.kv_cache_gib:g} holds"
-        )
-        config.model.max_context = most
+    if most is None or most >= config.model.max_context:
+        return config
+    notice(
+        f"context: {most:,} of the model's {config.model.max_context:,} tokens, which is what "
+        f"rollout.kv_cache_gib={config.rollout.kv_cache_gib:g} holds"
+    )
+    return replace(config, model=replace(config.model, max_context=most))
+
+
+def tokenizer_of(path: str, setting: str = "model.path") -> "PreTrainedTokenizerBase":
+    """The tokenizer of a model; without a path, the one that the local policy will have."""
+    if path:
+        return load_tokenizer(path, f"{setting}={path!r}")
+    with imports():
+        from rlsys.local_policy.tokenizer import build_tokenizer
+    return build_tokenizer()
 
 
 def check_model(model: str, settings: RunConfig) -> str:

@@ -22,27 +22,26 @@ from publish, which needs no group.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from rlsys.algorithms.registry import Registry
-from rlsys.config.run import LoopConfig, RunConfig
+from rlsys.config.run import RunConfig
 from rlsys.config.thinking import BudgetRule
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
-from rlsys.errors import RlsysError, WorkerDiedError, WorkerError
-from rlsys.loop.adaptive import AdaptiveBound
+from rlsys.errors import RlsysError, WorkerDiedError, WorkerError, first_cause
 from rlsys.loop.drops import Drops
-from rlsys.loop.fleet import Fleet, Graded, GroupBatch, PublishReport, Sampled, Scored
+from rlsys.loop.fleet import Fleet, GroupBatch, PublishReport, Sampled, Scored
+from rlsys.loop.joined import ready_groups
 from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.outcome import has_signal, learn_request
 from rlsys.loop.ready import ReadyGroup, ReadyGroups, Stopped
 from rlsys.loop.retries import Retries
-from rlsys.loop.slots import Slots
+from rlsys.loop.slots import AdaptiveBound, Slots, num_slots
 from rlsys.loop.verdict_watch import SignalWatch, VerdictWatch
-from rlsys.roles import ROLLOUT, VERIFIER
 from rlsys.thinking.budgets import Budgets, with_budget
 from rlsys.thinking.difficulty import SolveRatePredictor
 from rlsys.watch.waits import Observer, Waits
@@ -110,7 +109,9 @@ class Loop:
         self.state = LoopState()
         self.waits = Waits(config.loop.stall_timeout_s, observer)
         self.retries = Retries(self.waits, config.loop)
-        self.verdicts, self.signal = VerdictWatch(config, observer.notice), SignalWatch(config.loop)
+        share = config.verifiers.max_infrastructure_share
+        self.verdicts = VerdictWatch(share, config.loop, observer.notice)
+        self.signal = SignalWatch(config.loop)
         self.ready = ReadyGroups(config.loop.groups_per_step, config.loop.max_staleness)
         self.slots = Slots(num_slots(config.loop, config.loop.max_staleness))
         self.adaptive = AdaptiveBound(config.loop) if config.loop.adaptive_staleness else None
@@ -274,43 +275,12 @@ class Loop:
             ledger.move(group_id, State.GRADED)
         self.verdicts.saw(len(graded.rewards), graded.infrastructure)
         scored = {role: task.result() for role, task in scoring.items()}
-        return self._join(batch, sampled, graded, scored)
+        return ready_groups(batch, sampled, graded, scored)
 
     async def _score(self, role: str, sampled: Sampled) -> Scored:
         return await self.retries.with_retries(
             f"driver: {role} worker", lambda: self.fleet.score(role, sampled)
         )
-
-    def _join(
-        self, batch: GroupBatch, sampled: Sampled, graded: Graded, scored: Mapping[str, Scored]
-    ) -> list[ReadyGroup]:
-        annotations = {ROLLOUT: sampled.rollouts, VERIFIER: graded.grades} | {
-            role: one.logprobs for role, one in scored.items()
-        }
-        groups = []
-        for number, (group_id, prompt) in enumerate(
-            zip(batch.group_ids, batch.prompts, strict=True)
-        ):
-            rows = slice(number * batch.size, (number + 1) * batch.size)
-            groups.append(
-                ReadyGroup(
-                    group_id=group_id,
-                    prompt_id=prompt.prompt_id,
-                    oldest_version=int(sampled.oldest_version[rows].min()),
-                    annotations=annotations,
-                    row=rows.start,
-                    rewards=graded.rewards[rows],
-                    correct=graded.correct[rows],
-                    num_tokens=sampled.num_tokens[rows],
-                    truncated=sampled.truncated[rows],
-                    log_ratios={role: one.log_ratio[rows] for role, one in scored.items()},
-                    components={n: c[rows] for n, c in graded.components.items()},
-                    difficulty=float("nan") if prompt.difficulty is None else prompt.difficulty,
-                    source=prompt.source,
-                    statuses=graded.statuses[rows],
-                )
-            )
-        return groups
 
     def _accept(self, group: ReadyGroup) -> None:
         """A scored group becomes ready, or is dropped with its reason and its slot freed."""
@@ -373,16 +343,3 @@ class Loop:
         self.state.published = version
         for _ in range(num_slots):
             self.slots.release()
-
-
-def num_slots(config: LoopConfig, bound: int) -> int:
-    """Groups that may be alive, or trained on weights that are not pulled yet, under a bound."""
-    return (bound + 1) * config.groups_per_step
-
-
-def first_cause(errors: BaseExceptionGroup) -> BaseException:
-    """The first leaf of an exception group: the failure that stopped the others."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from rlsys.config.run import LoopConfig, RunConfig
+from rlsys.config.run import LoopConfig
 from rlsys.errors import NoSignalError, VerifierError
 
 _STEPS = 4
@@ -18,12 +18,12 @@ class VerdictWatch:
     Judged from eight groups on, since one bad group of two says nothing.
 
     Args:
+        limit: verifiers.max_infrastructure_share.
         notice: told of the first completions without a verdict, and why.
     """
 
-    def __init__(self, config: RunConfig, notice: Callable[[str], None]) -> None:
-        loop, self.notice = config.loop, notice
-        self.limit = config.verifiers.max_infrastructure_share
+    def __init__(self, limit: float, loop: LoopConfig, notice: Callable[[str], None]) -> None:
+        self.limit, self.notice = limit, notice
         self.window = max(_STEPS * loop.groups_per_step, _LEAST_GROUPS) * loop.group_size
         self.least = _LEAST_GROUPS * loop.group_size
         self._graded = self._missing = 0

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rlsys.config.run import RunConfig
+from rlsys.config.observe import ObserveConfig
 from rlsys.loop.outcome import SignalCount
 from rlsys.observe.health import HealthAlarm
 from rlsys.observe.inflation import LengthAlarm
@@ -19,12 +19,15 @@ said again."""
 class Alarms:
     """Each looks at several steps, some of them perhaps of a driver before this one: a run that
     resumes with the `state_dict` of its checkpoint warns in the same steps as one that never
-    ended."""
+    ended.
 
-    def __init__(self, config: RunConfig) -> None:
-        self.signal = SignalAlarm(config)
-        self.length = LengthAlarm(config.observe)
-        self.health = HealthAlarm(config.observe)
+    Args:
+        max_tokens: at which completions are cut off.
+    """
+
+    def __init__(self, config: ObserveConfig, max_tokens: int) -> None:
+        self.signal = SignalAlarm(max_tokens)
+        self.length, self.health = LengthAlarm(config), HealthAlarm(config)
         self._last_on: dict[str, int] = {}
         """The newest step in which each was on."""
 

@@ -24,17 +24,22 @@ _QUIET_S = 30.0
 
 
 class Display:
-    """Stage, steps and times, counted from `started` (time.monotonic()). A context manager."""
+    """Stage, steps and times, counted from `started` (time.monotonic()). A context manager.
+
+    Args:
+        waiting: what the driver waits for now, and since when; empty: nothing that has a name.
+    """
 
     def __init__(
         self,
         total_steps: int,
         console: Console,
         started: float,
+        waiting: Callable[[], str] = lambda: "",
         quiet_s: float = _QUIET_S,
         columns: Sequence[Column] = COLUMNS,
     ) -> None:
-        self.console, self.columns = console, columns
+        self.console, self.columns, self.waiting = console, columns, waiting
         self.total_steps = total_steps
         self.started = started
         self.quiet_s = quiet_s
@@ -42,8 +47,6 @@ class Display:
         self.rows: list[tuple[int, dict[str, float]]] = []
         """The newest steps: as many as are shown, or as share a line of where the time went."""
         self.live: Live | None = None
-        self.waiting: Callable[[], str] = lambda: ""
-        """What the driver waits for now, and since when."""
         self._steps_seen = 0
         self._ended = threading.Event()
         self._said = threading.Event()

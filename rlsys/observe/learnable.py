@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from rlsys.config.run import RunConfig
 from rlsys.loop.outcome import SignalCount
 
 _LEAST_GROUPS = 8
@@ -23,10 +22,14 @@ _LAST_WORDS = 100
 
 
 class SignalAlarm:
-    """Watches the newest groups, at least _LEAST_GROUPS of them, step by step."""
+    """Watches the newest groups, at least _LEAST_GROUPS of them, step by step.
 
-    def __init__(self, config: RunConfig) -> None:
-        self.config = config
+    Args:
+        max_tokens: at which completions are cut off.
+    """
+
+    def __init__(self, max_tokens: int) -> None:
+        self.max_tokens = max_tokens
         self._newest: deque[SignalCount] = deque()
         self.on = False
 
@@ -39,7 +42,7 @@ class SignalAlarm:
         while sum(c.groups for c in self._newest) - self._newest[0].groups >= _LEAST_GROUPS:
             self._newest.popleft()
         window = sum(self._newest, SignalCount())
-        problem = problem_of(window, self.config) if window.groups >= _LEAST_GROUPS else ""
+        problem = problem_of(window, self.max_tokens) if window.groups >= _LEAST_GROUPS else ""
         was_on, self.on = self.on, bool(problem)
         return "" if was_on else problem
 
@@ -53,9 +56,9 @@ class SignalAlarm:
         self.on = state["on"]
 
 
-def problem_of(count: SignalCount, config: RunConfig) -> str:
+def problem_of(count: SignalCount, max_tokens: int) -> str:
     """What keeps these groups from teaching anything, and what to change; empty: nothing does."""
-    cut_off = cut_off_at(config, count.cut_off / max(1, count.completions))
+    cut_off = cut_off_at(max_tokens, count.cut_off / max(1, count.completions))
     if not count.groups or count.without_signal < count.groups:
         return cut_off
     no_signal = (
@@ -75,14 +78,13 @@ def problem_of(count: SignalCount, config: RunConfig) -> str:
     return f"{no_signal}. Take a larger loop.group_size, or data that are solved now and then"
 
 
-def cut_off_at(config: RunConfig, share: float) -> str:
+def cut_off_at(max_tokens: int, share: float) -> str:
     """That nearly all completions are cut off, and what to change; empty: they are not."""
     if share < _CUT_OFF:
         return ""
-    limit = config.sampling.max_tokens
     return (
-        f"{share:.0%} of the completions are cut off at sampling.max_tokens={limit}, before their "
-        "end. Raise it, and model.max_context with it; close the thinking earlier "
+        f"{share:.0%} of the completions are cut off at sampling.max_tokens={max_tokens}, before "
+        "their end. Raise it, and model.max_context with it; close the thinking earlier "
         "(sampling.max_reasoning_tokens); or take a model or a data.template with which answers end"
     )
 

@@ -9,6 +9,7 @@ The last good checkpoint is never touched before the next one is complete.
 
 import asyncio
 import json
+import math
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from rlsys.config.weight_files import shapes_of
 from rlsys.disk import sync
 from rlsys.errors import CheckpointError, WorkerError
 
@@ -23,6 +25,8 @@ LATEST = "latest"
 _PARTIAL = ".partial"
 _NAME = re.compile(r"step-(\d+)(?:\.(\d+))?")
 _STATE, _SIZES = "loop.json", "files.json"
+_LEARNER_BYTES = 16
+"""Per parameter: weights, float32 master weights, and AdamW's two moments."""
 
 
 async def write(
@@ -173,3 +177,17 @@ def _size(num_bytes: int) -> str:
     if num_bytes < 2**27:
         return f"{num_bytes / 2**20:.1f} MiB"
     return f"{num_bytes / 2**30:.2f} GiB"
+
+
+def checkpoint_bytes(model_path: str, policy_bytes: int, with_critic: bool) -> int | None:
+    """Bytes of one checkpoint but for the kept samples; None when the model is not a folder of
+    safetensors, so that its size is not known before it is loaded.
+
+    Args:
+        policy_bytes: per parameter, of the policy in Hugging Face form.
+    """
+    shapes = shapes_of(model_path, model_path)
+    if not shapes:
+        return None
+    parameters = sum(map(math.prod, shapes.values()))
+    return parameters * (_LEARNER_BYTES * (2 if with_critic else 1) + policy_bytes)

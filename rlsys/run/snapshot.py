@@ -14,9 +14,9 @@ import numpy as np
 
 from rlsys.loop.fleet import GroupBatch, Rows, Sampled
 from rlsys.loop.ledger import Ledger, State
-from rlsys.loop.loop import InFlight, Loop, LoopState, num_slots
+from rlsys.loop.loop import InFlight, Loop, LoopState
 from rlsys.loop.ready import ReadyGroup
-from rlsys.loop.slots import Slots
+from rlsys.loop.slots import Slots, num_slots
 from rlsys.roles import ROLLOUT, Annotations
 
 
@@ -42,7 +42,7 @@ def take(loop: Loop) -> Snapshot:
         "failures_in_a_row": state.failures_in_a_row,
         "ledger": state.ledger.to_dict(),
         "prompts": loop.prompts.state_dict(),
-        "adaptive": loop.adaptive.to_dict() if loop.adaptive else None,
+        "adaptive": loop.adaptive.state_dict() if loop.adaptive else None,
         "solve_rates": loop.rates.state_dict(),
         "ready": [
             _group_out(group)
@@ -74,7 +74,7 @@ def restore(loop: Loop, state: dict[str, Any], kept: Sequence[Annotations]) -> N
     """
     loop.prompts.load_state_dict(state["prompts"])
     if loop.adaptive:
-        loop.adaptive.load(state["adaptive"])
+        loop.adaptive.load_state_dict(state["adaptive"])
         loop.ready.bound = loop.adaptive.bound
     loop.rates.load_state_dict(state["solve_rates"])
     living: dict[int, State] = {}

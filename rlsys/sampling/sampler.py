@@ -26,6 +26,7 @@ from rlsys.determinism import group_seed
 from rlsys.errors import SamplerError, WeightSyncError
 from rlsys.imports import imports
 from rlsys.logs import Since, cause_of
+from rlsys.pretrained import load_tokenizer
 from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
 from rlsys.sampling.vllm_environment import custom_ops, set_environment, thinking_processor
 from rlsys.sampling.weight_update import WeightUpdate
@@ -80,7 +81,6 @@ class Sampler:
         """
         set_environment(self.config, self.weights.transport)
         with imports():
-            from transformers import AutoTokenizer
             from vllm.config import CompilationConfig, WeightTransferConfig
             from vllm.engine.arg_utils import AsyncEngineArgs
             from vllm.v1.engine.async_llm import AsyncLLM
@@ -117,7 +117,7 @@ class Sampler:
             logits_processors=[thinking_processor(self.config)],
             worker_extension_cls="rlsys.weights.vllm_transfer.WorkerExtension",
         )
-        self.tokenizer = AutoTokenizer.from_pretrained(self.model_path)
+        self.tokenizer = load_tokenizer(self.model_path)
         self.tags = Tags.of(self.tokenizer)
         log = Since()
         try:

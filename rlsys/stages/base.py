@@ -19,7 +19,6 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from rlsys.config.run import RunConfig
 from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.fleet import Fleet
 from rlsys.observe.display import Display
@@ -78,14 +77,19 @@ class Surroundings:
         self.signals.asked_to_save = False
         wish.close(folder, wish.Wish.checkpoint)
 
-    def tell_check(self, check: HeldOut, config: RunConfig) -> None:
-        """Note a held-out check everywhere; a curve has it at the version that it measured."""
+    def tell_check(self, check: HeldOut, steps: int, max_tokens: int) -> None:
+        """Note a held-out check everywhere; a curve has it at the version that it measured.
+
+        Args:
+            steps: of the whole stage.
+            max_tokens: at which completions are cut off.
+        """
         metrics = check_metrics(check)
         self.loggers.later(check.versions[0], metrics)
-        steps = {0: "before training", config.loop.steps: "after training"}
-        when = steps.get(check.step, f"at step {check.step}")
+        named = {0: "before training", steps: "after training"}
+        when = named.get(check.step, f"at step {check.step}")
         self.display.check(check.step, metrics, f"held-out pass@1 {when}: {check}")
-        if check.step == 0 and (cut_off := cut_off_at(config, check.truncated)):
+        if check.step == 0 and (cut_off := cut_off_at(max_tokens, check.truncated)):
             self.display.note(f"warning: {cut_off}")
 
 

@@ -20,7 +20,7 @@ from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import ConfigError, DataError
 from rlsys.grading.expected import require_gradable
 from rlsys.imports import imports
-from rlsys.pretrained import loading
+from rlsys.local_policy.resolve import tokenizer_of
 from rlsys.thinking.budgets import (
     Budgets,
     predictor_for,
@@ -57,7 +57,7 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
         path = find_policy(config, progress)
     require_fitting(path, "model.path")
     progress("tokenizing the prompts")
-    tokenizer = load_tokenizer(path)
+    tokenizer = tokenizer_of(path)
     predictor = predictor_for(config.thinking, path, [*rows.train, *rows.held_out])
     budgets = Budgets(config.thinking, config.run.seed, predictor)
     if config.data.train and not config.data.test:
@@ -178,7 +178,7 @@ def _require_teacher(path: str, student: str, tokenizer: PreTrainedTokenizerBase
             f"teacher.path={path!r}: is the policy that is trained (model.path); there is nothing "
             "to learn from it"
         )
-    own, other = tokenizer.get_vocab(), load_tokenizer(path, "teacher.path").get_vocab()
+    own, other = tokenizer.get_vocab(), tokenizer_of(path, "teacher.path").get_vocab()
     unlike = sorted(t for t in own.keys() | other.keys() if own.get(t) != other.get(t))
     if unlike:
         first = unlike[0]
@@ -188,18 +188,3 @@ def _require_teacher(path: str, student: str, tokenizer: PreTrainedTokenizerBase
             f"{own.get(first)} here; a teacher scores the policy's own tokens, so take one of the "
             "same family"
         )
-
-
-def load_tokenizer(model_path: str, setting: str = "model.path") -> PreTrainedTokenizerBase:
-    """The tokenizer of a model; without a path, the one that the local policy will have."""
-    if not model_path:
-        with imports():
-            from rlsys.local_policy.tokenizer import build_tokenizer
-        return build_tokenizer()
-    with imports():
-        from transformers import AutoTokenizer
-    with loading(
-        model_path,
-        f"{setting}={model_path!r}: no tokenizer could be loaded from this directory or hub id",
-    ):
-        return AutoTokenizer.from_pretrained(model_path)

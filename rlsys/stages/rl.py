@@ -12,9 +12,10 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import SickPolicyError, WorkerError
 from rlsys.evaluation.checks import Checks
 from rlsys.evaluation.curve import Curve
-from rlsys.loop.loop import Loop, StepReport, num_slots
+from rlsys.loop.loop import Loop, StepReport
 from rlsys.loop.outcome import count_signal
 from rlsys.loop.ready import ReadyGroup
+from rlsys.loop.slots import num_slots
 from rlsys.observe.alarms import NOTHING_TO_LEARN, Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.example import example
@@ -58,7 +59,7 @@ class Reinforcement(Stage):
         self.folder = checkpointer.folder
         self.curve = Curve(self.folder)
         self.record = Record(self.folder, checkpointer.origin)
-        self.alarms = Alarms(config)
+        self.alarms = Alarms(config.observe, config.sampling.max_tokens)
         if content := checkpointer.origin.content:
             self.alarms.load_state_dict(content["alarms"])
         stream = PromptStream(inputs.train, config.run.seed, config.data.shuffle)
@@ -71,7 +72,7 @@ class Reinforcement(Stage):
             config,
             self.loop.retries,
             self.curve,
-            lambda check: around.tell_check(check, config),
+            lambda check: around.tell_check(check, config.loop.steps, config.sampling.max_tokens),
             around.display.stage,
         )
         self.has_begun = False

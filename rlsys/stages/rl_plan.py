@@ -41,7 +41,7 @@ class ReinforcementPlan(Plan):
     def closing_notes(self, summary: StageSummary, samples: Path) -> list[str]:
         """That nothing could be learned, with what the policy wrote last."""
         assert isinstance(summary, Summary)
-        problem = problem_of(summary.signal, self.config)
+        problem = problem_of(summary.signal, self.config.sampling.max_tokens)
         return [f"warning: {problem}{last_words(samples)}"] if problem else []
 
 

@@ -106,7 +106,9 @@ class Supervised(Stage):
             config,
             Retries(self.waits, config.loop),
             self.curve,
-            lambda check: self.around.tell_check(check, config),
+            lambda check: self.around.tell_check(
+                check, config.loop.steps, config.sampling.max_tokens
+            ),
             around.display.stage,
         )
         origin = checkpointer.origin

@@ -26,10 +26,11 @@ from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import DataError
 from rlsys.grading.expected import require_gradable
 from rlsys.grading.tryout import try_plugins
+from rlsys.local_policy.resolve import tokenizer_of
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.schema import list_column
 from rlsys.stages.base import Stage, Surroundings
-from rlsys.stages.inputs import held_out_notes, load_tokenizer, require_fitting, with_budgets
+from rlsys.stages.inputs import held_out_notes, require_fitting, with_budgets
 from rlsys.stages.length import resolve_length
 from rlsys.stages.plan import Plan
 from rlsys.stages.sft import Demonstrations, Supervised
@@ -92,7 +93,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Su
     """
     path = config.model.path
     require_fitting(path, "model.path")
-    tokenizer = load_tokenizer(path)
+    tokenizer = tokenizer_of(path)
     asked = _asked(config, tokenizer, progress)
     progress("reading the demonstrations")
     train, held_out = _lessons(config)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from rlsys.errors import DataError
+from rlsys.pretrained import load_tokenizer
 from verifiers.base import Status
 
 _RIDGE = 1.0
@@ -109,11 +110,11 @@ class EmbeddingRegressor:
 
 def embed(model_path: str, questions: Sequence[str]) -> np.ndarray:
     """[N, F] features of questions: mean input embedding and log length."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(model_path)
+    tokenizer = load_tokenizer(model_path)
     model = AutoModelForCausalLM.from_pretrained(model_path)
     table = model.get_input_embeddings().get_parameter("weight").detach().float().numpy()
     ids = [tokenizer.encode(q, add_special_tokens=False) or [0] for q in questions]

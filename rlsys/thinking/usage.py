@@ -32,11 +32,6 @@ class Usage:
         """What is billed as output: thinking and answer."""
         return self.thinking_tokens + self.answer_tokens
 
-    @property
-    def total_tokens(self) -> int:
-        """What the context windows held."""
-        return self.prompt_tokens + self.output_tokens
-
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.prompt_tokens + other.prompt_tokens,

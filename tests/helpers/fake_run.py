@@ -23,7 +23,7 @@ from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin
 from rlsys.stages.base import Stage, Surroundings
 from rlsys.stages.rl import Inputs, Reinforcement
 from rlsys.watch.event_loop import WatchedEventLoop
-from rlsys.watch.waits import Observer, Waits
+from rlsys.watch.waits import Observer, WaitBoard, Waits
 from tests.helpers.fake_fleet import FakeFleet, Latencies, make_config, make_prompts
 
 STEPS = 6
@@ -79,6 +79,7 @@ def driven(
         fleet,
         {},
         display,
+        WaitBoard(),
         Loggers([JsonLines(folder)], said.append),
         event_loop,
         config.loop.stop_grace_s,

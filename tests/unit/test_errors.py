@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from rlsys import errors
-from rlsys.errors import ConfigError, RlsysError, WorkerError, instead, nearest
+from rlsys.errors import ConfigError, RlsysError, WorkerError, first_cause, instead, nearest
 from rlsys.loop.ledger import LedgerError
 
 
@@ -66,3 +66,9 @@ def test_the_end_of_an_error_lists_what_there_is() -> None:
     assert instead("zz", ["bb", "a"]) == "; there are: a, bb"
     assert instead("bbc", ["bbb", "a"]) == "; did you mean 'bbb'?; there are: a, bbb"
     assert instead("b", []) == "; there are: none"
+
+
+def test_the_first_cause_is_the_first_leaf() -> None:
+    first, second = WorkerError("first"), WorkerError("second")
+    nested = ExceptionGroup("", [ExceptionGroup("", [first]), second])
+    assert first_cause(nested) is first

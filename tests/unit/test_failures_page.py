@@ -70,5 +70,5 @@ def test_a_message_that_nobody_says_is_found_out():
 
 
 def test_each_alarm_is_on_the_page():
-    metrics = Alarms(load(ROOT / "configs" / "base.yaml")).metrics()
+    metrics = Alarms(load(ROOT / "configs" / "base.yaml").observe, 1).metrics()
     assert set(re.findall(r"`(alarm/\w+)`", PAGE)) == set(metrics)

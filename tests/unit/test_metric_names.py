@@ -47,7 +47,7 @@ def made():
         *(name for name in whole if re.fullmatch(r"\w+/[\w/]+", name)),
         *(f"policy/{name}" for name in of_loss),
         *(f"policy/critic_{name}" for name in of_loss),
-        *Alarms(load(ROOT / "configs" / "base.yaml")).metrics(),
+        *Alarms(load(ROOT / "configs" / "base.yaml").observe, 1).metrics(),
     } - {"policy/ANY", "alarm/ANY"}
 
 

@@ -8,31 +8,22 @@ import marshal
 import os
 import select
 import subprocess
-import sys
 import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from rlsys.errors import VerifierError
 from verifiers.code import checks_worker
 from verifiers.code.tests_plan import Plan
-from verifiers.keeper import end_keeper
+from verifiers.keeper import end_keeper, start_keeper
 
-_KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Tests that import numpy have one CPU and a memory limit."""
 _START_S = 60.0
 _MAX_FRAME = 2**30
-
-_ROOT = Path(__file__).resolve().parents[2]
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[2]); from verifiers.code import checks_worker; "
-    "sys.path.pop(0); checks_worker.main()"
-)
 
 Call = Callable[[bytes], tuple[Any, ...]]
 """A request of remote.py -> ("value", body) or ("error", type name, message) of the candidate;
@@ -116,13 +107,8 @@ class ChecksProcess:
         self._keeper = self._end = None
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._keeper = keeper = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT, str(self._memory_mb), str(_ROOT)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_ENVIRONMENT | {n: os.environ[n] for n in _KEPT_ENVIRONMENT if n in os.environ},
-            start_new_session=True,  # Ctrl-C is for the driver; the keeper ends with its client
+        self._keeper = keeper = start_keeper(
+            checks_worker.__name__, str(self._memory_mb), _ENVIRONMENT
         )
         self._end = weakref.finalize(self, end_keeper, keeper)
         if self._receive(time.monotonic() + _START_S) is None:

@@ -15,12 +15,10 @@ It is run by `python -I`, so that nothing in the grader's folder is imported but
 import ast
 import builtins
 import contextlib
-import ctypes
 import gc
 import marshal
 import os
 import resource
-import signal
 import struct
 import sys
 import time
@@ -31,8 +29,8 @@ from verifiers.code.handles import operate, plain
 from verifiers.code.remote import Calls, Function, TestsError, changing
 from verifiers.code.tests_marks import CHANGING, OPERATE, PLAIN, Mark, marked
 from verifiers.code.tests_names import bound_names
+from verifiers.parent import end_with_parent
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
 LENGTH = struct.Struct("<I")
 _OUT_OF_MEMORY = 3
 """Exit status of a checker."""
@@ -292,7 +290,7 @@ def _read(descriptor: int, size: int) -> bytes | None:
 
 def _confine(keeper_pid: int, memory_mb: int) -> None:
     """A limit on memory, and an end with the keeper."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     if os.getppid() != keeper_pid:
         os._exit(1)
     limit = memory_mb * 2**20

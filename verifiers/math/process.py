@@ -14,15 +14,12 @@ import time
 import weakref
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from rlsys.errors import VerifierError
-from verifiers.keeper import end_keeper
+from verifiers.keeper import end_keeper, start_keeper
 from verifiers.math import worker
 from verifiers.math.tree import Node, nested
-
-_KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 
 
 class Outcome(StrEnum):
@@ -96,14 +93,7 @@ class MathProcess:
             "memory_mb": self._memory_mb,
             "sys_path": [path for path in sys.path if path],
         }
-        self._keeper = keeper = subprocess.Popen(
-            [sys.executable, "-I", str(Path(worker.__file__)), json.dumps(settings)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
-            start_new_session=True,  # Ctrl-C is for the driver; the keeper ends with its client
-        )
+        self._keeper = keeper = start_keeper(worker.__name__, json.dumps(settings), {})
         self._end = weakref.finalize(self, end_keeper, keeper)
         greeting = self._exchange(keeper, b"", self._start_s)
         if "error" in greeting:

@@ -8,8 +8,7 @@ an address-space limit. A checker that passes its deadline is killed and the nex
 takes milliseconds because nothing is imported again. The keeper looks at nothing that it is asked
 and ends when its client does.
 
-It is run by path with `python -I`, so the folder of this file is not on sys.path. Hence no import
-from this project.
+Of this project it imports what ends it with its parent, and nothing else (verifiers/keeper.py).
 """
 
 import ctypes
@@ -23,7 +22,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
+from verifiers.parent import end_with_parent
+
 WALL_FACTOR = 4
 """The deadline is CPU time, so that a busy machine makes no false time-outs; a checker that waits
 for the CPU this many times longer is given up, too."""
@@ -301,7 +301,7 @@ def _peak_address_space_mb() -> float:
 
 
 def _confine(keeper_pid: int, memory_mb: int) -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     if os.getppid() != keeper_pid:
         os._exit(1)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -333,7 +333,3 @@ def _next_line(client_pid: int) -> bytes | None:
 
 def _send(descriptor: int, message: dict[str, Any]) -> None:
     os.write(descriptor, json.dumps(message).encode() + b"\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -11,6 +11,8 @@ import signal
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from verifiers.parent import PR_SET_PDEATHSIG
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYSCALL_HOLDING_GIL = ctypes.PyDLL(None, use_errno=True).syscall
 
@@ -34,7 +36,6 @@ MS_REC = 0x4000
 MS_PRIVATE = 0x40000
 MNT_DETACH = 0x2  # umount(2)
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_DUMPABLE = 4
 _PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
@@ -192,7 +193,7 @@ def perform(steps: tuple[Step, ...]) -> None:
 
 def die_with_parent() -> Step:
     """SIGKILL when the parent's thread ends: PR_SET_PDEATHSIG (prctl(2))."""
-    return _prctl(_PR_SET_PDEATHSIG, 9)
+    return _prctl(PR_SET_PDEATHSIG, 9)
 
 
 def limit(kind: int, soft: int, hard: int) -> Step:

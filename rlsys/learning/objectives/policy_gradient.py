@@ -31,8 +31,7 @@ from rlsys.algorithms.gae import explained_variance
 from rlsys.algorithms.kl import adapted_kl_coefficient
 from rlsys.algorithms.kl_alone import kl_alone, kl_share
 from rlsys.algorithms.losses import LossInputs, policy_loss
-from rlsys.algorithms.off_policy import diagnostics
-from rlsys.algorithms.proximal import interpolate_proximal
+from rlsys.algorithms.off_policy import diagnostics, interpolate_proximal
 from rlsys.algorithms.registry import Registry, batch_columns
 from rlsys.config.algorithm import AlgorithmConfig, OffPolicy, is_per_token
 from rlsys.config.run import LearnerConfig, SamplingConfig

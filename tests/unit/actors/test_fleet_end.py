@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import ray
 from ray.exceptions import RayTaskError
 
-from actors.ray_fleet import RayFleet
+from actors.launch import end_members
 from actors.rollout_worker import RolloutWorker
 from rlsys.config.run import RunConfig
 
@@ -34,11 +34,7 @@ def test_a_member_that_does_not_end_is_named_with_its_cause_and_without_its_repr
     monkeypatch.setattr(ray, "wait", lambda ends, num_returns, timeout: (ends, []))
     monkeypatch.setattr(ray, "get", get)
     monkeypatch.setattr(ray, "kill", killed.append)
-    fleet = RayFleet.__new__(RayFleet)
     seats = [seat("learner-0", "ends"), seat("rollout-0", "fails")]
-    fleet.supervisor = SimpleNamespace(seats=seats)
-    fleet.launcher = SimpleNamespace(end=lambda: None)
-    fleet.progress = said.append
-    fleet._end_members(1.0)
+    end_members(seats, 1.0, said.append)
     assert said == ["rollout-0 did not end by itself: ValueError: no room"]
     assert killed == [each.actor for each in seats]

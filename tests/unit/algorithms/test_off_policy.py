@@ -8,6 +8,7 @@ from rlsys.algorithms.off_policy import (
     diagnostics,
     effective_sample_size,
     importance_log_weights,
+    interpolate_proximal,
     k3_mismatch,
 )
 from rlsys.config.algorithm import WeightLevel, WeightRule
@@ -137,3 +138,22 @@ def test_k3_mismatch_averages_to_the_kl_of_sampler_and_policy():
     expected = (sampler * (sampler / policy).log()).sum()
     got = (sampler * k3_mismatch((policy / sampler).log())).sum()
     torch.testing.assert_close(got, expected)
+
+
+# --- the proximal policy, without a forward pass -------------------------------------------------
+
+ROLLOUT = torch.full((1, 4), -2.0, dtype=torch.float64)
+POLICY = torch.full((1, 4), -1.0, dtype=torch.float64)
+
+
+def test_the_proximal_policy_lies_one_step_before_the_policy_that_is_made():
+    # At version 5 the step makes version 6. Tokens of versions 5, 4, 2: 1, 2 and 4 steps.
+    versions = torch.tensor([[5, 4, 2, 2]], dtype=torch.int32)
+    got = interpolate_proximal(ROLLOUT, POLICY, versions, version=5)
+    assert got.tolist() == [[-2.0, -1.5, -1.25, -1.25]]
+
+
+def test_it_carries_no_gradient():
+    policy = POLICY.clone().requires_grad_()
+    versions = torch.zeros(1, 4, dtype=torch.int32)
+    assert not interpolate_proximal(ROLLOUT, policy, versions, 3).requires_grad

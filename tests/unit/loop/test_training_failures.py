@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from rlsys.errors import StallError, WeightSyncError, WorkerDiedError, WorkerError
-from rlsys.loop.loop import StepReport, first_cause
+from rlsys.loop.loop import StepReport
 from rlsys.simulate.clock import run
 from tests.helpers.fake_fleet import (
     FakeFleet,
@@ -134,12 +134,6 @@ def test_a_cancelled_run_leaves_no_task_behind() -> None:
         return {t.get_name() for t in asyncio.all_tasks() - {asyncio.current_task()}}
 
     assert run(scenario()) == set()
-
-
-def test_the_first_cause_is_the_first_leaf() -> None:
-    first, second = WorkerError("first"), WorkerError("second")
-    nested = ExceptionGroup("", [ExceptionGroup("", [first]), second])
-    assert first_cause(nested) is first
 
 
 # --- stalls ------------------------------------------------------------------------------------

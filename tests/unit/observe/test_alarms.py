@@ -5,12 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from rlsys.config.run import RunConfig
+from rlsys.config.observe import ObserveConfig
 from rlsys.loop.outcome import SignalCount
 from rlsys.observe.alarms import Alarms
 
-CONFIG = RunConfig()
-CONFIG.observe.length_alarm_window = 2
+CONFIG = ObserveConfig(length_alarm_window=2)
 
 NOTHING = SignalCount(groups=2, without_signal=2, none_right=2, completions=8)
 SOME = replace(NOTHING, without_signal=1, none_right=1)
@@ -36,7 +35,7 @@ def seen(alarms: Alarms, steps: list[tuple[SignalCount, float]]) -> list[object]
 
 
 def test_each_alarm_warns_once_and_has_a_metric_while_it_is_on() -> None:
-    alarms = Alarms(CONFIG)
+    alarms = Alarms(CONFIG, 128)
     said, nothing, longer = [], [], []
     for signal, length in STEPS:
         said.append(
@@ -59,16 +58,15 @@ def test_each_alarm_warns_once_and_has_a_metric_while_it_is_on() -> None:
 
 @pytest.mark.parametrize("end", range(len(STEPS) + 1))
 def test_a_run_resumed_after_any_step_warns_as_one_that_never_ended(end: int) -> None:
-    first, second = Alarms(CONFIG), Alarms(CONFIG)
+    first, second = Alarms(CONFIG, 128), Alarms(CONFIG, 128)
     before = seen(first, STEPS[:end])
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
-    assert before + seen(second, STEPS[end:]) == seen(Alarms(CONFIG), STEPS)
+    assert before + seen(second, STEPS[end:]) == seen(Alarms(CONFIG, 128), STEPS)
 
 
 def test_a_window_made_smaller_at_the_resume_looks_at_the_newest_steps() -> None:
-    wide, narrow = RunConfig(), RunConfig()
-    wide.observe.length_alarm_window, narrow.observe.length_alarm_window = 10, 2
-    first, second = Alarms(wide), Alarms(narrow)
+    wide, narrow = ObserveConfig(length_alarm_window=10), ObserveConfig(length_alarm_window=2)
+    first, second = Alarms(wide, 128), Alarms(narrow, 128)
     for length in (90.0, 90.0, 20.0, 20.0, 30.0):
         first.step(1, SOME, figures(length))
     second.load_state_dict(first.state_dict())
@@ -77,13 +75,13 @@ def test_a_window_made_smaller_at_the_resume_looks_at_the_newest_steps() -> None
 
 
 def test_a_figure_that_goes_in_and_out_is_said_once_in_ten_steps() -> None:
-    alarms, said = Alarms(RunConfig()), []
+    alarms, said = Alarms(ObserveConfig(), 128), []
     for step, kl in enumerate([2.0, 0.1] * 4 + [0.1] * 12 + [2.0, 0.1, 2.0], start=1):
         length = {"completion/mean_tokens": 20.0, "reward/accuracy": 0.5}
         if alarms.step(step, SOME, length | {"policy/kl": kl}):
             said.append(step)
         if step == 4:
             state = json.loads(json.dumps(alarms.state_dict()))
-            alarms = Alarms(RunConfig())
+            alarms = Alarms(ObserveConfig(), 128)
             alarms.load_state_dict(state)
     assert said == [1, 21]

@@ -90,8 +90,8 @@ def test_the_time_left_is_the_steps_left_at_the_pace_of_the_newest() -> None:
 def test_a_long_silence_is_broken_by_what_is_waited_for() -> None:
     text = io.StringIO()
     console = Console(file=text, width=80, color_system=None)
-    display = Display(10, console, time.monotonic(), quiet_s=0.05)
-    display.waiting = lambda: "rollout-0: vLLM loads the policy 31.0 s"
+    waits = "rollout-0: vLLM loads the policy 31.0 s"
+    display = Display(10, console, time.monotonic(), lambda: waits, quiet_s=0.05)
     with display:
         display.stage("starting the fleet")
         time.sleep(0.3)
@@ -104,8 +104,8 @@ def test_a_long_silence_is_broken_by_what_is_waited_for() -> None:
 def test_what_is_waited_for_is_said_once_and_as_it_is_now() -> None:
     text = io.StringIO()
     console = Console(file=text, width=80, color_system=None)
-    display = Display(10, console, time.monotonic(), quiet_s=0.05)
-    display.waiting = lambda: "learner-0: DeepSpeed loads the policy 31.6 s"
+    waits = "learner-0: DeepSpeed loads the policy 31.6 s"
+    display = Display(10, console, time.monotonic(), lambda: waits, quiet_s=0.05)
     with display:
         display.stage("verifier-0 ready; waiting for learner-0: its process 1.4 s")
         time.sleep(0.1)

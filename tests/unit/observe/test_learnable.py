@@ -46,7 +46,7 @@ def test_estimators_that_compare_groups_need_no_difference_within_one(
 
 
 def test_the_warning_comes_after_eight_groups_and_once() -> None:
-    alarm = SignalAlarm(CONFIG)
+    alarm = SignalAlarm(128)
     said = [alarm.step(count) for count in (ALL_WRONG, ALL_WRONG, ALL_WRONG)]
     assert [bool(text) for text in said] == [False, True, False]
     assert "in each of 8 all completions earned the same reward" in said[1]
@@ -54,14 +54,14 @@ def test_the_warning_comes_after_eight_groups_and_once() -> None:
 
 
 def test_one_group_with_a_signal_takes_the_warning_back_and_it_can_come_again() -> None:
-    alarm = SignalAlarm(CONFIG)
+    alarm = SignalAlarm(128)
     steps = [ALL_WRONG, MIXED, ALL_WRONG, ALL_WRONG, MIXED]
     assert [bool(alarm.step(count)) for count in steps] == [False, False, False, True, False]
     assert not alarm.on
 
 
 def test_steps_of_many_groups_are_judged_one_by_one() -> None:
-    alarm = SignalAlarm(CONFIG)
+    alarm = SignalAlarm(128)
     large = SignalCount(groups=64, without_signal=64, none_right=64, completions=512)
     assert alarm.step(large)
     assert not alarm.step(replace(large, without_signal=63))
@@ -81,22 +81,22 @@ def test_steps_of_many_groups_are_judged_one_by_one() -> None:
     ],
 )
 def test_the_likely_cause_says_what_to_change(change: dict[str, int], words: str) -> None:
-    message = problem_of(replace(SignalCount(4, 4, completions=16), **change), CONFIG)
+    message = problem_of(replace(SignalCount(4, 4, completions=16), **change), 128)
     assert message.startswith("no group has a signal")
     assert words in message
 
 
 def test_answers_that_are_cut_off_are_a_problem_with_a_signal_too() -> None:
     count = SignalCount(groups=4, without_signal=1, completions=100, cut_off=90)
-    message = problem_of(count, CONFIG)
+    message = problem_of(count, 128)
     assert message.startswith("90% of the completions are cut off at sampling.max_tokens=128")
-    assert problem_of(replace(count, cut_off=89), CONFIG) == ""
+    assert problem_of(replace(count, cut_off=89), 128) == ""
 
 
 def test_a_run_that_learns_and_one_without_steps_have_no_problem() -> None:
-    assert problem_of(MIXED, CONFIG) == ""
-    assert problem_of(SignalCount(), CONFIG) == ""
-    assert cut_off_at(CONFIG, 0.5) == ""
+    assert problem_of(MIXED, 128) == ""
+    assert problem_of(SignalCount(), 128) == ""
+    assert cut_off_at(128, 0.5) == ""
 
 
 def test_the_end_of_an_answer_that_was_cut_off_is_shown_with_its_verdict(tmp_path: Path) -> None:

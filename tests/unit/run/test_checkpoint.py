@@ -12,6 +12,8 @@ import pytest
 
 from rlsys.errors import CheckpointError, WorkerError
 from rlsys.run import checkpoint
+from rlsys.run.checkpoint import checkpoint_bytes
+from tests.helpers.model_folders import write_weights
 
 
 async def save_weights(folder: Path) -> None:
@@ -217,3 +219,10 @@ def test_a_damaged_checkpoint_is_named_with_the_one_before_it(tmp_path: Path, da
     assert f"the checkpoint {folder} is damaged" in str(caught.value)
     assert "model.bin" in str(caught.value)
     assert "resume from step-000001" in str(caught.value)
+
+
+def test_a_checkpoints_size_is_told_by_the_models_headers(tmp_path: Path) -> None:
+    write_weights(tmp_path, {"a": (3, 5), "b": (7,)})
+    assert checkpoint_bytes(str(tmp_path), 2, with_critic=False) == 22 * (16 + 2)
+    assert checkpoint_bytes(str(tmp_path), 2, with_critic=True) == 22 * (32 + 2)
+    assert checkpoint_bytes("org/name-on-a-hub", 2, with_critic=False) is None

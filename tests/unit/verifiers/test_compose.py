@@ -67,7 +67,7 @@ def test_status_and_reason_are_those_of_the_largest_weight():
     plain = make().verify(completion("<answer>17</answer>"))
     assert plain.reward == pytest.approx(0.7)
     assert plain.status is Status.CORRECT
-    assert make().accuracy_component == "R_Accuracy"
+    assert make().accuracy_component_for("") == "R_Accuracy"
 
 
 def test_batch_is_graded_in_order():
@@ -137,7 +137,7 @@ def test_completion_without_a_verdict_is_not_shown_to_later_components():
 def test_gate_multiplies_and_never_decides_the_status():
     rewards = [RewardConfig("math"), RewardConfig("format", gate=True)]
     composite = make(rewards)
-    assert composite.accuracy_component == "math"
+    assert composite.accuracy_component_for("") == "math"
     assert composite.verify(completion()).reward == 1.0
     outside = composite.verify(completion(GOOD + " yes"))
     assert (outside.reward, outside.status) == (0.0, Status.CORRECT)

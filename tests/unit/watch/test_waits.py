@@ -4,7 +4,7 @@ import pytest
 
 from rlsys.errors import StallError
 from rlsys.simulate.clock import run
-from rlsys.watch.waits import Observer, Waits
+from rlsys.watch.waits import Observer, WaitBoard, Waits
 
 
 async def later(seconds: float, value: int = 1) -> int:
@@ -250,3 +250,20 @@ def test_a_wait_on_a_task_that_stalls_ends_with_that_task_s_stall() -> None:
         assert isinstance(error, StallError)
         assert "driver: weights pulled" in str(error)
         assert str(error).endswith("rollout-0 is in epoll_wait")
+
+
+def test_a_board_shows_the_waits_of_the_moment_and_nothing_of_those_before() -> None:
+    async def scenario() -> list[str]:
+        first, second, board = Waits(60, Observer()), Waits(60, Observer()), WaitBoard()
+        said = [board.describe()]
+        board.show(first, second)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(first.on("driver: learner", asyncio.sleep(5)))
+            tasks.create_task(second.on("driver: verifier", asyncio.sleep(5)))
+            await asyncio.sleep(2)
+            said.append(board.describe())
+            board.show(second)
+            said.append(board.describe())
+        return [*said, board.describe()]
+
+    assert run(scenario()) == ["", "learner 2.0 s, verifier 2.0 s", "verifier 2.0 s", ""]

@@ -11,6 +11,7 @@ import pytest
 
 from rlsys.errors import VerifierError
 from tests.helpers.places import ROOT
+from verifiers import keeper
 from verifiers.math import process as math_process
 from verifiers.math.process import MathProcess, Outcome
 from verifiers.math.tree import node, num
@@ -101,7 +102,9 @@ def test_missing_library_is_one_clear_error(monkeypatch, tmp_path):
     worker = tmp_path / "worker.py"
     source = Path(math_process.worker.__file__).read_text()
     worker.write_text(source.replace("import sympy", "import sympy_missing as sympy"))
-    monkeypatch.setattr(math_process.worker, "__file__", str(worker))
+    (tmp_path / "verifiers").symlink_to(ROOT / "verifiers")
+    monkeypatch.setattr(keeper, "_ROOT", tmp_path)
+    monkeypatch.setattr(math_process.worker, "__name__", "worker")
     with pytest.raises(VerifierError, match="cannot import sympy"):
         MathProcess().compare(*EQUAL)
 

@@ -1,0 +1,44 @@
+"""What the members say of themselves: where their time goes, and how still the samplers are."""
+
+import asyncio
+import math
+
+from actors.roster import Seat
+from actors.supervision import Supervisor
+from rlsys.errors import WorkerDiedError
+from rlsys.roles import ROLLOUT
+from rlsys.watch.accounting import Times
+
+
+async def times(supervisor: Supervisor) -> dict[str, Times]:
+    """Per role, summed over its members, those included that died on the same seats."""
+    seen = await asyncio.gather(*(_times_of(supervisor, seat) for seat in supervisor.seats))
+    result: dict[str, Times] = {}
+    for seat, its_times in zip(supervisor.seats, seen, strict=True):
+        result[seat.role] = result.get(seat.role, Times()) + its_times
+    return result
+
+
+async def samplers_still_s(supervisor: Supervisor) -> float:
+    """For how long the stillest of the rollout workers that owe a reply has sampled nothing;
+    infinite when none owes any."""
+    asked = [seat for seat in supervisor.ready(ROLLOUT) if seat.asked_at]
+    still = await asyncio.gather(*(_still_s_of(supervisor, seat) for seat in asked))
+    return max(still, default=math.inf)
+
+
+async def _still_s_of(supervisor: Supervisor, seat: Seat) -> float:
+    try:
+        return await supervisor.call(seat, seat.actor.still_s.remote())
+    except WorkerDiedError:
+        return 0.0  # what it owed begins again elsewhere
+
+
+async def _times_of(supervisor: Supervisor, seat: Seat) -> Times:
+    if not seat.ready:
+        return seat.times.empty()
+    try:
+        its_times = await supervisor.call(seat, seat.actor.times.remote())
+    except WorkerDiedError:
+        return seat.times.empty()
+    return seat.times.saw(its_times)
