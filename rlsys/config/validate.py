@@ -15,15 +15,15 @@ from rlsys import hub
 from rlsys.config import algorithm as algorithm_config
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
+from rlsys.config import engine_options, ranges
 from rlsys.config import local_policy as recipes_config
 from rlsys.config import optimizer as optimizer_config
-from rlsys.config import ranges
 from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
 from rlsys.config.algorithm import Advantage
 from rlsys.config.model_names import find_model
-from rlsys.config.run import MOST_KEPT, RunConfig, Transport
+from rlsys.config.run import MOST_KEPT, Offload, RunConfig, Transport
 from rlsys.errors import ConfigError
 
 _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
@@ -241,6 +241,27 @@ def _shares(config: RunConfig) -> Iterator[str]:
         )
 
 
+def _shared_gpu(config: RunConfig) -> Iterator[str]:
+    rollout, learner = config.rollout, config.learner
+    if 0 < rollout.gpus < 1 and 0 < learner.gpus < 1 and rollout.kv_cache_gib is None:
+        yield (
+            f"rollout.kv_cache_gib=null: with rollout.gpus={rollout.gpus:g} an engine shares its "
+            f"GPU with the learner (learner.gpus={learner.gpus:g}), and cannot see how much that "
+            "one will need; nearest valid: rollout.kv_cache_gib=8 (docs/gpu.md)"
+        )
+    if learner.offload is Offload.parameters and learner.zero_stage < 3:
+        yield (
+            f"learner.offload=parameters: learner.zero_stage={learner.zero_stage} keeps whole "
+            "weights on every rank; nearest valid: learner.offload=optimizer, or "
+            "learner.zero_stage=3"
+        )
+    if learner.offload is not Offload.none and not learner.zero_stage:
+        yield (
+            f"learner.offload={learner.offload.name}: needs ZeRO, but learner.zero_stage=0; "
+            "nearest valid: learner.zero_stage=1"
+        )
+
+
 def _transport(config: RunConfig) -> Iterator[str]:
     learner, rollout, transport = config.learner, config.rollout, config.weights.transport
     if transport is not Transport.object_store and not (learner.gpus and rollout.gpus):
@@ -297,6 +318,8 @@ _LOOKS = (
     _thinking,
     _model,
     _shares,
+    _shared_gpu,
+    engine_options.problems,
     _transport,
     _deterministic,
     _rewards,

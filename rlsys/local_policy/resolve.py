@@ -61,7 +61,7 @@ def fit_cache(config: RunConfig, tell: Callable[[str], None]) -> None:
     if most is not None and most < config.model.max_context:
         tell(
             f"context: {most:,} of the model's {config.model.max_context:,} tokens, which is what "
-            f"rollout.kv_cache_gib={config.rollout.kv_cache_gib:g} holds"
+            f"rollout.kv_cache_gib={config.rollout.kv_cache_gib or 1.0:g} holds"
         )
         config.model.max_context = most
 
