@@ -18,7 +18,7 @@ from rlsys.network import require_cluster
 from rlsys.watch.signals import skip_exit_handlers, unwinding
 
 _LOOK_S = 0.5
-_ANSWER_S = 2.0
+_REPLY_S = 2.0
 """A head on this machine takes a connection at once, however busy it is."""
 _SHUTDOWN_S = 20.0
 """Seen: 2 s; up to 10 s where the head ended meanwhile."""
@@ -56,7 +56,7 @@ def connected(config: ClusterConfig) -> Iterator[str]:
         with unwinding():
             yield _describe()
     finally:
-        if not _answers(_head()) or not _is_done(ray.shutdown, _shuts_down_within(_SHUTDOWN_S)):
+        if not _replies(_head()) or not _is_done(ray.shutdown, _shuts_down_within(_SHUTDOWN_S)):
             skip_exit_handlers()  # Ray's own is one
         assert watchdog.stdin is not None
         watchdog.stdin.close()
@@ -69,7 +69,7 @@ def while_there(work: Callable[[], None]) -> None:
     Who ends a job may end all of its processes, and a head that the run started is one of them.
     """
     head = _head()
-    _is_done(work, lambda: not _answers(head))
+    _is_done(work, lambda: not _replies(head))
 
 
 def _is_done(work: Callable[[], None], is_hopeless: Callable[[], bool]) -> bool:
@@ -101,9 +101,9 @@ def _head() -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _answers(head: tuple[str, int]) -> bool:
+def _replies(head: tuple[str, int]) -> bool:
     try:
-        socket.create_connection(head, timeout=_ANSWER_S).close()
+        socket.create_connection(head, timeout=_REPLY_S).close()
     except OSError:
         return False
     return True

@@ -14,7 +14,7 @@ import ray
 
 from actors.member import Member
 from actors.rollout_client import RolloutClient
-from rlsys.config.run import RunConfig, Transport
+from rlsys.config.run import RunConfig, StageKind, Transport
 from rlsys.determinism import make_deterministic
 from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
@@ -30,7 +30,7 @@ from rlsys.learning.nccl import limit_collectives
 from rlsys.loop.outcome import PER_TOKEN
 from rlsys.roles import Annotated, Annotations
 from rlsys.run.folder import require_mark
-from rlsys.watch.clock import Clock
+from rlsys.watch.accounting import Accounting
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
@@ -58,16 +58,21 @@ KEPT = "kept"
 
 
 class LearnerRank(Member):
-    """Trains on what it is given; `learn`, `publish` and `save` are called on every rank."""
+    """Trains on what it is given; all but `restore` and `write_samples` is asked of every rank."""
 
     def __init__(self, rank: int, model_path: str, config: RunConfig, samples: Path) -> None:
         self.rank, self.model_path, self.config, self.samples = rank, model_path, config, samples
         self.version = 0
         self.sender: VllmSender | None = None
-        """For vLLM's own transports, once the engines have been met."""
-        self.clock = Clock(idle="ready groups")
+        """For vLLM's own transports, once the samplers have been met."""
+        self.accounting = Accounting(idle=self._idle)
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples")
         self.written: Future[None] | None = None
+
+    @property
+    def _idle(self) -> str:
+        """What it waits for between calls."""
+        return "batches" if self.config.run.stage is StageKind.sft else "ready groups"
 
     def address(self) -> tuple[str, int]:
         """This node's address and a free port, for the ranks to meet at."""
@@ -100,12 +105,15 @@ class LearnerRank(Member):
             from rlsys.learning.checkpoint import load
             from rlsys.learning.ranks import Ranks
             from rlsys.learning.reinforcement import reinforcement_learner
+            from rlsys.learning.supervised import supervised_learner
             from rlsys.learning.weights_out import WeightsOut
         config = self.config
         if config.run.deterministic:
             make_deterministic()
         ranks = Ranks(self.rank, world_size, master_address, master_port, config.learner)
-        self.learner = reinforcement_learner(self.model_path, config, ranks)
+        is_sft = config.run.stage is StageKind.sft
+        make = supervised_learner if is_sft else reinforcement_learner
+        self.learner = make(self.model_path, config, ranks)
         self.weights_out = WeightsOut(self.learner.policy, ranks)
         self.learner.prove_packing(canary_ids)
         canary = self.weights_out.canary(canary_ids)
@@ -114,7 +122,7 @@ class LearnerRank(Member):
         if config.learner.gpus:
             limit_collectives(config.loop.peer_timeout_s)
         self.version = version
-        self.clock = Clock(idle="ready groups")
+        self.accounting = Accounting(idle=self._idle)
         return list(self.weights_out.shapes()), canary
 
     def learn(
@@ -128,7 +136,7 @@ class LearnerRank(Member):
         *batches: pa.RecordBatch,
     ) -> dict[str, float]:
         """One optimizer step; see Learner.step. Arrays are [N], rows in span order."""
-        with self.clock.busy():
+        with self.accounting.busy():
             groups = [_rows(span, batches) for span in spans]
             columns = columns_of(self.config)
             batch = training_batch(groups, columns, advantages, rewards, trained)
@@ -143,6 +151,18 @@ class LearnerRank(Member):
                 )
                 self._write_samples(table, step)
         return metrics
+
+    def fit(self, version: int, batch: pa.RecordBatch) -> dict[str, float]:
+        """One step on a batch that is the same on every rank; see Learner.step."""
+        with self.accounting.busy():
+            metrics = self.learner.step(batch, version)
+            self.version = version + 1
+        return metrics
+
+    def measure(self, batch: pa.RecordBatch) -> dict[str, float]:
+        """The objective's figures on a batch; see Learner.measure."""
+        with self.accounting.busy():
+            return self.learner.measure(batch, self.version)
 
     def _write_samples(self, table: pa.Table, step: int) -> None:
         """On a thread: the disk must not hold up training, and its errors must not be lost."""
@@ -161,8 +181,8 @@ class LearnerRank(Member):
         spans: list[Span],
         *batches: pa.RecordBatch,
     ) -> None:
-        """Answers that no `learn` brings along, to a file below the samples; see Untrained. Beside
-        learning, which does not wait for it."""
+        """Completions that no `learn` brings along, to a file below the samples; see Untrained.
+        Beside learning, which does not wait for it."""
         groups = [_rows(span, batches) for span in spans]
         write_table(samples_table(groups, step, split, reasons), self.samples / file)
 
@@ -175,7 +195,7 @@ class LearnerRank(Member):
             raise WeightSyncError(
                 f"learner-{self.rank} holds version {self.version} and was asked for {version}"
             )
-        with self.clock.busy():
+        with self.accounting.busy():
             published = self._send(version)
             canary = self.weights_out.canary(canary_ids)
         if published is None:
@@ -184,7 +204,7 @@ class LearnerRank(Member):
         return (manifest, canary), buckets
 
     def _send(self, version: int) -> tuple[Manifest, list[ray.ObjectRef]] | None:
-        """Into the store, or with vLLM's own transports into the engines, without refs."""
+        """Into the store, or with vLLM's own transports into the samplers, without refs."""
         weights = self.config.weights
         bucket_bytes = weights.bucket_mib << 20
         if weights.transport is Transport.object_store:
@@ -194,7 +214,7 @@ class LearnerRank(Member):
         return (manifest, []) if self.rank == 0 else None
 
     def _connect(self, bucket_bytes: int) -> "VllmSender":
-        """The rollout workers' engines and this rank meet."""
+        """The rollout workers' samplers and this rank meet."""
         # Only these transports need vLLM in the learner's process.
         from rlsys.weights.vllm_sender import BucketSource, Meeting, VllmSender
 
@@ -209,7 +229,7 @@ class LearnerRank(Member):
         the rows of `spans`."""
         from rlsys.learning.checkpoint import save
 
-        with self.clock.busy():
+        with self.accounting.busy():
             if self.written:
                 self.written.result()
             if self.rank == 0:

@@ -1,4 +1,4 @@
-"""What every fleet member has, whatever it does: a lifeline, an identity, a clock."""
+"""What every fleet member has, whatever it does: a lifeline, a name, an accounting of time."""
 
 import asyncio
 import inspect
@@ -14,7 +14,7 @@ import ray
 from actors.portable import portable
 from rlsys import logs
 from rlsys.watch import stacks
-from rlsys.watch.clock import Clock, Times
+from rlsys.watch.accounting import Accounting, Times
 
 _CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1, "disk": 1})
 """Ray's threads beside the one that works: looking at a member never queues behind its work, nor
@@ -50,7 +50,7 @@ class _Portable:
 class Member(_Portable):
     """A member whose methods are plain functions. Its work runs on one thread, in order."""
 
-    clock: Clock
+    accounting: Accounting
 
     @ray.method(concurrency_group="lifeline")
     def lifeline(self) -> None:
@@ -65,13 +65,13 @@ class Member(_Portable):
     @ray.method(concurrency_group="control")
     def times(self) -> Times:
         """Busy and waits since the start."""
-        return self.clock.times()
+        return self.accounting.times()
 
 
 class AsyncMember(_Portable):
     """A member whose methods are coroutines; each concurrency group has an event loop."""
 
-    clock: Clock
+    accounting: Accounting
 
     @ray.method(concurrency_group="lifeline")
     async def lifeline(self) -> None:
@@ -86,7 +86,7 @@ class AsyncMember(_Portable):
     @ray.method(concurrency_group="control")
     async def times(self) -> Times:
         """Busy and waits since the start."""
-        return self.clock.times()
+        return self.accounting.times()
 
 
 def _introduce(log: Path) -> Identity:

@@ -27,8 +27,8 @@ from rlsys.data.templates import Prompt, to_batch
 from rlsys.errors import LearnerLostError, WorkerDiedError
 from rlsys.loop.fleet import (
     Graded,
+    GroupBatch,
     LearnRequest,
-    Message,
     PublishReport,
     Rows,
     Sampled,
@@ -37,13 +37,11 @@ from rlsys.loop.fleet import (
 )
 from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
 from rlsys.run.folder import LOGS, SAMPLES, mark
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 from rlsys.watch.waits import Observer, Waits
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 from verifiers.registry import read_plugins
-
-_CANARY_TOKENS = 64
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,7 @@ class RayFleet:
     Args:
         model_path: the policy that learner, rollout and reference workers start from.
         prompts: every prompt that will be asked for, in training and held out.
+        probe: token ids on which weights and packing are proved; none where nothing is trained.
         folder: of the run or the evaluation: members leave samples and logs there.
         needs: the members; see actors.roles.
         progress: told what is being waited for during the start.
@@ -73,6 +72,7 @@ class RayFleet:
         config: RunConfig,
         model_path: str,
         prompts: Sequence[Prompt],
+        probe: list[int],
         folder: Path,
         needs: list[Need],
         progress: Callable[[str], None],
@@ -83,12 +83,11 @@ class RayFleet:
         self.row_of = {p.prompt_id: i for i, p in enumerate(prompts)}
         self.prompts = prompts
         present = [need.role for need in needs]
-        self.has_learner = LEARNER in present
+        self.has_learner, self.has_rollout = LEARNER in present, ROLLOUT in present
         self.scorers = [role for role in present if role in SCORERS]
         plugins = read_plugins(config.verifiers.plugins)
         self.inputs = Inputs(config, model_path, folder / SAMPLES, plugins, self.has_learner)
-        longest = max(prompts, key=lambda p: len(p.token_ids))
-        self.canary_ids = list(longest.token_ids)[-_CANARY_TOKENS:]
+        self.canary_ids = probe
         self.observer = Observer(
             notice, lambda: keep_stacks(folder, self.stacks()), self.samplers_still_s
         )
@@ -134,7 +133,7 @@ class RayFleet:
             self.notice(line)
         for wave in waves(self.needs):
             await asyncio.gather(*(self._start_role(role, checkpoint, version) for role in wave))
-        if self.has_learner:
+        if self.has_learner and self.has_rollout:
             self.progress("proving that the rollout workers hold the learner's weights")
             self.published = await self.starting.on("driver: first weights", self._pack(version))
             for seat in supervisor.of(ROLLOUT):
@@ -167,7 +166,7 @@ class RayFleet:
         self.weight_names, self.canary = said[0]
 
     async def _start_member(self, seat: Seat) -> None:
-        """The actor is there and its engine loaded when this returns."""
+        """The actor is there and its sampler loaded when this returns."""
         role = ROLES[seat.role]
         arguments = [self.prompt_table] if role.samples else []
         said = await self._step(seat, role.loading, seat.actor.start.remote(*arguments))
@@ -208,7 +207,7 @@ class RayFleet:
         self.progress(f"{names} ready" + ("" if waits == "nothing" else f"; waiting for {waits}"))
 
     def shutdown(self, kindly_s: float = 15.0) -> None:
-        """End every member, kindly first: engines have processes and samples of their own."""
+        """End every member, kindly first: samplers have processes and samples of their own."""
         self.supervisor.stop()
         while_there(lambda: self._end_members(kindly_s))
 
@@ -234,11 +233,11 @@ class RayFleet:
 
     # --- the Fleet protocol --------------------------------------------------------------------
 
-    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
-        rows = [(self.row_of[p.prompt_id], p.token_budget) for p in message.prompts]
-        ids = list(message.group_ids)
+    async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled:
+        rows = [(self.row_of[p.prompt_id], p.token_budget) for p in batch.prompts]
+        ids = list(batch.group_ids)
         _, rollouts, meta = await self.supervisor.work(
-            ROLLOUT, lambda actor: actor.sample.remote(ids, rows, message.size, sampling)
+            ROLLOUT, lambda actor: actor.sample.remote(ids, rows, batch.size, sampling)
         )
         return replace(meta, rollouts=rollouts)
 
@@ -289,6 +288,22 @@ class RayFleet:
         )
         return results[0]
 
+    async def fit(self, version: int, batch: pa.RecordBatch) -> dict[str, float]:
+        """One step of supervised fine-tuning, on every rank, from this version to the next."""
+        shared = ray.put(batch)
+        results = await self.supervisor.call_all(
+            self.supervisor.of(LEARNER), lambda seat: seat.actor.fit.remote(version, shared)
+        )
+        return results[0]
+
+    async def measure(self, batch: pa.RecordBatch) -> dict[str, float]:
+        """The figures of the learner's objective on a batch, which it does not learn from."""
+        shared = ray.put(batch)
+        results = await self.supervisor.call_all(
+            self.supervisor.of(LEARNER), lambda seat: seat.actor.measure.remote(shared)
+        )
+        return results[0]
+
     async def publish(self, version: int) -> PublishReport:
         self.published = await self._pack(version)
         pulls = [asyncio.ensure_future(self._try_pull(s)) for s in self.supervisor.ready(ROLLOUT)]
@@ -303,19 +318,21 @@ class RayFleet:
         reports = [self.reports[seat] for seat in self.supervisor.ready(ROLLOUT)]
         return max(reports, key=lambda report: report.total_s)
 
-    async def write_samples(self, answers: Untrained) -> None:
-        batches, spans = _spans(answers.groups)
+    async def write_samples(self, untrained: Untrained) -> None:
+        batches, spans = _spans(untrained.groups)
         first = self.supervisor.of(LEARNER)[0]
-        where = (answers.file, answers.step, answers.split, list(answers.reasons))
+        where = (untrained.file, untrained.step, untrained.split, list(untrained.reasons))
         written = first.actor.write_samples.remote(*where, spans, *batches)
         try:
             await self.supervisor.call(first, written)
         except LearnerLostError as error:
             if isinstance(error.__cause__, RayActorError):
                 raise
-            # The learner lives; answers went with a node, and nobody trains on them.
+            # The learner lives; completions went with a node, and nobody trains on them.
             lost = type(error.__cause__).__name__
-            self.notice(f"samples/{answers.file} is not written: some answers are gone ({lost})")
+            self.notice(
+                f"samples/{untrained.file} is not written: some completions are gone ({lost})"
+            )
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         batches, spans = _spans(kept)
@@ -340,7 +357,7 @@ class RayFleet:
         return await report(self.supervisor.seats)
 
     def owing(self) -> str:
-        """Which members owe the driver an answer, and for how long; also for another thread."""
+        """Which members owe the driver a reply, and for how long; also for another thread."""
         return owing(self.supervisor.seats)
 
     def member_stacks(self) -> str:
@@ -348,7 +365,7 @@ class RayFleet:
         return of_members(debts(self.supervisor.seats))
 
     async def samplers_still_s(self) -> float:
-        """For how long the stillest of the rollout workers that owe answers has sampled nothing;
+        """For how long the stillest of the rollout workers that owe a reply has sampled nothing;
         infinite when none owes any."""
         asked = [seat for seat in self.supervisor.ready(ROLLOUT) if seat.asked_at]
         return max(await asyncio.gather(*map(self._still_s_of, asked)), default=math.inf)

@@ -1,4 +1,4 @@
-"""The worker of a frozen policy: the reference, or another that scores answers."""
+"""The worker of a frozen policy: the reference, or another that scores completions."""
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ from rlsys.determinism import make_deterministic
 from rlsys.imports import imports
 from rlsys.loop.fleet import Scored
 from rlsys.schema import list_column
-from rlsys.watch.clock import Clock
+from rlsys.watch.accounting import Accounting
 
 
 class ReferenceWorker(Member):
@@ -21,7 +21,7 @@ class ReferenceWorker(Member):
     ) -> None:
         self.role, self.model_path = role, model_path
         self.section, self.config = section, config
-        self.clock = Clock(idle="rollouts")
+        self.accounting = Accounting(idle="rollouts")
 
     def start(self) -> None:
         """The model is loaded when this returns."""
@@ -34,12 +34,12 @@ class ReferenceWorker(Member):
         self.policy = FrozenPolicy(
             self.role, self.model_path, self.section, config.learner, config.sampling.temperature
         )
-        self.clock = Clock(idle="rollouts")
+        self.accounting = Accounting(idle="rollouts")
 
     @ray.method(num_returns=2)
     def score(self, rollouts: pa.RecordBatch) -> tuple[pa.RecordBatch, Scored]:
         """A batch of the role's contract, and what the driver may know of it."""
-        with self.clock.busy():
+        with self.accounting.busy():
             batch = self.policy.score(rollouts)
             sampler = list_column(rollouts, "rollout_logprobs")
             frozen = list_column(batch, batch.schema.names[-1])

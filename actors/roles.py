@@ -17,7 +17,8 @@ from actors.rollout_worker import RolloutWorker
 from actors.roster import Seat
 from actors.verifier_worker import VerifierWorker
 from rlsys import roles
-from rlsys.config.run import RunConfig, Transport
+from rlsys.config.run import RunConfig, StageKind, Transport
+from rlsys.config.sft import measures_answers
 from rlsys.learning.columns import columns_of
 from rlsys.learning.nccl import recorder_environment
 from verifiers.registry import PluginFile
@@ -52,8 +53,6 @@ class Role:
     """Of OpenMP, in each member's process."""
     loading: str
     """What takes the time in its start, once its process runs."""
-    in_evaluation: bool = False
-    """Whether an evaluation, which trains nothing, has it, too."""
     samples: bool = False
     """It is given all prompts at its start, and holds the newest weights before it works."""
     is_replaced: bool = True
@@ -104,8 +103,8 @@ _TABLE = (
     Role(
         roles.ROLLOUT,
         RolloutWorker,
-        # An evaluation's answers repeat; in training, a generator for each answer would cost time
-        # in every step.
+        # An evaluation's completions repeat; in training, a generator for each completion would
+        # cost time in every step.
         lambda given, seat: (
             seat.name,
             given.model_path,
@@ -117,7 +116,6 @@ _TABLE = (
         _rollout,
         lambda config: config.rollout.threads,
         loading="vLLM loads the policy",
-        in_evaluation=True,
         samples=True,
     ),
     Role(
@@ -127,7 +125,6 @@ _TABLE = (
         _verifier,
         lambda config: 1,
         loading="the verifiers' self-tests",
-        in_evaluation=True,
     ),
     Role(
         roles.REFERENCE,
@@ -158,23 +155,27 @@ _TABLE = (
 )
 ROLES: Mapping[str, Role] = MappingProxyType({role.name: role for role in _TABLE})
 """In the order in which they are placed."""
+_IN_EVALUATION = {roles.ROLLOUT, roles.VERIFIER}
+"""Who answers and who grades: an evaluation, which trains nothing, has these alone."""
 
 
 def needs(config: RunConfig, trains: bool = True) -> list[Need]:
-    """Every role of a run's fleet, or of an evaluation's.
+    """Every role of a run's fleet, or of an evaluation's."""
+    names = _of_run(config) if trains else _IN_EVALUATION
+    return [role.need(config) for name, role in ROLES.items() if name in names]
 
-    A role that only scores answers is there when the learner's objective asks for its columns.
-    """
-    if not trains:
-        return [role.need(config) for role in ROLES.values() if role.in_evaluation]
+
+def _of_run(config: RunConfig) -> set[str]:
+    """A learner, what answers and grades, and who scores for the learner's objective."""
+    if config.run.stage is StageKind.sft:
+        return {roles.LEARNER} | (_IN_EVALUATION if measures_answers(config) else set())
     asked = {roles.role_of(column) for column in columns_of(config)}
-    always = {role.name for role in ROLES.values() if role.name not in roles.SCORERS}
-    return [role.need(config) for name, role in ROLES.items() if name in always | asked]
+    return {name for name in ROLES if name not in roles.SCORERS} | asked
 
 
 def waves(needs: Sequence[Need]) -> list[list[str]]:
     """The roles in the order of their start: all at once, or one after the other where members
-    share a GPU: the learner, what scores, and the engines last. An engine looks at what memory is
+    share a GPU: the learner, what scores, and the samplers last. A sampler looks at what memory is
     free, which must not change under it, and the learner's start takes more than it keeps."""
     present = [need.role for need in needs]
     if not any(0 < need.gpus < 1 for need in needs):

@@ -13,7 +13,7 @@ class RolloutClient:
     """vLLM's weight-sync client (four calls) on the rollout actors, all of them at once.
 
     A call that is not answered within half of loop.stall_timeout_s raises StallError with the names
-    of the workers that owe an answer: the driver, which waits for the learner, does not know them.
+    of the workers that owe a reply: the driver, which waits for the learner, does not know them.
     """
 
     def __init__(self, config: RunConfig) -> None:
@@ -24,7 +24,7 @@ class RolloutClient:
         }
 
     def init_weight_transfer_engine(self, init_info: dict[str, Any]) -> None:
-        """Each engine gets its own ranks in the group: vLLM knows of one engine only."""
+        """Each sampler gets its own ranks in the group: vLLM knows of one sampler only."""
         size = self.config.rollout.tensor_parallel
         infos = [
             init_info | {"rank_offset": 1 + i * size}
@@ -65,9 +65,9 @@ class RolloutClient:
         try:
             ray.get(list(calls.values()), timeout=timeout_s)
         except GetTimeoutError as error:
-            answered, _ = ray.wait(list(calls.values()), num_returns=len(calls), timeout=0)
-            late = ", ".join(name for name, ref in calls.items() if ref not in answered)
+            replied, _ = ray.wait(list(calls.values()), num_returns=len(calls), timeout=0)
+            late = ", ".join(name for name, ref in calls.items() if ref not in replied)
             raise StallError(
                 f"the learner waited {timeout_s:.0f} s for {late} {what} (half of "
-                f"loop.stall_timeout_s); {len(answered)} of {len(calls)} have answered"
+                f"loop.stall_timeout_s); {len(replied)} of {len(calls)} have answered"
             ) from error

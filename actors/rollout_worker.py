@@ -1,4 +1,4 @@
-"""The rollout worker: a SamplingEngine as an async Ray actor."""
+"""The rollout worker: a Sampler as an async Ray actor."""
 
 import asyncio
 import os
@@ -14,12 +14,12 @@ import ray
 from actors.member import AsyncMember
 from rlsys.config.run import RunConfig, SamplingConfig, Transport
 from rlsys.data.templates import with_budgets
-from rlsys.determinism import engine_seed
+from rlsys.determinism import sampler_seed
 from rlsys.loop.fleet import PublishReport, Sampled
-from rlsys.sampling.engine import SamplingEngine
 from rlsys.sampling.rollout_rows import may_limit
+from rlsys.sampling.sampler import Sampler
 from rlsys.schema import list_column
-from rlsys.watch.clock import Clock
+from rlsys.watch.accounting import Accounting
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
@@ -39,10 +39,10 @@ class RolloutWorker(AsyncMember):
         seeded: bool,
     ) -> None:
         run = config.run
-        # A worker on a dead one's seat must not draw the same numbers again; answers with random
-        # numbers of their own draw them again wherever they are sampled.
-        own = engine_seed(run.seed, index, incarnation)
-        self.engine = SamplingEngine(
+        # A worker on a dead one's seat must not draw the same numbers again; completions with
+        # random numbers of their own draw them again wherever they are sampled.
+        own = sampler_seed(run.seed, index, incarnation)
+        self.sampler = Sampler(
             name,
             model_path,
             config.model,
@@ -56,23 +56,23 @@ class RolloutWorker(AsyncMember):
         # An evaluation's benchmarks have limits of their own.
         self.always_limits = seeded
         self.moved_at = time.monotonic()
-        self.clock = Clock(idle="slots")
+        self.accounting = Accounting(idle="slots")
         self.watch: asyncio.Task[None] | None = None
 
     async def start(self, prompts: pa.RecordBatch) -> None:
         """Load the model; `prompts` is the table that later calls name rows of."""
         self.prompts = prompts
-        await self.engine.start(self.always_limits or may_limit(self.config, prompts))
-        self.watch = asyncio.create_task(self._watch_engine(), name="watch engine")
-        self.clock = Clock(idle="slots")
+        await self.sampler.start(self.always_limits or may_limit(self.config, prompts))
+        self.watch = asyncio.create_task(self._watch_sampler(), name="watch sampler")
+        self.accounting = Accounting(idle="slots")
 
     async def expect_weights(self, names: list[str], canary: Canary) -> None:
         """The tensors that every update must bring, and the learner's logprobs under the weights
         from disk, by which the model is proved."""
-        self.engine.update.names = names
-        await self.engine.prove_model(canary)
+        self.sampler.update.names = names
+        await self.sampler.prove_model(canary)
         if self.weights.transport is Transport.object_store:
-            await self.engine.update.connect({})
+            await self.sampler.update.connect({})
 
     @ray.method(num_returns=2)
     async def sample(
@@ -82,12 +82,12 @@ class RolloutWorker(AsyncMember):
         size: int,
         sampling: SamplingConfig,
     ) -> tuple[pa.RecordBatch, Sampled]:
-        """Answers for rows of the prompt table, each with the thinking budget of this moment, and
-        what the driver may know of them."""
+        """Completions for rows of the prompt table, each with the thinking budget of this moment,
+        and what the driver may know of them."""
         numbers, budgets = zip(*rows, strict=True)
         prompts = with_budgets(self.prompts.take(list(numbers)), budgets)
-        with self.clock.busy(), self._ending_with_engine():
-            batch = await self.engine.sample(prompts, group_ids, size, sampling)
+        with self.accounting.busy(), self._ending_with_sampler():
+            batch = await self.sampler.sample(prompts, group_ids, size, sampling)
         versions = list_column(batch, "policy_versions")
         return batch, Sampled(
             rollouts=None,
@@ -99,30 +99,30 @@ class RolloutWorker(AsyncMember):
 
     async def connect_weights(self, init_info: dict[str, Any]) -> None:
         """Meet the learner; for the transports in which it drives the update."""
-        await self.engine.update.connect(init_info)
+        await self.sampler.update.connect(init_info)
 
     async def begin_update(self) -> None:
         """Hold sampling up; the learner sends next."""
-        await self.engine.update.begin()
+        await self.sampler.update.begin()
 
     async def receive_weights(self, update_info: dict[str, Any]) -> None:
         """Take in what the learner sends."""
-        await self.engine.update.receive(update_info)
+        await self.sampler.update.receive(update_info)
 
     async def update_weights(
         self, manifest: Manifest, canary: Canary, buckets: list[ray.ObjectRef]
     ) -> PublishReport:
         """Hold a published version and prove it; requests in flight go on with it.
 
-        buckets: refs of the bytes; none where the learner has sent them to the engine itself.
+        buckets: refs of the bytes; none where the learner has sent them to the sampler itself.
         """
         started = time.monotonic()
-        with self.clock.busy(), self._ending_with_engine():
+        with self.accounting.busy(), self._ending_with_sampler():
             # Views of this node's store: one copy per node, whoever reads it.
             pulled = await asyncio.gather(*buckets)
-            with self.clock.waiting("weights"):
-                pause = await self.engine.update.load(manifest, pulled)
-            error = await self.engine.prove_weights(manifest, canary, pulled)
+            with self.accounting.waiting("weights"):
+                pause = await self.sampler.update.load(manifest, pulled)
+            error = await self.sampler.prove_weights(manifest, canary, pulled)
         return PublishReport(
             version=manifest.version,
             pause_s=pause,
@@ -133,31 +133,31 @@ class RolloutWorker(AsyncMember):
 
     @ray.method(concurrency_group="control")
     async def still_s(self) -> float:
-        """For how long the engine has sampled nothing."""
+        """For how long the sampler has sampled nothing."""
         return time.monotonic() - self.moved_at
 
-    async def _watch_engine(self) -> None:
-        """See when it samples; and end with it, for a call to an engine that has just died may
+    async def _watch_sampler(self) -> None:
+        """See when it samples; and end with it, for a call to a sampler that has just died may
         never be answered."""
-        seen = self.engine.sampled_so_far
-        while not self.engine.is_dead:
+        seen = self.sampler.sampled_so_far
+        while not self.sampler.is_dead:
             await asyncio.sleep(_LOOK_S)
-            if self.engine.sampled_so_far != seen:
-                seen, self.moved_at = self.engine.sampled_so_far, time.monotonic()
+            if self.sampler.sampled_so_far != seen:
+                seen, self.moved_at = self.sampler.sampled_so_far, time.monotonic()
         os._exit(1)
 
     @contextmanager
-    def _ending_with_engine(self) -> Iterator[None]:
-        """A worker without an engine ends, too, so that both kinds of death look the same."""
+    def _ending_with_sampler(self) -> Iterator[None]:
+        """A worker without a sampler ends, too, so that both kinds of death look the same."""
         try:
             yield
         except Exception:  # whatever vLLM raises when its process is gone
-            if self.engine.is_dead:
+            if self.sampler.is_dead:
                 os._exit(1)
             raise
 
     async def shutdown(self) -> None:
-        """End the engine's process, where one has started."""
+        """End the sampler's process, where one has started."""
         if self.watch is not None:
             self.watch.cancel()
-        self.engine.shutdown()
+        self.sampler.shutdown()

@@ -10,7 +10,7 @@ from typing import Any
 from actors.member import Identity
 from actors.placement import Need
 from rlsys.logs import exception_at_the_end
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 class TimeBook:
@@ -34,7 +34,7 @@ class TimeBook:
         return self._before + self._last + Times(0.0, gap, {"respawn": gap})
 
     def taken(self) -> None:
-        """A new actor sits down, with a clock that starts at 0."""
+        """A new actor sits down, whose accounting starts at 0."""
         self._before, self._last = self.empty(), Times()
         self._seen_at = time.monotonic()
 
@@ -73,7 +73,7 @@ class Seat:
 
     @contextmanager
     def asked(self) -> Iterator[None]:
-        """For the block's duration it owes the driver an answer."""
+        """For the block's duration it owes the driver a reply."""
         call = object()
         self.asked_at[call] = time.monotonic()
         try:

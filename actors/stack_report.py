@@ -20,7 +20,7 @@ _NAMED = 6
 
 
 class Debt(NamedTuple):
-    """A member that owes the driver answers."""
+    """A member that owes the driver replies."""
 
     seat: Seat
     calls: int
@@ -34,14 +34,14 @@ def debts(seats: Sequence[Seat]) -> list[Debt]:
 
 
 def owing(seats: Sequence[Seat]) -> str:
-    """`rollout-1 340 s, learner-0 12 s, and 30 more`: for how long they owe an answer."""
+    """`rollout-1 340 s, learner-0 12 s, and 30 more`: for how long they owe a reply."""
     found = debts(seats)
     names = [f"{debt.seat.name} {debt.oldest_s:.0f} s" for debt in found[:_NAMED]]
     return ", ".join(names + [f"and {len(found) - _NAMED} more"] * (len(found) > _NAMED)) or "none"
 
 
 async def report(seats: Sequence[Seat]) -> str:
-    """Where the driver's tasks stand, and the members that owe it an answer, as of this moment."""
+    """Where the driver's tasks stand, and the members that owe it a reply, as of this moment."""
     tasks, found = stacks.of_tasks(asyncio.get_running_loop()), debts(seats)
     members = await asyncio.to_thread(of_members, found)
     return f"--- the driver's tasks\n{tasks}\n{members}".rstrip()

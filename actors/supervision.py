@@ -104,14 +104,14 @@ class Supervisor:
         seat = self._pools[role].take(other_than)
         try:
             batch, meta = call(seat.actor)
-            answer = await self.call(seat, meta)
+            reply = await self.call(seat, meta)
         finally:
             self._pools[role].give_back(seat)
         seat.deaths_in_a_row = 0
-        return seat, batch, answer
+        return seat, batch, reply
 
     async def call(self, seat: Seat, ref: Any) -> Any:
-        """A member's answer.
+        """A member's reply.
 
         Raises:
             WorkerDiedError: it died, or an object that it needed was lost with a node.
@@ -128,7 +128,7 @@ class Supervisor:
             raise self._death(seat, error) from error
 
     async def call_all(self, seats: Sequence[Seat], call: Callable[[Seat], Any]) -> list[Any]:
-        """Every member's answer; the first failure is raised at once, by its root cause.
+        """Every member's reply; the first failure is raised at once, by its root cause.
 
         The others are not waited for: they may sit in a collective with the one that failed.
         """

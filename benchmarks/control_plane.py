@@ -22,13 +22,13 @@ from pathlib import Path
 from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
-from rlsys.loop.fleet import Message
+from rlsys.loop.fleet import GroupBatch
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.observe.metrics import step_metrics
 from rlsys.simulate.clock import run
-from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import LogNormal
+from rlsys.simulate.sampler import SamplerLaw
 from rlsys.watch import garbage
 from rlsys.watch.waits import Observer
 
@@ -38,7 +38,7 @@ PROMPTS = [Prompt(f"p{i}", "simulated", "?", [1], '"1"', "{}") for i in range(50
 def make_fleet(workers: int) -> SimulatedFleet:
     """Engines that decode the answers of a few groups at once; the other stages keep up."""
     return SimulatedFleet(
-        EngineLaw(step_s=0.02, sequence_s=0.0001, max_sequences=64),
+        SamplerLaw(step_s=0.02, sequence_s=0.0001, max_sequences=64),
         LogNormal(mean=1000, sigma=1.0, limit=8000),
         Costs(
             grade_s=0.02,
@@ -53,12 +53,12 @@ def make_fleet(workers: int) -> SimulatedFleet:
     )
 
 
-def make_config(workers: int, group_size: int, groups_per_message: int) -> RunConfig:
+def make_config(workers: int, group_size: int, groups_per_call: int) -> RunConfig:
     """As many groups a step as workers, so that each works on three at a time."""
     config = RunConfig()
     config.loop.groups_per_step = workers
     config.loop.group_size = group_size
-    config.loop.groups_per_message = groups_per_message
+    config.loop.groups_per_call = groups_per_call
     config.loop.stall_timeout_s = 1e6
     return config
 
@@ -86,19 +86,19 @@ def resident_mb() -> float:
 def simulator_s(workers: int, config: RunConfig, groups: int) -> float:
     """CPU seconds of the simulator alone, for so many groups."""
     fleet = make_fleet(workers)
-    alive = asyncio.Semaphore(3 * config.loop.groups_per_step // config.loop.groups_per_message)
+    alive = asyncio.Semaphore(3 * config.loop.groups_per_step // config.loop.groups_per_call)
 
     async def one(group_ids: range) -> None:
         async with alive:
             prompts = (PROMPTS[0],) * len(group_ids)
-            message = Message(tuple(group_ids), prompts, config.loop.group_size)
-            sampled = await fleet.sample(message, config.sampling)
+            batch = GroupBatch(tuple(group_ids), prompts, config.loop.group_size)
+            sampled = await fleet.sample(batch, config.sampling)
             await fleet.grade(sampled)
             for role in fleet.scorers:
                 await fleet.score(role, sampled)
 
     async def all_groups() -> None:
-        step, size = config.loop.groups_per_step, config.loop.groups_per_message
+        step, size = config.loop.groups_per_step, config.loop.groups_per_call
         for version, start in enumerate(range(0, groups, step)):
             ends = range(start, min(groups, start + step), size)
             await asyncio.gather(*(one(range(i, i + size)) for i in ends))
@@ -114,9 +114,9 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=10_000)
     parser.add_argument("--group-size", type=int, default=8)
-    parser.add_argument("--groups-per-message", type=int, default=1)
+    parser.add_argument("--groups-per-call", type=int, default=1)
     arguments = parser.parse_args()
-    config = make_config(arguments.workers, arguments.group_size, arguments.groups_per_message)
+    config = make_config(arguments.workers, arguments.group_size, arguments.groups_per_call)
     steps = arguments.groups // config.loop.groups_per_step
     groups = steps * config.loop.groups_per_step
     watch = Watch()
@@ -140,7 +140,7 @@ def main() -> None:
         "groups": groups,
         "rollout_workers": arguments.workers,
         "answers_per_group": arguments.group_size,
-        "groups_per_message": arguments.groups_per_message,
+        "groups_per_call": arguments.groups_per_call,
         "wall_s": round(wall_s, 1),
         "ledger": ledger.line(),
     }

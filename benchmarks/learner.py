@@ -49,7 +49,7 @@ class Batch:
         prompts = [rng.integers(5, 99, PROMPT_TOKENS) for _ in range(GROUPS)]
         self.groups = [i // SIZE for i in range(count)]
         self.prompts = [prompts[group] for group in self.groups]
-        self.answers = [rng.integers(5, 99, n - PROMPT_TOKENS) for n in totals]
+        self.completions = [rng.integers(5, 99, n - PROMPT_TOKENS) for n in totals]
         self.totals = totals
         self.advantages = rng.normal(size=count)
 
@@ -93,24 +93,24 @@ class Learner:
 
     def _packed(self, batch: Batch) -> None:
         shared = self.variant == "packed_shared"
-        blocks = blocks_of(batch.groups, len(batch.answers), shared)
-        lengths = [block_length(block, batch.prompts, batch.answers) for block in blocks]
+        blocks = blocks_of(batch.groups, len(batch.completions), shared)
+        lengths = [block_length(block, batch.prompts, batch.completions) for block in blocks]
         (plan,) = plan_microbatches(lengths, MICROBATCH_TOKENS, 1)
         for microbatch in plan:
-            layout = lay_out([blocks[b] for b in microbatch], batch.prompts, batch.answers)
+            layout = lay_out([blocks[b] for b in microbatch], batch.prompts, batch.completions)
             logprobs, _ = self.policy(layout)
             advantages = torch.from_numpy(batch.advantages[list(layout.sequences)])
             (layout.padded(logprobs) * advantages[:, None]).sum().backward()
 
     def _padded(self, batch: Batch) -> None:
         size = MICROBATCH_TOKENS // LONGEST
-        for start in range(0, len(batch.answers), size):
-            chosen = range(start, min(start + size, len(batch.answers)))
+        for start in range(0, len(batch.completions), size):
+            chosen = range(start, min(start + size, len(batch.completions)))
             totals = batch.totals[list(chosen)]
             width = LONGEST if self.variant == "padded" else int(totals.max())
             ids = np.zeros((len(chosen), width), dtype=np.int64)
             for row, i in enumerate(chosen):
-                ids[row, : totals[row]] = np.concatenate([batch.prompts[i], batch.answers[i]])
+                ids[row, : totals[row]] = np.concatenate([batch.prompts[i], batch.completions[i]])
             tokens = torch.from_numpy(ids)
             real = np.arange(width)[None, :] < totals[:, None]
             logits = self.model(input_ids=tokens, attention_mask=torch.from_numpy(real)).logits
@@ -129,7 +129,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     batch = Batch()
-    tokens = sum(len(answer) for answer in batch.answers)
+    tokens = sum(len(completion) for completion in batch.completions)
     middle, longest = np.median(batch.totals), batch.totals.max()
     print(f"sequences of median {middle:.0f} and at most {longest}, {tokens} answer tokens")
     results: dict[str, dict[str, dict[str, float]]] = {}

@@ -22,10 +22,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 DENOMINATORS = {"GRPO": "sequence_mean", "DAPO": "token_mean", "Dr. GRPO": "constant"}
 CURVES = {
-    "answer/mean_tokens_right": "tokens of right answers",
-    "answer/mean_tokens_wrong": "tokens of wrong answers",
-    "answer/reward_per_token": "reward per token",
-    "answer/truncated": "share of answers cut off",
+    "completion/mean_tokens_right": "tokens of right answers",
+    "completion/mean_tokens_wrong": "tokens of wrong answers",
+    "completion/reward_per_token": "reward per token",
+    "completion/truncated": "share of answers cut off",
     "reward/accuracy": "training pass@1",
 }
 

@@ -43,8 +43,8 @@ def run(name: str, settings: list[str], steps: int, directory: Path) -> dict[str
     return busy | {
         "tokens_per_s": sum(r["throughput/consumed_tokens"] for r in rows) / seconds,
         "step_s": seconds / len(rows),
-        "tokens_per_answer": statistics.mean(r["answer/mean_tokens"] for r in rows),
-        "longest_answer": max(r["answer/max_tokens"] for r in rows),
+        "tokens_per_completion": statistics.mean(r["completion/mean_tokens"] for r in rows),
+        "longest_completion": max(r["completion/max_tokens"] for r in rows),
     }
 
 

@@ -3,10 +3,10 @@
     python benchmarks/overlap.py --simulated | --real [--steps N] [--repeats N] [--cases short]
 
 E = (t_sync - t_async) / (t_sync - t_ideal), in seconds per consumed token; t_ideal is the largest
-busy time of a stage, as if that stage never waited and every engine decoded full batches.
+busy time of a stage, as if that stage never waited and every sampler decoded full batches.
 
 Simulated: the real training loop on fleets of latency laws under a virtual clock. The laws are
-round numbers of a 7 B policy: an engine on one GPU that decodes 256 sequences in 32 ms a step,
+round numbers of a 7 B policy: a sampler on one GPU that decodes 256 sequences in 32 ms a step,
 1,024 answers of about 2,000 tokens a step. Scenarios differ in what is slow and in the lengths'
 law. Each is run with max_staleness=2, the default, and then as its run's summary advises (the line
 "staleness: ...", rlsys/observe/balance.py), until the summary of a run advises no other bound.
@@ -37,15 +37,15 @@ from local_runs import CASES, alternate
 
 from rlsys.config.run import RunConfig
 from rlsys.simulate.clock import run
-from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members
 from rlsys.simulate.laws import LogNormal, Pareto
 from rlsys.simulate.overlap import Block, Scenario, overlap, simulate
+from rlsys.simulate.sampler import SamplerLaw
 
-# 4 engines at full speed make 31,500 tokens/s: 64 s for a step's 2.0 M tokens. At balance, 12 of
+# 4 samplers at full speed make 31,500 tokens/s: 64 s for a step's 2.0 M tokens. At balance, 12 of
 # them are the learner's fixed costs and 52 its arithmetic.
 BALANCED = Scenario(
-    EngineLaw(step_s=0.012, sequence_s=8e-5, max_sequences=256),
+    SamplerLaw(step_s=0.012, sequence_s=8e-5, max_sequences=256),
     LogNormal(mean=2000, sigma=0.5, limit=6000),
     costs=Costs(
         grade_s=0.05,

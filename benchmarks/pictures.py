@@ -120,7 +120,7 @@ def training_curve(folder: Path, picture: Path) -> None:
     right.set_title("pass@1")
     for height, name, color in ((0.2, "held-out, 95 % interval", BLUE), (0.08, "training", ORANGE)):
         right.text(0.97, height, name, color=color, ha="right", transform=right.transAxes)
-    length.plot(numbers, [line["answer/mean_tokens"] for line in steps], color=ORANGE, lw=1.2)
+    length.plot(numbers, [line["completion/mean_tokens"] for line in steps], color=ORANGE, lw=1.2)
     length.set_ylim(bottom=0)
     length.set_title("tokens of an answer")
     for axis in (right, length):

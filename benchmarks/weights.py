@@ -1,13 +1,13 @@
-"""How fast an engine has new weights, proved, against a bare copy of the same bytes.
+"""How fast a sampler has new weights, proved, against a bare copy of the same bytes.
 
     python benchmarks/weights.py [--shapes 256x4 1024x20] [--bucket-mib 256] [--repeats 9]
 
 A learner's process and a vLLM engine's, on one node. Each way is measured with rlsys and bare:
 
-- `update`: from the learner's tensors until the engine may sample with them. rlsys: fingerprints,
-  buckets, Ray's store, the store's pages mapped by the engine, vLLM's layerwise reload under watch,
-  every fingerprint compared. Bare: all weights as one array, put into the store and mapped, and the
-  same reload, with no names compared and nothing proved.
+- `update`: from the learner's tensors until the sampler may sample with them. rlsys: fingerprints,
+  buckets, Ray's store, the store's pages mapped by the sampler, vLLM's layerwise reload under
+  watch, every fingerprint compared. Bare: all weights as one array, put into the store and mapped,
+  and the same reload, with no names compared and nothing proved.
 - `copy`: the same into plain parameters instead of vLLM's, which packs them for its kernels: two
   copies, the fewest by which bytes get from one process's memory into another's, and the proofs.
 - `moved`: as `copy`, but without rlsys's fingerprints: what moving costs, and what proving does.
@@ -38,7 +38,7 @@ from actors.learner_rank import STREAMING_COPIES, put_pieces
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.run import ModelConfig, RolloutConfig, WeightsConfig
 from rlsys.local_policy.policy import build_model, build_tokenizer
-from rlsys.sampling.engine import SamplingEngine
+from rlsys.sampling.sampler import Sampler
 from rlsys.weights import fingerprint
 from rlsys.weights.bundle import Manifest, Named, found, pack, plan_buckets, views
 from rlsys.weights.mapping import locate
@@ -117,7 +117,7 @@ class Parameters(torch.nn.Module):
 
 
 def reload_bare(worker: Any, path: str, offset: int, num_bytes: int, shapes: Shapes) -> None:
-    """In the engine's process: vLLM's layerwise reload, unwatched."""
+    """In the sampler's process: vLLM's layerwise reload, unwatched."""
     from vllm.model_executor.model_loader.reload import initialize_layerwise_reload
 
     transfer = worker.weight_transfer_engine
@@ -133,29 +133,29 @@ def reload_bare(worker: Any, path: str, offset: int, num_bytes: int, shapes: Sha
     runtime_env={"env_vars": ONE_THREAD | {"VLLM_ALLOW_INSECURE_SERIALIZATION": "1"}},
 )
 class Rollout:
-    """The receiving side, as a rollout worker with its engine."""
+    """The receiving side, as a rollout worker with its sampler."""
 
     async def start(self, policy: Path, shapes: Shapes) -> None:
         self.shapes, self.plain = shapes, Parameters(shapes)
-        self.engine = SamplingEngine(
+        self.sampler = Sampler(
             "rollout-0", str(policy), ModelConfig(), RolloutConfig(), WeightsConfig(), 0
         )
-        await self.engine.start()
-        self.engine.update.names = [name for name, _ in shapes]
-        await self.engine.update.connect({})
+        await self.sampler.start()
+        self.sampler.update.names = [name for name, _ in shapes]
+        await self.sampler.update.connect({})
 
     async def update(self, manifest: Manifest, refs: list[ray.ObjectRef]) -> None:
         """As RolloutWorker.update_weights, without the canary."""
-        await self.engine.update.load(manifest, await asyncio.gather(*refs))
+        await self.sampler.update.load(manifest, await asyncio.gather(*refs))
 
     async def bare_update(self, refs: list[ray.ObjectRef]) -> None:
         array = await refs[0]
         (place,) = locate([array])
-        engine = self.engine.engine
-        await engine.engine_core.pause_scheduler_async(mode="keep", clear_cache=False)
-        await engine.collective_rpc(reload_bare, args=(*place, array.nbytes, self.shapes))
-        await engine.update_weight_version("1")
-        await engine.resume_generation()
+        vllm = self.sampler.vllm
+        await vllm.engine_core.pause_scheduler_async(mode="keep", clear_cache=False)
+        await vllm.collective_rpc(reload_bare, args=(*place, array.nbytes, self.shapes))
+        await vllm.update_weight_version("1")
+        await vllm.resume_generation()
 
     async def copy(
         self, manifest: Manifest, refs: list[ray.ObjectRef], proved: bool = True

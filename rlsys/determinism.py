@@ -20,7 +20,7 @@ def make_deterministic() -> None:
 
 
 def group_seed(seed: int, group_id: int) -> int:
-    """The sampling seed of a group's first answer; sample i of the group takes this plus i.
+    """The sampling seed of a group's first completion; sample i of the group takes this plus i.
 
     It depends on the run's seed and the group alone, so a group that is sampled again, on any
     worker, gets the same random numbers.
@@ -29,8 +29,8 @@ def group_seed(seed: int, group_id: int) -> int:
     return int.from_bytes(digest) >> (64 - _SEED_BITS)
 
 
-def engine_seed(seed: int, index: int, incarnation: int) -> int:
-    """The seed of an engine's own generator: another one for each worker, and each time one is
+def sampler_seed(seed: int, index: int, incarnation: int) -> int:
+    """The seed of a sampler's own generator: another one for each worker, and each time one is
     started; within the 32 bits that numpy takes."""
     digest = hashlib.blake2b(f"{seed} {index} {incarnation}".encode(), digest_size=4).digest()
     return int.from_bytes(digest)

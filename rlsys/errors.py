@@ -26,7 +26,7 @@ class ResourceError(RlsysError):
     """The cluster has fewer CPUs or GPUs than the fleet needs."""
 
 
-class EngineError(RlsysError):
+class SamplerError(RlsysError):
     """vLLM's engine does not start; gives vLLM's own error and where its log is."""
 
 
@@ -47,7 +47,7 @@ class StallError(RlsysError):
 
 
 class NoSignalError(RlsysError):
-    """Nothing can be learned: prompt after prompt, all answers earn the same reward."""
+    """Nothing can be learned: prompt after prompt, all completions earn the same reward."""
 
 
 class SickPolicyError(RlsysError):

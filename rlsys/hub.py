@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from functools import cache
 
-_ANSWER_S = 5.0
+_REPLY_S = 5.0
 _SWITCH = "HF_HUB_OFFLINE"
 _CACHE = "and it is not among what was downloaded before (HF_HOME)"
 
@@ -51,21 +51,21 @@ def silence() -> str:
 
 def _unreachable(endpoint: str) -> str:
     """What keeps it from answering, in seconds; a name that nobody resolves takes longer."""
-    said = [f"no answer within {_ANSWER_S:g} s"]
+    said = [f"no reply within {_REPLY_S:g} s"]
 
     def ask() -> None:
         said[:] = [_failure(endpoint)]
 
     asking = threading.Thread(target=ask, daemon=True, name="ask the hub")
     asking.start()
-    asking.join(_ANSWER_S)
+    asking.join(_REPLY_S)
     return said[0]
 
 
 def _failure(endpoint: str) -> str:
     try:
         request = urllib.request.Request(endpoint, method="HEAD")
-        urllib.request.urlopen(request, timeout=_ANSWER_S).close()
+        urllib.request.urlopen(request, timeout=_REPLY_S).close()
     except (urllib.error.HTTPError, http.client.HTTPException):
         return ""  # it answers, if not to this
     except (OSError, ValueError) as error:

@@ -15,7 +15,7 @@ import psutil
 
 from rlsys.errors import ConfigError, ResourceError
 
-_ANSWER_S = 5.0
+_REPLY_S = 5.0
 """A cluster answers within milliseconds, one behind a slow line within a second."""
 _LARGEST_PORT = 65535
 _PORTS_TRIED = 100
@@ -131,13 +131,13 @@ def _host_and_port(named: Named) -> tuple[str, int]:
 def _silence(host: str, port: int) -> str:
     """What keeps a gRPC server there from being one; empty: it answered as one."""
     try:
-        with socket.create_connection((host, port), timeout=_ANSWER_S) as line:
+        with socket.create_connection((host, port), timeout=_REPLY_S) as line:
             if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
                 return ""  # it would not understand this greeting
             line.sendall(_PREFACE)
             reply = line.recv(_FRAME_HEAD, socket.MSG_WAITALL)
     except TimeoutError:
-        return f"no answer within {_ANSWER_S:g} s"
+        return f"no reply within {_REPLY_S:g} s"
     except OSError as error:
         return error.strerror or str(error)
     is_cluster = len(reply) == _FRAME_HEAD and reply[3] == _SETTINGS_FRAME

@@ -1,9 +1,10 @@
-"""The members of a fleet by name, and what each of them says about an answer.
+"""The members of a fleet by name, and what each of them says about a completion.
 
-A message's answers are annotated: every role adds a batch of its own contract, a row an answer.
+A group batch's completions are annotated: every role adds an Arrow batch of its own contract, a
+row for each.
 
     rollout    -> rollouts    tokens, their logprobs and versions, text
-    verifier   -> scores      reward, components, status
+    verifier   -> grades      reward, components, status
     reference  -> reference   reference_logprobs, per token
     teacher    -> teacher     teacher_logprobs, per token
 
@@ -25,7 +26,7 @@ TEACHER = "teacher"
 CONTRACTS: Mapping[str, pa.Schema] = MappingProxyType(
     {
         ROLLOUT: schema.ROLLOUTS,
-        VERIFIER: schema.SCORES,
+        VERIFIER: schema.GRADES,
         REFERENCE: schema.REFERENCE,
         TEACHER: schema.logprobs_of(TEACHER),
     }
@@ -33,7 +34,7 @@ CONTRACTS: Mapping[str, pa.Schema] = MappingProxyType(
 """By role, what its batches hold."""
 
 SCORERS = (REFERENCE, TEACHER)
-"""Those that score answers under a frozen policy: they bring a logprob of each token."""
+"""Those that score completions under a frozen policy: they bring a logprob of each token."""
 
 Annotations = Mapping[str, Any]
 """By role, the ref of its batch: a Ray ObjectRef or, in a test, the batch itself."""

@@ -33,8 +33,8 @@ PROMPTS = _schema(
         ("source", pa.string()),
         ("text", pa.string()),
         ("token_ids", _i32_list),
-        ("answer", pa.string()),  # JSON
-        ("info", pa.string()),  # JSON object: what a verifier needs beside the answer
+        ("expected", pa.string()),  # JSON: the value that a verifier compares with
+        ("info", pa.string()),  # JSON object: what a verifier needs beside it
         ("difficulty", pa.float32()),
         ("token_budget", pa.int32()),
     ],
@@ -48,7 +48,7 @@ ROLLOUTS = _schema(
         ("sample_index", pa.int32()),
         ("source", pa.string()),
         ("prompt_text", pa.string()),
-        ("answer", pa.string()),
+        ("expected", pa.string()),
         ("info", pa.string()),
         ("difficulty", pa.float32()),
         ("prompt_token_ids", _i32_list),
@@ -66,8 +66,8 @@ ROLLOUTS = _schema(
     ],
 )
 
-SCORES = _schema(
-    "scores",
+GRADES = _schema(
+    "grades",
     [
         ("group_id", pa.int64()),
         ("sample_index", pa.int32()),
@@ -82,7 +82,7 @@ SCORES = _schema(
 
 
 def logprobs_of(role: str) -> pa.Schema:
-    """What a frozen policy says of answers: logprobs of each token, nats, named by its role."""
+    """What a frozen policy says of completions: logprobs of each token, nats, named by its role."""
     return _schema(
         role,
         [

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
-from verifiers.faults import describe, file_of, place_of, shorten
+from verifiers.faults import describe, file_of, shorten, where_of
 
 _FAULT_CHARS = 1000
 
@@ -123,7 +123,7 @@ def _within(verdict: Verdict, bounds: Bounds, verifier: Verifier) -> Verdict:
     if verdict.reward is None or low - slack <= verdict.reward <= high + slack:
         return verdict
     fault = (
-        f"{type(verifier).__name__}, at {place_of(verifier)}, returned the reward "
+        f"{type(verifier).__name__}, at {where_of(verifier)}, returned the reward "
         f"{verdict.reward:g}, outside [{low:g}, {high:g}]; the range of a component is declared as "
         "`range` in verifiers.rewards"
     )

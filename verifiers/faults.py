@@ -31,7 +31,7 @@ def describe(error: BaseException, file: str = "") -> str:
     # Both say all there is to say.
     if not calls or isinstance(error, SyntaxError | RlsysError):
         return told
-    return f"{told}, at {_place(calls, file)}"
+    return f"{told}, at {_where(calls, file)}"
 
 
 @contextmanager
@@ -43,8 +43,8 @@ def told_if_slow(doing: str, file: str) -> Iterator[None]:
     def tell() -> None:
         frame = sys._current_frames().get(thread_id)
         if frame is not None:
-            place = _place(traceback.extract_stack(frame), file)
-            print(f"still {doing}, after {_SLOW_S:g} s: at {place}", file=sys.stderr, flush=True)
+            where = _where(traceback.extract_stack(frame), file)
+            print(f"still {doing}, after {_SLOW_S:g} s: at {where}", file=sys.stderr, flush=True)
 
     timer = threading.Timer(_SLOW_S, tell)
     timer.daemon = True
@@ -55,7 +55,7 @@ def told_if_slow(doing: str, file: str) -> Iterator[None]:
         timer.cancel()
 
 
-def _place(calls: Sequence[traceback.FrameSummary], file: str) -> str:
+def _where(calls: Sequence[traceback.FrameSummary], file: str) -> str:
     """`FILE:LINE in NAME: TEXT` of the last call in the file, else of the last of all."""
     call = ([call for call in calls if call.filename == file] or list(calls))[-1]
     line = f": {call.line}" if call.line else ""
@@ -69,7 +69,7 @@ def file_of(verifier: object) -> str:
     return getattr(sys.modules.get(made_of.__module__), "__file__", None) or ""
 
 
-def place_of(verifier: object) -> str:
+def where_of(verifier: object) -> str:
     """`FILE:LINE` of what grades: the function that a verifier wraps, else its own method."""
     kind = type(verifier)
     grading = getattr(verifier, "function", None) or getattr(kind, "verify_all", None)

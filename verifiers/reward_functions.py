@@ -21,7 +21,7 @@ from typing import Any, NoReturn, cast
 from rlsys.errors import VerifierError
 from rlsys.json_text import decode_object
 from verifiers.base import Completion, Status, Verdict, Verifier
-from verifiers.faults import place_of
+from verifiers.faults import where_of
 
 Function = Callable[..., Any]
 Parameters = Mapping[str, inspect.Parameter]
@@ -165,7 +165,7 @@ class RewardFunction(ABC):
     def refuse(self, what: str) -> NoReturn:
         """Raise VerifierError on what it returned, with the place of the function: it is not among
         the calls of a traceback any more."""
-        raise VerifierError(f"{self.name}, at {place_of(self)}, returned {what}")
+        raise VerifierError(f"{self.name}, at {where_of(self)}, returned {what}")
 
     def rewards_of(self, result: Any, count: int) -> list[Any]:
         """Of a batch: a list, a tuple, or an array or tensor of one dimension."""

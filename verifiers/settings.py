@@ -26,14 +26,14 @@ def require_verifiers(config: VerifiersConfig) -> None:
     except VerifierError as error:
         raise ConfigError(f"verifiers.plugins: {error}") from error
     for index, reward in enumerate(config.rewards):
-        place, name = f"verifiers.rewards[{index}]", reward.verifier or reward.name
+        where, name = f"verifiers.rewards[{index}]", reward.verifier or reward.name
         try:
             registry.check(name, reward.options)
             is_function = registry.is_reward_function(name)
         except VerifierError as error:
-            raise ConfigError(f"{place}: {error}") from error
+            raise ConfigError(f"{where}: {error}") from error
         if reward.correct_from is not None and not is_function:
             raise ConfigError(
-                f"{place}.correct_from={reward.correct_from:g} has no effect on a verifier, which "
+                f"{where}.correct_from={reward.correct_from:g} has no effect on a verifier, which "
                 "says itself what is correct; it is for reward functions"
             )

@@ -24,7 +24,7 @@ class Trial:
     rewards: Sequence[Expectation] | None = None
 
 
-_ANSWERS = {
+_COMPLETIONS = {
     "malformed": (
         "",
         "\n \t",
@@ -88,7 +88,7 @@ def trials(verifier: Verifier) -> list[Trial]:
         Trial("right", "self-test, paid", [c for c, _ in right], [r for _, r in right]),
         Trial("wrong", "self-test, not paid", [c for c, _ in wrong], [r for _, r in wrong]),
     ]
-    for name, texts in _ANSWERS.items():
+    for name, texts in _COMPLETIONS.items():
         made.append(
             Trial(name, _MEANINGS[name], [dataclasses.replace(pattern, text=t) for t in texts])
         )

@@ -1,4 +1,4 @@
-"""Trying a verifier in the real pool: a VerifierWorker on a local Ray, with hostile answers."""
+"""Trying a verifier in the real pool: a VerifierWorker on a local Ray, with hostile completions."""
 
 import json
 import time
@@ -79,21 +79,21 @@ def _grade(
     """Rewards, or None when the worker itself did not survive; and what happened, in words."""
     deadline = (timeout_s + 10) * (len(completions) + 3)
     try:
-        scores = ray.get(worker.grade.remote(_rollouts(completions))[0], timeout=deadline)
+        grades = ray.get(worker.grade.remote(_rollouts(completions))[0], timeout=deadline)
     except RayError as error:
         return None, f"the worker failed: {str(error).strip().splitlines()[-1]}"
-    statuses = Counter(scores.column("status").to_pylist())
+    statuses = Counter(grades.column("status").to_pylist())
     outcome = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
-    pairs = zip(completions, *_columns(scores), strict=True)
+    pairs = zip(completions, *_columns(grades), strict=True)
     missing = [(c, reason) for c, reason, s in pairs if s == Status.INFRASTRUCTURE]
     if missing:
         completion, reason = missing[0]
         outcome += f"; first without a verdict: {quoted(completion.text)}: {reason[:600]}"
-    return scores.column("reward").to_pylist(), outcome
+    return grades.column("reward").to_pylist(), outcome
 
 
-def _columns(scores: pa.RecordBatch) -> tuple[list[str], list[str]]:
-    return scores.column("reason").to_pylist(), scores.column("status").to_pylist()
+def _columns(grades: pa.RecordBatch) -> tuple[list[str], list[str]]:
+    return grades.column("reason").to_pylist(), grades.column("status").to_pylist()
 
 
 def _fits(reward: float | None, expected: Expectation) -> bool:
@@ -125,7 +125,7 @@ def _rollouts(completions: Sequence[Completion]) -> pa.RecordBatch:
     columns: dict[str, Sequence[Any]] = {
         "source": [c.source for c in completions],
         "prompt_text": [c.prompt for c in completions],
-        "answer": [json.dumps(c.answer) for c in completions],
+        "expected": [json.dumps(c.answer) for c in completions],
         "info": [json.dumps(c.info) for c in completions],
         "finish_reason": [c.finish_reason for c in completions],
         # Decoded text has no lone surrogates: what a tokenizer cannot decode, it replaces.

@@ -11,7 +11,7 @@ from rlsys.errors import RlsysError
 from rlsys.loop.loop import first_cause
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import Loggers
-from rlsys.observe.summary import Summary
+from rlsys.observe.stage_summary import StageSummary
 from rlsys.stages.base import Stage, StartableFleet, Surroundings
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.lag import LagMeter
@@ -56,12 +56,12 @@ class Driver:
         self.loggers, self.lag = loggers, LagMeter()
         self.signals = Signals(self._end_at_once)
         around = Surroundings(
-            fleet, members, display, loggers, self.signals, self.lag, event_loop.clock.times
+            fleet, members, display, loggers, self.signals, self.lag, event_loop.accounting.times
         )
         self.stage = make(around)
         display.waiting = self._waiting
 
-    async def drive(self, started: float) -> Summary:
+    async def drive(self, started: float) -> StageSummary:
         """The whole way, up to the stage's end, a stop, or a fleet that is past help."""
         try:
             async with asyncio.TaskGroup() as tasks:

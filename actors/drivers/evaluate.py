@@ -15,7 +15,7 @@ from actors.roles import needs
 from rlsys.errors import RlsysError
 from rlsys.evaluation import report
 from rlsys.evaluation.job import Job
-from rlsys.evaluation.plan import describe, free_folder, missing, settle
+from rlsys.evaluation.plan import claim, describe, free_folder, missing
 from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.results import COLUMNS, Result, result
 from rlsys.evaluation.runner import Progress, examine
@@ -41,21 +41,21 @@ def run(
         started: time.monotonic() of the command's start.
     """
 
-    def tell(line: str) -> None:
+    def notice(line: str) -> None:
         elapsed = time.monotonic() - started
         console.print(f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True)
 
     plan = describe(job.model, job.digest, job.config.run.seed, job.eval_tasks)
     folder = free_folder(folder, plan) if numbered else folder
-    continued = settle(folder, plan)
+    continued = claim(folder, plan)
     samples = Samples(folder / "samples")
-    tell(f"{'continuing' if continued else 'evaluation'} {folder}")
+    notice(f"{'continuing' if continued else 'evaluation'} {folder}")
     if next(missing(job.eval_tasks, samples, 1), None) is not None:
         with connected(job.config.cluster) as cluster:
             for line in (cluster, *beside(job.config.cluster)):
-                tell(line)
-            _sample(job, samples, tell)
-    tell("working out the figures")
+                notice(line)
+            _sample(job, samples, notice)
+    notice("working out the figures")
     results = _results(job, samples)
     doubt = caveat(job.config)
     report.write(folder, job.model, job.context, results, price, doubt)
@@ -64,16 +64,16 @@ def run(
     console.print(report.summary(results))
     for line in report.remarks(results):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    tell(f"tables, samples and plots: {folder}")
+    notice(f"tables, samples and plots: {folder}")
     return results
 
 
-def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
+def _sample(job: Job, samples: Samples, notice: Callable[[str], None]) -> None:
     config = job.config
     wanted = needs(config, trains=False)
     check_resources(wanted, config.cluster.queue_s)
     folder = samples.folder.parent
-    fleet = RayFleet(config, job.model, job.prompts, folder, wanted, tell, tell)
+    fleet = RayFleet(config, job.model, job.prompts, [], folder, wanted, notice, notice)
     waits = Waits(config.loop.stall_timeout_s, fleet.observer)
     retries = Retries(waits, config.loop)
     concurrency = config.rollout.workers * config.rollout.max_sequences
@@ -83,7 +83,9 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(fleet.failed(), name="watch fleet")
                 await fleet.start()
-                await examine(fleet, job.eval_tasks, samples, retries, concurrency, _Teller(tell))
+                await examine(
+                    fleet, job.eval_tasks, samples, retries, concurrency, ProgressPrinter(notice)
+                )
                 watch.cancel()
         except* RlsysError as errors:
             raise first_cause(errors) from errors
@@ -91,7 +93,7 @@ def _sample(job: Job, samples: Samples, tell: Callable[[str], None]) -> None:
     try:
         asyncio.run(work())
     finally:
-        tell("ending the fleet")
+        notice("ending the fleet")
         fleet.shutdown()
 
 
@@ -110,15 +112,15 @@ def _results(job: Job, samples: Samples) -> list[Result]:
         verifier.close()
 
 
-class _Teller:
+class ProgressPrinter:
     """Says how far it is: at once at the beginning and the end, else every few seconds."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self.tell = tell
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        self.notice = notice
         self.last = -_LINES_EVERY_S
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
         if now - self.last >= _LINES_EVERY_S or progress.done == progress.total:
             self.last = now
-            self.tell(str(progress))
+            self.notice(str(progress))

@@ -29,7 +29,7 @@ class Members(Protocol):
     """What a lookout asks of a fleet; the first two from its own thread."""
 
     def owing(self) -> str:
-        """Which members owe an answer, and for how long."""
+        """Which members owe a reply, and for how long."""
         ...
 
     def member_stacks(self) -> str:
@@ -91,7 +91,7 @@ class Lookout:
         self.trace.look(waits, time.time())
         if wish.is_open(self.folder, Wish.stacks):
             try:
-                self._answer(loop, waits)
+                self._reply(loop, waits)
             except DiskError as error:
                 self.notice(f"the answer to `rlsys stacks` is lost: {error}")
             wish.close(self.folder, Wish.stacks)
@@ -111,14 +111,14 @@ class Lookout:
     def _loop_goes_on(self) -> None:
         self._asked_loop_at = None
 
-    def _answer(self, loop: asyncio.AbstractEventLoop, waits: Sequence[OpenWait]) -> None:
+    def _reply(self, loop: asyncio.AbstractEventLoop, waits: Sequence[OpenWait]) -> None:
         """What can be said at once, then the same with the stacks of the members."""
         now = time.time()
         own = "\n".join(
             [
                 f"{stamp(now)}, {self.folder}, process {os.getpid()} on {socket.gethostname()}",
                 *_described(waits, now),
-                f"owing an answer, the longest first: {self.fleet.owing()}",
+                f"owing a reply, the longest first: {self.fleet.owing()}",
                 f"--- the driver's threads\n{stacks.of_threads()}",
                 f"--- the driver's tasks\n{stacks.of_tasks(loop)}",
             ]

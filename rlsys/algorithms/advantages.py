@@ -1,6 +1,6 @@
 """Advantages: from the rewards of a whole batch to one number per sequence.
 
-Plain numpy in float64: a batch has one reward per answer, so this runs on a driver that never
+Plain numpy in float64: a batch has one reward per completion, so this runs on a driver that never
 sees a token. Every estimator works on the rows that have a reward; a row without one
 (NaN, verifier status infrastructure) takes no part in any statistic and gets 0.
 
@@ -44,7 +44,9 @@ def sequence_advantages(
     """
     if config.advantage in (Advantage.gae, Advantage.token_returns):
         name = config.advantage.name
-        raise ConfigError(f"algorithm.advantage={name} has one advantage per token, not per answer")
+        raise ConfigError(
+            f"algorithm.advantage={name} has one advantage per token, not per completion"
+        )
     rewards = np.asarray(rewards, dtype=np.float64)
     known = ~np.isnan(rewards)
     advantages = np.zeros_like(rewards)
@@ -158,7 +160,7 @@ def pass_at_k(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:
     """Pass@k training with analytic advantages (arXiv:2508.10751), for any reward.
 
     Every k-subset of a group is a try that scores its best member. With S_i the mean score of the
-    tries that contain answer i, and mean and std (divisor: number of tries) over all tries:
+    tries that contain completion i, and mean and std (divisor: number of tries) over all tries:
 
     A_i = (S_i - mean) / max(std, std_floor)
 

@@ -7,7 +7,7 @@ the loss as one weight per sequence:
 
 A sum has no order, so the loss and its gradient are the same for one rank with one microbatch and
 for any split over ranks, microbatches and packed rows. Ranks must be summed, not averaged: where
-an engine averages gradients over R ranks, multiply the loss by R.
+the learner averages gradients over R ranks, multiply the loss by R.
 """
 
 import numpy as np

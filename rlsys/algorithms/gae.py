@@ -1,7 +1,7 @@
 """PPO's critic side: token rewards, generalized advantage estimation, the value loss.
 
 Sequences are right-padded [B, T]; the mask is true on a prefix of each row. Nothing follows an
-answer's last token, so the value after it is 0, for answers cut off at the limit too: their
+completion's last token, so the value after it is 0, for completions cut off at the limit too: their
 reward was given for what they are.
 """
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def token_rewards(rewards: Tensor, mask: Tensor, kl: Tensor | None, coefficient: float) -> Tensor:
-    """A reward per token: the KL penalty at each, the answer's reward at the last (InstructGPT,
+    """A reward per token: the KL penalty at each, the completion's reward at the last (InstructGPT,
     arXiv:2203.02155).
 
     r_t = -beta kl_t + [t is last] R
@@ -53,7 +53,7 @@ def gae(
     next_value = torch.zeros_like(carried)
     for t in range(mask.shape[1] - 1, -1, -1):
         delta = rewards[:, t] + gamma * next_value - values[:, t]
-        # Right padding: rewards and values are 0 there, so nothing is carried into the answer.
+        # Right padding: rewards and values are 0 there, so nothing is carried into the completion.
         carried = delta + gamma * lam * carried
         advantages[:, t] = carried
         next_value = values[:, t]

@@ -1,4 +1,4 @@
-"""What the KL term asks for where it is alone: in a batch whose answers have no advantage.
+"""What the KL term asks for where it is alone: in a batch whose completions have no advantage.
 
 With d = log pi_theta - log pi_ref, the KL's gradient is that of a policy gradient whose advantages
 are A_kl = -beta d (arXiv:2510.01555). Beside advantages of about 1 they weigh beta d, since Adam

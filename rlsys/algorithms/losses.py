@@ -153,7 +153,7 @@ def _prepare(inputs: LossInputs, config: AlgorithmConfig) -> _Tokens:
 
 
 def _ratio(tokens: _Tokens, config: AlgorithmConfig) -> Tensor:
-    """[B, T] pi_theta / pi_prox, per token or one per answer."""
+    """[B, T] pi_theta / pi_prox, per token or one per completion."""
     log_ratio = (tokens.policy - tokens.proximal).clamp(-_EXP_LIMIT, _EXP_LIMIT)
     if config.ratio is Ratio.sequence:
         return clipping.sequence_ratio(log_ratio, tokens.mask)

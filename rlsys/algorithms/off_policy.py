@@ -1,8 +1,8 @@
-"""Correction for data that an older policy, or another engine, sampled; and how far off it is.
+"""Correction for data that an older policy, or another sampler, sampled; and how far off it is.
 
 The importance weight compares the policy that the clip is centred on with the sampler:
 W = pi_prox / pi_rollout under the decoupled objective, pi_theta / pi_rollout with bypass. It is
-taken per token, as the product over an answer, or as the geometric mean over it.
+taken per token, as the product over a completion, or as the geometric mean over it.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def importance_log_weights(log_ratio: Tensor, mask: Tensor, level: WeightLevel) 
         log_ratio: [B, T] log-probability under the corrected policy less the sampler's, nats.
         mask:      [B, T] bool.
         level:     token: log_ratio_t; sequence: sum_t log_ratio_t at each token; geometric: its
-            mean over the answer's tokens, a product that does not grow with length.
+            mean over the completion's tokens, a product that does not grow with length.
     Returns: [B, T] nats, detached and limited to [-20, 20].
     """
     log_ratio = log_ratio.detach()
@@ -52,7 +52,7 @@ def correction(log_ratio: Tensor, mask: Tensor, config: AlgorithmConfig) -> Corr
 
     truncate      W' = min(W, cap)   (truncated importance sampling; IMPALA, arXiv:1802.01561)
     mask          W' = W where mask_low <= W <= mask_high, else the token is left out (at level
-                  sequence or geometric: the answer is)
+                  sequence or geometric: the completion is)
     both          W' = min(W, cap) where mask_low <= W <= mask_high, else left out
     metrics_only  W' = 1; raw is measured all the same
 

@@ -1,6 +1,6 @@
-"""Which answers take part, and what is added to their rewards before the advantages.
+"""Which completions take part, and what is added to their rewards before the advantages.
 
-Plain numpy on one number per answer, so it runs where rewards are known and tokens are not.
+Plain numpy on one number per completion, so it runs where rewards are known and tokens are not.
 """
 
 import numpy as np
@@ -14,12 +14,12 @@ Bools = NDArray[np.bool_]
 
 
 def takes_part(rewards: Floats, truncated: Bools, config: AlgorithmConfig) -> Bools:
-    """Which answers are in the loss: those with a reward, and with overlong_mask only those that
-    ended by themselves (DAPO's overlong filtering, arXiv:2503.14476, section 3.4).
+    """Which completions are in the loss: those with a reward, and with overlong_mask only those
+    that ended by themselves (DAPO's overlong filtering, arXiv:2503.14476, section 3.4).
 
     Args:
         rewards:   [N] NaN where the verdict was infrastructure.
-        truncated: [N] the answer was cut off at its token limit.
+        truncated: [N] the completion was cut off at its token limit.
     Returns: [N]. Rows that take no part have no place in any statistic or denominator either:
         give them reward NaN and an empty mask.
     """
@@ -40,7 +40,7 @@ def shaped_rewards(
     Args:
         rewards:     [N] reward units; NaN stays NaN.
         correct:     [N] the verdict was correct.
-        lengths:     [N] tokens of the answer.
+        lengths:     [N] tokens of the completion.
         group_index: [N] which answers share a prompt.
         max_tokens:  the sampling limit.
     Returns: [N]; the rewards themselves where nothing is configured.
@@ -77,7 +77,7 @@ def overlong_penalty(lengths: Ints, max_tokens: int, buffer: float) -> Floats:
 
 def group_relative_length_reward(lengths: Ints, correct: Bools, groups: Ints) -> Floats:
     """Kimi k1.5's length reward (arXiv:2501.12599, section 2.3.3): shorter among a prompt's
-    answers is better, but a wrong answer earns nothing by being short.
+    completions is better, but a wrong completion earns nothing by being short.
 
     x_i = 1/2 - (len_i - min_g) / (max_g - min_g);  x_i if correct, min(0, x_i) if wrong
 
@@ -97,8 +97,8 @@ def group_relative_length_reward(lengths: Ints, correct: Bools, groups: Ints) ->
 def difficulty_aware_penalty(
     lengths: Ints, correct: Bools, groups: Ints, max_tokens: int
 ) -> Floats:
-    """Adaptive length penalty (ALP, arXiv:2506.05256): the more of a prompt's answers are right,
-    the more a token costs; on hard prompts thinking is nearly free.
+    """Adaptive length penalty (ALP, arXiv:2506.05256): the more of a prompt's completions are
+    right, the more a token costs; on hard prompts thinking is nearly free.
 
     -(len_i / max_tokens) max(p_g, 1 / G_g),  p_g the group's solve rate
 
@@ -112,12 +112,12 @@ def difficulty_aware_penalty(
 
 
 def kl_in_reward(rewards: Floats, kl_sums: Floats, coefficient: float) -> Floats:
-    """KL penalty in the reward of a whole answer: r_i - beta sum_t kl_it.
+    """KL penalty in the reward of a whole completion: r_i - beta sum_t kl_it.
 
     Args:
         rewards: [N]; NaN stays NaN.
         kl_sums: [N] nats, kl.py's estimate of log pi_rollout against the reference, summed over
-            the answer's tokens.
+            the completion's tokens.
     Returns: [N]. Critics take the per-token form instead, gae.token_rewards.
     """
     return rewards - coefficient * kl_sums

@@ -60,7 +60,7 @@ def chat(
     from rlsys.config.run import SamplingConfig
     from rlsys.errors import ConfigError
     from rlsys.evaluation.cut import Cut
-    from rlsys.local_policy.resolve import fit_cache, settle
+    from rlsys.local_policy.resolve import fit_cache, settings_for
     from rlsys.sampling.vllm_environment import quiet, require_gpus
     from rlsys.thinking.usage import read_price
     from rlsys.watch.signals import unwinding
@@ -74,24 +74,24 @@ def chat(
     price = read_price(prices or CONFIGS / "eval" / "prices.yaml", price_of)
     choice = _Budget(budget)
 
-    def tell(line: str) -> None:
+    def notice(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    config = settle(model, None, overrides or [], tell)
-    fit_cache(config, tell)
+    config = settings_for(model, None, overrides or [], notice)
+    fit_cache(config, notice)
     require_gpus(config.rollout)
-    from rlsys.serving.chat_engine import ChatEngine
+    from rlsys.serving.chat_sampler import ChatSampler
     from rlsys.serving.conversation import Conversation
 
     async def talk() -> None:
-        engine = ChatEngine(config.model.path, config.model, config.rollout)
+        sampler = ChatSampler(config.model.path, config.model, config.rollout)
         with console.status(f"loading {config.model.path}"), _stopped_at_once():
-            await engine.start()
+            await sampler.start()
         try:
             conversation = Conversation(
-                engine,
-                engine.tokenizer,
-                engine.tags,
+                sampler,
+                sampler.tokenizer,
+                sampler.tags,
                 config.model.max_context,
                 SamplingConfig(temperature=temperature, **asdict(cut)),
                 choice.of,
@@ -99,9 +99,9 @@ def chat(
             console.print(_HELP, style="dim", highlight=False)
             await Talk(console, conversation, choice, price).run()
         finally:
-            await engine.shutdown()
+            await sampler.shutdown()
 
-    # SIGTERM ends the engine's process, too; Ctrl-C while it waits for a question is as /quit.
+    # SIGTERM ends the sampler's process, too; Ctrl-C while it waits for a question is as /quit.
     with unwinding(), suppress(KeyboardInterrupt):
         asyncio.run(talk())
 
@@ -227,10 +227,10 @@ async def _typed(read: Callable[[], str | None]) -> str | None:
 
     def work() -> None:
         try:
-            answer = partial(typed.set_result, read())
+            deliver = partial(typed.set_result, read())
         except Exception as error:  # whatever it is, who asked for the line gets it
-            answer = partial(typed.set_exception, error)
-        loop.call_soon_threadsafe(answer)
+            deliver = partial(typed.set_exception, error)
+        loop.call_soon_threadsafe(deliver)
 
     threading.Thread(target=work, daemon=True, name="terminal").start()
     return await typed
@@ -264,7 +264,7 @@ async def _interruptible(asking: Coroutine[None, None, "Turn"]) -> "Turn | None"
 
 
 class _View:
-    """One turn on the screen: a clock while it thinks, then the answer as it comes."""
+    """One turn on the screen: the seconds while it thinks, then the answer as it comes."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -276,7 +276,7 @@ class _View:
         self.started = time.monotonic()
         if self.console.is_terminal:
             self.live = Live(
-                get_renderable=self._clock,
+                get_renderable=self._thinking,
                 console=self.console,
                 refresh_per_second=4,
                 transient=True,
@@ -300,7 +300,7 @@ class _View:
             self.answering = True
         self.console.print(piece, end="", highlight=False, markup=False, soft_wrap=True)
 
-    def _clock(self) -> Spinner:
+    def _thinking(self) -> Spinner:
         self.spinner.update(text=f"Thinking... {time.monotonic() - self.started:.0f} s")
         return self.spinner
 

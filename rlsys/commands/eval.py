@@ -149,10 +149,10 @@ def _evaluate(
     with imports():
         from rlsys.evaluation.job import assemble
 
-    def tell(line: str) -> None:
+    def notice(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    job = assemble(request, config, overrides, tell)
+    job = assemble(request, config, overrides, notice)
     folder = Path(plan.out or Path(settings.run.directory) / f"eval-{job.name}").expanduser()
     with imports():
         from actors.drivers.evaluate import run

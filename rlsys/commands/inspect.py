@@ -82,12 +82,12 @@ def inspect(
     for row in shown:
         console.print(render_row(row))
     if config is None:
-        _tell_choices(names, settings.model.path, console)
+        _print_choices(names, settings.model.path, console)
     if found.unreadable and not skips:
         raise typer.Exit(1)
 
 
-def _tell_choices(verifiers: str, model: str, console: Console) -> None:
+def _print_choices(verifiers: str, model: str, console: Console) -> None:
     """What was chosen without a config."""
     told = f"without --config: prompts of any length; verifier: {verifiers or 'none'}"
     if not model:
@@ -182,11 +182,11 @@ def _fitting_verifier(rows: Sequence["Row"]) -> str:
     if any(row.kind is PromptKind.PROGRAM for row in rows):
         has_input = all("tests" in row.info for row in rows)
         return "code_programs" if has_input else "code_functions"
-    if all(row.answer is None for row in rows):
+    if all(row.expected is None for row in rows):
         return ""
     if all("options" in row.info for row in rows):
         return "choice"
-    is_countdown = all(read_puzzle(row.answer) is not None for row in rows)
+    is_countdown = all(read_puzzle(row.expected) is not None for row in rows)
     return "countdown" if is_countdown else "math"
 
 

@@ -61,7 +61,7 @@ def serve(
     `min_reasoning_tokens`.
     """
     overrides, options = split(words or [])
-    from rlsys.local_policy.resolve import fit_cache, settle
+    from rlsys.local_policy.resolve import fit_cache, settings_for
     from rlsys.network import require_free
     from rlsys.sampling.vllm_environment import custom_ops, quiet, require_gpus, set_environment
 
@@ -69,18 +69,18 @@ def serve(
     quiet()
     console = Console()
 
-    def tell(line: str) -> None:
+    def notice(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    config = settle(model, None, overrides, tell)
-    fit_cache(config, tell)
+    config = settings_for(model, None, overrides, notice)
+    fit_cache(config, notice)
     require_gpus(config.rollout)
     served = ready.Served(host, port, name or model, bool(api_key))
     set_environment(config.rollout, config.weights.transport)
     if ops := custom_ops(config.model.path, config.rollout):
         options = ["--compilation-config", json.dumps({"custom_ops": ops}), *options]
     command = server_command(config, served, options)
-    tell(f"loading {config.model.path} into vLLM's server: {shlex.join(command)}")
+    notice(f"loading {config.model.path} into vLLM's server: {shlex.join(command)}")
     os.environ[ready.VARIABLE] = served.to_json()
     if api_key:
         os.environ["VLLM_API_KEY"] = api_key

@@ -19,7 +19,7 @@ def stacks(
     run: Annotated[str, typer.Argument(help="folder of a run that goes on, or its name in runs")],
 ) -> None:
     """Show what a running run waits for, since when, and the Python stacks of its driver and of
-    the members that owe it an answer, on whatever hosts they are.
+    the members that owe it a reply, on whatever hosts they are.
 
     The wish is a file in the run's folder, and so is the answer (stacks.txt). A driver that cannot
     even look, because C code holds its interpreter, is read by a signal, on its own host. Ends with
@@ -33,14 +33,14 @@ def stacks(
     if not is_held(folder):
         raise _not_running(folder)
     Console().print(
-        _answer_of(folder) or _read_by_signal(folder),
+        _reply_of(folder) or _read_by_signal(folder),
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
 
 
-def _answer_of(folder: Path) -> str:
+def _reply_of(folder: Path) -> str:
     """What the driver says; empty when it says nothing."""
     from rlsys.run import wish
     from rlsys.run.folder import STACKS, is_held

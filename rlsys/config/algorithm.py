@@ -33,8 +33,8 @@ BEYOND_GROUPS = (
     Advantage.token_returns,
     Advantage.gae,
 )
-"""Estimators that compare a group's answers with other groups', too: a group of equal rewards then
-carries a signal."""
+"""Estimators that compare a group's completions with other groups', too: a group of equal rewards
+then carries a signal."""
 
 
 class DifficultySource(Enum):
@@ -55,7 +55,7 @@ class Aggregation(Enum):
 
 
 class Ratio(Enum):
-    """Whether each token has its own importance ratio or all tokens of an answer share one."""
+    """Whether each token has its own importance ratio or all tokens of a completion share one."""
 
     token = "token"
     sequence = "sequence"
@@ -115,7 +115,7 @@ class WeightRule(Enum):
 
 
 class LengthPenalty(Enum):
-    """Reward shaping by answer length."""
+    """Reward shaping by completion length."""
 
     none = "none"
     group_relative = "group_relative"
@@ -180,26 +180,26 @@ class AlgorithmConfig:
     """bypass: the ratio is taken to the sampler's own logprobs, which costs nothing. decoupled_*:
     to a proximal policy, recomputed or interpolated, with importance weights on top."""
     weight_level: WeightLevel = WeightLevel.token
-    """Importance weight per token, product over the answer, or geometric mean over it."""
+    """Importance weight per token, product over the completion, or geometric mean over it."""
     weight_rule: WeightRule = WeightRule.truncate
     """metrics_only measures and reports the weights without using them."""
     weight_cap: float = ranged(2.0, least=1)
     """Weights are truncated here (truncate, both): bounds the variance at little bias."""
     weight_mask_low: float = ranged(0.5, least=0, most=1)
-    """Tokens or answers of a smaller weight are masked (mask, both)."""
+    """Tokens or completions of a smaller weight are masked (mask, both)."""
     weight_mask_high: float = ranged(5.0, least=1)
-    """Tokens or answers of a larger weight are masked (mask, both)."""
+    """Tokens or completions of a larger weight are masked (mask, both)."""
 
     drop_no_signal: bool = False
     """Replace groups whose rewards are all equal by fresh ones (dynamic sampling)."""
     overlong_mask: bool = False
-    """Answers cut off at the token limit take no part in the loss."""
+    """Completions cut off at the token limit take no part in the loss."""
     overlong_penalty: float = ranged(0.0, least=0)
-    """Reward units taken from an answer that reaches the token limit; 0: off."""
+    """Reward units taken from a completion that reaches the token limit; 0: off."""
     overlong_buffer: float = ranged(0.2, least=1e-6, most=1)
     """Share of the token limit, at its end, over which that penalty grows from 0 to full."""
     length_penalty: LengthPenalty = LengthPenalty.none
-    """Shaping by length among a prompt's answers."""
+    """Shaping by length among a prompt's completions."""
     length_penalty_coefficient: float = ranged(0.1, least=0)
     """Reward units of the full length penalty: small beside a verdict."""
 
@@ -209,7 +209,7 @@ class AlgorithmConfig:
     gamma: float = ranged(1.0, least=0, most=1)
     """Discount per token; the reward comes at the end, so 1 keeps it whole."""
     gae_lambda: float = ranged(1.0, least=0, most=1)
-    """1: Monte Carlo returns less the value, which keeps a long answer's reward undecayed."""
+    """1: Monte Carlo returns less the value, which keeps a long completion's reward undecayed."""
     value_clip: float = ranged(0.2, least=0)
     """How far a value may move in one step before its loss is clipped; 0: no clipping."""
     critic_learning_rate: float = ranged(1e-5, least=0)
@@ -277,7 +277,7 @@ def _check_weights(config: AlgorithmConfig) -> None:
         return
     # With bypass the ratio itself is the importance weight, so both bounds act on one number.
     if config.ratio is Ratio.sequence and config.weight_level is WeightLevel.token:
-        reason = "with off_policy=bypass and ratio=sequence the weight is the answer's ratio"
+        reason = "with off_policy=bypass and ratio=sequence the weight is the completion's ratio"
         _fail("weight_level", config.weight_level, reason, "geometric")
     same_level = config.ratio is Ratio.token and config.weight_level is WeightLevel.token
     if not (truncates and same_level):

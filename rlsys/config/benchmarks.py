@@ -15,12 +15,12 @@ class BenchmarksConfig:
     data: str = "data"
     """Folder that holds the benchmarks' files."""
     samples: int = ranged(8, least=1)
-    """Answers per problem."""
+    """Completions per problem."""
     temperatures: list[float] = field(default_factory=lambda: [0.6], metadata={KEY: Range(least=0)})
     """0 is greedy."""
     top_k: int = ranged(0, least=0)
     """Only the k likeliest tokens; 0: all. Those of training play no part here, nor does its bound:
-    nobody trains on these answers."""
+    nobody trains on these completions."""
     top_p: float = ranged(1.0, above=0, most=1)
     """Only the likeliest tokens of this much probability together; 1: all."""
     min_p: float = ranged(0.0, least=0, below=1)
@@ -32,10 +32,10 @@ class BenchmarksConfig:
     instruction: str = ""
     """Says the budget in the prompt, as in 'Think for at most {budget} tokens.'; empty: unsaid."""
     max_tokens: int = ranged(0, least=0)
-    """Answer tokens at most; 0: as each benchmark says."""
+    """Completion tokens at most; 0: as each benchmark says."""
     max_context: int | None = ranged(None, least=1)
-    """Tokens of prompt and answer together; null: as many as the model reads. model.max_context of
-    a file is that of training, and plays no part."""
+    """Tokens of prompt and completion together; null: as many as the model reads. model.max_context
+    of a file is that of training, and plays no part."""
     limit: int = ranged(0, least=0)
     """First problems of each benchmark only; 0: all."""
     out: str = ""

@@ -34,6 +34,8 @@ _SHORT = {
     "data": "data: {{train: {}}}",
 }
 """What a text in place of a section most often means."""
+_RENAMED = {"loop.groups_per_call": "loop.groups_per_call"}
+"""Keys that the documentation showed under another name."""
 
 
 def load(
@@ -60,13 +62,13 @@ def load(
     layers += [(str(path), own), ("the command line", command_line)]
 
     problems: list[str] = []
-    for place, layer in layers:
-        problems += _of_section(RunConfig, OmegaConf.to_container(layer), "", place)
+    for where, layer in layers:
+        problems += _of_section(RunConfig, OmegaConf.to_container(layer), "", where)
     if problems:
         raise ConfigError(said(problems))
     merged = OmegaConf.structured(RunConfig)
-    for place, layer in layers:
-        merged = _merge(merged, _with_one_length(layer, place), place)
+    for where, layer in layers:
+        merged = _merge(merged, _with_one_length(layer, where), where)
     try:
         config = cast(RunConfig, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
@@ -84,7 +86,12 @@ def load(
 
 def to_yaml(config: RunConfig) -> str:
     """The resolved config as YAML that `load` reads back."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    settings = OmegaConf.structured(config)
+    if config.loop.epochs:  # they say how long the run is, and only one setting can
+        content = cast(dict[str, Any], OmegaConf.to_container(settings, enum_to_str=True))
+        del content["loop"]["steps"]
+        settings = OmegaConf.create(content)
+    return OmegaConf.to_yaml(settings)
 
 
 def _read(path: Path) -> DictConfig:
@@ -138,14 +145,14 @@ def _parse_overrides(overrides: list[str]) -> DictConfig:
     return OmegaConf.from_dotlist([f"{key}={value}" for key, value in pairs])
 
 
-def _with_one_length(layer: DictConfig, place: str) -> DictConfig:
+def _with_one_length(layer: DictConfig, where: str) -> DictConfig:
     """The layer; where it says how many steps, the epochs of the layers before it are void."""
     loop = cast(dict[str, Any], OmegaConf.to_container(layer)).get("loop")
     if not isinstance(loop, dict) or "steps" not in loop:
         return layer
     if loop.get("epochs", 0) not in (0, "0"):
         raise ConfigError(
-            f"{place}: loop.steps={loop['steps']} and loop.epochs={loop['epochs']}: only one of "
+            f"{where}: loop.steps={loop['steps']} and loop.epochs={loop['epochs']}: only one of "
             "them can say how long the run is; leave the other one out"
         )
     return cast(DictConfig, OmegaConf.merge(layer, {"loop": {"epochs": 0}}))
@@ -163,17 +170,17 @@ def _line_of(error: Exception) -> str:
     return "" if mark is None else f"line {mark.line + 1}: "
 
 
-def _merge(base: DictConfig, layer: DictConfig, place: str) -> DictConfig:
+def _merge(base: DictConfig, layer: DictConfig, where: str) -> DictConfig:
     """Uses both up: a copy of all that was merged before, for every layer, was half of `load`."""
     try:
         return cast(DictConfig, OmegaConf.unsafe_merge(base, layer))
     except OverflowError as error:  # an int of more digits than a float can hold
-        raise ConfigError(f"{place}: a number is too large: {error}") from error
+        raise ConfigError(f"{where}: a number is too large: {error}") from error
     except OmegaConfBaseException as error:
         key = str(error.full_key)
         value = OmegaConf.select(layer, key)
         reason = _expected(RunConfig, key, error)
-        raise ConfigError(f"{place}: {key}={value!r}: {reason}") from error
+        raise ConfigError(f"{where}: {key}={value!r}: {reason}") from error
 
 
 def _expected(section: type, key: str, error: Exception) -> str:
@@ -186,7 +193,7 @@ def _expected(section: type, key: str, error: Exception) -> str:
     return f"expected {_TYPES[hint]}" if hint in _TYPES else _first_line(error)
 
 
-def _of_section(section: type, values: Any, path: str, place: str) -> Iterator[str]:
+def _of_section(section: type, values: Any, path: str, where: str) -> Iterator[str]:
     """Each key that the section does not have, and each value of another shape.
 
     OmegaConf would find them, too, but names no path inside lists and none for whole sections.
@@ -194,21 +201,23 @@ def _of_section(section: type, values: Any, path: str, place: str) -> Iterator[s
     if not isinstance(values, dict):
         nearest = _SHORT.get(path, "") if isinstance(values, str) else ""
         hint = f"; nearest valid: {nearest.format(values)}" if nearest else ""
-        yield f"{place}: {path}={values!r}: expected a section of settings{hint}"
+        yield f"{where}: {path}={values!r}: expected a section of settings{hint}"
         return
     hints = get_type_hints(section)
     for name, value in values.items():
         key = f"{path}.{name}" if path else str(name)
         if name not in hints:
-            yield f"{place}: unknown key {key!r}{_instead_of(key, path, list(hints))}"
+            yield f"{where}: unknown key {key!r}{_instead_of(key, path, list(hints))}"
         elif is_dataclass(hints[name]):
-            yield from _of_section(cast(type, hints[name]), value, key, place)
+            yield from _of_section(cast(type, hints[name]), value, key, where)
         elif get_origin(hints[name]) is list:
-            yield from _of_list(get_args(hints[name])[0], value, key, place)
+            yield from _of_list(get_args(hints[name])[0], value, key, where)
 
 
 def _instead_of(key: str, path: str, names: list[str]) -> str:
     """What an unknown key may mean: one like it at any depth, or those of its section."""
+    if key in _RENAMED:
+        return f"; it is called {_RENAMED[key]!r} now"
     every = _all_keys(RunConfig)
     if key in every:
         nested = f"{key.replace('.', ': {')}: ...{'}' * key.count('.')}"
@@ -224,15 +233,15 @@ def _instead_of(key: str, path: str, names: list[str]) -> str:
     return f"; there are: {', '.join(siblings.values())}"
 
 
-def _of_list(element: type, values: Any, path: str, place: str) -> Iterator[str]:
+def _of_list(element: type, values: Any, path: str, where: str) -> Iterator[str]:
     if not isinstance(values, list):
         nearest = "" if isinstance(values, dict) else f"; nearest valid: [{values}]"
-        yield f"{place}: {path}={values!r}: expected a list, which is replaced as a whole{nearest}"
+        yield f"{where}: {path}={values!r}: expected a list, which is replaced as a whole{nearest}"
         return
     if not is_dataclass(element):
         return
     for index, item in enumerate(values):
-        found = list(_of_section(cast(type, element), item, f"{path}[{index}]", place))
+        found = list(_of_section(cast(type, element), item, f"{path}[{index}]", where))
         yield from found
         if found:
             continue
@@ -242,7 +251,7 @@ def _of_list(element: type, values: Any, path: str, place: str) -> Iterator[str]
             key = str(error.full_key)
             value = OmegaConf.select(OmegaConf.create(item), key)
             reason = _expected(cast(type, element), key, error)
-            yield f"{place}: {path}[{index}].{key}={value!r}: {reason}"
+            yield f"{where}: {path}[{index}].{key}={value!r}: {reason}"
 
 
 def _all_keys(section: type, prefix: str = "") -> list[str]:

@@ -19,14 +19,14 @@ class LocalPolicyConfig:
     heads: int = ranged(4, least=1)
     """Attention heads, each with keys and values of its own."""
     max_positions: int = ranged(512, least=1)
-    """Tokens of prompt and answer together."""
+    """Tokens of prompt and completion together."""
     init_std: float = ranged(0.04, above=0)
     """Standard deviation of the initial weights; of 0.02, 0.04 and 0.06, 0.04 learned fastest."""
     problems: int = ranged(3000, least=1)
     """Distinct training problems, each solved anew whenever it is drawn."""
     careful_share: float = ranged(0.3, least=0, most=1)
     """Share of step-by-step demonstrations at the warm start's end; the others guess. It sets how
-    often the policy fails at first: at 0.3, two answers of three."""
+    often the policy fails at first: at 0.3, two completions of three."""
     budget_line: str = ""
     """How most lessons say a thinking budget on a line after the question, as thinking.instruction
     does; careful_share then plays no part. Empty: no lesson says one."""

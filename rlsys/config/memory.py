@@ -2,7 +2,7 @@
 
     learner     weights + gradients + master weights and Adam
                 + max(kept activations + max(logits, a layer at work), gradients in float32)
-    engine      weights + key-value cache + what an update needs
+    sampler     weights + key-value cache + what an update needs
     reference   weights + max(logits, a layer at work)
 
 Bytes of activations are those that torch keeps for a backward pass through transformers' layers
@@ -25,7 +25,6 @@ from rlsys.config.run import (
     Offload,
     Precision,
     ReferenceConfig,
-    RolloutConfig,
     RunConfig,
     Transport,
 )
@@ -56,7 +55,7 @@ class Memory:
     logits: float = 0.0
     cache: float = 0.0
     buffers: float = 0.0
-    """For reducing gradients, gathering weights, and bringing new ones to the engines."""
+    """For reducing gradients, gathering weights, and bringing new ones to the samplers."""
     cuda: float = _CUDA
 
     @property
@@ -146,11 +145,11 @@ def _update_buffers(config: RunConfig, shape: Shape, b: int) -> float:
     return 4 * max(bucket, shape.embedding * b)
 
 
-def engine(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes: float) -> Memory:
-    """Of one GPU of one engine.
+def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes: float) -> Memory:
+    """Of one GPU of one sampler.
 
     Args:
-        gpu_bytes: of the whole GPU; what an engine fills up where its cache has no size.
+        gpu_bytes: of the whole GPU; what a sampler fills up where its cache has no size.
     """
     own = config.rollout
     b = size_of(own.dtype)
@@ -164,13 +163,6 @@ def engine(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes:
         # At least one answer has to fit; vLLM refuses to start with less.
         cache = max(cache, one)
     return Memory(weights=weights, cache=cache, buffers=buffers)
-
-
-def cached_answers(config: RunConfig, model: dict[str, object], memory: Memory) -> float:
-    """How many answers of the greatest length an engine's cache holds."""
-    own: RolloutConfig = config.rollout
-    per_token = kv_bytes_per_token(model, own.dtype) / own.tensor_parallel
-    return memory.cache / per_token / config.model.max_context if per_token else 0.0
 
 
 def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> Memory:

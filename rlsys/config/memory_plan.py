@@ -108,7 +108,7 @@ def _members(
         for _ in range(config.learner.ranks):
             yield Member(role, share, memory.learner(config, shape))
     if role == "rollout" and (share := config.rollout.gpus):
-        own = memory.engine(config, shape, model, gib * GIB)
+        own = memory.sampler(config, shape, model, gib * GIB)
         for _ in range(config.rollout.workers * config.rollout.tensor_parallel):
             yield Member(role, min(share, 1.0), own)
     if role == "reference" and (share := config.reference.gpus):

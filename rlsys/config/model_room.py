@@ -1,5 +1,5 @@
-"""How long a sequence a model has room for, by its config.json: positions, window, and the engine's
-key-value cache on CPU. vLLM says so, too, but minutes later."""
+"""How long a sequence a model has room for, by its config.json: positions, window, and the
+sampler's key-value cache on CPU. vLLM says so, too, but minutes later."""
 
 import math
 from numbers import Real
@@ -33,7 +33,7 @@ def room_problems(config: RunConfig, model: Model) -> list[str]:
 
 
 def head_problem(config: RunConfig, model: Model) -> list[str]:
-    """That vLLM computes no heads of this width on CPU, which it says at the first answer."""
+    """That vLLM computes no heads of this width on CPU, which it says at the first completion."""
     width = model.get("head_dim")
     hidden, heads = model.get("hidden_size"), model.get("num_attention_heads")
     if not width and model["model_type"] in _PLAIN_HEADS and hidden and heads:
@@ -48,22 +48,22 @@ def head_problem(config: RunConfig, model: Model) -> list[str]:
 
 
 def cache_problem(config: RunConfig, model: Model) -> list[str]:
-    """That the engine's cache on CPU does not hold one answer of model.max_context tokens."""
+    """That the sampler's cache on CPU does not hold one completion of model.max_context tokens."""
     most = cached_tokens(config, model)
     if most is None or config.model.max_context <= most:
         return []
     need = config.model.max_context * kv_bytes_per_token(model, config.rollout.dtype)
     given = config.rollout.kv_cache_gib or 1.0
     return [
-        f"rollout.kv_cache_gib={given:g}: one answer of model.max_context="
+        f"rollout.kv_cache_gib={given:g}: one completion of model.max_context="
         f"{config.model.max_context} tokens takes {need / 2**30:.2f} GiB of keys and values; "
         f"nearest valid: {-(-need >> 30)}, or model.max_context={most}"
     ]
 
 
 def cached_tokens(config: RunConfig, model: Model) -> int | None:
-    """Tokens of one answer that the engine's cache on CPU holds; None on GPUs, whose memory is not
-    known here, and for a model whose cache is not a matter of its config alone."""
+    """Tokens of one completion that the sampler's cache on CPU holds; None on GPUs, whose memory is
+    not known here, and for a model whose cache is not a matter of its config alone."""
     per_token = kv_bytes_per_token(model, config.rollout.dtype)
     if config.rollout.gpus or not per_token:
         return None
@@ -71,7 +71,7 @@ def cached_tokens(config: RunConfig, model: Model) -> int | None:
 
 
 def cpu_cache_gib(rollout: RolloutConfig) -> int:
-    """What an engine's process on CPU is told: whole GiB."""
+    """What a sampler's process on CPU is told: whole GiB."""
     return max(1, round(rollout.kv_cache_gib or 1.0))
 
 

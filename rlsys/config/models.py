@@ -5,7 +5,7 @@ The learner lays sequences end to end in one row, and calls the output head by i
 has to compute the same model. What a config says against that is refused here, in the first second
 of a run. What no config says is proved when the fleet starts: that packed rows change nothing
 (rlsys.learning.packing_proof), and that vLLM agrees with the learner on the weights from disk and
-holds new ones as it holds those (rlsys.sampling.engine.SamplingEngine.prove_model).
+holds new ones as it holds those (rlsys.sampling.sampler.Sampler.prove_model).
 
 To answer (`rlsys eval`, `chat`, `serve`) a model needs vLLM alone, so less is refused.
 

@@ -25,14 +25,14 @@ class ObserveConfig:
     to 1, entropy 0.02 to 0.2, gradient norm 0.1 to 1.2."""
 
     length_alarm_window: int = ranged(10, least=0)
-    """Steps in each of the two windows that are compared: a step's answers alone are too few to
+    """Steps in each of the two windows that are compared: a step's completions alone are too few to
     tell a trend; 0: no alarm."""
     length_alarm_growth: float = ranged(0.1, least=0)
-    """Growth of the mean answer length, as a share, that counts as growth."""
+    """Growth of the mean completion length, as a share, that counts as growth."""
 
     kl: WatchedRange = field(default_factory=lambda: WatchedRange(most=1.0, stop_above=10.0))
     """Nats per token to the reference. Long runs without a KL term reach some tenths; at 10 the
-    policy's answers are noise to the reference."""
+    policy's completions are noise to the reference."""
     effective_sample_size: WatchedRange = field(
         default_factory=lambda: WatchedRange(least=0.3, stop_below=0.05)
     )

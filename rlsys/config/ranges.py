@@ -121,8 +121,8 @@ def check(section: Any, path: str = "") -> None:
 def problems(section: Any, path: str = "") -> Iterator[str]:
     """Of each number, at any depth, that is outside its field's range: which, and why."""
     for one in fields(section):
-        place = f"{path}.{one.name}" if path else one.name
-        for where, value in _leaves(getattr(section, one.name), place):
+        key = f"{path}.{one.name}" if path else one.name
+        for where, value in _leaves(getattr(section, one.name), key):
             if is_dataclass(value):
                 yield from problems(value, where)
             elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -132,9 +132,9 @@ def problems(section: Any, path: str = "") -> Iterator[str]:
                     yield f"{where}={value}: {refusal}"
 
 
-def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     """The value, or each item of a list."""
     if isinstance(value, list):
-        yield from ((f"{place}[{index}]", item) for index, item in enumerate(value))
+        yield from ((f"{key}[{index}]", item) for index, item in enumerate(value))
     else:
-        yield place, value
+        yield key, value

@@ -16,11 +16,19 @@ from rlsys.config.observe import ObserveConfig
 from rlsys.config.optimizer import OptimizerConfig
 from rlsys.config.ranges import MAY_CHANGE, ranged
 from rlsys.config.sandbox import SandboxConfig
+from rlsys.config.sft import SftConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.config.verifiers import VerifiersConfig
 
 MOST_KEPT = 512
 """Tokens that truncated sampling may keep at a position: 2 KiB in a batch."""
+
+
+class StageKind(Enum):
+    """What a run does; rlsys/stages has a module for each."""
+
+    rl = "rl"
+    sft = "sft"
 
 
 class Precision(Enum):
@@ -36,14 +44,17 @@ class RunSection:
 
     name: str = ""
     """Folder under `directory`; empty: the config file's name, numbered when it exists."""
+    stage: StageKind = StageKind.rl
+    """rl: reinforcement, by `rlsys train`. sft: supervised fine-tuning, by `rlsys sft`, which need
+    not be told."""
     directory: str = "runs"
     """Relative to where the command is started."""
     seed: int = ranged(0, least=0, most=2**31 - 1)
     """Seeds the prompt order, the sampler and the local policy."""
     deterministic: bool = False
     """true: on CPU, the same settings give the same weights and metrics, bit for bit. Needs
-    loop.max_staleness=0 and one thread everywhere, and engines sample one answer at a time, so it
-    is for tests and for hunting a fault."""
+    loop.max_staleness=0 and one thread everywhere, and samplers sample one completion at a time, so
+    it is for tests and for hunting a fault."""
 
 
 @dataclass
@@ -56,7 +67,7 @@ class ModelConfig:
     cache: str = "~/.cache/rlsys"
     """Where the prepared local policy is kept, by content."""
     max_context: int = ranged(512, least=1)
-    """Tokens of prompt and answer together; the sampler's and the learner's limit."""
+    """Tokens of prompt and completion together; the sampler's and the learner's limit."""
     local: LocalPolicyConfig = field(default_factory=LocalPolicyConfig)
 
 
@@ -72,10 +83,10 @@ class LoopConfig:
     last decides: on the command line, in the file, in base.yaml."""
     groups_per_step: int = ranged(16, least=1)
     """Groups (prompts) per optimizer step."""
-    group_size: int = ranged(8, least=2, why="advantages compare the answers of one prompt")
-    """Answers per prompt; advantages are relative to the group, so at least 2."""
-    groups_per_message: int = ranged(1, least=1)
-    """Groups that travel together through sampling and scoring; more where answers are short,
+    group_size: int = ranged(8, least=2, why="advantages compare the completions of one prompt")
+    """Completions per prompt; advantages are relative to the group, so at least 2."""
+    groups_per_call: int = ranged(1, least=1)
+    """Groups that one call samples, grades or scores; more where completions are short,
     since every remote call costs 1 to 2 ms of CPU."""
     max_staleness: int = ranged(2, least=0)
     """Optimizer steps between the oldest token's policy version and the version trained;
@@ -114,7 +125,7 @@ class LoopConfig:
     and Slurm kill."""
     stall_timeout_s: float = ranged(300.0, above=0, may_change=True)
     """Deadline of every named wait; a longer one stops the run and says who waits for whom. Waits
-    for answers have it again for as long as tokens are sampled."""
+    for completions have it again for as long as tokens are sampled."""
 
     @property
     def peer_timeout_s(self) -> float:
@@ -125,12 +136,12 @@ class LoopConfig:
 
 @dataclass
 class SamplingConfig:
-    """How answers are sampled, in training."""
+    """How completions are sampled, in training."""
 
     max_tokens: int = ranged(128, least=1)
-    """Answer tokens at most."""
+    """Completion tokens at most."""
     temperature: float = ranged(
-        1.0, above=0, why="greedy answers of one prompt are all equal and carry no signal"
+        1.0, above=0, why="greedy completions of one prompt are all equal and carry no signal"
     )
     """1.0 samples the policy itself; the learner applies the same temperature."""
     top_k: int = ranged(
@@ -146,12 +157,12 @@ class SamplingConfig:
     """Only tokens are kept that are at least this times as likely as the likeliest; 0: all. Above 0
     it needs top_k, too."""
     stop: list[str] = field(default_factory=list)
-    """Texts that end an answer, beside the end-of-sequence token."""
+    """Texts that end a completion, beside the end-of-sequence token."""
     max_reasoning_tokens: int | None = ranged(None, least=0)
     """Thinking tokens at which `</think>` is forced, unless the prompt has a budget of its own;
     null: no limit but max_tokens. Forced tokens are masked out of the loss."""
     min_reasoning_tokens: int = ranged(0, least=0)
-    """Thinking tokens before which neither `</think>` nor the end of the answer can come."""
+    """Thinking tokens before which neither `</think>` nor the end of the completion can come."""
 
 
 @dataclass
@@ -164,7 +175,7 @@ class EvaluationConfig:
     """Held-out prompts before and after training: more, since these two are compared. As many as
     there are; 0: neither check."""
     samples: int = ranged(4, least=1)
-    """Answers per prompt; pass@1 is their mean."""
+    """Completions per prompt; pass@1 is their mean."""
     temperature: float = ranged(1.0, least=0)
     """As in training, so that pass@1 is the mean accuracy that training optimizes."""
 
@@ -178,18 +189,18 @@ class RolloutConfig:
     """Ray's share for placement; threads are set by `threads`."""
     gpus: float = ranged(0.0, least=0, may_change=True)
     threads: int = ranged(1, least=1, may_change=True)
-    """OpenMP threads of each engine; two hardly help a small policy (docs/performance.md)."""
+    """OpenMP threads of each sampler; two hardly help a small policy (docs/performance.md)."""
     dtype: Precision = Precision.float32
     max_sequences: int = ranged(128, least=1, may_change=True)
-    """Answers sampled at once by one engine."""
+    """Completions sampled at once by one sampler."""
     kv_cache_gib: float | None = ranged(None, above=0, may_change=True)
-    """Key-value cache of one engine, on each of its GPUs; null: 1 on CPUs, and on GPUs what
+    """Key-value cache of one sampler, on each of its GPUs; null: 1 on CPUs, and on GPUs what
     gpu_memory_utilization leaves. A GPU that is shared with the learner needs the number: what is
-    free there when the engine looks says nothing of the first step."""
+    free there when the sampler looks says nothing of the first step."""
     gpu_memory_utilization: float = ranged(0.9, above=0, most=1, may_change=True)
-    """Share of a GPU that an engine takes in all, where kv_cache_gib is null."""
+    """Share of a GPU that a sampler takes in all, where kv_cache_gib is null."""
     tensor_parallel: int = ranged(1, least=1, may_change=True)
-    """GPUs of one engine."""
+    """GPUs of one sampler."""
     engine_options: dict[str, Any] = field(default_factory=dict)
     """Any other of vLLM's engine arguments, by its name there, such as max_num_batched_tokens."""
 
@@ -208,7 +219,7 @@ class ReferenceConfig:
 
 @dataclass
 class TeacherConfig(ReferenceConfig):
-    """A frozen policy that the policy learns from, token by token, on answers of its own."""
+    """A frozen policy that the policy learns from, token by token, on completions of its own."""
 
     path: str = ""
     """As model.path; with the policy's tokenizer. Empty: no teacher."""
@@ -247,8 +258,8 @@ class LearnerConfig:
     """Tokens whose [chunk, vocabulary] logits exist at once."""
     gradient_checkpointing: bool = field(default=False, metadata={MAY_CHANGE: True})
     share_prompts: bool = False
-    """Lay a group's answers behind one copy of their prompt: less work where prompts are as long
-    as answers."""
+    """Lay a group's completions behind one copy of their prompt: less work where prompts are as
+    long as completions."""
     offload: Offload = field(default=Offload.none, metadata={MAY_CHANGE: True})
     """What lies in the CPU's memory instead of the GPU's: none; optimizer: its states and the
     master weights, 12 bytes a parameter; parameters: the weights, too, with zero_stage=3."""
@@ -258,7 +269,7 @@ class LearnerConfig:
 
 
 class Transport(Enum):
-    """How the bytes of new weights reach the engines."""
+    """How the bytes of new weights reach the samplers."""
 
     object_store = "object_store"
     nccl = "nccl"
@@ -278,16 +289,16 @@ class WeightsConfig:
     """How new weights travel from the learner to the rollout workers."""
 
     transport: Transport = Transport.object_store
-    """object_store: through Ray's store, one copy per node, which the engines map; works
+    """object_store: through Ray's store, one copy per node, which the samplers map; works
     everywhere. nccl: vLLM's broadcast from GPU to GPU, over several nodes. cuda_ipc: learner and
-    engines share one GPU and hand over its memory. The last two have not been run on GPUs yet."""
+    samplers share one GPU and hand over its memory. The last two have not been run on GPUs yet."""
     bucket_mib: int = ranged(256, least=1)
     """MiB of weights that are gathered and sent at a time; bounds the extra memory of ZeRO-3."""
     prefix_cache: PrefixCache = PrefixCache.by_version
     """by_version: a prompt's keys and values are shared by requests that began under the same
-    version, so a new request never meets old ones; answers in flight keep theirs. recompute:
-    answers in flight are computed again under the new weights, too, at the price of their
-    prefill. off: nothing is shared, not even among a group's answers."""
+    version, so a new request never meets old ones; completions in flight keep theirs. recompute:
+    completions in flight are computed again under the new weights, too, at the price of their
+    prefill. off: nothing is shared, not even among a group's completions."""
 
 
 @dataclass
@@ -323,6 +334,7 @@ class RunConfig:
     thinking: ThinkingConfig = field(default_factory=ThinkingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     benchmarks: BenchmarksConfig = field(default_factory=BenchmarksConfig)
+    sft: SftConfig = field(default_factory=SftConfig)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     verifiers: VerifiersConfig = field(default_factory=VerifiersConfig)

@@ -20,7 +20,7 @@ class BudgetRule(Enum):
     text = "text"
     """From the difficulty that the question's text suggests."""
     solve_rate = "solve_rate"
-    """From the policy's own share of wrong answers so far; changes while training goes on."""
+    """From the policy's own share of wrong completions so far; changes while training goes on."""
     regressor = "regressor"
     """From a regression on the policy's embeddings, fitted to measured solve rates."""
 

@@ -104,9 +104,9 @@ def _batch(config: RunConfig) -> Iterator[str]:
     per_update = loop.groups_per_step * loop.group_size // learner.minibatches
     if per_update % learner.ranks:
         yield (
-            f"learner.ranks={learner.ranks} does not divide the {per_update} answers of an update "
-            f"(loop.groups_per_step {loop.groups_per_step} x loop.group_size {loop.group_size} / "
-            f"learner.minibatches {learner.minibatches}); nearest valid: "
+            f"learner.ranks={learner.ranks} does not divide the {per_update} completions of an "
+            f"update (loop.groups_per_step {loop.groups_per_step} x loop.group_size "
+            f"{loop.group_size} / learner.minibatches {learner.minibatches}); nearest valid: "
             f"{_nearest_divisor(per_update, learner.ranks)}"
         )
     algorithm = config.algorithm
@@ -147,12 +147,12 @@ def _observe(config: RunConfig) -> Iterator[str]:
 
 
 def _context(config: RunConfig) -> Iterator[str]:
-    """Prompt and answer fit the context, and the context the positions of the local policy."""
-    answer, prompt = config.sampling.max_tokens, config.data.max_prompt_tokens
+    """Prompt and completion fit the context, and the context the positions of the local policy."""
+    completion, prompt = config.sampling.max_tokens, config.data.max_prompt_tokens
     context, positions = config.model.max_context, config.model.local.max_positions
     of_local = not config.model.path
     room = min(context, positions) if of_local else context
-    both = answer + prompt
+    both = completion + prompt
     if both > context:
         nearest = f"model.max_context={both}"
         if prompt < room:
@@ -160,7 +160,7 @@ def _context(config: RunConfig) -> Iterator[str]:
         elif of_local and both > positions:
             nearest += f" model.local.max_positions={both}"
         yield (
-            f"sampling.max_tokens={answer} and data.max_prompt_tokens={prompt} exceed "
+            f"sampling.max_tokens={completion} and data.max_prompt_tokens={prompt} exceed "
             f"model.max_context={context}; nearest valid: {nearest}"
         )
     if of_local and context > positions:
@@ -175,7 +175,7 @@ def _truncation(config: RunConfig) -> Iterator[str]:
     sampling = config.sampling
     if sampling.top_k == 1:
         yield (
-            "sampling.top_k=1: greedy answers of one prompt are all equal and carry no signal; "
+            "sampling.top_k=1: greedy completions of one prompt are all equal and carry no signal; "
             "nearest valid: 2, or 0 for all tokens"
         )
     if sampling.top_k:
@@ -226,7 +226,7 @@ def _model(config: RunConfig) -> Iterator[str]:
 
 
 def _shares(config: RunConfig) -> Iterator[str]:
-    """A learner rank and a reference worker compute on one GPU or a share of it, an engine on
+    """A learner rank and a reference worker compute on one GPU or a share of it, a sampler on
     rollout.tensor_parallel whole ones, or on a share where that is 1."""
     for role in ("learner", "reference"):
         gpus = getattr(config, role).gpus
@@ -236,7 +236,7 @@ def _shares(config: RunConfig) -> Iterator[str]:
     gpus, size = config.rollout.gpus, config.rollout.tensor_parallel
     if max(gpus, size) > 1 and gpus not in (0, size):
         yield (
-            f"rollout.gpus={gpus:g}: an engine is spread over rollout.tensor_parallel={size} GPUs; "
+            f"rollout.gpus={gpus:g}: a sampler is spread over rollout.tensor_parallel={size} GPUs; "
             f"nearest valid: rollout.gpus={size}"
         )
 
@@ -245,7 +245,7 @@ def _shared_gpu(config: RunConfig) -> Iterator[str]:
     rollout, learner = config.rollout, config.learner
     if 0 < rollout.gpus < 1 and 0 < learner.gpus < 1 and rollout.kv_cache_gib is None:
         yield (
-            f"rollout.kv_cache_gib=null: with rollout.gpus={rollout.gpus:g} an engine shares its "
+            f"rollout.kv_cache_gib=null: with rollout.gpus={rollout.gpus:g} a sampler shares its "
             f"GPU with the learner (learner.gpus={learner.gpus:g}), and cannot see how much that "
             "one will need; nearest valid: rollout.kv_cache_gib=8 (docs/gpu.md)"
         )
@@ -282,7 +282,7 @@ def _transport(config: RunConfig) -> Iterator[str]:
             if 0 < (gpus := getattr(config, role).gpus) < 1:
                 yield (
                     f"{role}.gpus={gpus:g}: weights.transport=nccl needs a whole GPU for each "
-                    f"learner rank and each engine; nearest valid: {role}.gpus=1, or cuda_ipc for "
+                    f"learner rank and each sampler; nearest valid: {role}.gpus=1, or cuda_ipc for "
                     "one shared GPU"
                 )
     if config.cluster.placement not in _PLACEMENTS:
@@ -295,7 +295,7 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
         return
     needed = {
         "loop.max_staleness": (config.loop.max_staleness, 0),
-        "loop.groups_per_message": (config.loop.groups_per_message, 1),
+        "loop.groups_per_call": (config.loop.groups_per_call, 1),
         "rollout.threads": (config.rollout.threads, 1),
         "learner.threads": (config.learner.threads, 1),
         "reference.threads": (config.reference.threads, 1),

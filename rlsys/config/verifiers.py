@@ -1,4 +1,4 @@
-"""Which verifiers grade an answer, and how their rewards add up."""
+"""Which verifiers grade a completion, and how their rewards add up."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class RewardConfig:
     """Lowest and highest reward of the verifier, such as [-1, 1] for one with penalties; one
     outside is a fault of the verifier. A gate's is within [0, 1]."""
     correct_from: float | None = ranged(None)
-    """For a reward function: the reward from which an answer counts as correct, as for pass@1;
+    """For a reward function: the reward from which a completion counts as correct, as for pass@1;
     null: the highest of `range`. Other verifiers say it themselves."""
 
 
@@ -43,7 +43,7 @@ class VerifiersConfig:
     """The pool of verifier workers and what they compute."""
 
     workers: int = ranged(1, least=1, may_change=True)
-    """Worker processes; one grades over 10,000 number answers per second."""
+    """Worker processes; one grades over 10,000 number completions per second."""
     cpus_per_worker: float = ranged(0.25, least=0, may_change=True)
     """Ray's share for placement; a worker is idle most of the time."""
     gpus_per_worker: float = ranged(0.0, least=0, may_change=True)
@@ -53,7 +53,7 @@ class VerifiersConfig:
     worker, on every node. FILE:FUNCTION or MODULE:FUNCTION names a reward function (TRL's or
     verl's) in a file, or in a module that is installed on every node."""
     rewards: list[RewardConfig] = field(default_factory=list)
-    """The components; the one with the largest weight says whether an answer is correct."""
+    """The components; the one with the largest weight says whether a completion is correct."""
     timeout_s: float = ranged(30.0, above=0)
     """Seconds per completion (per batch, for a verifier that takes batches) before the verifiers'
     process is killed and the completion is without a verdict; above the verifiers' own limits,
@@ -97,35 +97,35 @@ def validate(config: VerifiersConfig) -> None:
 def _validate_names(config: VerifiersConfig) -> None:
     seen: set[str] = set()
     for index, reward in enumerate(config.rewards):
-        place = f"verifiers.rewards[{index}]"
+        where = f"verifiers.rewards[{index}]"
         name = reward.name or reward.verifier
         if not name:
-            raise ConfigError(f"{place}: has neither a name nor a verifier")
+            raise ConfigError(f"{where}: has neither a name nor a verifier")
         if name in seen:
             raise ConfigError(
-                f"{place}.name={name!r}: taken by an earlier component; nearest valid: "
+                f"{where}.name={name!r}: taken by an earlier component; nearest valid: "
                 f"{name + '_2'!r}"
             )
         seen.add(name)
-        _validate_range(reward, place)
+        _validate_range(reward, where)
 
 
-def _validate_range(reward: RewardConfig, place: str) -> None:
+def _validate_range(reward: RewardConfig, where: str) -> None:
     if len(reward.range) != 2 or not reward.range[0] < reward.range[1]:
         raise ConfigError(
-            f"{place}.range={reward.range}: expected the lowest and the highest reward; nearest "
+            f"{where}.range={reward.range}: expected the lowest and the highest reward; nearest "
             f"valid: {_nearest_range(reward.range)}"
         )
     low, high = reward.range
     if reward.gate and not 0 <= low < high <= 1:
         raise ConfigError(
-            f"{place}.range={reward.range}: a gate is a share, from 0 to 1; nearest valid: [0, 1]"
+            f"{where}.range={reward.range}: a gate is a share, from 0 to 1; nearest valid: [0, 1]"
         )
     if reward.correct_from is None:
         return
     if not low < reward.correct_from <= high:
         raise ConfigError(
-            f"{place}.correct_from={reward.correct_from:g}: must be above {low:g} and at most "
+            f"{where}.correct_from={reward.correct_from:g}: must be above {low:g} and at most "
             f"{high:g} (range); nearest valid: {high:g}"
         )
 

@@ -4,7 +4,7 @@ import json
 import re
 
 from rlsys.config.data import DataConfig
-from rlsys.data.answers import flaw
+from rlsys.data.expected import flaw
 from rlsys.data.raw import RawRow, first_number, is_blank, shown
 from rlsys.data.rows import PromptKind, Row, build_row, question
 from verifiers.extract import last_boxed
@@ -32,7 +32,7 @@ def read_gsm8k(raw: RawRow, config: DataConfig) -> Row:
         source="gsm8k",
         kind=PromptKind.QUESTION,
         messages=question(raw.text("question")),
-        answer=number,
+        expected=number,
         info={"solution": _CALCULATOR.sub("", solution).strip()} | raw.rest("question", "answer"),
     )
 
@@ -57,7 +57,7 @@ def read_math(raw: RawRow, config: DataConfig) -> Row:
         source="math",
         kind=PromptKind.QUESTION,
         messages=question(raw.text("problem")),
-        answer=answer,
+        expected=answer,
         info=raw.rest("problem", "answer"),
         difficulty=first_number(raw.values, "difficulty", "level"),
     )
@@ -82,7 +82,7 @@ def read_aime(raw: RawRow, config: DataConfig) -> Row:
         source="aime",
         kind=PromptKind.QUESTION,
         messages=question(raw.text("problem" if "problem" in raw.values else "question")),
-        answer=int(value),
+        expected=int(value),
         info=raw.rest("problem", "question", "answer"),
         difficulty=first_number(raw.values, "difficulty"),
     )
@@ -101,7 +101,7 @@ def read_humaneval(raw: RawRow, config: DataConfig) -> Row:
         kind=PromptKind.PROGRAM,
         messages=question(task),
         text=head,
-        answer=_gold(raw, "canonical_solution"),
+        expected=_gold(raw, "canonical_solution"),
         info={
             "task_id": raw.value("task_id", "the task's id"),
             "prompt": head,
@@ -123,7 +123,7 @@ def read_mbpp(raw: RawRow, config: DataConfig) -> Row:
         source="mbpp",
         kind=PromptKind.PROGRAM,
         messages=question(task),
-        answer=_gold(raw, "code"),
+        expected=_gold(raw, "code"),
         info={
             "text": words,
             "test_list": tests,
@@ -160,7 +160,7 @@ def read_code_contests(raw: RawRow, config: DataConfig) -> Row:
         source="code_contests",
         kind=PromptKind.PROGRAM,
         messages=question(task),
-        answer=None,
+        expected=None,
         info={
             "tests": [
                 {"stdin": stdin, "expected": output}
@@ -195,7 +195,7 @@ def read_swebench(raw: RawRow, config: DataConfig) -> Row:
         source="swebench",
         kind=PromptKind.PATCH,
         messages=question(task),
-        answer=_gold(raw, "patch"),
+        expected=_gold(raw, "patch"),
         info={"repo": repo, "question": issue}
         | {column: raw.text(column) for column in columns}
         | tests

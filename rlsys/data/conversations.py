@@ -72,9 +72,9 @@ def _row(
     used: str,
 ) -> Row:
     column = next((name for name in ANSWERS if raw.values.get(name) is not None), "")
-    answer: Any = decode_object(raw.values.get(column))
-    if answer is None and solution:
-        answer = final_answer_of(solution)
+    expected: Any = decode_object(raw.values.get(column))
+    if expected is None and solution:
+        expected = final_answer_of(solution)
     info = raw.rest("messages", "conversations", "instruction", *_INPUTS, *_OUTPUTS, column)
     if solution:
         info["output"] = solution
@@ -84,7 +84,7 @@ def _row(
         source=source_of(raw, "source"),
         kind=kind,
         messages=messages,
-        answer=answer,
+        expected=expected,
         answer_column=column or used,
         info=info,
         difficulty=first_number(raw.values, "difficulty", "level"),

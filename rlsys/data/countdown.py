@@ -8,11 +8,11 @@ MAX_NUMBERS = 5
 """Five numbers without a solution take half a second, six most of a minute."""
 
 
-def read_puzzle(answer: Any) -> tuple[list[int], int] | None:
+def read_puzzle(expected: Any) -> tuple[list[int], int] | None:
     """The numbers and the target of a puzzle's expected answer; None for any other answer."""
-    if not isinstance(answer, dict):
+    if not isinstance(expected, dict):
         return None
-    numbers, target = answer.get("numbers"), answer.get("target")
+    numbers, target = expected.get("numbers"), expected.get("target")
     if not isinstance(target, int) or not isinstance(numbers, list):
         return None
     return (numbers, target) if all(isinstance(n, int) for n in numbers) else None

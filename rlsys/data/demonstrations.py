@@ -183,7 +183,7 @@ def _row(raw: RawRow, config: DataConfig, text: str | None, messages: Sequence[C
         source=source_of(raw, "source"),
         kind=PromptKind.TEXT if text is not None else PromptKind.CONVERSATION,
         messages=question(text) if text is not None else messages,
-        answer=None,
+        expected=None,
         info={},
         text=text,
     )

@@ -1,9 +1,9 @@
 """Which data files a run reads, and their content's hash: a resumed run must read the same."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
-from rlsys.config.data import DataConfig
 from rlsys.data.files import find_files
 from rlsys.errors import DataError
 
@@ -11,16 +11,16 @@ _CHANGED = "is not what the run began with"
 _REMEDY = "bring it back, or start a new run from the checkpoint's weights"
 
 
-def digests(config: DataConfig) -> dict[str, str]:
-    """Absolute path of each file of data.train and data.test, to its length and blake2b hash.
+def digests(sources: Sequence[str]) -> dict[str, str]:
+    """Absolute path of each file of some sources, to its length and blake2b hash.
 
-    Empty for the generated task, which depends on settings alone.
-
+    Args:
+        sources: as data.train; an empty one stands for generated rows, which depend on settings
+            alone.
     Raises:
         DataError: as find_files.
     """
-    sources = [source for source in (config.train, config.test) if source]
-    paths = [file for source in sources for file in find_files(source)]
+    paths = [file for source in sources if source for file in find_files(source)]
     return {str(path.resolve()): _digest(path) for path in paths}
 
 

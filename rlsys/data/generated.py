@@ -1,6 +1,7 @@
 """The generated arithmetic task as the rows of a run."""
 
-from rlsys.data.arithmetic import SOURCE, Problem, Split, generate
+from rlsys.data.arithmetic import SOURCE, Problem, Split, careful_solution, generate
+from rlsys.data.demonstrations import Lesson
 from rlsys.data.load import RunRows
 from rlsys.data.rows import ChatMessage, PromptKind, Row, content_id
 from rlsys.errors import ConfigError
@@ -24,20 +25,27 @@ def generated_rows(held_out: int, seed: int) -> RunRows:
     return RunRows(_rows(train), _rows(checks), ())
 
 
+def generated_lessons(seed: int) -> list[Lesson]:
+    """The training problems of this seed, each solved step by step."""
+    problems = generate(_TRAIN, seed, Split.train)
+    solutions = map(careful_solution, problems)
+    return [Lesson(row, said) for row, said in zip(_rows(problems), solutions, strict=True)]
+
+
 def _rows(problems: list[Problem]) -> list[Row]:
     rows = []
     for number, problem in enumerate(problems, 1):
         messages = (ChatMessage(role="user", content=problem.question),)
-        answer = str(problem.answer)
+        expected = str(problem.answer)
         rows.append(
             Row(
-                prompt_id=content_id(SOURCE, messages, answer),
+                prompt_id=content_id(SOURCE, messages, expected),
                 source=SOURCE,
                 # The policy was warmed up on bare questions: a template would be new to it.
                 kind=PromptKind.CONVERSATION,
                 messages=messages,
                 text=None,
-                answer=answer,
+                expected=expected,
                 info={},
                 difficulty=float(problem.difficulty),
                 file="generated arithmetic",

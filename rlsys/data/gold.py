@@ -25,7 +25,7 @@ def gold_completion(row: Row, prompt: str) -> str | None:
         return _program(row, prompt)
     if row.kind is PromptKind.PATCH:
         return _patch(row, prompt)
-    answer = _answer_text(row.answer)
+    answer = _answer_text(row.expected)
     if answer is None:
         return None
     solution = row.info.get("solution")
@@ -34,35 +34,35 @@ def gold_completion(row: Row, prompt: str) -> str | None:
 
 
 def _program(row: Row, prompt: str) -> str | None:
-    if not isinstance(row.answer, str):
+    if not isinstance(row.expected, str):
         return None
     if prompt == row.info.get("prompt"):
-        return row.answer  # the head of a function, completed as it stands
+        return row.expected  # the head of a function, completed as it stands
     head = str(row.info.get("prompt", ""))
     if is_method(row.info.get("entry_point")):
         head = head.partition("class Solution")[0]  # the known solution brings the class itself
-    program = f"{head}{row.answer}"
+    program = f"{head}{row.expected}"
     block = f"```python\n{program.rstrip()}\n```"
     return _in_form(prompt, _REASONING, block, fallback=block)
 
 
 def _patch(row: Row, prompt: str) -> str | None:
-    if not isinstance(row.answer, str):
+    if not isinstance(row.expected, str):
         return None
-    patch = row.answer.rstrip("\n")  # a last line of one space is a line of context
+    patch = row.expected.rstrip("\n")  # a last line of one space is a line of context
     block = f"```diff\n{patch}\n```"
     return _in_form(prompt, _REASONING, block, fallback=block)
 
 
-def _answer_text(answer: Any) -> str | None:
-    puzzle = read_puzzle(answer)
+def _answer_text(expected: Any) -> str | None:
+    puzzle = read_puzzle(expected)
     if puzzle is not None:
         return solve(*puzzle)
-    if isinstance(answer, list) and answer:
-        return _answer_text(answer[0])  # alternatives, any of which is right
-    if isinstance(answer, bool) or not isinstance(answer, (str, int, float)):
+    if isinstance(expected, list) and expected:
+        return _answer_text(expected[0])  # alternatives, any of which is right
+    if isinstance(expected, bool) or not isinstance(expected, (str, int, float)):
         return None
-    return str(answer)
+    return str(expected)
 
 
 def _in_form(prompt: str, reasoning: str, answer: str, fallback: str) -> str:

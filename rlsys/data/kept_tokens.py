@@ -2,7 +2,7 @@
 
 With top-k, top-p or min-p an answer is drawn from a policy that gives the whole probability to a
 few tokens of each position, and vLLM's processed logprobs are that policy's. Which tokens these are
-depends on the weights that sampled, which nobody has when the answer is trained on. So the engine
+depends on the weights that sampled, which nobody has when the answer is trained on. So the sampler
 lists them, and learner and reference take their softmax over the same tokens.
 """
 
@@ -26,7 +26,7 @@ _TIES = 16
 """More than top_k tokens are kept where some are exactly as likely as the last of them: seldom
 many, though bfloat16 logits have few values."""
 MOST_LISTED = MOST_KEPT + _TIES
-"""Logprobs that are asked of an engine for one position, at most."""
+"""Logprobs that are asked of a sampler for one position, at most."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def read_leetcode(raw: RawRow, config: DataConfig) -> Row:
         source="leetcode",
         kind=PromptKind.PROGRAM,
         messages=question(task),
-        answer=_solution(raw),
+        expected=_solution(raw),
         answer_column="completion",
         info={"prompt": head, "entry_point": entry_point.strip(), "test": test}
         | raw.rest("prompt", "entry_point", "test", "query", "completion", "response"),

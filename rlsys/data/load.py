@@ -56,6 +56,16 @@ def load_rows(config: DataConfig) -> RunRows:
     return RunRows(train, test.rows, notes)
 
 
+def load_test(config: DataConfig) -> RunRows:
+    """The rows of data.test alone, all of them held out.
+
+    Raises:
+        DataError: as `read_rows`.
+    """
+    reading = read_rows(config.test, config)
+    return RunRows([], reading.rows, _notes(config.test, reading))
+
+
 def hold_out(rows: Sequence[Row], count: int) -> tuple[list[Row], list[Row]]:
     """Split off `count` rows with distinct prompts: those whose prompt's hash is smallest.
 

@@ -35,7 +35,7 @@ def read_multiple_choice(raw: RawRow, config: DataConfig) -> Row:
         source="multiple_choice",
         kind=PromptKind.QUESTION,
         messages=question("\n".join([raw.text("question"), *lines])),
-        answer=options.labels[right],
+        expected=options.labels[right],
         info={"options": dict(zip(options.labels, options.texts, strict=True))}
         | raw.rest("question", options_column, column),
     )

@@ -33,8 +33,8 @@ class RowError(DataError):
 
     def __str__(self) -> str:
         column = f", column {self.column}" if self.column else ""
-        place = f"{self.file}, row {self.number}{column}"
-        return f"{place}: expected {self.expected}, got {self.got}"
+        where = f"{self.file}, row {self.number}{column}"
+        return f"{where}: expected {self.expected}, got {self.got}"
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,8 @@ class Repeats:
             count = len(self.different)
             prompts = "1 prompt has" if count == 1 else f"{count:,} prompts have"
             pairs = [
-                f"{self._place(first)} expects {_told(first.answer)}, {self._place(other)} "
-                f"{_told(other.answer)}"
+                f"{self._where(first)} expects {_told(first.expected)}, {self._where(other)} "
+                f"{_told(other.expected)}"
                 for first, other in self.different[:most]
             ]
             yield (
@@ -52,13 +52,13 @@ class Repeats:
         if self.same:
             count = len(self.same)
             rows = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
-            pairs = [f"{self._place(a)} in {self._place(b)}" for a, b in self.same[:most]]
+            pairs = [f"{self._where(a)} in {self._where(b)}" for a, b in self.same[:most]]
             yield (
                 f"{rows} prompt and answer of an earlier one ({', '.join(pairs)}"
                 f"{_and_more(count, most)})"
             )
 
-    def _place(self, row: Row) -> str:
+    def _where(self, row: Row) -> str:
         of_file = f" of {Path(row.file).name}" if self.several_files else ""
         return f"row {row.number}{of_file}"
 
@@ -76,7 +76,9 @@ def find_repeats(rows: Sequence[Row]) -> Repeats:
         first = firsts.setdefault(key, row)
         if first is row:
             continue
-        if row.kind in (PromptKind.PROGRAM, PromptKind.PATCH) or _agree(first.answer, row.answer):
+        if row.kind in (PromptKind.PROGRAM, PromptKind.PATCH) or _agree(
+            first.expected, row.expected
+        ):
             found.same.append((first, row))
         elif key not in contradicted:
             contradicted.add(key)
@@ -90,7 +92,7 @@ def prompt_key(row: Row) -> bytes:
     A countdown puzzle is its numbers, in any order, and its target, however it is worded.
     """
     content: list[Any] = [[m["role"], " ".join(m["content"].split())] for m in row.messages]
-    puzzle = read_puzzle(row.answer)
+    puzzle = read_puzzle(row.expected)
     if puzzle is not None:
         numbers, target = puzzle
         content = [sorted(numbers), target]
@@ -104,12 +106,12 @@ def _agree(one: Any, other: Any) -> bool:
     return bool(_readings(one) & _readings(other))
 
 
-def _readings(answer: Any) -> set[str]:
-    if isinstance(answer, list):
-        return set().union(*map(_readings, answer))
-    if isinstance(answer, dict) or answer is None:
-        return {json.dumps(answer, sort_keys=True)}
-    text = _COMMA.sub("", "".join(str(answer).split()).strip("$")).replace("\\dfrac", "\\frac")
+def _readings(expected: Any) -> set[str]:
+    if isinstance(expected, list):
+        return set().union(*map(_readings, expected))
+    if isinstance(expected, dict) or expected is None:
+        return {json.dumps(expected, sort_keys=True)}
+    text = _COMMA.sub("", "".join(str(expected).split()).strip("$")).replace("\\dfrac", "\\frac")
     try:
         return {str(Decimal(text).normalize())}
     except InvalidOperation:
@@ -120,6 +122,6 @@ def _and_more(count: int, shown: int) -> str:
     return f" and {count - shown:,} more" if count > shown else ""
 
 
-def _told(answer: Any) -> str:
-    text = json.dumps(answer, ensure_ascii=False)
+def _told(expected: Any) -> str:
+    text = json.dumps(expected, ensure_ascii=False)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, TypedDict
 
 from rlsys.config.data import DataConfig
-from rlsys.data.answers import flaw
+from rlsys.data.expected import flaw
 from rlsys.data.raw import RawRow, shown
 from rlsys.data.unsupported import refuse_placeholders, refuse_turn
 from rlsys.json_text import decode_object
@@ -43,17 +43,17 @@ class Row:
     """One task: what is asked, and what is known of the right answer."""
 
     prompt_id: str
-    """Hash of source, prompt and answer: equal content has equal ids, wherever it lies."""
+    """Hash of source, prompt and expected answer: equal content has equal ids, wherever it lies."""
     source: str
     kind: PromptKind
     messages: tuple[ChatMessage, ...]
     """The prompt as a conversation; never empty."""
     text: str | None
     """The prompt as a text to be continued; None where only a conversation makes sense."""
-    answer: Any
-    """The expected answer as JSON values; None where the data has none."""
+    expected: Any
+    """What a verifier compares with, as JSON values; None where the data has none."""
     info: dict[str, Any]
-    """What a verifier needs beside the answer, as JSON values."""
+    """What a verifier needs beside it, as JSON values."""
     difficulty: float | None
     """On the data set's own scale."""
     file: str
@@ -61,14 +61,14 @@ class Row:
     """In its file, counted from 1."""
 
     @property
-    def place(self) -> str:
+    def where(self) -> str:
         """Where the row lies, for error messages."""
         return f"{self.file}, row {self.number}"
 
 
-def content_id(source: str, messages: Sequence[ChatMessage], answer: Any) -> str:
+def content_id(source: str, messages: Sequence[ChatMessage], expected: Any) -> str:
     """A stable 128-bit hash (blake2b, hex) of a task's content."""
-    content = json.dumps([source, list(messages), answer], sort_keys=True)
+    content = json.dumps([source, list(messages), expected], sort_keys=True)
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
@@ -79,7 +79,7 @@ def build_row(
     source: str,
     kind: PromptKind,
     messages: Sequence[ChatMessage],
-    answer: Any,
+    expected: Any,
     info: dict[str, Any],
     answer_column: str = "answer",
     text: str | None = None,
@@ -91,12 +91,12 @@ def build_row(
     content of a single user message.
 
     Args:
-        answer: None where the data has none, which is not for all kinds of rows an error.
-        answer_column: where the answer was found, for error messages.
+        expected: None where the data has none, which is not for all kinds of rows an error.
+        answer_column: where it was found, for error messages.
 
     Raises:
         RowError: the prompt is not valid Unicode or has a place for a picture, nothing can match
-            the answer, or answer or info cannot be written as JSON.
+            what is expected, or that or info cannot be written as JSON.
     """
     for message in messages:
         try:
@@ -107,19 +107,19 @@ def build_row(
             refuse_placeholders(raw, message["content"])
     if text is None and len(messages) == 1:
         text = messages[0]["content"]
-    answer = _json_values(raw, answer_column, answer)
-    found = "" if answer is None else flaw(answer)
+    expected = _json_values(raw, answer_column, expected)
+    found = "" if expected is None else flaw(expected)
     if found:
-        got = f"{shown(answer)}: {found}"
+        got = f"{shown(expected)}: {found}"
         raise raw.error(answer_column, "an answer that a completion can match", got)
     source = config.source or source
     return Row(
-        prompt_id=content_id(source, messages, answer),
+        prompt_id=content_id(source, messages, expected),
         source=source,
         kind=kind,
         messages=tuple(messages),
         text=text,
-        answer=answer,
+        expected=expected,
         info=_json_values(raw, "info", info),
         difficulty=difficulty,
         file=raw.file,

@@ -74,7 +74,7 @@ class Prompt:
     source: str
     text: str
     token_ids: list[int]
-    answer: str
+    expected: str
     """JSON."""
     info: str
     """A JSON object."""
@@ -117,7 +117,7 @@ def choose(row: Row, config: DataConfig, tokenizer: Tokenizer) -> PromptTemplate
         )
     if template is not PromptTemplate.verbatim and is_open:
         raise DataError(
-            f"{row.place}: data.template={template.name}, but the prompt already ends in an open "
+            f"{row.where}: data.template={template.name}, but the prompt already ends in an open "
             f"assistant turn ({(row.text or '')[-40:]!r}); use data.template=auto or verbatim"
         )
     return template
@@ -183,20 +183,20 @@ def to_batch(prompts: Sequence[Prompt]) -> pa.RecordBatch:
 
 def with_budgets(prompts: pa.RecordBatch, budgets: Sequence[int | None]) -> pa.RecordBatch:
     """The same prompts with other thinking budgets, one for each row."""
-    place = prompts.schema.get_field_index("token_budget")
-    column = pa.array(budgets, prompts.schema.field(place).type)
-    return prompts.set_column(place, prompts.schema.field(place), column)
+    index = prompts.schema.get_field_index("token_budget")
+    column = pa.array(budgets, prompts.schema.field(index).type)
+    return prompts.set_column(index, prompts.schema.field(index), column)
 
 
 def _verbatim(row: Row, config: DataConfig) -> str:
     if config.system_prompt:
         raise ConfigError(
-            f"data.system_prompt is set, but the prompt of {row.place} is used verbatim and has "
+            f"data.system_prompt is set, but the prompt of {row.where} is used verbatim and has "
             "no place for it; leave it empty or choose data.template=chat, r1_zero or plain"
         )
     if row.text is None:
         raise DataError(
-            f"{row.place}: data.template=verbatim needs a prompt that is one text, got "
+            f"{row.where}: data.template=verbatim needs a prompt that is one text, got "
             f"{len(row.messages)} messages; use data.template=chat"
         )
     return row.text
@@ -225,7 +225,7 @@ def _single_question(row: Row, template: PromptTemplate) -> str:
     if len(turns) != 1 or turns[0]["role"] != "user":
         roles = ", ".join(message["role"] for message in row.messages)
         raise DataError(
-            f"{row.place}: data.template={template.name} takes one user message, got the roles "
+            f"{row.where}: data.template={template.name} takes one user message, got the roles "
             f"{roles}; use data.template=chat"
         )
     return turns[0]["content"].strip()
@@ -257,7 +257,7 @@ def _prompt(row: Row, text: str, token_ids: list[int]) -> Prompt:
         source=row.source,
         text=text,
         token_ids=token_ids,
-        answer=json.dumps(row.answer),
+        expected=json.dumps(row.expected),
         info=json.dumps(asked | row.info),
         difficulty=row.difficulty,
     )

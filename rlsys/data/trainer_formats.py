@@ -18,14 +18,14 @@ def read_verl(raw: RawRow, config: DataConfig) -> Row:
     The ground truth is a text, a number, a struct, or a JSON text of a struct (decoded here).
     """
     reward_model = raw.mapping("reward_model")
-    answer = reward_model.get("ground_truth")
-    if answer is None:
+    expected = reward_model.get("ground_truth")
+    if expected is None:
         got = f"the fields {', '.join(reward_model) or '(none)'}"
         raise raw.error("reward_model.ground_truth", "an answer", got)
     info = raw.mapping("extra_info")
-    decoded = decode_object(answer)
-    if decoded is not answer:
-        info = {"ground_truth": answer} | info  # verl's own functions decode the text themselves
+    decoded = decode_object(expected)
+    if decoded is not expected:
+        info = {"ground_truth": expected} | info  # verl's own functions decode the text themselves
     kind, messages = _prompt(raw, "prompt")
     return build_row(
         raw,
@@ -33,7 +33,7 @@ def read_verl(raw: RawRow, config: DataConfig) -> Row:
         source=source_of(raw, "data_source"),
         kind=kind,
         messages=messages,
-        answer=decoded,
+        expected=decoded,
         answer_column="reward_model.ground_truth",
         info=info,
         difficulty=first_number(info | raw.values, "difficulty", "level"),
@@ -48,23 +48,23 @@ def read_trl(raw: RawRow, config: DataConfig) -> Row:
     """
     kind, messages = _prompt(raw, "prompt")
     column = next((c for c in TRL_ANSWERS if raw.values.get(c) is not None), "")
-    answer = decode_object(raw.values.get(column))
+    expected = decode_object(raw.values.get(column))
     info = raw.rest("prompt", column)
     test = raw.values.get("test")
-    if answer is None and isinstance(test, str) and "Solution()" in test:
+    if expected is None and isinstance(test, str) and "Solution()" in test:
         raise raw.error(
             "test", "tests that define check(candidate), with an entry_point", shown(test)
         )
-    if column == "solution" and isinstance(answer, str):
-        info["solution"] = answer
-        answer = last_boxed(answer) or answer
+    if column == "solution" and isinstance(expected, str):
+        info["solution"] = expected
+        expected = last_boxed(expected) or expected
     return build_row(
         raw,
         config,
         source=source_of(raw, "data_source"),
         kind=kind,
         messages=messages,
-        answer=answer,
+        expected=expected,
         answer_column=column,
         info=info,
         difficulty=first_number(raw.values, "difficulty", "level"),
@@ -80,11 +80,11 @@ def read_openrlhf(raw: RawRow, config: DataConfig) -> Row:
     label_key = config.label_key or "label"
     input_key = config.input_key or ("prompt" if "prompt" in raw.values else "input")
     kind, messages = _prompt(raw, input_key)
-    answer = None
+    expected = None
     if label_key in raw.values or config.label_key or not config.input_key:
-        answer = raw.value(label_key, "an answer")
+        expected = raw.value(label_key, "an answer")
     if not config.label_key and is_filled(raw.values.get("completion")):
-        got = f"{shown(answer)} beside a column completion: a rating, as in KTO's rows"
+        got = f"{shown(expected)} beside a column completion: a rating, as in KTO's rows"
         raise raw.error(label_key, "an answer (data.label_key names its column)", got)
     return build_row(
         raw,
@@ -92,7 +92,7 @@ def read_openrlhf(raw: RawRow, config: DataConfig) -> Row:
         source=source_of(raw, "datasource"),
         kind=PromptKind.QUESTION if kind is PromptKind.TEXT else kind,
         messages=messages,
-        answer=decode_object(answer),
+        expected=decode_object(expected),
         answer_column=label_key,
         info=raw.rest(input_key, label_key, "datasource"),
         difficulty=first_number(raw.values, "difficulty", "level"),
@@ -107,7 +107,7 @@ def read_question_answer(raw: RawRow, config: DataConfig) -> Row:
         source=source_of(raw, "source"),
         kind=PromptKind.QUESTION,
         messages=question(raw.text("question")),
-        answer=decode_object(raw.value("answer", "an answer")),
+        expected=decode_object(raw.value("answer", "an answer")),
         info=raw.rest("question", "answer"),
         difficulty=first_number(raw.values, "difficulty", "level"),
     )

@@ -1,7 +1,7 @@
 """What a model has room for, by its config: an embedding for each token.
 
 A tokenizer of another model, or one that got tokens after the embedding was made, gives ids beyond
-it: an index out of range, minutes later, inside an engine. That the context is no longer than the
+it: an index out of range, minutes later, inside a sampler. That the context is no longer than the
 positions is checked in rlsys.config.model_room.
 """
 
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 def check_vocabulary(
-    setting: str, model: str, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]
+    setting: str,
+    model: str,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Prompt],
+    more: Sequence[tuple[str, Sequence[int]]] = (),
 ) -> None:
     """Compare the prompts' tokens, and those that end thinking and answer, with the embedding.
 
@@ -29,6 +33,7 @@ def check_vocabulary(
     Args:
         setting: what named the model, such as `model.path`, for the error.
         model: its directory or hub id.
+        more: other token ids, each with what holds them.
     Raises:
         ConfigError: a token has no embedding, or the config cannot be loaded.
     """
@@ -38,7 +43,7 @@ def check_vocabulary(
     ends = [*tokenizer.encode(END_THINK, add_special_tokens=False), tokenizer.eos_token_id or 0]
     uses = [("the end of thinking or answer", ends)]
     uses += [(f"the prompt {p.text[:40]!r} of {p.source}", p.token_ids) for p in prompts]
-    for where, token_ids in uses:
+    for where, token_ids in (*uses, *more):
         largest = max(token_ids, default=0)
         if largest >= size:
             token = tokenizer.convert_ids_to_tokens(largest)

@@ -1,4 +1,4 @@
-"""What a benchmark is: its rows, how they are asked, what grades them, how long answers may be."""
+"""What a benchmark is: its rows, how they are asked and graded, how long completions may be."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ class Benchmark:
     """Whether final answers can be equal to one another (1/2 and 0.5), which Cons@k needs;
     programs and patches cannot."""
     max_tokens: int
-    """Answer tokens at most, as published evaluations of reasoning models use them."""
+    """Completion tokens at most, as published evaluations of reasoning models use them."""
     files: tuple[str, ...] = ()
     """Where the rows lie below the data folder; the first that exists is taken."""
     format: RowFormat = RowFormat.auto
@@ -37,7 +37,7 @@ class Benchmark:
     continued: PromptTemplate = PromptTemplate.auto
     """Template for models without a chat template; with one, it is always used."""
     stop: tuple[str, ...] = ()
-    """Texts that end an answer where the model merely continues a text."""
+    """Texts that end a completion where the model merely continues a text."""
     rows: Callable[[], list[Row]] | None = None
     """Makes the rows of a benchmark that has no file."""
     belongs: Callable[[Row], bool] = lambda row: True

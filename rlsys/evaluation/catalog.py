@@ -53,8 +53,8 @@ def _from_file(path: Path) -> Benchmark:
     return _benchmark_of(module, str(path))
 
 
-def _benchmark_of(module: ModuleType, place: str) -> Benchmark:
+def _benchmark_of(module: ModuleType, where: str) -> Benchmark:
     benchmark = vars(module).get("BENCHMARK")
     if not isinstance(benchmark, Benchmark):
-        raise ConfigError(f"--benchmarks: {place} does not assign BENCHMARK = Benchmark(...)")
+        raise ConfigError(f"--benchmarks: {where} does not assign BENCHMARK = Benchmark(...)")
     return benchmark

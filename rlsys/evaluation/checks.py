@@ -16,7 +16,7 @@ class Checks:
 
     Args:
         curve: the checks that are made go there, and what is there is not made again.
-        tell: told of every check.
+        show: told of every check.
         stage: told what begins.
     """
 
@@ -27,11 +27,11 @@ class Checks:
         config: RunConfig,
         retries: Retries,
         curve: Curve,
-        tell: Callable[[HeldOut], None],
+        show: Callable[[HeldOut], None],
         stage: Callable[[str], None],
     ) -> None:
         self.fleet, self.config, self.retries = fleet, config, retries
-        self.curve, self.tell, self.stage = curve, tell, stage
+        self.curve, self.show, self.stage = curve, show, stage
         self.final = held_out[: config.evaluation.final_prompts]
         self.between = held_out[: config.evaluation.prompts]
 
@@ -51,19 +51,20 @@ class Checks:
             await self._check(self.between, version)
 
     async def after_step(
-        self, step: int, published: "asyncio.Task[None]", tasks: asyncio.TaskGroup
-    ) -> None:
+        self, step: int, published: "asyncio.Task[None] | None", tasks: asyncio.TaskGroup
+    ) -> "asyncio.Task[None] | None":
         """The check of a step, where one is due: a task of its own, beside the next steps.
 
         Args:
-            published: ends when the workers hold the step's weights.
+            published: ends when the workers hold the step's weights; None: they do.
         """
         every = self.config.loop.evaluate_every
         if not (every and step % every == 0 and self.between) or step == self.config.loop.steps:
-            return
+            return None
         checking = tasks.create_task(self._check_when(published, step), name="held-out check")
         if self.config.run.deterministic:
             await checking
+        return checking
 
     async def after_training(self) -> None:
         """The check of the policy that comes out."""
@@ -72,11 +73,12 @@ class Checks:
             self.stage(f"held-out check after training: {len(self.final)} prompts")
             await self._check(self.final, steps)
 
-    async def _check_when(self, published: "asyncio.Task[None]", step: int) -> None:
-        await asyncio.wait([published])
+    async def _check_when(self, published: "asyncio.Task[None] | None", step: int) -> None:
+        if published is not None:
+            await asyncio.wait([published])
         await self._check(self.between, step)
 
     async def _check(self, prompts: Sequence[Prompt], step: int) -> None:
         check = await evaluate(self.fleet, prompts, self.config, self.retries, step)
         self.curve.add(check)
-        self.tell(check)
+        self.show(check)

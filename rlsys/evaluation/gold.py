@@ -59,7 +59,7 @@ def check_gold(rows: Sequence[Row], prompts: Sequence[Prompt], grade: Grade) -> 
         right=sum(v.status is Status.CORRECT for v in verdicts),
         empty_right=sum(v.status is Status.CORRECT for v in empty),
         exceptions=[
-            f"{row.place}: {verdict.status}: {verdict.reason}"
+            f"{row.where}: {verdict.status}: {verdict.reason}"
             for (row, _), verdict in zip(known, verdicts, strict=True)
             if verdict.status is not Status.CORRECT
         ],
@@ -67,5 +67,5 @@ def check_gold(rows: Sequence[Row], prompts: Sequence[Prompt], grade: Grade) -> 
 
 
 def _completion(prompt: Prompt, text: str) -> Completion:
-    answer, info = json.loads(prompt.answer), json.loads(prompt.info)
-    return Completion(prompt.text, text, answer, info, prompt.source)
+    expected, info = json.loads(prompt.expected), json.loads(prompt.info)
+    return Completion(prompt.text, text, expected, info, prompt.source)

@@ -1,6 +1,6 @@
 """The held-out check: pass@1 of the policy that the rollout workers hold.
 
-Its answers are kept as those that are trained on are, in samples/heldout/step-NNNNNN.parquet.
+Its completions are kept as those that are trained on are, in samples/heldout/step-NNNNNN.parquet.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import VerifierError
 from rlsys.evaluation.estimators import mean_with_interval, pass_rates
 from rlsys.learning.join import HELD_OUT
-from rlsys.loop.fleet import Fleet, Message, Rows, Untrained
+from rlsys.loop.fleet import Fleet, GroupBatch, Rows, Untrained
 from rlsys.loop.retries import Retries
 from rlsys.loop.verdict_watch import VerdictWatch
 from rlsys.roles import ROLLOUT, VERIFIER
@@ -29,8 +29,8 @@ class HeldOut:
     """pass@1 over prompts, with its 95 % confidence interval over prompts."""
 
     step: int
-    """Where it was due: the workers held this version when its answers were asked for. New weights
-    may reach an engine before it begins with them; `versions` says what was measured."""
+    """Where it was due: the workers held this version when its completions were asked for. New
+    weights may reach a sampler before it begins with them; `versions` says what was measured."""
     pass_at_1: float
     low: float
     high: float
@@ -41,7 +41,7 @@ class HeldOut:
     versions: tuple[int, int]
     """Oldest and newest policy version among the tokens: one, unless training went on."""
     rates: dict[str, float]
-    """Share of right answers by prompt; one without a verdict is not among them."""
+    """Share of right completions by prompt; one without a verdict is not among them."""
 
     def __str__(self) -> str:
         return f"{self.pass_at_1:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -50,15 +50,15 @@ class HeldOut:
 async def evaluate(
     fleet: Fleet, prompts: Sequence[Prompt], config: RunConfig, retries: Retries, step: int
 ) -> HeldOut:
-    """Sample config.evaluation.samples answers for each prompt, grade and keep them.
+    """Sample config.evaluation.samples completions for each prompt, grade and keep them.
 
     Rows without a verdict take no part; a prompt without any is left out of the mean.
 
     Args:
         step: what the workers hold now.
     Raises:
-        VerifierError: no answer got a verdict, or too many got none
-            (verifiers.max_infrastructure_share): known after the first answers, not after all.
+        VerifierError: no completion got a verdict, or too many got none
+            (verifiers.max_infrastructure_share): known after the first completions, not after all.
         WorkerError: a call's budget of `retries` is spent.
     """
     size = config.evaluation.samples
@@ -70,9 +70,11 @@ async def evaluate(
         chosen = tuple(prompts[begin : begin + _GROUPS_PER_MESSAGE])
         # Group ids of checks are negative: they are in no ledger.
         ids = tuple(-1 - begin - i for i in range(len(chosen)))
-        message = Message(ids, chosen, size)
+        batch = GroupBatch(ids, chosen, size)
         sampled = await retries.with_retries(
-            "driver: held-out answers", lambda: fleet.sample(message, sampling), for_answers=True
+            "driver: held-out completions",
+            lambda: fleet.sample(batch, sampling),
+            for_completions=True,
         )
         graded = await retries.with_retries(
             "driver: held-out verdicts", lambda: fleet.grade(sampled)
@@ -93,12 +95,12 @@ async def evaluate(
         *(part(begin) for begin in range(0, len(prompts), _GROUPS_PER_MESSAGE))
     )
     file = f"{FOLDER}/step-{step:06d}.parquet"
-    answers = Untrained(file, step, HELD_OUT, [rows for rows, _ in parts])
-    await retries.waits.on("driver: held-out answers written", fleet.write_samples(answers))
+    untrained = Untrained(file, step, HELD_OUT, [rows for rows, _ in parts])
+    await retries.waits.on("driver: held-out completions written", fleet.write_samples(untrained))
     arrays = [np.concatenate(one) for one in zip(*(found for _, found in parts), strict=True)]
     if np.isnan(arrays[0]).all():
         raise VerifierError(
-            f"none of {arrays[0].size} held-out answers got a verdict; the first: {reasons[0]}"
+            f"none of {arrays[0].size} held-out completions got a verdict; the first: {reasons[0]}"
         )
     return _figures(step, prompts, *arrays)
 

@@ -19,15 +19,15 @@ from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.cut import Cut
 from rlsys.evaluation.plan import EvalTask, prompt_name, settings
-from rlsys.local_policy.resolve import digest, settle
+from rlsys.local_policy.resolve import digest, settings_for
 from rlsys.pretrained import loading
 from rlsys.thinking.budgets import with_instruction
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_LEAST_ANSWER = 16
-"""Answer tokens that a prompt must leave room for in the model's context."""
+_LEAST_COMPLETION = 16
+"""Completion tokens that a prompt must leave room for in the model's context."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Job:
 
 
 def assemble(
-    request: Request, config: Path | None, overrides: Sequence[str], tell: Callable[[str], None]
+    request: Request, config: Path | None, overrides: Sequence[str], notice: Callable[[str], None]
 ) -> Job:
     """Load the rows, find the model, make the prompts; no cluster is started.
 
@@ -79,20 +79,20 @@ def assemble(
     from transformers import AutoTokenizer
 
     rows = {benchmark.name: benchmark.load(request.data) for benchmark in request.benchmarks}
-    settled = settle(request.model, config, overrides, tell)
-    model, context = settled.model.path, settled.model.max_context
+    resolved = settings_for(request.model, config, overrides, notice)
+    model, context = resolved.model.path, resolved.model.max_context
     with loading(model, f"MODEL {request.model}: no tokenizer can be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(model)
     eval_tasks = [
         eval_task
         for benchmark in request.benchmarks
-        for eval_task in _exams(
+        for eval_task in _eval_tasks(
             request,
             benchmark,
             rows[benchmark.name][: request.limit or None],
             tokenizer,
             context,
-            tell,
+            notice,
         )
     ]
     prompts = [prompt for eval_task in eval_tasks for prompt in eval_task.prompts]
@@ -103,17 +103,17 @@ def assemble(
         digest(model),
         context,
         tuple(eval_tasks),
-        _fit(settled, eval_tasks, request.data),
+        _fit(resolved, eval_tasks, request.data),
     )
 
 
-def _exams(
+def _eval_tasks(
     request: Request,
     benchmark: Benchmark,
     rows: Sequence[Row],
     tokenizer: PreTrainedTokenizerBase,
     context: int,
-    tell: Callable[[str], None],
+    notice: Callable[[str], None],
 ) -> Iterator[EvalTask]:
     """One eval_task for all settings; one for each budget where the prompts say it."""
     asked: Sequence[tuple[int | None, ...]] = [request.budgets]
@@ -125,9 +125,9 @@ def _exams(
         prompts, left_out = _prompts(request, benchmark, rows, tokenizer, context, said)
         most = min(wanted, context - min(len(p.token_ids) for p in prompts))
         if most < wanted:
-            tell(
-                f"{benchmark.name}: prompt and answer share the model's context of {context:,} "
-                f"tokens; answers end there, before their {wanted:,} tokens"
+            notice(
+                f"{benchmark.name}: prompt and completion share the model's context of {context:,} "
+                f"tokens; completions end there, before their {wanted:,} tokens"
             )
         chosen = settings(request.temperatures, budgets, request.samples, most, request.cut)
         yield EvalTask(benchmark, prompts, left_out, chosen)
@@ -143,7 +143,7 @@ def _prompts(
 ) -> tuple[tuple[Prompt, ...], int]:
     """The prompts that fit the context, and how many do not. A prompt that says its budget has a
     name of its own."""
-    prompting = benchmark.prompting(bool(tokenizer.chat_template), context - _LEAST_ANSWER)
+    prompting = benchmark.prompting(bool(tokenizer.chat_template), context - _LEAST_COMPLETION)
     thinking = ThinkingConfig(in_prompt=True, instruction=request.instruction)
     told = [with_instruction(row, said, thinking) for row in rows]
     try:
@@ -151,7 +151,7 @@ def _prompts(
     except DataError as error:
         raise DataError(
             f"benchmark {benchmark.name}, model context {context:,} tokens of which "
-            f"{_LEAST_ANSWER} are for the answer: {error}"
+            f"{_LEAST_COMPLETION} are for the completion: {error}"
         ) from error
     if said is None:
         return tuple(tokenized.prompts), tokenized.num_too_long
@@ -161,10 +161,10 @@ def _prompts(
 
 def _fit(config: RunConfig, eval_tasks: Sequence[EvalTask], data: Path) -> RunConfig:
     """The workers' settings for these benchmarks; no more context than the longest prompt and
-    answer can take, since the engines reserve memory for it.
+    completion can take, since the samplers reserve memory for it.
 
     Raises:
-        ConfigError: the engines' cache does not hold that.
+        ConfigError: the samplers' cache does not hold that.
     """
     config.model.max_context = min(
         config.model.max_context,

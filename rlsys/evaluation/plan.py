@@ -28,7 +28,7 @@ class Setting:
     budget: int | None = None
     """Thinking tokens at most; None: as many as fit."""
     samples: int = 1
-    """Answers per problem."""
+    """Completions per problem."""
     cut: Cut = NO_CUT
 
     @property
@@ -45,7 +45,7 @@ class EvalTask:
     benchmark: Benchmark
     prompts: tuple[Prompt, ...]
     left_out: int
-    """Problems whose prompt leaves no room for an answer in the model's context."""
+    """Problems whose prompt leaves no room for a completion in the model's context."""
     settings: tuple[Setting, ...]
 
 
@@ -60,13 +60,13 @@ class Cell:
     prompts: tuple[Prompt, ...]
 
     @property
-    def answers(self) -> int:
+    def completions(self) -> int:
         """How many it asks for."""
         return len(self.prompts) * self.setting.samples
 
     @property
     def sampling(self) -> SamplingConfig:
-        """For the sampling engine."""
+        """For the sampler."""
         return SamplingConfig(
             max_tokens=self.setting.max_tokens,
             temperature=self.setting.temperature,
@@ -82,8 +82,8 @@ class Cell:
 
 
 def group_id(eval_task: EvalTask, setting: Setting, prompt: Prompt) -> int:
-    """The number under which a problem's answers are sampled: what their random numbers come from,
-    so it depends on the problem and the setting, and on nothing else that is sampled."""
+    """The number under which a problem's completions are sampled: what their random numbers come
+    from, so it depends on the problem and the setting, and on nothing else that is sampled."""
     name = f"{eval_task.benchmark.name}/{setting.name}/{prompt.prompt_id}"
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1
 
@@ -105,8 +105,8 @@ def settings(
     max_tokens: int,
     cut: Cut,
 ) -> tuple[Setting, ...]:
-    """Every temperature with every budget. Greedy answers of one prompt are all equal and of the
-    likeliest tokens, so at temperature 0 there is one sample, and nothing to cut off.
+    """Every temperature with every budget. Greedy completions of one prompt are all equal and of
+    the likeliest tokens, so at temperature 0 there is one sample, and nothing to cut off.
 
     Raises:
         ConfigError: a temperature is negative, or a budget leaves nothing for the answer.
@@ -179,7 +179,7 @@ def _holds(folder: Path, plan: dict[str, Any]) -> bool:
     return not _difference(earlier, plan)
 
 
-def settle(folder: Path, plan: dict[str, Any]) -> bool:
+def claim(folder: Path, plan: dict[str, Any]) -> bool:
     """Write the plan into the result's folder, or check that it is the one that lies there.
 
     Returns: whether an earlier run's samples are continued.
@@ -207,11 +207,11 @@ def settle(folder: Path, plan: dict[str, Any]) -> bool:
     return True
 
 
-def _difference(earlier: Any, now: Any, place: str = "") -> str:
+def _difference(earlier: Any, now: Any, where: str = "") -> str:
     if isinstance(earlier, dict) and isinstance(now, dict):
         for key in [*earlier, *(k for k in now if k not in earlier)]:
-            found = _difference(earlier.get(key), now.get(key), f"{place}.{key}" if place else key)
+            found = _difference(earlier.get(key), now.get(key), f"{where}.{key}" if where else key)
             if found:
                 return found
         return ""
-    return "" if earlier == now else f"{place}: {earlier!r} then, {now!r} now"
+    return "" if earlier == now else f"{where}: {earlier!r} then, {now!r} now"

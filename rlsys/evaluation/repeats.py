@@ -1,15 +1,15 @@
-"""Whether the same evaluation, asked for twice, gives the same answers; and what makes it."""
+"""Whether the same evaluation, asked for twice, gives the same completions; and what makes it."""
 
 from rlsys.config.run import Precision, PrefixCache, RunConfig
 
 ONE_BY_ONE = "rollout.max_sequences=1 weights.prefix_cache=off"
-"""Settings under which nothing is sampled beside an answer."""
+"""Settings under which nothing is sampled beside a completion."""
 
 
 def caveat(config: RunConfig) -> str:
-    """What the tables say first where a repetition may give other answers; empty: it does not.
+    """What the tables say first where a repetition may give other completions; empty: it does not.
 
-    An answer's random numbers come from run.seed, its problem, its setting and its number alone.
+    A completion's random numbers come from run.seed, its problem, its setting and its number alone.
     Its arithmetic may depend on what is sampled beside it, too, which is a matter of timing:
     kernels for GPUs, for bfloat16 and for several threads round a row differently in batches of
     different sizes. In float32 on one thread of a CPU they do not (docs/evaluation.md has the
@@ -20,7 +20,7 @@ def caveat(config: RunConfig) -> str:
         return ""
     if rollout.max_sequences == 1 and config.weights.prefix_cache is PrefixCache.off:
         return ""
-    exact = f"sample one answer at a time: {ONE_BY_ONE}"
+    exact = f"sample one completion at a time: {ONE_BY_ONE}"
     if rollout.gpus:
         where = "on GPUs"
     elif rollout.dtype is not Precision.float32:
@@ -30,6 +30,6 @@ def caveat(config: RunConfig) -> str:
     else:
         return ""
     return (
-        f"Repeated with the same seed, some answers may differ: {where} an answer is rounded by "
-        f"what is sampled beside it. To repeat exactly: {exact}"
+        f"Repeated with the same seed, some completions may differ: {where} a completion is "
+        f"rounded by what is sampled beside it. To repeat exactly: {exact}"
     )

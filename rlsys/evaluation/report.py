@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _CUT_OFF = 0.9
-"""Share of the answers from which on the figures say little of the model."""
+"""Share of the completions from which on the figures say little of the model."""
 
 
 def write(
@@ -62,7 +62,7 @@ def table(
         "",
         *([caveat + ".", ""] if caveat else []),
         "Means over problems with their 95 % bootstrap intervals; thinking and answer in tokens "
-        "per answer.",
+        "per completion.",
         "",
         "| benchmark | setting | problems | n | Pass@1 | Pass@n | Cons@n | cut off | thinking "
         "| answer | thinking / context | cost, $ |",
@@ -80,7 +80,7 @@ def table(
     used = total(r.usage for r in results)
     lines += [
         "",
-        f"All: {used.requests:,} answers, {used.prompt_tokens:,} prompt tokens, "
+        f"All: {used.requests:,} completions, {used.prompt_tokens:,} prompt tokens, "
         f"{used.thinking_tokens:,} thinking tokens, {used.answer_tokens:,} answer tokens; "
         f"${price.cost(used):.4f} (thinking is billed as output).",
     ]
@@ -118,11 +118,11 @@ def remarks(results: Sequence[Result]) -> list[str]:
             )
         if r.no_verdict:
             lines.append(
-                f"{r.key}: {r.no_verdict} answers could not be graded and count as neither."
+                f"{r.key}: {r.no_verdict} completions could not be graded and count as neither."
             )
         if r.truncated >= _CUT_OFF:
             lines.append(
-                f"{r.key}: {r.truncated:.0%} of the answers are cut off at "
+                f"{r.key}: {r.truncated:.0%} of the completions are cut off at "
                 f"{r.setting.max_tokens:,} tokens, before their end; raise --max-tokens, or close "
                 "the thinking with --budgets."
             )
@@ -222,7 +222,7 @@ def _plot_thinking(axes: Axes, results: Sequence[Result]) -> bool:
                     textcoords="offset points",
                     fontsize=8,
                 )
-    axes.set_xlabel("thinking tokens per answer (budget beside the point)")
+    axes.set_xlabel("thinking tokens per completion (budget beside the point)")
     axes.set_ylabel("Pass@1, 95 % interval over problems")
     axes.legend()
     return True
@@ -235,7 +235,7 @@ def _plot_lengths(axes: Axes, results: Sequence[Result]) -> bool:
         return False
     bins = 40
     axes.hist([right, wrong], bins=bins, stacked=True, label=["right", "wrong"])
-    axes.set_xlabel("answer length, tokens, thinking included")
-    axes.set_ylabel("answers")
+    axes.set_xlabel("completion length, tokens, thinking included")
+    axes.set_ylabel("completions")
     axes.legend()
     return True

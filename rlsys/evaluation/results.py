@@ -37,7 +37,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Lengths:
-    """Answer lengths in tokens, thinking included: [N] int arrays."""
+    """Completion lengths in tokens, thinking included: [N] int arrays."""
 
     right: np.ndarray
     wrong: np.ndarray
@@ -56,13 +56,13 @@ class Result:
     cons_at: dict[int, Interval]
     """Cons@k by k; empty where answers cannot be voted on."""
     truncated: float
-    """Share of answers that were cut off at a token limit."""
+    """Share of completions that were cut off at a token limit."""
     no_verdict: int
-    """Answers that the verifier could not grade; they count neither as right nor as wrong."""
+    """Completions that the verifier could not grade; they count neither as right nor as wrong."""
     usage: Usage
     lengths: Lengths
     rates: dict[str, float]
-    """Share of right answers of each problem, by problem_of(prompt_id)."""
+    """Share of right completions of each problem, by problem_of(prompt_id)."""
 
     @property
     def key(self) -> str:
@@ -71,7 +71,7 @@ class Result:
 
     @property
     def mean_thinking(self) -> float:
-        """Thinking tokens of an answer."""
+        """Thinking tokens of a completion."""
         return self.usage.thinking_tokens / max(1, self.usage.requests)
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class Result:
             "prompt_tokens": self.usage.prompt_tokens,
             "thinking_tokens": self.usage.thinking_tokens,
             "answer_tokens": self.usage.answer_tokens,
-            "answers": self.usage.requests,
+            "completions": self.usage.requests,
             "rates": self.rates,
         }
 
@@ -109,7 +109,7 @@ def result(eval_task: EvalTask, setting: Setting, samples: pa.Table, equal: Equa
         equal: whether two answers are the same; None where they cannot be voted on.
 
     Raises:
-        VerifierError: no answer got a verdict.
+        VerifierError: no completion got a verdict.
     """
     rows = samples.to_pylist()
     by_problem: dict[str, list[dict[str, Any]]] = {}
@@ -122,7 +122,9 @@ def result(eval_task: EvalTask, setting: Setting, samples: pa.Table, equal: Equa
     known = {problem: group for problem, group in graded.items() if group}
     if not known:
         reason = rows[0]["reason"] if rows else "there are no samples"
-        raise VerifierError(f"{eval_task.benchmark.name}: no answer got a verdict; first: {reason}")
+        raise VerifierError(
+            f"{eval_task.benchmark.name}: no completion got a verdict; first: {reason}"
+        )
     counts = np.array([len(group) for group in known.values()])
     right = np.array([sum(map(_is_right, group)) for group in known.values()])
     ladder = _ladder(setting.samples)

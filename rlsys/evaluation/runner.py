@@ -10,17 +10,17 @@ import pyarrow as pa
 from rlsys.config.run import SamplingConfig
 from rlsys.evaluation.plan import Cell, EvalTask, group_id, missing
 from rlsys.evaluation.samples import Samples
-from rlsys.loop.fleet import Graded, Message, Sampled
+from rlsys.loop.fleet import Graded, GroupBatch, Sampled
 from rlsys.loop.retries import Retries
 
 _CELLS = 8
-"""Cells that fill the engines: enough that one long answer does not leave them idle."""
+"""Cells that fill the samplers: enough that one long completion does not leave them idle."""
 
 
 class Examiners(Protocol):
     """What an evaluation asks of a fleet. Each call may raise WorkerError."""
 
-    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled: ...
+    async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled: ...
 
     async def grade(self, sampled: Sampled) -> Graded: ...
 
@@ -30,19 +30,19 @@ class Examiners(Protocol):
 
 
 class Progress:
-    """Answers done and to do, and what time that leaves."""
+    """Completions done and to do, and what time that leaves."""
 
     def __init__(self, total: int, done: int) -> None:
         self.total, self.done, self.before = total, done, done
         self.started = time.monotonic()
 
-    def add(self, answers: int) -> None:
-        """More answers are graded and on disk."""
-        self.done += answers
+    def add(self, completions: int) -> None:
+        """More completions are graded and on disk."""
+        self.done += completions
 
     @property
     def left_s(self) -> float | None:
-        """Estimate from the pace so far; None before the first answers."""
+        """Estimate from the pace so far; None before the first completions."""
         fresh = self.done - self.before
         if not fresh:
             return None
@@ -51,7 +51,7 @@ class Progress:
     def __str__(self) -> str:
         left = self.left_s
         estimate = "" if left is None else f", about {duration(left)} left"
-        return f"{self.done:,} of {self.total:,} answers{estimate}"
+        return f"{self.done:,} of {self.total:,} completions{estimate}"
 
 
 def duration(seconds: float) -> str:
@@ -67,27 +67,27 @@ async def examine(
     samples: Samples,
     retries: Retries,
     concurrency: int,
-    tell: Callable[[Progress], None],
+    show: Callable[[Progress], None],
 ) -> None:
     """Sample and grade what `samples` does not hold yet.
 
     Each cell is on disk, whole, as soon as it is graded: a killed evaluation continues there.
 
     Args:
-        concurrency: answers that are being sampled at once, over all workers.
-        tell: called after every cell.
+        concurrency: completions that are being sampled at once, over all workers.
+        show: called after every cell.
     Raises:
         WorkerError: a call's budget of `retries` is spent.
         StallError: a worker did not answer before its deadline.
     """
     largest = max(s.samples for eval_task in eval_tasks for s in eval_task.settings)
     cells = list(missing(eval_tasks, samples, max(1, concurrency // (_CELLS * largest))))
-    todo = sum(cell.answers for cell in cells)
+    todo = sum(cell.completions for cell in cells)
     total = sum(
         len(eval_task.prompts) * s.samples for eval_task in eval_tasks for s in eval_task.settings
     )
     progress = Progress(total, total - todo)
-    # Twice as many cells as fill the engines: while some are graded, others are sampled.
+    # Twice as many cells as fill the samplers: while some are graded, others are sampled.
     room = asyncio.Semaphore(2 * _CELLS)
 
     async def finish(cell: Cell) -> None:
@@ -95,10 +95,10 @@ async def examine(
             await _examine_cell(fleet, cell, samples, retries)
         finally:
             room.release()
-        progress.add(cell.answers)
-        tell(progress)
+        progress.add(cell.completions)
+        show(progress)
 
-    tell(progress)
+    show(progress)
     async with asyncio.TaskGroup() as tasks:
         for cell in cells:
             await room.acquire()
@@ -108,14 +108,14 @@ async def examine(
 async def _examine_cell(fleet: Examiners, cell: Cell, samples: Samples, retries: Retries) -> None:
     name, size = cell.eval_task.benchmark.name, cell.setting.samples
     ids = tuple(group_id(cell.eval_task, cell.setting, prompt) for prompt in cell.prompts)
-    message = Message(ids, cell.prompts, size)
+    batch = GroupBatch(ids, cell.prompts, size)
     sampled = await retries.with_retries(
-        f"driver: answers to {name}",
-        lambda: fleet.sample(message, cell.sampling),
-        for_answers=True,
+        f"driver: completions to {name}",
+        lambda: fleet.sample(batch, cell.sampling),
+        for_completions=True,
     )
     graded = await retries.with_retries(f"driver: verdicts on {name}", lambda: fleet.grade(sampled))
     waits = retries.waits
-    rollouts = await waits.on("driver: answers fetched", fleet.fetch(sampled.rollouts))
-    scores = await waits.on("driver: verdicts fetched", fleet.fetch(graded.grades))
-    samples.write(name, cell.setting.name, cell.first, rollouts, scores)
+    rollouts = await waits.on("driver: completions fetched", fleet.fetch(sampled.rollouts))
+    grades = await waits.on("driver: verdicts fetched", fleet.fetch(graded.grades))
+    samples.write(name, cell.setting.name, cell.first, rollouts, grades)

@@ -1,4 +1,4 @@
-"""Graded answers on disk: Parquet in the rollouts schema with each answer's verdict beside it.
+"""Graded completions on disk: Parquet in the rollouts schema with the verdicts beside them.
 
     samples/<benchmark>/<setting>/part-000128.parquet     problems from the 128th on
 
@@ -16,7 +16,7 @@ from rlsys import schema
 from rlsys.disk import write_table
 from rlsys.errors import SchemaError
 
-_SCORE_COLUMNS = ("reward", "components", "status", "reason", "seconds", "level")
+_GRADE_COLUMNS = ("reward", "components", "status", "reason", "seconds", "level")
 
 
 class Samples:
@@ -31,15 +31,15 @@ class Samples:
         setting: str,
         first: int,
         rollouts: pa.RecordBatch,
-        scores: pa.RecordBatch,
+        grades: pa.RecordBatch,
     ) -> None:
-        """One part: answers and their verdicts, rows in the same order.
+        """One part: completions and their verdicts, rows in the same order.
 
         Raises:
             DiskError: the disk is full or fails.
             SchemaError: the batches are not of these contracts, or of different rows.
         """
-        table = join(rollouts, scores)
+        table = join(rollouts, grades)
         write_table(table, self.folder / benchmark / setting / f"part-{first:06d}.parquet")
 
     def parts(self, benchmark: str, setting: str) -> list[Path]:
@@ -59,18 +59,18 @@ class Samples:
         return pa.concat_tables([pq.read_table(part, columns=list(columns)) for part in parts])
 
 
-def join(rollouts: pa.RecordBatch, scores: pa.RecordBatch) -> pa.Table:
-    """Answers and their verdicts as one table, without the kept tokens: nobody trains on it.
+def join(rollouts: pa.RecordBatch, grades: pa.RecordBatch) -> pa.Table:
+    """Completions and their verdicts as one table, without the kept tokens: nobody trains on it.
 
     Raises:
         SchemaError: as Samples.write.
     """
     schema.check(rollouts, schema.ROLLOUTS)
-    schema.check(scores, schema.SCORES)
+    schema.check(grades, schema.GRADES)
     for column in ("group_id", "sample_index"):
-        if not rollouts.column(column).equals(scores.column(column)):
-            raise SchemaError(f"rollouts and scores differ in {column}: they are of other rows")
+        if not rollouts.column(column).equals(grades.column(column)):
+            raise SchemaError(f"rollouts and grades differ in {column}: they are of other rows")
     table = pa.Table.from_batches([rollouts]).drop_columns("kept_token_ids")
-    for column in _SCORE_COLUMNS:
-        table = table.append_column(column, scores.column(column))
+    for column in _GRADE_COLUMNS:
+        table = table.append_column(column, grades.column(column))
     return table

@@ -12,10 +12,18 @@ from rlsys.grading.process import VerifierProcess
 from verifiers.base import Completion, Status, Verdict
 from verifiers.registry import PluginFile
 
-_COLUMNS = ("prompt_text", "text", "answer", "info", "source", "finish_reason", "reasoning_tokens")
+_COLUMNS = (
+    "prompt_text",
+    "text",
+    "expected",
+    "info",
+    "source",
+    "finish_reason",
+    "reasoning_tokens",
+)
 
 
-class VerifierEngine:
+class Grader:
     """The configured rewards behind `grade`. Building it runs every verifier's self-test.
 
     Args:
@@ -36,29 +44,29 @@ class VerifierEngine:
         return self.process.note
 
     def grade(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
-        """A `scores` batch, the same rows in the same order as the `rollouts` batch."""
+        """A `grades` batch, the same rows in the same order as the `rollouts` batch."""
         schema.check(rollouts, schema.ROLLOUTS)
-        return scores_batch(rollouts, self.process.grade(_completions(rollouts)))
+        return grades_batch(rollouts, self.process.grade(_completions(rollouts)))
 
-    def grade_again(self, rollouts: pa.RecordBatch, scores: pa.RecordBatch) -> pa.RecordBatch:
-        """The `scores` batch with the rows that have no verdict graded anew; only those."""
-        verdicts = verdicts_of(scores)
+    def grade_again(self, rollouts: pa.RecordBatch, grades: pa.RecordBatch) -> pa.RecordBatch:
+        """The `grades` batch with the rows that have no verdict graded anew; only those."""
+        verdicts = verdicts_of(grades)
         missing = [i for i, v in enumerate(verdicts) if v.status is Status.INFRASTRUCTURE]
         for i, verdict in zip(
             missing, self.process.grade(_completions(rollouts.take(missing))), strict=True
         ):
             verdicts[i] = verdict
-        return scores_batch(rollouts, verdicts)
+        return grades_batch(rollouts, verdicts)
 
     def close(self) -> None:
         """End the verifiers' processes."""
         self.process.close()
 
 
-def scores_batch(rollouts: pa.RecordBatch, verdicts: list[Verdict]) -> pa.RecordBatch:
-    """Verdicts as a `scores` batch."""
+def grades_batch(rollouts: pa.RecordBatch, verdicts: list[Verdict]) -> pa.RecordBatch:
+    """Verdicts as a `grades` batch."""
     return schema.build(
-        schema.SCORES,
+        schema.GRADES,
         {
             "group_id": rollouts.column("group_id"),
             "sample_index": rollouts.column("sample_index"),
@@ -72,8 +80,8 @@ def scores_batch(rollouts: pa.RecordBatch, verdicts: list[Verdict]) -> pa.Record
     )
 
 
-def verdicts_of(scores: pa.RecordBatch) -> list[Verdict]:
-    """A `scores` batch as verdicts."""
+def verdicts_of(grades: pa.RecordBatch) -> list[Verdict]:
+    """A `grades` batch as verdicts."""
     return [
         Verdict(
             row["reward"],
@@ -83,13 +91,13 @@ def verdicts_of(scores: pa.RecordBatch) -> list[Verdict]:
             row["seconds"],
             row["level"],
         )
-        for row in scores.to_pylist()
+        for row in grades.to_pylist()
     ]
 
 
 def _completions(rollouts: pa.RecordBatch) -> list[Completion]:
     rows = zip(*(rollouts.column(name).to_pylist() for name in _COLUMNS), strict=True)
     return [
-        Completion(prompt, text, json.loads(answer), json.loads(info), source, finish, thinking)
-        for prompt, text, answer, info, source, finish, thinking in rows
+        Completion(prompt, text, json.loads(expected), json.loads(info), source, finish, thinking)
+        for prompt, text, expected, info, source, finish, thinking in rows
     ]

@@ -39,12 +39,13 @@ def require_gradable(rows: RunRows, config: RunConfig) -> RunRows:
     if not refused:
         return rows
     first = next(row for row in (*rows.train, *rows.held_out) if id(row) in refused)
-    message = f"{first.place}: {refused[id(first)]}"
-    if not config.data.skip_unreadable_rows or not len(train) < len(rows.train):
+    message = f"{first.where}: {refused[id(first)]}"
+    some_are_left = len(train) < len(rows.train) or not rows.train
+    if not config.data.skip_unreadable_rows or not some_are_left:
         others = len(refused) - 1
         them = f"this row and {others} more" if others else "this row"
         way_on = f"; data.skip_unreadable_rows=true leaves out {them}"
-        raise DataError(message + (way_on if len(train) < len(rows.train) else ""))
+        raise DataError(message + (way_on if some_are_left else ""))
     count = "1 row" if len(refused) == 1 else f"{len(refused)} rows"
     note = f"{count} that cannot be graded left out, the first: {message}"
     return replace(
@@ -90,7 +91,7 @@ def _lacking(function: Verifier, rows: Sequence[Row]) -> list[str]:
     assert isinstance(function, RewardFunction)
     # As rlsys.data.templates hands a prompt's info on.
     return [
-        function.lacks(Completion("", "", row.answer, {"question": ""} | row.info, row.source))
+        function.lacks(Completion("", "", row.expected, {"question": ""} | row.info, row.source))
         for row in rows
     ]
 
@@ -110,13 +111,13 @@ def _flaw_of_tests(kind: str, row: Row, options: dict[str, Any], packages: Seque
 def _reasons(verifier: Verifier, rows: Sequence[Row]) -> list[str]:
     """Empty for rows that can be graded. No answer at all is enough to ask."""
     verdicts = verify_all(
-        verifier, [Completion("", "", row.answer, row.info, row.source) for row in rows]
+        verifier, [Completion("", "", row.expected, row.info, row.source) for row in rows]
     )
     return [
         ""
         if verdict.reward is not None
         else f"it has no expected answer, which the verifier {verifier.name} needs"
-        if row.answer is None
+        if row.expected is None
         else f"the verifier {verifier.name} cannot read its expected answer: {verdict.reason}"
         for row, verdict in zip(rows, verdicts, strict=True)
     ]

@@ -1,6 +1,6 @@
-"""The verifiers in a process of their own, which can be killed: no answer can hang or end a worker.
+"""The verifiers in a process of their own, to be killed: no completion can hang or end a worker.
 
-    VerifierEngine --completions--> child.py --verdicts--> VerifierEngine
+    Grader --completions--> child.py --verdicts--> Grader
                          ^ a shared cell: which row it is at, and since when
 
 A verifier may loop, exhaust the memory, crash the interpreter or return what cannot be sent. The
@@ -76,12 +76,12 @@ class VerifierProcess:
         failures, alone = 0, False
         while todo := [i for i, verdict in enumerate(verdicts) if verdict is None]:
             if failures == _MOST_FAILURES:
-                reason = f"not graded: {failures} answers before it ended the verifiers"
+                reason = f"not graded: {failures} completions before it ended the verifiers"
                 return [verdict or no_verdict(reason) for verdict in verdicts]
             failed = self._grade(completions, todo, alone, verdicts)
             if failed is not None:
                 rows, reason = failed
-                # Which answer of a batch it was shows when each is asked about alone.
+                # Which completion of a batch it was shows when each is asked about alone.
                 alone = alone or len(rows) > 1
                 if len(rows) == 1:
                     failures += 1
@@ -110,7 +110,7 @@ class VerifierProcess:
             while done < len(todo):
                 problem = self._problem()
                 if problem:
-                    return todo[self._at.rows()], f"{self._asked()}{problem}{self._place()}"
+                    return todo[self._at.rows()], f"{self._asked()}{problem}{self._where()}"
                 if not self._pipe.poll(_LOOK_S):
                     continue
                 for verdict in self._pipe.recv():
@@ -126,7 +126,7 @@ class VerifierProcess:
         component = self._at.component()
         return "" if component is None else f"{component_names(self.config)[component]}: "
 
-    def _place(self) -> str:
+    def _where(self) -> str:
         """Where in a plug-in's file the process is, as the end of a reason; empty elsewhere."""
         files = {plugin.path for plugin in self.plugins}
         if not files:
@@ -221,5 +221,5 @@ class VerifierProcess:
 
 
 def no_verdict(reason: str) -> Verdict:
-    """A verifier failed: no reward, and not the answer's fault."""
+    """A verifier failed: no reward, and not the completion's fault."""
     return Verdict(None, Status.INFRASTRUCTURE, reason)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from rlsys.data.answers import flaw
 from rlsys.data.countdown import read_puzzle
+from rlsys.data.expected import flaw
 from rlsys.data.raw import shown
 from rlsys.errors import DataError
 from verifiers.base import Completion

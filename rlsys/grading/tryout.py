@@ -1,7 +1,7 @@
-"""Trying plug-ins on a few answers before a run: a verifier that cannot grade is known in seconds.
+"""Trying plug-ins on a few completions before a run: one that cannot grade is known at once.
 
-Its own self-test has passed by then, on answers that its author thought of. Here it meets what a
-policy will bring: the run's own prompts and expected answers.
+Its own self-test has passed by then, on completions that its author thought of. Here it meets what
+a policy will bring: the run's own prompts and expected answers.
 """
 
 import json
@@ -20,25 +20,26 @@ from verifiers.compose import SILENT
 from verifiers.faults import quoted
 from verifiers.registry import Registry
 
-_ANSWERS = (("", "stop"), ("I do not know.", "stop"), ("<think>\nPerhaps it is 7", "length"))
-"""No answer, one in no form, and one that was cut off: what any policy writes sooner or later."""
+_COMPLETIONS = (("", "stop"), ("I do not know.", "stop"), ("<think>\nPerhaps it is 7", "length"))
+"""No completion, one in no form, and one that was cut off: what any policy writes in time."""
 
 
 def try_plugins(
-    config: RunConfig, rows: Sequence[Row], prompts: Sequence[Prompt], tell: Callable[[str], None]
+    config: RunConfig, rows: Sequence[Row], prompts: Sequence[Prompt], notice: Callable[[str], None]
 ) -> None:
-    """Grade the right answer and a few wrong ones of each source's first prompt, with all rewards
-    that come from plug-in files or installed packages; nothing is started for a run without any.
+    """Grade the right completion and a few wrong ones of each source's first prompt, with all
+    rewards that come from plug-in files or installed packages; nothing is started for a run without
+    any.
 
     Raises:
         VerifierError: a plug-in cannot be made, fails its self-test, or has no verdict on one of
-            the answers, or all rewards of a source have nothing to say of any; names it, the
-            answer and the cause.
+            the completions, or all rewards of a source have nothing to say of any; names it, the
+            completion and the cause.
     """
     rewards = [r for r in config.verifiers.rewards if not Registry.is_built_in(_kind(r))]
     if not rewards:
         return
-    tell(f"trying the plug-ins: {', '.join(map(_kind, rewards))}")
+    notice(f"trying the plug-ins: {', '.join(map(_kind, rewards))}")
     # Gates and rewards without a weight grade as well, and each is tried by itself.
     alone = [replace(r, name=_name(r), weight=1.0, gate=False) for r in rewards]
     spoke: set[tuple[str, str]] = set()
@@ -46,17 +47,17 @@ def try_plugins(
     for reward in alone:
         process = VerifierProcess(replace(config.verifiers, rewards=[reward]), config.sandbox)
         try:
-            for place, completion in _trials(reward, rows, prompts):
+            for where, completion in _trials(reward, rows, prompts):
                 (verdict,) = process.grade([completion])
                 about = (completion.source, reward.name)
                 if verdict.reward is not None:
                     spoke.add(about)
                 elif verdict.reason.startswith(SILENT):  # others may grade this source
-                    silent[about] = f"{place}: {verdict.reason}"
+                    silent[about] = f"{where}: {verdict.reason}"
                 else:
                     raise VerifierError(
-                        f"the verifier {_kind(reward)!r} has no verdict on the answer "
-                        f"{quoted(completion.text)} to {place}: {verdict.reason}"
+                        f"the verifier {_kind(reward)!r} has no verdict on the completion "
+                        f"{quoted(completion.text)} to {where}: {verdict.reason}"
                     )
         finally:
             process.close()
@@ -65,7 +66,7 @@ def try_plugins(
         graders = {_name(r) for r in paid if not r.sources or source in r.sources}
         if all((source, one) in silent.keys() - spoke for one in graders):
             raise VerifierError(
-                f"the verifier {name!r} has no reward for any answer that was tried to "
+                f"the verifier {name!r} has no reward for any completion that was tried to "
                 f"{silent[source, name]}; without another component that grades the source "
                 f"{source!r}, nothing can be learned from it"
             )
@@ -74,7 +75,7 @@ def try_plugins(
 def _trials(
     reward: RewardConfig, rows: Sequence[Row], prompts: Sequence[Prompt]
 ) -> Iterator[tuple[str, Completion]]:
-    """Where the prompt lies, and an answer to it, for the first prompt of each source."""
+    """Where the prompt lies, and a completion to it, for the first prompt of each source."""
     row_of = {row.prompt_id: row for row in rows}
     first = {prompt.source: prompt for prompt in reversed(prompts)}
     for source, prompt in first.items():
@@ -82,9 +83,9 @@ def _trials(
             continue
         row = row_of[prompt.prompt_id]
         right = gold_completion(row, prompt.text)
-        answer, info = json.loads(prompt.answer), json.loads(prompt.info)
-        for text, finish in [*([] if right is None else [(right, "stop")]), *_ANSWERS]:
-            yield row.place, Completion(prompt.text, text, answer, info, source, finish)
+        expected, info = json.loads(prompt.expected), json.loads(prompt.info)
+        for text, finish in [*([] if right is None else [(right, "stop")]), *_COMPLETIONS]:
+            yield row.where, Completion(prompt.text, text, expected, info, source, finish)
 
 
 def _name(reward: RewardConfig) -> str:

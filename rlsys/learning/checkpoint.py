@@ -1,7 +1,7 @@
 """A learner on the disk: what each rank needs to go on as if nothing had been.
 
-folder/deepspeed/         DeepSpeed's state of the policy's engine, all ranks
-folder/deepspeed_critic/  the same of an engine that the objective has beside it
+folder/deepspeed/         DeepSpeed's state of the policy, all ranks
+folder/deepspeed_critic/  the same of a model that the objective has beside it
 folder/rank-0.pt ...      counters, the objective's state, random states
 folder/policy/            the policy in Hugging Face form, with its tokenizer
 """
@@ -22,8 +22,8 @@ _SAVED_AT_ONCE = 64 << 20
 
 def save(folder: Path, learner: Learner, weights: WeightsOut, tokenizer_path: str) -> None:
     """All ranks must call; the caller renames the folder when all are done."""
-    for name, engine in _engines(learner).items():
-        engine.save_checkpoint(str(folder / name), tag="state")
+    for name, model in _in_deepspeed(learner).items():
+        model.save_checkpoint(str(folder / name), tag="state")
     own = {"learner": learner.state_dict(), "random": random_states()}
     torch.save(own, _file_of_rank(folder, learner))
     writes = learner.ranks.rank == 0
@@ -51,8 +51,8 @@ def load(folder: Path, learner: Learner) -> None:
     file = _file_of_rank(folder, learner)
     if not file.is_file():
         raise CheckpointError(f"{file}: there is no such file, so no state of this rank")
-    for name, engine in _engines(learner).items():
-        path, _ = engine.load_checkpoint(str(folder / name), tag="state")
+    for name, model in _in_deepspeed(learner).items():
+        path, _ = model.load_checkpoint(str(folder / name), tag="state")
         if path is None:
             raise CheckpointError(f"{folder / name}: no state of rank {learner.ranks.rank}")
     own = torch.load(file, weights_only=True)
@@ -60,9 +60,9 @@ def load(folder: Path, learner: Learner) -> None:
     set_random_states(own["random"])
 
 
-def _engines(learner: Learner) -> dict[str, Any]:
-    """DeepSpeed's engines by the name of their folder."""
-    return {"deepspeed": learner.engine, **learner.objective.engines}
+def _in_deepspeed(learner: Learner) -> dict[str, Any]:
+    """What DeepSpeed wraps, by the name of its folder."""
+    return {"deepspeed": learner.deepspeed, **learner.objective.in_deepspeed}
 
 
 def _file_of_rank(folder: Path, learner: Learner) -> Path:

@@ -1,4 +1,4 @@
-"""PPO's value model: the policy's initialization with a scalar head, in an engine of its own."""
+"""PPO's value model: the policy's initialization with a scalar head; DeepSpeed wraps it, too."""
 
 from collections.abc import Sequence
 
@@ -45,15 +45,15 @@ class Critic:
         model = load_for_training(model_path, ranks)
         if ranks.config.gradient_checkpointing:
             checkpoint_layers(model)
-        self.engine = ranks.engine(ValueModel(model), algorithm.critic_learning_rate)
+        self.deepspeed = ranks.into_deepspeed(ValueModel(model), algorithm.critic_learning_rate)
 
     @torch.no_grad()
     def values(self, sequences: Sequences) -> list[np.ndarray]:
         """Value of the state before each answer token, float32, reward units."""
         values = [np.empty(0, dtype=np.float32)] * len(sequences)
         for layout in self.microbatches.everything(sequences):
-            flat = self.engine.module(layout).cpu().numpy()
-            ends = np.cumsum([len(sequences.answers[i]) for i in layout.sequences])
+            flat = self.deepspeed.module(layout).cpu().numpy()
+            ends = np.cumsum([len(sequences.completions[i]) for i in layout.sequences])
             for i, part in zip(layout.sequences, np.split(flat, ends[:-1]), strict=True):
                 values[i] = part
         return values
@@ -70,9 +70,9 @@ class Critic:
         totals = Totals()
         for microbatch in self.microbatches.own(sequences, chosen, weights):
             layout = microbatch.layout
-            self.engine.set_gradient_accumulation_boundary(microbatch.is_last)
+            self.deepspeed.set_gradient_accumulation_boundary(microbatch.is_last)
             output = clipped_value_loss(
-                layout.padded(self.engine(layout)),
+                layout.padded(self.deepspeed(layout)),
                 sequences.gather("values", layout),
                 sequences.gather("returns", layout),
                 sequences.mask(layout),
@@ -80,7 +80,7 @@ class Critic:
                 self.algorithm.value_clip,
             )
             # DeepSpeed averages gradients over ranks; the weights already count all of them.
-            self.engine.backward(output.loss * self.ranks.world_size)
+            self.deepspeed.backward(output.loss * self.ranks.world_size)
             totals.add(numbers(output.metrics))
-        self.engine.step()
+        self.deepspeed.step()
         return {f"critic_{name}": total for name, total in totals.sums.items()}

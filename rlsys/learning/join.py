@@ -1,5 +1,5 @@
-"""Join what the roles say of the same answers: for the learner, for the samples on the disk, and
-for a checkpoint, which keeps what was sampled and not yet trained."""
+"""Join what the roles say of the same completions: for the learner, for the samples on the disk,
+and for a checkpoint, which keeps what was sampled and not yet trained."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def training_batch(
     Args:
         groups: per group, the same rows of each role's batch; N rows in all.
         columns: what the objective needs of other roles, numbers per token.
-        advantages: [N] one per answer, constant over its tokens.
+        advantages: [N] one per completion, constant over its tokens.
         rewards: [N], NaN where there is none.
         trained: [N] bool; false rows get null advantages and take no part in the loss.
     Raises:
@@ -74,14 +74,14 @@ def samples_table(
     reasons: Sequence[str] = (),
     advantages: np.ndarray | None = None,
 ) -> pa.Table:
-    """Samples for the disk, one row an answer, the same columns whatever became of the answer: the
+    """Samples for the disk, one row a completion, the same columns whatever became of it: the
     rollouts schema, the verdict, then what training made of it. Without the kept tokens, which may
     be many times as large as the rest.
 
     Args:
-        groups: an answer without scores gets nulls for its verdict.
+        groups: a completion without grades gets nulls for its verdict.
         reasons: per group, why it was dropped; none: it was not.
-        advantages: [N], NaN for an answer without one; None: none has one.
+        advantages: [N], NaN for a completion without one; None: none has one.
     """
     sampled = [group[ROLLOUT] for group in groups]
     table = pa.Table.from_batches(sampled).drop_columns("kept_token_ids")
@@ -110,17 +110,17 @@ def samples_table(
     return table
 
 
-def _verdicts(scores: pa.RecordBatch | None, count: int) -> pa.RecordBatch:
+def _verdicts(grades: pa.RecordBatch | None, count: int) -> pa.RecordBatch:
     """The verdict's columns; nulls where nobody graded."""
-    if scores is not None:
-        return scores.select(list(_VERDICT))
-    fields = [schema.SCORES.field(name) for name in _VERDICT]
+    if grades is not None:
+        return grades.select(list(_VERDICT))
+    fields = [schema.GRADES.field(name) for name in _VERDICT]
     nothing = [pa.nulls(count, field.type) for field in fields]
-    return pa.RecordBatch.from_arrays(nothing, schema=pa.schema(fields, schema.SCORES.metadata))
+    return pa.RecordBatch.from_arrays(nothing, schema=pa.schema(fields, schema.GRADES.metadata))
 
 
 def _sums(batch: pa.RecordBatch | None, name: str, count: int) -> list[float]:
-    """A column of per-token numbers, summed over each of `count` answers; NaN without a batch."""
+    """A column of per-token numbers, summed over each of `count` completions; NaN without one."""
     if batch is None:
         return [np.nan] * count
     return [float(np.sum(row.values.to_numpy(), dtype=float)) for row in batch.column(name)]

@@ -1,9 +1,9 @@
 """How sequences lie in a microbatch: end to end in one row, and where logprobs are read.
 
-A block holds one prompt and one or more of its answers. Several answers share the one copy of
-their prompt: each sees the prompt and itself only, and its positions go on from the prompt's end,
-so its logprobs are those of prompt + answer alone (a test proves it). Blocks follow each other
-without padding, and see nothing of each other.
+A block holds one prompt and one or more of its completions. Several completions share the one copy
+of their prompt: each sees the prompt and itself only, and its positions go on from the prompt's
+end, so its logprobs are those of prompt + completion alone (a test proves it). Blocks follow each
+other without padding, and see nothing of each other.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from rlsys.learning.attention import AttentionPlan, Segment, plan_attention
 
 @dataclass(frozen=True)
 class Layout:
-    """A microbatch: one row of S tokens, with B answers of N tokens in all."""
+    """A microbatch: one row of S tokens, with B completions of N tokens in all."""
 
     input_ids: torch.Tensor  # [1, S] int64
     position_ids: torch.Tensor  # [1, S] int64, from 0 in each block
@@ -61,24 +61,24 @@ def blocks_of(
 
 
 def block_length(
-    block: Sequence[int], prompts: Sequence[np.ndarray], answers: Sequence[np.ndarray]
+    block: Sequence[int], prompts: Sequence[np.ndarray], completions: Sequence[np.ndarray]
 ) -> int:
-    """Tokens of a block: its prompt once, and its answers."""
-    return len(prompts[block[0]]) + sum(len(answers[i]) for i in block)
+    """Tokens of a block: its prompt once, and its completions."""
+    return len(prompts[block[0]]) + sum(len(completions[i]) for i in block)
 
 
 def lay_out(
     blocks: Sequence[Sequence[int]],
     prompts: Sequence[np.ndarray],
-    answers: Sequence[np.ndarray],
+    completions: Sequence[np.ndarray],
     kept: Sequence[KeptTokens] | None = None,
 ) -> Layout:
     """Build a microbatch from blocks of sequence indices.
 
     Args:
         blocks: lists of indices; the sequences of a block have the same prompt.
-        prompts, answers: token ids of every sequence; a prompt has at least one token.
-        kept: what each answer was sampled from, where that was not the whole vocabulary.
+        prompts, completions: token ids of every sequence; a prompt has at least one token.
+        kept: what each completion was sampled from, where that was not the whole vocabulary.
     """
     tokens: list[np.ndarray] = []
     positions: list[np.ndarray] = []
@@ -92,8 +92,8 @@ def lay_out(
         positions.append(np.arange(size))
         start += size
         for i in block:
-            length = len(answers[i])
-            tokens.append(answers[i])
+            length = len(completions[i])
+            tokens.append(completions[i])
             positions.append(np.arange(size, size + length))
             # The first token is predicted by the prompt's end, each later one by the one before.
             previous = np.arange(start - 1, start + length - 1)
@@ -104,14 +104,14 @@ def lay_out(
             start += length
         segments.append(Segment(first, size if len(block) > 1 else start - first))
     order = [i for block in blocks for i in block]
-    lengths = np.array([len(answers[i]) for i in order])
+    lengths = np.array([len(completions[i]) for i in order])
     mask = np.arange(max(1, int(lengths.max())))[None, :] < lengths[:, None]
     return Layout(
         _row(tokens)[None],
         _row(positions)[None],
         plan_attention(segments),
         _row(read_at),
-        _row([answers[i] for i in order]),
+        _row([completions[i] for i in order]),
         torch.from_numpy(mask),
         tuple(order),
         None if kept is None else torch.from_numpy(padded([kept[i] for i in order])),

@@ -35,7 +35,7 @@ from rlsys.learning.sequences import Sequences
 
 
 class Learner:
-    """One rank's policy and its DeepSpeed engine."""
+    """One rank's policy, wrapped by DeepSpeed."""
 
     def __init__(
         self, model_path: str, objective: Objective, ranks: Ranks, schedule: Schedule
@@ -51,8 +51,8 @@ class Learner:
         policy = PolicyModel(
             model, objective.temperature, self.config.logprob_chunk, objective.entropy_gradient
         )
-        self.engine = ranks.engine(policy, schedule.config.learning_rate)
-        self.policy: PolicyModel = self.engine.module
+        self.deepspeed = ranks.into_deepspeed(policy, schedule.config.learning_rate)
+        self.policy: PolicyModel = self.deepspeed.module
 
     def step(self, batch: pa.RecordBatch, version: int) -> dict[str, float]:
         """One step: config.minibatches updates.
@@ -97,7 +97,7 @@ class Learner:
         return score_sequences(
             self.policy,
             sequences.prompts,
-            sequences.answers,
+            sequences.completions,
             sequences.groups,
             self.config.share_prompts,
             self.config.microbatch_tokens,
@@ -109,7 +109,7 @@ class Learner:
         check_packing(self.policy, np.array(token_ids), self.config.dtype)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold beside the engines."""
+        """What a checkpoint must hold beside what DeepSpeed keeps."""
         return {"updates": self.updates, "objective": self.objective.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -134,11 +134,11 @@ class Learner:
             self._through_policy(sequences, chosen, weights, instead.loss, learns=True)
             share = instead.share
         learning_rate = self.schedule.rate(self.updates) * share
-        for group in self.engine.optimizer.param_groups:
+        for group in self.deepspeed.optimizer.param_groups:
             group["lr"] = learning_rate
-        self.engine.step()
+        self.deepspeed.step()
         self.updates += 1
-        norm = self.engine.get_global_grad_norm()
+        norm = self.deepspeed.get_global_grad_norm()
         return Update(learns, learning_rate, None if norm is None else float(norm))
 
     def _through_policy(
@@ -152,15 +152,15 @@ class Learner:
         """Forward over this rank's microbatches; to learn, backward too."""
         totals = Totals()
         # A forward that no backward follows must not reach DeepSpeed's bookkeeping of them.
-        policy = self.engine if learns else self.policy
+        policy = self.deepspeed if learns else self.policy
         for microbatch in self.microbatches.own(sequences, chosen, weights):
-            self.engine.set_gradient_accumulation_boundary(microbatch.is_last)
+            self.deepspeed.set_gradient_accumulation_boundary(microbatch.is_last)
             with torch.set_grad_enabled(learns):
                 logprobs, entropy = policy(microbatch.layout, microbatch.num_chunks)
                 output = loss(sequences, microbatch, logprobs, entropy)
             if learns:
                 # DeepSpeed averages gradients over ranks; the weights already count all of them.
-                self.engine.backward(output.loss * self.ranks.world_size)
+                self.deepspeed.backward(output.loss * self.ranks.world_size)
             totals.add(numbers({"loss": output.loss.detach(), **output.sums}))
             totals.keep(output.samples)
         return totals

@@ -22,7 +22,7 @@ _AT_ONCE = 256 << 20
 
 
 def load_for_training(path: str, ranks: Ranks) -> PreTrainedModel:
-    """A model that `ranks.engine` will take; all ranks must call."""
+    """A model that `ranks.into_deepspeed` will take; all ranks must call."""
     dtype = getattr(torch, ranks.config.dtype.value)
     if not ranks.shards_weights:
         return load_causal_lm(path, dtype)

@@ -84,7 +84,7 @@ class Microbatches:
         blocks, lengths = self._blocks(sequences, chosen)
         world = self.ranks.world_size
         plan = plan_microbatches(lengths, self.config.microbatch_tokens, world)
-        tokens = [sum(len(sequences.answers[i]) for i in block) for block in blocks]
+        tokens = [sum(len(sequences.completions[i]) for i in block) for block in blocks]
         return [
             (
                 [blocks[b] for b in row],
@@ -100,11 +100,11 @@ class Microbatches:
         groups = [sequences.groups[i] for i in chosen]
         places = blocks_of(groups, len(chosen), self.config.share_prompts)
         blocks = [[chosen[place] for place in block] for block in places]
-        return blocks, [block_length(b, sequences.prompts, sequences.answers) for b in blocks]
+        return blocks, [block_length(b, sequences.prompts, sequences.completions) for b in blocks]
 
 
 def _layout(blocks: list[list[int]], sequences: Sequences) -> Layout:
-    return lay_out(blocks, sequences.prompts, sequences.answers, sequences.kept)
+    return lay_out(blocks, sequences.prompts, sequences.completions, sequences.kept)
 
 
 def _nothing(index: int, sequences: Sequences) -> Layout:

@@ -27,9 +27,9 @@ def check_packing(policy: PolicyModel, token_ids: np.ndarray, precision: Precisi
     """
     first, second, third = np.array_split(np.resize(token_ids, max(24, len(token_ids))), 3)
     prompts = [first[:4], second[:2], second[:2]]
-    answers = [first[4:], second[2:], third]
-    together = _scores(policy, prompts, answers)
-    apart = [_scores(policy, [p], [a])[0] for p, a in zip(prompts, answers, strict=True)]
+    completions = [first[4:], second[2:], third]
+    together = _logprobs(policy, prompts, completions)
+    apart = [_logprobs(policy, [p], [a])[0] for p, a in zip(prompts, completions, strict=True)]
     error = max(np.abs(x - y).max() for x, y in zip(together, apart, strict=True))
     if not error <= _ROUNDING[precision]:
         raise ConfigError(
@@ -39,9 +39,9 @@ def check_packing(policy: PolicyModel, token_ids: np.ndarray, precision: Precisi
         )
 
 
-def _scores(
-    policy: PolicyModel, prompts: list[np.ndarray], answers: list[np.ndarray]
+def _logprobs(
+    policy: PolicyModel, prompts: list[np.ndarray], completions: list[np.ndarray]
 ) -> list[np.ndarray]:
-    groups = [0, 1, 1][: len(answers)]
+    groups = [0, 1, 1][: len(completions)]
     with torch.no_grad():
-        return score_sequences(policy, prompts, answers, groups, True, 1 << 30)
+        return score_sequences(policy, prompts, completions, groups, True, 1 << 30)

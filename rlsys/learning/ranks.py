@@ -1,4 +1,4 @@
-"""The learner's ranks, met: DeepSpeed's process group, its engines, and sums over all ranks."""
+"""The learner's ranks, met: DeepSpeed's process group, what it wraps, and sums over all ranks."""
 
 import os
 from collections.abc import Sequence
@@ -51,8 +51,8 @@ class Ranks:
         deepspeed.init_distributed(dist_backend="nccl" if on_gpu else "gloo", verbose=False)
         self._deepspeed = deepspeed
 
-    def engine(self, module: torch.nn.Module, learning_rate: float) -> Any:
-        """DeepSpeed's engine of a model, with AdamW, the configured ZeRO stage and precision."""
+    def into_deepspeed(self, module: torch.nn.Module, learning_rate: float) -> Any:
+        """A model as DeepSpeed wraps it, with AdamW, the configured ZeRO stage and precision."""
         config, settings = self.config, self.config.optimizer
         optimizer = torch.optim.AdamW(
             module.parameters(),
@@ -61,12 +61,12 @@ class Ranks:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        engine, _, _, _ = self._deepspeed.initialize(
+        wrapped, _, _, _ = self._deepspeed.initialize(
             model=module,
             optimizer=optimizer,
             config=deepspeed_config(config),
         )
-        return engine
+        return wrapped
 
     @property
     def shards_weights(self) -> bool:

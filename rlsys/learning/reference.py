@@ -1,4 +1,4 @@
-"""Scoring: logprobs of sampled answers under a frozen policy, such as the reference."""
+"""Scoring: logprobs of sampled completions under a frozen policy, such as the reference."""
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ from rlsys.schema import list_column
 
 
 class FrozenPolicy:
-    """Scores answers for a role: its columns carry the role's name."""
+    """Scores completions for a role: its columns carry the role's name."""
 
     def __init__(
         self,
@@ -45,12 +45,12 @@ class FrozenPolicy:
         """
         schema.check(rollouts, schema.ROLLOUTS)
         prompts = list_column(rollouts, "prompt_token_ids")
-        answers = list_column(rollouts, "token_ids")
+        completions = list_column(rollouts, "token_ids")
         groups = rollouts.column("group_id").to_pylist()
-        scores = score_sequences(
+        logprobs = score_sequences(
             self.policy,
             prompts,
-            answers,
+            completions,
             groups,
             self.share_prompts,
             self.config.microbatch_tokens,
@@ -61,7 +61,7 @@ class FrozenPolicy:
             {
                 "group_id": rollouts.column("group_id"),
                 "sample_index": rollouts.column("sample_index"),
-                self.contract.names[-1]: scores,
+                self.contract.names[-1]: logprobs,
             },
         )
 
@@ -70,25 +70,25 @@ class FrozenPolicy:
 def score_sequences(
     policy: PolicyModel,
     prompts: list[np.ndarray],
-    answers: list[np.ndarray],
+    completions: list[np.ndarray],
     groups: list[int],
     share_prompts: bool,
     microbatch_tokens: int,
     kept: list[KeptTokens] | None = None,
 ) -> list[np.ndarray]:
-    """Logprobs [T_i] float32 of each answer under a policy, without gradient; over the kept tokens
-    of each position, where they are given."""
+    """Logprobs [T_i] float32 of each completion under a policy, without gradient; over the kept
+    tokens of each position, where they are given."""
     device = next(policy.parameters()).device
-    blocks = blocks_of(groups, len(answers), share_prompts)
-    lengths = [block_length(block, prompts, answers) for block in blocks]
+    blocks = blocks_of(groups, len(completions), share_prompts)
+    lengths = [block_length(block, prompts, completions) for block in blocks]
     (plan,) = plan_microbatches(lengths, microbatch_tokens, 1)
-    scores: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(answers)
+    logprobs: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(completions)
     for microbatch in plan:
-        layout = lay_out([blocks[b] for b in microbatch], prompts, answers, kept).to(device)
-        logprobs, _ = policy(layout)
-        values = logprobs.float().cpu().numpy()
+        layout = lay_out([blocks[b] for b in microbatch], prompts, completions, kept).to(device)
+        of_layout, _ = policy(layout)
+        values = of_layout.float().cpu().numpy()
         start = 0
         for i in layout.sequences:
-            scores[i] = values[start : start + len(answers[i])]
-            start += len(answers[i])
-    return scores
+            logprobs[i] = values[start : start + len(completions[i])]
+            start += len(completions[i])
+    return logprobs

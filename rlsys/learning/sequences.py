@@ -29,7 +29,7 @@ class Sequences:
     """One entry per trained completion."""
 
     prompts: list[np.ndarray]
-    answers: list[np.ndarray]
+    completions: list[np.ndarray]
     """Token ids of the completions, [T_i] each."""
     groups: list[int]
     """Equal for completions of one prompt, which may share its copy in a row."""
@@ -58,7 +58,7 @@ class Sequences:
         batch = batch.filter(batch.column("advantages").is_valid())
         return cls(
             prompts=list_column(batch, "prompt_token_ids"),
-            answers=list_column(batch, "token_ids"),
+            completions=list_column(batch, "token_ids"),
             groups=batch.column("group_id").to_pylist(),
             # Tokens that a limit forced were not the policy's choice.
             trained=[forced == 0 for forced in list_column(batch, "forced")],
@@ -78,21 +78,21 @@ class Sequences:
                 of 0 or more for each token.
         """
         schema.check(batch, schema.DEMONSTRATIONS)
-        answers = list_column(batch, "token_ids")
+        completions = list_column(batch, "token_ids")
         columns = _named_columns(batch, "demonstrations", optional=("loss_weights",))
-        ones = [np.ones(len(answer), dtype=np.float32) for answer in answers]
+        ones = [np.ones(len(completion), dtype=np.float32) for completion in completions]
         weights = columns.setdefault("loss_weights", ones)
-        _check_weights(weights, answers)
+        _check_weights(weights, completions)
         return cls(
             prompts=list_column(batch, "prompt_token_ids"),
-            answers=answers,
+            completions=completions,
             groups=list(range(batch.num_rows)),
             trained=[own > 0 for own in weights],
             columns=columns,
         )
 
     def __len__(self) -> int:
-        return len(self.answers)
+        return len(self.completions)
 
     @property
     def num_trained(self) -> np.ndarray:
@@ -139,11 +139,12 @@ def _named_columns(
     return columns
 
 
-def _check_weights(weights: list[np.ndarray], answers: list[np.ndarray]) -> None:
-    for row, (own, answer) in enumerate(zip(weights, answers, strict=True)):
-        if len(own) != len(answer):
+def _check_weights(weights: list[np.ndarray], completions: list[np.ndarray]) -> None:
+    for row, (own, completion) in enumerate(zip(weights, completions, strict=True)):
+        if len(own) != len(completion):
             raise SchemaError(
-                f"demonstrations: row {row} has {len(own)} loss_weights for {len(answer)} tokens"
+                f"demonstrations: row {row} has {len(own)} loss_weights for "
+                f"{len(completion)} tokens"
             )
         wrong = own[~(np.isfinite(own) & (own >= 0))]
         if len(wrong):

@@ -27,7 +27,7 @@ def fill_token_advantages(
         sequences: with the column values for advantage=gae.
         kl_coefficient: beta of this step.
     """
-    lengths = torch.tensor([len(answer) for answer in sequences.answers])
+    lengths = torch.tensor([len(completion) for completion in sequences.completions])
     mask = torch.arange(max(1, int(lengths.max())))[None, :] < lengths[:, None]
 
     columns = sequences.columns
@@ -44,8 +44,8 @@ def fill_token_advantages(
             table(columns["reference_logprobs"]),
         )
         kl = torch.where(trained, kl_estimate(rollout, reference, config.kl_estimator), 0.0)
-    answer = torch.from_numpy(np.array(sequences.rewards, dtype=np.float32))
-    rewards = token_rewards(answer, mask, kl, kl_coefficient)
+    outcomes = torch.from_numpy(np.array(sequences.rewards, dtype=np.float32))
+    rewards = token_rewards(outcomes, mask, kl, kl_coefficient)
     if config.advantage is Advantage.token_returns:
         values, lam = torch.zeros(mask.shape), 1.0
     else:

@@ -70,9 +70,9 @@ class WeightsOut:
 
     def canary(self, token_ids: list[int]) -> Canary:
         """Logprobs of a fixed sequence under the present weights, at temperature 1."""
-        prompt, answer = np.array(token_ids[:1]), np.array(token_ids[1:])
+        prompt, completion = np.array(token_ids[:1]), np.array(token_ids[1:])
         temperature, self.policy.temperature = self.policy.temperature, 1.0
-        (logprobs,) = score_sequences(self.policy, [prompt], [answer], [0], False, 1 << 30)
+        (logprobs,) = score_sequences(self.policy, [prompt], [completion], [0], False, 1 << 30)
         self.policy.temperature = temperature
         return Canary(token_ids, logprobs.tolist(), self.ranks.config.dtype)
 

@@ -29,14 +29,14 @@ _NO_TRAINING = (
     "thinking.enforced=true",
     "loop.adaptive_staleness=false",
     "loop.max_staleness=0",
-    "loop.groups_per_message=1",
+    "loop.groups_per_call=1",
 )
 """Settings of training, which play no part here and must not be held against the context, nor
 against run.deterministic."""
 
 
-def settle(
-    model: str, config: Path | None, overrides: Sequence[str], tell: Callable[[str], None]
+def settings_for(
+    model: str, config: Path | None, overrides: Sequence[str], notice: Callable[[str], None]
 ) -> RunConfig:
     """The workers' settings for a model: its path and its context are in config.model.
 
@@ -45,21 +45,21 @@ def settle(
     Raises:
         ConfigError: a setting, or the model, does not exist or cannot work.
     """
-    settled = workers(config, overrides, model)
-    found = check_model(model, settled)
-    path = _local(settled, tell) if found == LOCAL else found
-    context = min(context_of(path), settled.benchmarks.max_context or sys.maxsize)
-    settled.model.path, settled.model.max_context = path, context
-    return settled
+    resolved = workers(config, overrides, model)
+    found = check_model(model, resolved)
+    path = _local(resolved, notice) if found == LOCAL else found
+    context = min(context_of(path), resolved.benchmarks.max_context or sys.maxsize)
+    resolved.model.path, resolved.model.max_context = path, context
+    return resolved
 
 
-def fit_cache(config: RunConfig, tell: Callable[[str], None]) -> None:
-    """Shorten a conversation's context to what the engine's cache on CPU holds: vLLM would refuse
+def fit_cache(config: RunConfig, notice: Callable[[str], None]) -> None:
+    """Shorten a conversation's context to what the sampler's cache on CPU holds: vLLM would refuse
     to start with more."""
     path = config.model.path
     most = cached_tokens(config, read_config(path, f"MODEL {path}"))
     if most is not None and most < config.model.max_context:
-        tell(
+        notice(
             f"context: {most:,} of the model's {config.model.max_context:,} tokens, which is what "
             f"rollout.kv_cache_gib={config.rollout.kv_cache_gib or 1.0:g} holds"
         )
@@ -94,14 +94,14 @@ def workers(config: Path | None, overrides: Sequence[str], model: str = "") -> R
     return found
 
 
-def _local(config: RunConfig, tell: Callable[[str], None]) -> str:
+def _local(config: RunConfig, notice: Callable[[str], None]) -> str:
     from rlsys.local_policy.policy import prepare_local_policy
 
     run = Path(config.run.directory).expanduser() / LOCAL
     if run.is_dir():
-        tell(f"local is the small policy that is prepared here; the run of that name is {run}")
+        notice(f"local is the small policy that is prepared here; the run of that name is {run}")
     cache = Path(config.model.cache).expanduser()
-    return str(prepare_local_policy(config.model.local, cache, config.run.seed, tell))
+    return str(prepare_local_policy(config.model.local, cache, config.run.seed, notice))
 
 
 def resolve(model: str) -> str:

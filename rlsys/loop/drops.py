@@ -1,6 +1,6 @@
-"""What is thrown away: groups that end without being trained on, counted, their answers kept.
+"""What is thrown away: groups that end without being trained on, counted, their completions kept.
 
-The answers lie in samples/dropped/step-NNNNNN-GROUP.parquet, where GROUP is the first of the
+The completions lie in samples/dropped/step-NNNNNN-GROUP.parquet, where GROUP is the first of the
 file's groups and the step is the one whose line of ledger.jsonl has them: what is dropped between
 two steps belongs to the later one.
 """
@@ -13,7 +13,7 @@ from itertools import groupby
 import numpy as np
 
 from rlsys.learning.join import TRAIN
-from rlsys.loop.fleet import Fleet, Message, Rows, Sampled, Untrained
+from rlsys.loop.fleet import Fleet, GroupBatch, Rows, Sampled, Untrained
 from rlsys.loop.ready import ReadyGroup
 from rlsys.roles import ROLLOUT
 
@@ -26,7 +26,7 @@ class Outcomes:
     """How many groups of a kind there were."""
 
     graded: int = 0
-    """Groups in which every answer got a verdict."""
+    """Groups in which every completion got a verdict."""
     all_right: int = 0
     """Of those."""
     all_wrong: int = 0
@@ -49,7 +49,7 @@ class DropCount:
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A dropped group whose answers are not on the disk yet."""
+    """A dropped group whose completions are not on the disk yet."""
 
     step: int
     group_id: int
@@ -61,7 +61,7 @@ class Drops:
     """The dropped groups of a run.
 
     Args:
-        at_once: groups in memory, whose answers the fleet holds, from which on they are written
+        at_once: groups in memory, whose completions the fleet holds, from which on they are written
             without waiting for the step to end: it may be far away.
     """
 
@@ -80,13 +80,13 @@ class Drops:
         rows = Rows(group.annotations, group.row, len(group.rewards))
         self._waiting.append(_Waiting(self.step, group.group_id, reason, rows))
 
-    def gave_up(self, message: Message, sampled: Sampled | None, reason: str) -> None:
-        """The groups of a message whose work kept failing; perhaps it was sampled before."""
-        self._count.reasons[reason] += len(message.group_ids)
+    def gave_up(self, batch: GroupBatch, sampled: Sampled | None, reason: str) -> None:
+        """The groups of a batch whose work kept failing; perhaps it was sampled before."""
+        self._count.reasons[reason] += len(batch.group_ids)
         if sampled is None:
             return
-        for number, group_id in enumerate(message.group_ids):
-            rows = Rows({ROLLOUT: sampled.rollouts}, number * message.size, message.size)
+        for number, group_id in enumerate(batch.group_ids):
+            rows = Rows({ROLLOUT: sampled.rollouts}, number * batch.size, batch.size)
             self._waiting.append(_Waiting(self.step, group_id, reason, rows))
 
     @property
@@ -100,7 +100,7 @@ class Drops:
         return taken
 
     async def write(self) -> None:
-        """All answers dropped before this call are on the disk when it returns."""
+        """All completions dropped before this call are on the disk when it returns."""
         async with self._writing:
             waiting, self._waiting = self._waiting, []
             for step, groups in groupby(waiting, lambda one: one.step):

@@ -15,27 +15,27 @@ from rlsys.config.run import SamplingConfig
 from rlsys.data.templates import Prompt
 from rlsys.loop.ready import ReadyGroup
 from rlsys.roles import Annotations
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """Some groups that travel together through sampling, grading and reference scoring."""
+class GroupBatch:
+    """Some groups that travel together through sampling, grading and scoring, a call each."""
 
     group_ids: tuple[int, ...]
     prompts: tuple[Prompt, ...]
     size: int
-    """Answers per group."""
+    """Completions per group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """Sampled answers. Arrays are [groups * size], rows in group order."""
+    """Sampled completions. Arrays are [groups * size], rows in group order."""
 
     rollouts: Any
     """Ref of a `rollouts` batch."""
     oldest_version: np.ndarray
-    """int, of each answer's tokens."""
+    """int, of each completion's tokens."""
     newest_version: np.ndarray
     num_tokens: np.ndarray
     truncated: np.ndarray
@@ -43,10 +43,10 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """Verdicts of a message's answers. Arrays are [groups * size]."""
+    """Verdicts of a group batch's completions. Arrays are [groups * size]."""
 
     grades: Any
-    """Ref of a `scores` batch."""
+    """Ref of a `grades` batch."""
     rewards: np.ndarray
     """float64, NaN for status infrastructure."""
     correct: np.ndarray
@@ -59,12 +59,12 @@ class Graded:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A message's answers under a frozen policy."""
+    """A group batch's completions under a frozen policy."""
 
     logprobs: Any
     """Ref of a batch of the role's contract."""
     log_ratio: np.ndarray
-    """[groups * size] float64, nats: of the sampler to that policy, summed over each answer."""
+    """[groups * size] float64, nats: of the sampler to that policy, summed over each completion."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class LearnRequest:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of batches that the fleet holds: a group's, or a whole message's."""
+    """Rows of batches that the fleet holds: a group's, or a whole group batch's."""
 
     annotations: Annotations
     row: int
@@ -91,7 +91,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Untrained:
-    """Answers that are kept though nobody trains on them: a held-out check's, or dropped ones."""
+    """Completions that are kept though nobody trains on them: of a held-out check, or dropped."""
 
     file: str
     """Below the run's samples, as in `heldout/step-000010.parquet`."""
@@ -122,15 +122,15 @@ class Fleet(Protocol):
 
     @property
     def scorers(self) -> Sequence[str]:
-        """The roles that score every answer under a frozen policy; none in a run without."""
+        """The roles that score every completion under a frozen policy; none in a run without."""
         ...
 
-    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled: ...
+    async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled: ...
 
     async def grade(self, sampled: Sampled) -> Graded: ...
 
     async def score(self, role: str, sampled: Sampled) -> Scored:
-        """The answers under the frozen policy of one of `scorers`."""
+        """The completions under the frozen policy of one of `scorers`."""
         ...
 
     async def learn(self, request: LearnRequest) -> dict[str, float]: ...
@@ -139,7 +139,7 @@ class Fleet(Protocol):
         """Every rollout worker holds and has proved `version` when this returns."""
         ...
 
-    async def write_samples(self, answers: Untrained) -> None:
+    async def write_samples(self, untrained: Untrained) -> None:
         """They are on the disk when this returns."""
         ...
 

@@ -13,7 +13,7 @@ class State(StrEnum):
 
     ADMITTED = "admitted"
     SAMPLED = "sampled"
-    SCORED = "scored"
+    GRADED = "graded"
     READY = "ready"
     TRAINED = "trained"
     DROPPED = "dropped"
@@ -21,8 +21,8 @@ class State(StrEnum):
 
 _NEXT = {
     State.ADMITTED: {State.SAMPLED, State.DROPPED},
-    State.SAMPLED: {State.SCORED, State.DROPPED},
-    State.SCORED: {State.READY, State.DROPPED},
+    State.SAMPLED: {State.GRADED, State.DROPPED},
+    State.GRADED: {State.READY, State.DROPPED},
     State.READY: {State.TRAINED, State.DROPPED},
 }
 

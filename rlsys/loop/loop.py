@@ -1,6 +1,6 @@
 """The training loop: sample, grade, score, join, learn, publish, all at the same time.
 
-    prompts -> admit --message--> sample -> grade + score -> join -> ReadyGroups
+    prompts -> admit ---batch---> sample -> grade + score -> join -> ReadyGroups
                  ^ slots                                                 | oldest admissible
                  |                                                       v
                  +------ released when pulled <----- publish <--------- learn
@@ -9,7 +9,7 @@ One asyncio loop in the driver; refs and small metadata only. Its tasks:
 
     task      takes            makes                waits for               until
     admit     slots, prompts   a `group` each       a free slot             a publish, a drop
-    group     a message        groups, ready or     rollout worker, then    their replies
+    group     a batch          groups, ready or     rollout worker, then    their replies
                                dropped              verifier and scorers
     train     ready groups     a policy version,    groups_per_step that    a group is ready,
                                a `publish` each     are admissible          or dropped
@@ -34,7 +34,7 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import RlsysError, WorkerDiedError, WorkerError
 from rlsys.loop.adaptive import AdaptiveBound
 from rlsys.loop.drops import Drops
-from rlsys.loop.fleet import Fleet, Graded, Message, PublishReport, Sampled, Scored
+from rlsys.loop.fleet import Fleet, Graded, GroupBatch, PublishReport, Sampled, Scored
 from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.outcome import has_signal, learn_request
 from rlsys.loop.ready import ReadyGroup, ReadyGroups, Stopped
@@ -62,9 +62,9 @@ class LoopState:
 
 @dataclass(slots=True)
 class InFlight:
-    """A message between its admission and its groups' end or readiness."""
+    """A batch between its admission and its groups' end or readiness."""
 
-    message: Message
+    batch: GroupBatch
     sampled: Sampled | None = None
 
 
@@ -116,7 +116,7 @@ class Loop:
         """What the policy made of each prompt so far, where budgets follow that."""
         self.budgets = Budgets(config.thinking, config.run.seed, self.rates)
         self.in_flight: dict[int, InFlight] = {}
-        """By the first group of their message."""
+        """By the first group of their batch."""
         self.drops = Drops(fleet, config.loop.groups_per_step)
         self.publishing: asyncio.Task[None] | None = None
         self.last_publish: PublishReport | None = None
@@ -141,7 +141,7 @@ class Loop:
                         "learner: ready groups",
                         self.ready.take(self.state.version),
                         lambda: self.ready.blocking(self.state.version),
-                        for_answers=True,
+                        for_completions=True,
                     )
                     waited_for_old_s = self.ready.waited_for_old_s
                     staleness, metrics = await self._learn(groups)
@@ -151,7 +151,7 @@ class Loop:
                     self.publishing = tasks.create_task(self._publish(len(groups)), name="publish")
                     # The learner must be asked for these weights before it is asked to go on.
                     await asyncio.sleep(0)
-                    if self._must_settle():
+                    if self._is_synchronous():
                         await self.waits.on("driver: publish", self.publishing)
                     report = StepReport(
                         self.state.version,
@@ -178,7 +178,7 @@ class Loop:
         """Begin no further step, and drop what is not in the learner."""
         self.ready.close()
 
-    def _must_settle(self) -> bool:
+    def _is_synchronous(self) -> bool:
         """Synchronous steps end with their publish, so that a step's report is whole."""
         return self.config.loop.max_staleness == 0
 
@@ -203,19 +203,19 @@ class Loop:
                 await asyncio.sleep(0.05)
                 continue
             size = 1
-            while size < min(loop.groups_per_message, wanted) and not self.slots.locked():
+            while size < min(loop.groups_per_call, wanted) and not self.slots.locked():
                 await self.slots.acquire()
                 size += 1
-            tasks.create_task(self._run(self._new_message(size)), name="group")
+            tasks.create_task(self._run(self._new_batch(size)), name="group")
 
-    def _new_message(self, size: int) -> InFlight:
+    def _new_batch(self, size: int) -> InFlight:
         ids = tuple(range(self.state.next_group, self.state.next_group + size))
         self.state.next_group += size
         prompts = tuple(self.budgeted(next(self.prompts)) for _ in ids)
         for group_id, prompt in zip(ids, prompts, strict=True):
             self.state.ledger.admit(group_id, prompt.prompt_id)
             self.ready.admit(group_id, self.state.published)
-        flight = InFlight(Message(ids, prompts, self.config.loop.group_size))
+        flight = InFlight(GroupBatch(ids, prompts, self.config.loop.group_size))
         self.in_flight[ids[0]] = flight
         return flight
 
@@ -226,35 +226,35 @@ class Loop:
         return with_budget(prompt, self.budgets.of(prompt.prompt_id, ""), self.config.thinking)
 
     async def _run(self, flight: InFlight) -> None:
-        """One message from admission to ReadyGroups, or to a drop when its work keeps failing."""
-        clock = asyncio.get_running_loop()
-        began = clock.time()
+        """One batch from admission to ReadyGroups, or to a drop when its work keeps failing."""
+        event_loop = asyncio.get_running_loop()
+        began = event_loop.time()
         try:
             groups = await self._work(flight)
         except WorkerError as error:
             self._give_up(flight, error)
             return
         finally:
-            del self.in_flight[flight.message.group_ids[0]]
+            del self.in_flight[flight.batch.group_ids[0]]
         self.state.failures_in_a_row = 0
-        self.longest_group_s = max(self.longest_group_s, clock.time() - began)
+        self.longest_group_s = max(self.longest_group_s, event_loop.time() - began)
         for group in groups:
             self._accept(group)
         if self.drops.many:
-            await self.waits.on("driver: dropped answers written", self.drops.write())
+            await self.waits.on("driver: dropped completions written", self.drops.write())
 
     async def _work(self, flight: InFlight) -> list[ReadyGroup]:
-        ledger, message = self.state.ledger, flight.message
+        ledger, batch = self.state.ledger, flight.batch
         # One that was restored from a checkpoint may have been sampled before.
         sampled = flight.sampled
         if sampled is None:
             sampled = await self.retries.with_retries(
                 "driver: rollout worker",
-                lambda: self.fleet.sample(message, self.config.sampling),
-                for_answers=True,
+                lambda: self.fleet.sample(batch, self.config.sampling),
+                for_completions=True,
             )
             flight.sampled = sampled
-            for group_id in message.group_ids:
+            for group_id in batch.group_ids:
                 ledger.move(group_id, State.SAMPLED)
         try:
             async with asyncio.TaskGroup() as beside:
@@ -267,11 +267,11 @@ class Loop:
                 )
         except* RlsysError as errors:
             raise first_cause(errors) from errors
-        for group_id in message.group_ids:
-            ledger.move(group_id, State.SCORED)
+        for group_id in batch.group_ids:
+            ledger.move(group_id, State.GRADED)
         self.verdicts.saw(len(graded.rewards), graded.infrastructure)
         scored = {role: task.result() for role, task in scoring.items()}
-        return self._join(message, sampled, graded, scored)
+        return self._join(batch, sampled, graded, scored)
 
     async def _score(self, role: str, sampled: Sampled) -> Scored:
         return await self.retries.with_retries(
@@ -279,16 +279,16 @@ class Loop:
         )
 
     def _join(
-        self, message: Message, sampled: Sampled, graded: Graded, scored: Mapping[str, Scored]
+        self, batch: GroupBatch, sampled: Sampled, graded: Graded, scored: Mapping[str, Scored]
     ) -> list[ReadyGroup]:
         annotations = {ROLLOUT: sampled.rollouts, VERIFIER: graded.grades} | {
             role: one.logprobs for role, one in scored.items()
         }
         groups = []
         for number, (group_id, prompt) in enumerate(
-            zip(message.group_ids, message.prompts, strict=True)
+            zip(batch.group_ids, batch.prompts, strict=True)
         ):
-            rows = slice(number * message.size, (number + 1) * message.size)
+            rows = slice(number * batch.size, (number + 1) * batch.size)
             groups.append(
                 ReadyGroup(
                     group_id=group_id,
@@ -336,14 +336,14 @@ class Loop:
         self.slots.release()
 
     def _give_up(self, flight: InFlight, error: WorkerError) -> None:
-        """Drop a message whose budget is spent; a streak of those stops the run."""
+        """Drop a batch whose budget is spent; a streak of those stops the run."""
         reason = "lost" if isinstance(error, WorkerDiedError) else "failed"
-        message = flight.message
-        self.drops.gave_up(message, flight.sampled, reason)
-        for group_id in message.group_ids:
+        batch = flight.batch
+        self.drops.gave_up(batch, flight.sampled, reason)
+        for group_id in batch.group_ids:
             self._drop(group_id, reason)
-        self.observer.notice(f"groups {list(message.group_ids)} dropped as {reason}: {error}")
-        self.state.failures_in_a_row += len(message.group_ids)
+        self.observer.notice(f"groups {list(batch.group_ids)} dropped as {reason}: {error}")
+        self.state.failures_in_a_row += len(batch.group_ids)
         if self.state.failures_in_a_row >= self.config.loop.max_failed_groups_in_a_row:
             raise error
 

@@ -17,7 +17,7 @@ PER_TOKEN = (Advantage.gae, Advantage.token_returns)
 
 
 def learn_request(version: int, groups: Sequence[ReadyGroup], config: RunConfig) -> LearnRequest:
-    """Rewards, advantages and mask of a step's answers, in group order.
+    """Rewards, advantages and mask of a step's completions, in group order.
 
     With advantage=gae and token_returns the learner makes advantages per token from the rewards,
     so those here are 0. So are those of a batch without a signal, in which a KL penalty in the
@@ -46,17 +46,17 @@ def has_signal(group: ReadyGroup, config: RunConfig) -> bool:
 
 @dataclass(frozen=True)
 class SignalCount:
-    """How much there was to learn from in some groups, and how many answers were cut off."""
+    """How much there was to learn from in some groups, and how many completions were cut off."""
 
     groups: int = 0
     without_signal: int = 0
-    """Groups whose answers are compared with none of another reward."""
+    """Groups whose completions are compared with none of another reward."""
     all_right: int = 0
     none_right: int = 0
     """Groups, as all_right."""
-    answers: int = 0
+    completions: int = 0
     cut_off: int = 0
-    """Answers that ended at the token limit."""
+    """Completions that ended at the token limit."""
 
     def __add__(self, other: "SignalCount") -> "SignalCount":
         mine, others = astuple(self), astuple(other)
@@ -75,7 +75,7 @@ def count_signal(groups: Sequence[ReadyGroup], config: RunConfig) -> SignalCount
         without_signal=without,
         all_right=sum(bool(group.correct.all()) for group in groups),
         none_right=sum(not group.correct.any() for group in groups),
-        answers=sum(len(group.truncated) for group in groups),
+        completions=sum(len(group.truncated) for group in groups),
         cut_off=sum(int(group.truncated.sum()) for group in groups),
     )
 

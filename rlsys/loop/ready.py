@@ -4,7 +4,7 @@ Staleness is bounded by construction. A group admitted when workers held version
 at version a + bound at the latest, its deadline. A batch is handed out only if, after it, every
 living group can still meet its deadline at groups_per_step groups a step (the feasibility test of
 earliest-deadline-first scheduling); otherwise the taker waits for the groups that stand in the
-way. So a long answer is waited for in time, and never thrown away or overtaken for ever.
+way. So a long completion is waited for in time, and never thrown away or overtaken for ever.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class ReadyGroup:
     prompt_id: str
     oldest_version: int
     annotations: Annotations
-    """Of the group's message, as the fleet knows them."""
+    """Of the group's batch, as the fleet knows them."""
     row: int
     """Where the group's rows begin in those batches."""
     rewards: np.ndarray
@@ -38,7 +38,7 @@ class ReadyGroup:
     """bool, cut off at the token limit."""
     log_ratios: dict[str, np.ndarray]
     """By role of a frozen policy; float64, nats: log-ratio of the sampler to that policy, summed
-    over each answer."""
+    over each completion."""
     components: dict[str, np.ndarray]
     difficulty: float
     """NaN: unknown."""
@@ -119,16 +119,16 @@ class ReadyGroups:
         Raises:
             Stopped: the buffer was closed.
         """
-        clock = asyncio.get_running_loop()
+        event_loop = asyncio.get_running_loop()
         self.waited_for_old_s = 0.0
         while self._is_closed or (batch := self.admissible(version)) is None:
             if self._is_closed:
                 raise Stopped
             self._changed.clear()
-            enough, since = len(self._ready) >= self.groups_per_step, clock.time()
+            enough, since = len(self._ready) >= self.groups_per_step, event_loop.time()
             await self._changed.wait()
             if enough:
-                self.waited_for_old_s += clock.time() - since
+                self.waited_for_old_s += event_loop.time() - since
         self.remove(batch)
         return batch
 

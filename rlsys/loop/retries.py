@@ -25,11 +25,11 @@ class Retries:
         """Calls that raised so far."""
 
     async def with_retries(
-        self, name: str, call: Callable[[], Awaitable[T]], for_answers: bool = False
+        self, name: str, call: Callable[[], Awaitable[T]], for_completions: bool = False
     ) -> T:
         """Await `call()`, as a named wait, until it succeeds or a budget is spent.
 
-        for_answers: see Waits.on.
+        for_completions: see Waits.on.
         Raises:
             WorkerDiedError: lost max_group_losses times.
             WorkerError: raised max_group_failures times.
@@ -37,7 +37,7 @@ class Retries:
         losses = failures = 0
         while True:
             try:
-                return await self.waits.on(name, call(), for_answers=for_answers)
+                return await self.waits.on(name, call(), for_completions=for_completions)
             except WorkerDiedError:
                 losses, self.losses = losses + 1, self.losses + 1
                 if losses >= self.config.max_group_losses:

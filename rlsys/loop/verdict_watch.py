@@ -1,4 +1,4 @@
-"""When verdicts stop a run: too many are missing, or they tell no answer from another."""
+"""When verdicts stop a run: too many are missing, or they tell no completion from another."""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,14 +11,14 @@ _LEAST_GROUPS = 8
 
 
 class VerdictWatch:
-    """Stops the run when verifiers, not answers, are what fails.
+    """Stops the run when verifiers, not completions, are what fails.
 
-    The share is that of the newest four steps' answers: over the whole run, thousands of good
+    The share is that of the newest four steps' completions: over the whole run, thousands of good
     steps would hide that every verdict is missing now, and a bad start would never be forgiven.
     Judged from eight groups on, since one bad group of two says nothing.
 
     Args:
-        notice: told of the first answers without a verdict, and why.
+        notice: told of the first completions without a verdict, and why.
     """
 
     def __init__(self, config: RunConfig, notice: Callable[[str], None]) -> None:
@@ -31,13 +31,15 @@ class VerdictWatch:
         self._last = ""
 
     def saw(self, graded: int, reasons: list[str]) -> None:
-        """A message's verdicts are in: `graded` answers, `reasons` of those without a verdict.
+        """A batch's verdicts are in: `graded` completions, `reasons` of those without a verdict.
 
         Raises:
             VerifierError: too many are missing; says how many, of how many, and the last reason.
         """
         if reasons and not self._last:
-            self.notice(f"warning: {len(reasons)} of {graded} answers got no verdict: {reasons[0]}")
+            self.notice(
+                f"warning: {len(reasons)} of {graded} completions got no verdict: {reasons[0]}"
+            )
         self._newest.append((graded, len(reasons)))
         self._graded += graded
         self._missing += len(reasons)
@@ -49,7 +51,7 @@ class VerdictWatch:
         share = self._missing / self._graded
         if self._graded >= self.least and share > self.limit:
             raise VerifierError(
-                f"{share:.0%} of the newest {self._graded} answers got no verdict, more than "
+                f"{share:.0%} of the newest {self._graded} completions got no verdict, more than "
                 f"verifiers.max_infrastructure_share={self.limit}; last: {self._last}"
             )
 
@@ -73,7 +75,7 @@ class SignalWatch:
         if self._dropped >= self.limit:
             raise NoSignalError(
                 f"{self._dropped} groups were dropped as no_signal before step {step}, in each of "
-                "which all answers earned the same reward (loop.max_batches_without_signal="
+                "which all completions earned the same reward (loop.max_batches_without_signal="
                 f"{self.config.max_batches_without_signal}): take easier or harder prompts, a "
                 "larger loop.group_size, or algorithm.drop_no_signal=false"
             )

@@ -24,7 +24,7 @@ class Alarms:
 
         Returns: the warnings that begin with this step.
         """
-        length, pass_at_1 = metrics["answer/mean_tokens"], metrics["reward/accuracy"]
+        length, pass_at_1 = metrics["completion/mean_tokens"], metrics["reward/accuracy"]
         warnings = [self.signal.step(signal), self.length.step(length, pass_at_1)]
         warnings += self.health.step(step, metrics)
         return [f"warning: {text}" for text in warnings if text]

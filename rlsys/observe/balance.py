@@ -5,20 +5,22 @@ seconds. The same work needs T_r = busy_r / n_r with that role alone, so no run 
 than the largest T_r: that role is the bottleneck b. With as many members as n_r T_r / T_b, role r
 would be busy as much as the bottleneck is: that is the balance.
 
-A rollout worker is busy while it has any answer, full batch or not, so its share is an upper bound.
+A rollout worker is busy while it has any completion, full batch or not, so its share is an upper
+bound.
 
 Beside the roles, the bound of staleness may be what limits. A group that is admitted when version v
 is pulled has max_staleness steps of time until a step must have it. When the learner waits for such
 a group while enough others are ready, a larger bound makes the run faster, up to the one under
-which sampling the longest answer takes no longer than that many steps of T_b. How long that takes
-when the engines are full follows from their speed: n answers that share R tokens/s get R / n each.
+which sampling the longest completion takes no longer than that many steps of T_b. How long that
+takes when the samplers are full follows from their speed: n completions that share R tokens/s get
+R / n each.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 _FULLY_BUSY = 0.85
 """From this share of the wall time on, a role is what limits the run; below, roles wait for each
@@ -39,23 +41,25 @@ class Pace:
     waited_for_old_s: float
     """For how long the learner waited for old groups, though enough others were ready."""
     longest_group_s: float
-    """From a group's admission until it was scored; it may have waited for an engine first."""
-    longest_answer: int
+    """From a group's admission until it was scored; it may have waited for a sampler first."""
+    longest_completion: int
     """Tokens."""
     consumed_tokens: int
-    answers_at_once: int
-    """The most that the engines decode at the same time."""
+    completions_at_once: int
+    """The most that the samplers decode at the same time."""
     max_staleness: int
 
     @property
-    def longest_answer_s(self) -> float:
-        """In engines that are full, and no longer than any group took in fact."""
-        answer_tokens_per_s = self.consumed_tokens / self.train_s / self.answers_at_once
-        return min(self.longest_group_s, self.longest_answer / max(answer_tokens_per_s, 1e-9))
+    def longest_completion_s(self) -> float:
+        """In samplers that are full, and no longer than any group took in fact."""
+        completion_tokens_per_s = self.consumed_tokens / self.train_s / self.completions_at_once
+        return min(
+            self.longest_group_s, self.longest_completion / max(completion_tokens_per_s, 1e-9)
+        )
 
 
 def covering_bound(pace: Pace, least_step_s: float) -> int:
-    """The max_staleness under which the longest answer need not be waited for.
+    """The max_staleness under which the longest completion need not be waited for.
 
     The run's own bound when that is large enough, or held the run up for a short time only, or is
     0: that is another algorithm, and not for speed's sake to be changed.
@@ -66,7 +70,7 @@ def covering_bound(pace: Pace, least_step_s: float) -> int:
     shortly = pace.waited_for_old_s <= _LONG * pace.train_s
     if shortly or not pace.max_staleness or least_step_s <= 0:
         return pace.max_staleness
-    return max(pace.max_staleness, ceil(pace.longest_answer_s / least_step_s))
+    return max(pace.max_staleness, ceil(pace.longest_completion_s / least_step_s))
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def advice(found: Balance, longest_wait: str, pace: Pace) -> list[str]:
     if bound > pace.max_staleness:
         lines.append(
             f"staleness: {pace.waited_for_old_s:.1f} s of waiting for old groups though enough "
-            f"others were ready; the longest answer takes {pace.longest_answer_s:.1f} s, a step "
-            f"without waiting {least_step_s:.1f} s: loop.max_staleness={bound} covers it"
+            f"others were ready; the longest completion takes {pace.longest_completion_s:.1f} s, a "
+            f"step without waiting {least_step_s:.1f} s: loop.max_staleness={bound} covers it"
         )
     return lines

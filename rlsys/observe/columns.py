@@ -1,7 +1,7 @@
 """What a line says of a step: columns under headings, as many as the screen has room for."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -18,7 +18,7 @@ class Column:
     """Known only some steps later: a line that is printed once never has it."""
 
 
-def clock(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Five characters at most: `1:32`, `1h05m`, `2d03h`."""
     whole = round(seconds)
     if whole < 3600:
@@ -51,7 +51,7 @@ def share(value: float) -> str:
 LEFT = "display/left_s"
 """The display's own metric: seconds until the last step."""
 COLUMNS = (
-    Column("left", 5, LEFT, clock),
+    Column("left", 5, LEFT, duration),
     Column("reward", 6, "reward/mean", "{:.3f}".format),
     Column("pass@1", 6, "heldout/pass_at_1", "{:.3f}".format, is_late=True),
     Column("loss", 7, "policy/loss", figure),
@@ -59,8 +59,8 @@ COLUMNS = (
     Column("lr", 6, "policy/learning_rate", figure),
     Column("KL", 7, "policy/kl", figure),
     Column("nosig", 5, "reward/groups_without_signal", share),
-    Column("cut", 4, "answer/truncated", share),
-    Column("length", 6, "answer/mean_tokens", "{:.1f}".format),
+    Column("cut", 4, "completion/truncated", share),
+    Column("length", 6, "completion/mean_tokens", "{:.1f}".format),
     Column("ESS", 4, "policy/effective_sample_size", "{:.2f}".format),
     Column("entropy", 7, "policy/entropy", figure),
     Column("tok/s", 6, "throughput/consumed_tokens_per_s", "{:,.0f}".format),
@@ -68,12 +68,23 @@ COLUMNS = (
     Column("clip", 4, "policy/clip_fraction", share),
 )
 """The first ones matter most: a narrow screen shows these alone. docs/running.md explains each."""
+SFT_COLUMNS = (
+    Column("left", 5, LEFT, duration),
+    Column("epoch", 6, "data/epoch", "{:.2f}".format),
+    Column("loss", 7, "policy/loss", figure),
+    Column("held", 7, "heldout/loss", figure),
+    Column("pass@1", 6, "heldout/pass_at_1", "{:.3f}".format, is_late=True),
+    Column("grad", 7, "policy/gradient_norm", figure),
+    Column("lr", 7, "policy/learning_rate", figure),
+    Column("entropy", 7, "policy/entropy", figure),
+    Column("tok/s", 6, "throughput/consumed_tokens_per_s", "{:,.0f}".format),
+)
 
 
-def that_fit(width: int, with_late: bool) -> list[Column]:
+def that_fit(width: int, with_late: bool, columns: Sequence[Column] = COLUMNS) -> list[Column]:
     """The first columns, as many as `width` characters hold, each behind a blank."""
     chosen = []
-    for column in COLUMNS:
+    for column in columns:
         if column.is_late and not with_late:
             continue
         width -= column.width + 1

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import fmean, median
 from types import TracebackType
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from rlsys.observe.columns import LEFT, cells, clock, headings, that_fit
+from rlsys.observe.columns import COLUMNS, LEFT, Column, cells, duration, headings, that_fit
 
 _ROWS_SHOWN = 12
 _PLAIN_WIDTH = 100
@@ -27,9 +27,14 @@ class Display:
     """Stage, steps and times, counted from `started` (time.monotonic()). A context manager."""
 
     def __init__(
-        self, total_steps: int, console: Console, started: float, quiet_s: float = _QUIET_S
+        self,
+        total_steps: int,
+        console: Console,
+        started: float,
+        quiet_s: float = _QUIET_S,
+        columns: Sequence[Column] = COLUMNS,
     ) -> None:
-        self.console = console
+        self.console, self.columns = console, columns
         self.total_steps = total_steps
         self.started = started
         self.quiet_s = quiet_s
@@ -79,7 +84,7 @@ class Display:
         self.rows = [*self.rows[1 - _HEADINGS_EVERY :], (step, metrics)]
         left = self._left_s(step)
         self.rows[-1] = (step, metrics | {LEFT: left})
-        self.stage_line = f"training: step {step} of {self.total_steps}, {clock(left)} left"
+        self.stage_line = f"training: step {step} of {self.total_steps}, {duration(left)} left"
         if not self.live:
             self._print_step(step)
         self._steps_seen += 1
@@ -121,7 +126,7 @@ class Display:
     def _print_step(self, step: int) -> None:
         widest = f"step {self.total_steps}/{self.total_steps}"
         begin = f"step {step}/{self.total_steps}".ljust(len(widest))
-        columns = that_fit(_PLAIN_WIDTH - len(self._elapsed()) - len(begin), with_late=False)
+        columns = that_fit(_PLAIN_WIDTH - len(self._elapsed()) - len(begin), False, self.columns)
         if self._steps_seen % _HEADINGS_EVERY == 0:
             if self._steps_seen:
                 self._print(f"time, last {_HEADINGS_EVERY} steps: {self._times(_HEADINGS_EVERY)}")
@@ -157,7 +162,8 @@ class Display:
 
     def _table(self) -> str:
         digits = len(str(self.total_steps))
-        columns = that_fit(self.console.width - max(digits, len("step")), with_late=True)
+        width = self.console.width - max(digits, len("step"))
+        columns = that_fit(width, True, self.columns)
         lines = ["step".rjust(digits) + headings(columns)]
         for step, metrics in self.rows[-_ROWS_SHOWN:]:
             lines.append(str(step).rjust(max(digits, len("step"))) + cells(columns, metrics))

@@ -1,4 +1,4 @@
-"""What became of a step's groups and answers: drops, verdicts, and who earned what."""
+"""What became of a step's groups and completions: drops, verdicts, and who earned what."""
 
 import math
 from collections import Counter
@@ -32,7 +32,7 @@ def group_metrics(groups: Sequence[ReadyGroup], dropped: DropCount) -> dict[str,
 
 
 def _statuses(groups: Sequence[ReadyGroup]) -> dict[str, float]:
-    """Shares of the answers."""
+    """Shares of the completions."""
     counts = Counter(status for group in groups for status in group.statuses)
     if not counts:
         return {}
@@ -53,7 +53,8 @@ def _rewards(groups: Sequence[ReadyGroup]) -> dict[str, float]:
 
 def band(difficulty: float) -> str:
     """The name of the difficulties that are counted together: tenths below 1, as of a share of
-    wrong answers; above, two digits, so that levels stand alone and ratings come by the hundred.
+    wrong completions; above, two digits, so that levels stand alone and ratings come by the
+    hundred.
 
     0.37 is `0.3`, 4.0 is `4`, 2.75 is `2.7`, 1834.0 is `1800`.
     """

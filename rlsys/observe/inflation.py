@@ -1,8 +1,8 @@
-"""Length inflation: answers that grow longer while no more of them are right.
+"""Length inflation: completions that grow longer while no more of them are right.
 
-Under GRPO's 1/|o| a token of a long wrong answer is punished less than one of a short wrong answer
-(arXiv:2503.20783, section 3.1), so lengths may grow with nothing to show for it. A single step says
-little; this compares two windows of steps.
+Under GRPO's 1/|o| a token of a long wrong completion is punished less than one of a short wrong
+completion (arXiv:2503.20783, section 3.1), so lengths may grow with nothing to show for it. A
+single step says little; this compares two windows of steps.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from rlsys.config.observe import ObserveConfig
 
 
 class LengthAlarm:
-    """Watches training's answer length and pass@1, step by step.
+    """Watches training's completion length and pass@1, step by step.
 
     With W steps in each of two windows, the last W and the W before them, the alarm is on while
 
@@ -36,7 +36,7 @@ class LengthAlarm:
 
         Args:
             length:    mean answer tokens of the step.
-            pass_at_1: share of the step's graded answers that are right.
+            pass_at_1: share of the step's graded completions that are right.
         Returns: the warning when the alarm goes on with this step, else an empty text.
         """
         self._lengths.append(length)
@@ -52,10 +52,10 @@ class LengthAlarm:
         if not self.on or was_on:
             return ""
         return (
-            f"length-inflation: over {self.window} steps answers grew from "
+            f"length-inflation: over {self.window} steps completions grew from "
             f"{lengths[0]:.1f} to {lengths[1]:.1f} tokens while pass@1 went from {before:.3f} to "
             f"{last:.3f}; algorithm.aggregation=token_mean or constant does not favour long wrong "
-            "answers"
+            "completions"
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether there is anything to learn from: groups whose answers differ in reward, answers that end.
+"""Whether there is anything to learn from: groups that differ in reward, completions that end.
 
 A run without either goes through all its steps, and its figures look like those of any other.
 """
@@ -17,9 +17,9 @@ _LEAST_GROUPS = 8
 """Before a warning. A policy that is right once in ten leaves four groups of ten (of 8) without a
 signal, so that eight in a row come up once in 850 times."""
 _CUT_OFF = 0.9
-"""Nearly all answers: of a group of 8, not even one ends by itself in four groups of ten."""
+"""Nearly all completions: of a group of 8, not even one ends by itself in four groups of ten."""
 _LAST_WORDS = 100
-"""Characters: enough to see whether an answer was about to end or repeats itself."""
+"""Characters: enough to see whether a completion was about to end or repeats itself."""
 
 
 class SignalAlarm:
@@ -55,41 +55,41 @@ class SignalAlarm:
 
 def problem_of(count: SignalCount, config: RunConfig) -> str:
     """What keeps these groups from teaching anything, and what to change; empty: nothing does."""
-    cut_off = cut_off_at(config, count.cut_off / max(1, count.answers))
+    cut_off = cut_off_at(config, count.cut_off / max(1, count.completions))
     if not count.groups or count.without_signal < count.groups:
         return cut_off
     no_signal = (
-        f"no group has a signal: in each of {count.groups} all answers earned the same reward, "
+        f"no group has a signal: in each of {count.groups} all completions earned the same reward, "
         "so there is nothing to learn"
     )
     if cut_off:
         return f"{no_signal}; {cut_off}"
     if count.none_right == count.groups:
         return (
-            f"{no_signal}. No answer was right: take easier data, a model that knows some of the "
-            "task (model.path, or a warm start on solved rows), or another data.template; `rlsys "
-            "inspect FILE` shows how an answer is asked for and graded"
+            f"{no_signal}. No completion was right: take easier data, a model that knows some of "
+            "the task (model.path, or a warm start on solved rows), or another data.template; "
+            "`rlsys inspect FILE` shows how a completion is asked for and graded"
         )
     if count.all_right == count.groups:
-        return f"{no_signal}. Every answer was right: take harder data"
+        return f"{no_signal}. Every completion was right: take harder data"
     return f"{no_signal}. Take a larger loop.group_size, or data that are solved now and then"
 
 
 def cut_off_at(config: RunConfig, share: float) -> str:
-    """That nearly all answers are cut off, and what to change; empty: they are not."""
+    """That nearly all completions are cut off, and what to change; empty: they are not."""
     if share < _CUT_OFF:
         return ""
     limit = config.sampling.max_tokens
     return (
-        f"{share:.0%} of the answers are cut off at sampling.max_tokens={limit}, before their end. "
-        "Raise it, and model.max_context with it; close the thinking earlier "
+        f"{share:.0%} of the completions are cut off at sampling.max_tokens={limit}, before their "
+        "end. Raise it, and model.max_context with it; close the thinking earlier "
         "(sampling.max_reasoning_tokens); or take a model or a data.template with which answers end"
     )
 
 
 def last_words(samples: Path) -> str:
-    """`. An answer of FILE ends: '...', and its verdict is ...` of a run's newest samples, one that
-    was cut off where there is one; empty without samples."""
+    """`. A completion of FILE ends: '...', and its verdict is ...` of a run's newest samples, one
+    that was cut off where there is one; empty without samples."""
     newest = max(samples.glob("*.parquet"), default=None)
     if newest is None:
         return ""
@@ -99,4 +99,4 @@ def last_words(samples: Path) -> str:
     if not rows:
         return ""
     end, status, reason = rows[0]["text"][-_LAST_WORDS:], rows[0]["status"], rows[0]["reason"]
-    return f". An answer of {newest.name} ends: {end!r}; its verdict: {status}: {reason}"
+    return f". A completion of {newest.name} ends: {end!r}; its verdict: {status}: {reason}"

@@ -4,7 +4,7 @@ import numpy as np
 
 from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.loop import StepReport
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
@@ -24,10 +24,10 @@ def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
         "reward/groups_without_signal": float(
             np.mean([np.ptp(g.rewards[~np.isnan(g.rewards)]) == 0 for g in report.groups])
         ),
-        "answer/mean_tokens": float(tokens.mean()),
-        "answer/max_tokens": float(tokens.max()),
-        "answer/truncated": float(truncated.mean()),
-        "answer/reward_per_token": float(rewards[graded].sum() / max(1, tokens[graded].sum())),
+        "completion/mean_tokens": float(tokens.mean()),
+        "completion/max_tokens": float(tokens.max()),
+        "completion/truncated": float(truncated.mean()),
+        "completion/reward_per_token": float(rewards[graded].sum() / max(1, tokens[graded].sum())),
         "staleness/mean": float(report.staleness.mean()),
         "staleness/max": float(report.staleness.max()),
         "staleness/waited_for_old_s": report.waited_for_old_s,
@@ -39,13 +39,13 @@ def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
     }
     for kind, chosen in (("right", correct & graded), ("wrong", ~correct & graded)):
         if chosen.any():
-            metrics[f"answer/mean_tokens_{kind}"] = float(tokens[chosen].mean())
+            metrics[f"completion/mean_tokens_{kind}"] = float(tokens[chosen].mean())
     # Which components a group has depends on its prompts' sources.
     for name in sorted({name for g in report.groups for name in g.components}):
         values = np.concatenate([g.components.get(name, []) for g in report.groups])
         if not np.isnan(values).all():
             metrics[f"reward/{name}"] = float(np.nanmean(values))
-    # How far the sampler is from each frozen policy that scored the answers.
+    # How far the sampler is from each frozen policy that scored the completions.
     for role in report.groups[0].log_ratios:
         ratios = np.concatenate([g.log_ratios[role] for g in report.groups])
         metrics[f"log_ratio/{role}"] = float(ratios.sum() / max(1, tokens.sum()))

@@ -16,16 +16,17 @@ def policy_of(folder: Path) -> Path | None:
     return there[-1] / "policy" if there else None
 
 
-def next_commands(folder: Path, config: RunConfig, steps: int) -> list[str]:
+def next_commands(folder: Path, config: RunConfig, steps: int, resume_by: str) -> list[str]:
     """Commands with what each is for, as lines of a shell, to be copied as they stand.
 
     Args:
         steps: that the run has done.
+        resume_by: what goes on with it, as `rlsys train --resume`.
     """
     run = shlex.quote(near(folder))
     is_done = steps >= config.loop.steps
     more = f" loop.steps={2 * config.loop.steps}" if is_done else ""
-    resume = [(f"rlsys train --resume {run}{more}", "go on training")]
+    resume = [(f"{resume_by} {run}{more}", "go on training")]
     if is_done and config.learner.optimizer.falls:
         resume = []  # its learning rate is at its end
     if policy_of(folder) is None:

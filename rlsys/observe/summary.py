@@ -1,50 +1,21 @@
-"""What a run ends with: a table for people and summary.json for programs."""
+"""What a run of reinforcement ends with."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from signal import Signals
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from rlsys.disk import replace_text
-from rlsys.evaluation import curve
-from rlsys.evaluation.estimators import Difference
-from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.ledger import Ledger
 from rlsys.loop.outcome import SignalCount
 from rlsys.observe.balance import Balance, Pace, advice, balance, covering_bound
-from rlsys.run.folder import SUMMARY
-from rlsys.watch.clock import Times
+from rlsys.observe.stage_summary import StageSummary, rate_row
 
 
-@dataclass
-class Summary:
+@dataclass(kw_only=True)
+class Summary(StageSummary):
     """The evidence of one run."""
 
-    run: str
-    before: HeldOut | None
-    after: HeldOut | None
-    """None: there were no held-out prompts, or none were asked for."""
-    steps: int
-    planned_steps: int
-    """How many the run was to do."""
     prompts: int
     """To train on; each of them once is an epoch."""
-    wall_s: float
-    """From the command's start to its end."""
-    train_s: float
-    """Of the training loop alone."""
-    consumed_tokens: int
-    """Answer tokens that were trained on."""
     ledger: Ledger
-    times: dict[str, Times]
-    """Per role, summed over its members; the driver has a row of its own."""
-    members: dict[str, int]
-    """How many members each role of the fleet has."""
     staleness_mean: float
     staleness_max: int
     pace: Pace
@@ -52,15 +23,6 @@ class Summary:
     """Of the groups that were trained on."""
     alarms: list[str] = field(default_factory=list)
     """Figures that were outside of their range, each with its worst step."""
-    policy: str = ""
-    """Folder of the newest checkpoint's policy; empty: there is none."""
-    resumes: int = 0
-    """How often another driver went on with the run; wall_s is the last one's."""
-    checks: list[HeldOut] = field(default_factory=list)
-    """All held-out checks, by step."""
-    notes: list[str] = field(default_factory=list)
-    stopped_by: Signals | None = None
-    """The signal that ended the run before its end."""
 
     @property
     def balance(self) -> Balance:
@@ -72,132 +34,47 @@ class Summary:
         """Passes over the prompts, by the groups that were trained on."""
         return self.ledger.trained / self.prompts
 
-    @property
-    def gain(self) -> Difference | None:
-        """pass@1 after less before, on the prompts that both have."""
-        if self.before is None or self.after is None:
-            return None
-        return curve.gain(self.before, self.after)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As written to summary.json."""
+    def more_to_dict(self) -> dict[str, Any]:
+        """Of groups, of staleness, and of what limits the run."""
         return {
-            "run": self.run,
-            "policy": self.policy,
-            **_check_to_dict("before", self.before),
-            **_check_to_dict("after", self.after),
-            "heldout": self.after
-            and {"prompts": self.after.prompts, "samples": self.after.samples},
-            "gain": self.gain and asdict(self.gain),
-            "checks": [
-                {
-                    "step": check.step,
-                    "versions": check.versions,
-                    "pass_at_1": check.pass_at_1,
-                    "interval": [check.low, check.high],
-                    "prompts": check.prompts,
-                }
-                for check in self.checks
-            ],
-            "steps": self.steps,
-            "planned_steps": self.planned_steps,
-            "epochs": round(self.epochs, 4),
             "prompts": self.prompts,
-            "wall_s": round(self.wall_s, 3),
-            "train_s": round(self.train_s, 3),
-            "consumed_tokens": self.consumed_tokens,
-            "consumed_tokens_per_s": round(self.consumed_tokens / max(self.train_s, 1e-9), 1),
             "ledger": self.ledger.to_dict(),
-            "time": {
-                role: {
-                    "busy_s": round(t.busy_s, 3),
-                    "wall_s": round(t.wall_s, 3),
-                    "waits": {name: round(s, 3) for name, s in t.waits.items()},
-                }
-                for role, t in self.times.items()
-            },
             "balance": {
                 "bottleneck": self.balance.bottleneck,
                 "members": self.members,
                 "needed": {role: round(n, 3) for role, n in self.balance.needed.items()},
             },
             "signal": asdict(self.signal),
-            "resumes": self.resumes,
             "staleness": {
                 "mean": self.staleness_mean,
                 "max": self.staleness_max,
                 "waited_for_old_s": round(self.pace.waited_for_old_s, 3),
-                "longest_answer_s": round(self.pace.longest_answer_s, 3),
+                "longest_completion_s": round(self.pace.longest_completion_s, 3),
                 "covering_bound": covering_bound(
                     self.pace, self.balance.least_s / max(self.steps, 1)
                 ),
             },
             "alarms": self.alarms,
-            "notes": self.notes,
         }
 
-    def write(self, folder: Path) -> None:
-        """summary.json in the run's folder."""
-        replace_text(folder / SUMMARY, json.dumps(self.to_dict(), indent=2) + "\n")
+    def more_rows(self) -> list[tuple[str, str]]:
+        """What was trained on, how old it was, and what became of all groups."""
+        seen = self.signal
+        return [
+            ("epochs", f"{self.epochs:.2f} of {self.prompts:,} prompts"),
+            rate_row(self.consumed_tokens, self.train_s),
+            ("staleness", f"mean {self.staleness_mean:.2f}, max {self.staleness_max}"),
+            ("groups", self.ledger.line()),
+            (
+                "signal",
+                f"{seen.groups - seen.without_signal:,} of {seen.groups:,} groups; "
+                f"{seen.cut_off:,} of {seen.completions:,} completions cut off",
+            ),
+            *(("alarm", line) for line in self.alarms),
+        ]
 
-    def show(self, console: Console, commands: Sequence[str] = ()) -> None:
-        """The printed table, and what to type next."""
-        console.print(self._figures(), highlight=False)
-        console.print(self._time_table(), highlight=False)
+    def advice(self) -> list[str]:
+        """Which role limits the run, and what would help."""
         waited = self.times[self.balance.bottleneck].waits
         longest_wait = max(waited, key=lambda name: waited[name], default="nothing")
-        lines = advice(self.balance, longest_wait, self.pace)
-        policy = [f"policy: {self.policy}"] if self.policy else []
-        # Last is what to type: the commands, or the note of a run that was stopped.
-        for line in [*lines, *policy, *self.notes, *commands]:
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    def _figures(self) -> Table:
-        table = Table(title=self.run, title_justify="left", show_header=False, box=None)
-        table.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
-        last = self.checks[-1] if self.checks else None
-        if self.after is None and last and last.step:
-            table.add_row(f"held-out pass@1 at step {last.step}", f"{last}")
-        else:
-            table.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
-        if self.after and (gain := self.gain):
-            measured = f"{gain.problems} prompts x {self.after.samples}, paired, 95 % CI"
-            table.add_row("gain", f"{gain} ({measured})")
-        table.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
-        table.add_row("epochs", f"{self.epochs:.2f} of {self.prompts:,} prompts")
-        rate = self.consumed_tokens / max(self.train_s, 1e-9)
-        table.add_row("consumed tokens", f"{self.consumed_tokens:,} ({rate:,.0f}/s)")
-        table.add_row("staleness", f"mean {self.staleness_mean:.2f}, max {self.staleness_max}")
-        table.add_row("groups", self.ledger.line())
-        seen = self.signal
-        table.add_row(
-            "signal",
-            f"{seen.groups - seen.without_signal:,} of {seen.groups:,} groups; "
-            f"{seen.cut_off:,} of {seen.answers:,} answers cut off",
-        )
-        for line in self.alarms:
-            table.add_row("alarm", line)
-        if self.resumes:
-            table.add_row("resumed", f"{self.resumes} times")
-        return table
-
-    def _time_table(self) -> Table:
-        """Of the fleet's roles; the driver's time is in summary.json."""
-        table = Table(box=None)
-        table.add_column("role")
-        for heading in ("busy s", "busy"):
-            table.add_column(heading, justify="right")
-        table.add_column("waits")
-        for role in self.members:
-            times = self.times[role]
-            waits = ", ".join(f"{name} {s:.1f} s" for name, s in times.waits.items())
-            share = times.busy_s / max(times.wall_s, 1e-9)
-            table.add_row(role, f"{times.busy_s:.1f}", f"{share:.0%}", waits)
-        return table
-
-
-def _check_to_dict(when: str, check: HeldOut | None) -> dict[str, Any]:
-    return {
-        f"pass_at_1_{when}": check and check.pass_at_1,
-        f"pass_at_1_{when}_interval": check and [check.low, check.high],
-    }
+        return advice(self.balance, longest_wait, self.pace)

@@ -63,21 +63,20 @@ class Checkpointer:
         self.saved = origin.version
         """Version of the newest checkpoint; 0: there may be none."""
 
-    async def kept(self, waits: Waits, model_path: str) -> list[Annotations]:
-        """Refs to the samples that the origin's checkpoint kept.
-
-        Raises:
-            CheckpointError: the run began with another policy.
-        """
-        origin = self.origin
-        if not origin.checkpoint or not origin.content:
-            return []
-        if origin.content["model_path"] != model_path:
+    def require_policy(self, model_path: str) -> None:
+        """Raise CheckpointError where the run began with another policy than this."""
+        content = self.origin.content
+        if content and content["model_path"] != model_path:
             raise CheckpointError(
-                f"{origin.checkpoint} is of a run that began with the policy "
-                f"{origin.content['model_path']}, and now there is {model_path}"
+                f"{self.origin.checkpoint} is of a run that began with the policy "
+                f"{content['model_path']}, and now there is {model_path}"
             )
-        return await waits.on("driver: kept groups", self.fleet.restore(origin.checkpoint))
+
+    async def kept(self, waits: Waits) -> list[Annotations]:
+        """Refs to the samples that the origin's checkpoint kept."""
+        if not self.origin.checkpoint:
+            return []
+        return await waits.on("driver: kept groups", self.fleet.restore(self.origin.checkpoint))
 
     async def write(
         self, waits: Waits, version: int, state: dict[str, Any], kept: Sequence[Rows]

@@ -8,7 +8,7 @@ import numpy as np
 
 from rlsys.loop.loop import StepReport
 from rlsys.loop.outcome import SignalCount
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 @dataclass
@@ -17,14 +17,14 @@ class Progress:
     among them, since it is done again."""
 
     consumed_tokens: int = 0
-    """Answer tokens that were trained on."""
+    """Completion tokens that were trained on."""
     staleness: Counter[int] = field(default_factory=Counter)
     """Groups by their staleness."""
     waited_for_old_s: float = 0.0
     """For how long old groups were waited for, though enough others were ready."""
     longest_group_s: float = 0.0
     """From a group's admission until it was ready."""
-    longest_answer: int = 0
+    longest_completion: int = 0
     """Tokens."""
     signal: SignalCount = field(default_factory=SignalCount)
     """Of the groups that were trained on."""
@@ -37,7 +37,7 @@ class Progress:
         """One more step."""
         tokens = np.concatenate([group.num_tokens for group in report.groups])
         self.consumed_tokens += int(tokens.sum())
-        self.longest_answer = max(self.longest_answer, int(tokens.max()))
+        self.longest_completion = max(self.longest_completion, int(tokens.max()))
         self.staleness.update(report.staleness.tolist())
         self.waited_for_old_s += report.waited_for_old_s
         self.longest_group_s = max(self.longest_group_s, report.longest_group_s)
@@ -60,7 +60,7 @@ class Progress:
             "staleness": dict(self.staleness),
             "waited_for_old_s": self.waited_for_old_s,
             "longest_group_s": self.longest_group_s,
-            "longest_answer": self.longest_answer,
+            "longest_completion": self.longest_completion,
             "signal": asdict(self.signal),
             "train_s": self.train_s,
             "times": {role: asdict(times) for role, times in self.times.items()},
@@ -75,7 +75,7 @@ class Progress:
             staleness=Counter({int(k): count for k, count in values["staleness"].items()}),
             waited_for_old_s=values["waited_for_old_s"],
             longest_group_s=values["longest_group_s"],
-            longest_answer=values["longest_answer"],
+            longest_completion=values["longest_completion"],
             signal=SignalCount(**values["signal"]),
             train_s=values["train_s"],
             times={role: Times(**times) for role, times in values["times"].items()},

@@ -9,7 +9,7 @@ from rlsys.run import snapshot
 from rlsys.run.checkpointer import Origin
 from rlsys.run.history import History
 from rlsys.run.progress import Progress
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 class Record:

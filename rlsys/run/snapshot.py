@@ -1,7 +1,7 @@
 """A loop's state at one moment, as JSON values and rows to keep; and a loop that goes on from it.
 
 Taken between two awaits, so all of it is of one moment. Finished samples are kept: ready groups
-whole, and messages that were sampled but not scored as rollouts. Messages that were still being
+whole, and batches that were sampled but not graded as rollouts. Batches that were still being
 sampled are known by their groups and prompts, and are sampled again by the weights of the resume.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsys.loop.fleet import Message, Rows, Sampled
+from rlsys.loop.fleet import GroupBatch, Rows, Sampled
 from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.loop import InFlight, Loop, LoopState, num_slots
 from rlsys.loop.ready import ReadyGroup
@@ -109,16 +109,18 @@ def _restore_flight(
     for group_id, version, deadline in zip(ids, entry["admitted"], entry["deadline"], strict=True):
         living[group_id] = State.SAMPLED if sampled else State.ADMITTED
         loop.ready.admit(group_id, version, deadline)
-    loop.in_flight[ids[0]] = InFlight(Message(ids, prompts, loop.config.loop.group_size), sampled)
+    loop.in_flight[ids[0]] = InFlight(
+        GroupBatch(ids, prompts, loop.config.loop.group_size), sampled
+    )
 
 
 def _flight_out(loop: Loop, flight: InFlight) -> dict[str, Any]:
-    message, sampled = flight.message, flight.sampled
+    batch, sampled = flight.batch, flight.sampled
     content: dict[str, Any] = {
-        "group_ids": list(message.group_ids),
-        "prompt_ids": [prompt.prompt_id for prompt in message.prompts],
-        "admitted": [loop.ready.admitted_version(g) for g in message.group_ids],
-        "deadline": [loop.ready.deadline(g) for g in message.group_ids],
+        "group_ids": list(batch.group_ids),
+        "prompt_ids": [prompt.prompt_id for prompt in batch.prompts],
+        "admitted": [loop.ready.admitted_version(g) for g in batch.group_ids],
+        "deadline": [loop.ready.deadline(g) for g in batch.group_ids],
     }
     if sampled:
         content |= {name: getattr(sampled, name).tolist() for name in _SAMPLED}

@@ -1,4 +1,4 @@
-"""From vLLM's finished answers to rows of the `rollouts` contract."""
+"""From vLLM's finished completions to rows of the `rollouts` contract."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def rollout_row(
     tokenizer: PreTrainedTokenizerBase,
     tags: Tags,
 ) -> dict[str, Any]:
-    """One answer as a row of the `rollouts` contract, but for worker and time."""
+    """One completion as a row of the `rollouts` contract, but for worker and time."""
     from vllm.logprobs import FlatLogprobs
 
     assert isinstance(completion.logprobs, FlatLogprobs)
@@ -79,7 +79,7 @@ def rollout_row(
         "sample_index": completion.index,
         "source": prompt["source"],
         "prompt_text": prompt["text"],
-        "answer": prompt["answer"],
+        "expected": prompt["expected"],
         "info": prompt["info"],
         "difficulty": prompt["difficulty"],
         "prompt_token_ids": prompt["token_ids"],

@@ -1,4 +1,4 @@
-"""Budget forcing inside vLLM: a logits processor that steers each answer by its own limits.
+"""Budget forcing inside vLLM: a logits processor that steers each completion by its own limits.
 
 For the model runner that keeps a request's tokens on the host, which CPUs have;
 rlsys.sampling.thinking_slots is the one for GPUs.
@@ -7,7 +7,7 @@ A request asks for it with `SamplingParams.extra_args` (rlsys.thinking.limits), 
 `vllm_xargs`.
 
 vLLM's own thinking budget has no lower limit, and counts by rules of its own; here the rules are
-those of rlsys.thinking.track, by which forced tokens are found again in the finished answer.
+those of rlsys.thinking.track, by which forced tokens are found again in the finished completion.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Row:
 
 
 class ThinkingProcessor(LogitsProcessor):
-    """Steers the requests of one engine that ask for it; costs nothing where none does."""
+    """Steers the requests of one sampler that ask for it; costs nothing where none does."""
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
         from vllm.tokenizers import cached_tokenizer_from_config

@@ -1,7 +1,7 @@
 """Budget forcing inside vLLM's Model Runner V2, which GPUs have.
 
 It keeps a request in one slot for as long as it is in the batch, and its newest tokens on the
-device alone, often before the host knows them. So the answers are followed there, by the
+device alone, often before the host knows them. So the completions are followed there, by the
 automaton of rlsys.thinking.automaton, and nothing waits for the device. The limits, and what
 they do, are those of rlsys.sampling.thinking_processor, for the runner of before.
 """
@@ -27,12 +27,12 @@ _UNREACHED = 2**62
 
 
 class ThinkingSlotProcessor(LogitsProcessor):
-    """Steers the requests of one engine that ask for it; costs nothing where none does."""
+    """Steers the requests of one sampler that ask for it; costs nothing where none does."""
 
     def __init__(self, vllm_config: VllmConfig, req_states: LogitsProcRequestState) -> None:
         from vllm.tokenizers import cached_tokenizer_from_config
 
-        from rlsys.thinking.automaton import Answers, Automaton
+        from rlsys.thinking.automaton import Automaton, Completions
 
         if vllm_config.speculative_config is not None:
             raise ValueError("thinking limits do not work with speculative decoding")
@@ -40,12 +40,12 @@ class ThinkingSlotProcessor(LogitsProcessor):
         self.requests = req_states
         size, device = req_states.max_num_reqs, req_states.device
         automaton = Automaton.of(self.tags, req_states.vocab_size, device)
-        self.answers = Answers(automaton, size)
+        self.completions = Completions(automaton, size)
         self.limited = np.zeros(size, np.bool_)
         self.most = torch.full((size,), _UNREACHED, device=device)
         self.least = torch.zeros(size, dtype=torch.int64, device=device)
         self.length = torch.zeros(size, dtype=torch.int64, device=device)
-        """Tokens of prompt and answer that the answers' states cover."""
+        """Tokens of prompt and completion that the completions' states cover."""
         self._new: dict[int, tuple[Limits, bool | None]] = {}
 
     @classmethod
@@ -61,21 +61,21 @@ class ThinkingSlotProcessor(LogitsProcessor):
         return not limits.free
 
     def apply_staged_writes(self) -> None:
-        """Begin the answers of the requests that came since the last step."""
+        """Begin the completions of the requests that came since the last step."""
         if not self._new:
             return
         rows = [self._row(slot, *asked) for slot, asked in self._new.items()]
         fresh = torch.tensor(rows, device=self.most.device)
         slots = fresh[:, 0]
         self.most[slots], self.least[slots], self.length[slots] = fresh[:, 1:4].unbind(1)
-        self.answers.begin(slots, fresh[:, 4].bool())
+        self.completions.begin(slots, fresh[:, 4].bool())
         for slot, most, least, known, opened in rows:
             prompt = int(self.requests.prompt_len.np[slot])
             if known > prompt and self.limited[slot]:
                 # It gave way to others before, and is back with what it had written.
                 limits = Limits(None if most == _UNREACHED else most, least)
                 written = self._tokens(slot, prompt, known)
-                self.answers.resume(slot, Steering(self.tags, limits, bool(opened)), written)
+                self.completions.resume(slot, Steering(self.tags, limits, bool(opened)), written)
         self._new.clear()
 
     def _row(self, slot: int, limits: Limits, opened: bool | None) -> tuple[int, ...]:
@@ -100,9 +100,9 @@ class ThinkingSlotProcessor(LogitsProcessor):
         if not self.limited[ctx.idx_mapping_np].any():
             return logits
         slots = ctx.expanded_idx_mapping.long()
-        # The token that was fed is the answer's newest; parts of a prompt are not its tokens.
+        # The token that was fed is the completion's newest; parts of a prompt are not its tokens.
         is_next = ctx.pos == self.length[slots]
-        self.answers.push(slots, ctx.input_ids.long(), is_next)
+        self.completions.push(slots, ctx.input_ids.long(), is_next)
         self.length[slots] += is_next
-        self.answers.steer(logits, slots, self.most[slots], self.least[slots])
+        self.completions.steer(logits, slots, self.most[slots], self.least[slots])
         return logits

@@ -29,7 +29,7 @@ def quiet() -> None:
 
 
 def set_environment(config: RolloutConfig, transport: Transport) -> None:
-    """In this process; inherited by the engine's. A log level that is set already stays."""
+    """In this process; inherited by the sampler's. A log level that is set already stays."""
     level = os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     os.environ.update(
         VLLM_NO_USAGE_STATS="1",
@@ -45,13 +45,13 @@ def set_environment(config: RolloutConfig, transport: Transport) -> None:
             TORCHDYNAMO_DISABLE="1",
         )
     if transport is Transport.cuda_ipc:
-        # Handles of GPU memory hold Python types; they go from this process to its own engine.
+        # Handles of GPU memory hold Python types; they go from this process to its own sampler.
         os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"
     logging.getLogger("vllm").setLevel(level)
 
 
 def require_gpus(config: RolloutConfig) -> None:
-    """See that an engine which is started without Ray has the GPUs that it is to use.
+    """See that a sampler which is started without Ray has the GPUs that it is to use.
 
     Raises:
         ConfigError: this machine has fewer.

@@ -1,4 +1,4 @@
-"""A sampling engine's weight update: pause between two tokens, load, prove, go on.
+"""A sampler's weight update: pause between two tokens, load, prove, go on.
 
     begin -> receive (once, or once per bucket) -> finish
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 
-class EngineUpdate:
+class WeightUpdate:
     """The updates of one vLLM engine.
 
     Requests in flight stop between two tokens and go on with the new weights; their later tokens
@@ -31,8 +31,8 @@ class EngineUpdate:
     config.prefix_cache's to say.
     """
 
-    def __init__(self, name: str, engine: AsyncLLM, config: WeightsConfig) -> None:
-        self.name, self.engine, self.config = name, engine, config
+    def __init__(self, name: str, vllm: AsyncLLM, config: WeightsConfig) -> None:
+        self.name, self.vllm, self.config = name, vllm, config
         self.names: list[str] = []
         """The tensors that every update must bring."""
         self.version = 0
@@ -49,8 +49,8 @@ class EngineUpdate:
         await self._call("init_weight_transfer_engine", init_info=init_info)
 
     async def changed_by_reloading(self) -> list[str]:
-        """Load the weights from disk once more, by an update's road; names the engine's tensors
-        that are then not what they were. For an engine that has no requests yet."""
+        """Load the weights from disk once more, by an update's road; names the sampler's tensors
+        that are then not what they were. For a sampler that has no requests yet."""
         wrong = await self._call("reload_from_disk")
         return sorted({name for names in wrong for name in names})
 
@@ -59,7 +59,7 @@ class EngineUpdate:
         self._paused_at = time.monotonic()
         # Not AsyncLLM.pause_generation: it sleeps for 0.02 s, for the order of log lines only.
         clear = self.config.prefix_cache is PrefixCache.recompute
-        await self.engine.engine_core.pause_scheduler_async(mode="keep", clear_cache=clear)
+        await self.vllm.engine_core.pause_scheduler_async(mode="keep", clear_cache=clear)
         await self._call("start_weight_update")
 
     async def receive(self, update_info: dict[str, Any]) -> None:
@@ -83,20 +83,20 @@ class EngineUpdate:
             await self.receive(update_info)
         if self._paused_at is None:
             raise WeightSyncError(
-                f"{self.name}: started after the learner met its engines, so "
+                f"{self.name}: started after the learner met its samplers, so "
                 f"weights.transport={self.config.transport.value} cannot bring it version "
                 f"{manifest.version}; resume the run from its last checkpoint"
             )
         await self._call("finish_proved", manifest=manifest.to_dict())
-        await self.engine.update_weight_version(str(manifest.version))
+        await self.vllm.update_weight_version(str(manifest.version))
         self.version = manifest.version
-        await self.engine.resume_generation()
+        await self.vllm.resume_generation()
         pause = time.monotonic() - self._paused_at
         self._paused_at = None
         return pause
 
     async def differing(self, manifest: Manifest, buckets: list[list[np.ndarray]]) -> list[str]:
-        """Published tensors that the engine's model does not hold, as far as it can be read back;
+        """Published tensors that the sampler's model does not hold, as far as it can be read back;
         nothing without the buckets."""
         if not buckets:
             return []
@@ -106,7 +106,7 @@ class EngineUpdate:
     async def _call(self, method: str, **arguments: Any) -> list[Any]:
         """A method of vLLM's worker, in each of its processes."""
         try:
-            return await self.engine.collective_rpc(method, kwargs=arguments)
+            return await self.vllm.collective_rpc(method, kwargs=arguments)
         except Exception as error:
             # vLLM carries its worker's error over as a bare Exception with the message only.
             raise WeightSyncError(f"{self.name}: {error}") from error

@@ -18,7 +18,7 @@ from rlsys.thinking.limits import Limits
 from rlsys.thinking.track import Tags, Tracker
 from rlsys.thinking.usage import Usage
 
-_LEAST_ANSWER = 16
+_LEAST_COMPLETION = 16
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Delta:
     token_ids: list[int]
 
 
-class Sampler(Protocol):
-    """What a conversation asks of an engine."""
+class Streamer(Protocol):
+    """What a conversation asks of a sampler."""
 
     def stream(
         self,
@@ -73,7 +73,7 @@ class Conversation:
 
     def __init__(
         self,
-        sampler: Sampler,
+        sampler: Streamer,
         tokenizer: Any,
         tags: Tags,
         context: int,
@@ -93,14 +93,14 @@ class Conversation:
         prompt = self._prompt(question)
         token_ids = self.tokenizer.encode(prompt, add_special_tokens=False)
         room = self.context - len(token_ids)
-        if room < _LEAST_ANSWER:
+        if room < _LEAST_COMPLETION:
             raise ConfigError(
                 f"the conversation has {len(token_ids):,} tokens and the model's context "
                 f"{self.context:,}: no room for an answer; begin a new one with /new"
             )
         budget = self.budget(self.turns, question)
         if budget is not None:
-            budget = min(budget, room - _LEAST_ANSWER)
+            budget = min(budget, room - _LEAST_COMPLETION)
         opened = opens_thinking(prompt)
         turn = Turn(question, budget=budget)
         parser, tracker = StreamParser(opened), Tracker(self.tags, opened)

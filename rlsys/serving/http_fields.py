@@ -13,10 +13,10 @@ from typing import Any
 
 from rlsys.thinking.limits import LEAST, MOST
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+AsgiMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
+App = Callable[[AsgiMessage, Receive, Send], Awaitable[None]]
 
 
 class ThinkingFields:
@@ -25,7 +25,7 @@ class ThinkingFields:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
         """One connection."""
         if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
@@ -38,7 +38,7 @@ class ThinkingFields:
             scope = {**scope, "headers": [*others, (b"content-length", length)]}
         unread = [first]
 
-        async def replay() -> Message:
+        async def replay() -> AsgiMessage:
             return unread.pop() if unread else await receive()
 
         await self.app(scope, replay, send)
@@ -63,7 +63,7 @@ def moved(body: bytes) -> bytes:
     return json.dumps(request).encode()
 
 
-async def _whole(receive: Receive) -> Message:
+async def _whole(receive: Receive) -> AsgiMessage:
     """A request's body in one message; the disconnect where the client left before."""
     body = b""
     while True:

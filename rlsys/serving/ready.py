@@ -8,7 +8,7 @@ import os
 import shlex
 from dataclasses import asdict, dataclass
 
-from rlsys.serving.http_fields import App, Message, Receive, Send, ThinkingFields
+from rlsys.serving.http_fields import App, AsgiMessage, Receive, Send, ThinkingFields
 
 MIDDLEWARE = "rlsys.serving.ready.Ready"
 """What vLLM's server is told to load."""
@@ -62,13 +62,13 @@ class Ready:
         self.served = Served(**json.loads(os.environ[VARIABLE]))
         self.announcing: asyncio.Task[None] | None = None
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
         """One connection, or the server's own life."""
         if scope["type"] != "lifespan":
             await self.app(scope, receive, send)
             return
 
-        async def watched(message: Message) -> None:
+        async def watched(message: AsgiMessage) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 self.announcing = asyncio.create_task(self._announce(), name="announce")

@@ -1,12 +1,12 @@
 """vLLM's reasoning parser for `rlsys serve`: the tags of rlsys.markup, as `rlsys chat` reads them.
 
-vLLM's own parsers know `<think>` as one token of the vocabulary, take an answer without tags for
+vLLM's own parsers know `<think>` as one token of the vocabulary, take a completion without tags for
 thinking, leave `<answer>` in the text, and count no thinking where the prompt opened the block.
 This one reads text, so that it serves any model, also one that does not think.
 
 vLLM asks a parser where the thinking ends, and hands everything behind that on as it stands, or to
-a parser of tool calls. The answer's tags have to go from there, too, so this parser says that there
-is no end; only `ToolsParser` does, whose text is for the next parser to read.
+a parser of tool calls. The completion's tags have to go from there, too, so this parser says that
+there is no end; only `ToolsParser` does, whose text is for the next parser to read.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _tags(tokenizer: Any) -> Tags:
 
 
 class MarkupParser(ReasoningParser):
-    """One for each answer."""
+    """One for each completion."""
 
     hands_over = False
     """Whether another parser reads what follows the thinking."""
@@ -48,7 +48,7 @@ class MarkupParser(ReasoningParser):
         self._stream: StreamParser | None = None
         self._has_text = self._new_section = False
 
-    # --- whole answers -------------------------------------------------------------------------
+    # --- whole completions -----------------------------------------------------------------------
 
     def extract_reasoning(self, model_output: str, request: Any) -> tuple[str | None, str | None]:
         """Thinking and the rest, without tags."""
@@ -60,12 +60,12 @@ class MarkupParser(ReasoningParser):
         opened = self._is_opened(self.model_tokenizer.decode(list(token_ids)))
         return tally(_tags(self.model_tokenizer), Limits(), opened, token_ids).thinking_tokens
 
-    def _is_opened(self, answer: str = "") -> bool:
-        """Whether an answer began inside a block: by its prompt, else by its first tag, else by the
-        model's template."""
+    def _is_opened(self, completion: str = "") -> bool:
+        """Whether a completion began inside a block: by its prompt, else by its first tag, else by
+        the model's template."""
         if self._opened is not None:
             return self._opened
-        begin, end = answer.find(THINK), answer.find(END_THINK)
+        begin, end = completion.find(THINK), completion.find(END_THINK)
         if begin != end:  # one of them is there
             return begin < 0 or 0 <= end < begin
         if not getattr(self.model_tokenizer, "chat_template", None):
@@ -81,7 +81,7 @@ class MarkupParser(ReasoningParser):
     # --- streams -------------------------------------------------------------------------------
 
     def adjust_initial_state_from_prompt(self, prompt_token_ids: Sequence[int]) -> None:
-        """The prompt of the answer that is about to be streamed."""
+        """The prompt of the completion that is about to be streamed."""
         self._opened = opens_thinking(self.model_tokenizer.decode(list(prompt_token_ids[-_TAIL:])))
 
     def extract_reasoning_streaming(
@@ -99,12 +99,12 @@ class MarkupParser(ReasoningParser):
         return self._message(self._stream.feed(delta_text))
 
     def get_streaming_fallback_content(self, text: str, request: Any) -> str | None:
-        """What was held back of the answer, at its end."""
+        """What was held back of the completion, at its end."""
         message = self._message(self._stream.end()) if self._stream else None
         return message.content if message else None
 
     def _message(self, pieces: Iterable[Section]) -> DeltaMessage | None:
-        """Sections of the answer stand on lines of their own, as in a whole one."""
+        """Sections of the completion stand on lines of their own, as in a whole one."""
         thinking = visible = ""
         for piece in pieces:
             if piece.part is Part.THINKING:
@@ -129,7 +129,7 @@ class MarkupParser(ReasoningParser):
     def is_reasoning_end_streaming(
         self, input_ids: Sequence[int], delta_ids: Iterable[int]
     ) -> bool:
-        """In the engine, which streams no text: whether a grammar holds from now on. In the
+        """In the sampler, which streams no text: whether a grammar holds from now on. In the
         server: whether another parser takes over."""
         if self._stream is None:
             return self.is_reasoning_end(list(input_ids)[-_TAIL:])

@@ -1,8 +1,8 @@
-"""SimulatedFleet: the Fleet protocol with latency laws in place of engines.
+"""SimulatedFleet: the Fleet protocol with latency laws in place of samplers.
 
 Runs under any event loop; under the virtual clock (clock.py) hours take seconds. The loop cannot
 tell it from a real fleet: members are called one at a time or batch continuously as theirs do, the
-learner does first what it is asked first, and weights are held by each engine on its own.
+learner does first what it is asked first, and weights are held by each sampler on its own.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from rlsys.config.run import SamplingConfig
 from rlsys.loop.dispatch import LeastLoaded
 from rlsys.loop.fleet import (
     Graded,
+    GroupBatch,
     LearnRequest,
-    Message,
     PublishReport,
     Rows,
     Sampled,
@@ -26,9 +26,9 @@ from rlsys.loop.fleet import (
     Untrained,
 )
 from rlsys.roles import LEARNER, REFERENCE, ROLLOUT, VERIFIER, Annotations
-from rlsys.simulate.engine import EngineLaw, SimulatedEngine
 from rlsys.simulate.laws import LengthLaw
-from rlsys.watch.clock import Times
+from rlsys.simulate.sampler import SamplerLaw, SimulatedSampler
+from rlsys.watch.accounting import Times
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Costs:
     """What the work of each stage takes, beside sampling."""
 
     grade_s: float
-    """Of one answer, in one verifier worker."""
+    """Of one completion, in one verifier worker."""
     reference_token_s: float
     """Of one answer token, in one reference worker; 0: no reference."""
     learn_token_s: float
@@ -94,16 +94,16 @@ class _Draws:
 
 
 class SimulatedFleet:
-    """Draws an answer's length, keeps members busy for as long as the laws say, holds nothing.
+    """Draws a completion's length, keeps members busy for as long as the laws say, holds nothing.
 
     Rewards are 0 or 1 with equal chance.
     """
 
     def __init__(
-        self, engine: EngineLaw, lengths: LengthLaw, costs: Costs, members: Members, seed: int
+        self, sampler: SamplerLaw, lengths: LengthLaw, costs: Costs, members: Members, seed: int
     ) -> None:
-        self.law, self.costs, self.members = engine, costs, members
-        self.engines = [SimulatedEngine(engine) for _ in range(members.rollout)]
+        self.law, self.costs, self.members = sampler, costs, members
+        self.samplers = [SimulatedSampler(sampler) for _ in range(members.rollout)]
         self.dispatch = LeastLoaded(range(members.rollout))
         self.verifiers, self.references = Pool(members.verifier), Pool(members.reference)
         self.learner = Pool(1)
@@ -113,18 +113,18 @@ class SimulatedFleet:
         self.rewards = _Draws(lambda count: random.integers(0, 2, count).astype(np.float64))
         self.pauses_s = 0.0
 
-    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
-        count = len(message.group_ids) * message.size
+    async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled:
+        count = len(batch.group_ids) * batch.size
         lengths = self.lengths.take(count)
         index = self.dispatch.take()
-        engine = self.engines[index]
-        oldest = engine.held
-        await engine.generate(lengths.tolist())
+        sampler = self.samplers[index]
+        oldest = sampler.held
+        await sampler.generate(lengths.tolist())
         self.dispatch.give_back(index)
         return Sampled(
             rollouts=None,
             oldest_version=np.full(count, oldest),
-            newest_version=np.full(count, engine.held),
+            newest_version=np.full(count, sampler.held),
             num_tokens=lengths,
             truncated=np.zeros(count, dtype=bool),
         )
@@ -146,16 +146,16 @@ class SimulatedFleet:
 
     async def publish(self, version: int) -> PublishReport:
         await self.learner.work(self.costs.pack_s)
-        for engine in self.engines:
-            engine.pause()
+        for sampler in self.samplers:
+            sampler.pause()
         await asyncio.sleep(self.costs.pull_s)
-        for engine in self.engines:
-            engine.resume(version)
+        for sampler in self.samplers:
+            sampler.resume(version)
         self.pauses_s += self.costs.pull_s
         return PublishReport(version, self.costs.pull_s, self.costs.pull_s, 0.0, num_bytes=0)
 
-    async def write_samples(self, answers: Untrained) -> None:
-        """There are no answers."""
+    async def write_samples(self, untrained: Untrained) -> None:
+        """There are no completions."""
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         """Nothing is on the disk; what is kept stays in memory."""
@@ -167,11 +167,11 @@ class SimulatedFleet:
     async def times(self) -> dict[str, Times]:
         """Busy while it works, as real members see it; a rollout worker with any sequence."""
         wall = asyncio.get_running_loop().time()
-        for engine in self.engines:
-            engine.settle()
-        busy = sum(engine.busy_s for engine in self.engines)
-        paused = sum(engine.paused_s for engine in self.engines)
-        idle = wall * len(self.engines) - busy - paused
+        for sampler in self.samplers:
+            sampler.catch_up()
+        busy = sum(sampler.busy_s for sampler in self.samplers)
+        paused = sum(sampler.paused_s for sampler in self.samplers)
+        idle = wall * len(self.samplers) - busy - paused
         result = {ROLLOUT: Times(busy, busy + paused + idle, {"slots": idle, "weights": paused})}
         pools = {VERIFIER: self.verifiers, REFERENCE: self.references, LEARNER: self.learner}
         for role, pool in pools.items():
@@ -192,10 +192,10 @@ class SimulatedFleet:
 
     def least_busy_s(self) -> dict[str, float]:
         """Per stage, the time that its work so far would have taken without any waiting: members
-        share it evenly, and every engine decodes full batches."""
-        for engine in self.engines:
-            engine.settle()
-        tokens = sum(engine.tokens for engine in self.engines)
+        share it evenly, and every sampler decodes full batches."""
+        for sampler in self.samplers:
+            sampler.catch_up()
+        tokens = sum(sampler.tokens for sampler in self.samplers)
         return {
             ROLLOUT: tokens / self.law.full_speed / self.members.rollout,
             VERIFIER: self.verifiers.busy_s / self.members.verifier,

@@ -1,4 +1,4 @@
-"""Laws of answer lengths: how many tokens sampled answers have."""
+"""Laws of completion lengths: how many tokens sampled completions have."""
 
 from dataclasses import dataclass
 from math import log
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class LengthLaw(Protocol):
-    """Draws answer lengths."""
+    """Draws completion lengths."""
 
     def draw(self, random: np.random.Generator, count: int) -> np.ndarray:
         """[count] int tokens, at least 1."""
@@ -17,7 +17,7 @@ class LengthLaw(Protocol):
 
 @dataclass(frozen=True)
 class Constant:
-    """Every answer has the same length."""
+    """Every completion has the same length."""
 
     tokens: int
 
@@ -27,15 +27,15 @@ class Constant:
 
 @dataclass(frozen=True)
 class LogNormal:
-    """Most answers are short, a few many times as long."""
+    """Most completions are short, a few many times as long."""
 
     mean: float
     """Tokens, before the cut."""
     sigma: float
-    """Standard deviation of the length's logarithm: with 1.0, one answer in a hundred is longer
+    """Standard deviation of the length's logarithm: with 1.0, one completion in a hundred is longer
     than six times the mean."""
     limit: int
-    """Tokens at which an answer is cut off."""
+    """Tokens at which a completion is cut off."""
 
     def draw(self, random: np.random.Generator, count: int) -> np.ndarray:
         drawn = random.lognormal(log(self.mean) - self.sigma**2 / 2, self.sigma, count)
@@ -51,7 +51,7 @@ class Pareto:
     shape: float
     """Above 1; the nearer to 1, the heavier the tail."""
     limit: int
-    """Tokens at which an answer is cut off."""
+    """Tokens at which a completion is cut off."""
 
     def draw(self, random: np.random.Generator, count: int) -> np.ndarray:
         shortest = self.mean * (self.shape - 1) / self.shape

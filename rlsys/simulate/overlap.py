@@ -9,9 +9,9 @@ from rlsys.data.templates import Prompt
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.observe.balance import Pace, balance, covering_bound
 from rlsys.run.progress import Progress
-from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import LengthLaw
+from rlsys.simulate.sampler import SamplerLaw
 from rlsys.watch.waits import Observer
 
 
@@ -32,7 +32,7 @@ def overlap(sync_s: float, async_s: float, ideal_s: float) -> float:
 class Scenario:
     """A cluster and a task, as laws."""
 
-    engine: EngineLaw
+    sampler: SamplerLaw
     lengths: LengthLaw
     costs: Costs
     members: Members
@@ -71,7 +71,7 @@ async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int
     config.loop.group_size = scenario.group_size
     config.loop.stall_timeout_s = 1e6
     fleet = SimulatedFleet(
-        scenario.engine, scenario.lengths, scenario.costs, scenario.members, seed
+        scenario.sampler, scenario.lengths, scenario.costs, scenario.members, seed
     )
     ends: list[tuple[float, int, dict[str, float]]] = []
     progress = Progress()
@@ -89,15 +89,17 @@ async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int
     (start, _, before), *_, (end, _, after) = window = ends[warm_up - 1 : warm_up + steps]
     tokens = sum(tokens for _, tokens, _ in window[1:])
     found = balance(await fleet.times(), fleet.num_members())
-    answers = (max_staleness + 1) * scenario.groups_per_step * scenario.group_size
+    completions = (max_staleness + 1) * scenario.groups_per_step * scenario.group_size
     pace = Pace(
         steps=len(ends),
         train_s=asyncio.get_running_loop().time(),
         waited_for_old_s=progress.waited_for_old_s,
         longest_group_s=progress.longest_group_s,
-        longest_answer=progress.longest_answer,
+        longest_completion=progress.longest_completion,
         consumed_tokens=progress.consumed_tokens,
-        answers_at_once=min(scenario.members.rollout * scenario.engine.max_sequences, answers),
+        completions_at_once=min(
+            scenario.members.rollout * scenario.sampler.max_sequences, completions
+        ),
         max_staleness=config.loop.max_staleness,
     )
     return Block(

@@ -19,11 +19,16 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from rlsys.config.run import RunConfig
+from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.fleet import Fleet
 from rlsys.observe.display import Display
+from rlsys.observe.learnable import cut_off_at
 from rlsys.observe.loggers import Loggers
-from rlsys.observe.summary import Summary
-from rlsys.watch.clock import Times
+from rlsys.observe.metrics import check_metrics
+from rlsys.observe.stage_summary import StageSummary
+from rlsys.run import wish
+from rlsys.watch.accounting import Times
 from rlsys.watch.lag import LagMeter
 from rlsys.watch.signals import Signals
 from rlsys.watch.waits import Observer, Waits
@@ -64,6 +69,25 @@ class Surroundings:
     own_times: Callable[[], Times]
     """Of the driver's process."""
 
+    def asked_to_save(self, folder: Path) -> bool:
+        """Whether somebody wants a checkpoint now."""
+        return self.signals.asked_to_save or wish.is_open(folder, wish.Wish.checkpoint)
+
+    def has_saved(self, folder: Path) -> None:
+        """There is one."""
+        self.signals.asked_to_save = False
+        wish.close(folder, wish.Wish.checkpoint)
+
+    def tell_check(self, check: HeldOut, config: RunConfig) -> None:
+        """Note a held-out check everywhere; a curve has it at the version that it measured."""
+        metrics = check_metrics(check)
+        self.loggers.later(check.versions[0], metrics)
+        steps = {0: "before training", config.loop.steps: "after training"}
+        when = steps.get(check.step, f"at step {check.step}")
+        self.display.check(check.step, metrics, f"held-out pass@1 {when}: {check}")
+        if check.step == 0 and (cut_off := cut_off_at(config, check.truncated)):
+            self.display.note(f"warning: {cut_off}")
+
 
 class Stage(ABC):
     """See the module."""
@@ -96,7 +120,7 @@ class Stage(ABC):
         """What a checkpoint holds of it beside weights and samples, as JSON values."""
 
     @abstractmethod
-    def summary(self, started: float) -> Summary:
+    def summary(self, started: float) -> StageSummary:
         """Of all that has been done so far.
 
         Args:

@@ -54,16 +54,16 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
     if config.thinking.budgets is BudgetRule.regressor:
         path = find_policy(config, progress)
     progress("tokenizing the prompts")
-    tokenizer = _tokenizer(path)
+    tokenizer = load_tokenizer(path)
     predictor = predictor_for(config.thinking, path, [*rows.train, *rows.held_out])
     budgets = Budgets(config.thinking, config.run.seed, predictor)
     if config.data.train and not config.data.test:
-        both = _with_budgets([*rows.held_out, *rows.train], config, tokenizer, budgets)
+        both = with_budgets([*rows.held_out, *rows.train], config, tokenizer, budgets)
         train, held_out = _held_out_again(both, rows.held_out)
         too_long = both.num_too_long
     else:
         apart = [
-            _with_budgets(part, config, tokenizer, budgets) for part in (rows.train, rows.held_out)
+            with_budgets(part, config, tokenizer, budgets) for part in (rows.train, rows.held_out)
         ]
         train, held_out = (part.prompts for part in apart)
         too_long = sum(part.num_too_long for part in apart)
@@ -85,7 +85,7 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
             f"{too_long} prompts of over {config.data.max_prompt_tokens} tokens are left out "
             "(data.max_prompt_tokens)"
         )
-    notes += _held_out_notes(config, len(held_out))
+    notes += held_out_notes(config, len(held_out))
     return Prepared(train, held_out, notes)
 
 
@@ -118,7 +118,7 @@ def _held_out_again(both: Tokenized, chosen: Sequence[Row]) -> tuple[list[Prompt
     return train, list(held_out.values())
 
 
-def _held_out_notes(config: RunConfig, there: int) -> list[str]:
+def held_out_notes(config: RunConfig, there: int) -> list[str]:
     """What pass@1 is measured on, where that is not what was asked for."""
     checks = config.evaluation
     if not there or not checks.final_prompts:
@@ -130,7 +130,7 @@ def _held_out_notes(config: RunConfig, there: int) -> list[str]:
     return [f"pass@1 is measured on {there} held-out prompts, all there are ({', '.join(more)})"]
 
 
-def _with_budgets(
+def with_budgets(
     rows: Sequence[Row], config: RunConfig, tokenizer: PreTrainedTokenizerBase, budgets: Budgets
 ) -> Tokenized:
     """Tokenized prompts that know their thinking budgets, and say them where they should."""
@@ -138,8 +138,8 @@ def _with_budgets(
     most = {row.prompt_id: budgets.of(row.prompt_id, question_of(row)) for row in rows}
     told = [with_instruction(row, most[row.prompt_id], thinking) for row in rows]
     tokenized = tokenize(told, config.data, tokenizer)
-    equipped = [with_budget(p, most[p.prompt_id], thinking) for p in tokenized.prompts]
-    return replace(tokenized, prompts=equipped)
+    budgeted = [with_budget(p, most[p.prompt_id], thinking) for p in tokenized.prompts]
+    return replace(tokenized, prompts=budgeted)
 
 
 def read_rows(config: RunConfig) -> RunRows:
@@ -163,7 +163,7 @@ def _require_teacher(path: str, student: str, tokenizer: PreTrainedTokenizerBase
             f"teacher.path={path!r}: is the policy that is trained (model.path); there is nothing "
             "to learn from it"
         )
-    own, other = tokenizer.get_vocab(), _tokenizer(path, "teacher.path").get_vocab()
+    own, other = tokenizer.get_vocab(), load_tokenizer(path, "teacher.path").get_vocab()
     unlike = sorted(t for t in own.keys() | other.keys() if own.get(t) != other.get(t))
     if unlike:
         first = unlike[0]
@@ -175,8 +175,8 @@ def _require_teacher(path: str, student: str, tokenizer: PreTrainedTokenizerBase
         )
 
 
-def _tokenizer(model_path: str, setting: str = "model.path") -> PreTrainedTokenizerBase:
-    """The model's; without a path, the one that the local policy will have."""
+def load_tokenizer(model_path: str, setting: str = "model.path") -> PreTrainedTokenizerBase:
+    """The tokenizer of a model; without a path, the one that the local policy will have."""
     if not model_path:
         with imports():
             from rlsys.local_policy.tokenizer import build_tokenizer

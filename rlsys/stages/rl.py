@@ -12,7 +12,6 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import SickPolicyError, WorkerError
 from rlsys.evaluation.checks import Checks
 from rlsys.evaluation.curve import Curve
-from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.loop import Loop, StepReport, num_slots
 from rlsys.loop.outcome import count_signal
 from rlsys.loop.ready import ReadyGroup
@@ -20,17 +19,16 @@ from rlsys.observe.alarms import Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.example import example
 from rlsys.observe.groups import group_metrics
-from rlsys.observe.learnable import cut_off_at
-from rlsys.observe.metrics import check_metrics, step_metrics, time_shares
+from rlsys.observe.metrics import step_metrics, time_shares
 from rlsys.observe.next_steps import policy_of
 from rlsys.observe.summary import Summary
 from rlsys.roles import ROLLOUT, VERIFIER
-from rlsys.run import snapshot, wish
+from rlsys.run import snapshot
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.run.record import Record
 from rlsys.stages.base import Stage, Surroundings
 from rlsys.watch import garbage
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Reinforcement(Stage):
             config,
             self.loop.retries,
             self.curve,
-            self._checked,
+            lambda check: around.tell_check(check, config),
             around.display.stage,
         )
         self.has_begun = False
@@ -86,8 +84,9 @@ class Reinforcement(Stage):
     async def open(self) -> None:
         """Start the fleet, and bring the loop to the origin."""
         origin = self.checkpointer.origin
+        self.checkpointer.require_policy(self.inputs.model_path)
         await self.around.fleet.start(origin.checkpoint, origin.version)
-        kept = await self.checkpointer.kept(self.waits, self.inputs.model_path)
+        kept = await self.checkpointer.kept(self.waits)
         if origin.content:
             snapshot.restore(self.loop, origin.content["loop"], kept)
         self.record.resume(self.loop)
@@ -140,7 +139,7 @@ class Reinforcement(Stage):
         self.around.loggers.step(report.step, metrics)
         self.around.display.step(report.step, metrics)
         garbage.after_step(report.step)
-        await self.waits.on("driver: dropped answers written", self.loop.drops.write())
+        await self.waits.on("driver: dropped completions written", self.loop.drops.write())
         if error := self.alarms.health.verdict(metrics):
             raise SickPolicyError(f"{error}. {await self._kept_policy()}")
         assert self.loop.publishing is not None
@@ -174,7 +173,7 @@ class Reinforcement(Stage):
     async def _checkpoint_if_due(self, step: int) -> None:
         """Every so many steps, after the last one, and when somebody asks."""
         loop = self.config.loop
-        asked = self.around.signals.asked_to_save or wish.is_open(self.folder, wish.Wish.checkpoint)
+        asked = self.around.asked_to_save(self.folder)
         due = step == loop.steps or step % loop.checkpoint_every == 0
         # A policy that may be past learning does not take the place of an older one.
         keeps_older = self.alarms.health.is_beyond and policy_of(self.folder)
@@ -188,19 +187,7 @@ class Reinforcement(Stage):
         last = self.record.last
         version = last.state["version"]
         await self.checkpointer.write(self.waits, version, self.state_dict(), last.kept)
-        self.around.signals.asked_to_save = False
-        wish.close(self.folder, wish.Wish.checkpoint)
-
-    def _checked(self, check: HeldOut) -> None:
-        """Note a held-out check everywhere; a curve has it at the version that it measured."""
-        metrics = check_metrics(check)
-        self.around.loggers.later(check.versions[0], metrics)
-        steps = {0: "before training", self.config.loop.steps: "after training"}
-        when = steps.get(check.step, f"at step {check.step}")
-        display = self.around.display
-        display.check(check.step, metrics, f"held-out pass@1 {when}: {check}")
-        if check.step == 0 and (cut_off := cut_off_at(self.config, check.truncated)):
-            display.note(f"warning: {cut_off}")
+        self.around.has_saved(self.folder)
 
     async def _example(self, group: ReadyGroup) -> list[str]:
         """What the policy writes, as lines; none where the worker that holds it has died."""
@@ -254,9 +241,9 @@ class Reinforcement(Stage):
                 train_s=progress.train_s,
                 waited_for_old_s=progress.waited_for_old_s,
                 longest_group_s=progress.longest_group_s,
-                longest_answer=progress.longest_answer,
+                longest_completion=progress.longest_completion,
                 consumed_tokens=progress.consumed_tokens,
-                answers_at_once=_answers_at_once(config),
+                completions_at_once=_completions_at_once(config),
                 max_staleness=loop.max_staleness,
             ),
             resumes=progress.resumes,
@@ -266,8 +253,8 @@ class Reinforcement(Stage):
         )
 
 
-def _answers_at_once(config: RunConfig) -> int:
-    """The most that all engines decode at the same time."""
+def _completions_at_once(config: RunConfig) -> int:
+    """The most that all samplers decode at the same time."""
     loop = config.loop
     return min(
         config.rollout.workers * config.rollout.max_sequences,

@@ -1,10 +1,10 @@
-"""The tags of thinking as a finite automaton over token ids, so that a whole batch of answers can
-be followed on a device without a loop over its rows.
+"""The tags of thinking as a finite automaton over token ids, so that a whole batch of completions
+can be followed on a device without a loop over its rows.
 
-It counts as rlsys.thinking.track does, token by token. A state says whether the answer is inside a
-block and how many characters of the tag that would change this stand at its end. Example: after
-`so <thi` it is state 4, outside a block with four characters of `<think>`; the token `nk>` leads
-from there to the state of a block that has just begun.
+It counts as rlsys.thinking.track does, token by token. A state says whether the completion is
+inside a block and how many characters of the tag that would change this stand at its end. Example:
+after `so <thi` it is state 4, outside a block with four characters of `<think>`; the token `nk>`
+leads from there to the state of a block that has just begun.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Automaton:
     lengths: torch.Tensor
     """[V] int16, characters of a token."""
     ending: torch.Tensor
-    """[STATES, V] bool, tokens that would end the thinking, or the whole answer."""
+    """[STATES, V] bool, tokens that would end the thinking, or the whole completion."""
     close_ids: torch.Tensor
     """[C] int64, how the closing tag is forced."""
 
@@ -66,8 +66,8 @@ class Automaton:
         )
 
 
-class Answers:
-    """State of the answers of up to R requests, each at its place in all tensors."""
+class Completions:
+    """State of the completions of up to R requests, each at its place in all tensors."""
 
     def __init__(self, automaton: Automaton, size: int) -> None:
         device = automaton.lengths.device
@@ -80,7 +80,7 @@ class Answers:
         """[R, window] lengths of the newest tokens, newest first."""
 
     def begin(self, places: torch.Tensor, opened: torch.Tensor) -> None:
-        """Answers without a token.
+        """Completions without a token.
 
         Args:
             places: [B] int64.
@@ -92,7 +92,7 @@ class Answers:
         self.recent[places] = 0
 
     def push(self, places: torch.Tensor, token_ids: torch.Tensor, valid: torch.Tensor) -> None:
-        """One more token of each answer.
+        """One more token of each completion.
 
         Args:
             places: [B] int64, each at most once.
@@ -122,7 +122,7 @@ class Answers:
             logits: [B, V], changed in place.
             places: [B] int64, each at most once.
             most, least: [B] int64, thinking tokens; a request that has no limits has a `most` that
-                no answer reaches and a `least` of 0.
+                no completion reaches and a `least` of 0.
         """
         tables = self.automaton
         state, counted, queued = (
@@ -145,10 +145,10 @@ class Answers:
         logits.scatter_(1, token[:, None], torch.where(forced[:, None], 0.0, chosen))
 
     def resume(self, place: int, steering: Steering, token_ids: list[int]) -> None:
-        """An answer that has tokens already: a request that gave way to others and is back.
+        """A completion that has tokens already: a request that gave way to others and is back.
 
         Args:
-            steering: at its beginning, of this answer's own limits.
+            steering: at its beginning, of this completion's own limits.
         """
         for token_id in token_ids:
             steering.push(token_id)

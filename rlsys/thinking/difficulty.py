@@ -52,10 +52,10 @@ class TextPredictor:
 
 @dataclass
 class SolveRatePredictor:
-    """From what the policy itself made of the question so far: the share of wrong answers.
+    """From what the policy itself made of the question so far: the share of wrong completions.
 
-    A running mean with `memory` answers' weight, begun at the prior, so that one lucky group does
-    not make a question easy. Questions never seen have the prior.
+    A running mean with `memory` completions' weight, begun at the prior, so that one lucky group
+    does not make a question easy. Questions never seen have the prior.
     """
 
     prior: float = 0.5

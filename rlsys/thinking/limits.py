@@ -1,4 +1,4 @@
-"""How long an answer may, and has to, think: limits as a request carries them.
+"""How long a completion may, and has to, think: limits as a request carries them.
 
 max_reasoning_tokens  int, thinking tokens at most
 min_reasoning_tokens  int, thinking tokens at least
@@ -19,7 +19,7 @@ class Limits:
     most: int | None = None
     """At this many the block is closed; None: no upper limit."""
     least: int = 0
-    """Before this many it cannot be closed, nor the answer end."""
+    """Before this many it cannot be closed, nor the completion end."""
 
     @property
     def free(self) -> bool:

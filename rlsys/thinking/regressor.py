@@ -1,7 +1,7 @@
 """A small learned predictor of difficulty: ridge regression on the policy's own embeddings.
 
 A question's features are the mean of its tokens' input embeddings and its log length; the target
-is the measured share of wrong answers. It costs one matrix product for each question, and no
+is the measured share of wrong completions. It costs one matrix product for each question, and no
 forward pass.
 """
 
@@ -46,7 +46,7 @@ class Fit:
 
 
 def fit(features: np.ndarray, wrong: np.ndarray, seed: int = 0) -> Fit:
-    """Ridge regression of measured shares of wrong answers.
+    """Ridge regression of measured shares of wrong completions.
 
     Args:
         features: [N, F].
@@ -56,7 +56,7 @@ def fit(features: np.ndarray, wrong: np.ndarray, seed: int = 0) -> Fit:
     """
     count = len(wrong)
     if count < 10:
-        raise DataError(f"{count} questions with graded answers: at least 10 are needed")
+        raise DataError(f"{count} questions with graded completions: at least 10 are needed")
     order = np.random.default_rng(seed).permutation(count)
     held, rest = order[: count // 5], order[count // 5 :]
     trial = _solve(features[rest], wrong[rest], 0.0)
@@ -121,7 +121,7 @@ def embed(model_path: str, questions: Sequence[str]) -> np.ndarray:
 
 
 def measured(samples: Path) -> tuple[list[str], np.ndarray]:
-    """Questions of a run's samples, and the share of wrong answers of each.
+    """Questions of a run's samples, and the share of wrong completions of each.
 
     Raises:
         DataError: the folder holds no samples with verdicts.

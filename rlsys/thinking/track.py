@@ -1,7 +1,7 @@
 """Thinking and answer in token ids, and the control of how long the thinking lasts.
 
-Everything here is a function of the ids alone: the sampler steers an answer with it token by
-token, and whoever reads the answer later works out from the same ids which tokens were forced.
+Everything here is a function of the ids alone: the sampler steers a completion with it token by
+token, and whoever reads the completion later works out from the same ids which tokens were forced.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Tags:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> Tags:
-        """Read off a tokenizer, once for each engine."""
+        """Read off a tokenizer, once for each sampler."""
         raw = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
         pieces = tuple(piece or "" for piece in raw)
         completing = tuple(
@@ -73,10 +73,10 @@ class Tags:
 
 
 class Tracker:
-    """Follows one answer and counts its tokens.
+    """Follows one completion and counts its tokens.
 
     A tag's own tokens belong to the thinking. Where a token holds the end of a block and the
-    beginning of the answer, it counts as thinking.
+    beginning of the completion, it counts as thinking.
     """
 
     def __init__(self, tags: Tags, opened: bool) -> None:
@@ -106,7 +106,7 @@ class Tracker:
                 opening = self._tokens_of(text, at)
             self.thinking = not self.thinking
             text = text[at + len(tag) :]
-        # The tag's earlier tokens were taken for answer; in a block every token is thinking.
+        # The tag's earlier tokens were taken for the answer's; in a block every token is thinking.
         self.thinking_tokens += 1 if was_thinking else opening
         self._keep(text)
 
@@ -146,8 +146,9 @@ _NOTHING = Directive()
 
 
 class Steering:
-    """Budget forcing of one answer (s1, arXiv:2501.19393): an upper limit writes the closing tag,
-    a lower limit suppresses it. Ask `next`, as often as you like, then `push` what was sampled."""
+    """Budget forcing of one completion (s1, arXiv:2501.19393): an upper limit writes the closing
+    tag, a lower limit suppresses it. Ask `next`, as often as you like, then `push` what was
+    sampled."""
 
     def __init__(self, tags: Tags, limits: Limits, opened: bool) -> None:
         self.tags, self.limits = tags, limits
@@ -170,7 +171,7 @@ class Steering:
 
     def push(self, token_id: int) -> None:
         """The token that came."""
-        self.next()  # nobody asks for the tokens of an answer that is only read
+        self.next()  # nobody asks for the tokens of a completion that is only read
         if self._queue:
             self._queue.pop(0)
         self.tracker.push(token_id)
@@ -181,8 +182,8 @@ class Steering:
         return len(self._queue)
 
     def _ends(self) -> frozenset[int]:
-        """What would end the thinking, or the whole answer. An answer stands to have any number of
-        the tag's characters already, `</` of `a</` among them."""
+        """What would end the thinking, or the whole completion. A completion stands to have any
+        number of the tag's characters already, `</` of `a</` among them."""
         tail, tags = self.tracker.tail, self.tags
         ids = tags.completing[0] | tags.end_ids
         for done in range(1, min(len(tail), len(END_THINK) - 1) + 1):
@@ -193,7 +194,7 @@ class Steering:
 
 @dataclass(frozen=True)
 class Tally:
-    """One finished answer."""
+    """One finished completion."""
 
     thinking_tokens: int
     answer_tokens: int
@@ -202,7 +203,7 @@ class Tally:
 
 
 def tally(tags: Tags, limits: Limits, opened: bool, token_ids: Sequence[int]) -> Tally:
-    """Count a finished answer's tokens, and find those that `limits` forced."""
+    """Count a finished completion's tokens, and find those that `limits` forced."""
     if limits.free:
         tracker = Tracker(tags, opened)
         for token_id in token_ids:

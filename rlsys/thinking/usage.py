@@ -1,7 +1,7 @@
 """What a request used and what it costs: prompt, thinking and answer tokens.
 
 Thinking tokens are billed as output tokens, as commercial reasoning APIs do, and they occupy the
-context window while the answer is written.
+context window while the completion is written.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def total(usages: Iterable[Usage]) -> Usage:
 
 
 def used(samples: Path) -> dict[str, Usage]:
-    """What the answers below a folder of samples used, by the source of their prompts: an
+    """What the completions below a folder of samples used, by the source of their prompts: an
     evaluation's, or a training run's, with those that were dropped or held out.
 
     Raises:

@@ -1,23 +1,23 @@
-"""The driver's event loop, with a clock: busy while callbacks run, else in a named wait."""
+"""The driver's event loop, with an accounting: busy while callbacks run, else in a named wait."""
 
 import asyncio
 import selectors
 from collections.abc import Callable
 from typing import Any
 
-from rlsys.watch.clock import Clock
+from rlsys.watch.accounting import Accounting
 
 
 class _WatchedSelector(selectors.DefaultSelector):
     """Books the time in which the event loop has nothing to run."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, accounting: Accounting) -> None:
         super().__init__()
-        self.clock = clock
+        self.accounting = accounting
         self.waiting_for: Callable[[], str | None] = lambda: None
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        with self.clock.waiting(self.waiting_for() or "unnamed"):
+        with self.accounting.waiting(self.waiting_for() or "unnamed"):
             return super().select(timeout)
 
 
@@ -30,8 +30,8 @@ class WatchedEventLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
-        self.clock = Clock(idle=None)
-        self._watched = _WatchedSelector(self.clock)
+        self.accounting = Accounting(idle=None)
+        self._watched = _WatchedSelector(self.accounting)
         super().__init__(self._watched)
 
     def waits_are_for(self, waiting_for: Callable[[], str | None]) -> None:

@@ -23,7 +23,7 @@ import psutil
 
 _FILE = "rlsys-stacks"
 _SIGNAL = signal.SIGUSR2
-_ANSWER_S = 2.0
+_REPLY_S = 2.0
 _QUIET_S = 0.05
 _CALLS = 8
 """Of a thread that are shown: what is further out is the same in every run."""
@@ -44,14 +44,14 @@ def of_family(pid: int) -> str:
         family = [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return f"process {pid} is gone"
-    answers = [(process.pid, _answer(process.pid)) for process in family]
-    parts = [f"process {pid}, newest call first:\n{text}" for pid, text in answers if text]
+    replies = [(process.pid, _reply(process.pid)) for process in family]
+    parts = [f"process {pid}, newest call first:\n{text}" for pid, text in replies if text]
     return "\n".join(parts) or _UNREGISTERED.format(pid)
 
 
 def of_process(pid: int) -> str:
     """Stacks of one process of this machine, whatever holds its interpreter."""
-    text = _answer(pid)
+    text = _reply(pid)
     return f"process {pid}, newest call first:\n{text}" if text else _UNREGISTERED.format(pid)
 
 
@@ -105,7 +105,7 @@ def _places(coroutine: Any) -> str:
     return " > ".join(places) or "has not begun"
 
 
-def _answer(pid: int) -> str:
+def _reply(pid: int) -> str:
     """What the process writes when it is signalled; empty when it has not registered.
 
     An unregistered process would be killed by the signal, so the file is looked for first.
@@ -116,7 +116,7 @@ def _answer(pid: int) -> str:
             return ""
         size = before = files[0].stat().st_size
         os.kill(pid, _SIGNAL)
-        deadline = time.monotonic() + _ANSWER_S
+        deadline = time.monotonic() + _REPLY_S
         while time.monotonic() < deadline:
             time.sleep(_QUIET_S)
             now = files[0].stat().st_size
@@ -129,7 +129,7 @@ def _answer(pid: int) -> str:
         return "it ended meanwhile"
     except PermissionError:
         return "it belongs to another user"
-    return f"no answer within {_ANSWER_S:g} s: {_state(pid)}"
+    return f"no reply within {_REPLY_S:g} s: {_state(pid)}"
 
 
 def _state(pid: int) -> str:

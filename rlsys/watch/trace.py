@@ -4,7 +4,7 @@ A wait has a line when it is 10 seconds old, again whenever it is twice as old a
 it has ended. Waits of one name that are due at the same look share a line:
 
     2026-11-29 13:02:21 waits 10 s for driver: verifier (x4), since 2026-11-29 13:02:11
-    2026-11-29 13:02:21 owing an answer: verifier-0 10 s
+    2026-11-29 13:02:21 owing a reply: verifier-0 10 s
     2026-11-29 13:02:45 waited 34 s for driver: verifier (x4), since 2026-11-29 13:02:11
 """
 
@@ -40,7 +40,7 @@ class WaitTrace:
     so a killed process leaves it. A disk that takes no line costs the trace, and nothing else.
 
     Args:
-        owing: who owes an answer now, for a line below those of the waits.
+        owing: who owes a reply now, for a line below those of the waits.
         notice: told once when the trace cannot be written any more.
     """
 
@@ -74,7 +74,7 @@ class WaitTrace:
         lines = [f"waited {of}" for of in _grouped(ended, now)]
         lines += [f"waits {of}" for of in _grouped(due, now)]
         if due:
-            lines.append(f"owing an answer: {self.owing()}")
+            lines.append(f"owing a reply: {self.owing()}")
         if lines:
             self._write([f"{stamp(now)} {line}" for line in lines])
 

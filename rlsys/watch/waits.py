@@ -35,7 +35,7 @@ class _Wait:
     task: asyncio.Task[Any]
     cancelling: int
     """How often its task was asked to end before this wait began."""
-    for_answers: bool
+    for_completions: bool
     late: bool = False
     """Whether its deadline is past, so that its task has been woken."""
 
@@ -53,19 +53,19 @@ class Observer:
     """Whom the driver tells what happens to its work, and asks when nothing does."""
 
     notice: Callable[[str], None] = lambda line: None
-    """Told of what people should know: answers given up, verdicts missing, waits made longer."""
+    """Told of what people should know: completions given up, verdicts missing, waits prolonged."""
     stacks: Callable[[], Awaitable[str]] = _no_stacks
     """Where everybody stands, for the report of a stall."""
     samplers_still_s: Callable[[], Awaitable[float]] = _unknown
-    """For how long the stillest of the samplers that owe answers has sampled nothing."""
+    """For how long the stillest of the samplers that owe completions has sampled nothing."""
 
 
 class Waits:
     """What the driver waits for now, and since when.
 
     All waits have the same time, so the one that began first is due first: a single timer watches
-    any number of them. A wait for answers is given that time again whenever it is over, as long as
-    every sampler that owes some has sampled a token within it: long answers are no stall.
+    any number of them. A wait for completions is given that time again whenever it is over, as long
+    as every sampler that owes some has sampled a token within it: long completions are no stall.
 
     Args:
         setting: where timeout_s stands, for the error.
@@ -92,17 +92,17 @@ class Waits:
         name: str,
         work: Awaitable[T],
         detail: Callable[[], str] = lambda: "",
-        for_answers: bool = False,
+        for_completions: bool = False,
     ) -> T:
         """Await `work`; past the deadline, raise StallError saying who waits for whom.
 
         work: a coroutine ends with the wait; a task is somebody else's to end.
-        for_answers: it is done when answers have been sampled, however long they are.
+        for_completions: it is done when completions have been sampled, however long they are.
         """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         began = loop.time()
-        wait = _Wait(name, began, began + self.timeout_s, task, task.cancelling(), for_answers)
+        wait = _Wait(name, began, began + self.timeout_s, task, task.cancelling(), for_completions)
         around = self._of_task.get(task)
         self._open[wait] = None
         self._of_task[task] = wait
@@ -133,17 +133,17 @@ class Waits:
         loop = asyncio.get_running_loop()
         self._timer = None
         due = list(takewhile(lambda wait: wait.late or wait.due <= loop.time(), self._open))
-        for_answers = [wait for wait in due if wait.for_answers and not wait.late]
+        for_completions = [wait for wait in due if wait.for_completions and not wait.late]
         for wait in due:
-            if not wait.for_answers:
+            if not wait.for_completions:
                 self._end(wait)
-        for wait in for_answers:
+        for wait in for_completions:
             # At the end, for it is due last now.
             del self._open[wait]
             wait.due = loop.time() + self.timeout_s
             self._open[wait] = None
-        if for_answers:
-            look = loop.create_task(self._look(for_answers), name="look at samplers")
+        if for_completions:
+            look = loop.create_task(self._look(for_completions), name="look at samplers")
             self._looks.add(look)
             look.add_done_callback(self._looks.discard)
         following = next((wait for wait in self._open if not wait.late), None)
@@ -151,7 +151,7 @@ class Waits:
             self._timer = loop.call_at(following.due, self._wake_late)
 
     async def _look(self, waits: list[_Wait]) -> None:
-        """End waits for answers that nobody samples."""
+        """End waits for completions that nobody samples."""
         still_s = await _in_time(self.observer.samplers_still_s(), math.inf)
         for wait in waits:
             if wait in self._open and still_s >= self.timeout_s:
@@ -159,7 +159,7 @@ class Waits:
         now = asyncio.get_running_loop().time()
         if still_s < self.timeout_s and now >= self._notice_at:
             self._notice_at = now + self.timeout_s
-            self.observer.notice(f"answers are still being sampled; waiting: {self.describe()}")
+            self.observer.notice(f"completions are still being sampled; waiting: {self.describe()}")
 
     def of(self, task: asyncio.Task[Any] | None) -> str | None:
         """What a task waits for now."""
@@ -172,7 +172,7 @@ class Waits:
             return
         wait.late = True
         # One reading for all waits that end together. It begins before the task is woken, which
-        # takes its calls back: then nobody would know any more who owes an answer.
+        # takes its calls back: then nobody would know any more who owes a reply.
         if self._report is None:
             late = f"The stacks could not be read within {_LOOK_S:g} s."
             reading = _in_time(self.observer.stacks(), late)

@@ -1,7 +1,7 @@
-"""The canary: one sequence whose logprobs the engine and the learner must agree on.
+"""The canary: one sequence whose logprobs the sampler and the learner must agree on.
 
 How far two right computations of the same weights differ is a matter of the model, the precision
-and the kernels, so it is measured and not assumed: before the first update the engine still holds
+and the kernels, so it is measured and not assumed: before the first update the sampler still holds
 the weights from disk, with which the learner began. What the two differ by then is rounding; an
 update that changes no more than the weights cannot make it many times as large.
 """
@@ -31,13 +31,13 @@ class Canary:
     """The learner's."""
 
     def coarser(self, own: Precision) -> Precision:
-        """Of the learner's and the engine's own."""
+        """Of the learner's and the sampler's own."""
         return Precision.bfloat16 if Precision.bfloat16 in (own, self.precision) else own
 
     def rounding(self, own: Precision) -> float:
-        """The most, nats, by which an engine of this precision may differ on the same weights."""
+        """The most, nats, by which a sampler of this precision may differ on the same weights."""
         return _ROUNDING[self.coarser(own)]
 
     def limit(self, own: Precision, shown: float) -> float:
-        """The most, nats, after an update, for an engine that differed by `shown` from disk."""
+        """The most, nats, after an update, for a sampler that differed by `shown` from disk."""
         return max(GROWTH * shown, _FLOOR[self.coarser(own)])

@@ -2,7 +2,7 @@
 
 vLLM keeps weights as its kernels want them: merged, padded, packed. Loading them again may leave
 one unpacked, packed twice, or old, and no published tensor shows it, since all of them arrived.
-What the engine held when it had loaded the same weights from disk shows it, and names the tensor.
+What the sampler held when it had loaded the same weights from disk shows it, and names the tensor.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def held(model: Any) -> dict[str, int]:
             if tensor.numel():
                 found[f"{place}.{name}"] = order_fingerprint(tensor)
         if hasattr(module, "cpu_linear"):
-            found[f"{place}.weight (packed)"] = order_fingerprint(_answers(module))
+            found[f"{place}.weight (packed)"] = order_fingerprint(_outputs(module))
     return found
 
 
@@ -40,7 +40,7 @@ def changed(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
     return sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
 
 
-def _answers(module: Any) -> torch.Tensor:
+def _outputs(module: Any) -> torch.Tensor:
     """[rows, out] of a layer that vLLM packs on CPU: linear, embedding or output head."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(_PROBES, input_size(module), generator=generator)

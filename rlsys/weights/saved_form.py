@@ -42,7 +42,7 @@ class SavedForm:
             names = sorted(set(together) ^ set(self.shapes)) or sorted(together)
             raise ConfigError(
                 f"model.path: {type(model).__name__} makes {names[:3]} of its checkpoint of "
-                "several parameters, which cannot be sent to the engines one by one"
+                "several parameters, which cannot be sent to the samplers one by one"
             )
 
     def of(self, named: Iterable[Named]) -> Iterator[Named]:

@@ -1,4 +1,4 @@
-"""A local Ray cluster, a tiny policy and an engine that samples it, shared by the actor tests."""
+"""A local Ray cluster, a tiny policy and a sampler that samples it, shared by the actor tests."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import ray
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.run import ClusterConfig, ModelConfig, RolloutConfig, WeightsConfig
 from rlsys.local_policy.policy import prepare_local_policy
-from rlsys.sampling.engine import SamplingEngine
+from rlsys.sampling.sampler import Sampler
 
 
 @pytest.fixture(scope="session")
@@ -33,16 +33,16 @@ def tiny_policy(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def event_loop() -> Iterator[asyncio.Runner]:
-    """In which the engine is asked: vLLM's client belongs to the loop that it was made in."""
+    """In which the sampler is asked: vLLM's client belongs to the loop that it was made in."""
     with asyncio.Runner() as runner:
         yield runner
 
 
 @pytest.fixture(scope="session")
-def engine(tiny_policy: str, event_loop: asyncio.Runner) -> Iterator[SamplingEngine]:
+def sampler(tiny_policy: str, event_loop: asyncio.Runner) -> Iterator[Sampler]:
     """A real vLLM."""
     model, config = ModelConfig(max_context=512), RolloutConfig(max_sequences=32)
-    made = SamplingEngine("rollout-0", tiny_policy, model, config, WeightsConfig(), 0)
+    made = Sampler("rollout-0", tiny_policy, model, config, WeightsConfig(), 0)
     event_loop.run(made.start())
     yield made
     made.shutdown()

@@ -15,7 +15,7 @@ from actors.member import actor_class
 from rlsys.config.algorithm import Aggregation, AlgorithmConfig, OffPolicy, Ratio, WeightLevel
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.optimizer import OptimizerConfig
-from rlsys.grading.batches import scores_batch
+from rlsys.grading.batches import grades_batch
 from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.schedule import Schedule
 from rlsys.local_policy.policy import prepare_local_policy
@@ -36,7 +36,7 @@ CASES = {
     ),
     "decoupled": AlgorithmConfig(off_policy=OffPolicy.decoupled_recompute, kl_coefficient=0.0),
 }
-"""What is computed at the same weights: every denominator, and ratios that span an answer."""
+"""What is computed at the same weights: every denominator, and ratios that span a completion."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Probe(LearnerRank):
         from deepspeed.utils import safe_get_full_grad
 
         learner, config = self.learner, self.config
-        before = learner.objective, learner.schedule, learner.engine.step
+        before = learner.objective, learner.schedule, learner.deepspeed.step
         found = {}
 
         def step() -> None:
@@ -72,11 +72,11 @@ class Probe(LearnerRank):
 
         learner.objective = PolicyGradient(CASES[case], config.learner, config.sampling)
         learner.schedule = Schedule(OptimizerConfig(learning_rate=0.0), 1)
-        learner.engine.step, learner.score = step, score
+        learner.deepspeed.step, learner.score = step, score
         try:
             metrics = self.learn(1, 0, *arguments)
         finally:
-            learner.objective, learner.schedule, learner.engine.step = before
+            learner.objective, learner.schedule, learner.deepspeed.step = before
             del learner.score
         return metrics["loss"], found
 
@@ -93,12 +93,12 @@ def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any
         address, port = ray.get(members[0].address.remote())
         ray.get([m.start.remote(ranks, address, port, CANARY) for m in members], timeout=120)
         batch = rollouts(GROUPS, SIZE)
-        scores = scores_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)
-        refs = [ray.put(batch), ray.put(scores)]
+        grades = grades_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)
+        refs = [ray.put(batch), ray.put(grades)]
         spans = [Span({ROLLOUT: 0, VERIFIER: 1}, group * SIZE, SIZE) for group in range(GROUPS)]
         advantages = np.tile([1.0, -1.0, 0.5, -0.5], GROUPS)
         rewards = (advantages > 0).astype(float)
-        # One answer has no verdict: it takes no part.
+        # One completion has no verdict: it takes no part.
         trained = np.arange(GROUPS * SIZE) != 5
         losses, gradients = {}, {}
         for case in CASES:

@@ -12,7 +12,7 @@ from actors.member import actor_class
 from rlsys import schema
 from rlsys.config.algorithm import Advantage
 from rlsys.config.run import RunConfig
-from rlsys.grading.batches import scores_batch
+from rlsys.grading.batches import grades_batch
 from rlsys.roles import REFERENCE, ROLLOUT, VERIFIER
 from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings
 from verifiers.base import Status, Verdict
@@ -32,11 +32,11 @@ class Learner:
         options = actor_class(LearnerRank).options(num_cpus=0.5)
         self.members = [options.remote(rank, policy, config, folder) for rank in ranks]
         batch = rollouts(GROUPS, SIZE)
-        scores = scores_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)
+        grades = grades_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)
         logprobs = [[x - 0.1 for x in row] for row in batch.column("rollout_logprobs").to_pylist()]
         keys = {name: batch.column(name) for name in ("group_id", "sample_index")}
         reference = schema.build(schema.REFERENCE, keys | {"reference_logprobs": logprobs})
-        self.refs = [ray.put(b) for b in (batch, scores, reference)]
+        self.refs = [ray.put(b) for b in (batch, grades, reference)]
         self.spans = [Span(ROLES, group * SIZE, SIZE) for group in range(GROUPS)]
 
     def start(self, checkpoint: Path | None = None, version: int = 0) -> None:

@@ -29,7 +29,7 @@ from rlsys.errors import (
     WorkerDiedError,
     WorkerError,
 )
-from rlsys.watch.clock import Clock, Times
+from rlsys.watch.accounting import Accounting, Times
 
 pytestmark = pytest.mark.slow
 # Ray's workers cannot import this file.
@@ -40,7 +40,7 @@ class Idler(Member):
     """Does what it is told."""
 
     def __init__(self) -> None:
-        self.clock = Clock(idle="orders")
+        self.accounting = Accounting(idle="orders")
         self.brought_up = False
 
     def start(self) -> None:
@@ -48,7 +48,7 @@ class Idler(Member):
 
     def work(self, seconds: float) -> list[Any]:
         assert self.brought_up
-        with self.clock.busy():
+        with self.accounting.busy():
             time.sleep(seconds)
         return [None, os.getpid()]
 

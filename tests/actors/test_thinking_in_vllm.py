@@ -8,7 +8,7 @@ import pytest
 
 from rlsys import schema
 from rlsys.config.run import SamplingConfig
-from rlsys.sampling.engine import SamplingEngine
+from rlsys.sampling.sampler import Sampler
 
 pytestmark = pytest.mark.slow
 
@@ -16,22 +16,22 @@ PROMPT = "1+2=?<think>"
 
 
 def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(
-    engine: SamplingEngine, event_loop: asyncio.Runner
+    sampler: Sampler, event_loop: asyncio.Runner
 ) -> None:
     async def scenario() -> list[list[dict[str, Any]]]:
-        ids = engine.tokenizer.encode(PROMPT, add_special_tokens=False)
+        ids = sampler.tokenizer.encode(PROMPT, add_special_tokens=False)
         prompts = _prompts(ids, [None, 3])
         free = SamplingConfig(max_tokens=24)
         cut = SamplingConfig(max_tokens=24, max_reasoning_tokens=6)
         held = SamplingConfig(max_tokens=24, min_reasoning_tokens=20)
         batches = await asyncio.gather(
-            *(engine.sample(prompts, [0, 1], 8, s) for s in (free, cut, held))
+            *(sampler.sample(prompts, [0, 1], 8, s) for s in (free, cut, held))
         )
         return [batch.to_pylist() for batch in batches]
 
     free, cut, held = event_loop.run(scenario())
-    close = engine.tags.close_ids[0]
-    end = engine.tokenizer.eos_token_id
+    close = sampler.tags.close_ids[0]
+    end = sampler.tokenizer.eos_token_id
     assert not any(any(row["forced"]) for row in free[:8])
     # A prompt's own budget of 3 comes before the run's.
     for row, budget in [*((r, 6) for r in cut[:8]), *((r, 3) for r in cut[8:])]:
@@ -49,17 +49,17 @@ def test_thinking_is_cut_at_its_budget_and_kept_open_until_its_minimum(
         assert close not in row["token_ids"][:20]
 
 
-def test_an_engine_is_seen_to_sample_while_it_does_and_not_else(
-    engine: SamplingEngine, event_loop: asyncio.Runner
+def test_a_sampler_is_seen_to_sample_while_it_does_and_not_else(
+    sampler: Sampler, event_loop: asyncio.Runner
 ) -> None:
     async def scenario() -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-        ids = engine.tokenizer.encode(PROMPT, add_special_tokens=False)
+        ids = sampler.tokenizer.encode(PROMPT, add_special_tokens=False)
         held = SamplingConfig(max_tokens=400, min_reasoning_tokens=390)
-        work = asyncio.create_task(engine.sample(_prompts(ids, [None]), [0], 4, held))
-        during = await _looks(engine, work.done)
+        work = asyncio.create_task(sampler.sample(_prompts(ids, [None]), [0], 4, held))
+        during = await _looks(sampler, work.done)
         await work
         looks = iter(range(20))
-        return during, await _looks(engine, lambda: next(looks, None) is None)
+        return during, await _looks(sampler, lambda: next(looks, None) is None)
 
     during, after = event_loop.run(scenario())
     assert len({tokens for _, tokens in during}) > 10
@@ -67,11 +67,11 @@ def test_an_engine_is_seen_to_sample_while_it_does_and_not_else(
     assert len(after) == 1
 
 
-async def _looks(engine: SamplingEngine, over: Callable[[], bool]) -> set[tuple[int, int]]:
-    """What was seen of the engine, look by look."""
+async def _looks(sampler: Sampler, over: Callable[[], bool]) -> set[tuple[int, int]]:
+    """What was seen of the sampler, look by look."""
     seen = set()
     while not over():
-        seen.add(engine.sampled_so_far)
+        seen.add(sampler.sampled_so_far)
         await asyncio.sleep(0.01)
     return seen
 
@@ -144,7 +144,7 @@ def test_a_parser_of_tool_calls_takes_over_where_the_thinking_ends(tiny_policy: 
 
 
 def test_a_grammar_holds_from_the_end_of_the_thinking_on(tiny_policy: str) -> None:
-    """In the engine, which has a parser of its own that sees no text."""
+    """In the sampler, which has a parser of its own that sees no text."""
     from transformers import AutoTokenizer
 
     from rlsys.serving.vllm_parser import MarkupParser
@@ -168,7 +168,7 @@ def _prompts(ids: list[int], budgets: list[int | None]) -> Any:
             "source": ["arithmetic"] * count,
             "text": [PROMPT] * count,
             "token_ids": [ids] * count,
-            "answer": ['"3"'] * count,
+            "expected": ['"3"'] * count,
             "info": ["{}"] * count,
             "difficulty": [None] * count,
             "token_budget": budgets,

@@ -13,7 +13,7 @@ from rlsys.config.run import SamplingConfig
 from rlsys.data.kept_tokens import kept_column
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.reference import score_sequences
-from rlsys.sampling.engine import SamplingEngine
+from rlsys.sampling.sampler import Sampler
 from rlsys.schema import list_column
 
 pytestmark = pytest.mark.slow
@@ -28,21 +28,21 @@ CUTS = {
 
 
 @pytest.fixture(scope="module")
-def sampled(engine: SamplingEngine, event_loop: asyncio.Runner) -> dict[str, pa.RecordBatch]:
-    """A group of answers for each way to cut."""
+def sampled(sampler: Sampler, event_loop: asyncio.Runner) -> dict[str, pa.RecordBatch]:
+    """A group of completions for each way to cut."""
 
     async def scenario() -> dict[str, pa.RecordBatch]:
         row = {name: [None] for name in schema.PROMPTS.names}
-        row |= {"text": ["1+2=?"], "token_ids": [engine.tokenizer.encode("1+2=?")]}
+        row |= {"text": ["1+2=?"], "token_ids": [sampler.tokenizer.encode("1+2=?")]}
         prompts = schema.build(schema.PROMPTS, row)
-        batches = await asyncio.gather(*(engine.sample(prompts, [0], 8, c) for c in CUTS.values()))
+        batches = await asyncio.gather(*(sampler.sample(prompts, [0], 8, c) for c in CUTS.values()))
         return dict(zip(CUTS, batches, strict=True))
 
     return event_loop.run(scenario())
 
 
 @pytest.mark.parametrize("cut", CUTS)
-def test_engine_and_learner_agree_whatever_is_cut_off(
+def test_sampler_and_learner_agree_whatever_is_cut_off(
     sampled: dict[str, pa.RecordBatch], tiny_policy: str, cut: str
 ) -> None:
     batch, sampling = sampled[cut], CUTS[cut]

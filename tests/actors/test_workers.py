@@ -23,12 +23,12 @@ def test_a_verifier_worker_grades_a_batch_and_names_what_it_saw(cluster: None) -
     worker = made.remote(config.verifiers, config.sandbox, [])
     ray.get(worker.start.remote(), timeout=60)
     wrong = "<think>so it is 4.</think><answer>4</answer>"
-    scores, meta = worker.grade.remote(rollouts(1, 2, [ANSWER, wrong]))
+    grades, meta = worker.grade.remote(rollouts(1, 2, [ANSWER, wrong]))
     seen = ray.get(meta)
     assert seen.rewards.tolist() == [1.0, 0.0]
     assert seen.correct.tolist() == [True, False]
     assert seen.infrastructure == []
-    assert ray.get(scores).column("status").to_pylist() == ["correct", "wrong"]
+    assert ray.get(grades).column("status").to_pylist() == ["correct", "wrong"]
     times = ray.get(worker.times.remote())
     assert times.busy_s + sum(times.waits.values()) == pytest.approx(times.wall_s)
     ray.kill(worker)
@@ -44,7 +44,7 @@ def test_a_verifier_worker_says_on_which_answer_it_has_no_verdict() -> None:
     worker.shutdown()
     (reason,) = meta.infrastructure
     assert "no reward component grades the source" in reason
-    assert reason.endswith(f"; the answer: '{text[:120]}... (209 characters)'")
+    assert reason.endswith(f"; the completion: '{text[:120]}... (209 characters)'")
 
 
 def test_a_reference_worker_scores_every_answer_token(cluster: None, tiny_policy: str) -> None:

@@ -95,15 +95,15 @@ def test_a_learner_killed_once_too_often_ends_the_run_with_its_name(workplace: W
 
 
 @pytest.mark.long
-def test_an_engine_that_stops_sampling_is_seen_and_is_a_stall_and_ends_the_run(
+def test_a_sampler_that_stops_sampling_is_seen_and_is_a_stall_and_ends_the_run(
     workplace: Workplace,
 ) -> None:
     folder = workplace.folder / "runs" / "frozen"
     with _training(workplace, "frozen", "loop.stall_timeout_s=20") as (driver, log):
         _wait(lambda: "step 1/" in log.read_text(), 180)
         family = psutil.Process(driver.pid).children(recursive=True)
-        (engine,) = [one for one in family if "VLLM::" in " ".join(one.cmdline())]
-        engine.suspend()
+        (sampler,) = [one for one in family if "VLLM::" in " ".join(one.cmdline())]
+        sampler.suspend()
         asked = workplace.run("stacks", str(folder))
         assert asked.returncode == 0, asked.stderr
         assert "driver: rollout worker" in asked.stdout
@@ -117,7 +117,7 @@ def test_an_engine_that_stops_sampling_is_seen_and_is_a_stall_and_ends_the_run(
     gone = workplace.run("stacks", str(folder))
     assert (gone.returncode, "is not running: failed (StallError: " in gone.stderr) == (2, True)
     assert "waited " in gone.stderr
-    assert "owing an answer: rollout-0 " in gone.stderr
+    assert "owing a reply: rollout-0 " in gone.stderr
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""The same evaluation, asked for again: the same answers, whatever is sampled beside them."""
+"""The same evaluation, asked for again: the same completions, whatever is sampled beside them."""
 
 import shutil
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_a_resumed_evaluation_with_other_batches_gives_the_same_answers(
     asked += ("--samples", "4", "--temperatures", "1.0")
     done = workplace.run(*asked, "--out", str(whole))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "some answers may differ" not in done.stdout
+    assert "some completions may differ" not in done.stdout
     shutil.copytree(whole, resumed)
     parts = sorted((resumed / "samples").rglob("part-*.parquet"))
     for part in parts[: (len(parts) + 1) // 2]:

@@ -48,7 +48,7 @@ def test_times_of_each_role_add_up_to_wall_time(run: Path) -> None:
         assert times["busy_s"] + sum(times["waits"].values()) == pytest.approx(
             times["wall_s"], rel=0.02
         )
-        # Members measure with clocks of their own; there is one member of each role.
+        # Members account for their own time; there is one member of each role.
         assert times["wall_s"] == pytest.approx(summary["train_s"], rel=0.02)
     assert summary["balance"]["members"] == dict.fromkeys(summary["balance"]["needed"], 1)
 
@@ -100,7 +100,8 @@ def test_held_out_checks_stand_at_their_steps_with_their_answers(run: Path) -> N
     assert sorted(line["step"] for line in lines) == list(range(0, 9, every))
     for line in lines:
         oldest, newest = line["versions"]
-        # Beside training, new weights may reach the engine before it begins with a check's answers.
+        # Beside training, new weights may reach the sampler before it begins with a check's
+        # answers.
         beside = 0 < line["step"] < 8
         assert line["step"] <= oldest <= newest if beside else line["step"] == oldest == newest
         path = run / "samples" / "heldout" / f"step-{line['step']:06d}.parquet"

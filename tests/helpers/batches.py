@@ -17,7 +17,7 @@ def rollouts(
             "sample_index": list(range(n)),
             "source": ["test"] * n,
             "prompt_text": ["what?"] * n,
-            "answer": ['"1"'] * n,
+            "expected": ['"1"'] * n,
             "info": ["{}"] * n,
             "difficulty": [None] * n,
             "prompt_token_ids": [prompt or [1, 2]] * n,
@@ -48,10 +48,10 @@ def reference(group_id: int, lengths: list[int]) -> pa.RecordBatch:
     )
 
 
-def scores(group_id: int, rewards: list[float | None]) -> pa.RecordBatch:
+def grades(group_id: int, rewards: list[float | None]) -> pa.RecordBatch:
     n = len(rewards)
     return schema.build(
-        schema.SCORES,
+        schema.GRADES,
         {
             "group_id": [group_id] * n,
             "sample_index": list(range(n)),

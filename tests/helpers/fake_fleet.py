@@ -20,8 +20,8 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import WorkerError
 from rlsys.loop.fleet import (
     Graded,
+    GroupBatch,
     LearnRequest,
-    Message,
     PublishReport,
     Rows,
     Sampled,
@@ -30,7 +30,7 @@ from rlsys.loop.fleet import (
 )
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.roles import REFERENCE, ROLLOUT, Annotations
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 from rlsys.watch.waits import Observer
 
 Latency = float | Callable[[], float]
@@ -84,17 +84,17 @@ class FakeFleet:
     on_sample: Callable[[], None] = lambda: None
     learner: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
+    async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled:
         self.on_sample()
         oldest = self.held
-        for group_id in message.group_ids:
+        for group_id in batch.group_ids:
             self.admitted_at.setdefault(group_id, oldest)
             self.log.append(f"sample {group_id}")
         await _pass(self.latencies.sample)
-        self._fail("sample", message.group_ids[0])
-        n = len(message.group_ids) * message.size
+        self._fail("sample", batch.group_ids[0])
+        n = len(batch.group_ids) * batch.size
         return Sampled(
-            rollouts=message,
+            rollouts=batch,
             oldest_version=np.full(n, oldest),
             newest_version=np.full(n, self.held),
             num_tokens=np.full(n, 5),
@@ -103,12 +103,12 @@ class FakeFleet:
 
     async def grade(self, sampled: Sampled) -> Graded:
         await _pass(self.latencies.grade)
-        message: Message = sampled.rollouts
-        self._fail("grade", message.group_ids[0])
-        rewards = np.concatenate([self.rewards(g, message.size) for g in message.group_ids])
+        batch: GroupBatch = sampled.rollouts
+        self._fail("grade", batch.group_ids[0])
+        rewards = np.concatenate([self.rewards(g, batch.size) for g in batch.group_ids])
         reasons = ["the sandbox is gone"] * int(np.isnan(rewards).sum())
         statuses = tuple(map(_status, rewards))
-        return Graded("scores", rewards, rewards == 1.0, {"accuracy": rewards}, reasons, statuses)
+        return Graded("grades", rewards, rewards == 1.0, {"accuracy": rewards}, reasons, statuses)
 
     async def score(self, role: str, sampled: Sampled) -> Scored:
         await _pass(self.latencies.reference)
@@ -158,11 +158,11 @@ def _status(reward: float) -> str:
     return "infrastructure" if np.isnan(reward) else "correct" if reward == 1.0 else "wrong"
 
 
-def _part(rows: Rows) -> Message:
-    """The groups of a message that some rows are of: a rollouts ref is the message itself here."""
-    message: Message = rows.annotations[ROLLOUT]
-    groups = slice(rows.row // message.size, (rows.row + rows.size) // message.size)
-    return Message(message.group_ids[groups], message.prompts[groups], message.size)
+def _part(rows: Rows) -> GroupBatch:
+    """The groups of a batch that some rows are of: a rollouts ref is the batch itself here."""
+    batch: GroupBatch = rows.annotations[ROLLOUT]
+    groups = slice(rows.row // batch.size, (rows.row + rows.size) // batch.size)
+    return GroupBatch(batch.group_ids[groups], batch.prompts[groups], batch.size)
 
 
 async def _pass(latency: Latency) -> None:

@@ -12,12 +12,15 @@ from typing import Any
 from rich.console import Console
 
 from actors.drivers.driver import Driver
+from rlsys.config.run import RunConfig
 from rlsys.errors import FleetError
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import JsonLines, Loggers
+from rlsys.observe.stage_summary import StageSummary
 from rlsys.observe.summary import Summary
 from rlsys.run import checkpoint
 from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin
+from rlsys.stages.base import Stage, Surroundings
 from rlsys.stages.rl import Inputs, Reinforcement
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.waits import Observer, Waits
@@ -56,6 +59,35 @@ class Fleet(FakeFleet):
         return 0.0
 
 
+def driven(
+    folder: Path,
+    fleet: Fleet,
+    config: RunConfig,
+    make: Callable[[Checkpointer, Surroundings], Stage],
+    at_step: Callable[[int], None],
+    origin: Origin,
+) -> tuple[StageSummary, list[str]]:
+    """A stage up to its end or its stop; returns its summary, and what it said."""
+    said: list[str] = []
+    display = Display(STEPS, Console(file=open(os.devnull, "w")), time.monotonic())  # noqa: SIM115
+    display.note = said.append  # type: ignore[method-assign]
+    display.step = lambda step, metrics: at_step(step)  # type: ignore[method-assign]
+    event_loop = WatchedEventLoop()
+    checkpointer = Checkpointer(folder, fleet, origin, config.loop.keep_checkpoints)
+    driver = Driver(
+        partial(make, checkpointer),
+        fleet,
+        {},
+        display,
+        Loggers([JsonLines(folder)], said.append),
+        event_loop,
+        config.loop.stop_grace_s,
+        f"rlsys train --resume {folder}",
+    )
+    with closing(driver), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
+        return runner.run(driver.drive(time.monotonic())), said
+
+
 def trained(
     folder: Path,
     fleet: Fleet,
@@ -72,25 +104,12 @@ def trained(
     """
     config = make_config(**({"max_staleness": 0, "checkpoint_every": 1000, "steps": STEPS} | loop))
     config.evaluation.samples = 1
-    said: list[str] = []
-    display = Display(STEPS, Console(file=open(os.devnull, "w")), time.monotonic())  # noqa: SIM115
-    display.note = said.append  # type: ignore[method-assign]
-    display.step = lambda step, metrics: at_step(step)  # type: ignore[method-assign]
-    event_loop = WatchedEventLoop()
-    checkpointer = Checkpointer(folder, fleet, origin or Origin(), config.loop.keep_checkpoints)
     inputs = Inputs("run", "model", make_prompts(), make_prompts(held_out))
-    driver = Driver(
-        partial(Reinforcement, config, inputs, checkpointer),
-        fleet,
-        {},
-        display,
-        Loggers([JsonLines(folder)], said.append),
-        event_loop,
-        config.loop.stop_grace_s,
-        f"rlsys train --resume {folder}",
+    summary, said = driven(
+        folder, fleet, config, partial(Reinforcement, config, inputs), at_step, origin or Origin()
     )
-    with closing(driver), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
-        return runner.run(driver.drive(time.monotonic())), said
+    assert isinstance(summary, Summary)
+    return summary, said
 
 
 def steps_saved(folder: Path) -> list[int]:

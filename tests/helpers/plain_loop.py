@@ -2,7 +2,7 @@
 
 from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
-from rlsys.loop.fleet import Fleet, Message
+from rlsys.loop.fleet import Fleet, GroupBatch
 from rlsys.loop.outcome import learn_request
 from rlsys.loop.ready import ReadyGroup
 from rlsys.roles import ROLLOUT, VERIFIER
@@ -18,7 +18,7 @@ async def train_plainly(
         for i in range(config.loop.groups_per_step):
             group_id = version * config.loop.groups_per_step + i
             prompt = next(prompts)
-            sampled = await fleet.sample(Message((group_id,), (prompt,), size), config.sampling)
+            sampled = await fleet.sample(GroupBatch((group_id,), (prompt,), size), config.sampling)
             graded = await fleet.grade(sampled)
             scored = {role: await fleet.score(role, sampled) for role in fleet.scorers}
             group = ReadyGroup(

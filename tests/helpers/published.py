@@ -1,4 +1,4 @@
-"""Weights as the learner publishes them, for tests of engines that take them in."""
+"""Weights as the learner publishes them, for tests of samplers that take them in."""
 
 from pathlib import Path
 

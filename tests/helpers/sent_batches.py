@@ -36,7 +36,7 @@ def rollouts(groups: int, size: int, texts: list[str] | None = None) -> pa.Recor
         "sample_index": [i % size for i in range(rows)],
         "source": ["arithmetic"] * rows,
         "prompt_text": ["1+1+1=?"] * rows,
-        "answer": ['"3"'] * rows,
+        "expected": ['"3"'] * rows,
         "info": ["{}"] * rows,
         "difficulty": [None] * rows,
         "prompt_token_ids": [prompts[i // size] for i in range(rows)],

@@ -23,7 +23,7 @@ loop:
   steps: 8
   groups_per_step: 4
   group_size: 4
-  groups_per_message: 2
+  groups_per_call: 2
   evaluate_every: 4
   checkpoint_every: 4
 learner: {{share_prompts: true, optimizer: {{learning_rate: 1.0e-4}}}}

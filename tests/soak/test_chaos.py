@@ -25,7 +25,7 @@ KILLS = 20
 STEPS, GROUPS = 60, 16
 VICTIMS = {
     "rollout worker": "ray::RolloutWorker",
-    "rollout worker's engine": "VLLM::EngineCore",
+    "rollout worker's sampler": "VLLM::EngineCore",
     "verifier worker": "ray::VerifierWorker",
     "verifier worker's process": "rlsys.grading.child",
     "reference worker": "ray::ReferenceWorker",

@@ -34,7 +34,7 @@ loop:
   steps: {steps}
   groups_per_step: 4
   group_size: 4
-  groups_per_message: 2
+  groups_per_call: 2
   evaluate_every: 50
   checkpoint_every: 50
 learner: {{share_prompts: true, optimizer: {{learning_rate: 1.0e-4}}}}

@@ -20,7 +20,7 @@ from rlsys.config.run import (
 from rlsys.errors import WeightSyncError
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.reference import score_sequences
-from rlsys.sampling.engine import SamplingEngine
+from rlsys.sampling.sampler import Sampler
 from rlsys.weights.bundle import Named
 from rlsys.weights.canary import Canary
 from rlsys.weights.saved_form import SavedForm
@@ -35,7 +35,7 @@ TOKEN_IDS = np.random.default_rng(0).integers(5, VOCABULARY, 64)
 
 
 class Learner:
-    """What of it the engine is proved against, without DeepSpeed."""
+    """What of it the sampler is proved against, without DeepSpeed."""
 
     def __init__(self, folder: Path) -> None:
         self.policy = PolicyModel(load_causal_lm(folder, torch.float32).eval(), 1.0, 2048)
@@ -58,30 +58,30 @@ class Learner:
                 parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
 
 
-async def answers_agree(engine: SamplingEngine, learner: Learner) -> None:
+async def answers_agree(sampler: Sampler, learner: Learner) -> None:
     """Tokens that are written one by one have the learner's logprobs, as those of a prompt do: vLLM
     has other kernels for them."""
     row = {name: [None] for name in schema.PROMPTS.names} | {"text": [""]}
     prompts = schema.build(schema.PROMPTS, row | {"token_ids": [TOKEN_IDS[:20].tolist()]})
-    batch = await engine.sample(prompts, [0], 2, SamplingConfig(max_tokens=24))
+    batch = await sampler.sample(prompts, [0], 2, SamplingConfig(max_tokens=24))
     for answer in batch.to_pylist():
         ids = (TOKEN_IDS[:20], np.array(answer["token_ids"]))
         (right,) = score_sequences(learner.policy, *([one] for one in ids), [0], False, 1 << 20)
         np.testing.assert_allclose(answer["rollout_logprobs"], right, atol=0.01)
 
 
-async def prove(engine: SamplingEngine, learner: Learner, folder: Path) -> None:
-    """What a run does with an engine until its second version, with all its proofs."""
-    engine.update.names = list(learner.form.shapes)
+async def prove(sampler: Sampler, learner: Learner, folder: Path) -> None:
+    """What a run does with a sampler until its second version, with all its proofs."""
+    sampler.update.names = list(learner.form.shapes)
     first = learner.canary()
-    await engine.prove_model(first)
-    await engine.update.connect({})
+    await sampler.prove_model(first)
+    await sampler.update.connect({})
     for version in range(3):
         manifest, buckets = published(version, learner.weights(), folder)
-        await engine.update.load(manifest, buckets)
-        await engine.prove_weights(manifest, learner.canary(), buckets)
-        assert await engine.update.differing(manifest, buckets) == []
-        await answers_agree(engine, learner)
+        await sampler.update.load(manifest, buckets)
+        await sampler.prove_weights(manifest, learner.canary(), buckets)
+        assert await sampler.update.differing(manifest, buckets) == []
+        await answers_agree(sampler, learner)
         learner.step()
     assert np.abs(np.subtract(learner.canary().logprobs, first.logprobs)).max() > 0.1
 
@@ -93,15 +93,15 @@ def run(architecture: Architecture, tmp_path: Path) -> None:
     build(architecture, folder)
     model = ModelConfig(max_context=128)
     config, weights = RolloutConfig(kv_cache_gib=0.1), WeightsConfig()
-    engine = SamplingEngine("rollout-0", str(folder), model, config, weights, 0)
+    sampler = Sampler("rollout-0", str(folder), model, config, weights, 0)
 
     async def work() -> None:
-        await engine.start()
+        await sampler.start()
         try:
-            await prove(engine, Learner(folder), sent)
+            await prove(sampler, Learner(folder), sent)
         finally:
-            engine.shutdown()
-            engine.release()
+            sampler.shutdown()
+            sampler.release()
 
     asyncio.run(work())
 

@@ -1,4 +1,4 @@
-"""Real engines, deterministic: killed at every step, and against a plain synchronous loop."""
+"""Real samplers, deterministic: killed at every step, and against a plain synchronous loop."""
 
 import asyncio
 import json
@@ -72,21 +72,24 @@ def test_the_loop_gives_the_numbers_of_a_plain_synchronous_loop(
 
 
 async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]]:
-    """The same engines behind the same fleet, one call after another."""
+    """The same samplers behind the same fleet, one call after another."""
     from actors.cluster import connected
     from actors.ray_fleet import RayFleet
     from actors.roles import needs
     from rlsys.stages.inputs import find_policy, prepare, read_rows
+    from rlsys.stages.plan import probe_of
 
     lines: list[str] = []
     with connected(config.cluster):
         prepared = prepare(config, read_rows(config), lines.append)
         for name in ("samples", "saved"):
             (folder / name).mkdir()
+        every_prompt = [*prepared.train, *prepared.held_out]
         fleet = RayFleet(
             config,
             find_policy(config, lines.append),
-            [*prepared.train, *prepared.held_out],
+            every_prompt,
+            probe_of(max((prompt.token_ids for prompt in every_prompt), key=len)),
             folder,
             needs(config),
             lines.append,

@@ -25,7 +25,7 @@ from rlsys.config.run import (
 )
 from rlsys.errors import WeightSyncError
 from rlsys.local_policy.policy import prepare_local_policy
-from rlsys.sampling.engine import SamplingEngine
+from rlsys.sampling.sampler import Sampler
 from rlsys.weights.bundle import Named
 from rlsys.weights.canary import Canary
 from tests.helpers.published import published
@@ -58,30 +58,30 @@ def weights_of(policy: str, change: float) -> list[Named]:
     ]
 
 
-async def logprobs(engine: SamplingEngine, prompt: list[int]) -> np.ndarray:
+async def logprobs(sampler: Sampler, prompt: list[int]) -> np.ndarray:
     """Of the greedy answer's tokens."""
-    output = await engine._generate(prompt, GREEDY, 1)
+    output = await sampler._generate(prompt, GREEDY, 1)
     return np.asarray(output.outputs[0].logprobs.logprobs)
 
 
-def with_engine(
+def with_sampler(
     policy: str,
-    work: Callable[[SamplingEngine], Coroutine[Any, Any, Any]],
+    work: Callable[[Sampler], Coroutine[Any, Any, Any]],
     prefix_cache: PrefixCache = PrefixCache.by_version,
 ) -> Any:
-    """Run `work` on a new engine that expects the policy's tensors."""
-    os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"  # to sabotage the engine's process
+    """Run `work` on a new sampler that expects the policy's tensors."""
+    os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"  # to sabotage the sampler's process
     weights = WeightsConfig(prefix_cache=prefix_cache)
-    engine = SamplingEngine("rollout-0", policy, ModelConfig(), RolloutConfig(), weights, 0)
+    sampler = Sampler("rollout-0", policy, ModelConfig(), RolloutConfig(), weights, 0)
 
     async def run() -> Any:
-        await engine.start()
+        await sampler.start()
         try:
-            engine.update.names = [name for name, _ in weights_of(policy, 0.0)]
-            await engine.update.connect({})
-            return await work(engine)
+            sampler.update.names = [name for name, _ in weights_of(policy, 0.0)]
+            await sampler.update.connect({})
+            return await work(sampler)
         finally:
-            engine.shutdown()
+            sampler.shutdown()
 
     return asyncio.run(run())
 
@@ -102,23 +102,23 @@ def new_policy(policy: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def fresh(new_policy: str) -> np.ndarray:
-    """What an engine says that never held other weights than the new ones."""
-    return with_engine(new_policy, lambda engine: logprobs(engine, PROMPT))
+    """What a sampler says that never held other weights than the new ones."""
+    return with_sampler(new_policy, lambda sampler: logprobs(sampler, PROMPT))
 
 
 @pytest.mark.parametrize("policy_after", [PrefixCache.by_version, PrefixCache.recompute])
 def test_a_new_request_after_an_update_sees_new_weights_only(
     policy: str, fresh: np.ndarray, tmp_path: Path, policy_after: PrefixCache
 ) -> None:
-    async def work(engine: SamplingEngine) -> np.ndarray:
-        old = await logprobs(engine, PROMPT)
-        await logprobs(engine, PROMPT)  # found in the prefix cache
-        await engine.update.load(*published(1, weights_of(policy, 0.05), tmp_path))
-        new = await logprobs(engine, PROMPT)
+    async def work(sampler: Sampler) -> np.ndarray:
+        old = await logprobs(sampler, PROMPT)
+        await logprobs(sampler, PROMPT)  # found in the prefix cache
+        await sampler.update.load(*published(1, weights_of(policy, 0.05), tmp_path))
+        new = await logprobs(sampler, PROMPT)
         assert np.abs(new - old).max() > 0.01
         return new
 
-    np.testing.assert_allclose(with_engine(policy, work, policy_after), fresh, atol=1e-4)
+    np.testing.assert_allclose(with_sampler(policy, work, policy_after), fresh, atol=1e-4)
 
 
 def test_keeping_the_cache_as_it_is_would_serve_old_keys_and_values(
@@ -126,13 +126,13 @@ def test_keeping_the_cache_as_it_is_would_serve_old_keys_and_values(
 ) -> None:
     """The control: without the version in the salt, the same request is wrong."""
 
-    async def work(engine: SamplingEngine) -> np.ndarray:
-        await logprobs(engine, PROMPT)
-        await engine.update.load(*published(1, weights_of(policy, 0.05), tmp_path))
-        engine.update.version = 0
-        return await logprobs(engine, PROMPT)
+    async def work(sampler: Sampler) -> np.ndarray:
+        await logprobs(sampler, PROMPT)
+        await sampler.update.load(*published(1, weights_of(policy, 0.05), tmp_path))
+        sampler.update.version = 0
+        return await logprobs(sampler, PROMPT)
 
-    assert np.abs(with_engine(policy, work) - fresh).max() > 0.01
+    assert np.abs(with_sampler(policy, work) - fresh).max() > 0.01
 
 
 @pytest.mark.parametrize("policy_after", [PrefixCache.by_version, PrefixCache.recompute])
@@ -141,19 +141,19 @@ def test_an_answer_in_flight_is_all_new_after_an_update_only_when_recomputed(
 ) -> None:
     params = SamplingParams(temperature=0.0, max_tokens=150, ignore_eos=True, logprobs=0)
 
-    async def work(engine: SamplingEngine) -> Any:
+    async def work(sampler: Sampler) -> Any:
         update = None
         prompt = TokensPrompt(prompt_token_ids=PROMPT)
-        async for output in engine.engine.generate(prompt, params, "long"):
+        async for output in sampler.vllm.generate(prompt, params, "long"):
             answer = output.outputs[0]
             if update is None and len(answer.token_ids) >= 20:
-                loading = engine.update.load(*published(1, weights_of(policy, 0.05), tmp_path))
+                loading = sampler.update.load(*published(1, weights_of(policy, 0.05), tmp_path))
                 update = asyncio.create_task(loading)
         assert update is not None
         await update
         return answer
 
-    answer = with_engine(policy, work, policy_after)
+    answer = with_sampler(policy, work, policy_after)
     old, new = answer.weight_versions
     assert (old.version, new.version) == ("0", "1")
     assert old.end >= 20
@@ -183,28 +183,28 @@ def drop(worker: Any) -> None:
     model.load_weights = load_weights
 
 
-async def altered_copy(engine: SamplingEngine, policy: str, folder: Path) -> None:
+async def altered_copy(sampler: Sampler, policy: str, folder: Path) -> None:
     manifest, buckets = published(1, weights_of(policy, 1e-6), folder)
     (record,) = (tensor for tensor in manifest.tensors if tensor.name == ALTERED)
     buckets[record.bucket][0].base[record.offset] ^= 1
-    await engine.update.load(manifest, buckets)
+    await sampler.update.load(manifest, buckets)
 
 
-async def altered_after_fingerprinting(engine: SamplingEngine, policy: str, folder: Path) -> None:
+async def altered_after_fingerprinting(sampler: Sampler, policy: str, folder: Path) -> None:
     manifest, buckets = published(1, weights_of(policy, 1e-6), folder)
     first, *others = manifest.tensors
     wrong = replace(manifest, tensors=(replace(first, fingerprint=7), *others))
-    await engine.update.load(wrong, buckets)
+    await sampler.update.load(wrong, buckets)
 
 
-async def dropped_by_the_sender(engine: SamplingEngine, policy: str, folder: Path) -> None:
+async def dropped_by_the_sender(sampler: Sampler, policy: str, folder: Path) -> None:
     named = [item for item in weights_of(policy, 1e-6) if item[0] != SKIPPED]
-    await engine.update.load(*published(1, named, folder))
+    await sampler.update.load(*published(1, named, folder))
 
 
-async def dropped_by_the_loader(engine: SamplingEngine, policy: str, folder: Path) -> None:
-    await engine.engine.collective_rpc(drop)
-    await engine.update.load(*published(1, weights_of(policy, 1e-6), folder))
+async def dropped_by_the_loader(sampler: Sampler, policy: str, folder: Path) -> None:
+    await sampler.vllm.collective_rpc(drop)
+    await sampler.update.load(*published(1, weights_of(policy, 1e-6), folder))
 
 
 FAULTS = {
@@ -220,7 +220,7 @@ def test_one_altered_or_dropped_tensor_fails_its_update_by_name(
     policy: str, tmp_path: Path, fault: Callable[..., Coroutine[Any, Any, None]]
 ) -> None:
     with pytest.raises(WeightSyncError, match=FAULTS[fault]):
-        with_engine(policy, lambda engine: fault(engine, policy, tmp_path))
+        with_sampler(policy, lambda sampler: fault(sampler, policy, tmp_path))
 
 
 def garble(worker: Any) -> None:
@@ -246,17 +246,17 @@ def test_what_only_the_canary_sees_is_named_by_reading_the_model_back(
         logits = model(torch.tensor([token_ids])).logits[0, :-1].log_softmax(-1)
     right = logits[torch.arange(39), torch.tensor(token_ids[1:])].tolist()
 
-    async def work(engine: SamplingEngine) -> None:
+    async def work(sampler: Sampler) -> None:
         canary = Canary(token_ids, right, Precision.float32)
-        await engine.update.load(manifest, buckets)
-        assert await engine.prove_weights(manifest, canary, buckets) < 1e-3
-        assert await engine.update.differing(manifest, buckets) == []
-        await engine.engine.collective_rpc(garble)
-        await engine.update.load(manifest, buckets)
-        await engine.prove_weights(manifest, canary, buckets)
+        await sampler.update.load(manifest, buckets)
+        assert await sampler.prove_weights(manifest, canary, buckets) < 1e-3
+        assert await sampler.update.differing(manifest, buckets) == []
+        await sampler.vllm.collective_rpc(garble)
+        await sampler.update.load(manifest, buckets)
+        await sampler.prove_weights(manifest, canary, buckets)
 
     with pytest.raises(
         WeightSyncError, match=r"\['model.layers.1.mlp.down_proj.weight \(in "
     ) as seen:
-        with_engine(policy, work)
+        with_sampler(policy, work)
     assert "(1 in all)" in str(seen.value)

@@ -4,7 +4,7 @@ import random
 import numpy as np
 import torch
 
-from rlsys.determinism import engine_seed, group_seed, random_states, set_random_states
+from rlsys.determinism import group_seed, random_states, sampler_seed, set_random_states
 
 
 def draw() -> tuple[float, float, float]:
@@ -29,9 +29,9 @@ def test_a_groups_seed_is_the_same_forever_and_its_own() -> None:
     assert all(0 <= seed < 2**62 for seed in seeds)
 
 
-def test_engines_draw_numbers_of_their_own_within_what_numpy_takes() -> None:
+def test_samplers_draw_numbers_of_their_own_within_what_numpy_takes() -> None:
     seeds = {
-        engine_seed(seed, index, incarnation)
+        sampler_seed(seed, index, incarnation)
         for seed in (0, 1, 2**31 - 1)
         for index in range(4)
         for incarnation in range(4)

@@ -81,7 +81,7 @@ def test_what_was_downloaded_before_is_found_without_the_hub(nobody: str, tmp_pa
 def test_a_hub_that_says_nothing_is_out_of_reach_within_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hub, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(hub, "_REPLY_S", 0.2)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         assert "cannot be reached (" in hub.silence()
@@ -91,7 +91,7 @@ def test_a_hub_that_says_nothing_is_out_of_reach_within_seconds(
 def test_a_hub_that_answers_is_asked_as_before(
     monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    class Answers(BaseHTTPRequestHandler):
+    class Completions(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             self.send_response(status)
             self.end_headers()
@@ -99,7 +99,7 @@ def test_a_hub_that_answers_is_asked_as_before(
         def log_message(self, *_: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+    with HTTPServer(("127.0.0.1", 0), Completions) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         assert hub.silence() == ""

@@ -36,7 +36,7 @@ def test_an_import_that_fails_leaves_the_collector_on() -> None:
 
 def test_a_driver_loads_none_of_the_libraries_of_its_members() -> None:
     code = (
-        "import sys, actors.drivers.train;"
+        "import sys, actors.drivers.stage;"
         "print(sorted({'deepspeed', 'transformers', 'vllm'} & set(sys.modules)))"
     )
     done = subprocess.run(

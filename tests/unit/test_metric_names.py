@@ -77,7 +77,7 @@ def test_metrics_that_the_pages_mention_are_in_the_tables():
 
 
 def test_a_name_that_is_not_there_is_found_out():
-    assert undocumented({"policy/temperature", "answer/tokens", "reward/mean"}) == {
+    assert undocumented({"policy/temperature", "completion/tokens", "reward/mean"}) == {
         "policy/temperature",
-        "answer/tokens",
+        "completion/tokens",
     }

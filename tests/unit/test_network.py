@@ -24,7 +24,7 @@ def no_cluster_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     monkeypatch.setattr(network, "_has_head", lambda: False)
-    monkeypatch.setattr(network, "_ANSWER_S", 0.3)
+    monkeypatch.setattr(network, "_REPLY_S", 0.3)
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def test_what_a_crashed_head_left_is_named_with_its_file(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("says", "problem"),
-    [(b"HTTP/1.0 400 Bad Request\r\n", "something else listens there"), (None, "no answer")],
+    [(b"HTTP/1.0 400 Bad Request\r\n", "something else listens there"), (None, "no reply")],
 )
 def test_a_port_where_no_cluster_listens_is_refused(says: bytes | None, problem: str) -> None:
     with server(says) as port:

@@ -8,7 +8,7 @@ ONE_REFERENCE = {"group_id": [4], "sample_index": [0], "reference_logprobs": [[-
 CONTRACTS = [
     schema.PROMPTS,
     schema.ROLLOUTS,
-    schema.SCORES,
+    schema.GRADES,
     schema.REFERENCE,
     schema.training(),
 ]
@@ -53,8 +53,8 @@ def test_a_column_of_another_type_or_length_is_refused(bad: dict) -> None:
 
 def test_a_batch_of_another_contract_is_refused_with_both_names() -> None:
     batch = schema.build(schema.REFERENCE, ONE_REFERENCE)
-    with pytest.raises(SchemaError, match=r"expected a scores batch .* got reference with columns"):
-        schema.check(batch, schema.SCORES)
+    with pytest.raises(SchemaError, match=r"expected a grades batch .* got reference with columns"):
+        schema.check(batch, schema.GRADES)
 
 
 def test_a_batch_of_another_version_is_refused() -> None:
@@ -89,7 +89,7 @@ def test_an_empty_batch_of_every_contract_can_be_built(contract: pa.Schema) -> N
 
 def test_contracts_have_names_of_their_own() -> None:
     names = [schema.contract_name(contract) for contract in CONTRACTS]
-    assert names == ["prompts", "rollouts", "scores", "reference", "training"]
+    assert names == ["prompts", "rollouts", "grades", "reference", "training"]
 
 
 def test_a_training_row_has_the_columns_that_the_loss_needs_of_a_rollout() -> None:

@@ -43,7 +43,7 @@ def check_gold(
     grade: Grade,
     limit_s: float,
     progress: Callable[[int], None] = lambda looked_at: None,
-    clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], float] = time.monotonic,
 ) -> GoldCheck:
     """Grade the right answers of rows, evenly spread over the file, until the time is up.
 
@@ -54,15 +54,15 @@ def check_gold(
     """
     check = GoldCheck(len(rows))
     order = sorted(range(len(rows)), key=lambda index: index * _GOLDEN % 1)
-    began = last = clock()
+    began = last = now()
     size = 1
     while check.looked_at < len(rows) and last - began < limit_s:
         chosen = order[check.looked_at : check.looked_at + size]
         _look_at([rows[i] for i in chosen], [prompts[i] for i in chosen], grade, check)
         progress(check.looked_at)
-        now = clock()
-        size = min(2 * size, _LARGEST_BATCH) if now - last < _SHORT_S else max(1, size // 2)
-        last = now
+        at = now()
+        size = min(2 * size, _LARGEST_BATCH) if at - last < _SHORT_S else max(1, size // 2)
+        last = at
     check.refused.sort(key=lambda pair: (pair[0].file, pair[0].number))
     check.unknown.sort(key=lambda row: (row.file, row.number))
     return check
@@ -91,4 +91,4 @@ def _look_at(
 
 def completion_of(row: Row, prompt: Prompt, text: str) -> Completion:
     """A completion of a row's prompt, as a run would have it graded."""
-    return Completion(prompt.text, text, row.answer, json.loads(prompt.info), row.source)
+    return Completion(prompt.text, text, row.expected, json.loads(prompt.info), row.source)

@@ -31,22 +31,22 @@ _MOST_CHARACTERS = 200
 
 def kind_of(row: Row) -> str:
     """The kind of a row's expected answer, in words: `whole number`, `choice letter`, `text`."""
-    answer = row.answer
+    expected = row.expected
     if row.kind is PromptKind.PATCH:
         return "tests of a repository"
     if row.kind is PromptKind.PROGRAM:
         return "inputs and outputs" if "tests" in row.info else "tests of a function"
-    if answer is None:
+    if expected is None:
         return "none"
-    if read_puzzle(answer) is not None:
+    if read_puzzle(expected) is not None:
         return "countdown puzzle"
-    if isinstance(answer, list):
+    if isinstance(expected, list):
         return "list of alternatives"
-    if isinstance(answer, str):
-        return _kind_of_text(answer.strip())
-    if isinstance(answer, int):
+    if isinstance(expected, str):
+        return _kind_of_text(expected.strip())
+    if isinstance(expected, int):
         return "whole number"
-    return "decimal" if isinstance(answer, float) else "struct"
+    return "decimal" if isinstance(expected, float) else "struct"
 
 
 def _kind_of_text(text: str) -> str:

@@ -10,7 +10,7 @@ from rlsys.data.raw import is_blank
 from rlsys.data.rows import PromptKind, Row
 from rlsys.data.templates import ends_in_open_turn
 
-_LONG_ANSWER = 200
+_LONG_EXPECTED = 200
 _SENTENCE_WORDS = 4
 _LONG_SOLUTION = 40
 _SHOWN_CHARACTERS = 60
@@ -67,7 +67,7 @@ def cut(sight: str) -> str:
 def _text(row: Row) -> str:
     """The expected answer where it is a text that is compared."""
     compared = row.kind not in (PromptKind.PROGRAM, PromptKind.PATCH)
-    return row.answer if compared and isinstance(row.answer, str) else ""
+    return row.expected if compared and isinstance(row.expected, str) else ""
 
 
 def _space_around(row: Row) -> str:
@@ -88,7 +88,7 @@ def _sentence(row: Row) -> str:
 
 def _long(row: Row) -> str:
     text = _text(row)
-    return f"{len(text)} characters" if len(text) > _LONG_ANSWER else ""
+    return f"{len(text)} characters" if len(text) > _LONG_EXPECTED else ""
 
 
 def _leftover(row: Row) -> str:
@@ -105,7 +105,7 @@ def _given_away(row: Row) -> str:
     solution = row.info.get("solution")
     if isinstance(solution, str) and len(solution) > _LONG_SOLUTION and solution.strip() in prompt:
         return "its whole solution"
-    expected = "".join(str(row.answer).split())
+    expected = "".join(str(row.expected).split())
     for mark in _MARKED.finditer(prompt):
         if "".join((mark[1] or mark[2]).split()) == expected:
             return repr(mark.group())
@@ -147,7 +147,7 @@ _LOOKS: dict[str, Callable[[Row], str]] = {
     "answers with white space around them": _space_around,
     "answers that read like a missing value": _missing,
     "answers that are a sentence": _sentence,
-    f"answers of over {_LONG_ANSWER} characters": _long,
+    f"answers of over {_LONG_EXPECTED} characters": _long,
     "prompts with the answer in them": _given_away,
     "columns that the question may need and the prompt lacks": _left_out,
     "prompts with leftovers of a template": _leftover,

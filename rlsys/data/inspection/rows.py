@@ -38,7 +38,7 @@ class InspectedRow:
     """Prompt and completion together."""
     mask: list[int]
     """One per token: 0 on the prompt, 1 on the completion, which alone is trained."""
-    answer: Any
+    expected: Any
     info: dict[str, Any]
     difficulty: float | None
     verdict: Verdict | None
@@ -75,7 +75,7 @@ def inspect_row(
         completion=completion,
         token_ids=[*prompt.token_ids, *response_ids],
         mask=[0] * len(prompt.token_ids) + [1] * len(response_ids),
-        answer=row.answer,
+        expected=row.expected,
         info=row.info,
         difficulty=row.difficulty,
         verdict=verdict,
@@ -101,7 +101,7 @@ def _row_table(row: InspectedRow) -> Table:
         ("prompt ids", Text(_shortened(row.token_ids[:num_prompt]), style="cyan")),
         ("answer ids", Text(_shortened(row.token_ids[num_prompt:]), style="green")),
         ("mask", Text(f"0 x {num_prompt}, 1 x {num_trained}")),
-        ("expected", Text(_as_json(row.answer))),
+        ("expected", Text(_as_json(row.expected))),
         ("info", Text(_as_json(row.info))),
         ("dry verdict", _verdict_text(row)),
     ):

@@ -127,12 +127,12 @@ class Objective(ABC):
         """Take up what follows from a step in which an update was made."""
 
     @property
-    def engines(self) -> dict[str, Any]:
-        """DeepSpeed's engines beside the policy's, by the name of their folder in a checkpoint."""
+    def in_deepspeed(self) -> dict[str, Any]:
+        """What DeepSpeed wraps beside the policy, by the name of its folder in a checkpoint."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold beside the engines, as torch.save's plain values."""
+        """What a checkpoint must hold beside what DeepSpeed keeps, as torch.save's plain values."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

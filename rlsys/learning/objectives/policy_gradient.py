@@ -159,9 +159,9 @@ class PolicyGradient(Objective):
         }
 
     @property
-    def engines(self) -> dict[str, Any]:
+    def in_deepspeed(self) -> dict[str, Any]:
         """The critic's."""
-        return {"deepspeed_critic": self.critic.engine} if self.critic else {}
+        return {"deepspeed_critic": self.critic.deepspeed} if self.critic else {}
 
     def state_dict(self) -> dict[str, Any]:
         """The adapted coefficient."""

@@ -11,7 +11,7 @@ from actors.rollout_worker import RolloutWorker
 from rlsys.config.run import RunConfig
 
 
-def test_a_rollout_worker_whose_engine_did_not_start_ends_all_the_same() -> None:
+def test_a_rollout_worker_whose_sampler_did_not_start_ends_all_the_same() -> None:
     config = RunConfig()
     worker = RolloutWorker("rollout-0", "nowhere", config, index=0, incarnation=0, seeded=False)
     asyncio.run(worker.shutdown())

@@ -15,7 +15,8 @@ IMAGES = DOCS / "images"
 @pytest.fixture
 def run(tmp_path):
     steps = [
-        {"step": n, "reward/accuracy": n / 10, "answer/mean_tokens": 10 + n} for n in range(1, 7)
+        {"step": n, "reward/accuracy": n / 10, "completion/mean_tokens": 10 + n}
+        for n in range(1, 7)
     ]
     checks = [
         {"step": n, "pass_at_1": n / 10, "low": n / 20, "high": n / 5, "rates": {}} for n in (0, 5)

@@ -20,12 +20,12 @@ def test_warnings_are_off_before_the_first_import_of_torch(
         monkeypatch.delenv(name)
     seen = {}
 
-    def settle(*_: object) -> None:
+    def settings_for(*_: object) -> None:
         seen.update(os.environ)
         warnings.warn("a name that vLLM should not use", FutureWarning, stacklevel=1)
         raise ConfigError("enough")
 
-    monkeypatch.setattr(resolve, "settle", settle)
+    monkeypatch.setattr(resolve, "settings_for", settings_for)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         CliRunner().invoke(app, command)

@@ -65,12 +65,12 @@ def test_a_run_that_goes_on_is_not_resumed_and_that_is_said_before_anything_is_l
 def ends_with(monkeypatch: pytest.MonkeyPatch, config: Path, begins: bool) -> str:
     """The output of a run that ends with an error, before or after its folder is there."""
 
-    def train(settings: Any, name: str, *_: Any, **__: Any) -> NoReturn:
+    def run_stage(settings: Any, name: str, *_: Any, **__: Any) -> NoReturn:
         if begins:
             (Path(settings.run.directory) / name).mkdir(parents=True)
         raise ResourceError("the fleet does not fit")
 
-    monkeypatch.setitem(sys.modules, "actors.drivers.train", SimpleNamespace(train=train))
+    monkeypatch.setitem(sys.modules, "actors.drivers.stage", SimpleNamespace(run_stage=run_stage))
     done = CliRunner().invoke(app, ["train", "--config", str(config)])
     assert isinstance(done.exception, ResourceError)
     return done.output

@@ -343,3 +343,11 @@ def test_of_steps_and_epochs_the_one_set_last_decides(write, text, overrides, ep
 def test_steps_and_epochs_in_one_place_are_refused(write, text, overrides, place) -> None:  # type: ignore[no-untyped-def]
     message = error_of(write(text), overrides)
     assert f"{place}: loop.steps=7 and loop.epochs=3: only one of them" in message
+
+
+def test_a_key_that_was_documented_under_another_name_is_told_by_its_new_one(tmp_path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("loop:\n  groups_per_message: 2\n")
+    assert error_of(path) == (
+        f"{path}: unknown key 'loop.groups_per_message'; it is called 'loop.groups_per_call' now"
+    )

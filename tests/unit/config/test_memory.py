@@ -103,7 +103,7 @@ def test_a_step_takes_what_the_plan_says(tmp_path: Path, checkpointing):
     _, held = growth(
         lambda: made.append(learner_of(folder, CrossEntropy(), one_rank(config.learner)))
     )
-    engine = made[0].engine
+    engine = made[0].deepspeed
 
     def microbatch(is_last: bool) -> None:
         engine.set_gradient_accumulation_boundary(is_last)

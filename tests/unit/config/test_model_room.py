@@ -73,7 +73,7 @@ def test_a_context_beyond_positions_and_cache_is_one_error_about_both(tmp_path: 
     config.model.max_context = 40_000_000
     positions, cache = error_of(config).splitlines()
     assert "positions" in positions
-    assert cache.startswith("rollout.kv_cache_gib=1: one answer of model.max_context=40000000 ")
+    assert cache.startswith("rollout.kv_cache_gib=1: one completion of model.max_context=40000000 ")
     config.rollout.gpus, config.model.max_context = 1, 2048
     require_trainable(config)
 

@@ -8,7 +8,7 @@ from rlsys.config.load import load, to_yaml
 from rlsys.config.optimizer import OptimizerConfig, ScheduleShape, problems
 from rlsys.config.resume import resumed_config
 from rlsys.errors import ConfigError
-from rlsys.stages.length import settle_length
+from rlsys.stages.length import resolve_length
 
 COSINE = ScheduleShape.cosine
 
@@ -67,9 +67,9 @@ def test_epochs_that_leave_no_update_to_fall_in_are_refused_once_the_prompts_are
 ) -> None:
     file = config_of(tmp_path) / "small.yaml"
     config = load(file, ["loop.epochs=1", "learner.optimizer.warmup_steps=10"])
-    assert settle_length(config, 200, resumed=False)[0].loop.steps == 13
+    assert resolve_length(config, 200, resumed=False)[0].loop.steps == 13
     with pytest.raises(ConfigError, match=r"loop\.epochs=1: 1 epoch of 160 prompts: 10 steps; .*9"):
-        settle_length(config, 160, resumed=False)
+        resolve_length(config, 160, resumed=False)
 
 
 @pytest.mark.parametrize("override", ["loop.steps=30", "loop.epochs=3"])

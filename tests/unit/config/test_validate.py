@@ -64,7 +64,7 @@ def test_ranks_that_do_not_divide_an_update_name_the_nearest_that_do(config: Run
     config.loop.groups_per_step, config.loop.group_size = 4, 3
     config.learner.minibatches, config.learner.ranks = 2, 4
     message = error_of(config)
-    assert message.startswith("learner.ranks=4 does not divide the 6 answers of an update")
+    assert message.startswith("learner.ranks=4 does not divide the 6 completions of an update")
     assert message.endswith("nearest valid: 3")
 
 
@@ -73,7 +73,7 @@ def test_ranks_that_do_not_divide_an_update_name_the_nearest_that_do(config: Run
     [
         ("loop.steps", 0),
         ("loop.groups_per_step", 0),
-        ("loop.groups_per_message", 0),
+        ("loop.groups_per_call", 0),
         ("loop.max_staleness", -1),
         ("loop.max_group_failures", 0),
         ("loop.max_failed_groups_in_a_row", 0),
@@ -128,7 +128,7 @@ def test_prompts_that_fill_the_context_name_the_context_needed(config: RunConfig
 
 
 @pytest.mark.parametrize(("gpus", "size"), [(1.5, 1), (2.0, 1), (0.5, 2), (1.0, 2)])
-def test_an_engine_has_as_many_gpus_as_it_is_spread_over(
+def test_a_sampler_has_as_many_gpus_as_it_is_spread_over(
     config: RunConfig, gpus: float, size: int
 ) -> None:
     config.rollout.gpus, config.rollout.tensor_parallel = gpus, size
@@ -141,7 +141,7 @@ def test_an_engine_has_as_many_gpus_as_it_is_spread_over(
     validate(config)
 
 
-def test_an_engine_may_share_one_gpu_or_be_spread_over_cpus(config: RunConfig) -> None:
+def test_a_sampler_may_share_one_gpu_or_be_spread_over_cpus(config: RunConfig) -> None:
     config.rollout.gpus = 0.5
     validate(config)
     config.rollout.gpus, config.rollout.tensor_parallel = 0.0, 2

@@ -23,7 +23,7 @@ def gsm8k_row(final):
 def test_gsm8k_answer_is_the_number_after_the_hashes_without_commas(write_rows, final, answer):
     reading = read(write_rows(gsm8k_row(final)))
     assert reading.formats == (RowFormat.gsm8k,)
-    assert reading.rows[0].answer == answer
+    assert reading.rows[0].expected == answer
     assert reading.rows[0].info == {"solution": "He pays 2*3=6."}
 
 
@@ -42,14 +42,14 @@ def test_question_answer_rows_are_not_taken_for_gsm8k(write_rows):
 def test_math_row_keeps_latex_and_level(write_rows):
     row = {"problem": "P", "solution": "S", "answer": "\\frac{1}{2}", "level": "Level 3"}
     read_row = read(write_rows(row)).rows[0]
-    assert (read_row.answer, read_row.difficulty) == ("\\frac{1}{2}", 3.0)
+    assert (read_row.expected, read_row.difficulty) == ("\\frac{1}{2}", 3.0)
     assert read_row.info == {"solution": "S", "level": "Level 3"}
     assert read_row.source == "math"
 
 
 def test_math_row_without_an_answer_column_takes_the_last_box(write_rows):
     row = {"problem": "P", "solution": "First \\boxed{1}, then \\boxed{\\sqrt{2}}."}
-    assert read(write_rows(row)).rows[0].answer == "\\sqrt{2}"
+    assert read(write_rows(row)).rows[0].expected == "\\sqrt{2}"
     path = write_rows({"problem": "P", "solution": "No box."}, name="boxless.jsonl")
     with pytest.raises(DataError, match="row 1, column solution"):
         read(path)
@@ -63,7 +63,7 @@ def test_math_row_without_an_answer_column_takes_the_last_box(write_rows):
     ],
 )
 def test_math_solution_may_box_words_and_nested_braces(write_rows, solution, answer):
-    assert read(write_rows({"problem": "P", "solution": solution})).rows[0].answer == answer
+    assert read(write_rows({"problem": "P", "solution": solution})).rows[0].expected == answer
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_math_row_without_an_answer_is_an_error_that_names_it(write_rows, bad, g
 def test_aime_answer_is_an_integer_however_it_is_written(write_rows, written, answer):
     reading = read(write_rows({"problem": "P", "answer": written}, name="aime24.jsonl"))
     assert reading.formats == (RowFormat.aime,)
-    assert reading.rows[0].answer == answer
-    assert type(reading.rows[0].answer) is int
+    assert reading.rows[0].expected == answer
+    assert type(reading.rows[0].expected) is int
 
 
 @pytest.mark.parametrize("bad", ["1000", "-5", "2.5", "x", 1000, 2.5, True, "9" * 5000])
@@ -111,7 +111,7 @@ def test_code_contests_tests_become_stdin_and_expected(write_rows):
     assert read_row.info == {
         "tests": [{"stdin": "1 2\n", "expected": "3\n"}, {"stdin": "3 4\n", "expected": "7\n"}]
     }
-    assert (read_row.kind, read_row.answer) == (PromptKind.PROGRAM, None)
+    assert (read_row.kind, read_row.expected) == (PromptKind.PROGRAM, None)
 
 
 def test_code_contests_with_unequal_lists_is_an_error(write_rows):
@@ -142,20 +142,20 @@ def test_all_rows_of_the_benchmark_files_are_read(benchmark, name, num_rows, lay
 
 def test_countdown_rows_keep_the_struct(benchmark):
     row = read(benchmark("countdown/countdown_train.parquet")).rows[0]
-    assert row.answer == {"numbers": [44, 19, 35], "target": 98}
+    assert row.expected == {"numbers": [44, 19, 35], "target": 98}
     assert (row.source, row.info) == ("countdown", {"index": 0, "split": "train"})
     assert row.messages[0]["content"].endswith("<think>")
 
 
 def test_gsm8k_files_have_plain_numbers_only(benchmark):
     rows = read(benchmark("gsm8k/train.jsonl")).rows
-    assert rows[0].answer == "72"
-    assert all(row.answer.lstrip("-").isdecimal() for row in rows)
+    assert rows[0].expected == "72"
+    assert all(row.expected.lstrip("-").isdecimal() for row in rows)
     assert not any("<<" in row.info["solution"] or "####" in row.info["solution"] for row in rows)
 
 
 def test_aime_2024_zero_padded_answers(benchmark):
-    answers = {row.answer for row in read(benchmark("aime/aime24.jsonl")).rows}
+    answers = {row.expected for row in read(benchmark("aime/aime24.jsonl")).rows}
     assert {25, 73, 23, 33} <= answers
 
 
@@ -164,14 +164,14 @@ def test_humaneval_row_carries_what_the_code_verifier_needs(benchmark):
     assert row.info["entry_point"] == "has_close_elements"
     assert "def check(candidate)" in row.info["test"]
     assert row.text == row.info["prompt"]
-    assert row.answer.startswith("    for idx, elem in enumerate(numbers):")
+    assert row.expected.startswith("    for idx, elem in enumerate(numbers):")
     assert row.messages[0]["content"].startswith("Complete this Python function.")
 
 
 @pytest.mark.parametrize("missing", [None, "", float("nan")])
 def test_a_missing_known_solution_of_a_program_is_no_error(write_rows, missing):
     row = {"task_id": "T", "prompt": "def f():\n", "entry_point": "f", "test": "def check(c): 0"}
-    assert read(write_rows(row | {"canonical_solution": missing})).rows[0].answer is None
+    assert read(write_rows(row | {"canonical_solution": missing})).rows[0].expected is None
 
 
 def test_math_training_file_has_four_rows_without_an_answer(benchmark):
@@ -203,7 +203,7 @@ def test_swebench_row_reads_its_tests_as_lists_and_as_json_texts(write_rows):
     reading = read(write_rows(SWEBENCH))
     assert reading.formats == (RowFormat.swebench,)
     row = reading.rows[0]
-    assert (row.source, row.kind, row.answer) == ("swebench", PromptKind.PATCH, "--- a/x\n")
+    assert (row.source, row.kind, row.expected) == ("swebench", PromptKind.PATCH, "--- a/x\n")
     assert row.info["FAIL_TO_PASS"] == ["t.py::test_a"]
     assert row.info["PASS_TO_PASS"] == ["t.py::test_b"]
     assert row.info["version"] == "1.0"
@@ -225,7 +225,7 @@ def test_all_swebench_rows_are_read(benchmark):
     rows = read(benchmark("swebench/swebench_sample.jsonl")).rows
     assert len(rows) == 14
     assert {len(row.info["base_commit"]) for row in rows} == {40}
-    assert all(row.answer.startswith("diff --git ") and row.info["FAIL_TO_PASS"] for row in rows)
+    assert all(row.expected.startswith("diff --git ") and row.info["FAIL_TO_PASS"] for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -237,4 +237,4 @@ def test_all_swebench_rows_are_read(benchmark):
     ],
 )
 def test_math_solution_may_box_without_braces(write_rows, solution, answer):
-    assert read(write_rows({"problem": "P", "solution": solution})).rows[0].answer == answer
+    assert read(write_rows({"problem": "P", "solution": solution})).rows[0].expected == answer

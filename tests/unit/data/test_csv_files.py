@@ -19,7 +19,7 @@ def read(tmp_path, text, name="rows.csv", **settings):
 def test_cells_are_texts_also_where_they_are_numbers(tmp_path, name):
     rows = read(tmp_path, 'question,answer\n"1,000+25?",025\nQ,"a\n""b"""\n', name).rows
     assert [row.messages[0]["content"] for row in rows] == ["1,000+25?", "Q"]
-    assert [row.answer for row in rows] == ["025", 'a\n"b"']
+    assert [row.expected for row in rows] == ["025", 'a\n"b"']
     assert [row.number for row in rows] == [1, 2]
 
 
@@ -27,7 +27,7 @@ def test_cells_are_texts_also_where_they_are_numbers(tmp_path, name):
 def test_the_first_line_shows_what_stands_between_cells(tmp_path, delimiter):
     text = f"\ufeffquestion{delimiter}answer\r\n2+2?{delimiter}4\r\n\r\n"
     (row,) = read(tmp_path, text, "rows.tsv" if delimiter == "\t" else "rows.csv").rows
-    assert (row.messages[0]["content"], row.answer) == ("2+2?", "4")
+    assert (row.messages[0]["content"], row.expected) == ("2+2?", "4")
 
 
 def test_an_empty_cell_is_null(tmp_path):
@@ -42,7 +42,7 @@ def test_messages_and_options_in_cells_are_json(tmp_path):
     (row,) = read(tmp_path, 'question,options,answer\nQ,"[""3"", ""4""]",B\n').rows
     assert row.info["options"] == {"A": "3", "B": "4"}
     (row,) = read(tmp_path, 'question,answer\nQ,"[2, 5]"\n').rows
-    assert row.answer == "[2, 5]"
+    assert row.expected == "[2, 5]"
 
 
 def test_a_line_with_another_number_of_cells_is_a_broken_row(tmp_path):

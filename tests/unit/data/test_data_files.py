@@ -49,7 +49,7 @@ def test_json_array_and_gzip(tmp_path):
 def test_the_rows_within_one_object_are_the_rows(tmp_path, content, name):
     content = content % (ROW, ROW)
     found = read_bytes(tmp_path, gzip.compress(content) if name.endswith("gz") else content, name)
-    assert [(row.number, row.answer) for row in found.rows] == [(1, "4"), (2, "4")]
+    assert [(row.number, row.expected) for row in found.rows] == [(1, "4"), (2, "4")]
 
 
 def test_an_object_with_several_lists_of_rows_names_them(tmp_path):
@@ -182,7 +182,7 @@ def test_a_folder_is_read_in_the_order_of_names_each_file_in_its_own_format(tmp_
     (tmp_path / "a.jsonl").write_bytes(b'{"prompt": "P", "answer": "1"}')
     (tmp_path / "README.md").write_bytes(b"not data")
     reading = read_rows(str(tmp_path), DataConfig())
-    assert [row.answer for row in reading.rows] == ["1", "4"]
+    assert [row.expected for row in reading.rows] == ["1", "4"]
     assert reading.formats == (RowFormat.trl, RowFormat.question_answer)
 
 

@@ -18,7 +18,7 @@ def make_row(text, answer="", number=1):
         kind=PromptKind.QUESTION,
         messages=tuple(messages),
         text=text,
-        answer=answer,
+        expected=answer,
         info={},
         difficulty=None,
         file="rows.jsonl",
@@ -90,8 +90,8 @@ def test_training_rows_that_are_also_held_out_are_left_out_and_noted(write_rows)
         train=write_rows(*rows, name="train.jsonl"), test=write_rows(rows[2], name="test.jsonl")
     )
     loaded = load_rows(config)
-    assert [row.answer for row in loaded.train] == [0, 1, 3]
-    assert [row.answer for row in loaded.held_out] == [2]
+    assert [row.expected for row in loaded.train] == [0, 1, 3]
+    assert [row.expected for row in loaded.held_out] == [2]
     assert len(loaded.notes) == 1
     assert "1 rows left out, also in" in loaded.notes[0]
 

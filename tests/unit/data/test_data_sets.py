@@ -41,7 +41,7 @@ def test_a_saved_data_set_is_read_shard_by_shard_and_named_by_its_folder(tmp_pat
     folder = save(tmp_path / "sums" / "train", table(1, 2), table(3))
     (folder / "cache-0a1b.arrow").write_bytes(b"what datasets keeps beside it")
     rows = read(folder)
-    assert [row.answer for row in rows] == ["1", "2", "3"]
+    assert [row.expected for row in rows] == ["1", "2", "3"]
     assert {row.source for row in rows} == {"sums"}
 
 
@@ -53,7 +53,7 @@ def test_a_saved_data_set_of_several_splits_asks_for_one(tmp_path):
     (tmp_path / "set" / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
     with pytest.raises(DataError, match=r"splits .*/set/train, .*/set/test; name one"):
         read(tmp_path / "set")
-    assert [row.answer for row in read(tmp_path / "set" / "test")] == ["2"]
+    assert [row.expected for row in read(tmp_path / "set" / "test")] == ["2"]
 
 
 def test_a_saved_data_set_that_is_not_whole_is_one_error(tmp_path):
@@ -67,11 +67,11 @@ def test_a_saved_data_set_that_is_not_whole_is_one_error(tmp_path):
 
 def test_an_arrow_file_by_itself_is_read_in_both_of_arrows_formats(tmp_path):
     stream = save(tmp_path / "set", table(7)) / "data-00000-of-00001.arrow"
-    assert [row.answer for row in read(stream)] == ["7"]
+    assert [row.expected for row in read(stream)] == ["7"]
     path = tmp_path / "file.arrow"
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table(8).schema) as writer:
         writer.write_table(table(8))
-    assert [row.answer for row in read(path)] == ["8"]
+    assert [row.expected for row in read(path)] == ["8"]
     path.write_bytes(b"ARROW1 and then nothing")
     with pytest.raises(DataError, match="expected an Arrow file, got one that begins"):
         read(path)
@@ -107,9 +107,9 @@ def hub(tmp_path, monkeypatch):
 
 def test_a_data_set_of_the_hub_is_named_by_id_config_and_split(hub):
     (row,) = read("some/sums:main:test")
-    assert (row.answer, row.source) == ("test", "sums")
+    assert (row.expected, row.source) == ("test", "sums")
     (row,) = read("some/sums:test")
-    assert row.answer == "test"
+    assert row.expected == "test"
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_the_answer_can_be_read_back_from_each_gold_completion(
         assert completion is not None
         found = final_answer(completion, prompt)
         assert found is not None
-        assert found.text == str(row.answer)
+        assert found.text == str(row.expected)
 
 
 def test_countdown_gold_reaches_the_target_with_each_number_once(benchmark, chat_tokenizer):
@@ -95,8 +95,8 @@ def test_countdown_gold_reaches_the_target_with_each_number_once(benchmark, chat
         completion = gold_completion(row, prompt)
         assert completion is not None
         expression = completion.partition("<answer>")[2].partition("</answer>")[0]
-        assert value_of(expression) == row.answer["target"]
-        assert numbers_in(expression) == sorted(row.answer["numbers"])
+        assert value_of(expression) == row.expected["target"]
+        assert numbers_in(expression) == sorted(row.expected["numbers"])
 
 
 def value_of(expression):

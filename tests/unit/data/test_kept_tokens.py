@@ -155,7 +155,7 @@ def test_without_lists_there_are_logprobs_alone() -> None:
         (SamplingConfig(top_k=1000), 0),
     ],
 )
-def test_an_engine_is_asked_for_what_may_be_kept(sampling: SamplingConfig, asked: int) -> None:
+def test_a_sampler_is_asked_for_what_may_be_kept(sampling: SamplingConfig, asked: int) -> None:
     assert num_kept(sampling, 150_000) == asked
 
 

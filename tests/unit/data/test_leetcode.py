@@ -40,7 +40,7 @@ def test_a_task_written_by_hand_is_asked_with_its_class(write_rows):
     reading = read(write_rows(BY_HAND))
     assert reading.formats == (RowFormat.leetcode,)
     (row,) = reading.rows
-    assert (row.source, row.kind, row.answer) == ("leetcode", PromptKind.PROGRAM, None)
+    assert (row.source, row.kind, row.expected) == ("leetcode", PromptKind.PROGRAM, None)
     assert row.messages[0]["content"].startswith("Fill in this class.")
     assert "def top(self" in row.messages[0]["content"]
     assert {name: row.info[name] for name in ("prompt", "entry_point", "test")} == {
@@ -51,7 +51,7 @@ def test_a_task_written_by_hand_is_asked_with_its_class(write_rows):
 def test_the_published_rows_are_asked_by_their_query_and_bring_their_solution(write_rows):
     (row,) = read(write_rows(PUBLISHED)).rows
     assert row.messages[0]["content"] == PUBLISHED["query"]
-    assert row.answer == SOLVED
+    assert row.expected == SOLVED
     assert row.info["prompt"] == PUBLISHED["prompt"]
     assert "response" not in row.info
 
@@ -65,7 +65,7 @@ def test_without_a_query_the_description_and_the_starter_code_are_asked(write_ro
 
 def test_a_written_answer_gives_its_last_block_of_the_class(write_rows):
     (row,) = read(write_rows(PUBLISHED | {"completion": None})).rows
-    assert row.answer == SOLVED + "\n"
+    assert row.expected == SOLVED + "\n"
 
 
 def test_the_gold_answer_brings_imports_and_class(write_rows):

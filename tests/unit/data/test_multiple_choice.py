@@ -23,7 +23,7 @@ def read(path):
 def test_the_options_stand_in_the_prompt_and_the_answer_is_a_letter(write_rows, columns, letter):
     row = read(write_rows({"question": "2+2?"} | columns)).rows[0]
     assert row.messages[0]["content"] == "2+2?\n(A) 3\n(B) 4"
-    assert row.answer == letter
+    assert row.expected == letter
     assert row.info["options"] == {"A": "3", "B": "4"}
     assert row.source == "multiple_choice"
 

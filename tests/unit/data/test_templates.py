@@ -33,7 +33,7 @@ def row_of(*turns, kind=PromptKind.QUESTION, answer="4", number=1):
         kind=kind,
         messages=tuple(messages),
         text=messages[0]["content"] if len(messages) == 1 else None,
-        answer=answer,
+        expected=answer,
         info={"n": number},
         difficulty=2.0,
         file="rows.jsonl",
@@ -164,7 +164,7 @@ def test_tokenize_gives_one_prompt_per_row_with_json_columns(base_tokenizer):
     (prompt,) = tokenize([row], with_template("verbatim"), base_tokenizer).prompts
     assert (prompt.prompt_id, prompt.source, prompt.text) == ("id1", "test", "ab")
     assert prompt.token_ids == [97, 98]
-    assert json.loads(prompt.answer) == {"target": 3}
+    assert json.loads(prompt.expected) == {"target": 3}
     assert json.loads(prompt.info) == {"question": "ab", "n": 1}
     assert (prompt.difficulty, prompt.token_budget) == (2.0, None)
 

@@ -33,7 +33,7 @@ def test_verl_row_gives_messages_answer_source_and_info(write_rows):
     assert row.source == "openai/gsm8k"
     assert row.kind is PromptKind.CONVERSATION
     assert row.messages == ({"role": "user", "content": "What is 2+3?"},)
-    assert row.answer == "5"
+    assert row.expected == "5"
     assert row.info == {"index": 7, "split": "train"}
     assert row.number == 1
 
@@ -52,7 +52,7 @@ def test_verl_row_gives_messages_answer_source_and_info(write_rows):
     ],
 )
 def test_verl_ground_truth_as_text_number_struct_or_json_text(write_rows, ground_truth, answer):
-    assert only_row(write_rows(verl_row(ground_truth))).answer == answer
+    assert only_row(write_rows(verl_row(ground_truth))).expected == answer
 
 
 def test_verl_structs_may_be_json_texts(write_rows):
@@ -66,7 +66,7 @@ def test_verl_structs_may_be_json_texts(write_rows):
             )
         )
     )
-    assert (row.messages[0]["content"], row.answer, row.difficulty) == ("Q?", "5", 2.0)
+    assert (row.messages[0]["content"], row.expected, row.difficulty) == ("Q?", "5", 2.0)
 
 
 def test_verl_parquet_with_struct_ground_truth(tmp_path):
@@ -74,7 +74,7 @@ def test_verl_parquet_with_struct_ground_truth(tmp_path):
     pq.write_table(pa.Table.from_pylist([verl_row({"numbers": [3, 4], "target": 12})] * 2), path)
     rows = read_rows(str(path), DataConfig()).rows
     assert [row.number for row in rows] == [1, 2]
-    assert rows[1].answer == {"numbers": [3, 4], "target": 12}
+    assert rows[1].expected == {"numbers": [3, 4], "target": 12}
 
 
 def test_missing_ground_truth_names_row_and_field(write_rows):
@@ -91,7 +91,7 @@ def test_verl_without_extra_info_has_empty_info(write_rows):
 
 def test_trl_text_prompt_is_a_text_to_be_continued(write_rows):
     row = only_row(write_rows({"prompt": "The sky is", "answer": "blue", "level": "Level 4"}))
-    assert (row.kind, row.text, row.answer) == (PromptKind.TEXT, "The sky is", "blue")
+    assert (row.kind, row.text, row.expected) == (PromptKind.TEXT, "The sky is", "blue")
     assert row.info == {"level": "Level 4"}
     assert row.difficulty == 4.0
     assert row.source == "rows"
@@ -103,23 +103,23 @@ def test_trl_messages_with_a_system_turn(write_rows):
     assert row.kind is PromptKind.CONVERSATION
     assert [m["role"] for m in row.messages] == ["system", "user"]
     assert row.text is None
-    assert (row.answer, row.info) == (4, {"topic": "sums"})
+    assert (row.expected, row.info) == (4, {"topic": "sums"})
 
 
 def test_trl_solution_gives_what_it_boxes_and_stays_in_info(write_rows):
     solution = "So it is \\boxed{\\frac{1}{2}}."
     row = only_row(write_rows({"prompt": "Half of 1?", "solution": solution}))
-    assert row.answer == "\\frac{1}{2}"
+    assert row.expected == "\\frac{1}{2}"
     assert row.info == {"solution": solution}
 
 
 def test_trl_answer_wins_over_solution(write_rows):
     row = only_row(write_rows({"prompt": "P", "solution": "long", "answer": "7"}))
-    assert (row.answer, row.info) == ("7", {"solution": "long"})
+    assert (row.expected, row.info) == ("7", {"solution": "long"})
 
 
 def test_trl_row_without_an_answer_has_none(write_rows):
-    assert only_row(write_rows({"prompt": "Write a poem."})).answer is None
+    assert only_row(write_rows({"prompt": "Write a poem."})).expected is None
 
 
 def test_content_as_parts_of_text_is_joined_and_an_image_refused(write_rows):
@@ -135,7 +135,7 @@ def test_content_as_parts_of_text_is_joined_and_an_image_refused(write_rows):
 def test_openrlhf_columns_are_named_by_the_config(write_rows):
     path = write_rows({"context": "2+2?", "gold": "4", "datasource": "sums", "n": 1})
     row = only_row(path, input_key="context", label_key="gold")
-    assert (row.kind, row.text, row.answer) == (PromptKind.QUESTION, "2+2?", "4")
+    assert (row.kind, row.text, row.expected) == (PromptKind.QUESTION, "2+2?", "4")
     assert (row.source, row.info) == ("sums", {"n": 1})
 
 
@@ -144,7 +144,7 @@ def test_openrlhf_defaults_to_input_and_label_and_reads_messages(write_rows):
     reading = read_rows(path, DataConfig())
     assert reading.formats == (RowFormat.openrlhf,)
     assert reading.rows[0].kind is PromptKind.CONVERSATION
-    assert reading.rows[0].answer == 4
+    assert reading.rows[0].expected == 4
 
 
 @pytest.mark.parametrize("label", ["34", 34, "[2, 5]"])
@@ -153,7 +153,7 @@ def test_a_prompt_with_a_label_is_read_as_slime_and_openrlhf_write_it(write_rows
     reading = read_rows(path, DataConfig())
     row = reading.rows[0]
     assert reading.formats == (RowFormat.openrlhf,)
-    assert (row.kind, row.text, row.answer) == (PromptKind.QUESTION, "2+2?", label)
+    assert (row.kind, row.text, row.expected) == (PromptKind.QUESTION, "2+2?", label)
     assert row.info == {"metadata": {"from": "dapo"}}
 
 
@@ -166,7 +166,7 @@ def test_a_label_beside_an_answer_is_not_the_answer(write_rows):
     path = write_rows({"prompt": "P", "answer": "7", "label": "hard"})
     reading = read_rows(path, DataConfig())
     assert reading.formats == (RowFormat.trl,)
-    assert (reading.rows[0].answer, reading.rows[0].info) == ("7", {"label": "hard"})
+    assert (reading.rows[0].expected, reading.rows[0].info) == ("7", {"label": "hard"})
 
 
 @pytest.mark.parametrize("label", [True, 0, "good"])
@@ -175,7 +175,7 @@ def test_the_rating_of_a_completion_is_not_taken_for_an_answer(write_rows, label
     with pytest.raises(DataError, match=r"column label: expected an answer .* as in KTO's rows"):
         read_rows(path, DataConfig())
     if not isinstance(label, bool):
-        assert only_row(path, label_key="label", input_key="prompt").answer == label
+        assert only_row(path, label_key="label", input_key="prompt").expected == label
 
 
 def test_a_label_that_some_rows_lack_is_an_error_that_names_the_row(write_rows):
@@ -185,7 +185,7 @@ def test_a_label_that_some_rows_lack_is_an_error_that_names_the_row(write_rows):
 
 
 def test_prompts_in_a_named_column_may_be_without_labels(write_rows):
-    assert only_row(write_rows({"context": "A poem."}), input_key="context").answer is None
+    assert only_row(write_rows({"context": "A poem."}), input_key="context").expected is None
 
 
 def test_wrong_openrlhf_key_lists_the_columns(write_rows):
@@ -206,8 +206,8 @@ def test_question_answer_rows_keep_the_answers_type(write_rows):
         {"question": "Capital of France?", "answer": "Paris"},
     )
     first, second = read_rows(path, DataConfig()).rows
-    assert (first.answer, first.source, first.difficulty) == (4, "sums", 1.0)
-    assert (second.answer, second.source, second.difficulty) == ("Paris", "rows", None)
+    assert (first.expected, first.source, first.difficulty) == (4, "sums", 1.0)
+    assert (second.expected, second.source, second.difficulty) == ("Paris", "rows", None)
 
 
 def test_configured_source_overrides_the_rows_own(write_rows):
@@ -219,7 +219,7 @@ def test_dates_and_decimals_become_texts_and_bytes_are_refused(tmp_path):
     row = {"prompt": "P", "answer": Decimal("1.50"), "day": date(2024, 2, 1)}
     pq.write_table(pa.Table.from_pylist([row]), path)
     read = only_row(str(path))
-    assert (read.answer, read.info) == ("1.50", {"day": "2024-02-01"})
+    assert (read.expected, read.info) == ("1.50", {"day": "2024-02-01"})
     pq.write_table(pa.Table.from_pylist([{"prompt": "P", "blob": b"\x89PNG"}]), path)
     with pytest.raises(DataError, match=r"row 1, column info: expected .* type bytes"):
         read_rows(str(path), DataConfig())
@@ -246,7 +246,7 @@ def test_prompt_id_is_the_same_forever(write_rows):
 
 def test_a_json_text_as_ground_truth_stays_at_hand_for_functions_that_decode_it(write_rows):
     row = only_row(write_rows(verl_row('{"target": 3}')))
-    assert row.answer == {"target": 3}
+    assert row.expected == {"target": 3}
     assert row.info == {"ground_truth": '{"target": 3}', "index": 7, "split": "train"}
 
 
@@ -282,7 +282,7 @@ def test_rows_of_messages_give_the_prompt_and_what_the_last_turn_answers(
     assert read.kind is PromptKind.CONVERSATION
     assert len(read.messages) == num_turns
     assert read.messages[-1]["role"] == "user"
-    assert read.answer == answer
+    assert read.expected == answer
 
 
 @pytest.mark.parametrize(
@@ -312,5 +312,5 @@ def test_rows_of_an_instruction_and_its_output(write_rows, row, question, answer
     read = only_row(write_rows(row))
     assert read.kind is PromptKind.QUESTION
     assert read.messages[0]["content"] == question
-    assert read.answer == answer
+    assert read.expected == answer
     assert read.info["output"] == row.get("output", row.get("response"))

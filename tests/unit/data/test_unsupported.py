@@ -45,7 +45,7 @@ def test_a_column_that_changes_the_task_is_named(write_rows, column, value, kind
 @pytest.mark.parametrize("empty", [None, [], "", "[]", {}, [None], [{"path": None, "bytes": None}]])
 @pytest.mark.parametrize("column", ["images", "image", "videos", "audios", "tools"])
 def test_such_a_column_without_anything_in_it_is_fine(write_rows, column, empty):
-    assert read_rows(write_rows(ROW | {column: empty}), DataConfig()).rows[0].answer == "3"
+    assert read_rows(write_rows(ROW | {column: empty}), DataConfig()).rows[0].expected == "3"
 
 
 def test_pictures_of_a_parquet_file_are_refused_as_bytes(tmp_path):
@@ -92,7 +92,7 @@ def test_only_the_plain_agent_of_verl_is_read(write_rows):
         "agent_name": "single_turn_agent",
         "extra_info": {"need_tools_kwargs": False, "tools_kwargs": {"search": None}, "split": "t"},
     }
-    assert read_rows(write_rows(ROW | plain), DataConfig()).rows[0].answer == "3"
+    assert read_rows(write_rows(ROW | plain), DataConfig()).rows[0].expected == "3"
 
 
 @pytest.mark.parametrize(

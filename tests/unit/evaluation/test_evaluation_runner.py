@@ -30,11 +30,11 @@ from rlsys.evaluation.plan import (
     Cell,
     EvalTask,
     Setting,
+    claim,
     describe,
     problem_of,
     prompt_name,
     settings,
-    settle,
 )
 from rlsys.evaluation.repeats import ONE_BY_ONE, caveat
 from rlsys.evaluation.report import remarks, summary, write
@@ -42,7 +42,7 @@ from rlsys.evaluation.results import COLUMNS, result
 from rlsys.evaluation.runner import Progress, duration, examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.votes import count_votes, equal_by
-from rlsys.loop.fleet import Graded, Message, Sampled
+from rlsys.loop.fleet import Graded, GroupBatch, Sampled
 from rlsys.loop.retries import Retries
 from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Observer, Waits
@@ -66,16 +66,16 @@ class ListedAnswers:
         self.sampled: list[str] = []
         self.fail_after = fail_after
 
-    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
+    async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled:
         await asyncio.sleep(0)
         if self.fail_after is not None and len(self.sampled) >= self.fail_after:
             raise WorkerError("rollout-0 died")
         rows: list[dict[str, Any]] = []
-        for group_id, prompt in zip(message.group_ids, message.prompts, strict=True):
+        for group_id, prompt in zip(batch.group_ids, batch.prompts, strict=True):
             self.sampled.append(prompt.prompt_id)
-            for i in range(message.size):
-                right = json.loads(prompt.answer)
-                given = right if i < message.size / 2 else ("1/2" if i % 2 else "0.5")
+            for i in range(batch.size):
+                right = json.loads(prompt.expected)
+                given = right if i < batch.size / 2 else ("1/2" if i % 2 else "0.5")
                 rows.append(row(prompt, group_id, i, f"<think>t</think><answer>{given}</answer>"))
         batch = schema.build(
             schema.ROLLOUTS, {name: [r[name] for r in rows] for name in schema.ROLLOUTS.names}
@@ -85,9 +85,9 @@ class ListedAnswers:
 
     async def grade(self, sampled: Sampled) -> Graded:
         rows = sampled.rollouts.to_pylist()
-        right = [f"<answer>{json.loads(r['answer'])}<" in r["text"] for r in rows]
-        scores = schema.build(
-            schema.SCORES,
+        right = [f"<answer>{json.loads(r['expected'])}<" in r["text"] for r in rows]
+        grades = schema.build(
+            schema.GRADES,
             {
                 "group_id": [r["group_id"] for r in rows],
                 "sample_index": [r["sample_index"] for r in rows],
@@ -99,7 +99,7 @@ class ListedAnswers:
                 "level": [""] * len(rows),
             },
         )
-        return Graded(scores, np.array(right, float), np.array(right), {}, [])
+        return Graded(grades, np.array(right, float), np.array(right), {}, [])
 
     async def fetch(self, ref: pa.RecordBatch) -> pa.RecordBatch:
         return ref
@@ -112,7 +112,7 @@ def row(prompt: Prompt, group_id: int, index: int, text: str) -> dict[str, Any]:
         "sample_index": index,
         "source": prompt.source,
         "prompt_text": prompt.text,
-        "answer": prompt.answer,
+        "expected": prompt.expected,
         "info": prompt.info,
         "difficulty": None,
         "prompt_token_ids": prompt.token_ids,
@@ -150,8 +150,8 @@ def test_an_evaluation_samples_every_problem_once_and_tells_how_far_it_is(tmp_pa
     fleet = ListedAnswers()
     told = run(fleet, eval_task(), tmp_path)
     assert sorted(fleet.sampled) == ["p0", "p1", "p2", "p3", "p4"]
-    assert told[0] == "0 of 20 answers"
-    assert told[-1] == "20 of 20 answers, about 0 s left"
+    assert told[0] == "0 of 20 completions"
+    assert told[-1] == "20 of 20 completions, about 0 s left"
 
 
 def test_a_killed_evaluation_continues_where_it_was(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_answers_without_a_verdict_are_neither_right_nor_wrong(tmp_path: Path) -
     none = table.set_column(
         table.column_names.index("status"), "status", pa.array(["infrastructure"] * 4)
     )
-    with pytest.raises(VerifierError, match="no answer got a verdict"):
+    with pytest.raises(VerifierError, match="no completion got a verdict"):
         result(eval_task(), eval_task().settings[0], none, None)
 
 
@@ -228,17 +228,17 @@ def test_a_report_is_tables_and_plots_and_two_of_them_compare(tmp_path: Path) ->
 
 
 def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path: Path) -> None:
-    assert settle(tmp_path, describe("m", "f", 0, [eval_task()])) is False
-    assert settle(tmp_path, describe("m", "f", 0, [eval_task()])) is True
+    assert claim(tmp_path, describe("m", "f", 0, [eval_task()])) is False
+    assert claim(tmp_path, describe("m", "f", 0, [eval_task()])) is True
     with pytest.raises(ConfigError, match=r"eval_tasks\.sums/t1\.samples: 4 then, 8"):
-        settle(tmp_path, describe("m", "f", 0, [eval_task(samples=8)]))
+        claim(tmp_path, describe("m", "f", 0, [eval_task(samples=8)]))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
 def test_a_damaged_plan_or_result_is_one_error_with_its_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(ConfigError, match=r"plan\.json is damaged|another plan"):
-        settle(tmp_path, describe("m", "f", 0, [eval_task()]))
+        claim(tmp_path, describe("m", "f", 0, [eval_task()]))
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(DataError, match=r"results\.json"):
         read_result(tmp_path)
@@ -250,20 +250,20 @@ def test_a_folder_that_nobody_named_is_numbered_where_another_plan_lies_there(
     folder = tmp_path / "eval-first"
     early, late = (describe("m", digest, 0, [eval_task()]) for digest in ("a", "b"))
     assert plan.free_folder(folder, early) == folder
-    settle(folder, early)
+    claim(folder, early)
     assert plan.free_folder(folder, early) == folder  # continued
     second = plan.free_folder(folder, late)
     assert second == tmp_path / "eval-first-2"
-    settle(second, late)
+    claim(second, late)
     assert plan.free_folder(folder, late) == second
     (folder / "plan.json").write_text("not JSON")
     assert plan.free_folder(folder, early) == tmp_path / "eval-first-3"
 
 
 def test_another_seed_is_another_plan(tmp_path: Path) -> None:
-    settle(tmp_path, describe("m", "f", 0, [eval_task()]))
+    claim(tmp_path, describe("m", "f", 0, [eval_task()]))
     with pytest.raises(ConfigError, match="seed: 0 then, 1 now"):
-        settle(tmp_path, describe("m", "f", 1, [eval_task()]))
+        claim(tmp_path, describe("m", "f", 1, [eval_task()]))
 
 
 def test_a_problem_is_sampled_under_the_same_number_whatever_is_sampled_beside_it(
@@ -323,7 +323,7 @@ def test_answers_that_are_nearly_all_cut_off_are_remarked_on(tmp_path: Path) -> 
     found = result(eval_task(), eval_task().settings[0], table_of(tmp_path), None)
     assert not any("cut off" in line for line in remarks([found]))
     (line,) = (line for line in remarks([replace(found, truncated=0.95)]) if "cut off" in line)
-    assert "95% of the answers are cut off at 16 tokens" in line
+    assert "95% of the completions are cut off at 16 tokens" in line
 
 
 def test_settings_are_every_temperature_with_every_budget() -> None:

@@ -7,7 +7,7 @@ import pytest
 from rlsys.config.run import RunConfig, SamplingConfig
 from rlsys.errors import StallError, VerifierError
 from rlsys.evaluation.heldout import evaluate
-from rlsys.loop.fleet import Message, Sampled
+from rlsys.loop.fleet import GroupBatch, Sampled
 from rlsys.loop.retries import Retries
 from rlsys.roles import ROLLOUT, VERIFIER
 from rlsys.simulate.clock import run
@@ -26,21 +26,21 @@ def evaluated(fleet: FakeFleet, count: int, config: RunConfig):  # type: ignore[
 
 
 def test_every_held_out_prompt_is_sampled_with_the_evaluations_own_settings() -> None:
-    seen: list[tuple[Message, SamplingConfig]] = []
+    seen: list[tuple[GroupBatch, SamplingConfig]] = []
 
     class Watched(FakeFleet):
-        async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
-            seen.append((message, sampling))
-            return await super().sample(message, sampling)
+        async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled:
+            seen.append((batch, sampling))
+            return await super().sample(batch, sampling)
 
     config = make_config()
     config.evaluation.samples, config.evaluation.temperature = 2, 0.6
     config.sampling.max_tokens, config.sampling.stop = 77, ["\n"]
     config.sampling.top_k, config.sampling.top_p, config.sampling.min_p = 20, 0.9, 0.1
     result = evaluated(Watched(), 35, config)
-    prompts = [p.prompt_id for message, _ in seen for p in message.prompts]
+    prompts = [p.prompt_id for batch, _ in seen for p in batch.prompts]
     assert sorted(prompts) == sorted(p.prompt_id for p in make_prompts(35))
-    assert all(g < 0 for message, _ in seen for g in message.group_ids)
+    assert all(g < 0 for batch, _ in seen for g in batch.group_ids)
     assert {s.temperature for _, s in seen} == {0.6}
     assert {(s.top_k, s.top_p, s.min_p) for _, s in seen} == {(20, 0.9, 0.1)}
     assert {(s.max_tokens, tuple(s.stop)) for _, s in seen} == {(77, ("\n",))}
@@ -121,7 +121,7 @@ def test_the_versions_of_the_tokens_are_reported() -> None:
 
 def test_a_check_that_hangs_is_a_stall_with_a_name() -> None:
     fleet = FakeFleet(Latencies(sample=1e6))
-    with pytest.raises(StallError, match="driver: held-out answers"):
+    with pytest.raises(StallError, match="driver: held-out completions"):
         evaluated(fleet, 3, make_config())
 
 

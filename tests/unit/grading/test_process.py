@@ -12,12 +12,12 @@ import pytest
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.errors import VerifierError
-from rlsys.grading.batches import scores_batch, verdicts_of
+from rlsys.grading.batches import grades_batch, verdicts_of
 from rlsys.grading.process import VerifierProcess
 from verifiers.base import Completion, Status, Verdict
 from verifiers.registry import read_plugins
 
-# What it does is what the answer says; "right" is worth 1.
+# What it does is what the completion says; "right" is worth 1.
 PLUGIN = """
 import os, re, signal, sys, time
 
@@ -133,7 +133,7 @@ def test_a_batch_of_bad_rows_ends_in_a_bounded_time(process: VerifierProcess) ->
     verdicts = graded(process, *["sleep"] * 20, "right")
     assert process.starts == 4
     assert "no verdict within" in verdicts[2].reason
-    assert all("3 answers before it ended the verifiers" in v.reason for v in verdicts[3:])
+    assert all("3 completions before it ended the verifiers" in v.reason for v in verdicts[3:])
 
 
 def test_a_row_that_ends_a_verifier_of_batches_is_found_among_the_others(tmp_path: Path) -> None:
@@ -211,4 +211,4 @@ def test_verdicts_survive_the_way_through_a_scores_batch() -> None:
         Verdict(None, Status.INFRASTRUCTURE, "gone", {}, 1.0),
     ]
     rows = pa.record_batch({"group_id": [1, 1], "sample_index": [0, 1]})
-    assert verdicts_of(scores_batch(rows, verdicts)) == verdicts
+    assert verdicts_of(grades_batch(rows, verdicts)) == verdicts

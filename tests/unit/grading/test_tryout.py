@@ -1,4 +1,4 @@
-"""A broken plug-in is named in seconds, with its line and the answer, before a run starts."""
+"""A broken plug-in is named in seconds, with its line and the completion, before a run starts."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from rlsys.errors import VerifierError
 from rlsys.grading.tryout import try_plugins
 from rlsys.local_policy.tokenizer import build_tokenizer
 
-# What it does to the answers of a run is its option; to those of its self-test it is kind.
+# What it does to the completions of a run is its option; to those of its self-test it is kind.
 PLUGIN = """
 import time
 
@@ -94,7 +94,7 @@ def test_a_plugin_without_a_verdict_is_named_with_the_answer_and_the_line(
     with pytest.raises(VerifierError) as caught:
         tried(tmp_path, fault)
     text = str(caught.value)
-    assert text.startswith(f"the verifier 'mine' has no verdict on the answer {answer!r} to ")
+    assert text.startswith(f"the verifier 'mine' has no verdict on the completion {answer!r} to ")
     assert "rows.jsonl, row 1: mine: " in text
     assert cause.format(file=tmp_path / "mine.py") in text
 
@@ -169,7 +169,7 @@ def mute(completions, **columns):
 
 
 def tried_in_silence(tmp_path: Path, *others: RewardConfig) -> None:
-    """Try a reward function that has nothing to say of any answer, beside others."""
+    """Try a reward function that has nothing to say of any completion, beside others."""
     plugin, data = tmp_path / "rewards.py", tmp_path / "rows.jsonl"
     plugin.write_text(SILENT)
     data.write_text(json.dumps({"prompt": "What is 2+2?", "answer": "4"}) + "\n")
@@ -187,7 +187,9 @@ def test_a_function_that_never_gives_a_reward_is_refused_where_it_grades_alone(
     with pytest.raises(VerifierError) as caught:
         tried_in_silence(tmp_path, RewardConfig("math", weight=0.5, sources=["elsewhere"]))
     text = str(caught.value)
-    assert text.startswith("the verifier 'mute' has no reward for any answer that was tried to ")
+    assert text.startswith(
+        "the verifier 'mute' has no reward for any completion that was tried to "
+    )
     assert "rows.jsonl, row 1: " in text
     assert "mute returned None" in text
 

@@ -1,4 +1,4 @@
-"""A tiny random policy that the tests of the engines share."""
+"""A tiny random policy that the tests of the learner share."""
 
 from collections.abc import Iterator
 
@@ -38,11 +38,11 @@ def model() -> Iterator[PreTrainedModel]:
 def groups() -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
     """Prompts, answers and group ids of two prompts with 3 and 4 answers, one of them empty."""
     rng = np.random.default_rng(3)
-    prompts, answers, index = [], [], []
+    prompts, completions, index = [], [], []
     for group, (size, lengths) in enumerate([(5, (4, 1, 7)), (9, (2, 0, 6, 3))]):
         prompt = rng.integers(0, VOCABULARY, size)
         for length in lengths:
             prompts.append(prompt)
-            answers.append(rng.integers(0, VOCABULARY, length))
+            completions.append(rng.integers(0, VOCABULARY, length))
             index.append(10 + group)
-    return prompts, answers, index
+    return prompts, completions, index

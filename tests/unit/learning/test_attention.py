@@ -32,8 +32,8 @@ def test_a_context_is_right_aligned_against_the_segment() -> None:
 def blocks(draw: st.DrawFn) -> list[tuple[int, list[int]]]:
     """Prompt sizes, with the sizes of the answers behind them."""
     sizes = st.integers(1, 9)
-    answers = st.lists(st.integers(0, 9), max_size=4)
-    return draw(st.lists(st.tuples(sizes, answers), min_size=1, max_size=4))
+    completions = st.lists(st.integers(0, 9), max_size=4)
+    return draw(st.lists(st.tuples(sizes, completions), min_size=1, max_size=4))
 
 
 @given(blocks())
@@ -42,12 +42,12 @@ def test_every_token_sees_its_context_and_its_own_segment_up_to_itself(
 ) -> None:
     segments, seen = [], []
     start = 0
-    for prompt, answers in shapes:
+    for prompt, completions in shapes:
         segments.append(Segment(start, prompt))
         first = start
         seen += [set(range(first, first + i + 1)) for i in range(prompt)]
         start += prompt
-        for size in answers:
+        for size in completions:
             segments.append(Segment(start, size, first, prompt))
             own = [set(range(start, start + i + 1)) for i in range(size)]
             seen += [set(range(first, first + prompt)) | tokens for tokens in own]

@@ -45,19 +45,21 @@ def reinforced(policy: Path) -> Learner:
 
 def batch(version: int) -> pa.RecordBatch:
     rng = np.random.default_rng(version)
-    answers = [rng.integers(0, 41, n) for n in (3, 6, 4, 5)]
+    completions = [rng.integers(0, 41, n) for n in (3, 6, 4, 5)]
     columns = {
         "group_id": [0, 0, 1, 1],
         "sample_index": [0, 1, 0, 1],
         "prompt_token_ids": [[7, 8], [7, 8], [9], [9]],
-        "token_ids": answers,
-        "rollout_logprobs": [rng.uniform(-5, -3, len(a)) for a in answers],
+        "token_ids": completions,
+        "rollout_logprobs": [rng.uniform(-5, -3, len(a)) for a in completions],
         "kept_token_ids": [None] * 4,
-        "policy_versions": [np.zeros(len(a)) for a in answers],
-        "forced": [np.zeros(len(a), bool) for a in answers],
-        "advantages": [np.full(len(a), x) for a, x in zip(answers, (1, -1, 2, -2), strict=True)],
+        "policy_versions": [np.zeros(len(a)) for a in completions],
+        "forced": [np.zeros(len(a), bool) for a in completions],
+        "advantages": [
+            np.full(len(a), x) for a, x in zip(completions, (1, -1, 2, -2), strict=True)
+        ],
         "reward": [1.0, 0.0, 1.0, 0.0],
-        "reference_logprobs": [rng.uniform(-5, -3, len(a)) for a in answers],
+        "reference_logprobs": [rng.uniform(-5, -3, len(a)) for a in completions],
     }
     return schema.build(schema.training(("reference_logprobs",)), columns)
 

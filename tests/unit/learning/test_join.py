@@ -14,7 +14,7 @@ from rlsys.learning.join import (
     write_kept,
 )
 from rlsys.roles import REFERENCE, ROLLOUT, VERIFIER, Annotated, role_of
-from tests.helpers.batches import reference, rollouts, scores
+from tests.helpers.batches import grades, reference, rollouts
 
 COLUMNS = ("reference_logprobs",)
 
@@ -57,9 +57,9 @@ def test_a_row_that_is_not_trained_has_null_advantages() -> None:
 
 
 def test_slices_of_a_message_are_joined_as_whole_groups_are() -> None:
-    message = pa.concat_batches([rollouts(4, [[7], [8]]), rollouts(5, [[9], [6]])])
+    both = pa.concat_batches([rollouts(4, [[7], [8]]), rollouts(5, [[9], [6]])])
     batch = training_batch(
-        [{ROLLOUT: message.slice(2, 2)}],
+        [{ROLLOUT: both.slice(2, 2)}],
         (),
         advantages=np.array([1.0, -1.0]),
         rewards=np.array([1.0, 0.0]),
@@ -95,11 +95,11 @@ def test_a_column_that_no_role_brings_is_an_error_that_lists_what_there_is() -> 
 
 
 def test_samples_hold_rollouts_with_verdict_and_what_training_made_of_them() -> None:
-    message = pa.concat_batches([rollouts(4, [[7], [8, 9]]), rollouts(5, [[6]])])
+    both = pa.concat_batches([rollouts(4, [[7], [8, 9]]), rollouts(5, [[6]])])
     table = samples_table(
         [
-            annotated(message.slice(0, 2), scores(4, [1.0, None]), reference(4, [1, 2])),
-            annotated(message.slice(2, 1), scores(5, [0.5]), reference(5, [1])),
+            annotated(both.slice(0, 2), grades(4, [1.0, None]), reference(4, [1, 2])),
+            annotated(both.slice(2, 1), grades(5, [0.5]), reference(5, [1])),
         ],
         step=12,
         advantages=np.array([0.5, np.nan, -1.0]),
@@ -119,13 +119,13 @@ def test_samples_hold_rollouts_with_verdict_and_what_training_made_of_them() -> 
 
 def test_samples_of_every_kind_have_the_same_columns() -> None:
     """One reader takes them all, and tells them apart by `split` and `dropped`."""
-    trained = samples_table([annotated(rollouts(4, [[7], [8]]), scores(4, [1.0, 0.0]))], 3)
+    trained = samples_table([annotated(rollouts(4, [[7], [8]]), grades(4, [1.0, 0.0]))], 3)
     dropped = samples_table(
-        [annotated(rollouts(5, [[7], [8]]), scores(5, [0.0, 0.0])), annotated(rollouts(6, [[7]]))],
+        [annotated(rollouts(5, [[7], [8]]), grades(5, [0.0, 0.0])), annotated(rollouts(6, [[7]]))],
         3,
         reasons=["no_signal", "failed"],
     )
-    held_out = samples_table([annotated(rollouts(-1, [[7]]), scores(-1, [1.0]))], 3, HELD_OUT)
+    held_out = samples_table([annotated(rollouts(-1, [[7]]), grades(-1, [1.0]))], 3, HELD_OUT)
     table = pa.concat_tables([trained, dropped, held_out])
     assert table.column("dropped").to_pylist() == ["", "", "no_signal", "no_signal", "failed", ""]
     assert table.column("split").to_pylist() == ["train"] * 5 + ["held_out"]
@@ -135,8 +135,8 @@ def test_samples_of_every_kind_have_the_same_columns() -> None:
 
 
 def test_kept_rows_come_back_as_they_were(tmp_path: Path) -> None:
-    message = pa.concat_batches([rollouts(4, [[7], [8]]), rollouts(5, [[9], [6, 3]])])
-    ready = annotated(message.slice(2, 2), scores(5, [1.0, None]), reference(5, [1, 2]))
+    both = pa.concat_batches([rollouts(4, [[7], [8]]), rollouts(5, [[9], [6, 3]])])
+    ready = annotated(both.slice(2, 2), grades(5, [1.0, None]), reference(5, [1, 2]))
     sampled = annotated(rollouts(8, [[1, 2, 3]]))
     write_kept(tmp_path / "kept", [ready, sampled])
     back = read_kept(tmp_path / "kept")

@@ -56,9 +56,9 @@ def test_padded_puts_values_where_the_mask_is_and_lets_gradient_through() -> Non
 
 
 def test_an_empty_answer_has_a_row_of_the_mask_without_tokens() -> None:
-    answers = [np.array([1, 2]), np.empty(0, dtype=np.int64)]
+    completions = [np.array([1, 2]), np.empty(0, dtype=np.int64)]
     for blocks in ([[0], [1]], [[0, 1]]):
-        layout = lay_out(blocks, PROMPTS[:2], answers)
+        layout = lay_out(blocks, PROMPTS[:2], completions)
         assert layout.mask.tolist() == [[True, True], [False, False]]
         assert layout.padded(torch.tensor([5.0, 6.0])).tolist() == [[5, 6], [0, 0]]
 
@@ -96,23 +96,23 @@ def test_every_answer_token_is_read_where_its_predecessor_stands(data: st.DataOb
     sizes = data.draw(
         st.lists(st.tuples(st.integers(1, 4), st.lists(st.integers(0, 4), min_size=1)))
     )
-    prompts, answers, blocks = [], [], []
+    prompts, completions, blocks = [], [], []
     for size, lengths in sizes:
-        blocks.append(list(range(len(answers), len(answers) + len(lengths))))
+        blocks.append(list(range(len(completions), len(completions) + len(lengths))))
         # Every token of the batch is another number.
-        start = 1 + sum(map(len, prompts)) + sum(map(len, answers))
+        start = 1 + sum(map(len, prompts)) + sum(map(len, completions))
         prompt = np.arange(start, start + size)
         for length in lengths:
             prompts.append(prompt)
-            answers.append(1000 * (len(answers) + 1) + np.arange(length))
+            completions.append(1000 * (len(completions) + 1) + np.arange(length))
     if not blocks:
         return
-    layout = lay_out(blocks, prompts, answers)
+    layout = lay_out(blocks, prompts, completions)
     before = [
         token
         for i in layout.sequences
-        for token in np.concatenate([prompts[i][-1:], answers[i]])[: len(answers[i])]
+        for token in np.concatenate([prompts[i][-1:], completions[i]])[: len(completions[i])]
     ]
     assert layout.input_ids.reshape(-1)[layout.read_at].tolist() == before
-    assert layout.targets.tolist() == [t for i in layout.sequences for t in answers[i]]
-    assert layout.mask.sum(dim=1).tolist() == [len(answers[i]) for i in layout.sequences]
+    assert layout.targets.tolist() == [t for i in layout.sequences for t in completions[i]]
+    assert layout.mask.sum(dim=1).tolist() == [len(completions[i]) for i in layout.sequences]

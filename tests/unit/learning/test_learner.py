@@ -53,9 +53,9 @@ def start(model: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def batch_of(
-    engine: Learner, advantages: list[float], rewards: list[float], num_kept: int = 0
+    learner: Learner, advantages: list[float], rewards: list[float], num_kept: int = 0
 ) -> pa.RecordBatch:
-    """Answers to GROUPS prompts, scored by the engine's own policy: as the sampler one by one, as
+    """Answers to GROUPS prompts, scored by the learner's own policy: as the sampler one by one, as
     the reference together, so that the two differ by rounding, as they do in a run.
 
     num_kept: so many tokens could be sampled at each position beside the answer's own; 0: all.
@@ -63,32 +63,32 @@ def batch_of(
     rng = np.random.default_rng(0)
     rows = GROUPS * SIZE
     prompts = [rng.integers(0, VOCABULARY, 5) for _ in range(GROUPS)]
-    answers = [rng.integers(0, VOCABULARY, n) for n in rng.integers(3, 10, rows)]
+    completions = [rng.integers(0, VOCABULARY, n) for n in rng.integers(3, 10, rows)]
     asked, groups = [prompts[i // SIZE] for i in range(rows)], [i // SIZE for i in range(rows)]
-    lists = [[sorted({int(t), *range(num_kept)}) for t in answer] for answer in answers]
+    lists = [[sorted({int(t), *range(num_kept)}) for t in completion] for completion in completions]
     kept = [KeptTokens(np.concatenate(ids), np.array([len(i) for i in ids])) for ids in lists]
     sampler = [
         score_sequences(
-            engine.policy, [prompt], [answer], [0], False, 64, [own] if num_kept else None
+            learner.policy, [prompt], [completion], [0], False, 64, [own] if num_kept else None
         )[0]
-        for prompt, answer, own in zip(asked, answers, kept, strict=True)
+        for prompt, completion, own in zip(asked, completions, kept, strict=True)
     ]
     reference = score_sequences(
-        engine.policy, asked, answers, groups, True, 32, kept if num_kept else None
+        learner.policy, asked, completions, groups, True, 32, kept if num_kept else None
     )
     assert not all(np.array_equal(a, b) for a, b in zip(sampler, reference, strict=True))
     columns = {
         "group_id": groups,
         "sample_index": [i % SIZE for i in range(rows)],
         "prompt_token_ids": asked,
-        "token_ids": answers,
+        "token_ids": completions,
         "rollout_logprobs": sampler,
         "kept_token_ids": lists if num_kept else [None] * rows,
         "reference_logprobs": reference,
-        "policy_versions": [np.zeros(len(a)) for a in answers],
-        "forced": [np.zeros(len(a), bool) for a in answers],
+        "policy_versions": [np.zeros(len(a)) for a in completions],
+        "forced": [np.zeros(len(a), bool) for a in completions],
         "advantages": [
-            np.full(len(a), x, np.float32) for a, x in zip(answers, advantages, strict=True)
+            np.full(len(a), x, np.float32) for a, x in zip(completions, advantages, strict=True)
         ],
         "reward": rewards,
     }
@@ -96,12 +96,12 @@ def batch_of(
 
 
 @torch.no_grad()
-def drift(engine: Learner) -> None:
+def drift(learner: Learner) -> None:
     """Move the policy away from the one that sampled and was the reference."""
     generator = torch.Generator().manual_seed(1)
-    for parameter in engine.policy.parameters():
+    for parameter in learner.policy.parameters():
         parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
-    engine.engine.optimizer.refresh_fp32_params()
+    learner.deepspeed.optimizer.refresh_fp32_params()
 
 
 NONE = [0.0] * (GROUPS * SIZE)
@@ -111,13 +111,13 @@ SOME = [1.0, -1.0, 0.0, 0.0, *[0.0] * SIZE]
 @pytest.mark.parametrize("preset", PRESETS)
 def test_without_an_advantage_no_preset_moves_the_policy(start: Start, preset: str) -> None:
     config = load(CONFIGS / "base.yaml", [f"algorithm={preset}"])
-    engine = start(config.algorithm)
-    batch, before = batch_of(engine, NONE, rewards=NONE), weights(engine.policy)
+    learner = start(config.algorithm)
+    batch, before = batch_of(learner, NONE, rewards=NONE), weights(learner.policy)
     for version in range(20):
-        metrics = engine.step(batch, version)
-    assert same(before, weights(engine.policy))
+        metrics = learner.step(batch, version)
+    assert same(before, weights(learner.policy))
     assert metrics["kl"] < 1e-9
-    assert (metrics["skipped_updates"], metrics["gradient_norm"], engine.updates) == (1, 0, 0)
+    assert (metrics["skipped_updates"], metrics["gradient_norm"], learner.updates) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("preset", ["grpo", "rloo", "reinforce_pp", "ppo"])
@@ -128,10 +128,10 @@ def test_a_policy_that_has_drifted_is_pulled_back_without_an_advantage(
     drifts = {}
     for coefficient in (0.001, 0.1):
         wanted = [f"algorithm={preset}", f"algorithm.kl_coefficient={coefficient}"]
-        engine = start(load(CONFIGS / "base.yaml", wanted).algorithm)
-        batch = batch_of(engine, NONE, rewards=NONE)
-        drift(engine)
-        steps = [engine.step(batch, version) for version in range(20)]
+        learner = start(load(CONFIGS / "base.yaml", wanted).algorithm)
+        batch = batch_of(learner, NONE, rewards=NONE)
+        drift(learner)
+        steps = [learner.step(batch, version) for version in range(20)]
         assert all(m["kl_only_updates"] == 1 and m["skipped_updates"] == 0 for m in steps)
         asked = coefficient * (2 * steps[0]["kl"]) ** 0.5
         assert steps[0]["learning_rate"] == pytest.approx(LEARNING_RATE * asked)
@@ -143,18 +143,18 @@ def test_a_policy_that_has_drifted_is_pulled_back_without_an_advantage(
 
 
 def test_without_a_reference_a_drift_is_nobodys_business(start: Start) -> None:
-    engine = start(AlgorithmConfig(kl_coefficient=0.0))
-    batch = batch_of(engine, NONE, NONE)
-    drift(engine)
-    assert engine.step(batch, 0)["skipped_updates"] == 1
+    learner = start(AlgorithmConfig(kl_coefficient=0.0))
+    batch = batch_of(learner, NONE, NONE)
+    drift(learner)
+    assert learner.step(batch, 0)["skipped_updates"] == 1
 
 
 def test_without_an_advantage_the_critic_learns_all_the_same(start: Start) -> None:
-    engine = start(load(CONFIGS / "base.yaml", ["algorithm=ppo"]).algorithm)
-    batch, policy = batch_of(engine, NONE, rewards=[1.0] * len(NONE)), weights(engine.policy)
-    errors = [engine.step(batch, version)["critic_value_error"] for version in range(5)]
+    learner = start(load(CONFIGS / "base.yaml", ["algorithm=ppo"]).algorithm)
+    batch, policy = batch_of(learner, NONE, rewards=[1.0] * len(NONE)), weights(learner.policy)
+    errors = [learner.step(batch, version)["critic_value_error"] for version in range(5)]
     assert errors[-1] < errors[0]
-    assert same(policy, weights(engine.policy))
+    assert same(policy, weights(learner.policy))
 
 
 def test_a_skipped_update_leaves_no_trace(start: Start) -> None:
@@ -165,8 +165,8 @@ def test_a_skipped_update_leaves_no_trace(start: Start) -> None:
         skipping.step(nothing, version)
     assert skipping.objective.state_dict() == {"kl_coefficient": algorithm.kl_coefficient}
     before = weights(straight.policy)
-    for engine in (straight, skipping):
-        assert engine.step(something, 3)["skipped_updates"] == 0
+    for learner in (straight, skipping):
+        assert learner.step(something, 3)["skipped_updates"] == 0
     assert same(weights(straight.policy), weights(skipping.policy))
     assert not same(before, weights(skipping.policy))
 
@@ -177,17 +177,17 @@ def test_one_group_with_a_signal_is_an_update_in_which_the_kl_term_weighs_what_i
     """At its minimum that is its rounding, beside the gradient of the advantages."""
     norms = {}
     for coefficient in (0.0, 0.001):
-        engine = start(AlgorithmConfig(kl_coefficient=coefficient))
-        norms[coefficient] = engine.step(batch_of(engine, SOME, NONE), 0)["gradient_norm"]
+        learner = start(AlgorithmConfig(kl_coefficient=coefficient))
+        norms[coefficient] = learner.step(batch_of(learner, SOME, NONE), 0)["gradient_norm"]
     assert norms[0.0] > 1e-3
     assert norms[0.001] == pytest.approx(norms[0.0], rel=1e-5)
 
 
 def test_minibatches_are_judged_one_by_one(start: Start) -> None:
     """The first group's update is a drift that the second, without an advantage, answers."""
-    engine = start(AlgorithmConfig(), minibatches=2)
-    metrics = engine.step(batch_of(engine, SOME, NONE), 0)
-    assert (metrics["skipped_updates"], metrics["kl_only_updates"], engine.updates) == (0, 1, 2)
+    learner = start(AlgorithmConfig(), minibatches=2)
+    metrics = learner.step(batch_of(learner, SOME, NONE), 0)
+    assert (metrics["skipped_updates"], metrics["kl_only_updates"], learner.updates) == (0, 1, 2)
     assert LEARNING_RATE / 2 < metrics["learning_rate"] < 1.01 * LEARNING_RATE / 2
     without = start(AlgorithmConfig(kl_coefficient=0.0), minibatches=2)
     assert without.step(batch_of(without, SOME, NONE), 0)["skipped_updates"] == 1
@@ -197,12 +197,12 @@ def test_minibatches_are_judged_one_by_one(start: Start) -> None:
 def test_ratio_kl_and_the_proximal_policy_are_over_what_the_sampler_kept(
     start: Start, share_prompts: bool
 ) -> None:
-    engine = start(AlgorithmConfig(), microbatch_tokens=32, share_prompts=share_prompts)
-    batch = batch_of(engine, SOME, rewards=SOME, num_kept=7)
-    proximal = np.concatenate(engine.score(Sequences.from_training(batch, version=0)))
+    learner = start(AlgorithmConfig(), microbatch_tokens=32, share_prompts=share_prompts)
+    batch = batch_of(learner, SOME, rewards=SOME, num_kept=7)
+    proximal = np.concatenate(learner.score(Sequences.from_training(batch, version=0)))
     sampler = batch.column("rollout_logprobs").flatten().to_numpy()
     assert proximal == pytest.approx(sampler, abs=1e-4)
-    metrics = engine.step(batch, 0)
+    metrics = learner.step(batch, 0)
     # Over the whole vocabulary of 41 the ratios would be about 8/41.
     assert metrics["ratio_min"] == pytest.approx(1.0, abs=1e-4)
     assert metrics["ratio_max"] == pytest.approx(1.0, abs=1e-4)

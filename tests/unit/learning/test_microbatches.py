@@ -31,7 +31,7 @@ def sequences(lengths: list[int], groups: list[int] | None = None) -> Sequences:
     """Completions of these lengths, each behind a prompt of two tokens."""
     return Sequences(
         prompts=[np.array([1, 2])] * len(lengths),
-        answers=[np.arange(length) for length in lengths],
+        completions=[np.arange(length) for length in lengths],
         groups=groups or list(range(len(lengths))),
         trained=[np.ones(length, dtype=bool) for length in lengths],
         columns={},

@@ -13,14 +13,14 @@ VOCABULARY = 41
 Groups = tuple[list[np.ndarray], list[np.ndarray], list[int]]
 
 
-def by_the_book(model: PreTrainedModel, prompt: np.ndarray, answer: np.ndarray) -> torch.Tensor:
+def by_the_book(model: PreTrainedModel, prompt: np.ndarray, completion: np.ndarray) -> torch.Tensor:
     """log_softmax of the whole model's logits on prompt + answer alone, by its own attention."""
-    ids = torch.from_numpy(np.concatenate([prompt, answer]))[None]
+    ids = torch.from_numpy(np.concatenate([prompt, completion]))[None]
     model.set_attn_implementation("sdpa")
     logprobs = model(input_ids=ids).logits[0].log_softmax(dim=-1)
     model.set_attn_implementation(attention.NAME)
-    steps = torch.arange(len(prompt) - 1, len(prompt) + len(answer) - 1)
-    return logprobs[steps, torch.from_numpy(answer)]
+    steps = torch.arange(len(prompt) - 1, len(prompt) + len(completion) - 1)
+    return logprobs[steps, torch.from_numpy(completion)]
 
 
 def gradients(model: PreTrainedModel) -> dict[str, torch.Tensor]:
@@ -40,13 +40,13 @@ def test_logprobs_and_gradients_are_those_of_prompt_and_answer_alone(
 ) -> None:
     """Packed equals unpacked: whatever else lies in the row changes nothing."""
     monkeypatch.setattr(attention, "_SMALL_KEYS", small_keys)
-    prompts, answers, index = groups
-    layout = lay_out(blocks_of(index, len(answers), share_prompts), prompts, answers)
+    prompts, completions, index = groups
+    layout = lay_out(blocks_of(index, len(completions), share_prompts), prompts, completions)
     slope = torch.linspace(-1, 1, 23)
     logprobs, entropies = PolicyModel(model, 1.0, 1000)(layout)
     (logprobs * slope).sum().backward()
     packed_gradients = gradients(model)
-    expected = torch.cat([by_the_book(model, prompts[i], answers[i]) for i in layout.sequences])
+    expected = torch.cat([by_the_book(model, prompts[i], completions[i]) for i in layout.sequences])
     (expected * slope).sum().backward()
     torch.testing.assert_close(logprobs, expected, atol=1e-5, rtol=0)
     for name, gradient in gradients(model).items():
@@ -59,12 +59,12 @@ def test_logprobs_and_gradients_are_those_of_prompt_and_answer_alone(
 def test_shared_prompts_give_the_same_logprobs_and_gradients_as_separate_ones(
     model: PreTrainedModel, groups: Groups
 ) -> None:
-    prompts, answers, index = groups
+    prompts, completions, index = groups
     policy = PolicyModel(model, 0.7, 1000)
     weights = torch.randn(7, 7, generator=torch.Generator().manual_seed(1))
     results = []
     for share_prompts in (False, True):
-        layout = lay_out(blocks_of(index, len(answers), share_prompts), prompts, answers)
+        layout = lay_out(blocks_of(index, len(completions), share_prompts), prompts, completions)
         assert layout.sequences == tuple(range(7))
         padded = layout.padded(policy(layout)[0])
         (padded * weights).sum().backward()
@@ -83,8 +83,8 @@ def test_shared_prompts_give_the_same_logprobs_and_gradients_as_separate_ones(
 def test_chunks_of_the_head_change_nothing(
     model: PreTrainedModel, groups: Groups, chunk: int, num_chunks: int | None
 ) -> None:
-    prompts, answers, index = groups
-    layout = lay_out(blocks_of(index, len(answers), True), prompts, answers)
+    prompts, completions, index = groups
+    layout = lay_out(blocks_of(index, len(completions), True), prompts, completions)
     whole, _ = PolicyModel(model, 1.0, 1000)(layout)
     whole.sum().backward()
     expected = gradients(model)
@@ -96,11 +96,11 @@ def test_chunks_of_the_head_change_nothing(
 
 
 def test_the_temperature_divides_the_logits(model: PreTrainedModel) -> None:
-    prompt, answer = np.array([3, 5]), np.array([7])
+    prompt, completion = np.array([3, 5]), np.array([7])
     with torch.no_grad():
         tokens = np.arange(VOCABULARY)
         logits = torch.cat([by_the_book(model, prompt, tokens[[i]]) for i in tokens])
-        (found,), (entropy,) = PolicyModel(model, 0.5, 8)(lay_out([[0]], [prompt], [answer]))
+        (found,), (entropy,) = PolicyModel(model, 0.5, 8)(lay_out([[0]], [prompt], [completion]))
     distribution = (logits / 0.5).softmax(dim=0)
     assert float(found) == pytest.approx(float(distribution[7].log()), abs=1e-5)
     assert float(entropy) == pytest.approx(
@@ -112,8 +112,8 @@ def test_the_temperature_divides_the_logits(model: PreTrainedModel) -> None:
 def test_gradient_flows_through_the_entropy_only_when_it_is_in_the_loss(
     model: PreTrainedModel, groups: Groups, wanted: bool
 ) -> None:
-    prompts, answers, _ = groups
-    layout = lay_out([[0]], prompts, answers)
+    prompts, completions, _ = groups
+    layout = lay_out([[0]], prompts, completions)
     _, entropies = PolicyModel(model, 1.0, 8, entropy_gradient=wanted)(layout)
     assert entropies.requires_grad is wanted
 
@@ -148,9 +148,9 @@ def test_a_saved_policy_is_loaded_in_the_asked_precision(
 def test_checkpointed_layers_keep_less_and_have_the_same_gradients(
     model: PreTrainedModel, groups: Groups, tmp_path: Path
 ) -> None:
-    prompts, answers, _ = groups
+    prompts, completions, _ = groups
     model.save_pretrained(tmp_path)
-    layout = lay_out([[0, 1, 2]], prompts, answers)
+    layout = lay_out([[0, 1, 2]], prompts, completions)
     kept, found = [], []
     for recomputed in (False, True):
         loaded = load_causal_lm(tmp_path, torch.float32)

@@ -36,7 +36,7 @@ def test_every_column_becomes_one_array_per_answer() -> None:
     sequences = Sequences.from_training(training(), version=0)
     assert len(sequences) == 3
     assert plain(sequences.prompts) == [[7, 8], [7, 8], [9]]
-    assert plain(sequences.answers) == [[1, 2, 3], [4], []]
+    assert plain(sequences.completions) == [[1, 2, 3], [4], []]
     assert plain(sequences.columns["rollout_logprobs"]) == [[-0.5, -1.0, -1.5], [-2.0], []]
     assert plain(sequences.columns["policy_versions"]) == [[3, 3, 4], [4], []]
     assert plain(sequences.columns["reference_logprobs"]) == [[-1.0, -1.0, -1.0], [-3.0], []]
@@ -48,14 +48,14 @@ def test_every_column_becomes_one_array_per_answer() -> None:
 
 def test_tokens_that_a_limit_forced_are_outside_the_losss_mask() -> None:
     sequences = Sequences.from_training(training(), version=0)
-    layout = lay_out([[0], [1]], sequences.prompts, sequences.answers)
+    layout = lay_out([[0], [1]], sequences.prompts, sequences.completions)
     assert layout.mask.tolist() == [[True, True, True], [True, False, False]]
     assert sequences.mask(layout).tolist() == [[True, False, True], [True, False, False]]
 
 
 def test_masked_rows_are_left_out_of_every_column() -> None:
     sequences = Sequences.from_training(training(advantages=[None, [-0.5], []]), version=0)
-    assert plain(sequences.answers) == [[4], []]
+    assert plain(sequences.completions) == [[4], []]
     assert plain(sequences.columns["reference_logprobs"]) == [[-3.0], []]
     assert sequences.rewards.tolist() == [0.0, 0.5]
     assert sequences.groups == [4, 5]
@@ -85,7 +85,7 @@ def test_another_contract_is_refused() -> None:
 
 def test_gather_lays_values_out_as_the_microbatch_is() -> None:
     sequences = Sequences.from_training(training(), version=0)
-    layout = lay_out([[2], [0]], sequences.prompts, sequences.answers)
+    layout = lay_out([[2], [0]], sequences.prompts, sequences.completions)
     gathered = sequences.gather("rollout_logprobs", layout)
     assert gathered.tolist() == [[0.0, 0.0, 0.0], [-0.5, -1.0, -1.5]]
     assert sequences.gather("policy_versions", layout).tolist() == [[0, 0, 0], [3, 3, 4]]

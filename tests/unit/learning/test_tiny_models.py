@@ -34,13 +34,13 @@ def one_thread() -> object:
     torch.set_num_threads(threads)
 
 
-def by_the_book(model: PreTrainedModel, prompt: np.ndarray, answer: np.ndarray) -> np.ndarray:
+def by_the_book(model: PreTrainedModel, prompt: np.ndarray, completion: np.ndarray) -> np.ndarray:
     """log_softmax of the whole model's logits on prompt + answer alone, by its own attention."""
-    ids = torch.from_numpy(np.concatenate([prompt, answer]))[None]
+    ids = torch.from_numpy(np.concatenate([prompt, completion]))[None]
     with torch.no_grad():
         logprobs = model(input_ids=ids).logits[0].log_softmax(-1)
-    steps = torch.arange(len(prompt) - 1, len(prompt) + len(answer) - 1)
-    return logprobs[steps, torch.from_numpy(answer)].numpy()
+    steps = torch.arange(len(prompt) - 1, len(prompt) + len(completion) - 1)
+    return logprobs[steps, torch.from_numpy(completion)].numpy()
 
 
 def prove_packing(folder: Path) -> None:
@@ -60,10 +60,10 @@ def test_packed_logprobs_are_those_of_each_sequence_alone_and_weights_go_as_on_d
     rng = np.random.default_rng(0)
     first, second = (rng.integers(5, VOCABULARY, size) for size in (7, 30))
     prompts = [first, second, second]
-    answers = [rng.integers(5, VOCABULARY, size) for size in (20, 9, 40)]
-    expected = [by_the_book(plain, p, a) for p, a in zip(prompts, answers, strict=True)]
+    completions = [rng.integers(5, VOCABULARY, size) for size in (20, 9, 40)]
+    expected = [by_the_book(plain, p, a) for p, a in zip(prompts, completions, strict=True)]
     for share_prompts in (False, True):
-        found = score_sequences(policy, prompts, answers, [0, 1, 1], share_prompts, 1 << 20)
+        found = score_sequences(policy, prompts, completions, [0, 1, 1], share_prompts, 1 << 20)
         for own, right in zip(found, expected, strict=True):
             np.testing.assert_allclose(own, right, atol=1e-5)
     check_packing(policy, first, Precision.float32)

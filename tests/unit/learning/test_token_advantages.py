@@ -11,7 +11,7 @@ def sequences() -> Sequences:
     1 and -2 nats."""
     return Sequences(
         prompts=[np.array([5]), np.array([5])],
-        answers=[np.array([6, 7]), np.array([8])],
+        completions=[np.array([6, 7]), np.array([8])],
         groups=[3, 3],
         trained=[np.ones(2, dtype=bool), np.ones(1, dtype=bool)],
         columns={

@@ -5,7 +5,7 @@ import pytest
 
 from rlsys.config.load import CONFIGS, load, to_yaml
 from rlsys.errors import ConfigError
-from rlsys.local_policy.resolve import digest, fit_cache, resolve, settle
+from rlsys.local_policy.resolve import digest, fit_cache, resolve, settings_for
 
 
 def model(folder: Path, positions: int = 256, **more: object) -> Path:
@@ -40,24 +40,24 @@ def test_the_context_is_the_models_unless_a_shorter_one_is_named(
     tmp_path: Path, config: Path | None
 ) -> None:
     path = str(model(tmp_path / "m"))
-    assert settle(path, config, [], print).model.max_context == 256
-    assert settle(path, config, ["model.max_context=64"], print).model.max_context == 64
-    assert settle(path, config, ["model.max_context=999"], print).model.max_context == 256
+    assert settings_for(path, config, [], print).model.max_context == 256
+    assert settings_for(path, config, ["model.max_context=64"], print).model.max_context == 64
+    assert settings_for(path, config, ["model.max_context=999"], print).model.max_context == 256
 
 
 def test_the_context_may_be_shortened_in_a_file(tmp_path: Path) -> None:
     path = str(model(tmp_path / "m"))
     file = tmp_path / "plan.yaml"
     file.write_text("model: {max_context: 512}\nbenchmarks: {max_context: 96}\n")
-    assert settle(path, file, [], print).model.max_context == 96
-    assert settle(path, file, ["model.max_context=64"], print).model.max_context == 64
+    assert settings_for(path, file, [], print).model.max_context == 96
+    assert settings_for(path, file, ["model.max_context=64"], print).model.max_context == 64
 
 
 def test_a_model_that_is_named_makes_that_of_the_file_no_matter(tmp_path: Path) -> None:
     file = tmp_path / "gone.yaml"
     file.write_text(f"model: {{path: {tmp_path}/gone}}\n")
     path = str(model(tmp_path / "m"))
-    assert settle(path, file, [], print).model.path == path
+    assert settings_for(path, file, [], print).model.path == path
 
 
 @pytest.mark.parametrize("name", ["local", "thinking", "countdown", "gsm8k", "one_gpu"])
@@ -66,9 +66,9 @@ def test_the_settings_that_a_run_left_do_for_its_evaluation(tmp_path: Path, name
     saved = tmp_path / "config.yaml"
     saved.write_text(to_yaml(load(CONFIGS / f"{name}.yaml", ["rollout.max_sequences=7"])))
     path = str(model(tmp_path / "m", positions=64))
-    settled = settle(path, saved, [], print)
-    assert (settled.model.path, settled.model.max_context) == (path, 64)
-    assert settled.rollout.max_sequences == 7
+    resolved = settings_for(path, saved, [], print)
+    assert (resolved.model.path, resolved.model.max_context) == (path, 64)
+    assert resolved.rollout.max_sequences == 7
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_positions_are_found_under_whatever_name_they_have(
     tmp_path: Path, config: dict[str, object], context: int
 ) -> None:
     path = str(model(tmp_path / "m", 256, **config))
-    assert settle(path, None, [], print).model.max_context == context
+    assert settings_for(path, None, [], print).model.max_context == context
 
 
 def test_a_conversation_is_as_long_as_the_cache_holds_and_says_so(tmp_path: Path) -> None:
@@ -91,16 +91,16 @@ def test_a_conversation_is_as_long_as_the_cache_holds_and_says_so(tmp_path: Path
     sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     path = str(model(tmp_path / "m", 10_000_000, num_key_value_heads=2, **sizes))
     told: list[str] = []
-    settled = settle(path, None, ["rollout.kv_cache_gib=2"], told.append)
-    fit_cache(settled, told.append)
-    assert settled.model.max_context == (2 << 30) // 1024
+    resolved = settings_for(path, None, ["rollout.kv_cache_gib=2"], told.append)
+    fit_cache(resolved, told.append)
+    assert resolved.model.max_context == (2 << 30) // 1024
     assert told == [
         "context: 2,097,152 of the model's 10,000,000 tokens, which is what "
         "rollout.kv_cache_gib=2 holds"
     ]
-    settled.model.max_context = 64
-    fit_cache(settled, told.append)
-    assert (settled.model.max_context, len(told)) == (64, 1)
+    resolved.model.max_context = 64
+    fit_cache(resolved, told.append)
+    assert (resolved.model.max_context, len(told)) == (64, 1)
 
 
 def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:

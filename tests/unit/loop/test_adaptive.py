@@ -79,15 +79,15 @@ class Learner(FakeFleet):
 
 @settings(max_examples=12, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(
-    max_staleness=st.integers(1, 4), groups_per_message=st.integers(1, 3), seed=st.integers(0, 9999)
+    max_staleness=st.integers(1, 4), groups_per_call=st.integers(1, 3), seed=st.integers(0, 9999)
 )
 def test_whatever_the_bound_does_each_group_is_trained_within_that_of_its_admission(
-    max_staleness: int, groups_per_message: int, seed: int
+    max_staleness: int, groups_per_call: int, seed: int
 ) -> None:
     rng = random.Random(seed)
     config = make_config(
         max_staleness,
-        groups_per_message=groups_per_message,
+        groups_per_call=groups_per_call,
         adaptive_staleness=True,
         stall_timeout_s=5000.0,
     )

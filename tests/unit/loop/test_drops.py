@@ -29,8 +29,8 @@ def kept(fleet: FakeFleet) -> dict[int, tuple[int, str]]:
 
 
 def group_of(rows: Rows) -> int:
-    message = rows.annotations[ROLLOUT]
-    group: int = message.group_ids[rows.row // message.size]
+    batch = rows.annotations[ROLLOUT]
+    group: int = batch.group_ids[rows.row // batch.size]
     return group
 
 

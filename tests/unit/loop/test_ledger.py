@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from rlsys.loop.ledger import Ledger, LedgerError, State
 
-LIFE = [State.SAMPLED, State.SCORED, State.READY, State.TRAINED]
+LIFE = [State.SAMPLED, State.GRADED, State.READY, State.TRAINED]
 
 
 def test_a_group_lives_from_admission_to_training() -> None:
@@ -84,4 +84,4 @@ def test_the_ledger_closes_whatever_is_tried(moves: list[tuple[int, str]]) -> No
         except LedgerError:
             continue
     ledger.check()
-    assert set(ledger.living.values()) <= {State.ADMITTED, State.SAMPLED, State.SCORED, State.READY}
+    assert set(ledger.living.values()) <= {State.ADMITTED, State.SAMPLED, State.GRADED, State.READY}

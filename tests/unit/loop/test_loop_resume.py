@@ -96,7 +96,7 @@ class Driver:
 @settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(
     max_staleness=st.integers(0, 2),
-    groups_per_message=st.integers(1, 3),
+    groups_per_call=st.integers(1, 3),
     every=st.integers(1, 4),
     drop_no_signal=st.booleans(),
     seed=st.integers(0, 10_000),
@@ -104,7 +104,7 @@ class Driver:
 def test_over_the_whole_history_each_group_is_trained_once_or_dropped_with_a_reason(
     tmp_path_factory: pytest.TempPathFactory,
     max_staleness: int,
-    groups_per_message: int,
+    groups_per_call: int,
     every: int,
     drop_no_signal: bool,
     seed: int,
@@ -112,7 +112,7 @@ def test_over_the_whole_history_each_group_is_trained_once_or_dropped_with_a_rea
     steps = 10
     config = make_config(
         max_staleness,
-        groups_per_message=groups_per_message,
+        groups_per_call=groups_per_call,
         max_group_failures=2,
         max_failed_groups_in_a_row=10**6,
         max_batches_without_signal=10**6,
@@ -149,8 +149,8 @@ def test_over_the_whole_history_each_group_is_trained_once_or_dropped_with_a_rea
         for request in fleet.requests:
             for group in request.groups:
                 assert 0 <= request.version - group.oldest_version <= max_staleness
-                message = group.annotations[ROLLOUT]
-                assert message.group_ids[group.row // message.size] == group.group_id
+                batch = group.annotations[ROLLOUT]
+                assert batch.group_ids[group.row // batch.size] == group.group_id
 
 
 def check_dropped_answers(driver: Driver, account: history.Account, lines: list[Any]) -> None:
@@ -160,8 +160,8 @@ def check_dropped_answers(driver: Driver, account: history.Account, lines: list[
     found: dict[int, str] = {}
     for kept in driver.dropped:
         for rows, reason in zip(kept.groups, kept.reasons, strict=True):
-            message = rows.annotations[ROLLOUT]
-            group = message.group_ids[rows.row // message.size]
+            batch = rows.annotations[ROLLOUT]
+            group = batch.group_ids[rows.row // batch.size]
             assert group not in found
             assert step_of[group] == kept.step
             found[group] = reason

@@ -50,7 +50,9 @@ def test_missing_verdicts_are_judged_over_the_newest_answers_alone() -> None:
     for _ in range(1000):
         seen.saw(16, [])
     seen.saw(16, ["down"] * 6)  # 6 of the newest 64
-    with pytest.raises(VerifierError, match=r"12% of the newest 64 answers.*share=0.1; last: late"):
+    with pytest.raises(
+        VerifierError, match=r"12% of the newest 64 completions.*share=0.1; last: late"
+    ):
         seen.saw(16, ["late"] * 2)
 
 

@@ -9,13 +9,13 @@ import pytest
 
 from rlsys.config.run import SamplingConfig
 from rlsys.data.stream import PromptStream
-from rlsys.loop.fleet import Message, Sampled
+from rlsys.loop.fleet import GroupBatch, Sampled
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.loop.ready import ReadyGroup, ReadyGroups
 from rlsys.simulate.clock import run
-from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members, SimulatedFleet
 from rlsys.simulate.laws import Pareto
+from rlsys.simulate.sampler import SamplerLaw
 from rlsys.watch.waits import Observer
 from tests.helpers.fake_fleet import FakeFleet, ignore, make_config, make_loop, make_prompts
 from tests.helpers.plain_loop import train_plainly
@@ -46,7 +46,7 @@ class Watched(SimulatedFleet):
 
     def __init__(self) -> None:
         super().__init__(
-            EngineLaw(step_s=0.01, sequence_s=0.0002, max_sequences=64),
+            SamplerLaw(step_s=0.01, sequence_s=0.0002, max_sequences=64),
             Pareto(mean=200.0, shape=1.3, limit=8000),
             Costs(0.001, 0.0, 2e-5, 0.5, 0.1, 0.2),
             Members(rollout=4, verifier=4, reference=0),
@@ -54,9 +54,9 @@ class Watched(SimulatedFleet):
         )
         self.tokens: dict[int, int] = {}
 
-    async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
-        sampled = await super().sample(message, sampling)
-        (group_id,) = message.group_ids
+    async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled:
+        sampled = await super().sample(batch, sampling)
+        (group_id,) = batch.group_ids
         self.tokens[group_id] = int(sampled.num_tokens.sum())
         return sampled
 

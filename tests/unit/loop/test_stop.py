@@ -25,11 +25,11 @@ def stopped_at(seconds: float, fleet: FakeFleet) -> tuple[Loop, float, list[int]
 
     async def scenario() -> tuple[Loop, float, list[int], set[str]]:
         loop = make_loop(fleet, make_config(), after_step)
-        clock = asyncio.get_running_loop()
-        clock.call_at(seconds, loop.stop)
+        event_loop = asyncio.get_running_loop()
+        event_loop.call_at(seconds, loop.stop)
         await loop.train(100)
         left = {t.get_name() for t in asyncio.all_tasks() - {asyncio.current_task()}}
-        return loop, clock.time(), reported, left
+        return loop, event_loop.time(), reported, left
 
     return run(scenario())
 

@@ -10,7 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rlsys.config.run import SamplingConfig
-from rlsys.loop.fleet import Message, Sampled
+from rlsys.loop.fleet import GroupBatch, Sampled
 from rlsys.loop.ledger import State
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.roles import ROLLOUT
@@ -46,14 +46,14 @@ def long_tailed(seed: int) -> Latencies:
 @given(
     max_staleness=st.integers(0, 2),
     groups_per_step=st.integers(1, 5),
-    groups_per_message=st.integers(1, 4),
+    groups_per_call=st.integers(1, 4),
     drop_no_signal=st.booleans(),
     seed=st.integers(0, 10_000),
 )
 def test_staleness_slots_and_ledger_hold_under_any_latencies_and_failures(
     max_staleness: int,
     groups_per_step: int,
-    groups_per_message: int,
+    groups_per_call: int,
     drop_no_signal: bool,
     seed: int,
 ) -> None:
@@ -61,7 +61,7 @@ def test_staleness_slots_and_ledger_hold_under_any_latencies_and_failures(
     config = make_config(
         max_staleness,
         groups_per_step,
-        groups_per_message=groups_per_message,
+        groups_per_call=groups_per_call,
         max_group_failures=2,
         max_failed_groups_in_a_row=10**6,
         max_batches_without_signal=10**6,
@@ -180,9 +180,9 @@ def test_answers_older_than_max_staleness_are_refused_and_counted() -> None:
     """A rollout worker that came back with old weights: its tokens are older than its groups."""
 
     class OneWorkerNeverPulls(FakeFleet):
-        async def sample(self, message: Message, sampling: SamplingConfig) -> Sampled:
-            sampled = await super().sample(message, sampling)
-            stuck = message.group_ids[0] % 3 == 0
+        async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled:
+            sampled = await super().sample(batch, sampling)
+            stuck = batch.group_ids[0] % 3 == 0
             return replace(sampled, oldest_version=sampled.oldest_version * (not stuck))
 
     fleet = OneWorkerNeverPulls()
@@ -204,12 +204,12 @@ def test_weights_are_packed_before_the_learner_learns_on() -> None:
 def test_groups_travel_in_messages_of_the_configured_size() -> None:
     sizes = []
     fleet = FakeFleet()
-    loop = make_loop(fleet, make_config(1, groups_per_step=4, groups_per_message=3))
+    loop = make_loop(fleet, make_config(1, groups_per_step=4, groups_per_call=3))
     sample = fleet.sample
 
-    async def watch(message, sampling):  # type: ignore[no-untyped-def]
-        sizes.append(len(message.group_ids))
-        return await sample(message, sampling)
+    async def watch(batch, sampling):  # type: ignore[no-untyped-def]
+        sizes.append(len(batch.group_ids))
+        return await sample(batch, sampling)
 
     fleet.sample = watch  # type: ignore[method-assign]
     run(loop.train(3))

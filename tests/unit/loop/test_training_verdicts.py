@@ -30,7 +30,7 @@ def test_too_many_answers_without_a_verdict_stop_the_run() -> None:
     config = make_config()
     config.verifiers.max_infrastructure_share = 0.2
     with pytest.raises(
-        VerifierError, match=r"25% of the newest 32 answers.*share=0.2.*the sandbox is gone"
+        VerifierError, match=r"25% of the newest 32 completions.*share=0.2.*the sandbox is gone"
     ):
         run(make_loop(fleet, config).train(50))
 
@@ -42,7 +42,7 @@ def test_the_first_missing_verdicts_are_said_at_once_and_once() -> None:
     fleet = FakeFleet(rewards=without_verdict(1))
     loop = make_loop(fleet, config, notice=said.append)
     run(loop.train(3))
-    assert said == ["warning: 1 of 4 answers got no verdict: the sandbox is gone"]
+    assert said == ["warning: 1 of 4 completions got no verdict: the sandbox is gone"]
 
 
 def test_a_share_of_missing_verdicts_below_the_limit_is_masked() -> None:
@@ -71,7 +71,9 @@ def test_a_missing_verdict_is_reported_even_when_the_last_message_had_all_of_its
     config.verifiers.max_infrastructure_share = 0.2
     in_turn = (1.0 + 0.01 * i for i in itertools.count())
     fleet = FakeFleet(Latencies(sample=lambda: next(in_turn)), rewards=rewards)
-    with pytest.raises(VerifierError, match=r"25% of the newest 32 answers.*the sandbox is gone"):
+    with pytest.raises(
+        VerifierError, match=r"25% of the newest 32 completions.*the sandbox is gone"
+    ):
         run(make_loop(fleet, config).train(50))
 
 

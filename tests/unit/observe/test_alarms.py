@@ -12,7 +12,7 @@ from rlsys.observe.alarms import Alarms
 CONFIG = RunConfig()
 CONFIG.observe.length_alarm_window = 2
 
-NOTHING = SignalCount(groups=2, without_signal=2, none_right=2, answers=8)
+NOTHING = SignalCount(groups=2, without_signal=2, none_right=2, completions=8)
 SOME = replace(NOTHING, without_signal=1, none_right=1)
 # Lengths 20, 20 | 30, 30 put one alarm on at step 4; four steps without a signal the other, at 5.
 STEPS = [
@@ -27,7 +27,7 @@ STEPS = [
 
 
 def figures(length: float) -> dict[str, float]:
-    return {"answer/mean_tokens": length, "reward/accuracy": 0.5, "policy/kl": length / 20}
+    return {"completion/mean_tokens": length, "reward/accuracy": 0.5, "policy/kl": length / 20}
 
 
 def seen(alarms: Alarms, steps: list[tuple[SignalCount, float]]) -> list[object]:

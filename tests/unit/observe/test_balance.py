@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from rlsys.observe.balance import Pace, advice, balance, covering_bound
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 # Of 100 s: one learner, busy 96 s; one rollout worker, 48 s; two verifiers, 12 s each.
 LEARNER_BOUND = {
@@ -13,15 +13,15 @@ LEARNER_BOUND = {
     "verifier": Times(24.0, 200.0, {"rollouts": 176.0}),
     "driver": Times(99.0, 100.0, {"driver: learner": 1.0}),
 }
-# 100 answers share 1,000 tokens/s, 10 each: the longest answer takes 30 s.
+# 100 completions share 1,000 tokens/s, 10 each: the longest completion takes 30 s.
 PACE = Pace(
     steps=10,
     train_s=100.0,
     waited_for_old_s=6.0,
     longest_group_s=50.0,
-    longest_answer=300,
+    longest_completion=300,
     consumed_tokens=100_000,
-    answers_at_once=100,
+    completions_at_once=100,
     max_staleness=2,
 )
 MEMBERS = {"learner": 1, "rollout": 1, "verifier": 2}
@@ -91,8 +91,8 @@ def test_a_run_that_did_nothing_has_a_balance_too() -> None:
 def test_a_bound_of_staleness_that_holds_the_learner_up_is_named_with_one_that_would_not() -> None:
     # 96 s of learning in 10 steps: 9.6 s each, and 30 s are more than three of them.
     assert advice(balance(LEARNER_BOUND, MEMBERS), "ready groups", PACE)[-1] == (
-        "staleness: 6.0 s of waiting for old groups though enough others were ready; the "
-        "longest answer takes 30.0 s, a step without waiting 9.6 s: loop.max_staleness=4 covers it"
+        "staleness: 6.0 s of waiting for old groups though enough others were ready; the longest "
+        "completion takes 30.0 s, a step without waiting 9.6 s: loop.max_staleness=4 covers it"
     )
 
 

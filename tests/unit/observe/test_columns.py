@@ -1,6 +1,6 @@
 import pytest
 
-from rlsys.observe.columns import COLUMNS, cells, clock, figure, headings, that_fit
+from rlsys.observe.columns import COLUMNS, cells, duration, figure, headings, that_fit
 
 
 @pytest.mark.parametrize(
@@ -9,7 +9,7 @@ from rlsys.observe.columns import COLUMNS, cells, clock, figure, headings, that_
      (183_600, "2d03h")],
 )  # fmt: skip
 def test_a_time_left_takes_six_characters_at_most(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
+    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_longer_answers_that_are_no_more_often_right_raise_the_alarm_once() -> N
     # Means 20 and 23 after six steps: 15% longer.
     assert lines[:5] == [""] * 5
     assert lines[5].startswith(
-        "length-inflation: over 3 steps answers grew from 20.0 to 23.0 tokens while "
+        "length-inflation: over 3 steps completions grew from 20.0 to 23.0 tokens while "
         "pass@1 went from 0.500 to 0.500"
     )
     assert lines[6] == ""

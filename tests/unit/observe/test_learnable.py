@@ -15,8 +15,8 @@ from rlsys.loop.ready import ReadyGroup
 from rlsys.observe.learnable import SignalAlarm, cut_off_at, last_words, problem_of
 
 CONFIG = RunConfig()
-ALL_WRONG = SignalCount(groups=4, without_signal=4, none_right=4, answers=16)
-MIXED = SignalCount(groups=4, without_signal=3, none_right=3, answers=16)
+ALL_WRONG = SignalCount(groups=4, without_signal=4, none_right=4, completions=16)
+MIXED = SignalCount(groups=4, without_signal=3, none_right=3, completions=16)
 
 
 def group(rewards: list[float], cut_off: int = 0) -> ReadyGroup:
@@ -29,7 +29,7 @@ def group(rewards: list[float], cut_off: int = 0) -> ReadyGroup:
 def test_groups_without_a_signal_and_answers_that_are_cut_off_are_counted() -> None:
     groups = [group([0.0, 0.0], cut_off=2), group([1.0, 1.0]), group([0.0, 1.0], cut_off=1)]
     counted = count_signal(groups, CONFIG)
-    assert counted == SignalCount(3, 2, all_right=1, none_right=1, answers=6, cut_off=3)
+    assert counted == SignalCount(3, 2, all_right=1, none_right=1, completions=6, cut_off=3)
     assert counted + counted == SignalCount(6, 4, 2, 2, 12, 6)
 
 
@@ -51,7 +51,7 @@ def test_the_warning_comes_after_eight_groups_and_once() -> None:
     alarm = SignalAlarm(CONFIG)
     said = [alarm.step(count) for count in (ALL_WRONG, ALL_WRONG, ALL_WRONG)]
     assert [bool(text) for text in said] == [False, True, False]
-    assert "in each of 8 all answers earned the same reward" in said[1]
+    assert "in each of 8 all completions earned the same reward" in said[1]
     assert alarm.on
 
 
@@ -64,7 +64,7 @@ def test_one_group_with_a_signal_takes_the_warning_back_and_it_can_come_again() 
 
 def test_steps_of_many_groups_are_judged_one_by_one() -> None:
     alarm = SignalAlarm(CONFIG)
-    large = SignalCount(groups=64, without_signal=64, none_right=64, answers=512)
+    large = SignalCount(groups=64, without_signal=64, none_right=64, completions=512)
     assert alarm.step(large)
     assert not alarm.step(replace(large, without_signal=63))
     assert alarm.step(large)
@@ -73,22 +73,25 @@ def test_steps_of_many_groups_are_judged_one_by_one() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"none_right": 4}, "No answer was right: take easier data"),
-        ({"all_right": 4}, "Every answer was right: take harder data"),
+        ({"none_right": 4}, "No completion was right: take easier data"),
+        ({"all_right": 4}, "Every completion was right: take harder data"),
         ({"all_right": 2, "none_right": 2}, "a larger loop.group_size"),
-        ({"none_right": 4, "cut_off": 15}, "94% of the answers are cut off at sampling.max_tokens"),
+        (
+            {"none_right": 4, "cut_off": 15},
+            "94% of the completions are cut off at sampling.max_tokens",
+        ),
     ],
 )
 def test_the_likely_cause_says_what_to_change(change: dict[str, int], words: str) -> None:
-    message = problem_of(replace(SignalCount(4, 4, answers=16), **change), CONFIG)
+    message = problem_of(replace(SignalCount(4, 4, completions=16), **change), CONFIG)
     assert message.startswith("no group has a signal")
     assert words in message
 
 
 def test_answers_that_are_cut_off_are_a_problem_with_a_signal_too() -> None:
-    count = SignalCount(groups=4, without_signal=1, answers=100, cut_off=90)
+    count = SignalCount(groups=4, without_signal=1, completions=100, cut_off=90)
     message = problem_of(count, CONFIG)
-    assert message.startswith("90% of the answers are cut off at sampling.max_tokens=128")
+    assert message.startswith("90% of the completions are cut off at sampling.max_tokens=128")
     assert problem_of(replace(count, cut_off=89), CONFIG) == ""
 
 
@@ -109,6 +112,6 @@ def test_the_end_of_an_answer_that_was_cut_off_is_shown_with_its_verdict(tmp_pat
     for step, texts in ((1, ["old", "old"]), (12, rows["text"])):
         pq.write_table(pa.table(rows | {"text": texts}), tmp_path / f"step-{step:06d}.parquet")
     shown = last_words(tmp_path)
-    assert shown.startswith(". An answer of step-000012.parquet ends: '")
+    assert shown.startswith(". A completion of step-000012.parquet ends: '")
     assert shown.endswith("and so and so '; its verdict: unparsable: no final answer")
     assert len(shown) < 200

@@ -9,7 +9,7 @@ from rlsys.loop.fleet import PublishReport
 from rlsys.loop.loop import StepReport
 from rlsys.loop.ready import ReadyGroup
 from rlsys.observe.metrics import step_metrics, time_shares
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 NAN = float("nan")
 
@@ -45,12 +45,12 @@ def test_a_steps_metrics_by_hand() -> None:
         "reward/accuracy": 0.25,
         "reward/missing": 0.0,
         "reward/groups_without_signal": 0.5,
-        "answer/mean_tokens": 25.0,
-        "answer/max_tokens": 40.0,
-        "answer/truncated": 0.25,
-        "answer/reward_per_token": 0.02,
-        "answer/mean_tokens_right": 10.0,
-        "answer/mean_tokens_wrong": 30.0,
+        "completion/mean_tokens": 25.0,
+        "completion/max_tokens": 40.0,
+        "completion/truncated": 0.25,
+        "completion/reward_per_token": 0.02,
+        "completion/mean_tokens_right": 10.0,
+        "completion/mean_tokens_wrong": 30.0,
         "staleness/mean": 0.5,
         "staleness/max": 1.0,
         "staleness/waited_for_old_s": 4.5,
@@ -69,14 +69,14 @@ def test_answers_without_a_verdict_are_neither_right_nor_wrong() -> None:
     assert metrics["reward/mean"] == 0.5
     assert metrics["reward/accuracy"] == 0.5
     assert metrics["reward/missing"] == 0.5
-    assert metrics["answer/mean_tokens_right"] == 10.0
-    assert metrics["answer/mean_tokens_wrong"] == 20.0
+    assert metrics["completion/mean_tokens_right"] == 10.0
+    assert metrics["completion/mean_tokens_wrong"] == 20.0
 
 
 def test_a_step_without_right_answers_has_no_length_of_them() -> None:
     metrics = step_metrics(report([group([0.0, 0.0], [10, 20])]), 1.0)
-    assert "answer/mean_tokens_right" not in metrics
-    assert metrics["answer/mean_tokens_wrong"] == 15.0
+    assert "completion/mean_tokens_right" not in metrics
+    assert metrics["completion/mean_tokens_wrong"] == 15.0
 
 
 @pytest.mark.filterwarnings("error")

@@ -7,6 +7,8 @@ from rlsys.config.optimizer import ScheduleShape
 from rlsys.config.run import RunConfig
 from rlsys.observe.next_steps import next_commands, policy_of
 
+RESUME = "rlsys train --resume"
+
 
 def finished(folder: Path) -> Path:
     (folder / "checkpoints" / "step-000040" / "policy").mkdir(parents=True)
@@ -24,7 +26,7 @@ def test_a_finished_run_can_be_talked_to_measured_compared_and_gone_on_with(
     monkeypatch.chdir(tmp_path)
     config = RunConfig()
     config.loop.steps = 40
-    lines = next_commands(finished(tmp_path / "runs" / "local"), config, 40)
+    lines = next_commands(finished(tmp_path / "runs" / "local"), config, 40, RESUME)
     with_its_config = ["--config", "runs/local/config.yaml"]
     assert typed(lines) == [
         ["rlsys", "chat", "runs/local"],
@@ -38,7 +40,7 @@ def test_a_finished_run_can_be_talked_to_measured_compared_and_gone_on_with(
 
 def test_a_run_that_was_stopped_goes_on_to_its_own_last_step(tmp_path: Path) -> None:
     folder = tmp_path / "my runs" / "a"
-    (line,) = typed(next_commands(folder, RunConfig(), 3))
+    (line,) = typed(next_commands(folder, RunConfig(), 3, RESUME))
     assert line == ["rlsys", "train", "--resume", str(folder)]
     assert policy_of(folder) is None
 
@@ -48,14 +50,14 @@ def test_a_run_whose_learning_rate_has_fallen_to_its_end_is_done(tmp_path: Path)
     config = RunConfig()
     config.learner.optimizer.schedule = ScheduleShape.cosine
     resume = ["rlsys", "train", "--resume", str(folder)]
-    assert resume not in [line[:4] for line in typed(next_commands(folder, config, 100))]
-    assert typed(next_commands(folder, config, 99))[-1] == resume
+    assert resume not in [line[:4] for line in typed(next_commands(folder, config, 100, RESUME))]
+    assert typed(next_commands(folder, config, 99, RESUME))[-1] == resume
 
 
 def test_data_of_ones_own_are_measured_by_benchmarks_that_one_names(tmp_path: Path) -> None:
     config = RunConfig()
     config.data.train, config.model.path = "rows.jsonl", "/models/my model"
-    commands = next_commands(finished(tmp_path / "a"), config, 100)
+    commands = next_commands(finished(tmp_path / "a"), config, 100, RESUME)
     assert "(NAMES: rlsys benchmarks list, or a file of yours" in commands[1]
     begin = typed(commands)[1]
     assert begin[:3] == ["rlsys", "eval", "/models/my model"]

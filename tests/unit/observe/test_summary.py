@@ -9,7 +9,7 @@ from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.ledger import Ledger, State
 from rlsys.observe.balance import Pace
 from rlsys.observe.summary import Summary
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 def heldout(step: int, right: int) -> HeldOut:
@@ -25,7 +25,7 @@ def summary() -> Summary:
     for group in range(3):
         ledger.admit(group, "p")
     ledger.drop(0, "no_signal")
-    for state in (State.SAMPLED, State.SCORED, State.READY, State.TRAINED):
+    for state in (State.SAMPLED, State.GRADED, State.READY, State.TRAINED):
         ledger.move(1, state)
     return Summary(
         run="local",
@@ -43,15 +43,15 @@ def summary() -> Summary:
         members={"learner": 1},
         staleness_mean=1.25,
         staleness_max=2,
-        # 50 answers share 2,500 tokens/s, 50 each: the longest answer takes 1.7 s.
+        # 50 completions share 2,500 tokens/s, 50 each: the longest completion takes 1.7 s.
         pace=Pace(
             steps=100,
             train_s=100.0,
             waited_for_old_s=40.0,
             longest_group_s=3.0,
-            longest_answer=85,
+            longest_completion=85,
             consumed_tokens=250_000,
-            answers_at_once=50,
+            completions_at_once=50,
             max_staleness=2,
         ),
         policy="/runs/local/checkpoints/step-000100/policy",
@@ -83,7 +83,7 @@ def test_the_file_has_the_promised_keys(summary: Summary, tmp_path: Path) -> Non
             "mean": 1.25,
             "max": 2,
             "waited_for_old_s": 40.0,
-            "longest_answer_s": 1.7,
+            "longest_completion_s": 1.7,
             "covering_bound": 3,
         },
     }
@@ -119,7 +119,7 @@ def test_the_table_shows_the_evidence(summary: Summary) -> None:
         "staleness mean 1.25, max 2",
         "groups admitted 3 = trained 1 + dropped 1 (no_signal 1) + alive 1",
         "learner 60.0 60% ready groups 39.0 s, weights 1.0 s",
-        "longest answer takes 1.7 s, a step without waiting 0.6 s: loop.max_staleness=3 covers it",
+        "completion takes 1.7 s, a step without waiting 0.6 s: loop.max_staleness=3 covers it",
         "policy: /runs/local/checkpoints/step-000100/policy note [bold] stays",
         "note [bold] stays rlsys chat runs/local # talk to it",
     ):

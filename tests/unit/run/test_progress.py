@@ -5,7 +5,7 @@ import numpy as np
 from rlsys.loop.loop import StepReport
 from rlsys.loop.ready import ReadyGroup
 from rlsys.run.progress import Progress
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 
 
 def report(

@@ -3,15 +3,15 @@ from dataclasses import replace
 import pytest
 
 from rlsys.simulate.clock import run
-from rlsys.simulate.engine import EngineLaw
 from rlsys.simulate.fleet import Costs, Members
 from rlsys.simulate.laws import Constant, LogNormal
 from rlsys.simulate.overlap import Scenario, overlap, simulate
+from rlsys.simulate.sampler import SamplerLaw
 
 # A step is 2 groups of 2 answers of 10 tokens. Seconds: sampling 10 x (0.1 + 4 x 0.025) = 2;
 # grading 2 calls x 2 answers x 0.25 = 1; learning 1 + 40 x 0.05 = 3; publishing 0.5 + 0.5.
 SCENARIO = Scenario(
-    EngineLaw(step_s=0.1, sequence_s=0.025, max_sequences=4),
+    SamplerLaw(step_s=0.1, sequence_s=0.025, max_sequences=4),
     Constant(10),
     costs=Costs(
         grade_s=0.25,
@@ -55,8 +55,8 @@ def test_an_asynchronous_step_takes_as_long_as_the_slowest_stage() -> None:
 
 def test_a_run_held_up_by_its_longest_answers_advises_a_bound_that_makes_it_faster() -> None:
     # The longest answers take 100 x 0.125 s and more, three steps of the learner and more.
-    engine = replace(SCENARIO.engine, max_sequences=64)
-    slow = replace(SCENARIO, engine=engine, lengths=LogNormal(mean=10, sigma=1.2, limit=100))
+    sampler = replace(SCENARIO.sampler, max_sequences=64)
+    slow = replace(SCENARIO, sampler=sampler, lengths=LogNormal(mean=10, sigma=1.2, limit=100))
     block = run(simulate(slow, max_staleness=1, steps=40, seed=0))
     assert block.advised_bound > 2
     better = run(simulate(slow, block.advised_bound, steps=40, seed=0))

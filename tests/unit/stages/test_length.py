@@ -4,12 +4,12 @@ import pytest
 
 from rlsys.config.run import LoopConfig, RunConfig
 from rlsys.errors import ConfigError
-from rlsys.stages.length import settle_length
+from rlsys.stages.length import resolve_length
 
 
 def settled(prompts: int, resumed: bool = False, **loop: float) -> tuple[int, str]:
     config = RunConfig(loop=LoopConfig(**loop))  # type: ignore[arg-type]
-    found, line = settle_length(config, prompts, resumed)
+    found, line = resolve_length(config, prompts, resumed)
     assert found.loop.epochs == 0.0
     return found.loop.steps, line
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsys.thinking.automaton import Answers, Automaton
+from rlsys.thinking.automaton import Automaton, Completions
 from rlsys.thinking.limits import Limits
 from rlsys.thinking.track import Steering, Tags
 from tests.helpers.words import ONE, SEVERAL, WORDS
@@ -33,7 +33,7 @@ def directed(steering: Steering) -> torch.Tensor:
     return logits
 
 
-def steered(answers: Answers, places: torch.Tensor, limits: list[Limits]) -> torch.Tensor:
+def steered(answers: Completions, places: torch.Tensor, limits: list[Limits]) -> torch.Tensor:
     logits = torch.zeros(len(limits), WIDTH)
     most = torch.tensor([2**62 if limit.most is None else limit.most for limit in limits])
     answers.steer(logits, places, most, torch.tensor([limit.least for limit in limits]))
@@ -45,7 +45,7 @@ def steered(answers: Answers, places: torch.Tensor, limits: list[Limits]) -> tor
 def test_a_batch_is_steered_as_each_of_its_answers_alone(
     tags: Tags, asked: list[tuple[Limits, bool, list[int]]]
 ) -> None:
-    answers = Answers(AUTOMATA[id(tags)], 9)
+    answers = Completions(AUTOMATA[id(tags)], 9)
     places = torch.tensor([7, 2, 5, 0][: len(asked)])
     limits = [limit for limit, _, _ in asked]
     alone = [Steering(tags, limit, opened) for limit, opened, _ in asked]
@@ -73,7 +73,7 @@ def test_an_answer_that_is_taken_up_again_goes_on_as_if_it_had_never_stopped(
 ) -> None:
     limits, opened, wishes = asked
     places = torch.tensor([3])
-    through, again = (Answers(AUTOMATA[id(SEVERAL)], 4) for _ in range(2))
+    through, again = (Completions(AUTOMATA[id(SEVERAL)], 4) for _ in range(2))
     through.begin(places, torch.tensor([opened]))
     written = []
     for wish in wishes[:stop]:

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from rlsys.watch.clock import Times
+from rlsys.watch.accounting import Times
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.waits import Observer, Waits
 
@@ -24,10 +24,10 @@ def test_the_driver_is_busy_while_any_task_runs_and_else_waits_for_what_its_line
     async def line() -> tuple[Times, float]:
         task = asyncio.current_task()
         loop.waits_are_for(lambda: waits.of(task))
-        before, started = loop.clock.times(), time.monotonic()
+        before, started = loop.accounting.times(), time.monotonic()
         await waits.on("driver: learner", work())
         await asyncio.sleep(0.1)
-        return loop.clock.times() - before, time.monotonic() - started
+        return loop.accounting.times() - before, time.monotonic() - started
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         times, seconds = runner.run(line())

@@ -60,7 +60,7 @@ def test_a_process_that_has_not_registered_is_left_alone() -> None:
 def test_a_stopped_process_is_said_to_be_stopped() -> None:
     with started(STUCK) as pid:
         os.kill(pid, signal.SIGSTOP)
-        assert "no answer within 2 s: it is stopped" in stacks.of_family(pid)
+        assert "no reply within 2 s: it is stopped" in stacks.of_family(pid)
 
 
 def test_a_process_that_is_gone_is_said_to_be_gone() -> None:

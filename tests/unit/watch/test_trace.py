@@ -48,11 +48,11 @@ def test_a_long_wait_is_told_while_it_lasts_at_doubled_ages_and_when_it_has_ende
     since = f"since {trace.stamp(BEGAN)}"
     assert told(tmp_path) == [
         f"waits 10 s for driver: learner, {since}",
-        "owing an answer: verifier-0 12 s",
+        "owing a reply: verifier-0 12 s",
         f"waits 20 s for driver: learner, {since}",
-        "owing an answer: verifier-0 12 s",
+        "owing a reply: verifier-0 12 s",
         f"waits 40 s for driver: learner, {since}",
-        "owing an answer: verifier-0 12 s",
+        "owing a reply: verifier-0 12 s",
         f"waited 45 s for driver: learner, {since}",
     ]
 
@@ -66,7 +66,7 @@ def test_waits_of_one_name_share_a_line_and_others_do_not(tmp_path: Path) -> Non
     assert told(tmp_path) == [
         f"waits 12 s for driver: verifier (x3), since {since}",
         f"waits 11 s for driver: learner, since {trace.stamp(BEGAN + 1)}",
-        "owing an answer: verifier-0 12 s",
+        "owing a reply: verifier-0 12 s",
         f"waited 13 s for driver: verifier (x3), since {since}",
         f"waited 12 s for driver: learner, since {trace.stamp(BEGAN + 1)}",
     ]
@@ -110,7 +110,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert ended.returncode == -9
     waits, owing = newest_lines(tmp_path, 2)
     assert "waits 11 s for driver: learner" in waits
-    assert owing.endswith("owing an answer: learner-0 11 s")
+    assert owing.endswith("owing a reply: learner-0 11 s")
 
 
 def test_a_run_without_a_trace_has_no_newest_lines(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_stall_ends_with_the_stacks_read_once_for_all_waits() -> None:
 
 
 def test_the_stacks_are_read_while_the_call_that_is_late_is_still_open() -> None:
-    """Ending a wait takes its call back; who owed the answer must be known before."""
+    """Ending a wait takes its call back; who owed the reply must be known before."""
     owing: set[str] = set()
 
     async def call() -> None:
@@ -175,9 +175,9 @@ def test_a_wait_for_answers_lasts_while_they_are_sampled() -> None:
     async def scenario() -> list[int]:
         waits = Waits(10.0, Observer(notices.append, samplers_still_s=still_s))
         name = "driver: rollout worker"
-        first = asyncio.create_task(waits.on(name, later(35.0, 1), for_answers=True))
+        first = asyncio.create_task(waits.on(name, later(35.0, 1), for_completions=True))
         await asyncio.sleep(1.0)
-        return [await waits.on(name, later(34.0, 2), for_answers=True), await first]
+        return [await waits.on(name, later(34.0, 2), for_completions=True), await first]
 
     assert run(scenario()) == [2, 1]
     assert len(notices) == 3
@@ -188,15 +188,15 @@ def test_a_wait_for_answers_that_nobody_samples_any_more_is_a_stall() -> None:
 
     async def scenario() -> float:
         stopped = 25.0
-        clock = asyncio.get_running_loop()
+        event_loop = asyncio.get_running_loop()
 
         async def still_s() -> float:
-            return max(0.0, clock.time() - stopped)
+            return max(0.0, event_loop.time() - stopped)
 
         waits = Waits(10.0, Observer(samplers_still_s=still_s))
         with pytest.raises(StallError, match="waited 40 s for driver: rollout worker"):
-            await waits.on("driver: rollout worker", later(99.0), for_answers=True)
-        return clock.time()
+            await waits.on("driver: rollout worker", later(99.0), for_completions=True)
+        return event_loop.time()
 
     assert run(scenario()) == 40.0
 
@@ -209,7 +209,7 @@ def test_other_waits_keep_their_deadline_while_answers_are_sampled() -> None:
     async def scenario() -> tuple[object, float]:
         waits = Waits(10.0, Observer(samplers_still_s=still_s))
         answers = asyncio.create_task(
-            waits.on("driver: rollout worker", later(25.0), for_answers=True)
+            waits.on("driver: rollout worker", later(25.0), for_completions=True)
         )
         await asyncio.sleep(12.0)
         with pytest.raises(StallError, match="driver: verifier"):
@@ -224,7 +224,7 @@ def test_samplers_that_do_not_say_how_they_are_count_as_stuck() -> None:
 
     async def scenario() -> None:
         waits = Waits(10.0, Observer(samplers_still_s=lambda: later(1e6)))
-        await waits.on("driver: rollout worker", later(99.0), for_answers=True)
+        await waits.on("driver: rollout worker", later(99.0), for_completions=True)
 
     with pytest.raises(StallError, match="waited 30 s for driver: rollout worker"):
         run(scenario())

@@ -1,4 +1,4 @@
-"""How far an engine's logprobs may be off is what it showed with the weights from disk."""
+"""How far a sampler's logprobs may be off is what it showed with the weights from disk."""
 
 import asyncio
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import pytest
 
 from rlsys.config.run import ModelConfig, Precision, RolloutConfig, WeightsConfig
 from rlsys.errors import WeightSyncError
-from rlsys.sampling.engine import SamplingEngine
+from rlsys.sampling.sampler import Sampler
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
@@ -17,7 +17,7 @@ FIRST = Manifest(1, (), ())
 
 
 class Update:
-    """What prove_model and prove_weights ask of EngineUpdate."""
+    """What prove_model and prove_weights ask of WeightUpdate."""
 
     def __init__(self, changed: list[str], not_held: list[str]) -> None:
         self.changed, self.not_held = changed, not_held
@@ -29,32 +29,32 @@ class Update:
         return self.not_held
 
 
-def engine_that_shows(
+def sampler_that_shows(
     errors: list[float],
     changed: tuple[str, ...] = (),
     not_held: tuple[str, ...] = (),
     dtype: Precision = Precision.float32,
-) -> SamplingEngine:
+) -> Sampler:
     """Its canary is off by one of `errors` after the other."""
     shape = RolloutConfig(dtype=dtype)
-    engine = SamplingEngine("rollout-0", "some/path", ModelConfig(), shape, WeightsConfig(), 0)
-    engine.engine = SimpleNamespace(model_config=SimpleNamespace(architectures=["SomeForCausalLM"]))
-    engine.update = Update(list(changed), list(not_held))
+    sampler = Sampler("rollout-0", "some/path", ModelConfig(), shape, WeightsConfig(), 0)
+    sampler.vllm = SimpleNamespace(model_config=SimpleNamespace(architectures=["SomeForCausalLM"]))
+    sampler.update = Update(list(changed), list(not_held))
     left = iter(errors)
 
     async def canary_error(canary: Canary) -> float:
         return next(left)
 
-    engine.canary_error = canary_error
-    return engine
+    sampler.canary_error = canary_error
+    return sampler
 
 
-def proved(engine: SamplingEngine) -> float:
+def proved(sampler: Sampler) -> float:
     """From disk, then after an update."""
 
     async def run() -> float:
-        await engine.prove_model(CANARY)
-        return await engine.prove_weights(FIRST, CANARY, [])
+        await sampler.prove_model(CANARY)
+        return await sampler.prove_weights(FIRST, CANARY, [])
 
     return asyncio.run(run())
 
@@ -69,16 +69,16 @@ def proved(engine: SamplingEngine) -> float:
     ],
 )
 def test_rounding_as_it_was_shown_from_disk_passes(errors: list[float], dtype: Precision) -> None:
-    assert proved(engine_that_shows(errors, dtype=dtype)) == errors[1]
+    assert proved(sampler_that_shows(errors, dtype=dtype)) == errors[1]
 
 
 @pytest.mark.parametrize("error", [2e-3, 0.067, float("nan")])
 def test_an_update_that_is_off_by_more_is_an_error_with_the_tensors(error: float) -> None:
-    engine = engine_that_shows([1e-6, error], not_held=("model.experts.0",))
+    sampler = sampler_that_shows([1e-6, error], not_held=("model.experts.0",))
     with pytest.raises(WeightSyncError) as caught:
-        proved(engine)
+        proved(sampler)
     message = str(caught.value)
-    assert message.startswith("rollout-0, version 1: the engine does not sample the policy")
+    assert message.startswith("rollout-0, version 1: the sampler does not sample the policy")
     assert "by 1e-06 with the weights from disk" in message
     assert "['model.experts.0'] (1 in all)" in message
     assert "tolerance" not in message
@@ -87,7 +87,7 @@ def test_an_update_that_is_off_by_more_is_an_error_with_the_tensors(error: float
 @pytest.mark.parametrize("error", [0.02, float("nan")])
 def test_another_model_than_the_learners_is_refused_by_name(error: float) -> None:
     with pytest.raises(WeightSyncError) as caught:
-        proved(engine_that_shows([error]))
+        proved(sampler_that_shows([error]))
     message = str(caught.value)
     assert "do not compute the same model from SomeForCausalLM (model.path=some/path)" in message
     assert f"differ by {error:.4g} nats, where float32 explains 0.01" in message
@@ -95,7 +95,7 @@ def test_another_model_than_the_learners_is_refused_by_name(error: float) -> Non
 
 def test_a_model_that_an_update_packs_otherwise_is_refused_with_the_tensors() -> None:
     with pytest.raises(WeightSyncError, match=r"cannot take new weights of SomeForCausalLM") as e:
-        proved(engine_that_shows([1e-6], ("experts.w13", "experts.w2")))
+        proved(sampler_that_shows([1e-6], ("experts.w13", "experts.w2")))
     assert "leave ['experts.w13', 'experts.w2'] other than loading from disk" in str(e.value)
 
 

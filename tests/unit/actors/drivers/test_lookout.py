@@ -57,7 +57,7 @@ def test_a_wish_is_answered_with_waits_threads_tasks_and_members(tmp_path: Path)
 
     asyncio.run(scenario())
     text = (tmp_path / STACKS).read_text()
-    parts = ["driver waits for", "driver: verifier (x2)", "owing an answer", "verifier-0 12 s"]
+    parts = ["driver waits for", "driver: verifier (x2)", "owing a reply", "verifier-0 12 s"]
     parts += ["--- the driver's threads", "MainThread: ", "--- the driver's tasks"]
     parts += ["group: ", " grade > ", "--- verifier-0, 1 calls unanswered"]
     places = [text.index(part) for part in parts]

@@ -65,7 +65,7 @@ def test_without_a_signal_the_first_warning_shows_what_the_policy_writes(tmp_pat
     class Wrong(Fleet):
         async def fetch(self, ref: object) -> pa.RecordBatch:
             row, contract = (
-                (verdict, schema.SCORES) if ref == "scores" else (answer, schema.ROLLOUTS)
+                (verdict, schema.GRADES) if ref == "grades" else (answer, schema.ROLLOUTS)
             )
             return pa.RecordBatch.from_pylist([row] * 4, schema=contract)
 
@@ -75,6 +75,6 @@ def test_without_a_signal_the_first_warning_shows_what_the_policy_writes(tmp_pat
     assert warning.startswith("step 2: warning: no group has a signal")
     assert shown == [
         "a question ends:  'Make 24.'",
-        "an answer to it:  '7 + 7' (2 tokens, ended by itself)",
+        "a completion to it:  '7 + 7' (2 tokens, ended by itself)",
         "its verdict:      incorrect: 14, not 24 (reward 0)",
     ]

@@ -13,7 +13,7 @@ import pytest
 from rlsys.config.run import SamplingConfig
 from rlsys.errors import ResumeError
 from rlsys.evaluation.curve import Curve
-from rlsys.loop.fleet import Message, Sampled
+from rlsys.loop.fleet import GroupBatch, Sampled
 from rlsys.run import wish
 from rlsys.run.checkpointer import newest
 from tests.helpers.fake_run import STEPS, Fleet, steps_saved, trained
@@ -53,10 +53,10 @@ def slow_checks(fleet: Fleet, *versions: int) -> None:
     """Held-out answers by these versions never come."""
     sample = fleet.sample
 
-    async def held_up(message: Message, sampling: SamplingConfig) -> Sampled:
-        if message.group_ids[0] < 0 and fleet.held in versions:
+    async def held_up(batch: GroupBatch, sampling: SamplingConfig) -> Sampled:
+        if batch.group_ids[0] < 0 and fleet.held in versions:
             await asyncio.sleep(600)
-        return await sample(message, sampling)
+        return await sample(batch, sampling)
 
     fleet.sample = held_up  # type: ignore[method-assign]
 

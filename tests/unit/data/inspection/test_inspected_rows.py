@@ -42,7 +42,7 @@ def test_prompt_is_masked_and_the_gold_answer_with_its_end_is_not(write_rows, ba
     assert row.mask == [0] * 4 + [1] * num_trained
     assert row.token_ids[:4] == [ord(c) for c in "2+2?"]
     assert row.token_ids[-2:] == [ord("}"), 3]
-    assert (row.template, row.answer, row.verdict) == ("verbatim", "4", None)
+    assert (row.template, row.expected, row.verdict) == ("verbatim", "4", None)
 
 
 def test_gold_answers_are_graded_dry(write_rows, base_tokenizer):
@@ -78,5 +78,5 @@ def test_first_countdown_rows_are_inspected_with_a_known_answer(benchmark, base_
     config = DataConfig(max_prompt_tokens=1000)
     rows = inspect(benchmark("countdown/countdown_test.parquet"), base_tokenizer, config)
     assert [row.number for row in rows] == [1, 2, 3]
-    assert rows[0].answer["target"] == 55
+    assert rows[0].expected["target"] == 55
     assert all(row.template == "verbatim" and row.completion for row in rows)

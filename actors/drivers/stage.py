@@ -1,4 +1,4 @@
-"""One training run from its config to its evidence, as one Ray job."""
+"""One run of a stage from its config to its evidence, as one Ray job."""
 
 import asyncio
 import time
@@ -22,17 +22,14 @@ from rlsys.config.load import to_yaml
 from rlsys.config.memory_plan import require_fit
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import FILE
-from rlsys.config.run import Precision, RunConfig
-from rlsys.config.verifiers import require_sources
+from rlsys.config.run import Precision, RunConfig, StageKind
 from rlsys.data.digests import digests
 from rlsys.disk import replace_text
 from rlsys.errors import LearnerLostError
-from rlsys.grading.tryout import try_plugins
 from rlsys.observe.display import Display
-from rlsys.observe.learnable import last_words, problem_of
 from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
 from rlsys.observe.next_steps import next_commands, policy_of
-from rlsys.observe.summary import Summary
+from rlsys.observe.stage_summary import StageSummary
 from rlsys.run import checkpoint, wish
 from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin, newest
 from rlsys.run.folder import (
@@ -44,61 +41,57 @@ from rlsys.run.folder import (
     record_inputs,
 )
 from rlsys.run.space import checkpoint_bytes
-from rlsys.stages.inputs import Prepared, find_policy, prepare, read_rows
-from rlsys.stages.length import settle_length
-from rlsys.stages.rl import Inputs, Reinforcement
+from rlsys.stages.inputs import find_policy
+from rlsys.stages.kinds import KINDS, Kind
+from rlsys.stages.plan import Plan
 from rlsys.watch import stacks
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.signals import unwinding
 
 _ENDING_S = 15.0
-"""For the members to end by themselves: engines have processes, learners samples to write."""
+"""For the members to end by themselves: samplers have processes, learners samples to write."""
 _STOPPING_S = 5.0
 """The same for a run that was told to stop: whoever told it kills before long."""
 
 
-def train(
+def run_stage(
     config: RunConfig, name: str, console: Console, started: float, resume: bool = False
-) -> Summary:
-    """Run the main job and leave its evidence in config.run.directory/name.
+) -> StageSummary:
+    """Run the stage config.run.stage, and leave its evidence in config.run.directory/name.
 
     Args:
         started: time.monotonic() of the command's start, for the wall time.
         resume: go on with the run that is there.
     """
     folder = Path(config.run.directory).expanduser().resolve() / name
+    kind = KINDS[config.run.stage]
     with (
-        Display(config.loop.steps, console, started) as display,
+        Display(config.loop.steps, console, started, columns=kind.columns) as display,
         ExitStack() as holding,
         unwinding(),
     ):
         stacks.register()
         display.stage("reading the rows")
-        inputs = digests(config.data)
+        inputs = digests(kind.sources(config))
         origin = Origin()
         if resume:
             holding.enter_context(held(folder))
             check_inputs(folder, inputs)
-        rows = read_rows(config)
-        require_sources(config.verifiers, {row.source for row in (*rows.train, *rows.held_out)})
-        prepared = prepare(config, rows, display.stage)
-        config, length = settle_length(config, len(prepared.train), resume)
-        for note in (*prepared.notes, length):
+        plan = kind.read(config, resume, display.stage)
+        config = plan.config
+        for note in (*plan.notes, plan.length):
             display.note(note)
         display.total_steps = config.loop.steps
         if resume:
             origin = newest(folder, config.loop.steps)
-        every_prompt = [*prepared.train, *prepared.held_out]
-        try_plugins(config, [*rows.train, *rows.held_out], every_prompt, display.stage)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             for line in (cluster, *beside(config.cluster)):
                 display.note(line)
-            roles = needs(config)
-            check_resources(roles, config.cluster.queue_s)
+            check_resources(needs(config), config.cluster.queue_s)
             model_path = find_policy(config, display.stage)
             _check_space(folder, config, model_path)
-            for line in _check_memory(config, model_path, [need.role for need in roles]):
+            for line in _check_memory(config, model_path, [need.role for need in needs(config)]):
                 display.note(line)
             if resume:
                 for what in wish.Wish:  # those that the last driver did not live to grant
@@ -112,24 +105,23 @@ def train(
                 display.note(f"run {folder}")
             holding.enter_context(failure_recorded(folder))
             replace_text(folder / FILE, to_yaml(config))
-            job = Job(config, name, folder, model_path, prepared, display, started)
+            job = Job(kind, plan, name, folder, model_path, display, started)
             summary = _to_the_end(job, origin)
     summary.wall_s = time.monotonic() - started
-    summary.notes = [*prepared.notes]
-    _leave(summary, config, folder, console)
+    _leave(summary, job, console)
     return summary
 
 
-def _leave(summary: Summary, config: RunConfig, folder: Path, console: Console) -> None:
+def _leave(summary: StageSummary, job: "Job", console: Console) -> None:
     """The evidence on disk, and what a person sees of it."""
-    if problem := problem_of(summary.signal, config):
-        summary.notes.append(f"warning: {problem}{last_words(folder / SAMPLES)}")
+    folder, config = job.folder, job.plan.config
+    summary.notes = [*job.plan.notes, *job.plan.closing_notes(summary, folder / SAMPLES)]
     summary.policy = str(policy_of(folder) or "")
-    commands = next_commands(folder, config, summary.steps)
+    commands = next_commands(folder, config, summary.steps, job.resume)
     if summary.stopped_by is None:
         summary.write(folder)
     else:
-        summary.notes.append(_how_it_stopped(summary, folder, config.loop.steps))
+        summary.notes.append(_how_it_stopped(summary, job))
         commands = []
     if summary.steps:
         summary.show(console, commands)
@@ -137,14 +129,14 @@ def _leave(summary: Summary, config: RunConfig, folder: Path, console: Console) 
         console.print(summary.notes[-1], highlight=False, markup=False, soft_wrap=True)
 
 
-def _how_it_stopped(summary: Summary, folder: Path, steps: int) -> str:
+def _how_it_stopped(summary: StageSummary, job: "Job") -> str:
     """After which step, with which checkpoint, and how to go on."""
     assert summary.stopped_by is not None
-    there = checkpoint.complete(folder / FOLDER)
+    there = checkpoint.complete(job.folder / FOLDER)
     newest_one = f"the newest checkpoint is {there[-1].name}" if there else "there is no checkpoint"
     return (
-        f"stopped by {summary.stopped_by.name} after step {summary.steps} of {steps}; "
-        f"{newest_one}. To go on: rlsys train --resume {folder}"
+        f"stopped by {summary.stopped_by.name} after step {summary.steps} of "
+        f"{summary.planned_steps}; {newest_one}. To go on: {job.resume} {job.folder}"
     )
 
 
@@ -152,20 +144,25 @@ def _how_it_stopped(summary: Summary, folder: Path, steps: int) -> str:
 class Job:
     """What stays the same when a fleet is started again."""
 
-    config: RunConfig
+    kind: Kind
+    plan: Plan
     name: str
     folder: Path
     model_path: str
-    prepared: Prepared
     display: Display
     started: float
     """time.monotonic() of the command's start."""
 
+    @property
+    def resume(self) -> str:
+        """The command that goes on, but for the run."""
+        return f"rlsys {self.kind.command} --resume"
 
-def _to_the_end(job: Job, origin: Origin) -> Summary:
-    """Train from the origin to the last step; a learner that dies is started again, with a new
-    fleet, from the newest checkpoint."""
-    loop, folder = job.config.loop, job.folder
+
+def _to_the_end(job: Job, origin: Origin) -> StageSummary:
+    """From the origin to the last step; a learner that dies is started again, with a new fleet,
+    from the newest checkpoint."""
+    loop, folder = job.plan.config.loop, job.folder
     restarts = 0
     while True:
         try:
@@ -174,7 +171,7 @@ def _to_the_end(job: Job, origin: Origin) -> Summary:
             if restarts == loop.max_learner_restarts:
                 raise LearnerLostError(
                     f"{error} (loop.max_learner_restarts={restarts}); "
-                    f"`rlsys train --resume {folder}` goes on from there"
+                    f"`{job.resume} {folder}` goes on from there"
                 ) from error
             restarts += 1
             origin = newest(folder, loop.steps)
@@ -182,18 +179,19 @@ def _to_the_end(job: Job, origin: Origin) -> Summary:
             job.display.note(f"{error}. Restart {restarts}, from after step {origin.version}")
 
 
-def _with_a_fleet(job: Job, origin: Origin) -> Summary:
-    config, display, prepared = job.config, job.display, job.prepared
+def _with_a_fleet(job: Job, origin: Origin) -> StageSummary:
+    plan, display = job.plan, job.display
+    config, wanted = plan.config, needs(plan.config)
     fleet = RayFleet(
         config,
         job.model_path,
-        [*prepared.train, *prepared.held_out],
+        plan.prompts,
+        plan.probe,
         job.folder,
-        needs(config),
+        wanted,
         display.stage,
         display.note,
     )
-    inputs = Inputs(job.name, job.model_path, prepared.train, prepared.held_out)
     checkpointer = Checkpointer(job.folder, fleet, origin, config.loop.keep_checkpoints)
     loggers: list[Logger] = [
         JsonLines(job.folder),
@@ -202,14 +200,14 @@ def _with_a_fleet(job: Job, origin: Origin) -> Summary:
     ]
     event_loop = WatchedEventLoop()
     driver = Driver(
-        partial(Reinforcement, config, inputs, checkpointer),
+        partial(plan.stage, job.name, job.model_path, checkpointer),
         fleet,
-        {need.role: need.count for need in needs(config)},
+        {need.role: need.count for need in wanted},
         display,
         Loggers(loggers, display.note),
         event_loop,
         config.loop.stop_grace_s,
-        f"rlsys train --resume {job.folder}",
+        f"{job.resume} {job.folder}",
     )
     try:
         with closing(driver), asyncio.Runner(loop_factory=lambda: event_loop) as runner:
@@ -241,7 +239,8 @@ def _check_memory(config: RunConfig, model_path: str, roles: list[str]) -> list[
 def _check_space(folder: Path, config: RunConfig, model_path: str) -> None:
     """Raise CheckpointError when the disk obviously has no room for the run's checkpoints."""
     policy_bytes = 4 if config.learner.dtype is Precision.float32 else 2
-    with_critic = config.algorithm.advantage is Advantage.gae
+    is_rl = config.run.stage is StageKind.rl
+    with_critic = is_rl and config.algorithm.advantage is Advantage.gae
     size = checkpoint_bytes(model_path, policy_bytes, with_critic)
     if size is not None:
         checkpoint.check_space(folder / FOLDER, size, config.loop.keep_checkpoints)

@@ -1,7 +1,7 @@
-"""A simulated sampling engine: continuous batching in continuous time, without a model.
+"""A simulated sampler: continuous batching in continuous time, without a model.
 
 A decoding step of n sequences takes step_s + n * sequence_s, and gives each one token. Sequences
-beyond max_sequences wait their turn. Between two events nothing changes, so an engine needs one
+beyond max_sequences wait their turn. Between two events nothing changes, so a sampler needs one
 timer, whatever the number of tokens.
 """
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class EngineLaw:
-    """How fast an engine decodes."""
+class SamplerLaw:
+    """How fast a sampler decodes."""
 
     step_s: float
     """Of a decoding step, whatever its batch: reading the weights."""
@@ -29,7 +29,7 @@ class EngineLaw:
 
     @property
     def full_speed(self) -> float:
-        """Tokens/s of a full batch: the most that the engine can do."""
+        """Tokens/s of a full batch: the most that the sampler can do."""
         return self.max_sequences / self.decode_step_s(self.max_sequences)
 
 
@@ -44,10 +44,10 @@ class _Request:
 
 
 @dataclass
-class SimulatedEngine:
+class SimulatedSampler:
     """Decodes sequences of given lengths; holds a weight version."""
 
-    law: EngineLaw
+    law: SamplerLaw
     held: int = 0
     tokens: float = 0.0
     """Decoded so far."""
@@ -69,7 +69,7 @@ class SimulatedEngine:
     async def generate(self, lengths: list[int]) -> None:
         """Until sequences of these lengths, in tokens, are decoded."""
         request = _Request(len(lengths), asyncio.get_running_loop().create_future())
-        self.settle()
+        self.catch_up()
         self._requests.add(request)
         self._waiting.extend((length, request) for length in lengths)
         self._begin()
@@ -78,18 +78,18 @@ class SimulatedEngine:
 
     def pause(self) -> None:
         """Sampling stands still; sequences keep what they have."""
-        self.settle()
+        self.catch_up()
         self._paused = True
         self._arm()
 
     def resume(self, version: int) -> None:
         """Sampling goes on with new weights."""
-        self.settle()
+        self.catch_up()
         self._paused = False
         self.held = version
         self._arm()
 
-    def settle(self) -> None:
+    def catch_up(self) -> None:
         """Bring the books up to now: progress, sequences that ended, busy and paused time."""
         now = asyncio.get_running_loop().time()
         passed, self._since = now - self._since, now
@@ -152,5 +152,5 @@ class SimulatedEngine:
 
     def _wake(self) -> None:
         self._timer = None
-        self.settle()
+        self.catch_up()
         self._arm()

@@ -1,4 +1,4 @@
-"""Streaming answers from one vLLM engine, for conversations: no fleet, no Ray."""
+"""Streaming completions from one vLLM engine, for conversations: no fleet, no Ray."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
-from rlsys.sampling.engine import SamplingEngine
+from rlsys.sampling.sampler import Sampler
 from rlsys.serving.conversation import Delta
 from rlsys.thinking.limits import Limits, extra_args
 from rlsys.thinking.track import Tags
@@ -19,29 +19,30 @@ if TYPE_CHECKING:
 
 
 _END_S = 5.0
-"""How long vLLM's task that reads answers may take to end; seen: at once."""
+"""How long vLLM's task that reads completions may take to end; seen: at once."""
 
 
-class ChatEngine:
-    """A conversation's Sampler on a SamplingEngine. Build, `await start()`, stream."""
+class ChatSampler:
+    """A conversation's Streamer: a Sampler that gives its completion as it is written. Build,
+    `await start()`, stream."""
 
     def __init__(self, model_path: str, model: ModelConfig, config: RolloutConfig) -> None:
-        self._engine = SamplingEngine("chat", model_path, model, config, WeightsConfig(), seed=0)
+        self._sampler = Sampler("chat", model_path, model, config, WeightsConfig(), seed=0)
         self._requests = itertools.count()
 
     async def start(self) -> None:
         """Load the model."""
-        await self._engine.start()
+        await self._sampler.start()
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's."""
-        return self._engine.tokenizer
+        return self._sampler.tokenizer
 
     @property
     def tags(self) -> Tags:
         """The tokenizer's view of the thinking tags."""
-        return self._engine.tags
+        return self._sampler.tags
 
     async def stream(
         self,
@@ -51,7 +52,7 @@ class ChatEngine:
         limits: Limits,
         opened: bool,
     ) -> AsyncIterator[Delta]:
-        """One answer as it is written. The tags are part of the text, whatever the tokenizer
+        """One completion as it is written. The tags are part of the text, whatever the tokenizer
         thinks of them."""
         from vllm import SamplingParams
         from vllm.inputs import TokensPrompt
@@ -70,7 +71,7 @@ class ChatEngine:
         prompt = TokensPrompt(prompt_token_ids=token_ids)
         end = self.tokenizer.eos_token
         request = f"chat-{next(self._requests)}"
-        async for output in self._engine.engine.generate(prompt, params, request):
+        async for output in self._sampler.vllm.generate(prompt, params, request):
             completion = output.outputs[0]
             text = (
                 completion.text.removesuffix(end) if completion.finish_reason else completion.text
@@ -78,11 +79,11 @@ class ChatEngine:
             yield Delta(text, list(completion.token_ids))
 
     async def shutdown(self) -> None:
-        """End the engine's process, and vLLM's client while Python still stands."""
-        reader = self._engine.engine.output_handler
-        self._engine.shutdown()
+        """End the sampler's process, and vLLM's client while Python still stands."""
+        reader = self._sampler.vllm.output_handler
+        self._sampler.shutdown()
         if reader is not None:
             await asyncio.wait([reader], timeout=_END_S)
             del reader  # it holds the client
-        self._engine.release()
+        self._sampler.release()
         gc.collect()

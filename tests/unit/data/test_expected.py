@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rlsys.config.data import DataConfig
-from rlsys.data.answers import flaw
+from rlsys.data.expected import flaw
 from rlsys.data.read import read_rows
 from rlsys.errors import DataError
 

@@ -8,7 +8,7 @@ from rlsys.data.raw import is_blank, is_filled
 _PUZZLE = ("numbers", "target")
 
 
-def flaw(answer: Any) -> str:
+def flaw(expected: Any) -> str:
     """What keeps everything from matching an expected answer; empty where something can match.
 
     The text `nan` is an answer like any other; only the number NaN is a missing value. Each of a
@@ -17,17 +17,17 @@ def flaw(answer: Any) -> str:
 
         flaw(float("nan")) -> "a missing value"        flaw(["4", ""]) -> "item 2 is blank"
     """
-    part, found = _look(answer)
+    part, found = _look(expected)
     return f"{part} is {found}" if part else found
 
 
-def _look(answer: Any) -> tuple[str, str]:
+def _look(expected: Any) -> tuple[str, str]:
     """Which part is at fault, empty for the answer as a whole, and how."""
-    if isinstance(answer, list) and answer:
-        return _look_at_parts({f"item {n}": item for n, item in enumerate(answer, start=1)})
-    if isinstance(answer, dict) and all(name in answer for name in _PUZZLE):
-        return _look_at_parts({name: answer[name] for name in _PUZZLE})
-    return "", _whole(answer)
+    if isinstance(expected, list) and expected:
+        return _look_at_parts({f"item {n}": item for n, item in enumerate(expected, start=1)})
+    if isinstance(expected, dict) and all(name in expected for name in _PUZZLE):
+        return _look_at_parts({name: expected[name] for name in _PUZZLE})
+    return "", _whole(expected)
 
 
 def _look_at_parts(parts: dict[str, Any]) -> tuple[str, str]:
@@ -38,17 +38,17 @@ def _look_at_parts(parts: dict[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
-def _whole(answer: Any) -> str:
-    if answer is None:
+def _whole(expected: Any) -> str:
+    if expected is None:
         return "null"
-    if isinstance(answer, bool):
+    if isinstance(expected, bool):
         return 'a truth value; a yes/no answer is written as text, such as "yes"'
-    if isinstance(answer, float) and not math.isfinite(answer):
-        return "a missing value" if math.isnan(answer) else r'infinite; as text it is "\infty"'
-    if isinstance(answer, str):
-        return "blank" if is_blank(answer) else ""
-    if isinstance(answer, list | dict) and not answer:
+    if isinstance(expected, float) and not math.isfinite(expected):
+        return "a missing value" if math.isnan(expected) else r'infinite; as text it is "\infty"'
+    if isinstance(expected, str):
+        return "blank" if is_blank(expected) else ""
+    if isinstance(expected, list | dict) and not expected:
         return "empty"
-    if isinstance(answer, dict) and not any(map(is_filled, answer.values())):
+    if isinstance(expected, dict) and not any(map(is_filled, expected.values())):
         return "a struct without any value"
     return ""

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsys.watch.clock import Clock, Times
+from rlsys.watch.accounting import Accounting, Times
 
 
 class HandClock:
@@ -17,62 +17,62 @@ class HandClock:
 
 def test_idle_time_is_a_wait_for_what_the_clock_is_idle_for() -> None:
     now = HandClock()
-    clock = Clock("rollouts", now)
+    accounting = Accounting("rollouts", now)
     now.seconds += 3.0
-    with clock.busy():
+    with accounting.busy():
         now.seconds += 2.0
     now.seconds += 1.0
-    assert clock.times() == Times(busy_s=2.0, wall_s=6.0, waits={"rollouts": 4.0})
+    assert accounting.times() == Times(busy_s=2.0, wall_s=6.0, waits={"rollouts": 4.0})
 
 
 def test_without_idle_time_all_but_named_waits_is_busy() -> None:
     now = HandClock()
-    clock = Clock(None, now)
+    accounting = Accounting(None, now)
     now.seconds += 3.0
-    with clock.waiting("learner"):
+    with accounting.waiting("learner"):
         now.seconds += 2.0
     now.seconds += 4.0
-    assert clock.times() == Times(7.0, 9.0, {"learner": 2.0})
+    assert accounting.times() == Times(7.0, 9.0, {"learner": 2.0})
 
 
 def test_overlapping_calls_are_busy_once() -> None:
     now = HandClock()
-    clock = Clock("slots", now)
-    with clock.busy():
+    accounting = Accounting("slots", now)
+    with accounting.busy():
         now.seconds += 1.0
-        with clock.busy():
+        with accounting.busy():
             now.seconds += 2.0
         now.seconds += 4.0
-    times = clock.times()
+    times = accounting.times()
     assert (times.busy_s, times.wall_s) == (7.0, 7.0)
 
 
 def test_a_named_wait_inside_a_call_is_not_busy_time() -> None:
     now = HandClock()
-    clock = Clock("slots", now)
-    with clock.busy():
+    accounting = Accounting("slots", now)
+    with accounting.busy():
         now.seconds += 1.0
-        with clock.waiting("weights"):
+        with accounting.waiting("weights"):
             now.seconds += 5.0
         now.seconds += 2.0
-    times = clock.times()
+    times = accounting.times()
     assert times.busy_s == 3.0
     assert times.waits["weights"] == 5.0
 
 
 def test_a_call_that_raises_ends_its_busy_time() -> None:
     now = HandClock()
-    clock = Clock("slots", now)
+    accounting = Accounting("slots", now)
 
     def fail() -> None:
-        with clock.busy(), clock.waiting("weights"):
+        with accounting.busy(), accounting.waiting("weights"):
             now.seconds += 1.0
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
     now.seconds += 2.0
-    assert clock.times() == Times(0.0, 3.0, {"slots": 2.0, "weights": 1.0})
+    assert accounting.times() == Times(0.0, 3.0, {"slots": 2.0, "weights": 1.0})
 
 
 @given(
@@ -89,19 +89,19 @@ def test_busy_and_waits_always_add_up_to_wall_time(
     events: list[tuple[str, int, str]],
 ) -> None:
     now = HandClock()
-    clock = Clock("slots", now)
+    accounting = Accounting("slots", now)
     opened = []
     for kind, seconds, name in events:
         now.seconds += seconds
         if kind == "end" and opened:
             opened.pop(0).__exit__(None, None, None)
         elif kind in ("busy", "waiting"):
-            block = clock.busy() if kind == "busy" else clock.waiting(name)
+            block = accounting.busy() if kind == "busy" else accounting.waiting(name)
             block.__enter__()
             opened.append(block)
         else:
-            clock.times()
-    times = clock.times()
+            accounting.times()
+    times = accounting.times()
     assert times.wall_s == sum(seconds for _, seconds, _ in events)
     assert times.busy_s + sum(times.waits.values()) == times.wall_s
 

@@ -1,6 +1,6 @@
 """Where a fleet member's time goes: busy, or waiting for something that has a name.
 
-A clock is always in exactly one state, so busy plus the named waits is wall time by construction.
+It is always in exactly one state, so busy plus the named waits is wall time by construction.
 """
 
 import threading
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of one or more clocks of a role, added up."""
+    """Seconds of one or more members of a role, added up."""
 
     busy_s: float = 0.0
     wall_s: float = 0.0
@@ -28,7 +28,7 @@ class Times:
         return self + negative
 
 
-class Clock:
+class Accounting:
     """The state of one process. Calls may overlap: it is busy while any call runs. It may be read
     from another thread.
 
@@ -51,35 +51,35 @@ class Clock:
     def busy(self) -> Iterator[None]:
         """Busy until the block ends."""
         with self._lock:
-            self._settle()
+            self._book()
             self._calls += 1
         try:
             yield
         finally:
             with self._lock:
-                self._settle()
+                self._book()
                 self._calls -= 1
 
     @contextmanager
     def waiting(self, name: str) -> Iterator[None]:
         """A named wait inside busy time, such as sampling held up by a weight update."""
         with self._lock:
-            self._settle()
+            self._book()
             self._held.append(name)
         try:
             yield
         finally:
             with self._lock:
-                self._settle()
+                self._book()
                 self._held.remove(name)
 
     def times(self) -> Times:
         """The sums so far."""
         with self._lock:
-            self._settle()
+            self._book()
             return Times(self._busy, self._since - self._started, dict(self._waits))
 
-    def _settle(self) -> None:
+    def _book(self) -> None:
         """Book the time since the last change of state."""
         now = self._now()
         passed, self._since = now - self._since, now

@@ -1,6 +1,6 @@
-"""Sampling: groups of answers from vLLM's AsyncLLM, with weights that change while it samples.
+"""Sampling: groups of completions from vLLM's AsyncLLM, with weights that change while it samples.
 
-The engine runs in a process of its own that vLLM starts; this class is the client. Everything is
+The sampler runs in a process of its own that vLLM starts; this class is the client. Everything is
 token ids; text is decoded once, for verifiers and people.
 """
 
@@ -17,13 +17,13 @@ from rlsys import schema
 from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
 from rlsys.data.kept_tokens import num_kept
 from rlsys.determinism import group_seed
-from rlsys.errors import EngineError, WeightSyncError
+from rlsys.errors import SamplerError, WeightSyncError
 from rlsys.imports import imports
 from rlsys.logs import POINTS_ABOVE, Since, last_error
 from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
 from rlsys.sampling.vllm_arguments import engine_arguments
 from rlsys.sampling.vllm_environment import set_environment
-from rlsys.sampling.weight_update import EngineUpdate
+from rlsys.sampling.weight_update import WeightUpdate
 from rlsys.thinking.limits import extra_args
 from rlsys.thinking.track import Tags
 from rlsys.weights.bundle import Manifest
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vllm.outputs import RequestOutput
 
 
-class SamplingEngine:
+class Sampler:
     """One vLLM engine. Build, `await start()`, sample; `shutdown()` ends its process."""
 
     def __init__(
@@ -48,10 +48,10 @@ class SamplingEngine:
         seeded: bool = False,
         deterministic: bool = False,
     ) -> None:
-        """seeded: each answer has random numbers of its own, which depend on `seed`, group and
-        place in the group alone, not on the engine, nor on what it samples beside it.
+        """seeded: each completion has random numbers of its own, which depend on `seed`, group and
+        place in the group alone, not on the sampler, nor on what it samples beside it.
         deterministic: so does the arithmetic, which is otherwise rounded by what is sampled beside
-        an answer; implies `seeded`."""
+        a completion; implies `seeded`."""
         self.name = name
         self.model_path = model_path
         self.model = model
@@ -60,7 +60,7 @@ class SamplingEngine:
         self.seeded = seeded or deterministic
         self._requests = 0
         self.shown = 0.0
-        """Nats by which this engine's logprobs of the canary differed from the learner's when both
+        """Nats by which this sampler's logprobs of the canary differed from the learner's when both
         held the weights from disk."""
 
     async def start(self, limits: bool = True) -> None:
@@ -69,7 +69,7 @@ class SamplingEngine:
         Args:
             limits: whether requests may limit their thinking, which costs a little in every step.
         Raises:
-            EngineError: vLLM cannot load the model or sample from it, or refuses the settings.
+            SamplerError: vLLM cannot load the model or sample from it, or refuses the settings.
         """
         set_environment(self.config, self.weights.transport)
         with imports():
@@ -98,17 +98,17 @@ class SamplingEngine:
         self.tags = Tags.of(self.tokenizer)
         log = Since()
         try:
-            self.engine = AsyncLLM.from_engine_args(arguments)
-            self.update = EngineUpdate(self.name, self.engine, self.weights)
-            await self.engine.update_weight_version("0")
+            self.vllm = AsyncLLM.from_engine_args(arguments)
+            self.update = WeightUpdate(self.name, self.vllm, self.weights)
+            await self.vllm.update_weight_version("0")
             await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
-        except Exception as error:  # whatever vLLM raises, here or in the engine's own process
-            raise EngineError(_start_failure(self.name, error, log)) from error
+        except Exception as error:  # whatever vLLM raises, here or in the sampler's own process
+            raise SamplerError(_start_failure(self.name, error, log)) from error
 
     async def sample(
         self, prompts: pa.RecordBatch, group_ids: list[int], size: int, sampling: SamplingConfig
     ) -> pa.RecordBatch:
-        """Sample `size` answers for each prompt.
+        """Sample `size` completions for each prompt.
 
         Args:
             prompts: a `prompts` batch, one row per group.
@@ -150,7 +150,7 @@ class SamplingEngine:
         seed: int | None = None,
         extra: dict[str, Any] | None = None,
     ) -> RequestOutput:
-        """Answer i takes the seed `seed` + i; without one, the engine's own generator."""
+        """Completion i takes the seed `seed` + i; without one, the sampler's own generator."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -165,7 +165,7 @@ class SamplingEngine:
             max_tokens=sampling.max_tokens,
             stop=sampling.stop or None,
             detokenize=bool(sampling.stop),
-            logprobs=num_kept(sampling, self.engine.model_config.get_vocab_size()),
+            logprobs=num_kept(sampling, self.vllm.model_config.get_vocab_size()),
             flat_logprobs=True,
             output_kind=RequestOutputKind.FINAL_ONLY,
             extra_args=extra,
@@ -181,18 +181,18 @@ class SamplingEngine:
         prompt = TokensPrompt(prompt_token_ids=list(token_ids))
         if (salt := self.update.cache_salt) is not None:
             prompt["cache_salt"] = salt
-        async for output in self.engine.generate(prompt, params, request):
+        async for output in self.vllm.generate(prompt, params, request):
             final = output
         return final
 
     async def prove_model(self, canary: Canary) -> None:
-        """Before the first update: the engine computes the model that the learner does, and an
+        """Before the first update: the sampler computes the model that the learner does, and an
         update leaves it as loading from disk does.
 
         Args:
             canary: the learner's logprobs under the weights from disk.
         Raises:
-            WeightSyncError: names the model, and the engine's tensors that would be wrong.
+            WeightSyncError: names the model, and the sampler's tensors that would be wrong.
         """
         precision = self.config.dtype
         self.shown = await self.canary_error(canary)
@@ -213,31 +213,31 @@ class SamplingEngine:
     async def prove_weights(
         self, manifest: Manifest, canary: Canary, buckets: list[list[np.ndarray]]
     ) -> float:
-        """Compare this engine's logprobs of the canary with the learner's.
+        """Compare this sampler's logprobs of the canary with the learner's.
 
         Returns: the largest difference, nats.
         Raises:
             WeightSyncError: it is more than rounding, by what was measured before the first update;
-                names the tensors that the model does not hold, as far as `buckets` and the engine
+                names the tensors that the model does not hold, as far as `buckets` and the sampler
                 allow to say.
         """
         error = await self.canary_error(canary)
         if not error <= canary.limit(self.config.dtype, self.shown):
             wrong = await self.update.differing(manifest, buckets)
             held = (
-                f"the engine does not hold what was published of {wrong[:3]} ({len(wrong)} in all)"
+                f"the sampler does not hold what was published of {wrong[:3]} ({len(wrong)} in all)"
                 if wrong
                 else "no tensor that can be read back differs from what was published"
             )
             raise WeightSyncError(
-                f"{self.name}, version {manifest.version}: the engine does not sample the policy "
+                f"{self.name}, version {manifest.version}: the sampler does not sample the policy "
                 f"that was published: the canary's logprobs differ from the learner's by "
                 f"{error:.4g} nats, and by {self.shown:.2g} with the weights from disk; {held}"
             )
         return error
 
     async def canary_error(self, canary: Canary) -> float:
-        """Largest difference between this engine's and the given logprobs, nats."""
+        """Largest difference between this sampler's and the given logprobs, nats."""
         from vllm import SamplingParams
 
         params = SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False)
@@ -253,36 +253,36 @@ class SamplingEngine:
     @property
     def _model(self) -> str:
         """Architecture and place, as errors name them."""
-        names = self.engine.model_config.architectures
+        names = self.vllm.model_config.architectures
         return f"{names[0]} (model.path={self.model_path})"
 
     @property
     def sampled_so_far(self) -> tuple[int, int]:
         """Requests that have begun, and tokens of those under way; stays the same only while the
-        engine samples nothing."""
-        states = self.engine.output_processor.request_states.values()
+        sampler samples nothing."""
+        states = self.vllm.output_processor.request_states.values()
         tokens = (s.detokenizer.num_output_tokens() for s in states if s.detokenizer is not None)
         return self._requests, sum(tokens)
 
     @property
     def is_dead(self) -> bool:
         """vLLM's own process has ended, and every call from now on will fail."""
-        return bool(self.engine.errored)
+        return bool(self.vllm.errored)
 
     def shutdown(self) -> None:
-        """End the engine's process, where one has started."""
-        if hasattr(self, "engine"):
-            self.engine.shutdown(timeout=2.0)
+        """End the sampler's process, where one has started."""
+        if hasattr(self, "vllm"):
+            self.vllm.shutdown(timeout=2.0)
 
     def release(self) -> None:
         """After `shutdown`: let go of vLLM's client, whose destructor fails when Python is ending
         around it. Nothing can be asked any more."""
-        del self.engine, self.update
+        del self.vllm, self.update
 
 
 def _start_failure(name: str, error: Exception, log: Since) -> str:
-    """The error of an engine that does not start. One that fails in its own process is told here
+    """The error of a sampler that does not start. One that fails in its own process is told here
     as `Engine core initialization failed. See root cause above.`: above is its log."""
     cause = last_error(log.text()) if POINTS_ABOVE in str(error) else ""
     told = cause or f"{type(error).__name__}: {error}"
-    return f"{name}: vLLM's engine does not start: {told}\nthe engine's log: {log.path}"
+    return f"{name}: vLLM's engine does not start: {told}\nthe sampler's log: {log.path}"

@@ -1,0 +1,32 @@
+"""The kinds of stages: what their commands are called, show and read. A new one is a row here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rlsys.config.run import RunConfig, StageKind
+from rlsys.observe.columns import COLUMNS, SFT_COLUMNS, Column
+from rlsys.stages import rl_plan, sft_plan
+from rlsys.stages.plan import Plan
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of stage, as its command needs it."""
+
+    command: str
+    """As in `rlsys train`."""
+    columns: Sequence[Column]
+    """Of a step's line."""
+    sources: Callable[[RunConfig], list[str]]
+    """Which data files a run reads; an empty one stands for generated rows."""
+    read: Callable[[RunConfig, bool, Callable[[str], None]], Plan]
+    """The plan, of the settings, whether the run is resumed, and who is told what goes on."""
+
+
+KINDS: Mapping[StageKind, Kind] = MappingProxyType(
+    {
+        StageKind.rl: Kind("train", COLUMNS, rl_plan.sources, rl_plan.read),
+        StageKind.sft: Kind("sft", SFT_COLUMNS, sft_plan.sources, sft_plan.read),
+    }
+)

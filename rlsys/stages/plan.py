@@ -1,0 +1,53 @@
+"""What is known of a stage before anything starts: its settings, its rows, what it is called."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlsys.config.run import RunConfig
+from rlsys.data.templates import Prompt
+from rlsys.observe.stage_summary import StageSummary
+from rlsys.run.checkpointer import Checkpointer
+from rlsys.stages.base import Stage, Surroundings
+
+_PROBE_TOKENS = 64
+
+
+@dataclass
+class Plan(ABC):
+    """Of one run, read from its settings and its rows. Needs no cluster and no weights."""
+
+    config: RunConfig
+    """With the run's length in steps alone."""
+    length: str
+    """The length in words."""
+    prompts: Sequence[Prompt]
+    """All that will be asked for, in training and held out."""
+    notes: list[str] = field(default_factory=list)
+    """What the user should know of the rows."""
+
+    @property
+    @abstractmethod
+    def longest(self) -> Sequence[int]:
+        """Token ids of the longest text that the policy meets."""
+
+    @property
+    def probe(self) -> list[int]:
+        """The end of the longest text, on which weights and packing are proved."""
+        return probe_of(self.longest)
+
+    @abstractmethod
+    def stage(
+        self, name: str, model_path: str, checkpointer: Checkpointer, around: Surroundings
+    ) -> Stage:
+        """The stage itself, once there is a fleet."""
+
+    def closing_notes(self, summary: StageSummary, samples: Path) -> list[str]:
+        """Warnings that only the whole run shows."""
+        return []
+
+
+def probe_of(longest: Sequence[int]) -> list[int]:
+    """The last tokens of a text."""
+    return [int(token) for token in longest[-_PROBE_TOKENS:]]

@@ -1,0 +1,135 @@
+"""What is learned from, what is held out, and what a user is told, before anything starts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlsys.config.data import PromptTemplate
+from rlsys.config.run import RunConfig, StageKind
+from rlsys.config.sft import measures_answers
+from rlsys.config.verifiers import RewardConfig
+from rlsys.data.demonstrations import read_lessons
+from rlsys.errors import ConfigError, DataError
+from rlsys.local_policy.tokenizer import build_tokenizer
+from rlsys.schema import list_column
+from rlsys.stages.sft_plan import SupervisedPlan, read, sources, split
+
+LONG = "and once more " * 40
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def shown(question: str, said: str = "2") -> dict[str, Any]:
+    asked = [{"role": "user", "content": question}]
+    return {"messages": [*asked, {"role": "assistant", "content": said}]}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    """50 demonstrations, of which a tenth is held out."""
+    config = RunConfig()
+    config.run.stage = StageKind.sft
+    config.sft.train = write(tmp_path / "chains.jsonl", [shown(f"{i}+1=?") for i in range(50)])
+    config.loop.epochs = 2.0
+    return config
+
+
+ACCURACY = [RewardConfig("accuracy", verifier="math")]
+
+
+def plan(config: RunConfig) -> SupervisedPlan:
+    return read(config, False, lambda line: None)
+
+
+def prompts_of(plan: SupervisedPlan) -> list[str]:
+    tokenizer = build_tokenizer()
+    return [tokenizer.decode(ids) for ids in list_column(plan.train, "prompt_token_ids")]
+
+
+def test_epochs_are_passes_over_the_demonstrations(config: RunConfig) -> None:
+    config.sft.rows_per_step = 8
+    found = plan(config)
+    assert (found.train.num_rows, found.held_out.num_rows) == (45, 5)
+    assert found.length == "2 epochs of 45 demonstrations: 12 steps"
+    assert found.config.loop.steps == 12
+    assert not set(prompts_of(found)) & {
+        build_tokenizer().decode(ids) for ids in list_column(found.held_out, "prompt_token_ids")
+    }
+
+
+def test_without_rows_to_ask_for_pass_at_1_is_not_measured_and_that_is_said(
+    config: RunConfig,
+) -> None:
+    assert not measures_answers(config)
+    found = plan(config)
+    assert not found.prompts
+    assert found.notes == [
+        "pass@1 is not measured: data.test names no rows with expected answers to ask for"
+    ]
+
+
+def test_nothing_is_learned_that_will_be_asked_for(config: RunConfig, tmp_path: Path) -> None:
+    config.data.test = write(
+        tmp_path / "test.jsonl",
+        [{"question": f"{i}+1=?", "answer": str(i + 1)} for i in range(0, 20)],
+    )
+    config.data.template, config.verifiers.rewards = PromptTemplate.chat, ACCURACY
+    found = plan(config)
+    assert len(found.prompts) == 20
+    assert not set(prompts_of(found)) & {prompt.text for prompt in found.prompts}
+    (overlap,) = (note for note in found.notes if "demonstrations left out" in note)
+    assert overlap.endswith("their prompts are held out")
+    assert sources(config) == [config.sft.train, "", "", config.data.test]
+
+
+def test_what_has_no_room_is_left_out_and_said(config: RunConfig, tmp_path: Path) -> None:
+    rows = [*(shown(f"{i}+1=?") for i in range(30)), shown("1+1=?", LONG), shown(LONG)]
+    config.sft.train = write(tmp_path / "some.jsonl", rows)
+    config.sft.holdout = 0
+    config.data.max_prompt_tokens, config.model.max_context = 100, 200
+    found = plan(config)
+    assert found.train.num_rows == 30
+    assert "2 demonstrations left out: over model.max_context=200 tokens" in found.notes[0]
+    assert "no held-out demonstrations: the held-out loss is not measured" in found.notes
+    config.sft.train = write(tmp_path / "none.jsonl", [shown(LONG), shown("1+1=?", LONG)])
+    with pytest.raises(DataError, match="longer than 200 tokens"):
+        plan(config)
+
+
+def test_generated_demonstrations_come_with_generated_checks() -> None:
+    config = RunConfig()
+    config.run.stage = StageKind.sft
+    config.data.holdout, config.verifiers.rewards = 16, ACCURACY
+    found = plan(config)
+    assert len(found.prompts) == 16
+    assert found.held_out.num_rows == 128
+    said = build_tokenizer().decode(list_column(found.train, "token_ids")[0])
+    assert said.startswith("<think>")
+    assert len(found.probe) <= 64
+    assert all(type(token) is int for token in found.probe)
+
+
+def test_turns_of_one_conversation_are_in_one_part(tmp_path: Path) -> None:
+    rows = []
+    for i in range(40):
+        talk = shown(f"{i}+1=?")["messages"]
+        rows.append({"messages": [*talk, *shown(f"and {i}?")["messages"]]})
+    lessons = read_lessons(write(tmp_path / "talks.jsonl", rows), RunConfig().data, all_turns=True)
+    train, held_out = split(lessons, 100)
+    assert (len(train), len(held_out)) == (72, 8)
+    numbers = [{lesson.prompt.number for lesson in part} for part in (train, held_out)]
+    assert not numbers[0] & numbers[1]
+
+
+def test_rows_that_show_nothing_to_say_are_named(config: RunConfig, tmp_path: Path) -> None:
+    config.sft.train = write(tmp_path / "asked.jsonl", [{"question": "1+1?", "answer": "2"}])
+    with pytest.raises(DataError, match="a demonstration needs messages; conversations; "):
+        plan(config)
+    config.sft.train = str(tmp_path / "nowhere.jsonl")
+    with pytest.raises((DataError, ConfigError), match=r"nowhere\.jsonl"):
+        plan(config)
