@@ -51,6 +51,13 @@ def connected(config: ClusterConfig) -> Iterator[str]:
             _join_or_start(config, options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ResourceError(f"cannot reach a Ray cluster: {error}") from error
+    except Exception as error:  # Ray raises a bare one where its own processes are not up in time
+        if type(error) is not Exception:
+            raise
+        raise ResourceError(
+            f"Ray did not start on this machine, whose {os.cpu_count()} CPUs have a load of "
+            f"{os.getloadavg()[0]:.0f}: {error} Start again when it has less to do"
+        ) from error
     try:
         # Ray has put handlers of its own, which print stacks of C++, in the place of ours.
         with unwinding():

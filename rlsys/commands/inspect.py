@@ -50,6 +50,7 @@ def inspect(
     rows that cannot be read, 2 when no row can be read.
     """
     from rlsys.config.load import CONFIGS, load
+    from rlsys.config.run import StageKind
     from rlsys.data.inspection.rows import inspect_row, render_row
     from rlsys.data.inspection.show import render_survey
     from rlsys.data.inspection.survey import survey
@@ -59,6 +60,9 @@ def inspect(
     console = Console()
     overrides = [*(overrides or ()), *([f"model.path={model}"] if model else ())]
     settings = load(config or CONFIGS / "base.yaml", overrides, check_rewards)
+    if settings.run.stage is StageKind.sft:
+        _show_demonstrations(file, settings, rows, console)
+        return
     skips = settings.data.skip_unreadable_rows
     settings.data.skip_unreadable_rows = True  # all of them are told
     with console.status("reading the rows"):
@@ -85,6 +89,19 @@ def inspect(
         _print_choices(names, settings.model.path, console)
     if found.unreadable and not skips:
         raise typer.Exit(1)
+
+
+def _show_demonstrations(file: str, settings: "RunConfig", rows: int, console: Console) -> None:
+    """As `rlsys sft` with these settings would learn from the file."""
+    from rlsys.data.demonstrations import read_lessons
+    from rlsys.data.inspection.demonstrations import render_demonstrations
+    from rlsys.stages.inputs import load_tokenizer
+
+    lessons = read_lessons(file, settings.data, settings.sft.all_turns)
+    tokenizer = load_tokenizer(settings.model.path)
+    limit = settings.model.max_context
+    for part in render_demonstrations(lessons, settings.data, tokenizer, limit, rows):
+        console.print(part)
 
 
 def _print_choices(verifiers: str, model: str, console: Console) -> None:

@@ -34,7 +34,7 @@ _SHORT = {
     "data": "data: {{train: {}}}",
 }
 """What a text in place of a section most often means."""
-_RENAMED = {"loop.groups_per_call": "loop.groups_per_call"}
+_RENAMED = {"loop.groups_per_message": "loop.groups_per_call"}
 """Keys that the documentation showed under another name."""
 
 

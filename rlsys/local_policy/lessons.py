@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.data import arithmetic
-from rlsys.data.arithmetic import Problem
-from rlsys.local_policy.warm_start import Example
+from rlsys.data.arithmetic import SOURCE, Problem
+from rlsys.data.demonstrations import Demonstration
 from rlsys.markup import END_THINK
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Draw = Callable[[random.Random], Example]
+Draw = Callable[[random.Random], Demonstration]
 
 _HABIT_SHARE = 0.2
 """Part of the warm start, at its end, in which config.careful_share rules."""
@@ -62,7 +62,7 @@ def _by_habit(
     lessons = (1.0 - _HABIT_SHARE) * config.steps * config.batch_size
     drawn = itertools.count()
 
-    def draw(rng: random.Random) -> Example:
+    def draw(rng: random.Random) -> Demonstration:
         problem = rng.choice(problems)
         share = _CAREFUL_LESSONS if next(drawn) < lessons else config.careful_share
         careful = rng.random() < share
@@ -80,7 +80,7 @@ def _with_budgets(problems: list[Problem], line: str, tokenizer: PreTrainedToken
     and cut chains are known, and which chain a budget is best spent on is left to learn.
     """
 
-    def draw(rng: random.Random) -> Example:
+    def draw(rng: random.Random) -> Demonstration:
         problem = rng.choice(problems)
         solution = rng.choices(_MANNERS, _SHARES)[0](problem)
         if rng.random() < _UNTOLD:
@@ -109,8 +109,8 @@ def _thought(solution: str, tokenizer: PreTrainedTokenizerBase) -> int:
 
 def _example(
     asked: str, solution: str, tokenizer: PreTrainedTokenizerBase, budget: int | None = None
-) -> Example:
-    """One demonstration; its thinking is closed after `budget` tokens, where that is said. The tag
+) -> Demonstration:
+    """A problem solved; its thinking is closed after `budget` tokens, where that is said. The tag
     that opens it comes always."""
     prompt = tokenizer.apply_chat_template([{"role": "user", "content": asked}], tokenize=False)
     thinking, _, answer = solution.partition(END_THINK)
@@ -118,4 +118,4 @@ def _example(
     if budget is not None:
         thought = thought[: max(budget, 1)]
     said = tokenizer.encode(END_THINK + answer + str(tokenizer.eos_token))
-    return Example(prompt=tuple(tokenizer.encode(prompt)), completion=(*thought, *said))
+    return Demonstration(SOURCE, tuple(tokenizer.encode(prompt)), (*thought, *said))

@@ -16,8 +16,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,14 +28,13 @@ from transformers.utils.logging import disable_progress_bar
 from rlsys.config.local_policy import LocalPolicyConfig, validate
 from rlsys.data import arithmetic
 from rlsys.imports import imports
-from rlsys.local_policy.lessons import demonstrations
 from rlsys.local_policy.tokenizer import CHAT_TEMPLATE, build_tokenizer
 from rlsys.local_policy.warm_start import warm_start
 
 if TYPE_CHECKING:
     from transformers import Qwen2ForCausalLM
 
-VERSION = 2
+VERSION = 3
 """Counts changes of this recipe that change the policy it makes."""
 
 
@@ -99,13 +97,14 @@ def _build(
     config: LocalPolicyConfig, seed: int, folder: Path, progress: Callable[[str], None]
 ) -> None:
     tokenizer = build_tokenizer()
-    with _seeded(seed, config.threads):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
         model = build_model(config, tokenizer)
-        progress(f"warm start: {model.num_parameters():,} parameters, {config.steps} steps")
-        warm_start(model, demonstrations(config, tokenizer, seed), config, seed, progress)
     disable_progress_bar()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    progress(f"warm start: {model.num_parameters():,} parameters, {config.steps} steps")
+    warm_start(folder, config, seed, progress)
 
 
 def _publish(building: Path, target: Path) -> None:
@@ -115,19 +114,6 @@ def _publish(building: Path, target: Path) -> None:
         # Another process was faster; its folder holds the same policy.
         if not target.is_dir():
             raise
-
-
-@contextmanager
-def _seeded(seed: int, threads: int) -> Iterator[None]:
-    """Run with a seeded generator and a number of threads, and leave the process's own alone."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _content_hash(config: LocalPolicyConfig, seed: int) -> str:

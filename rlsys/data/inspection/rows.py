@@ -98,8 +98,8 @@ def _row_table(row: InspectedRow) -> Table:
         ("difficulty", Text("none" if row.difficulty is None else f"{row.difficulty:g}")),
         ("prompt", Text(row.prompt, style="cyan")),
         ("gold answer", Text(row.completion or "not known", style="green")),
-        ("prompt ids", Text(_shortened(row.token_ids[:num_prompt]), style="cyan")),
-        ("answer ids", Text(_shortened(row.token_ids[num_prompt:]), style="green")),
+        ("prompt ids", Text(shortened(row.token_ids[:num_prompt]), style="cyan")),
+        ("answer ids", Text(shortened(row.token_ids[num_prompt:]), style="green")),
         ("mask", Text(f"0 x {num_prompt}, 1 x {num_trained}")),
         ("expected", Text(_as_json(row.expected))),
         ("info", Text(_as_json(row.info))),
@@ -109,7 +109,8 @@ def _row_table(row: InspectedRow) -> Table:
     return table
 
 
-def _shortened(token_ids: Sequence[int]) -> str:
+def shortened(token_ids: Sequence[int]) -> str:
+    """The first and the last of them."""
     if len(token_ids) <= 2 * _SHOWN_TOKENS:
         return " ".join(map(str, token_ids)) or "none"
     first = " ".join(map(str, token_ids[:_SHOWN_TOKENS]))

@@ -58,7 +58,7 @@ def survey(reading: Reading, config: DataConfig, tokenizer: Tokenizer) -> Survey
         unreadable=reading.unreadable,
         sources=Counter(row.source for row in reading.rows),
         kinds=Counter(map(kind_of, reading.rows)),
-        prompt_tokens=_quantiles([len(prompt.token_ids) for _, prompt in pairs]),
+        prompt_tokens=quantiles([len(prompt.token_ids) for _, prompt in pairs]),
         max_prompt_tokens=config.max_prompt_tokens,
         too_long=[row for (row, _), fit in zip(pairs, fits, strict=True) if not fit],
         rows=[row for (row, _), fit in zip(pairs, fits, strict=True) if fit],
@@ -84,7 +84,8 @@ def _without_system(tokenized: Tokenized, config: DataConfig) -> list[Oddity]:
     return [Oddity(name, rows, tuple(map(cut, sights[:SHOWN_SIGHTS])), len(sights))]
 
 
-def _quantiles(lengths: Sequence[int]) -> tuple[int, ...]:
+def quantiles(lengths: Sequence[int]) -> tuple[int, ...]:
+    """Shortest, median, 90 %, 99 %, longest."""
     ordered = sorted(lengths)
     last = len(ordered) - 1
     return tuple(ordered[round(share * last)] for share in _QUANTILES)

@@ -179,3 +179,12 @@ def test_a_missing_file_a_missing_model_and_a_wrong_key_are_errors_of_ours(run, 
         run(path, "--model", tmp_path / "model")
     with pytest.raises(ConfigError, match=r"data\.template"):
         run(path, "data.templat=plain")
+
+
+def test_demonstrations_are_shown_with_what_is_learned_of_them(tmp_path):
+    talk = [{"role": "user", "content": "1+2=?"}, {"role": "assistant", "content": "3"}]
+    file = tmp_path / "chains.jsonl"
+    file.write_text(json.dumps({"messages": talk}) + "\n")
+    done = CliRunner().invoke(app, ["inspect", str(file), "--config", "configs/sft.yaml"])
+    assert "1, of which 0 are left out" in done.output
+    assert "0 x 6, 1 x 2" in done.output

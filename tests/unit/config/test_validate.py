@@ -7,7 +7,7 @@ import pytest
 from rlsys import hub
 from rlsys.config.algorithm import Advantage
 from rlsys.config.data import PromptTemplate
-from rlsys.config.run import RunConfig, SamplingConfig, Transport
+from rlsys.config.run import RunConfig, SamplingConfig, StageKind, Transport
 from rlsys.config.validate import validate
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ConfigError
@@ -390,3 +390,18 @@ def test_truncated_sampling_that_cannot_be_trained_on_is_refused(
 def test_a_bound_on_what_is_kept_lets_the_other_cuts_in(config: RunConfig) -> None:
     config.sampling = SamplingConfig(top_k=512, top_p=0.9, min_p=0.1)
     validate(config)
+
+
+def test_what_a_run_has_no_use_for_is_not_held_against_it(config: RunConfig) -> None:
+    config.learner.ranks, config.loop.max_staleness, config.run.deterministic = 3, 2, True
+    config.data.max_prompt_tokens = config.model.max_context
+    with pytest.raises(ConfigError, match=r"3 settings cannot work"):
+        validate(config)
+    config.run.stage, config.sft.train = StageKind.sft, "chains.jsonl"
+    validate(config)
+    config.data.test = "test.jsonl"
+    with pytest.raises(ConfigError, match=r"exceed model\.max_context=512"):
+        validate(config)
+    config.learner.threads = 2
+    with pytest.raises(ConfigError, match=r"learner\.threads=2: run\.deterministic=true needs"):
+        validate(config)

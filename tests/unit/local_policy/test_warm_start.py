@@ -1,28 +1,30 @@
-"""Supervised fine-tuning on solved examples."""
+"""The warm start is supervised fine-tuning by the learner, in a process of its own."""
+
+import os
+from pathlib import Path
 
 import pytest
-import torch
 
-from rlsys.local_policy.warm_start import IGNORED, Example, collate, learning_rate_factor
-
-
-def test_targets_are_the_next_tokens_of_the_completion_alone() -> None:
-    inputs, targets = collate(
-        [Example(prompt=(5, 6), completion=(7, 8)), Example(prompt=(3,), completion=(4,))]
-    )
-    assert inputs.tolist() == [[5, 6, 7], [3, 0, 0]]
-    assert targets.tolist() == [[IGNORED, 7, 8], [4, IGNORED, IGNORED]]
-    assert inputs.dtype == targets.dtype == torch.int64
+from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.errors import WorkerError
+from rlsys.learning.schedule import Schedule
+from rlsys.local_policy.warm_start import learner_settings, warm_start
 
 
-@pytest.mark.parametrize(
-    ("step", "factor"),
-    [
-        (0, 0.1),  # the first of ten steps of warm-up; the cosine is still 1
-        (4, 0.5 * (0.05 + 0.95 * 0.9960574)),  # (1 + cos(0.04 pi)) / 2 = 0.9960574
-        (50, 0.05 + 0.95 * 0.5),
-        (100, 0.05),
-    ],
-)
-def test_the_learning_rate_rises_then_follows_a_cosine(step: int, factor: float) -> None:
-    assert learning_rate_factor(step, steps=100, warmup_steps=10) == pytest.approx(factor)
+def test_its_learning_rate_rises_then_follows_a_cosine_to_a_twentieth() -> None:
+    config = LocalPolicyConfig(learning_rate=1.0, warmup_steps=10, steps=100)
+    schedule = Schedule(learner_settings(config).optimizer, config.steps)
+    rates = [schedule.rate(step) for step in (0, 4, 9, 100)]
+    assert rates == pytest.approx([0.1, 0.5, 1.0, 0.05])
+    # Halfway between warm-up and end: 0.05 + 0.95 / 2.
+    assert (schedule.rate(54) + schedule.rate(55)) / 2 == pytest.approx(0.525, abs=1e-3)
+
+
+def test_a_process_that_fails_is_an_error_and_sets_nothing_here(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = dict(os.environ)
+    with pytest.raises(WorkerError, match="the warm start ended with exit status 1"):
+        warm_start(tmp_path / "no policy", LocalPolicyConfig(), 0, print)
+    assert "no policy" in capfd.readouterr().err
+    assert dict(os.environ) == before

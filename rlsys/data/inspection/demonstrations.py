@@ -1,0 +1,69 @@
+"""Demonstrations as a run of `rlsys sft` will learn from them: lengths, and rows with masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from rlsys.config.data import DataConfig
+from rlsys.data.demonstrations import Demonstration, Lesson, tokenized
+from rlsys.data.inspection.rows import shortened
+from rlsys.data.inspection.survey import quantiles
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def render_demonstrations(
+    lessons: Sequence[Lesson],
+    config: DataConfig,
+    tokenizer: PreTrainedTokenizerBase,
+    max_tokens: int,
+    rows: int,
+) -> Iterator[RenderableType]:
+    """The file in figures, then its first `rows` demonstrations that are not left out.
+
+    Raises:
+        DataError: as rlsys.data.demonstrations.tokenized.
+    """
+    found = tokenized(lessons, config, tokenizer, max_tokens)
+    table = Table.grid(padding=(0, 2))
+    left_out = len(lessons) - len(found.rows)
+    for name, said in (
+        ("demonstrations", f"{len(lessons):,}, of which {left_out:,} are left out"),
+        ("limits", f"data.max_prompt_tokens={config.max_prompt_tokens}, {max_tokens} in all"),
+        ("prompt tokens", _lengths([len(row.prompt) for row in found.rows])),
+        ("completion tokens", _lengths([len(row.completion) for row in found.rows])),
+    ):
+        table.add_row(Text(name, style="bold"), Text(said))
+    yield table
+    for number, row in enumerate(found.rows[:rows], 1):
+        yield _panel(number, row, tokenizer)
+
+
+def _lengths(lengths: Sequence[int]) -> str:
+    shortest, median, most, nearly_all, longest = (f"{n:,}" for n in quantiles(lengths))
+    return (
+        f"shortest {shortest}, median {median}, 90 % up to {most}, 99 % up to {nearly_all}, "
+        f"longest {longest}"
+    )
+
+
+def _panel(number: int, row: Demonstration, tokenizer: PreTrainedTokenizerBase) -> Panel:
+    prompt, completion = (str(tokenizer.decode(list(x))) for x in (row.prompt, row.completion))
+    table = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("source", Text(row.source)),
+        ("prompt", Text(prompt, style="cyan")),
+        ("completion", Text(completion, style="green")),
+        ("prompt ids", Text(shortened(row.prompt), style="cyan")),
+        ("completion ids", Text(shortened(row.completion), style="green")),
+        ("mask", Text(f"0 x {len(row.prompt)}, 1 x {len(row.completion)}")),
+    ):
+        table.add_row(Text(name, style="bold"), value)
+    return Panel(table, title=f"demonstration {number}", title_align="left")
