@@ -12,16 +12,14 @@ from functools import partial
 from pathlib import Path
 
 from rlsys import hub
-from rlsys.config import algorithm as algorithm_config
+from rlsys.config import algorithm_checks, engine_options, ranges
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
-from rlsys.config import engine_options, ranges
 from rlsys.config import local_policy as recipes_config
 from rlsys.config import optimizer as optimizer_config
 from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
-from rlsys.config.algorithm import Advantage
 from rlsys.config.model_names import find_model
 from rlsys.config.run import MOST_KEPT, Offload, RunConfig, StageKind, Transport
 from rlsys.config.sft import measures_answers
@@ -43,7 +41,7 @@ def validate(config: RunConfig, *more: Callable[[RunConfig], None]) -> None:
         ("benchmarks", lambda: benchmarks_config.validate(config.benchmarks)),
         ("data", lambda: data_config.validate(config.data)),
         ("model.local", lambda: recipes_config.validate(config.model.local)),
-        ("algorithm", lambda: algorithm_config.validate(config.algorithm)),
+        ("algorithm", lambda: algorithm_checks.validate(config.algorithm)),
         ("verifiers", lambda: verifiers_config.validate(config.verifiers)),
         ("sandbox", lambda: sandbox_config.validate(config.sandbox)),
     ):
@@ -110,10 +108,10 @@ def _batch(config: RunConfig) -> Iterator[str]:
             f"{loop.group_size} / learner.minibatches {learner.minibatches}); nearest valid: "
             f"{_nearest_divisor(per_update, learner.ranks)}"
         )
-    algorithm = config.algorithm
-    if algorithm.advantage is Advantage.pass_at_k and algorithm.pass_k > loop.group_size:
+    advantage = config.algorithm.advantage
+    if advantage.estimator == "pass_at_k" and advantage.k > loop.group_size:
         yield (
-            f"algorithm.pass_k={algorithm.pass_k} exceeds loop.group_size={loop.group_size}; "
+            f"algorithm.advantage.k={advantage.k} exceeds loop.group_size={loop.group_size}; "
             f"nearest valid: {loop.group_size}"
         )
 
@@ -130,11 +128,11 @@ def _schedule(config: RunConfig) -> Iterator[str]:
 def _rewards(config: RunConfig) -> Iterator[str]:
     for index, reward in enumerate(config.verifiers.rewards):
         penalizes = bool(reward.range) and reward.range[0] < 0 and reward.weight > 0
-        if penalizes and config.algorithm.advantage is Advantage.max_rl:
+        if penalizes and config.algorithm.advantage.estimator == "max_rl":
             yield (
-                f"verifiers.rewards[{index}].range={reward.range}: algorithm.advantage=max_rl "
-                "divides by the mean reward, which penalties may take below 0; nearest valid: "
-                "algorithm.advantage=group_zscore"
+                f"verifiers.rewards[{index}].range={reward.range}: "
+                "algorithm.advantage.estimator=max_rl divides by the mean reward, which penalties "
+                "may take below 0; nearest valid: algorithm.advantage.estimator=group_zscore"
             )
 
 
