@@ -9,6 +9,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from actors.layout import SMALLEST_CPU, bundles_of, shared_node
 from actors.member import actor_class
 from actors.placement import Need, lacking, shortage
 from actors.portable import describe
@@ -19,8 +20,6 @@ from rlsys.errors import FleetError, ResourceError
 Maker = Callable[[Seat], tuple[type, tuple[Any, ...]]]
 """A seat's class and the arguments of its constructor."""
 
-_SMALLEST_CPU = 0.001
-"""A bundle must not be empty, so a share of 0 CPUs asks for very little."""
 _PLACE_S = 30.0
 _NAME_S = 30.0
 """How long Ray may take to give a dead actor's name back; seen: below 1 s."""
@@ -37,20 +36,23 @@ class Launcher:
     ) -> None:
         self.config, self.environments, self.maker = config, environments, maker
         self.group: PlacementGroup | None = None
+        self.bundle_of: dict[str, int] = {}
+        """By the seat's name."""
 
     async def place(self, needs: list[Need], notice: Callable[[str], None]) -> None:
-        """Reserve a bundle for every seat, in Ray's own queue.
+        """Reserve room for every seat, in Ray's own queue.
 
         Args:
             notice: told who is waited for, where cluster.queue_s lets a run wait.
         Raises:
             ResourceError: the cluster does not get the room free in time; says who holds it.
         """
-        bundles = [
-            {"CPU": max(need.cpus, _SMALLEST_CPU)} | ({"GPU": need.gpus} if need.gpus else {})
+        together = {
+            need.role
             for need in needs
-            for _ in range(need.count)
-        ]
+            if self.config.placement == "PACK" and shared_node(need, ray.nodes())
+        }
+        bundles, self.bundle_of = bundles_of(needs, together)
         self.group = placement_group(bundles, strategy=self.config.placement)
         patience_s = max(_PLACE_S, self.config.queue_s)
         if self.config.queue_s and lacking(needs, ray.available_resources()):
@@ -72,10 +74,10 @@ class Launcher:
         need = seat.need
         options = actor_class(made).options(
             name=seat.name,
-            num_cpus=max(need.cpus, _SMALLEST_CPU),
+            num_cpus=max(need.cpus, SMALLEST_CPU),
             num_gpus=need.gpus,
             scheduling_strategy=PlacementGroupSchedulingStrategy(
-                self.group, placement_group_bundle_index=seat.bundle
+                self.group, placement_group_bundle_index=self.bundle_of[seat.name]
             ),
             runtime_env={"env_vars": self.environments[seat.role]},
         )

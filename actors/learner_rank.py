@@ -30,6 +30,7 @@ from rlsys.learning.join import (
 from rlsys.learning.nccl import limit_collectives
 from rlsys.plugins import PluginFile
 from rlsys.roles import Annotated, Annotations
+from rlsys.run.folder import require_mark
 from rlsys.watch.accounting import Accounting
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
@@ -88,6 +89,14 @@ class LearnerRank(Member):
         with socket.socket() as probe:
             probe.bind(("", 0))
             return ray.util.get_node_ip_address(), probe.getsockname()[1]
+
+    def find_folder(self, token: str) -> None:
+        """See that the run's folder is the driver's own: samples and checkpoints are written here.
+
+        Raises:
+            ConfigError: it is another, or none.
+        """
+        require_mark(self.samples, token, f"learner-{self.rank} on {socket.gethostname()}")
 
     def start(
         self,

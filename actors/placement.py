@@ -23,6 +23,8 @@ class Need:
     count: int
     cpus: float
     gpus: float
+    together: bool = False
+    """Whether they belong on one node, where one has room for all of them."""
 
     @property
     def total(self) -> dict[str, float]:

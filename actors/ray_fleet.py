@@ -14,10 +14,11 @@ from actors import vitals
 from actors.cluster import while_there
 from actors.drivers.lookout import keep_stacks
 from actors.launch import Launcher, end_members
+from actors.layout import layout
 from actors.learner_rank import Span
 from actors.placement import Need
 from actors.publication import Publication
-from actors.roles import ROLES, Inputs, environment
+from actors.roles import ROLES, Inputs, environment, waves
 from actors.roster import Seat, seats
 from actors.stack_report import debts, of_members, owing, report
 from actors.supervision import Supervisor
@@ -36,7 +37,7 @@ from rlsys.loop.fleet import (
 )
 from rlsys.plugins import read_plugins
 from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
-from rlsys.run.folder import LOGS, SAMPLES
+from rlsys.run.folder import LOGS, SAMPLES, mark
 from rlsys.watch.accounting import Times
 from rlsys.watch.waits import Observer, Waits
 from rlsys.weights.canary import Canary
@@ -123,10 +124,11 @@ class RayFleet:
             await self.launcher.seat(seat)
         self.progress(f"starting {members}")
         self.prompt_table = ray.put(to_batch(self.prompts))
-        # Everything starts at once; a rollout worker then needs what the learner holds.
-        others = [seat for seat in supervisor.seats if seat.role != LEARNER]
-        learner = [self._start_learner(checkpoint, version)] if self.has_learner else []
-        await asyncio.gather(*learner, *(self._start_member(seat) for seat in others))
+        await asyncio.gather(*(self._identify(seat) for seat in supervisor.seats))
+        for line in layout(supervisor.seats):
+            self.notice(line)
+        for wave in waves(self.needs):
+            await asyncio.gather(*(self._start_role(role, checkpoint, version) for role in wave))
         if self.has_learner and self.has_rollout:
             self.progress("proving that the rollout workers hold the learner's weights")
             packing = self.publication.pack(version)
@@ -136,11 +138,18 @@ class RayFleet:
         for seat in supervisor.seats:
             supervisor.admit(seat)
 
+    async def _start_role(self, role: str, checkpoint: Path | None, version: int) -> None:
+        if role == LEARNER:
+            await self._start_learner(checkpoint, version)
+        else:
+            await asyncio.gather(*(self._start_member(s) for s in self.supervisor.of(role)))
+
     async def _start_learner(self, checkpoint: Path | None, version: int) -> None:
         """The ranks meet at rank 0, and say what the policy's tensors are called."""
         ranks = self.supervisor.of(LEARNER)
+        token = mark(self.inputs.samples)
         for seat in ranks:
-            await self._identify(seat)
+            await self._step(seat, "the run's folder", seat.actor.find_folder.remote(token))
         address, port = await self._step(ranks[0], "address", ranks[0].actor.address.remote())
         names = ", ".join(seat.name for seat in ranks)
         starting = self.supervisor.call_all(
@@ -155,7 +164,6 @@ class RayFleet:
 
     async def _start_member(self, seat: Seat) -> None:
         """The actor is there and its sampler loaded when this returns."""
-        await self._identify(seat)
         role = ROLES[seat.role]
         arguments = [self.prompt_table] if role.samples else []
         said = await self._step(seat, role.loading, seat.actor.start.remote(*arguments))
@@ -177,6 +185,7 @@ class RayFleet:
 
     async def _bring_up(self, seat: Seat) -> None:
         """A new actor on a dead one's seat."""
+        await self._identify(seat)
         await self._start_member(seat)
         if ROLES[seat.role].samples and self.has_learner:
             await self._hand_weights(seat)

@@ -3,7 +3,8 @@
 A new role is a worker class and a row here; rlsys/roles.py says what it brings to an answer.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,11 +17,13 @@ from actors.rollout_worker import RolloutWorker
 from actors.roster import Seat
 from actors.verifier_worker import VerifierWorker
 from rlsys import roles
-from rlsys.config.run import RunConfig, StageKind
+from rlsys.config.run import RunConfig, StageKind, Transport
 from rlsys.config.sft import measures_answers
 from rlsys.learning.columns import columns_of
 from rlsys.learning.nccl import recorder_environment
 from rlsys.plugins import PluginFile
+
+_ALLOCATOR = "PYTORCH_ALLOC_CONF"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class Role:
 
 
 def _learner(config: RunConfig) -> Need:
-    return Need(roles.LEARNER, config.learner.ranks, config.learner.cpus, config.learner.gpus)
+    own = config.learner
+    return Need(roles.LEARNER, own.ranks, own.cpus, own.gpus, together=True)
 
 
 def _rollout(config: RunConfig) -> Need:
@@ -73,7 +77,7 @@ def _rollout(config: RunConfig) -> Need:
 
 def _verifier(config: RunConfig) -> Need:
     own = config.verifiers
-    return Need(roles.VERIFIER, own.workers, own.cpus_per_worker, 0.0)
+    return Need(roles.VERIFIER, own.workers, own.cpus_per_worker, own.gpus_per_worker)
 
 
 def _reference(config: RunConfig) -> Need:
@@ -158,7 +162,7 @@ _TABLE = (
     ),
 )
 ROLES: Mapping[str, Role] = MappingProxyType({role.name: role for role in _TABLE})
-"""In the order of their placement bundles."""
+"""In the order in which they are placed."""
 _IN_EVALUATION = {roles.ROLLOUT, roles.VERIFIER}
 """Who answers and who grades: an evaluation, which trains nothing, has these alone."""
 
@@ -177,10 +181,31 @@ def _of_run(config: RunConfig) -> set[str]:
     return {name for name in ROLES if name not in roles.SCORERS} | asked
 
 
+def waves(needs: Sequence[Need]) -> list[list[str]]:
+    """The roles in the order of their start: all at once, or one after the other where members
+    share a GPU: the learner, what scores, and the samplers last. A sampler looks at what memory is
+    free, which must not change under it, and the learner's start takes more than it keeps."""
+    present = [need.role for need in needs]
+    if not any(0 < need.gpus < 1 for need in needs):
+        return [present]
+    last = [role for role in present if role == roles.ROLLOUT]
+    between = [[role] for role in present if role in roles.SCORERS]
+    first = [role for role in present if role not in (roles.ROLLOUT, *roles.SCORERS)]
+    return [wave for wave in (first, *between, last) if wave]
+
+
 def environment(role: Role, config: RunConfig, logs: Path) -> dict[str, str]:
-    """What libraries read when they are loaded: OpenMP's threads, how glibc copies, and what NCCL
-    leaves of a hang, in the folder of logs."""
+    """What libraries read when they are loaded: OpenMP's threads, how glibc copies, the GPUs that
+    are there, and what NCCL leaves of a hang, in the folder of logs."""
     variables = {"OMP_NUM_THREADS": str(role.threads(config)), **role.environment}
-    if role.is_one_group and role.need(config).gpus:
+    if not role.need(config).gpus:
+        # Ray hides GPUs from none but those whom it gives some: the others would take the first.
+        return variables | {"CUDA_VISIBLE_DEVICES": ""}
+    is_mapped = config.weights.transport is Transport.cuda_ipc and role.is_one_group
+    if role.name != roles.ROLLOUT and not is_mapped:
+        # Rows of ever other lengths break up the allocator's blocks otherwise. Not where another
+        # process maps the memory, which is many times slower so; vLLM allocates in its own way.
+        variables[_ALLOCATOR] = os.environ.get(_ALLOCATOR, "expandable_segments:True")
+    if role.is_one_group:
         variables |= recorder_environment(logs, config.cluster.ready_timeout_s)
     return variables

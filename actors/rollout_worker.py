@@ -16,6 +16,7 @@ from rlsys.config.run import RunConfig, SamplingConfig, Transport
 from rlsys.data.templates import with_budgets
 from rlsys.determinism import sampler_seed
 from rlsys.loop.fleet import PublishReport, Sampled
+from rlsys.sampling.rollout_rows import may_limit
 from rlsys.sampling.sampler import Sampler
 from rlsys.schema import list_column
 from rlsys.watch.accounting import Accounting
@@ -51,7 +52,9 @@ class RolloutWorker(AsyncMember):
             seeded=seeded,
             deterministic=run.deterministic,
         )
-        self.weights = config.weights
+        self.config, self.weights = config, config.weights
+        # An evaluation's benchmarks have limits of their own.
+        self.always_limits = seeded
         self.moved_at = time.monotonic()
         self.accounting = Accounting(idle="slots")
         self.watch: asyncio.Task[None] | None = None
@@ -59,7 +62,7 @@ class RolloutWorker(AsyncMember):
     async def start(self, prompts: pa.RecordBatch) -> None:
         """Load the model; `prompts` is the table that later calls name rows of."""
         self.prompts = prompts
-        await self.sampler.start()
+        await self.sampler.start(self.always_limits or may_limit(self.config, prompts))
         self.watch = asyncio.create_task(self._watch_sampler(), name="watch sampler")
         self.accounting = Accounting(idle="slots")
 

@@ -41,11 +41,10 @@ class TimeBook:
 
 @dataclass(eq=False)
 class Seat:
-    """One place of the fleet: a role, a number, a bundle of the placement group."""
+    """One place of the fleet: a role and a number."""
 
     need: Need
     index: int
-    bundle: int
     actor: Any = None
     """Ray's handle."""
     lifeline: Any = None
@@ -99,6 +98,5 @@ class Seat:
 
 
 def seats(needs: list[Need]) -> list[Seat]:
-    """A seat per member, in the order of the placement group's bundles."""
-    places = [(need, index) for need in needs for index in range(need.count)]
-    return [Seat(need, index, bundle) for bundle, (need, index) in enumerate(places)]
+    """A seat per member, role by role."""
+    return [Seat(need, index) for need in needs for index in range(need.count)]

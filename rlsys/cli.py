@@ -15,6 +15,7 @@ from rlsys.commands import (
     doctor,
     grade,
     inspect,
+    plan,
     runs,
     serve,
     stacks,
@@ -59,6 +60,7 @@ app.command()(checkpoint.checkpoint)
 app.command()(stacks.stacks)
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
+app.command()(plan.plan)
 app.command("eval")(evaluation.evaluate)
 app.command()(evaluation.compare)
 app.command()(chat.chat)

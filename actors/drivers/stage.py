@@ -12,11 +12,14 @@ from rich.console import Console
 from actors.beside import beside
 from actors.cluster import connected
 from actors.drivers.driver import Driver
+from actors.gpu_memory import smallest_gpu_gib
 from actors.placement import check_resources
 from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
 from actors.roles import needs
 from rlsys.config.load import to_yaml
+from rlsys.config.memory_plan import require_fit
+from rlsys.config.model_files import read_config
 from rlsys.config.model_names import FILE
 from rlsys.config.run import Precision, RunConfig, StageKind
 from rlsys.data.digests import digests
@@ -93,6 +96,8 @@ def run_stage(
             model_path = find_policy(config, display.stage)
             if not config.model.path:
                 _check_space(folder, config, model_path)
+            for line in _check_memory(config, model_path, [need.role for need in needs(config)]):
+                display.note(line)
             if resume:
                 for what in wish.Wish:  # those that the last driver did not live to grant
                     wish.close(folder, what)
@@ -217,6 +222,25 @@ def _with_a_fleet(job: Job, origin: Origin) -> StageSummary:
     finally:
         display.stage("ending the fleet")
         fleet.shutdown(_STOPPING_S if driver.signals.stop else _ENDING_S)
+
+
+def _check_memory(config: RunConfig, model_path: str, roles: list[str]) -> list[str]:
+    """The memory plan of a run on GPUs.
+
+    Raises:
+        ConfigError: it does not fit on the smallest GPU of the cluster.
+    """
+    if not (config.learner.gpus or config.rollout.gpus):
+        return []
+    gib = smallest_gpu_gib()
+    if gib is None:
+        return ["note: no node says how much memory its GPUs have, so there is no memory plan"]
+    model = read_config(model_path, f"model.path={model_path!r}")
+    plan = require_fit(config, model, roles, gib)
+    if plan is None:
+        kind = model.get("model_type")
+        return [f"note: no memory plan, as the sizes of {kind!r} are not known here"]
+    return plan.lines()
 
 
 def _check_space(folder: Path, config: RunConfig, model_path: str) -> None:

@@ -5,7 +5,7 @@ import math
 from numbers import Real
 from typing import Any
 
-from rlsys.config.run import Precision, RunConfig
+from rlsys.config.run import Precision, RolloutConfig, RunConfig
 
 Model = dict[str, Any]
 """A config.json."""
@@ -53,10 +53,11 @@ def cache_problem(config: RunConfig, model: Model) -> list[str]:
     if most is None or config.model.max_context <= most:
         return []
     need = config.model.max_context * kv_bytes_per_token(model, config.rollout.dtype)
+    given = config.rollout.kv_cache_gib or 1.0
     return [
-        f"rollout.kv_cache_gib={config.rollout.kv_cache_gib:g}: one completion of "
-        f"model.max_context={config.model.max_context} tokens takes {need / 2**30:.2f} GiB of keys "
-        f"and values; nearest valid: {-(-need >> 30)}, or model.max_context={most}"
+        f"rollout.kv_cache_gib={given:g}: one completion of model.max_context="
+        f"{config.model.max_context} tokens takes {need / 2**30:.2f} GiB of keys and values; "
+        f"nearest valid: {-(-need >> 30)}, or model.max_context={most}"
     ]
 
 
@@ -66,8 +67,12 @@ def cached_tokens(config: RunConfig, model: Model) -> int | None:
     per_token = kv_bytes_per_token(model, config.rollout.dtype)
     if config.rollout.gpus or not per_token:
         return None
-    # As the sampler's process is told: whole GiB (rlsys/sampling/vllm_environment.py).
-    return (max(1, round(config.rollout.kv_cache_gib)) << 30) // per_token
+    return (cpu_cache_gib(config.rollout) << 30) // per_token
+
+
+def cpu_cache_gib(rollout: RolloutConfig) -> int:
+    """What a sampler's process on CPU is told: whole GiB."""
+    return max(1, round(rollout.kv_cache_gib or 1.0))
 
 
 def limits(model: Model) -> dict[str, int]:

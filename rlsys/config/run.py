@@ -6,6 +6,7 @@ gives its unit and why this default. YAML files hold only what differs from thes
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.benchmarks import BenchmarksConfig
@@ -192,11 +193,16 @@ class RolloutConfig:
     dtype: Precision = Precision.float32
     max_sequences: int = ranged(128, least=1, may_change=True)
     """Completions sampled at once by one sampler."""
-    kv_cache_gib: float = ranged(1.0, above=0, may_change=True)
-    """CPU key-value cache; on GPUs gpu_memory_utilization rules."""
+    kv_cache_gib: float | None = ranged(None, above=0, may_change=True)
+    """Key-value cache of one sampler, on each of its GPUs; null: 1 on CPUs, and on GPUs what
+    gpu_memory_utilization leaves. A GPU that is shared with the learner needs the number: what is
+    free there when the sampler looks says nothing of the first step."""
     gpu_memory_utilization: float = ranged(0.9, above=0, most=1, may_change=True)
+    """Share of a GPU that a sampler takes in all, where kv_cache_gib is null."""
     tensor_parallel: int = ranged(1, least=1, may_change=True)
     """GPUs of one sampler."""
+    engine_options: dict[str, Any] = field(default_factory=dict)
+    """Any other of vLLM's engine arguments, by its name there, such as max_num_batched_tokens."""
 
 
 @dataclass
@@ -225,6 +231,14 @@ class TeacherConfig(ReferenceConfig):
     """false: A = 0, so that the teacher alone is learned from; rewards are measured."""
 
 
+class Offload(Enum):
+    """What of the learner lies in the CPU's memory."""
+
+    none = "none"
+    optimizer = "optimizer"
+    parameters = "parameters"
+
+
 @dataclass
 class LearnerConfig:
     """DeepSpeed ranks."""
@@ -247,7 +261,12 @@ class LearnerConfig:
     share_prompts: bool = False
     """Lay a group's completions behind one copy of their prompt: less work where prompts are as
     long as completions."""
+    offload: Offload = field(default=Offload.none, metadata={MAY_CHANGE: True})
+    """What lies in the CPU's memory instead of the GPU's: none; optimizer: its states and the
+    master weights, 12 bytes a parameter; parameters: the weights, too, with zero_stage=3."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    deepspeed_options: dict[str, Any] = field(default_factory=dict)
+    """Any other section of DeepSpeed's config, by its name there, such as zero_optimization."""
 
 
 class Transport(Enum):

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from rlsys import hub
-from rlsys.config import algorithm_checks, ranges
+from rlsys.config import algorithm_checks, engine_options, ranges
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
 from rlsys.config import local_policy as recipes_config
@@ -21,7 +21,7 @@ from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
 from rlsys.config.model_names import find_model
-from rlsys.config.run import MOST_KEPT, RunConfig, StageKind, Transport
+from rlsys.config.run import MOST_KEPT, Offload, RunConfig, StageKind, Transport
 from rlsys.config.sft import measures_answers
 from rlsys.errors import ConfigError
 
@@ -245,6 +245,27 @@ def _shares(config: RunConfig) -> Iterator[str]:
         )
 
 
+def _shared_gpu(config: RunConfig) -> Iterator[str]:
+    rollout, learner = config.rollout, config.learner
+    if 0 < rollout.gpus < 1 and 0 < learner.gpus < 1 and rollout.kv_cache_gib is None:
+        yield (
+            f"rollout.kv_cache_gib=null: with rollout.gpus={rollout.gpus:g} a sampler shares its "
+            f"GPU with the learner (learner.gpus={learner.gpus:g}), and cannot see how much that "
+            "one will need; nearest valid: rollout.kv_cache_gib=8 (docs/gpu.md)"
+        )
+    if learner.offload is Offload.parameters and learner.zero_stage < 3:
+        yield (
+            f"learner.offload=parameters: learner.zero_stage={learner.zero_stage} keeps whole "
+            "weights on every rank; nearest valid: learner.offload=optimizer, or "
+            "learner.zero_stage=3"
+        )
+    if learner.offload is not Offload.none and not learner.zero_stage:
+        yield (
+            f"learner.offload={learner.offload.name}: needs ZeRO, but learner.zero_stage=0; "
+            "nearest valid: learner.zero_stage=1"
+        )
+
+
 def _transport(config: RunConfig) -> Iterator[str]:
     learner, rollout, transport = config.learner, config.rollout, config.weights.transport
     if transport is not Transport.object_store and not (learner.gpus and rollout.gpus):
@@ -294,7 +315,10 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
             yield (f"{path}={value}: run.deterministic=true needs {path}={wanted}")
 
 
-_ALWAYS = (_positions, _run, _schedule, _model, _shares, _transport, _deterministic)
+_ALWAYS = (
+    *(_positions, _run, _schedule, _model, _shares, _shared_gpu, _transport, _deterministic),
+    engine_options.problems,
+)
 _WHERE_SAMPLED = (_context, _truncation, _thinking)
 _WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe)
 

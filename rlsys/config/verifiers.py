@@ -46,6 +46,8 @@ class VerifiersConfig:
     """Worker processes; one grades over 10,000 number completions per second."""
     cpus_per_worker: float = ranged(0.25, least=0, may_change=True)
     """Ray's share for placement; a worker is idle most of the time."""
+    gpus_per_worker: float = ranged(0.0, least=0, may_change=True)
+    """Ray's share of a GPU, for verifiers that are models; without one a worker sees no GPU."""
     plugins: list[str] = field(default_factory=list)
     """Plug-in files, relative to the working directory of the command; their text is sent to every
     worker, on every node. FILE:FUNCTION or MODULE:FUNCTION names a reward function (TRL's or

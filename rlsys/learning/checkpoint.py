@@ -27,8 +27,15 @@ def save(folder: Path, learner: Learner, weights: WeightsOut, tokenizer_path: st
         model.save_checkpoint(str(folder / name), tag="state")
     own = {"learner": learner.state_dict(), "random": random_states()}
     torch.save(own, _file_of_rank(folder, learner))
-    parameters = {n: t.cpu().clone() for b in weights.gathered(_SAVED_AT_ONCE) for n, t in b}
-    if learner.ranks.rank == 0:
+    writes = learner.ranks.rank == 0
+    parameters = {
+        # ZeRO-3 needs every rank for each bucket; what it holds is whole on one alone.
+        name: tensor.cpu().clone()
+        for bucket in weights.gathered(_SAVED_AT_ONCE)
+        for name, tensor in bucket
+        if writes
+    }
+    if writes:
         learner.policy.model.save_pretrained(folder / "policy", state_dict=parameters)
         load_tokenizer(tokenizer_path).save_pretrained(folder / "policy")
 

@@ -10,8 +10,9 @@ from transformers import PreTrainedModel
 from rlsys.algorithms.gae import clipped_value_loss
 from rlsys.config.algorithm import CriticConfig
 from rlsys.learning.layout import Layout
+from rlsys.learning.loading import load_for_training
 from rlsys.learning.microbatches import Microbatches
-from rlsys.learning.policy import hidden_states, load_causal_lm
+from rlsys.learning.policy import checkpoint_layers, hidden_states
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.report import Totals, numbers
 from rlsys.learning.sequences import Sequences
@@ -23,7 +24,8 @@ class ValueModel(nn.Module):
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.decoder = model.get_decoder()
-        self.head = nn.Linear(model.config.hidden_size, 1)
+        first = next(self.decoder.parameters())
+        self.head = nn.Linear(model.config.hidden_size, 1, device=first.device, dtype=first.dtype)
         # Nothing is known at the start: a value of 0 everywhere makes GAE plain returns.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -40,8 +42,10 @@ class Critic:
     def __init__(self, model_path: str, ranks: Ranks, config: CriticConfig) -> None:
         self.config, self.ranks = config, ranks
         self.microbatches = Microbatches(ranks)
-        model = ValueModel(load_causal_lm(model_path, torch.float32))
-        self.deepspeed = ranks.into_deepspeed(model, config.learning_rate)
+        model = load_for_training(model_path, ranks)
+        if ranks.config.gradient_checkpointing:
+            checkpoint_layers(model)
+        self.deepspeed = ranks.into_deepspeed(ValueModel(model), config.learning_rate)
 
     @torch.no_grad()
     def values(self, sequences: Sequences) -> list[np.ndarray]:

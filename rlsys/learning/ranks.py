@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from rlsys.config.run import LearnerConfig
+from rlsys.learning.deepspeed_config import deepspeed_config
 
 
 class Ranks:
@@ -63,15 +64,7 @@ class Ranks:
         wrapped, _, _, _ = self._deepspeed.initialize(
             model=module,
             optimizer=optimizer,
-            config={
-                # Microbatches and their accumulation are the caller's: see microbatches.py.
-                "train_micro_batch_size_per_gpu": 1,
-                "gradient_accumulation_steps": 1,
-                "gradient_clipping": settings.gradient_clip,
-                "zero_optimization": {"stage": config.zero_stage},
-                "zero_allow_untested_optimizer": True,
-                "bf16": {"enabled": config.dtype.value == "bfloat16"},
-            },
+            config=deepspeed_config(config),
         )
         return wrapped
 
@@ -80,9 +73,23 @@ class Ranks:
         """Whether a parameter is whole only while it is gathered: ZeRO-3."""
         return self.config.zero_stage == 3
 
-    def gathered(self, parameters: Sequence[torch.nn.Parameter]) -> AbstractContextManager[None]:
-        """Whole parameters, where ZeRO-3 has sharded them; all ranks must enter it."""
-        return self._deepspeed.zero.GatheredParameters(parameters, enabled=self.shards_weights)
+    def gathered(
+        self, parameters: Sequence[torch.nn.Parameter], writer: int | None = None
+    ) -> AbstractContextManager[None]:
+        """Whole parameters, where ZeRO-3 has sharded them; all ranks must enter it.
+
+        writer: the rank whose values all of them take over at the end; None: nothing is written.
+        """
+        return self._deepspeed.zero.GatheredParameters(
+            parameters, modifier_rank=writer, enabled=self.shards_weights
+        )
+
+    def sharding(self) -> AbstractContextManager[None]:
+        """Parameters that are made in this context are sharded at once, as ZeRO-3 has them."""
+        config = self.config
+        return self._deepspeed.zero.Init(
+            config_dict_or_path=deepspeed_config(config), dtype=getattr(torch, config.dtype.value)
+        )
 
     def sums(self, values: dict[str, float]) -> dict[str, float]:
         """Each value summed over all ranks; all of them must call, with the same names."""

@@ -69,7 +69,7 @@ def fit_cache(config: RunConfig, notice: Callable[[str], None]) -> RunConfig:
         return config
     notice(
         f"context: {most:,} of the model's {config.model.max_context:,} tokens, which is what "
-        f"rollout.kv_cache_gib={config.rollout.kv_cache_gib:g} holds"
+        f"rollout.kv_cache_gib={config.rollout.kv_cache_gib or 1.0:g} holds"
     )
     return replace(config, model=replace(config.model, max_context=most))
 

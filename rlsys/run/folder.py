@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TextIO
 
 from rlsys.data.digests import check_unchanged
 from rlsys.disk import disk_errors, replace_text, sync
-from rlsys.errors import DiskError, ResumeError
+from rlsys.errors import ConfigError, DiskError, ResumeError
 from rlsys.evaluation import curve, heldout
 
 LOCK, _INPUTS = "lock", "inputs.json"
@@ -24,6 +25,10 @@ STACKS = "stacks.txt"
 """Where the driver and its members stood when somebody asked last."""
 FAILURE = "failure.json"
 """Why the run's last driver failed; a driver that was killed leaves none."""
+_MARK = ".driver"
+"""By which another host's process knows that it sees the driver's folder."""
+_MARK_S = 15.0
+"""A network file system may show a new file after seconds."""
 _GLANCES, _GLANCE_S = 5, 0.02
 """`is_held` takes the lock for less than a millisecond."""
 
@@ -63,6 +68,30 @@ def driver_here(folder: Path) -> int | None:
     """The process id of the driver that holds the folder, if it runs on this host."""
     found = re.fullmatch(r"process (\d+) on (.+)", holder_of(folder))
     return int(found[1]) if found and found[2] == socket.gethostname() else None
+
+
+def mark(folder: Path) -> str:
+    """Leave a mark in the folder, and say which: other hosts must find it under the same path."""
+    token = uuid.uuid4().hex
+    replace_text(folder / _MARK, token)
+    return token
+
+
+def require_mark(folder: Path, token: str, who: str, patience_s: float = _MARK_S) -> None:
+    """See that this process sees the folder that was marked.
+
+    Raises:
+        ConfigError: it sees another folder under that path, or none.
+    """
+    deadline = time.monotonic() + patience_s
+    while not (folder / _MARK).is_file() or (folder / _MARK).read_text() != token:
+        if time.monotonic() > deadline:
+            raise ConfigError(
+                f"run.directory: {who} does not see {folder} as the driver does; the learner's "
+                "ranks write samples and checkpoints there: name a folder of a file system that "
+                "all nodes share"
+            )
+        time.sleep(min(0.2, patience_s / 10))
 
 
 @contextmanager

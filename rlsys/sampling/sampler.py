@@ -14,21 +14,16 @@ import numpy as np
 import pyarrow as pa
 
 from rlsys import schema
-from rlsys.config.run import (
-    ModelConfig,
-    PrefixCache,
-    RolloutConfig,
-    SamplingConfig,
-    WeightsConfig,
-)
-from rlsys.data.kept_tokens import MOST_LISTED, num_kept
+from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
+from rlsys.data.kept_tokens import num_kept
 from rlsys.determinism import group_seed
 from rlsys.errors import SamplerError, WeightSyncError
 from rlsys.imports import imports
 from rlsys.logs import Since, cause_of
 from rlsys.pretrained import load_tokenizer
 from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
-from rlsys.sampling.vllm_environment import custom_ops, set_environment, thinking_processor
+from rlsys.sampling.vllm_arguments import engine_arguments
+from rlsys.sampling.vllm_environment import set_environment
 from rlsys.sampling.weight_update import WeightUpdate
 from rlsys.thinking.limits import extra_args
 from rlsys.thinking.track import Tags
@@ -38,10 +33,6 @@ from rlsys.weights.canary import Canary
 if TYPE_CHECKING:
     from vllm import SamplingParams
     from vllm.outputs import RequestOutput
-
-# Both before vLLM is imported. One process per sampler: on CPU the executor that vLLM picks keeps
-# a second process spinning on a shared-memory queue, a whole core of a laptop's two.
-_UNIPROC = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
 
 
 class Sampler:
@@ -73,49 +64,35 @@ class Sampler:
         """Nats by which this sampler's logprobs of the canary differed from the learner's when both
         held the weights from disk."""
 
-    async def start(self) -> None:
+    async def start(self, limits: bool = True) -> None:
         """Load the model and sample once, so that the first real request finds it warm.
 
+        Args:
+            limits: whether requests may limit their thinking, which costs a little in every step.
         Raises:
             SamplerError: vLLM cannot load the model or sample from it, or refuses the settings.
         """
         set_environment(self.config, self.weights.transport)
         with imports():
-            from vllm.config import CompilationConfig, WeightTransferConfig
+            from vllm.config import WeightTransferConfig
             from vllm.engine.arg_utils import AsyncEngineArgs
             from vllm.v1.engine.async_llm import AsyncLLM
 
             from rlsys.weights.vllm_transfer import BACKENDS
 
-        on_cpu = self.config.gpus == 0
+        self.limits = limits
         arguments = AsyncEngineArgs(
-            model=self.model_path,
-            dtype=self.config.dtype.value,
-            seed=self.seed,
-            max_model_len=self.model.max_context,
-            # What is sampled together is rounded together, and timing decides what is together.
-            max_num_seqs=1 if self.deterministic else self.config.max_sequences,
-            # Between two parts of a prompt vLLM turns a seeded generator back, which torch's
-            # generator for CPUs does not know: "CPU Generator does not use offset".
-            enable_chunked_prefill=False if on_cpu and self.seeded else None,
-            tensor_parallel_size=self.config.tensor_parallel,
-            gpu_memory_utilization=self.config.gpu_memory_utilization,
-            enforce_eager=on_cpu,
-            compilation_config=CompilationConfig(
-                custom_ops=custom_ops(self.model_path, self.config)
+            **engine_arguments(
+                self.model_path,
+                self.model,
+                self.config,
+                self.weights,
+                self.seed,
+                self.seeded,
+                self.deterministic,
+                limits,
             ),
-            distributed_executor_backend=_UNIPROC if self.config.tensor_parallel == 1 else "mp",
-            logprobs_mode="processed_logprobs",
-            max_logprobs=MOST_LISTED,
-            # Whether a prefix is found is a matter of timing, and shows in the rounding.
-            enable_prefix_caching=not (
-                self.deterministic or self.weights.prefix_cache is PrefixCache.off
-            ),
-            disable_log_stats=True,
-            use_tqdm_on_load=False,
             weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
-            logits_processors=[thinking_processor(self.config)],
-            worker_extension_cls="rlsys.weights.vllm_transfer.WorkerExtension",
         )
         self.tokenizer = load_tokenizer(self.model_path)
         self.tags = Tags.of(self.tokenizer)
@@ -180,6 +157,7 @@ class Sampler:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        assert self.limits or extra is None, "an engine without limits was asked for one"
         params = SamplingParams(
             n=size,
             seed=seed,

@@ -5,6 +5,7 @@ import os
 import warnings
 
 from rlsys.config.model_files import read_config
+from rlsys.config.model_room import cpu_cache_gib
 from rlsys.config.run import RolloutConfig, Transport
 from rlsys.errors import ConfigError
 
@@ -40,7 +41,7 @@ def set_environment(config: RolloutConfig, transport: Transport) -> None:
     os.environ[_RUNNER] = model_runner(config)
     if config.gpus == 0:
         os.environ.update(
-            VLLM_CPU_KVCACHE_SPACE=str(max(1, round(config.kv_cache_gib))),
+            VLLM_CPU_KVCACHE_SPACE=str(cpu_cache_gib(config)),
             VLLM_CPU_OMP_THREADS_BIND="nobind",
             # The sampler is compiled at the first request otherwise: up to 17 s on two cores.
             TORCHDYNAMO_DISABLE="1",

@@ -98,9 +98,16 @@ class VllmSender:
 
     def send(self, version: int) -> Manifest:
         """Send all weights; the engines have received, and not yet proved, when this returns."""
+        _finish_step()
         self.engine.send_weights()
         # The bytes are not in buckets, so no bucket has a size.
         return Manifest(version, (), tuple(self.source.records))
+
+
+def _finish_step() -> None:
+    """vLLM reads on streams of its own, which do not wait for a step that is under way."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def _record(name: str, tensor: torch.Tensor) -> TensorRecord:

@@ -288,6 +288,7 @@ def test_gpu_transports_without_gpus_are_refused(config: RunConfig, transport: T
 def test_cuda_ipc_is_for_one_gpu(config: RunConfig) -> None:
     config.weights.transport = Transport.cuda_ipc
     config.learner.gpus, config.rollout.gpus = 0.5, 0.4
+    config.rollout.kv_cache_gib = 4.0
     validate(config)
     config.rollout.workers = 2
     assert "together they ask for 1.3 GPUs; nearest valid: nccl" in error_of(config)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from rlsys.disk import replace_text
-from rlsys.errors import DataError, DiskError, ResumeError
+from rlsys.errors import ConfigError, DataError, DiskError, ResumeError
 from rlsys.evaluation.curve import Curve
 from rlsys.evaluation.heldout import HeldOut
-from rlsys.run.folder import check_inputs, cut_back, held, record_inputs
+from rlsys.run.folder import check_inputs, cut_back, held, mark, record_inputs, require_mark
 
 
 def hold_until_killed(folder: Path, holding: object) -> None:
@@ -97,3 +97,17 @@ def test_a_text_that_cannot_be_replaced_is_still_there(
     with pytest.raises(DiskError, match=r"text could not be written: .*No space left"):
         replace_text(path, "new")
     assert path.read_text() == "old"
+
+
+def test_a_process_that_sees_another_folder_under_the_path_is_refused(tmp_path: Path) -> None:
+    """As on a node that does not share the file system, where a run of before left a folder."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    token = mark(here)
+    require_mark(here, token, "learner-0", patience_s=0.0)
+    with pytest.raises(ConfigError, match=r"run\.directory: learner-9 on b does not see .*/there"):
+        require_mark(there, token, "learner-9 on b", patience_s=0.0)
+    there.mkdir()
+    mark(there)
+    with pytest.raises(ConfigError, match="a file system that all nodes share"):
+        require_mark(there, token, "learner-9 on b", patience_s=0.05)

@@ -117,3 +117,16 @@ def test_the_other_ranks_gather_and_ask_for_nothing(monkeypatch: pytest.MonkeyPa
     assert [t.name for t in manifest.tensors] == ["a", "b", "c"]
     assert client.calls == []
     assert group.sent == []
+
+
+def test_nothing_is_sent_before_the_learners_step_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from rlsys.weights import vllm_sender
+
+    made, client, _ = sender(monkeypatch, rank=0)
+    client.calls.clear()
+    monkeypatch.setattr(nccl_engine, "packed_nccl_broadcast_producer", packed_on_cpu)
+    monkeypatch.setattr(vllm_sender, "_finish_step", lambda: client.calls.append(("wait", None)))
+    made.send(1)
+    assert [name for name, _ in client.calls] == ["wait", "start", "update", "finish"]

@@ -1,0 +1,178 @@
+"""How many bytes of a GPU each role's member needs, from the run's settings and the model's sizes.
+
+    learner     weights + gradients + master weights and Adam
+                + max(kept activations + max(logits, a layer at work), gradients in float32)
+    sampler     weights + key-value cache + what an update needs
+    reference   weights + max(logits, a layer at work)
+
+Bytes of activations are those that torch keeps for a backward pass through transformers' layers
+(tests/unit/config/test_memory.py measures them): with b bytes a number, hidden size h, queries q,
+keys k and intermediate size i, for each token and layer
+
+    2 (4 + b) h  the two norms, in float32 and in b     4 b q  queries, keys, values, output
+    2 b h        their results                          4 b i  the gated MLP
+    (4 + b) (q + k)  where queries and keys are normalized
+
+The rest is arithmetic of DeepSpeed 0.19.8 and vLLM 0.32.0, and a constant for CUDA itself.
+"""
+
+from dataclasses import dataclass, fields
+
+from rlsys.config.model_room import kv_bytes_per_token
+from rlsys.config.model_shape import Shape
+from rlsys.config.run import (
+    LearnerConfig,
+    Offload,
+    Precision,
+    ReferenceConfig,
+    RunConfig,
+    Transport,
+)
+
+GIB = 2**30
+_CUDA = 0.7 * GIB
+"""A process's context and its libraries' workspaces; an estimate."""
+_GRAPHS = 1.5 * GIB
+"""vLLM's CUDA graphs and the work of its largest batch, of a model of a few billion parameters; an
+estimate."""
+_REDUCE_BUCKET = 500_000_000
+_LIVE_PARAMETERS = 1_000_000_000
+"""DeepSpeed's defaults, in numbers: gradients that are reduced at a time, and parameters that
+ZeRO-3 keeps whole."""
+_LOGITS = 16
+"""Bytes for each token and word of a chunk of logits: in float32, with what the softmax and its
+backward pass make of them."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes on one GPU, of one member."""
+
+    weights: float = 0.0
+    gradients: float = 0.0
+    optimizer: float = 0.0
+    activations: float = 0.0
+    logits: float = 0.0
+    cache: float = 0.0
+    buffers: float = 0.0
+    """For reducing gradients, gathering weights, and bringing new ones to the samplers."""
+    cuda: float = _CUDA
+
+    @property
+    def total(self) -> float:
+        """All of it, at the worst moment."""
+        return sum(getattr(self, field.name) for field in fields(self))
+
+
+def size_of(precision: Precision) -> int:
+    """Bytes of a number."""
+    return 4 if precision is Precision.float32 else 2
+
+
+def activation_bytes(shape: Shape, precision: Precision) -> int:
+    """Of one token in one layer, kept for the backward pass."""
+    b = size_of(precision)
+    norms = 2 * (4 + b) * shape.hidden
+    if shape.has_head_norms:
+        norms += (4 + b) * (shape.queries + shape.keys)
+    # A token's copy for each expert, and what comes out of it.
+    routed = 2 * b * shape.hidden * shape.experts_per_token if shape.experts_per_token > 1 else 0
+    inputs = 2 * b * shape.hidden + routed
+    statistics = 4 * shape.heads
+    return norms + inputs + 4 * b * shape.queries + statistics + 4 * b * shape.intermediate
+
+
+def learner(config: RunConfig, shape: Shape) -> Memory:
+    """Of one rank."""
+    own = config.learner
+    b, ranks, count = size_of(own.dtype), own.ranks, shape.parameters
+    shares = {stage: ranks if own.zero_stage >= stage else 1 for stage in (1, 2, 3)}
+    on_gpu = own.offload is not Offload.parameters
+    weights = count * b / shares[3] if on_gpu else 0.0
+    gradients = count * b / shares[2] if own.offload is Offload.none else 0.0
+    # Master weights in float32 and Adam's two moments; ZeRO keeps masters for float32, too.
+    held = 12 if own.zero_stage or own.dtype is Precision.bfloat16 else 8
+    optimizer = count * held / shares[1] if own.offload is Offload.none else 0.0
+    tokens = max(own.microbatch_tokens, config.model.max_context)
+    logits = float(_LOGITS * min(own.logprob_chunk, tokens) * shape.vocabulary)
+    kept, at_work = _activations(own, shape)
+    # The layers' backward pass begins when the logits are gone.
+    activations = tokens * kept + max(0.0, tokens * at_work - logits)
+    if b == 2 and optimizer:
+        # The step makes float32 of this rank's gradients, when the activations are gone.
+        step = count * 4 / shares[1] - gradients
+        activations = max(activations, step - logits)
+    return Memory(
+        weights=weights,
+        gradients=gradients,
+        optimizer=optimizer,
+        activations=activations,
+        logits=logits,
+        buffers=_learner_buffers(config, shape),
+    )
+
+
+def _activations(own: LearnerConfig, shape: Shape) -> tuple[float, float]:
+    """Of one token in all layers: what they keep, and what the one that is at work makes."""
+    layer, b = activation_bytes(shape, own.dtype), size_of(own.dtype)
+    gradients = b * (4 * shape.hidden + 3 * shape.intermediate)
+    ends = (4 + 3 * b) * shape.hidden
+    if own.gradient_checkpointing:
+        return shape.layers * b * shape.hidden + ends, layer + gradients
+    return shape.layers * layer + ends, gradients
+
+
+def _learner_buffers(config: RunConfig, shape: Shape) -> float:
+    own = config.learner
+    b = size_of(own.dtype)
+    zero = own.deepspeed_options.get("zero_optimization", {})
+    buffers = 0.0
+    if own.zero_stage:
+        # On one rank as on several.
+        buffers += b * zero.get("reduce_bucket_size", _REDUCE_BUCKET)
+    if own.zero_stage == 3 and own.ranks > 1:
+        live = zero.get("stage3_max_live_parameters", _LIVE_PARAMETERS)
+        buffers += b * min(live, shape.parameters)
+    return buffers + _update_buffers(config, shape, b)
+
+
+def _update_buffers(config: RunConfig, shape: Shape, b: int) -> float:
+    """What vLLM's transports keep of a version on the way, at either end: two chunks, and each may
+    grow to twice its size; through the object store a bucket at most is on the GPU."""
+    bucket = float(config.weights.bucket_mib << 20)
+    if config.weights.transport is Transport.object_store:
+        return bucket
+    return 4 * max(bucket, shape.embedding * b)
+
+
+def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes: float) -> Memory:
+    """Of one GPU of one sampler.
+
+    Args:
+        gpu_bytes: of the whole GPU; what a sampler fills up where its cache has no size.
+    """
+    own = config.rollout
+    b = size_of(own.dtype)
+    weights = shape.parameters * b / own.tensor_parallel
+    buffers = _GRAPHS + _update_buffers(config, shape, b)
+    if own.kv_cache_gib is not None:
+        cache = own.kv_cache_gib * GIB
+    else:
+        cache = max(0.0, own.gpu_memory_utilization * gpu_bytes - weights - _GRAPHS - _CUDA)
+        one = config.model.max_context * kv_bytes_per_token(model, own.dtype) / own.tensor_parallel
+        # At least one answer has to fit; vLLM refuses to start with less.
+        cache = max(cache, one)
+    return Memory(weights=weights, cache=cache, buffers=buffers)
+
+
+def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> Memory:
+    """Of one worker of a frozen policy, which keeps nothing for a backward pass."""
+    tokens = max(own.microbatch_tokens, config.model.max_context)
+    b = size_of(own.dtype)
+    logits = float(_LOGITS * min(config.learner.logprob_chunk, tokens) * shape.vocabulary)
+    at_work = tokens * activation_bytes(shape, own.dtype)
+    return Memory(
+        weights=float(shape.parameters * b),
+        activations=max(0.0, at_work - logits),
+        logits=logits,
+    )

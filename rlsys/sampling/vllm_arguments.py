@@ -1,0 +1,77 @@
+"""vLLM's engine arguments of a rollout worker: what rlsys sets, and what the user hands through.
+
+    rollout: {engine_options: {max_num_batched_tokens: 16384, kv_cache_dtype: fp8}}
+
+Any of vLLM's AsyncEngineArgs can be handed through, but those that rlsys sets itself
+(rlsys/config/engine_options.py refuses these by name).
+"""
+
+from typing import Any
+
+from rlsys.config.run import ModelConfig, PrefixCache, RolloutConfig, WeightsConfig
+from rlsys.data.kept_tokens import MOST_LISTED
+from rlsys.sampling.vllm_environment import custom_ops, thinking_processor
+
+# Before vLLM is imported. One process per engine: on CPU the executor that vLLM picks keeps a
+# second process spinning on a shared-memory queue, a whole core of a laptop's two.
+_UNIPROC = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+_NO_SHARE = 0.01
+"""Of a GPU, where the cache has a size of its own. vLLM still asks that so much of it is free,
+which a shared GPU may not have, and uses the number for nothing else."""
+
+
+def engine_arguments(
+    model_path: str,
+    model: ModelConfig,
+    config: RolloutConfig,
+    weights: WeightsConfig,
+    seed: int,
+    seeded: bool,
+    deterministic: bool,
+    limits: bool,
+) -> dict[str, Any]:
+    """Keywords of AsyncEngineArgs; plain values, since vLLM must not be imported here.
+
+    Args:
+        limits: whether a request may limit its thinking.
+    """
+    on_cpu = config.gpus == 0
+    own = {
+        "model": model_path,
+        "dtype": config.dtype.value,
+        "seed": seed,
+        "max_model_len": model.max_context,
+        # What is sampled together is rounded together, and timing decides what is together.
+        "max_num_seqs": 1 if deterministic else config.max_sequences,
+        # Between two parts of a prompt vLLM turns a seeded generator back, which torch's
+        # generator for CPUs does not know: "CPU Generator does not use offset".
+        "enable_chunked_prefill": False if on_cpu and seeded else None,
+        "tensor_parallel_size": config.tensor_parallel,
+        "enforce_eager": on_cpu,
+        "compilation_config": {"custom_ops": custom_ops(model_path, config)},
+        "distributed_executor_backend": _UNIPROC if config.tensor_parallel == 1 else "mp",
+        "logprobs_mode": "processed_logprobs",
+        "max_logprobs": MOST_LISTED,
+        # Whether a prefix is found is a matter of timing, and shows in the rounding.
+        "enable_prefix_caching": not (deterministic or weights.prefix_cache is PrefixCache.off),
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
+        "logits_processors": [thinking_processor(config)] if limits else None,
+        "worker_extension_cls": "rlsys.weights.vllm_transfer.WorkerExtension",
+        **_memory(config),
+    }
+    return {**own, **config.engine_options}
+
+
+def _memory(config: RolloutConfig) -> dict[str, Any]:
+    """A cache of a given size on GPUs, or what is left of a share of the GPU; on CPUs vLLM reads
+    the size from its environment."""
+    if config.gpus == 0 or config.kv_cache_gib is None:
+        return {
+            "gpu_memory_utilization": config.gpu_memory_utilization,
+            "kv_cache_memory_bytes": None,
+        }
+    return {
+        "gpu_memory_utilization": _NO_SHARE,
+        "kv_cache_memory_bytes": int(config.kv_cache_gib * 2**30),
+    }

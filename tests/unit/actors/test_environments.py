@@ -1,0 +1,67 @@
+"""What members find in their environment, and in which order they start."""
+
+from pathlib import Path
+
+import pytest
+
+from actors.placement import Need
+from actors.roles import ROLES, environment, needs, waves
+from rlsys.config.load import CONFIGS, load
+from rlsys.config.run import RunConfig, Transport
+
+ALLOCATOR = "PYTORCH_ALLOC_CONF"
+
+
+def environments(config: RunConfig) -> dict[str, dict[str, str]]:
+    return {name: environment(role, config, Path("logs")) for name, role in ROLES.items()}
+
+
+def test_a_role_without_a_gpu_sees_none_and_one_with_a_gpu_sees_what_ray_gives_it() -> None:
+    config = RunConfig()
+    config.learner.gpus = config.rollout.gpus = 1.0
+    hidden = {r: e.get("CUDA_VISIBLE_DEVICES") for r, e in environments(config).items()}
+    assert hidden == {
+        "learner": None,
+        "rollout": None,
+        "verifier": "",
+        "reference": "",
+        "teacher": "",
+    }
+    config.verifiers.gpus_per_worker = 0.25
+    assert "CUDA_VISIBLE_DEVICES" not in environments(config)["verifier"]
+    assert {n.role: n.gpus for n in needs(config)}["verifier"] == 0.25
+
+
+def test_torch_grows_its_blocks_where_it_trains_and_vllm_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(ALLOCATOR, raising=False)
+    config = load(CONFIGS / "one_gpu.yaml", [])
+    found = environments(config)
+    assert found["learner"][ALLOCATOR] == found["reference"][ALLOCATOR]
+    assert found["learner"][ALLOCATOR] == "expandable_segments:True"
+    assert ALLOCATOR not in found["rollout"]
+    # Memory that another process maps stays as it was.
+    config.weights.transport = Transport.cuda_ipc
+    assert ALLOCATOR not in environments(config)["learner"]
+
+
+def test_what_the_user_sets_for_the_allocator_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOCATOR, "max_split_size_mb:512")
+    config = load(CONFIGS / "one_gpu.yaml", [])
+    assert environments(config)["learner"][ALLOCATOR] == "max_split_size_mb:512"
+
+
+def test_members_on_a_shared_gpu_start_one_role_after_another_the_engines_last() -> None:
+    assert waves(needs(load(CONFIGS / "one_gpu.yaml", []))) == [
+        ["learner", "verifier"],
+        ["reference"],
+        ["rollout"],
+    ]
+
+
+def test_members_with_devices_of_their_own_start_together() -> None:
+    for name in ("two_nodes", "local"):
+        wanted = needs(load(CONFIGS / f"{name}.yaml", []))
+        assert waves(wanted) == [[need.role for need in wanted]]
+    assert waves([Need("rollout", 1, 1.0, 0.5)]) == [["rollout"]]

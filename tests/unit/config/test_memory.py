@@ -1,0 +1,125 @@
+"""Bytes by arithmetic against what torch really keeps and allocates, on the CPU."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+
+from rlsys.config import memory
+from rlsys.config.model_shape import shape_of
+from rlsys.config.run import LearnerConfig, Precision, RunConfig
+from rlsys.learning import attention
+from rlsys.learning.layout import blocks_of, lay_out
+from rlsys.learning.objectives.cross_entropy import CrossEntropy
+from rlsys.learning.policy import hidden_states
+from tests.helpers.learners import learner_of, one_rank, saved
+
+TOKENS, SEQUENCES, BUCKET = 512, 8, 2_000_000
+SIZES = {
+    "vocab_size": 4000,
+    "hidden_size": 128,
+    "intermediate_size": 320,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 64,
+    "max_position_embeddings": 1024,
+    "tie_word_embeddings": True,
+    "attn_implementation": attention.NAME,
+}
+pytestmark = pytest.mark.slow
+
+
+def row():
+    """A microbatch of TOKENS tokens."""
+    prompts = [np.zeros(2, dtype=np.int64)] * SEQUENCES
+    answers = [np.zeros(TOKENS // SEQUENCES - 2, dtype=np.int64)] * SEQUENCES
+    return lay_out(blocks_of(list(range(SEQUENCES)), SEQUENCES, False), prompts, answers, None)
+
+
+def kept_bytes(model) -> int:
+    """Of the tensors that torch keeps for the backward pass, beside the weights."""
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    kept: dict[int, tuple[int, object]] = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = (storage.nbytes(), storage)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        hidden_states(model.get_decoder(), row())
+    return sum(size for size, _ in kept.values())
+
+
+@pytest.mark.parametrize(
+    ("config", "kind"),
+    [(Qwen2Config, Qwen2ForCausalLM), (Qwen3Config, Qwen3ForCausalLM)],
+    ids=["qwen2", "qwen3"],
+)
+@pytest.mark.parametrize("precision", Precision, ids=lambda p: p.name)
+def test_a_layer_keeps_what_the_plan_says(config, kind, precision):
+    kept = {}
+    for layers in (1, 3):
+        model = kind(config(**SIZES | {"num_hidden_layers": layers}))
+        kept[layers] = kept_bytes(model.to(getattr(torch, precision.name)))
+    shape = shape_of(config(**SIZES).to_dict())
+    assert shape is not None
+    measured = (kept[3] - kept[1]) / 2 / TOKENS
+    # On the CPU short sequences keep their scores, which no GPU does: keys, a head.
+    scores = memory.size_of(precision) * SIZES["num_attention_heads"] * TOKENS / SEQUENCES
+    assert memory.activation_bytes(shape, precision) == pytest.approx(measured - scores, rel=0.05)
+
+
+def growth(work) -> tuple[int, int]:
+    """The most bytes beyond those before, at any time and at the end, of all of torch's tensors."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        work()
+    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
+    sizes = np.cumsum([e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())])
+    return int(sizes.max()), int(sizes[-1])
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_step_takes_what_the_plan_says(tmp_path: Path, checkpointing):
+    """Two microbatches: the second one meets the gradients of the first."""
+    config = RunConfig()
+    config.model.max_context = TOKENS // SEQUENCES
+    config.learner = LearnerConfig(
+        microbatch_tokens=TOKENS,
+        logprob_chunk=128,
+        gradient_checkpointing=checkpointing,
+        deepspeed_options={"zero_optimization": {"reduce_bucket_size": BUCKET}},
+    )
+    folder = saved(Qwen2ForCausalLM(Qwen2Config(**SIZES)), tmp_path / "m")
+    shape = shape_of(json.loads((folder / "config.json").read_text()))
+    assert shape is not None
+    made = []
+    _, held = growth(
+        lambda: made.append(learner_of(folder, CrossEntropy(), one_rank(config.learner)))
+    )
+    engine = made[0].deepspeed
+
+    def microbatch(is_last: bool) -> None:
+        engine.set_gradient_accumulation_boundary(is_last)
+        logprobs, _ = engine(row(), None)
+        engine.backward(-logprobs.sum())
+
+    _, after_first = growth(lambda: microbatch(False))
+    most, _ = growth(lambda: microbatch(True))
+    _, after_step = growth(engine.step)
+    planned = memory.learner(config, shape)
+    measured = held + after_first + most
+    # Adam's moments come with the first step, and there were none yet.
+    moments = 8 * shape.parameters
+    # New weights leave in buckets when the step is done.
+    others = planned.cuda + (config.weights.bucket_mib << 20)
+    expected = planned.total - others - moments
+    assert expected == pytest.approx(measured, rel=0.1)
+    # They come in the place of the gradients; the bucket is gone, too.
+    assert after_step + after_first - 4 * BUCKET == pytest.approx(moments, rel=0.1)

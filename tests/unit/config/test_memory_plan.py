@@ -1,0 +1,132 @@
+"""The memory plan: known models on known GPUs, what shares one, and what to change."""
+
+import re
+
+import pytest
+
+from actors.gpu_memory import least_gib
+from actors.roles import needs
+from rlsys.config.load import CONFIGS, load
+from rlsys.config.memory import GIB
+from rlsys.config.memory_plan import Plan, plan_of, require_fit
+from rlsys.config.run import RunConfig, Transport
+from rlsys.errors import ConfigError
+
+QWEN_HALF = {
+    "model_type": "qwen2",
+    "hidden_size": 896,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 14,
+    "num_key_value_heads": 2,
+    "intermediate_size": 4864,
+    "vocab_size": 151936,
+    "tie_word_embeddings": True,
+}
+QWEN_7B = QWEN_HALF | {
+    "hidden_size": 3584,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "intermediate_size": 18944,
+    "vocab_size": 152064,
+    "tie_word_embeddings": False,
+}
+
+
+def shipped(name: str, *overrides: str) -> RunConfig:
+    return load(CONFIGS / f"{name}.yaml", list(overrides))
+
+
+def plan(config: RunConfig, model: dict[str, object], gib: float = 80.0) -> Plan:
+    found = plan_of(config, model, [need.role for need in needs(config)], gib)
+    assert found is not None
+    return found
+
+
+def test_one_gpu_holds_all_roles_of_its_config_on_the_40_gib_that_it_names() -> None:
+    found = plan(shipped("one_gpu"), QWEN_HALF, 40.0)
+    assert [[member.role for member in gpu] for gpu in found.gpus] == [
+        ["learner", "rollout", "reference"]
+    ]
+    assert found.parameters == pytest.approx(0.494e9, rel=0.01)
+    assert found.fits
+
+
+def test_two_nodes_hold_a_model_of_7_billion_only_with_checkpointing() -> None:
+    assert plan(shipped("two_nodes"), QWEN_7B).fits
+    without = shipped("two_nodes", "learner.gradient_checkpointing=false")
+    with pytest.raises(ConfigError) as caught:
+        require_fit(without, QWEN_7B, [need.role for need in needs(without)], 80.0)
+    message = str(caught.value)
+    assert message.startswith("the fleet does not fit on GPUs of 80.0 GiB; nearest valid: ")
+    assert "learner.gradient_checkpointing=true" in message.splitlines()[0]
+    assert re.search(r"a GPU of learner: 1\d\d\.\d of 80\.0 GiB", message)
+
+
+def test_what_is_advised_fits() -> None:
+    config = shipped("one_gpu", "learner.gradient_checkpointing=false")
+    roles = [need.role for need in needs(config)]
+    with pytest.raises(ConfigError) as caught:
+        require_fit(config, QWEN_7B | {"num_hidden_layers": 8}, roles, 60.0)
+    first = str(caught.value).splitlines()[0]
+    advised = re.findall(r"[a-z_]+\.[a-z_]+=\S+", first.partition("nearest valid: ")[2])
+    assert advised
+    changed = shipped("one_gpu", "learner.gradient_checkpointing=false", *advised)
+    require_fit(changed, QWEN_7B | {"num_hidden_layers": 8}, roles, 60.0)
+
+
+def test_a_model_that_no_setting_makes_fit_names_the_gpu_that_it_needs() -> None:
+    config = shipped("one_gpu")
+    with pytest.raises(ConfigError, match=r"nearest valid: GPUs of \d+ GiB \(with "):
+        require_fit(config, QWEN_7B | {"num_hidden_layers": 80}, ["learner", "rollout"], 40.0)
+
+
+def test_an_engine_of_its_own_fills_its_share_of_the_gpu() -> None:
+    found = plan(shipped("two_nodes"), QWEN_7B)
+    (engine,) = next(gpu for gpu in found.gpus if gpu[0].role == "rollout")
+    assert engine.memory.weights == pytest.approx(15.2e9, rel=0.01)
+    # The update's bucket comes on top of the share.
+    assert engine.memory.total / GIB == pytest.approx(0.9 * 80 + 0.25, rel=0.01)
+
+
+def test_tensor_parallelism_divides_an_engine_over_its_gpus() -> None:
+    config = shipped("two_nodes", "rollout.tensor_parallel=2", "rollout.gpus=2")
+    found = plan(config, QWEN_7B)
+    engines = [gpu for gpu in found.gpus if gpu[0].role == "rollout"]
+    assert len(engines) == 12
+    assert engines[0][0].memory.weights == pytest.approx(15.2e9 / 2, rel=0.01)
+
+
+def test_sharding_and_offloading_take_from_each_rank_what_they_say() -> None:
+    def learner(*overrides: str):
+        found = plan(shipped("two_nodes", *overrides), QWEN_7B)
+        return found.gpus[0][0].memory
+
+    sharded, whole = learner(), learner("learner.zero_stage=1")
+    assert whole.weights == pytest.approx(8 * sharded.weights)
+    assert whole.gradients == pytest.approx(8 * sharded.gradients)
+    assert whole.optimizer == sharded.optimizer == pytest.approx(12 * 7.615e9 / 8, rel=0.01)
+    assert learner("learner.offload=optimizer").optimizer == 0
+    assert learner("learner.offload=parameters").weights == 0
+
+
+def test_nccl_costs_its_chunks_at_both_ends() -> None:
+    config = shipped("two_nodes")
+    before = plan(config, QWEN_7B)
+    config.weights.transport = Transport.nccl
+    after = plan(config, QWEN_7B)
+    embedding = 152064 * 3584 * 2
+    for was, now in zip(before.gpus, after.gpus, strict=True):
+        more = now[0].memory.buffers - was[0].memory.buffers
+        assert now[0].role == "reference" or more == 4 * embedding - (256 << 20)
+
+
+def test_a_model_of_another_kind_and_a_run_on_cpus_have_no_plan() -> None:
+    assert plan_of(shipped("one_gpu"), {"model_type": "gpt2"}, ["learner"], 80.0) is None
+    assert plan_of(shipped("local"), QWEN_HALF, ["learner", "rollout"], 80.0) is None
+
+
+def test_of_several_gpus_the_smallest_counts() -> None:
+    assert least_gib("81559\n40960\n") == 40.0
+    assert least_gib("") is None
+    assert least_gib("NVIDIA-SMI has failed\n") is None

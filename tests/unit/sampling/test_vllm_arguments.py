@@ -1,0 +1,83 @@
+"""What vLLM is told: rlsys's own arguments, and those that are handed through."""
+
+import pyarrow as pa
+import pytest
+
+from rlsys.config.engine_options import OF_ENGINE, vllm_options
+from rlsys.config.run import ModelConfig, RolloutConfig, RunConfig, WeightsConfig
+from rlsys.config.thinking import BudgetRule
+from rlsys.sampling.rollout_rows import may_limit
+from rlsys.sampling.vllm_arguments import engine_arguments
+
+MAY_BE_CHANGED = {"enable_chunked_prefill", "enforce_eager", "disable_log_stats"}
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+
+    def of(limits=True, **rollout):
+        config, weights = RolloutConfig(**rollout), WeightsConfig()
+        return engine_arguments(
+            str(tmp_path), ModelConfig(), config, weights, 0, False, False, limits
+        )
+
+    return of
+
+
+def test_every_argument_is_one_of_vllms_and_is_refused_from_elsewhere(arguments):
+    own = arguments().keys()
+    assert own <= set(vllm_options())
+    assert own - MAY_BE_CHANGED <= OF_ENGINE.keys()
+
+
+def test_a_cache_of_a_given_size_asks_for_no_share_of_the_gpu(arguments):
+    given = arguments(gpus=0.4, kv_cache_gib=4.0)
+    assert given["kv_cache_memory_bytes"] == 4 << 30
+    # vLLM refuses to start where this share of the whole GPU is not free.
+    assert given["gpu_memory_utilization"] <= 0.01
+    whole = arguments(gpus=1.0)
+    assert (whole["kv_cache_memory_bytes"], whole["gpu_memory_utilization"]) == (None, 0.9)
+
+
+def test_on_cpus_the_size_goes_another_way(arguments):
+    assert arguments(kv_cache_gib=4.0)["kv_cache_memory_bytes"] is None
+
+
+def test_options_are_handed_through_and_may_change_what_is_free_to_change(arguments):
+    given = arguments(engine_options={"max_num_batched_tokens": 16384, "enforce_eager": False})
+    assert (given["max_num_batched_tokens"], given["enforce_eager"]) == (16384, False)
+
+
+def test_what_steers_thinking_is_loaded_only_where_it_can_have_something_to_do(arguments):
+    assert arguments(limits=False)["logits_processors"] is None
+    assert len(arguments(limits=True)["logits_processors"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("budgets", "settings", "may"),
+    [
+        ([None, None], {}, False),
+        ([None, 30], {}, True),
+        ([None, None], {"max_reasoning_tokens": 0}, True),
+        ([None, None], {"min_reasoning_tokens": 1}, True),
+    ],
+)
+def test_a_limit_may_come_from_a_prompt_or_from_the_settings(budgets, settings, may):
+    config = RunConfig()
+    for name, value in settings.items():
+        setattr(config.sampling, name, value)
+    prompts = pa.record_batch({"token_budget": pa.array(budgets, pa.int32())})
+    assert may_limit(config, prompts) is may
+    config.thinking.budgets = BudgetRule.random
+    assert may_limit(config, prompts)
+
+
+@pytest.mark.slow
+def test_vllm_takes_them_as_they_are(arguments):
+    arg_utils = pytest.importorskip("vllm.engine.arg_utils")
+    options = {"kv_cache_dtype": "fp8", "max_num_batched_tokens": 4096}
+    made = arg_utils.AsyncEngineArgs(**arguments(gpus=1.0, engine_options=options))
+    assert (made.kv_cache_dtype, made.max_num_batched_tokens) == ("fp8", 4096)
+    # A dict becomes vLLM's own object, with which it goes on.
+    assert made.compilation_config.custom_ops == []
