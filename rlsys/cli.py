@@ -14,6 +14,7 @@ from rlsys.commands import (
     doctor,
     grade,
     inspect,
+    report,
     runs,
     serve,
     stacks,
@@ -54,6 +55,7 @@ def root(
 app.command()(train.train)
 app.command()(train.sft)
 app.command()(runs.runs)
+app.command()(report.report)
 app.command()(checkpoint.checkpoint)
 app.command()(stacks.stacks)
 app.command()(inspect.inspect)
