@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 
@@ -70,13 +70,13 @@ def read_record(folder: Path) -> RunRecord:
             "nearest valid: a folder that `rlsys runs` lists"
         )
     run = read_run(folder)
-    settings = flat(OmegaConf.to_container(OmegaConf.load(folder / FILE)))
+    settings = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(folder / FILE)))
     summary_file = folder / SUMMARY
     summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.exists() else {}
     is_current = summary.get("steps") == run.step
     return RunRecord(
         run=run,
-        settings=settings,
+        settings=flat(settings),
         lines=_read_lines(folder / METRICS),
         checks=curve.read(folder / curve.FILE),
         summary=summary if is_current else {},

@@ -174,7 +174,7 @@ function toLines(hits) {
 function download(hits) {
   const url = URL.createObjectURL(new Blob([toLines(hits)], { type: "application/jsonl" }));
   el("a", { href: url, download: "completions.jsonl" }).click();
-  URL.revokeObjectURL(url);
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
 }
 
 function noteOf(run) {
