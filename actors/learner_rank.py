@@ -14,6 +14,7 @@ import ray
 
 from actors.member import Member
 from actors.rollout_client import RolloutClient
+from rlsys.config.algorithm import is_per_token
 from rlsys.config.run import RunConfig, StageKind, Transport
 from rlsys.determinism import make_deterministic
 from rlsys.disk import write_table
@@ -27,7 +28,7 @@ from rlsys.learning.join import (
     write_kept,
 )
 from rlsys.learning.nccl import limit_collectives
-from rlsys.loop.outcome import PER_TOKEN
+from rlsys.plugins import PluginFile
 from rlsys.roles import Annotated, Annotations
 from rlsys.watch.accounting import Accounting
 from rlsys.weights.bundle import Manifest
@@ -59,8 +60,17 @@ KEPT = "kept"
 class LearnerRank(Member):
     """Trains on what it is given; all but `restore` and `write_samples` is asked of every rank."""
 
-    def __init__(self, rank: int, model_path: str, config: RunConfig, samples: Path) -> None:
+    def __init__(
+        self,
+        rank: int,
+        model_path: str,
+        config: RunConfig,
+        samples: Path,
+        algorithms: Sequence[PluginFile] = (),
+    ) -> None:
+        """algorithms: algorithm.plugins, as read where the run was started."""
         self.rank, self.model_path, self.config, self.samples = rank, model_path, config, samples
+        self.algorithms = algorithms
         self.version = 0
         self.sender: VllmSender | None = None
         """For vLLM's own transports, once the samplers have been met."""
@@ -102,9 +112,10 @@ class LearnerRank(Member):
         if config.run.deterministic:
             make_deterministic()
         ranks = Ranks(self.rank, world_size, master_address, master_port, config.learner)
-        is_sft = config.run.stage is StageKind.sft
-        make = supervised_learner if is_sft else reinforcement_learner
-        self.learner = make(self.model_path, config, ranks)
+        if config.run.stage is StageKind.sft:
+            self.learner = supervised_learner(self.model_path, config, ranks)
+        else:
+            self.learner = reinforcement_learner(self.model_path, config, ranks, self.algorithms)
         self.weights_out = WeightsOut(self.learner.policy, ranks)
         self.learner.prove_packing(canary_ids)
         canary = self.weights_out.canary(canary_ids)
@@ -129,12 +140,12 @@ class LearnerRank(Member):
         """One optimizer step; see Learner.step. Arrays are [N], rows in span order."""
         with self.accounting.busy():
             groups = [_rows(span, batches) for span in spans]
-            columns = columns_of(self.config)
+            columns = columns_of(self.config, self.algorithms)
             batch = training_batch(groups, columns, advantages, rewards, trained)
             metrics = self.learner.step(batch, version)
             self.version = version + 1
             if self.rank == 0:
-                per_token = self.config.algorithm.advantage in PER_TOKEN
+                per_token = is_per_token(self.config.algorithm.advantage.estimator)
                 table = samples_table(
                     groups,
                     step,

@@ -34,13 +34,13 @@ from rlsys.loop.fleet import (
     Scored,
     Untrained,
 )
+from rlsys.plugins import read_plugins
 from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
 from rlsys.run.folder import LOGS, SAMPLES
 from rlsys.watch.accounting import Times
 from rlsys.watch.waits import Observer, Waits
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
-from verifiers.registry import read_plugins
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,14 @@ class RayFleet:
         present = [need.role for need in needs]
         self.has_learner, self.has_rollout = LEARNER in present, ROLLOUT in present
         self.scorers = [role for role in present if role in SCORERS]
-        plugins = read_plugins(config.verifiers.plugins)
-        self.inputs = Inputs(config, model_path, folder / SAMPLES, plugins, self.has_learner)
+        self.inputs = Inputs(
+            config,
+            model_path,
+            folder / SAMPLES,
+            read_plugins(config.verifiers.plugins),
+            read_plugins(config.algorithm.plugins),
+            self.has_learner,
+        )
         self.canary_ids = probe
         self.observer = Observer(
             notice, lambda: keep_stacks(folder, self.stacks()), self.samplers_still_s

@@ -20,7 +20,7 @@ from rlsys.config.run import RunConfig, StageKind
 from rlsys.config.sft import measures_answers
 from rlsys.learning.columns import columns_of
 from rlsys.learning.nccl import recorder_environment
-from verifiers.registry import PluginFile
+from rlsys.plugins import PluginFile
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class Inputs:
     model_path: str
     """Of the policy that learner, rollout and reference workers start from."""
     samples: Path
-    plugins: list[PluginFile]
+    verifiers: list[PluginFile]
+    """Files of the user's, as read here; so are those of the algorithm."""
+    algorithms: list[PluginFile]
     trains: bool
     """Whether there is a learner; an evaluation has none."""
 
@@ -88,7 +90,13 @@ _TABLE = (
     Role(
         roles.LEARNER,
         LearnerRank,
-        lambda given, seat: (seat.index, given.model_path, given.config, given.samples),
+        lambda given, seat: (
+            seat.index,
+            given.model_path,
+            given.config,
+            given.samples,
+            given.algorithms,
+        ),
         _learner,
         lambda config: config.learner.threads,
         loading="DeepSpeed loads the policy",
@@ -117,7 +125,7 @@ _TABLE = (
     Role(
         roles.VERIFIER,
         VerifierWorker,
-        lambda given, seat: (given.config.verifiers, given.config.sandbox, given.plugins),
+        lambda given, seat: (given.config.verifiers, given.config.sandbox, given.verifiers),
         _verifier,
         lambda config: 1,
         loading="the verifiers' self-tests",

@@ -9,10 +9,10 @@ from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.grading.batches import Grader
 from rlsys.loop.fleet import Graded
+from rlsys.plugins import PluginFile
 from rlsys.watch.accounting import Accounting
 from verifiers.base import Status
 from verifiers.faults import quoted
-from verifiers.registry import PluginFile
 
 
 class VerifierWorker(Member):

@@ -21,18 +21,24 @@ from rlsys.algorithms.aggregation import sequence_weights
 from rlsys.algorithms.gae import clipped_value_loss, gae, moments, whiten
 from rlsys.algorithms.kl import kl_estimate
 from rlsys.algorithms.losses import LossInputs, policy_loss
+from rlsys.algorithms.registry import Registry
 from rlsys.config.algorithm import (
-    Advantage,
+    AdvantageConfig,
     Aggregation,
     AlgorithmConfig,
-    Clip,
+    ClipConfig,
+    KlConfig,
     KlEstimator,
+    LossConfig,
+    OffPolicyConfig,
     Ratio,
     WeightRule,
 )
 
 GROUPS, SIZE, LONGEST = 6, 8, 40
-ON_POLICY_KL_FREE = AlgorithmConfig(kl_coefficient=0.0, weight_rule=WeightRule.metrics_only)
+ON_POLICY_KL_FREE = AlgorithmConfig(
+    kl=KlConfig(coefficient=0.0), off_policy=OffPolicyConfig(weight_rule=WeightRule.metrics_only)
+)
 MODES = {
     Aggregation.sequence_mean: "seq-mean-token-mean",
     Aggregation.token_mean: "token-mean",
@@ -59,13 +65,18 @@ class Batch:
 
 def surrogates() -> Iterator[tuple[str, AlgorithmConfig, float]]:
     """verl's name of a loss, our config of it, and verl's clip_ratio_c."""
-    base = replace(ON_POLICY_KL_FREE, clip_low=0.2, clip_high=0.28)
-    yield "vanilla", replace(base, dual_clip=3.0), 3.0
-    yield "gspo", replace(base, ratio=Ratio.sequence, clip_low=0.02, clip_high=0.03), 3.0
-    yield "cispo", replace(base, clip=Clip.cispo), 3.0
-    yield "sapo", replace(base, clip=Clip.sapo), 3.0
+
+    def ours(loss: LossConfig, clip: ClipConfig) -> AlgorithmConfig:
+        return replace(ON_POLICY_KL_FREE, loss=loss, clip=clip)
+
+    usual = ClipConfig(low=0.2, high=0.28)
+    yield "vanilla", ours(LossConfig(), replace(usual, dual=3.0)), 3.0
+    narrow = ClipConfig(low=0.02, high=0.03)
+    yield "gspo", ours(LossConfig(ratio=Ratio.sequence), narrow), 3.0
+    yield "cispo", ours(LossConfig("cispo"), usual), 3.0
+    yield "sapo", ours(LossConfig("sapo"), usual), 3.0
     # verl truncates DPPO's ratio at clip_ratio_c as well; out of reach here.
-    yield "dppo_tv", replace(base, clip=Clip.dppo_mask, clip_low=0.1, clip_high=0.15), 1e9
+    yield "dppo_tv", ours(LossConfig("dppo_mask"), ClipConfig(low=0.1, high=0.15)), 1e9
 
 
 def compare_policy_losses(batch: Batch) -> dict[str, float]:
@@ -76,9 +87,8 @@ def compare_policy_losses(batch: Batch) -> dict[str, float]:
             # verl's GSPO and SAPO know one denominator only.
             if name in ("gspo", "sapo") and aggregation is not Aggregation.sequence_mean:
                 continue
-            out[f"{name}, {mode}"] = _policy_loss_difference(
-                batch, name, replace(config, aggregation=aggregation), mode, dual
-            )
+            own = replace(config, loss=replace(config.loss, aggregation=aggregation))
+            out[f"{name}, {mode}"] = _policy_loss_difference(batch, name, own, mode, dual)
     return out
 
 
@@ -86,7 +96,7 @@ def _policy_loss_difference(
     batch: Batch, name: str, config: AlgorithmConfig, mode: str, dual: float
 ) -> float:
     ours, theirs = batch.policy.clone().requires_grad_(), batch.policy.clone().requires_grad_()
-    weights = sequence_weights(batch.lengths, batch.groups, config, LONGEST)
+    weights = sequence_weights(batch.lengths, batch.groups, config.loss.aggregation, LONGEST)
     inputs = LossInputs(
         policy_logprobs=ours,
         rollout_logprobs=batch.rollout,
@@ -101,19 +111,19 @@ def _policy_loss_difference(
         strategy="fsdp",
         rollout_n=SIZE,
         use_dynamic_bsz=True,
-        clip_ratio_low=config.clip_low,
-        clip_ratio_high=config.clip_high,
+        clip_ratio_low=config.clip.low,
+        clip_ratio_high=config.clip.high,
         clip_ratio_c=dual,
-        tau_pos=config.sapo_tau_positive,
-        tau_neg=config.sapo_tau_negative,
+        tau_pos=config.clip.tau_positive,
+        tau_neg=config.clip.tau_negative,
     )
-    loss = policy_loss(inputs, config).loss
+    loss = policy_loss(inputs, Registry().loss_of(config), config).loss
     expected, _ = verl.get_policy_loss_fn(name)(
         batch.rollout, theirs, batch.advantages, batch.mask.double(), mode, actor
     )
     loss.backward()
     expected.backward()
-    if config.clip is Clip.dppo_mask:
+    if config.loss.name == "dppo_mask":
         # verl writes sg(r) log pi where we write r: another value, the same gradient.
         expected = loss
     return max(_difference(loss, expected), _difference(ours.grad, theirs.grad))
@@ -125,9 +135,10 @@ def compare_advantages(batch: Batch) -> dict[str, float]:
     scores[:, 0] = torch.from_numpy(batch.rewards)
     mask = batch.mask.double()
 
-    def estimate(kind: Advantage) -> Tensor:
-        config = AlgorithmConfig(advantage=kind, std_floor=1e-12)
-        ours = sequence_advantages(batch.rewards, batch.groups, None, config)
+    def estimate(kind: str) -> Tensor:
+        config = AlgorithmConfig(advantage=AdvantageConfig(kind, std_floor=1e-12))
+        columns = {"rewards": batch.rewards, "groups": batch.groups}
+        ours = sequence_advantages(Registry().estimator_of(config), columns)
         return torch.from_numpy(ours)[:, None] * mask
 
     def grpo(by_std: bool) -> Tensor:
@@ -153,11 +164,11 @@ def compare_advantages(batch: Batch) -> dict[str, float]:
     )[0]
     return {
         "token_returns, whitened": _difference(whitened, plus_plus * mask),
-        "group_zscore": _difference(estimate(Advantage.group_zscore), grpo(True)),
-        "group_mean": _difference(estimate(Advantage.group_mean), grpo(False)),
-        "leave_one_out": _difference(estimate(Advantage.leave_one_out), rloo),
+        "group_zscore": _difference(estimate("group_zscore"), grpo(True)),
+        "group_mean": _difference(estimate("group_mean"), grpo(False)),
+        "leave_one_out": _difference(estimate("leave_one_out"), rloo),
         "batch_norm_group_baseline": _difference(
-            estimate(Advantage.batch_norm_group_baseline)[:, 0], normed[:, 0]
+            estimate("batch_norm_group_baseline")[:, 0], normed[:, 0]
         ),
         "gae returns": _difference(ours_gae[1] * mask, their_returns * mask),
     }

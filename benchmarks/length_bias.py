@@ -21,7 +21,8 @@ from torch.nn.functional import logsigmoid
 from rlsys.algorithms.advantages import sequence_advantages
 from rlsys.algorithms.aggregation import sequence_weights
 from rlsys.algorithms.losses import LossInputs, policy_loss
-from rlsys.config.algorithm import Aggregation, AlgorithmConfig
+from rlsys.algorithms.registry import Registry
+from rlsys.config.algorithm import Aggregation, AlgorithmConfig, KlConfig, LossConfig
 
 DENOMINATORS = {
     "GRPO": Aggregation.sequence_mean,
@@ -33,7 +34,8 @@ GROUPS, SIZE, LONGEST, MEAN_LENGTH = 32, 16, 128, 20
 
 def train(aggregation: Aggregation, steps: int, seed: int) -> np.ndarray:
     """[steps, 2] mean tokens of wrong and of right answers."""
-    config = AlgorithmConfig(aggregation=aggregation, kl_coefficient=0.0)
+    config = AlgorithmConfig(loss=LossConfig(aggregation=aggregation), kl=KlConfig(coefficient=0.0))
+    estimator, loss = Registry().estimator_of(config), Registry().loss_of(config)
     generator = torch.Generator().manual_seed(seed)
     start = float(np.log(1 / (MEAN_LENGTH - 1)))  # stops with probability 1 / MEAN_LENGTH
     logits = torch.full((2, LONGEST), start, requires_grad=True)
@@ -49,8 +51,10 @@ def train(aggregation: Aggregation, steps: int, seed: int) -> np.ndarray:
         position = torch.arange(LONGEST)[None, :]
         is_last = position == lengths[:, None] - 1
         logprobs = torch.where(is_last, logsigmoid(own), logsigmoid(-own))
-        advantages = sequence_advantages(right.double().numpy(), groups, None, config)
-        weights = sequence_weights(lengths.numpy(), groups, config, LONGEST)
+        advantages = sequence_advantages(
+            estimator, {"rewards": right.double().numpy(), "groups": groups}
+        )
+        weights = sequence_weights(lengths.numpy(), groups, aggregation, LONGEST)
         inputs = LossInputs(
             policy_logprobs=logprobs,
             rollout_logprobs=logprobs.detach(),
@@ -62,7 +66,7 @@ def train(aggregation: Aggregation, steps: int, seed: int) -> np.ndarray:
             entropy=None,
         )
         optimizer.zero_grad()
-        policy_loss(inputs, config).loss.backward()
+        policy_loss(inputs, loss, config).loss.backward()
         optimizer.step()
         for kind in (0, 1):
             lengths_of[step, kind] = lengths[right == kind].float().mean()

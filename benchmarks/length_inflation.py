@@ -35,7 +35,7 @@ def run(name: str, aggregation: str, directory: Path, overrides: list[str]) -> l
     if (directory / aggregation / "summary.json").exists():
         return read(directory / aggregation)
     command = [sys.executable, "-m", "rlsys", "train", "--config", "configs/local.yaml"]
-    command += [f"algorithm.aggregation={aggregation}", "algorithm.kl_coefficient=0"]
+    command += [f"algorithm.loss.aggregation={aggregation}", "algorithm.kl.coefficient=0"]
     command += [f"run.name={aggregation}", f"run.directory={directory}", *overrides]
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
     if done.returncode:

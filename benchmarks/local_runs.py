@@ -12,11 +12,11 @@ ROLES = ("learner", "rollout", "verifier", "reference")
 
 COMMON = ["loop.evaluate_every=0", "evaluation.final_prompts=16", "evaluation.samples=1"]
 CASES = {
-    "short": ["sampling.max_tokens=22", "algorithm.kl_coefficient=0"],
+    "short": ["sampling.max_tokens=22", "algorithm.kl.coefficient=0"],
     "short_with_reference": ["sampling.max_tokens=22"],
     "long_tail": [
         *("sampling.max_tokens=256", "sampling.temperature=1.5", "model.max_context=320"),
-        "algorithm.kl_coefficient=0",
+        "algorithm.kl.coefficient=0",
     ],
 }
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from rlsys import __version__
 from rlsys.commands import (
+    algorithms,
     chat,
     checkpoint,
     doctor,
@@ -68,6 +69,7 @@ app.add_typer(evaluation.app, name="benchmarks")
 app.command()(grade.grade)
 app.add_typer(thinking.app, name="thinking")
 app.add_typer(verifiers.app, name="verifiers")
+app.add_typer(algorithms.app, name="algorithms")
 
 
 def main() -> None:

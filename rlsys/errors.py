@@ -34,8 +34,16 @@ class WeightSyncError(RlsysError):
     """A rollout worker does not hold the weights that the learner published."""
 
 
+class PluginError(RlsysError):
+    """A user's file is missing, or cannot be imported; says where it fails."""
+
+
 class VerifierError(RlsysError):
     """A verifier is missing, misconfigured or fails its self-test."""
+
+
+class AlgorithmError(RlsysError):
+    """A loss or an advantage estimator is missing, misconfigured or fails; names it and where."""
 
 
 class SandboxError(RlsysError):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
-from verifiers.faults import describe, file_of, shorten, where_of
+from rlsys.faults import describe, shorten
+from verifiers.faults import file_of, where_of
 
 _FAULT_CHARS = 1000
 

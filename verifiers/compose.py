@@ -6,6 +6,8 @@ from typing import Protocol, cast, runtime_checkable
 
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.errors import VerifierError
+from rlsys.faults import describe
+from rlsys.plugins import PluginFile
 from verifiers.base import (
     Bounds,
     Completion,
@@ -15,8 +17,8 @@ from verifiers.base import (
     Verifier,
     verify_all,
 )
-from verifiers.faults import describe, file_of
-from verifiers.registry import PluginFile, Registry
+from verifiers.faults import file_of
+from verifiers.registry import Registry
 from verifiers.reward_functions import RewardFunction
 from verifiers.sandbox.interface import Sandbox
 

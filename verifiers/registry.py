@@ -5,61 +5,24 @@ them (verifiers/reward_functions.py); a package has an entry point of that name 
 `rlsys.verifiers`. Options are the parameters of the class or function.
 """
 
-import hashlib
 import importlib
 import inspect
-import linecache
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import Field, dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, fields, is_dataclass
 from importlib.metadata import entry_points
-from pathlib import Path
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 from rlsys.config.ranges import Range, range_of
-from rlsys.errors import VerifierError, instead
+from rlsys.errors import PluginError, VerifierError, instead
+from rlsys.faults import describe, told_if_slow
+from rlsys.options import fits, type_name
+from rlsys.plugins import PluginFile, read_plugins, run_plugin
 from verifiers.base import Verifier
-from verifiers.faults import describe, told_if_slow
 from verifiers.reward_functions import Style, factory_of, is_reward_factory, style_of
 from verifiers.sandbox.interface import Sandbox
-
-
-@dataclass(frozen=True)
-class PluginFile:
-    """A plug-in file as it was read: sent to other nodes, it is the same there."""
-
-    path: str
-    source: str
-    functions: tuple[str, ...] = ()
-    """The reward functions that were named; empty: all that it has."""
-
-
-def read_plugins(paths: Sequence[str]) -> list[PluginFile]:
-    """Read plug-in files, relative to the working directory: FILE, FILE:FUNCTION, or
-    MODULE:FUNCTION of an installed module. Functions of one file make one plug-in; all of them
-    where it is also named without one.
-
-    Raises:
-        VerifierError: one is missing; says the nearest.
-    """
-    functions: dict[str, list[str]] = {}
-    for path in paths:
-        place, function = _parts(path)
-        functions.setdefault(place, []).append(function)
-    return [
-        _read(place, () if "" in names else tuple(dict.fromkeys(names)))
-        for place, names in functions.items()
-    ]
-
-
-def _parts(path: str) -> tuple[str, str]:
-    """What stands before and behind the last colon, where a function's name stands behind it."""
-    place, colon, function = path.rpartition(":")
-    return (place, function) if colon and function.isidentifier() else (path, "")
-
 
 ENTRY_POINT_GROUP = "rlsys.verifiers"
 Factory = Callable[..., Verifier]
@@ -98,7 +61,11 @@ class Registry:
         self._from_files: dict[str, Factory] = {}
         paths = [plugin for plugin in plugins if isinstance(plugin, str)]
         files = [plugin for plugin in plugins if isinstance(plugin, PluginFile)]
-        for file in [*files, *read_plugins(paths)]:
+        try:
+            files += read_plugins(paths)
+        except PluginError as error:
+            raise VerifierError(str(error)) from error
+        for file in files:
             for name, factory in _load(file).items():
                 if name in _BUILT_IN or name in self._from_files:
                     raise VerifierError(f"plug-in {file.path}: the name {name!r} is already taken")
@@ -141,10 +108,10 @@ class Registry:
                 raise VerifierError(
                     f"verifier {name!r} has no option {option!r}{instead(option, parameters)}"
                 )
-            if not _fits(value, hints.get(option)):
+            if not fits(value, hints.get(option)):
                 raise VerifierError(
                     f"verifier {name!r}: option {option}={value!r} must be a "
-                    f"{_type_name(hints[option])}, not a {type(value).__name__}; options: "
+                    f"{type_name(hints[option])}, not a {type(value).__name__}; options: "
                     f"{', '.join(parameters)}"
                 )
             refusal = _refusal(value, factory, option)
@@ -198,81 +165,15 @@ def options_of(factory: Factory) -> dict[str, inspect.Parameter]:
     return {name: one for name, one in parameters.items() if name != _SANDBOX}
 
 
-def _read(place: str, functions: tuple[str, ...]) -> PluginFile:
-    path = Path(place).expanduser()
-    if path.is_file():
-        return PluginFile(str(path.resolve()), path.read_text(encoding="utf-8"), functions)
-    is_module = all(part.isidentifier() for part in place.split("."))
-    if functions and is_module and not place.endswith(".py"):
-        # Not a copy of its text, which may import what lies beside it.
-        return PluginFile(place, f"from {place} import {', '.join(functions)}\n", functions)
-    raise VerifierError(f"no plug-in file {path}{_beside(path)}")
-
-
-def _beside(path: Path) -> str:
-    """Where the path of a plug-in breaks off, or what has nearly its name there."""
-    folder = path.parent.resolve()
-    if not folder.is_dir():
-        return f": there is no folder {folder}"
-    files = [str(path.parent / file.name) for file in folder.glob("*.py")]
-    return instead(str(path), files) if files else f": there is no Python file in {folder}"
-
-
 def _load(file: PluginFile) -> dict[str, Factory]:
-    digest = hashlib.sha256(file.path.encode()).hexdigest()[:8]
-    module = ModuleType(f"rlsys_plugin_{Path(file.path).stem}_{digest}")
-    module.__file__ = file.path
-    sys.modules[module.__name__] = module  # dataclasses look their module up by name
-    # Its lines stand in tracebacks also where the file does not exist: on other nodes.
-    lines = file.source.splitlines(keepends=True)
-    linecache.cache[file.path] = (len(file.source), None, lines, file.path)
     try:
-        with (
-            imports_beside(Path(file.path)),
-            told_if_slow(f"importing the plug-in {file.path}", file.path),
-        ):
-            exec(compile(file.source, file.path, "exec"), vars(module))
-    except ModuleNotFoundError as error:
-        told = describe(error, file.path)
-        raise VerifierError(f"plug-in {file.path}: {told}{_importable(file.path)}") from error
-    # Whatever a user's file raises becomes one error that names it; sys.exit() would end the
-    # command without a word.
-    except (Exception, SystemExit) as error:
-        raise VerifierError(f"plug-in {file.path}: {describe(error, file.path)}") from error
+        module = run_plugin(file)
+    except PluginError as error:
+        raise VerifierError(str(error)) from error
     try:
         return _factories(module, file.functions)
     except VerifierError as error:
         raise VerifierError(f"plug-in {file.path}: {error}") from error
-
-
-@contextmanager
-def imports_beside(file: Path) -> Iterator[None]:
-    """Inside, a user's file imports what lies in its folder, as a program does.
-
-    Afterwards these modules belong to that file alone: another one's `helpers.py` is another
-    module. A file that does not exist here, on another node, has nothing beside it.
-    """
-    if not file.is_file():
-        yield
-        return
-    folder, before = file.resolve().parent, set(sys.modules)
-    sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-        for name in set(sys.modules) - before:
-            place = getattr(sys.modules[name], "__file__", None)
-            if place and folder in Path(place).resolve().parents:
-                del sys.modules[name]
-
-
-def _importable(path: str) -> str:
-    """What a plug-in may import, where it is not what it did."""
-    if Path(path).is_file():
-        return f"; a plug-in imports what is installed, and what lies in {Path(path).parent}"
-    return "; on other nodes than its own a plug-in imports only what is installed there"
 
 
 def _factories(module: ModuleType, functions: Sequence[str]) -> dict[str, Factory]:
@@ -327,18 +228,6 @@ def _file_of(factory: Factory) -> str:
     return getattr(sys.modules.get(factory.__module__), "__file__", None) or ""
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value read from YAML fits a parameter's annotation; unknown ones fit."""
-    hint = typing.get_origin(hint) or hint
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint in (bool, str, list, dict):
-        return isinstance(value, hint)
-    return True
-
-
 def _refusal(value: Any, factory: Factory, option: str) -> str:
     """What keeps a number out of its option's range; empty: nothing, or it is no number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -346,7 +235,3 @@ def _refusal(value: Any, factory: Factory, option: str) -> str:
     stated: tuple[Field[Any], ...] = fields(factory) if is_dataclass(factory) else ()
     limits = next((range_of(one) for one in stated if one.name == option), None)
     return (limits or Range()).refusal(value, options_of(factory)[option].default)
-
-
-def _type_name(hint: Any) -> str:
-    return hint.__name__ if inspect.isclass(hint) else str(hint)

@@ -20,9 +20,10 @@ from rlsys.config.run import ClusterConfig
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.errors import RlsysError, VerifierError
+from rlsys.plugins import read_plugins
 from verifiers.base import Completion, Expectation, Status, Verifier
 from verifiers.faults import quoted
-from verifiers.registry import Registry, read_plugins
+from verifiers.registry import Registry
 from verifiers.reward_functions import RewardFunction
 from verifiers.sandbox.shared import SharedSandbox
 from verifiers.trials import Trial, trials

@@ -16,7 +16,6 @@ from actors.placement import check_resources
 from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
 from actors.roles import needs
-from rlsys.config.algorithm import Advantage
 from rlsys.config.load import to_yaml
 from rlsys.config.model_names import FILE
 from rlsys.config.run import Precision, RunConfig, StageKind
@@ -216,7 +215,7 @@ def _check_space(folder: Path, config: RunConfig, model_path: str) -> None:
     """Raise CheckpointError when the disk obviously has no room for the run's checkpoints."""
     policy_bytes = 4 if config.learner.dtype is Precision.float32 else 2
     is_rl = config.run.stage is StageKind.rl
-    with_critic = is_rl and config.algorithm.advantage is Advantage.gae
+    with_critic = is_rl and config.algorithm.advantage.estimator == "gae"
     size = checkpoint_bytes(model_path, policy_bytes, with_critic)
     if size is not None:
         checkpoint.check_space(folder / FOLDER, size, config.loop.keep_checkpoints)

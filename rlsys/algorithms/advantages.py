@@ -4,61 +4,66 @@ Plain numpy in float64: a batch has one reward per completion, so this runs on a
 sees a token. Every estimator works on the rows that have a reward; a row without one
 (NaN, verifier status infrastructure) takes no part in any statistic and gets 0.
 
-Conventions of every estimator:
+ADVANTAGES has them by name. Conventions of every estimator:
 - std is the sample standard deviation (divisor n - 1), as in TRL and verl, unless said otherwise;
 - a divisor below `std_floor` is replaced by it;
 - a group of one and a group of equal rewards get exactly 0, unless the baseline is not the group's.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from math import comb
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsys.config.algorithm import (
-    BEYOND_GROUPS,
-    Advantage,
-    AlgorithmConfig,
-    DifficultySource,
-)
+from rlsys.algorithms.contract import Bound, Estimator
+from rlsys.config.algorithm import DifficultySource
 from rlsys.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def sequence_advantages(
-    rewards: Floats, group_index: Ints, difficulty: Floats | None, config: AlgorithmConfig
-) -> Floats:
-    """Advantages of a batch under the configured estimator.
+def sequence_advantages(estimator: Bound, columns: Mapping[str, NDArray[Any] | None]) -> Floats:
+    """Advantages of a batch under an estimator with one advantage per completion.
 
     Args:
-        rewards:     [N] reward units; NaN where a row has none.
-        group_index: [N] which rows answer the same prompt; any integers.
-        difficulty:  [N] the data's difficulty, NaN where unknown; None without such a column.
+        columns: contract.ESTIMATOR_COLUMNS, [N] each, with NaN for a reward that a row does not
+            have, and any integers as groups; a column that the estimator does not read may be
+            missing.
     Returns: [N], constant over the tokens of a sequence; 0 where the reward is NaN.
     Raises:
-        ConfigError: for advantage=gae and token_returns, which are per token (see gae.py), and for
-            difficulty from data that has none.
+        ConfigError: for difficulty from data that has none.
+        AlgorithmError: a plug-in's estimator fails, or returns something else than [N] numbers.
     """
-    if config.advantage in (Advantage.gae, Advantage.token_returns):
-        name = config.advantage.name
-        raise ConfigError(
-            f"algorithm.advantage={name} has one advantage per token, not per completion"
-        )
-    rewards = np.asarray(rewards, dtype=np.float64)
+    rewards = np.asarray(columns["rewards"], dtype=np.float64)
     known = ~np.isnan(rewards)
     advantages = np.zeros_like(rewards)
     if not known.any():
         return advantages
-    groups = np.unique(np.asarray(group_index)[known], return_inverse=True)[1]
-    known_rewards = rewards[known]
-    if config.advantage is Advantage.difficulty:
-        buckets = _buckets(known_rewards, groups, difficulty, known, config)
-        advantages[known] = difficulty_zscore(known_rewards, buckets, config)
-    else:
-        advantages[known] = _ESTIMATORS[config.advantage](known_rewards, groups, config)
+    groups = np.asarray(columns["groups"])[known]
+    of_known = {n: None if c is None else np.asarray(c)[known] for n, c in columns.items()}
+    of_known["rewards"] = rewards[known]
+    of_known["groups"] = np.unique(groups, return_inverse=True)[1]
+    advantages[known] = _checked(estimator, estimator.call(of_known), int(known.sum()))
+    return advantages
+
+
+def _checked(estimator: Bound, made: Any, count: int) -> Floats:
+    """What an estimator made, if it is that many finite numbers."""
+    try:
+        advantages = np.asarray(made, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise estimator.error(f"returned no numbers, but a {type(made).__name__}") from error
+    if advantages.shape != (count,):
+        raise estimator.error(
+            f"returned the shape {list(advantages.shape)} for {count} completions"
+        )
+    if not np.isfinite(advantages).all():
+        wrong = advantages[~np.isfinite(advantages)][0]
+        raise estimator.error(f"returned {wrong:g} for one of {count} completions")
     return advantages
 
 
@@ -74,28 +79,32 @@ def has_signal(rewards: Floats, std_floor: float) -> bool:
     return known.size > 1 and bool(known.max() - known.min() > std_floor)
 
 
-def batch_has_signal(rewards: Floats, group_index: Ints, config: AlgorithmConfig) -> bool:
+def batch_has_signal(
+    rewards: Floats, group_index: Ints, std_floor: float, *, beyond_groups: bool
+) -> bool:
     """Whether any two rewards that the estimator compares differ.
 
     Args:
-        rewards:     [N] before any KL penalty, whose differences are no verdict; NaN takes no part.
-        group_index: [N] which rows answer the same prompt.
+        rewards:       [N] before any KL penalty, whose differences are no verdict; NaN takes no
+            part.
+        group_index:   [N] which rows answer the same prompt.
+        beyond_groups: it compares completions of different prompts.
     """
-    if config.advantage in BEYOND_GROUPS:
-        return has_signal(rewards, config.std_floor)
+    if beyond_groups:
+        return has_signal(rewards, std_floor)
     groups = np.unique(group_index)
-    return any(has_signal(rewards[group_index == group], config.std_floor) for group in groups)
+    return any(has_signal(rewards[group_index == group], std_floor) for group in groups)
 
 
-def group_zscore(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:
+def group_zscore(rewards: Floats, groups: Ints, *, std_floor: float) -> Floats:
     """GRPO, outcome supervision (arXiv:2402.03300, section 4.1.2).
 
     A_i = (r_i - mean_g) / max(std_g, std_floor)
     """
-    return _center(rewards, groups) / _std(rewards, groups, config.std_floor)[groups]
+    return _center(rewards, groups) / _std(rewards, groups, std_floor)[groups]
 
 
-def group_mean(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:
+def group_mean(rewards: Floats, groups: Ints) -> Floats:
     """Dr. GRPO (arXiv:2503.20783): no division by std, which favours very easy and very hard
     prompts.
 
@@ -104,7 +113,7 @@ def group_mean(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats
     return _center(rewards, groups)
 
 
-def leave_one_out(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:
+def leave_one_out(rewards: Floats, groups: Ints) -> Floats:
     """RLOO (arXiv:2402.14740): the baseline is the mean of the group's other rewards.
 
     A_i = r_i - mean_{j in g, j != i} r_j = n / (n - 1) (r_i - mean_g);  0 for a group of one.
@@ -113,37 +122,57 @@ def leave_one_out(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Flo
     return _center(rewards, groups) * (count / np.maximum(count - 1, 1))[groups]
 
 
-def batch_norm(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:
+def batch_norm(rewards: Floats, groups: Ints, *, std_floor: float) -> Floats:
     """REINFORCE++ (arXiv:2501.03262, eq. 10): no group baseline.
 
     A_i = (r_i - mean_batch) / max(std_batch, std_floor)
 
     Statistics are over sequences. A group of one, or of equal rewards, keeps a signal here.
     """
-    return group_zscore(rewards, np.zeros_like(groups), config)
+    return group_zscore(rewards, np.zeros_like(groups), std_floor=std_floor)
 
 
-def batch_norm_group_baseline(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:
+def batch_norm_group_baseline(rewards: Floats, groups: Ints, *, std_floor: float) -> Floats:
     """REINFORCE++ with baseline (arXiv:2501.03262): group mean off, then the batch's std.
 
     A_i = c_i / max(std_batch(c), std_floor),  c_i = r_i - mean_g
     """
     centered = _center(rewards, groups)
-    return centered / _std(centered, np.zeros_like(groups), config.std_floor)[0]
+    return centered / _std(centered, np.zeros_like(groups), std_floor)[0]
 
 
-def difficulty_zscore(rewards: Floats, buckets: Ints, config: AlgorithmConfig) -> Floats:
+def difficulty_zscore(
+    rewards: Floats,
+    groups: Ints,
+    difficulty: Floats | None,
+    *,
+    difficulty_source: DifficultySource,
+    difficulty_edges: list[float],
+    std_floor: float,
+) -> Floats:
     """Mean and std over all samples of one difficulty bucket of the batch.
 
     A_i = (r_i - mean_b) / max(std_b, std_floor)
 
     More samples per statistic than a group has, while easy prompts are still not compared with
-    hard ones. A group of equal rewards keeps a signal, a bucket of one sample has none.
+    hard ones. A group of equal rewards keeps a signal, a bucket of one sample has none; rows of
+    unknown difficulty share a bucket of their own.
     """
-    return group_zscore(rewards, buckets, config)
+    if difficulty_source is DifficultySource.solve_rate:
+        value = (np.bincount(groups, weights=rewards) / np.bincount(groups))[groups]
+    elif difficulty is None:
+        raise ConfigError(
+            "algorithm.advantage.difficulty_source=data: the data has no difficulty column; "
+            "nearest valid: solve_rate"
+        )
+    else:
+        value = np.asarray(difficulty, dtype=np.float64)
+    bucket = np.digitize(value, difficulty_edges)
+    bucket[np.isnan(value)] = len(difficulty_edges) + 1
+    return group_zscore(rewards, bucket.astype(np.int64), std_floor=std_floor)
 
 
-def max_rl(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:
+def max_rl(rewards: Floats, groups: Ints, *, std_floor: float) -> Floats:
     """MaxRL (arXiv:2602.02710): ascends log of the success rate instead of the rate.
 
     A_i = (r_i - mean_g) / mean_g;  0 where mean_g <= std_floor (nothing succeeded).
@@ -152,11 +181,11 @@ def max_rl(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:
     """
     count = np.bincount(groups)
     mean = np.bincount(groups, weights=rewards) / count
-    scale = np.where(mean > config.std_floor, mean, np.inf)
+    scale = np.where(mean > std_floor, mean, np.inf)
     return _center(rewards, groups) / scale[groups]
 
 
-def pass_at_k(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:
+def pass_at_k(rewards: Floats, groups: Ints, *, k: int, std_floor: float) -> Floats:
     """Pass@k training with analytic advantages (arXiv:2508.10751), for any reward.
 
     Every k-subset of a group is a try that scores its best member. With S_i the mean score of the
@@ -170,8 +199,8 @@ def pass_at_k(rewards: Floats, groups: Ints, config: AlgorithmConfig) -> Floats:
     advantages = np.zeros_like(rewards)
     for group in range(int(groups.max()) + 1):
         rows = np.flatnonzero(groups == group)
-        k = min(config.pass_k, rows.size)
-        advantages[rows] = _best_of_k(rewards[rows], k, config.std_floor)
+        tried = min(k, rows.size)
+        advantages[rows] = _best_of_k(rewards[rows], tried, std_floor)
     return advantages
 
 
@@ -193,28 +222,6 @@ def _best_of_k(rewards: Floats, k: int, std_floor: float) -> Floats:
     return advantages
 
 
-def _buckets(
-    rewards: Floats,
-    groups: Ints,
-    difficulty: Floats | None,
-    known: NDArray[np.bool_],
-    config: AlgorithmConfig,
-) -> Ints:
-    """Bucket of each known row; rows of unknown difficulty share a bucket of their own."""
-    if config.difficulty_source is DifficultySource.solve_rate:
-        value = (np.bincount(groups, weights=rewards) / np.bincount(groups))[groups]
-    elif difficulty is None or np.isnan(difficulty).all():
-        raise ConfigError(
-            "algorithm.difficulty_source=data: the data has no difficulty column; "
-            "nearest valid: solve_rate"
-        )
-    else:
-        value = np.asarray(difficulty, dtype=np.float64)[known]
-    bucket = np.digitize(value, config.difficulty_edges)
-    bucket[np.isnan(value)] = len(config.difficulty_edges) + 1
-    return bucket.astype(np.int64)
-
-
 def _center(values: Floats, groups: Ints) -> Floats:
     """Values less their group's mean; exactly 0 where a group's values are all equal."""
     first = np.full(int(groups.max()) + 1, np.inf)
@@ -230,12 +237,15 @@ def _std(values: Floats, groups: Ints, floor: float) -> Floats:
     return np.maximum(np.sqrt(squares / np.maximum(np.bincount(groups) - 1, 1)), floor)
 
 
-_ESTIMATORS: dict[Advantage, Callable[[Floats, Ints, AlgorithmConfig], Floats]] = {
-    Advantage.group_zscore: group_zscore,
-    Advantage.group_mean: group_mean,
-    Advantage.leave_one_out: leave_one_out,
-    Advantage.batch_norm: batch_norm,
-    Advantage.batch_norm_group_baseline: batch_norm_group_baseline,
-    Advantage.pass_at_k: pass_at_k,
-    Advantage.max_rl: max_rl,
-}
+ADVANTAGES: Mapping[str, Estimator] = MappingProxyType(
+    {
+        "group_zscore": Estimator(group_zscore),
+        "group_mean": Estimator(group_mean),
+        "leave_one_out": Estimator(leave_one_out),
+        "batch_norm": Estimator(batch_norm, beyond_groups=True),
+        "batch_norm_group_baseline": Estimator(batch_norm_group_baseline),
+        "difficulty": Estimator(difficulty_zscore, beyond_groups=True),
+        "pass_at_k": Estimator(pass_at_k),
+        "max_rl": Estimator(max_rl),
+    }
+)

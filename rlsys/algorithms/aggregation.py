@@ -13,14 +13,14 @@ the learner averages gradients over R ranks, multiply the loss by R.
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsys.config.algorithm import Aggregation, AlgorithmConfig
+from rlsys.config.algorithm import Aggregation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 def sequence_weights(
-    lengths: Ints, group_index: Ints, config: AlgorithmConfig, max_tokens: int
+    lengths: Ints, group_index: Ints, aggregation: Aggregation, max_tokens: int
 ) -> Floats:
     """Weight w_i that each trained token of sequence i carries in the loss.
 
@@ -37,7 +37,7 @@ def sequence_weights(
     Args:
         lengths:     [N] trained tokens of each sequence; 0 where all of them are masked.
         group_index: [N] which sequences answer the same prompt; any integers.
-        max_tokens:  the sampling limit, the constant of aggregation=constant.
+        max_tokens:  the sampling limit, the constant of Aggregation.constant.
     Returns: [N] float64; 0 where a sequence takes no part.
     """
     lengths = np.asarray(lengths, dtype=np.int64)
@@ -49,7 +49,7 @@ def sequence_weights(
     groups = np.unique(np.asarray(group_index)[takes_part], return_inverse=True)[1]
     group_size = np.bincount(groups).astype(np.float64)
     num_groups = float(group_size.size)
-    match config.aggregation:
+    match aggregation:
         case Aggregation.sequence_mean:
             denominator = num_groups * group_size[groups] * counts
         case Aggregation.token_mean:

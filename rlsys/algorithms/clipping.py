@@ -1,13 +1,18 @@
 """Surrogates: per-token policy losses, each with its own trust region.
 
 All take ratio [B, T] = pi_theta / pi_proximal, through which the gradient flows, and advantages
-[B, T], and return a Surrogate. None of them knows masks, weights or denominators.
+[B, T], and return a Surrogate. None of them knows masks, weights or denominators. LOSSES has them
+by name; how a function names its columns and options is told in contract.py.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
+
+from rlsys.algorithms.contract import Bound, TokenLoss
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,25 @@ class Surrogate:
     clipped_low: Tensor  # [B, T] bool
     clipped_high: Tensor  # [B, T] bool
     dual_clipped: Tensor  # [B, T] bool
+
+
+def surrogate_of(loss: Bound, columns: Mapping[str, Tensor]) -> Surrogate:
+    """What a loss makes of the columns that it names.
+
+    Raises:
+        AlgorithmError: a plug-in's loss fails, or returns something else than [B, T] numbers.
+    """
+    made = loss.call(columns)
+    value = made.loss if isinstance(made, Surrogate) else made
+    shape = columns["ratio"].shape
+    if not isinstance(value, Tensor):
+        raise loss.error(f"returned a {type(made).__name__}, not a tensor")
+    if value.shape != shape:
+        raise loss.error(f"returned the shape {list(value.shape)} for tokens of {list(shape)}")
+    if isinstance(made, Surrogate):
+        return made
+    none = torch.zeros(shape, dtype=torch.bool, device=value.device)
+    return Surrogate(value, none, none, none)
 
 
 def token_ratio(log_ratio: Tensor) -> Tensor:
@@ -43,7 +67,7 @@ def sequence_ratio(log_ratio: Tensor, mask: Tensor) -> Tensor:
 
 
 def ppo_clip(
-    ratio: Tensor, advantages: Tensor, clip_low: float, clip_high: float, dual_clip: float = 0.0
+    ratio: Tensor, advantages: Tensor, *, clip_low: float, clip_high: float, dual_clip: float = 0.0
 ) -> Surrogate:
     """Clipped surrogate (arXiv:1707.06347, eq. 7), asymmetric as in DAPO (arXiv:2503.14476,
     eq. 10), with the dual clip (arXiv:1912.09729) when dual_clip > 0.
@@ -64,7 +88,12 @@ def ppo_clip(
 
 
 def cispo(
-    ratio: Tensor, policy_logprobs: Tensor, advantages: Tensor, clip_low: float, clip_high: float
+    ratio: Tensor,
+    policy_logprobs: Tensor,
+    advantages: Tensor,
+    *,
+    clip_low: float,
+    clip_high: float,
 ) -> Surrogate:
     """CISPO of MiniMax-M1 (arXiv:2506.13585, eq. 4 and 5): the ratio is clipped and detached, so
     no token loses its gradient.
@@ -84,26 +113,29 @@ def dppo_mask(
     policy_logprobs: Tensor,
     rollout_logprobs: Tensor,
     advantages: Tensor,
-    fall: float,
-    rise: float,
+    *,
+    clip_low: float,
+    clip_high: float,
 ) -> Surrogate:
     """DPPO with the binary total variation (arXiv:2602.04879): a token is left out once its
     probability has moved too far from the sampler's in the direction its advantage pushes.
 
-    l = -M r A,  M = 0 where A > 0 and pi - mu > rise, or A < 0 and mu - pi > fall, else 1
+    l = -M r A,  M = 0 where A > 0 and pi - mu > e_high, or A < 0 and mu - pi > e_low, else 1
 
     Args:
-        fall, rise: probabilities in [0, 1]. Rare tokens, whose ratios are large while their
-            probabilities hardly move, keep their gradient.
+        clip_low, clip_high: e_low and e_high, probabilities in [0, 1]. Rare tokens, whose ratios
+            are large while their probabilities hardly move, keep their gradient.
     """
     change = policy_logprobs.detach().exp() - rollout_logprobs.exp()
-    high = (advantages > 0) & (change > rise)
-    low = (advantages < 0) & (change < -fall)
+    high = (advantages > 0) & (change > clip_high)
+    low = (advantages < 0) & (change < -clip_low)
     loss = torch.where(high | low, 0.0, -ratio * advantages)
     return Surrogate(loss, low, high, torch.zeros_like(low))
 
 
-def sapo(ratio: Tensor, advantages: Tensor, tau_positive: float, tau_negative: float) -> Surrogate:
+def sapo(
+    ratio: Tensor, advantages: Tensor, *, tau_positive: float, tau_negative: float
+) -> Surrogate:
     """SAPO's soft gate in place of a clip (arXiv:2511.20347).
 
     l = -f(r) A,  f(r) = 4 / tau sigmoid(tau (r - 1)),  tau by the sign of A
@@ -121,3 +153,14 @@ def unclipped(ratio: Tensor, advantages: Tensor) -> Surrogate:
     """Importance-weighted REINFORCE: l = -r A, without a trust region."""
     none = torch.zeros_like(ratio, dtype=torch.bool)
     return Surrogate(-ratio * advantages, none, none, none)
+
+
+LOSSES: Mapping[str, TokenLoss] = MappingProxyType(
+    {
+        "ppo_clip": TokenLoss(ppo_clip),
+        "cispo": TokenLoss(cispo, stops_gradient=True),
+        "dppo_mask": TokenLoss(dppo_mask),
+        "sapo": TokenLoss(sapo),
+        "unclipped": TokenLoss(unclipped),
+    }
+)

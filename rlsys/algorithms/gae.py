@@ -5,10 +5,14 @@ completion's last token, so the value after it is 0, for completions cut off at 
 reward was given for what they are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
+
+from rlsys.algorithms.contract import Estimator
 
 
 def token_rewards(rewards: Tensor, mask: Tensor, kl: Tensor | None, coefficient: float) -> Tensor:
@@ -38,9 +42,6 @@ def gae(
 
     A_t = delta_t + gamma lam A_{t+1},  delta_t = r_t + gamma V_{t+1} - V_t,  V and A 0 at the end
 
-    With V = 0 and lam = 1 these are the rewards still to come, KL penalties included:
-    REINFORCE++'s advantage per token (arXiv:2501.03262, eq. 8).
-
     Args:
         rewards, values: [B, T]; padding may hold anything.
         mask:            [B, T] bool, true on a prefix.
@@ -58,6 +59,26 @@ def gae(
         advantages[:, t] = carried
         next_value = values[:, t]
     return advantages, torch.where(mask, advantages + values, 0.0)
+
+
+def token_returns(rewards: Tensor, mask: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
+    """REINFORCE++'s advantage per token (arXiv:2501.03262, eq. 8): the rewards still to come, KL
+    penalties included.
+
+    A_t = sum_{s >= t} gamma^(s - t) r_s
+
+    That is GAE with V = 0 and lam = 1; args and returns as there.
+    """
+    return gae(rewards, torch.zeros_like(rewards), mask, gamma, 1.0)
+
+
+ADVANTAGES: Mapping[str, Estimator] = MappingProxyType(
+    {
+        "gae": Estimator(gae, beyond_groups=True),
+        "token_returns": Estimator(token_returns, beyond_groups=True),
+    }
+)
+"""Those with an advantage for each token, which learning/token_advantages.py calls."""
 
 
 def moments(values: Tensor, mask: Tensor) -> Tensor:

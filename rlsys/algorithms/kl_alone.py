@@ -42,7 +42,6 @@ def kl_alone(config: AlgorithmConfig) -> AlgorithmConfig:
     """
     return replace(
         config,
-        kl_placement=KlPlacement.loss,
-        kl_estimator=KlEstimator.k2,
-        entropy_coefficient=0.0,
+        kl=replace(config.kl, placement=KlPlacement.loss, estimator=KlEstimator.k2),
+        loss=replace(config.loss, entropy_coefficient=0.0),
     )

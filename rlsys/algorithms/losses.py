@@ -2,26 +2,28 @@
 
     loss = sum_i w_i sum_t [ c_it l_it + beta kl_it - alpha H_it ]
 
-l_it is the surrogate (clipping.py), c_it the off-policy correction (off_policy.py), kl_it the
-penalty (kl.py) and w_i the weight of aggregation.py, counted over the whole batch. Summing this
-over all microbatches and ranks gives the batch's loss, exactly.
+l_it is the token's loss (clipping.py, or a plug-in's), c_it the off-policy correction
+(off_policy.py), kl_it the penalty (kl.py) and w_i the weight of aggregation.py, counted over the
+whole batch. Summing this over all microbatches and ranks gives the batch's loss, exactly.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from rlsys.algorithms import clipping
-from rlsys.algorithms.clipping import Surrogate
+from rlsys.algorithms.clipping import Surrogate, surrogate_of
+from rlsys.algorithms.contract import Bound
 from rlsys.algorithms.kl import kl_estimate
 from rlsys.algorithms.off_policy import Correction, correction, k3_mismatch
 from rlsys.config.algorithm import (
     AlgorithmConfig,
-    Clip,
     KlEstimator,
     KlPlacement,
     OffPolicy,
+    OffPolicyConfig,
     Ratio,
 )
 from rlsys.errors import ConfigError
@@ -42,6 +44,8 @@ class LossInputs:
     mask: Tensor  # [B, T] bool, true on trained tokens
     weights: Tensor  # [B] w_i of aggregation.sequence_weights
     entropy: Tensor | None  # [B, T] nats; an entropy bonus needs it, with gradient
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
+    """[B, T] each: what else the loss names, by the names of the batch's columns."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,21 @@ class _Tokens:
     entropy: Tensor | None  # [B, T] nats
     advantages: Tensor  # [B, T]
     mask: Tensor  # [B, T] bool, true on trained tokens whose numbers are all finite
+    columns: Mapping[str, Tensor]  # [B, T] each
+
+    def named(self, ratio: Tensor) -> dict[str, Tensor]:
+        """All that a loss may read, by name."""
+        there = {
+            "ratio": ratio,
+            "advantages": self.advantages,
+            "policy_logprobs": self.policy,
+            "rollout_logprobs": self.rollout,
+            "proximal_logprobs": self.proximal,
+            "reference_logprobs": self.reference,
+            "entropy": self.entropy,
+            "mask": self.mask,
+        }
+        return {n: column for n, column in there.items() if column is not None} | dict(self.columns)
 
 
 @dataclass(frozen=True)
@@ -69,60 +88,64 @@ class LossOutput:
 
 
 def policy_loss(
-    inputs: LossInputs, config: AlgorithmConfig, kl_coefficient: float | None = None
+    inputs: LossInputs,
+    loss: Bound,
+    config: AlgorithmConfig,
+    kl_coefficient: float | None = None,
 ) -> LossOutput:
-    """Loss of one microbatch under the configured surrogate, correction, KL term and bonus.
+    """Loss of one microbatch under the configured ratio, correction, KL term and bonus.
 
-    With off_policy=bypass the proximal policy is the sampler, so the surrogate's own ratio is the
+    With off_policy.mode=bypass the proximal policy is the sampler, so the loss's own ratio is the
     importance weight: truncation limits that ratio before the clip sees it, c_it is 1 or 0
     (masked). With a decoupled mode the ratio is pi_theta / pi_prox, and c_it = W' multiplies the
     loss. Masked and non-finite tokens give 0 and no gradient; the latter are counted.
 
     Args:
+        loss: of a token, with its options.
         kl_coefficient: beta, where it has been adapted; None: the configured one.
     Returns: a loss that is connected to policy_logprobs even when no token is trained, so every
         rank can call backward.
     Raises:
         ConfigError: an input that the config asks for is None.
+        AlgorithmError: a plug-in's loss fails.
     """
-    beta = config.kl_coefficient if kl_coefficient is None else kl_coefficient
+    beta = config.kl.coefficient if kl_coefficient is None else kl_coefficient
     _check_inputs(inputs, config)
     tokens = _prepare(inputs, config)
-    bypass = config.off_policy is OffPolicy.bypass
+    bypass = config.off_policy.mode is OffPolicy.bypass
     corrected = tokens.policy if bypass else tokens.proximal
-    fix = correction(corrected - tokens.rollout, tokens.mask, config)
-    ratio = _ratio(tokens, config) * (fix.shrink if bypass else 1.0)
-    surrogate = _surrogate(ratio, tokens, config)
+    fix = _correction(corrected - tokens.rollout, tokens.mask, config.off_policy)
+    ratio = _ratio(tokens, config.loss.ratio) * (fix.shrink if bypass else 1.0)
+    surrogate = surrogate_of(loss, tokens.named(ratio))
     token_loss = surrogate.loss * (fix.keep.to(ratio.dtype) if bypass else fix.weight)
+    token_loss = torch.where(tokens.mask, token_loss, 0.0)
 
     total = token_loss
-    if config.kl_placement is KlPlacement.loss and tokens.reference is not None:
-        kl = kl_estimate(tokens.policy, tokens.reference, config.kl_estimator, tokens.rollout)
+    if config.kl.placement is KlPlacement.loss and tokens.reference is not None:
+        kl = kl_estimate(tokens.policy, tokens.reference, config.kl.estimator, tokens.rollout)
         total = total + beta * kl
-    if config.entropy_coefficient and tokens.entropy is not None:
-        total = total - config.entropy_coefficient * tokens.entropy
-    # Outside the mask advantages, KL and entropy are 0, and so is every term.
-    loss = (inputs.weights.to(total.dtype)[:, None] * total).sum()
+    bonus = config.loss.entropy_coefficient
+    if bonus and tokens.entropy is not None:
+        total = total - bonus * tokens.entropy
+    # Outside the mask KL and entropy are 0, and so is every term.
+    summed = (inputs.weights.to(total.dtype)[:, None] * total).sum()
 
     metrics = _metrics(tokens, token_loss, ratio, surrogate, fix)
-    metrics["non_finite"] = (inputs.mask & ~tokens.mask).sum().to(loss.dtype)
-    return LossOutput(loss, metrics, (tokens.policy - tokens.rollout).detach()[tokens.mask])
+    metrics["non_finite"] = (inputs.mask & ~tokens.mask).sum().to(summed.dtype)
+    return LossOutput(summed, metrics, (tokens.policy - tokens.rollout).detach()[tokens.mask])
 
 
 def _check_inputs(inputs: LossInputs, config: AlgorithmConfig) -> None:
-    decoupled = config.off_policy is not OffPolicy.bypass
-    kl_in_loss = config.kl_coefficient > 0 and config.kl_placement is KlPlacement.loss
-    bonus = config.entropy_coefficient > 0
+    mode, kl, bonus = config.off_policy.mode, config.kl, config.loss.entropy_coefficient
+    kl_in_loss = kl.coefficient > 0 and kl.placement is KlPlacement.loss
     missing = {
-        f"off_policy={config.off_policy.name} needs proximal_logprobs": (
-            decoupled and inputs.proximal_logprobs is None
+        f"off_policy.mode={mode.name} needs proximal_logprobs": (
+            mode is not OffPolicy.bypass and inputs.proximal_logprobs is None
         ),
-        f"kl_coefficient={config.kl_coefficient} needs reference_logprobs": (
+        f"kl.coefficient={kl.coefficient} needs reference_logprobs": (
             kl_in_loss and inputs.reference_logprobs is None
         ),
-        f"entropy_coefficient={config.entropy_coefficient} needs entropy": (
-            bonus and inputs.entropy is None
-        ),
+        f"loss.entropy_coefficient={bonus} needs entropy": bonus > 0 and inputs.entropy is None,
     }
     for message, is_missing in missing.items():
         if is_missing:
@@ -131,10 +154,11 @@ def _check_inputs(inputs: LossInputs, config: AlgorithmConfig) -> None:
 
 def _prepare(inputs: LossInputs, config: AlgorithmConfig) -> _Tokens:
     """Take every token out of the mask of which a number is not finite, and zero what is out."""
-    bypass = config.off_policy is OffPolicy.bypass
+    bypass = config.off_policy.mode is OffPolicy.bypass
     proximal = None if bypass else inputs.proximal_logprobs
     columns = [inputs.policy_logprobs, inputs.rollout_logprobs, inputs.advantages]
     columns += [x for x in (proximal, inputs.reference_logprobs, inputs.entropy) if x is not None]
+    columns += inputs.columns.values()
     mask = inputs.mask & torch.stack([x.detach().isfinite() for x in columns]).all(dim=0)
 
     def clean(values: Tensor) -> Tensor:
@@ -149,31 +173,28 @@ def _prepare(inputs: LossInputs, config: AlgorithmConfig) -> _Tokens:
         entropy=None if inputs.entropy is None else clean(inputs.entropy),
         advantages=clean(inputs.advantages).to(policy.dtype),
         mask=mask,
+        columns={name: clean(column) for name, column in inputs.columns.items()},
     )
 
 
-def _ratio(tokens: _Tokens, config: AlgorithmConfig) -> Tensor:
+def _correction(log_ratio: Tensor, mask: Tensor, config: OffPolicyConfig) -> Correction:
+    return correction(
+        log_ratio,
+        mask,
+        level=config.weight_level,
+        rule=config.weight_rule,
+        cap=config.weight_cap,
+        mask_low=config.weight_mask_low,
+        mask_high=config.weight_mask_high,
+    )
+
+
+def _ratio(tokens: _Tokens, level: Ratio) -> Tensor:
     """[B, T] pi_theta / pi_prox, per token or one per completion."""
     log_ratio = (tokens.policy - tokens.proximal).clamp(-_EXP_LIMIT, _EXP_LIMIT)
-    if config.ratio is Ratio.sequence:
+    if level is Ratio.sequence:
         return clipping.sequence_ratio(log_ratio, tokens.mask)
     return clipping.token_ratio(log_ratio)
-
-
-def _surrogate(ratio: Tensor, tokens: _Tokens, config: AlgorithmConfig) -> Surrogate:
-    advantages, low, high = tokens.advantages, config.clip_low, config.clip_high
-    match config.clip:
-        case Clip.ppo_clip:
-            return clipping.ppo_clip(ratio, advantages, low, high, config.dual_clip)
-        case Clip.cispo:
-            return clipping.cispo(ratio, tokens.policy, advantages, low, high)
-        case Clip.dppo_mask:
-            return clipping.dppo_mask(ratio, tokens.policy, tokens.rollout, advantages, low, high)
-        case Clip.sapo:
-            taus = config.sapo_tau_positive, config.sapo_tau_negative
-            return clipping.sapo(ratio, advantages, *taus)
-        case Clip.none:
-            return clipping.unclipped(ratio, advantages)
 
 
 @torch.no_grad()

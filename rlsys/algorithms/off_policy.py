@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rlsys.config.algorithm import AlgorithmConfig, WeightLevel, WeightRule
+from rlsys.config.algorithm import WeightLevel, WeightRule
 
 _EXP_LIMIT = 20.0  # nats; exp(20) = 5e8, its square is still finite in float32
 
@@ -47,8 +47,17 @@ def importance_log_weights(log_ratio: Tensor, mask: Tensor, level: WeightLevel) 
     return log_ratio.clamp(-_EXP_LIMIT, _EXP_LIMIT)
 
 
-def correction(log_ratio: Tensor, mask: Tensor, config: AlgorithmConfig) -> Correction:
-    """Importance weights under the configured level and rule.
+def correction(
+    log_ratio: Tensor,
+    mask: Tensor,
+    *,
+    level: WeightLevel,
+    rule: WeightRule,
+    cap: float,
+    mask_low: float,
+    mask_high: float,
+) -> Correction:
+    """Importance weights under a level and a rule.
 
     truncate      W' = min(W, cap)   (truncated importance sampling; IMPALA, arXiv:1802.01561)
     mask          W' = W where mask_low <= W <= mask_high, else the token is left out (at level
@@ -63,17 +72,16 @@ def correction(log_ratio: Tensor, mask: Tensor, config: AlgorithmConfig) -> Corr
         log_ratio: [B, T] nats, log of the corrected policy's probability over the sampler's.
         mask:      [B, T] bool.
     """
-    raw = importance_log_weights(log_ratio, mask, config.weight_level).exp()
+    raw = importance_log_weights(log_ratio, mask, level).exp()
     one, every = torch.ones_like(raw), torch.ones_like(raw, dtype=torch.bool)
-    rule = config.weight_rule
     if rule is WeightRule.metrics_only:
         return Correction(raw, one, every, ~every, one)
     truncated, keep, shrink = ~every, every, one
     if rule in (WeightRule.truncate, WeightRule.both):
-        truncated = raw > config.weight_cap
-        shrink = (config.weight_cap / raw).clamp(max=1.0)
+        truncated = raw > cap
+        shrink = (cap / raw).clamp(max=1.0)
     if rule in (WeightRule.mask, WeightRule.both):
-        keep = (raw >= config.weight_mask_low) & (raw <= config.weight_mask_high)
+        keep = (raw >= mask_low) & (raw <= mask_high)
     return Correction(raw, shrink, keep, truncated, torch.where(keep, raw * shrink, 0.0))
 
 

@@ -6,14 +6,14 @@ Plain numpy on one number per completion, so it runs where rewards are known and
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsys.config.algorithm import AlgorithmConfig, LengthPenalty
+from rlsys.config.algorithm import LengthConfig, LengthPenalty
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-def takes_part(rewards: Floats, truncated: Bools, config: AlgorithmConfig) -> Bools:
+def takes_part(rewards: Floats, truncated: Bools, *, overlong_mask: bool) -> Bools:
     """Which completions are in the loss: those with a reward, and with overlong_mask only those
     that ended by themselves (DAPO's overlong filtering, arXiv:2503.14476, section 3.4).
 
@@ -24,7 +24,7 @@ def takes_part(rewards: Floats, truncated: Bools, config: AlgorithmConfig) -> Bo
         give them reward NaN and an empty mask.
     """
     known = ~np.isnan(rewards)
-    return known & ~truncated if config.overlong_mask else known
+    return known & ~truncated if overlong_mask else known
 
 
 def shaped_rewards(
@@ -33,7 +33,7 @@ def shaped_rewards(
     lengths: Ints,
     group_index: Ints,
     max_tokens: int,
-    config: AlgorithmConfig,
+    config: LengthConfig,
 ) -> Floats:
     """Rewards with the configured overlong and length penalties.
 
@@ -41,7 +41,7 @@ def shaped_rewards(
         rewards:     [N] reward units; NaN stays NaN.
         correct:     [N] the verdict was correct.
         lengths:     [N] tokens of the completion.
-        group_index: [N] which answers share a prompt.
+        group_index: [N] which completions share a prompt.
         max_tokens:  the sampling limit.
     Returns: [N]; the rewards themselves where nothing is configured.
     """
@@ -49,15 +49,15 @@ def shaped_rewards(
     if config.overlong_penalty:
         ramp = overlong_penalty(lengths, max_tokens, config.overlong_buffer)
         shaped = shaped + config.overlong_penalty * ramp
-    if config.length_penalty is LengthPenalty.none:
+    if config.penalty is LengthPenalty.none:
         return shaped
     known = ~np.isnan(shaped)
     groups = np.unique(group_index, return_inverse=True)[1][known]
-    if config.length_penalty is LengthPenalty.group_relative:
+    if config.penalty is LengthPenalty.group_relative:
         term = group_relative_length_reward(lengths[known], correct[known], groups)
     else:
         term = difficulty_aware_penalty(lengths[known], correct[known], groups, max_tokens)
-    shaped[known] += config.length_penalty_coefficient * term
+    shaped[known] += config.penalty_coefficient * term
     return shaped
 
 

@@ -49,6 +49,7 @@ def inspect(
     verifier accepts, repeated prompts, what is odd. Exit status: 0, 1 when a run would stop at
     rows that cannot be read, 2 when no row can be read.
     """
+    from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.load import CONFIGS, load
     from rlsys.config.run import StageKind
     from rlsys.data.inspection.rows import inspect_row, render_row
@@ -59,7 +60,7 @@ def inspect(
 
     console = Console()
     overrides = [*(overrides or ()), *([f"model.path={model}"] if model else ())]
-    settings = load(config or CONFIGS / "base.yaml", overrides, check_rewards)
+    settings = load(config or CONFIGS / "base.yaml", overrides, check_rewards, check_algorithm)
     if settings.run.stage is StageKind.sft:
         _show_demonstrations(file, settings, rows, console)
         return

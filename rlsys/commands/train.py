@@ -85,12 +85,13 @@ def _run(stage: StageKind, config: Path | None, resume: str | None, overrides: l
 
 def _new_run(stage: StageKind, config: Path, overrides: list[str]) -> tuple[RunConfig, str]:
     """Settings and name of a run that begins."""
+    from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.load import load
     from rlsys.disk import require_writable
     from verifiers.settings import check_rewards
 
     told = [f"run.stage={stage.value}"] if stage is not StageKind.rl else []
-    settings = load(config, [*told, *overrides], check_rewards)
+    settings = load(config, [*told, *overrides], check_rewards, check_algorithm)
     _require(stage, settings, f"--config {config}")
     require_writable(settings.run.directory)
     return settings, run_name(settings, config)
@@ -98,6 +99,7 @@ def _new_run(stage: StageKind, config: Path, overrides: list[str]) -> tuple[RunC
 
 def _old_run(stage: StageKind, run: str, overrides: list[str]) -> tuple[RunConfig, str]:
     """Settings and name of a run that goes on; run.directory=PLACE is where its name is sought."""
+    from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.resume import find_run, resumed_config
     from rlsys.config.run import RunSection
     from rlsys.run.checkpointer import newest
@@ -108,7 +110,7 @@ def _old_run(stage: StageKind, run: str, overrides: list[str]) -> tuple[RunConfi
     directory = places[-1].partition("=")[2] if places else RunSection().directory
     folder = find_run(run, directory)
     own = [text for text in overrides if text not in places]
-    settings = resumed_config(folder, own, check_rewards)
+    settings = resumed_config(folder, own, check_rewards, check_algorithm)
     _require(stage, settings, f"--resume {run}")
     if not settings.loop.epochs:  # else the steps are known when the prompts are counted
         with held(folder):

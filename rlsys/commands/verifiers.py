@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rlsys.commands.options import key_values, summary_of
+
 app = typer.Typer(no_args_is_help=True, help="What can grade answers.")
 
 Plugins = Annotated[
@@ -72,7 +74,7 @@ def check_verifier(
     from rlsys.network import require_cluster
     from verifiers.settings import require_verifiers
 
-    reward = RewardConfig(name, options=_options(option or []))
+    reward = RewardConfig(name, options=key_values(option or []))
     config = VerifiersConfig(
         plugins=plugin or [], rewards=[reward], timeout_s=timeout_s, memory_mb=memory_mb
     )
@@ -99,21 +101,6 @@ def check_verifier(
     console.print(table)
     if failed:
         raise typer.Exit(1)
-
-
-def _options(pairs: list[str]) -> dict[str, Any]:
-    """NAME=VALUE pairs; values are read as YAML reads them."""
-    from omegaconf import OmegaConf
-
-    options = OmegaConf.to_object(OmegaConf.from_dotlist(pairs))
-    assert isinstance(options, dict)
-    return {str(name): value for name, value in options.items()}
-
-
-def summary_of(factory: Callable[..., Any]) -> str:
-    """The first sentence of its description, on one line."""
-    text = " ".join((inspect.getdoc(factory) or "").partition("\n\n")[0].split())
-    return text or "(no description)"
 
 
 def option_texts(factory: Callable[..., Any]) -> dict[str, str]:

@@ -1,40 +1,48 @@
-"""The `algorithm:` section: orthogonal choices from which each named algorithm is put together.
+"""The `algorithm:` section: a choice a part, from which each named algorithm is put together.
+
+    advantage    how rewards become advantages
+    loss, clip   what a token's loss is, what divides the sum, and what bounds a step
+    kl           the pull to the reference
+    off_policy   what is done about data of an older policy
+    length       which completions take part, and what their length costs
+    critic       the value model of advantage.estimator=gae
 
 A preset (configs/algorithms/NAME.yaml) holds the few settings in which an algorithm differs from
-the defaults here, which are GRPO's. docs/algorithms.md has the equations and the papers.
+the defaults here, which are GRPO's. docs/algorithms.md has the equations and the papers. A loss or
+an estimator may be a user's own: `plugins` names the files (rlsys/algorithms/registry.py).
 """
 
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import pairwise
+from typing import Any
 
 from rlsys.config.ranges import KEY, Range, ranged
-from rlsys.errors import ConfigError
 
-
-class Advantage(Enum):
-    """How rewards become advantages."""
-
-    group_zscore = "group_zscore"
-    group_mean = "group_mean"
-    leave_one_out = "leave_one_out"
-    batch_norm = "batch_norm"
-    batch_norm_group_baseline = "batch_norm_group_baseline"
-    difficulty = "difficulty"
-    pass_at_k = "pass_at_k"
-    max_rl = "max_rl"
-    token_returns = "token_returns"
-    gae = "gae"
-
-
-BEYOND_GROUPS = (
-    Advantage.batch_norm,
-    Advantage.difficulty,
-    Advantage.token_returns,
-    Advantage.gae,
+TOKEN_ESTIMATORS = ("gae", "token_returns")
+"""Those with an advantage for each token, which the learner makes (learning/token_advantages.py);
+so is their KL penalty in the reward."""
+ESTIMATORS = (
+    "batch_norm",
+    "batch_norm_group_baseline",
+    "difficulty",
+    "group_mean",
+    "group_zscore",
+    "leave_one_out",
+    "max_rl",
+    "pass_at_k",
+    *TOKEN_ESTIMATORS,
 )
-"""Estimators that compare a group's completions with other groups', too: a group of equal rewards
-then carries a signal."""
+"""Built in; algorithms/advantages.py has the functions."""
+BEYOND_GROUPS = ("batch_norm", "difficulty", *TOKEN_ESTIMATORS)
+"""Those that compare a group's completions with other groups', too: a group of equal rewards then
+carries a signal."""
+LOSSES = ("cispo", "dppo_mask", "ppo_clip", "sapo", "unclipped")
+"""Built in; algorithms/clipping.py has the functions."""
+
+
+def is_per_token(estimator: str) -> bool:
+    """Whether the advantages of an estimator differ from token to token of one completion."""
+    return estimator in TOKEN_ESTIMATORS
 
 
 class DifficultySource(Enum):
@@ -59,16 +67,6 @@ class Ratio(Enum):
 
     token = "token"
     sequence = "sequence"
-
-
-class Clip(Enum):
-    """What keeps the policy near the one that sampled."""
-
-    ppo_clip = "ppo_clip"
-    cispo = "cispo"
-    dppo_mask = "dppo_mask"
-    sapo = "sapo"
-    none = "none"
 
 
 class KlEstimator(Enum):
@@ -123,60 +121,88 @@ class LengthPenalty(Enum):
 
 
 @dataclass
-class AlgorithmConfig:
-    """What is learned from a batch, and how. The defaults are GRPO."""
+class AdvantageConfig:
+    """How rewards become advantages."""
 
-    preset: str = "grpo"
-    """Name of a file in configs/algorithms, applied before the run's own settings."""
-
-    advantage: Advantage = Advantage.group_zscore
-    """Estimator of the advantages; gae starts a critic."""
+    estimator: str = "group_zscore"
+    """`rlsys algorithms list` has them, those of plug-in files too; gae starts a critic."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Of an estimator from a plug-in file: its keyword-only parameters."""
     std_floor: float = ranged(1e-4, least=1e-12, most=1)
     """Reward units. Divisors smaller than this are replaced by it, so that differences by
     rounding alone do not become advantages; verdicts in [0, 1] never come near it."""
-    pass_k: int = ranged(4, least=1)
-    """k of advantage=pass_at_k; at most the group size."""
+    k: int = ranged(4, least=1)
+    """Of estimator=pass_at_k; at most the group size."""
     difficulty_source: DifficultySource = DifficultySource.solve_rate
-    """For advantage=difficulty: the group's mean reward, which every data set has, or the data's
+    """For estimator=difficulty: the group's mean reward, which every data set has, or the data's
     difficulty column."""
     difficulty_edges: list[float] = field(
         default_factory=lambda: [0.25, 0.5, 0.75], metadata={KEY: Range()}
     )
     """Inner edges of the buckets, increasing, in the source's unit; quarters of a solve rate."""
-    whiten_advantages: bool = True
-    """Only for advantage=gae and token_returns: mean 0 and standard deviation 1 over the batch's
+    whiten: bool = True
+    """Only for estimator=gae and token_returns: mean 0 and standard deviation 1 over the batch's
     tokens."""
+    gamma: float = ranged(1.0, least=0, most=1)
+    """Discount per token, of the same; the reward comes at the end, so 1 keeps it whole."""
+    gae_lambda: float = ranged(1.0, least=0, most=1)
+    """1: Monte Carlo returns less the value, which keeps a long completion's reward undecayed."""
 
-    aggregation: Aggregation = Aggregation.sequence_mean
-    """Denominator of the loss."""
 
+@dataclass
+class LossConfig:
+    """What a token's loss is, and what the sum of them is divided by."""
+
+    name: str = "ppo_clip"
+    """`rlsys algorithms list` has them, those of plug-in files too; `clip` has their bounds."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Of a loss from a plug-in file: its keyword-only parameters."""
     ratio: Ratio = Ratio.token
     """Level of the importance ratio; sequence is GSPO's."""
-    clip: Clip = Clip.ppo_clip
-    """Trust region; clip_low and clip_high are its bounds."""
-    clip_low: float = ranged(0.2, least=0)
-    """ppo_clip, cispo: ratios below 1 - clip_low are clipped (1 or more: none are).
+    aggregation: Aggregation = Aggregation.sequence_mean
+    """Denominator of the loss."""
+    entropy_coefficient: float = ranged(0.0, least=0)
+    """Weight of the entropy bonus, per nat; needs gradients through the entropy when not 0."""
+
+
+@dataclass
+class ClipConfig:
+    """The bounds of the loss: what keeps the policy near the one that sampled."""
+
+    low: float = ranged(0.2, least=0)
+    """ppo_clip, cispo: ratios below 1 - low are clipped (1 or more: none are).
     dppo_mask: largest fall of a token's probability."""
-    clip_high: float = ranged(0.2, least=0)
-    """ppo_clip, cispo: ratios above 1 + clip_high are clipped.
+    high: float = ranged(0.2, least=0)
+    """ppo_clip, cispo: ratios above 1 + high are clipped.
     dppo_mask: largest rise of a token's probability."""
-    dual_clip: float = ranged(0.0, least=0)
-    """Ratio beyond which tokens of negative advantage get no gradient; 0: off. 3.0 is usual."""
-    sapo_tau_positive: float = ranged(1.0, least=1e-3)
-    """Temperature of SAPO's gate for positive advantages."""
-    sapo_tau_negative: float = ranged(1.05, least=1e-3)
+    dual: float = ranged(0.0, least=0)
+    """ppo_clip: ratio beyond which tokens of negative advantage get no gradient; 0: off. 3.0 is
+    usual."""
+    tau_positive: float = ranged(1.0, least=1e-3)
+    """sapo: temperature of the gate for positive advantages."""
+    tau_negative: float = ranged(1.05, least=1e-3)
     """The same for negative ones; larger, so that they fade sooner, as in the paper."""
 
-    kl_estimator: KlEstimator = KlEstimator.k3
+
+@dataclass
+class KlConfig:
+    """The pull to the frozen reference."""
+
+    coefficient: float = ranged(0.001, least=0)
+    """Per nat; 0: no KL term, and no reference worker is started for it. DeepSeek-R1's value."""
+    estimator: KlEstimator = KlEstimator.k3
     """Of KL(policy || reference)."""
-    kl_coefficient: float = ranged(0.001, least=0)
-    """Per nat; 0: no KL term, and no reference worker is started. DeepSeek-R1's value."""
-    kl_placement: KlPlacement = KlPlacement.loss
+    placement: KlPlacement = KlPlacement.loss
     """A term of the loss, or subtracted from the reward before the advantages."""
-    kl_target: float = ranged(0.0, least=0)
+    target: float = ranged(0.0, least=0)
     """Mean nats per token that an adaptive coefficient steers to; 0: the coefficient is fixed."""
 
-    off_policy: OffPolicy = OffPolicy.bypass
+
+@dataclass
+class OffPolicyConfig:
+    """What is done about completions that an older policy, or another sampler, sampled."""
+
+    mode: OffPolicy = OffPolicy.bypass
     """bypass: the ratio is taken to the sampler's own logprobs, which costs nothing. decoupled_*:
     to a proximal policy, recomputed or interpolated, with importance weights on top."""
     weight_level: WeightLevel = WeightLevel.token
@@ -190,113 +216,49 @@ class AlgorithmConfig:
     weight_mask_high: float = ranged(5.0, least=1)
     """Tokens or completions of a larger weight are masked (mask, both)."""
 
-    drop_no_signal: bool = False
-    """Replace groups whose rewards are all equal by fresh ones (dynamic sampling)."""
+
+@dataclass
+class LengthConfig:
+    """Which completions take part, and what their length costs."""
+
     overlong_mask: bool = False
     """Completions cut off at the token limit take no part in the loss."""
     overlong_penalty: float = ranged(0.0, least=0)
     """Reward units taken from a completion that reaches the token limit; 0: off."""
     overlong_buffer: float = ranged(0.2, least=1e-6, most=1)
     """Share of the token limit, at its end, over which that penalty grows from 0 to full."""
-    length_penalty: LengthPenalty = LengthPenalty.none
+    penalty: LengthPenalty = LengthPenalty.none
     """Shaping by length among a prompt's completions."""
-    length_penalty_coefficient: float = ranged(0.1, least=0)
+    penalty_coefficient: float = ranged(0.1, least=0)
     """Reward units of the full length penalty: small beside a verdict."""
 
-    entropy_coefficient: float = ranged(0.0, least=0)
-    """Weight of the entropy bonus, per nat; needs gradients through the entropy when not 0."""
 
-    gamma: float = ranged(1.0, least=0, most=1)
-    """Discount per token; the reward comes at the end, so 1 keeps it whole."""
-    gae_lambda: float = ranged(1.0, least=0, most=1)
-    """1: Monte Carlo returns less the value, which keeps a long completion's reward undecayed."""
+@dataclass
+class CriticConfig:
+    """The value model of advantage.estimator=gae."""
+
+    learning_rate: float = ranged(1e-5, least=0)
+    """Ten times a usual policy learning rate: the critic's head starts from nothing."""
     value_clip: float = ranged(0.2, least=0)
     """How far a value may move in one step before its loss is clipped; 0: no clipping."""
-    critic_learning_rate: float = ranged(1e-5, least=0)
-    """Ten times a usual policy learning rate: the critic's head starts from nothing."""
 
 
-def validate(config: AlgorithmConfig) -> None:
-    """Raise ConfigError on the first pair of settings that does not fit together."""
-    _check_clip(config)
-    _check_kl(config)
-    _check_weights(config)
-    _check_advantage(config)
+@dataclass
+class AlgorithmConfig:
+    """What is learned from a batch, and how. The defaults are GRPO."""
 
-
-def _fail(name: str, value: object, reason: str, nearest: str) -> None:
-    shown = value.name if isinstance(value, Enum) else value
-    raise ConfigError(f"algorithm.{name}={shown}: {reason}; nearest valid: {nearest}")
-
-
-def _check_clip(config: AlgorithmConfig) -> None:
-    high = 1 + config.clip_high
-    if config.clip is Clip.dppo_mask:
-        if config.ratio is Ratio.sequence:
-            reason = "clip=dppo_mask compares probabilities token by token"
-            _fail("ratio", config.ratio, reason, "token")
-        for name, value in (("clip_low", config.clip_low), ("clip_high", config.clip_high)):
-            if value > 1:
-                _fail(name, value, "a probability moves by 1 at most", "0.15")
-    if config.dual_clip:
-        if config.clip is not Clip.ppo_clip:
-            reason = f"only clip=ppo_clip has a dual clip, not {config.clip.name}"
-            _fail("dual_clip", config.dual_clip, reason, "0")
-        if config.dual_clip <= high:
-            reason = f"must lie above the upper clip bound {high:g}"
-            _fail("dual_clip", config.dual_clip, reason, f"{max(3.0, high + 1):g}")
-
-
-def _check_kl(config: AlgorithmConfig) -> None:
-    if config.kl_target and not config.kl_coefficient:
-        reason = "an adaptive coefficient needs algorithm.kl_coefficient above 0 to start from"
-        _fail("kl_target", config.kl_target, reason, "0, or kl_coefficient=0.001")
-    per_token = config.advantage in (Advantage.gae, Advantage.token_returns)
-    if config.kl_target and config.kl_placement is KlPlacement.reward and not per_token:
-        reason = "an adaptive penalty in the reward needs advantages per token"
-        _fail("kl_target", config.kl_target, reason, "0, or advantage=token_returns")
-    if not config.kl_coefficient:
-        return
-    unbiased = config.kl_estimator.name.endswith("_unbiased")
-    if config.kl_placement is KlPlacement.loss and config.kl_estimator is KlEstimator.k1:
-        reason = "as a loss its gradient does not depend on the reference (it averages to zero)"
-        _fail("kl_estimator", config.kl_estimator, reason, "k1_unbiased, k2 or k3")
-    if config.kl_placement is KlPlacement.reward and unbiased:
-        reason = "a reward has no gradient to correct"
-        plain = config.kl_estimator.name.removesuffix("_unbiased")
-        _fail("kl_estimator", config.kl_estimator, reason, plain)
-
-
-def _check_weights(config: AlgorithmConfig) -> None:
-    rule, cap = config.weight_rule, config.weight_cap
-    truncates = rule in (WeightRule.truncate, WeightRule.both)
-    if rule is WeightRule.both and config.weight_mask_high <= cap:
-        reason = f"weights above it are masked, so weight_cap={cap:g} would never act"
-        _fail("weight_mask_high", config.weight_mask_high, reason, f"{2 * cap:g}")
-    if config.off_policy is not OffPolicy.bypass or rule is WeightRule.metrics_only:
-        return
-    # With bypass the ratio itself is the importance weight, so both bounds act on one number.
-    if config.ratio is Ratio.sequence and config.weight_level is WeightLevel.token:
-        reason = "with off_policy=bypass and ratio=sequence the weight is the completion's ratio"
-        _fail("weight_level", config.weight_level, reason, "geometric")
-    same_level = config.ratio is Ratio.token and config.weight_level is WeightLevel.token
-    if not (truncates and same_level):
-        return
-    high = 1 + config.clip_high
-    if config.clip in (Clip.ppo_clip, Clip.cispo) and cap <= high:
-        reason = f"ratios are truncated before the upper clip bound {high:g}, which never acts"
-        _fail("weight_cap", cap, reason, f"{high + 1:g}, or weight_rule=metrics_only")
-    if config.dual_clip >= cap:
-        reason = f"ratios are truncated before dual_clip={config.dual_clip:g}, which never acts"
-        _fail("weight_cap", cap, reason, f"{config.dual_clip + 1:g}, or dual_clip=0")
-
-
-def _check_advantage(config: AlgorithmConfig) -> None:
-    if config.drop_no_signal and config.advantage in BEYOND_GROUPS:
-        reason = (
-            f"under advantage={config.advantage.name} a group of equal rewards carries a signal"
-        )
-        _fail("drop_no_signal", config.drop_no_signal, reason, "false")
-    edges = config.difficulty_edges
-    if any(b <= a for a, b in pairwise(edges)):
-        _fail("difficulty_edges", edges, "must increase", str(sorted(set(edges))))
+    preset: str = "grpo"
+    """Name of a file in configs/algorithms, or the path of a YAML file of your own, applied before
+    the run's own settings."""
+    plugins: list[str] = field(default_factory=list)
+    """Python files with losses and advantage estimators of your own, relative to the working
+    directory of the command; their text is sent to every learner rank, on every node."""
+    advantage: AdvantageConfig = field(default_factory=AdvantageConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    clip: ClipConfig = field(default_factory=ClipConfig)
+    kl: KlConfig = field(default_factory=KlConfig)
+    off_policy: OffPolicyConfig = field(default_factory=OffPolicyConfig)
+    length: LengthConfig = field(default_factory=LengthConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
+    drop_no_signal: bool = False
+    """Replace groups whose rewards are all equal by fresh ones (dynamic sampling)."""

@@ -16,12 +16,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rlsys.config.model_names import LOCAL, find_model
+from rlsys.config.renamed import RENAMED, RENAMED_VALUES
 from rlsys.config.run import RunConfig
 from rlsys.config.shipped import shipped_configs
 from rlsys.config.validate import said, validate
-from rlsys.errors import ConfigError, nearest
+from rlsys.errors import ConfigError, instead, nearest
 
 CONFIGS = shipped_configs()
+_COMMAND_LINE = "the command line"
 _TYPES: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
@@ -29,13 +31,15 @@ _TYPES: dict[Any, str] = {
     str: "a text",
 }
 _SHORT = {
-    "algorithm": "algorithm: {{preset: {}}}",
-    "model": "model: {{path: {}}}",
-    "data": "data: {{train: {}}}",
+    "algorithm": "preset",
+    "algorithm.advantage": "estimator",
+    "algorithm.clip": "algorithm.loss.name",
+    "algorithm.loss": "name",
+    "algorithm.off_policy": "mode",
+    "model": "path",
+    "data": "train",
 }
-"""What a text in place of a section most often means."""
-_RENAMED = {"loop.groups_per_call": "loop.groups_per_call"}
-"""Keys that the documentation showed under another name."""
+"""What a text in place of a section most often means: the setting of it, or one elsewhere."""
 
 
 def load(
@@ -59,7 +63,7 @@ def load(
         layers.append(("configs/base.yaml", _read(CONFIGS / "base.yaml")))
     if preset:
         layers.append((f"preset {preset}", _read_preset(preset)))
-    layers += [(str(path), own), ("the command line", command_line)]
+    layers += [(str(path), own), (_COMMAND_LINE, command_line)]
 
     problems: list[str] = []
     for where, layer in layers:
@@ -112,6 +116,13 @@ def _read(path: Path) -> DictConfig:
 
 
 def _read_preset(name: str) -> DictConfig:
+    """A preset of ours by its name, or one of the user's by its path."""
+    if name.endswith((".yaml", ".yml")):
+        file = Path(name).expanduser()
+        if not file.is_file():
+            beside = [str(file.parent / one.name) for one in file.parent.glob("*.yaml")]
+            raise ConfigError(f"algorithm.preset: no file {file}{instead(str(file), beside)}")
+        return _read(file)
     folder = CONFIGS / "algorithms"
     names = sorted(p.stem for p in folder.glob("*.yaml"))
     if name not in names:
@@ -199,8 +210,8 @@ def _of_section(section: type, values: Any, path: str, where: str) -> Iterator[s
     OmegaConf would find them, too, but names no path inside lists and none for whole sections.
     """
     if not isinstance(values, dict):
-        nearest = _SHORT.get(path, "") if isinstance(values, str) else ""
-        hint = f"; nearest valid: {nearest.format(values)}" if nearest else ""
+        is_short = path in _SHORT and isinstance(values, str)
+        hint = f"; nearest valid: {_meant(path, str(values), where)}" if is_short else ""
         yield f"{where}: {path}={values!r}: expected a section of settings{hint}"
         return
     hints = get_type_hints(section)
@@ -214,23 +225,35 @@ def _of_section(section: type, values: Any, path: str, where: str) -> Iterator[s
             yield from _of_list(get_args(hints[name])[0], value, key, where)
 
 
+def _meant(path: str, value: str, where: str) -> str:
+    """A text in place of a section as the setting that it means, in the spelling of its place."""
+    setting = _SHORT[path] if "." in _SHORT[path] else f"{path}.{_SHORT[path]}"
+    value = RENAMED_VALUES.get(f"{setting}={value}", value)
+    if where == _COMMAND_LINE:
+        return f"{setting}={value}"
+    return f"{setting.replace('.', ': {')}: {value}{'}' * setting.count('.')}"
+
+
 def _instead_of(key: str, path: str, names: list[str]) -> str:
     """What an unknown key may mean: one like it at any depth, or those of its section."""
-    if key in _RENAMED:
-        return f"; it is called {_RENAMED[key]!r} now"
+    if key in RENAMED:
+        return f"; it is called {RENAMED[key]!r} now"
     every = _all_keys(RunConfig)
     if key in every:
         nested = f"{key.replace('.', ': {')}: ...{'}' * key.count('.')}"
         return f"; in a file a key has no dots: {nested}"
     siblings = {name: f"{path}.{name}" if path else name for name in names}
+    there_are = ", ".join(siblings.values())
+    siblings |= {o.rpartition(".")[2]: n for o, n in RENAMED.items() if o.startswith(f"{path}.")}
     deepest_first = sorted(every, key=lambda one: one.count("."), reverse=True)
     elsewhere = {one.rpartition(".")[2]: one for one in deepest_first}
+    elsewhere = {old.rpartition(".")[2]: new for old, new in RENAMED.items()} | elsewhere
     # Not whole paths, of which all in one section are alike.
     leaf = key.rpartition(".")[2]
     for known, cutoff in ((elsewhere, 1.0), (siblings, 0.6), (elsewhere, 0.9)):
         if close := nearest(leaf, known, cutoff):
             return f"; did you mean {known[close]!r}?"
-    return f"; there are: {', '.join(siblings.values())}"
+    return f"; there are: {there_are}"
 
 
 def _of_list(element: type, values: Any, path: str, where: str) -> Iterator[str]:

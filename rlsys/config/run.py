@@ -201,7 +201,8 @@ class RolloutConfig:
 
 @dataclass
 class ReferenceConfig:
-    """The frozen initial policy; not started when algorithm.kl_coefficient is 0."""
+    """The frozen initial policy; not started when algorithm.kl.coefficient is 0, unless a loss of a
+    plug-in reads reference_logprobs."""
 
     workers: int = ranged(1, least=1, may_change=True)
     cpus: float = ranged(0.25, least=0, may_change=True)
@@ -217,9 +218,9 @@ class TeacherConfig(ReferenceConfig):
 
     path: str = ""
     """As model.path; with the policy's tokenizer. Empty: no teacher."""
-    coefficient: float = ranged(1.0, above=0)
+    coefficient: float = ranged(1.0, least=0)
     """Of the teacher's term in each token's advantage: lambda in A - lambda (log pi_rollout -
-    log pi_teacher), nats."""
+    log pi_teacher), nats. 0: only a loss of a plug-in reads what the teacher says."""
     rewards: bool = True
     """false: A = 0, so that the teacher alone is learned from; rewards are measured."""
 

@@ -12,18 +12,17 @@ from functools import partial
 from pathlib import Path
 
 from rlsys import hub
-from rlsys.config import algorithm as algorithm_config
+from rlsys.config import algorithm_checks, ranges
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
 from rlsys.config import local_policy as recipes_config
 from rlsys.config import optimizer as optimizer_config
-from rlsys.config import ranges
 from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
-from rlsys.config.algorithm import Advantage
 from rlsys.config.model_names import find_model
-from rlsys.config.run import MOST_KEPT, RunConfig, Transport
+from rlsys.config.run import MOST_KEPT, RunConfig, StageKind, Transport
+from rlsys.config.sft import measures_answers
 from rlsys.errors import ConfigError
 
 _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
@@ -36,13 +35,13 @@ def validate(config: RunConfig, *more: Callable[[RunConfig], None]) -> None:
     """
     out_of_range = list(ranges.problems(config))
     broken = [problem.partition("=")[0].partition("[")[0] for problem in out_of_range]
-    found = [problem for look in _LOOKS for problem in look(config)]
+    found = [problem for look in _looks(config) for problem in look(config)]
     for section, check in (
         ("thinking", lambda: thinking_config.validate(config.thinking, config.sampling.max_tokens)),
         ("benchmarks", lambda: benchmarks_config.validate(config.benchmarks)),
         ("data", lambda: data_config.validate(config.data)),
         ("model.local", lambda: recipes_config.validate(config.model.local)),
-        ("algorithm", lambda: algorithm_config.validate(config.algorithm)),
+        ("algorithm", lambda: algorithm_checks.validate(config.algorithm)),
         ("verifiers", lambda: verifiers_config.validate(config.verifiers)),
         ("sandbox", lambda: sandbox_config.validate(config.sandbox)),
     ):
@@ -109,10 +108,10 @@ def _batch(config: RunConfig) -> Iterator[str]:
             f"{loop.group_size} / learner.minibatches {learner.minibatches}); nearest valid: "
             f"{_nearest_divisor(per_update, learner.ranks)}"
         )
-    algorithm = config.algorithm
-    if algorithm.advantage is Advantage.pass_at_k and algorithm.pass_k > loop.group_size:
+    advantage = config.algorithm.advantage
+    if advantage.estimator == "pass_at_k" and advantage.k > loop.group_size:
         yield (
-            f"algorithm.pass_k={algorithm.pass_k} exceeds loop.group_size={loop.group_size}; "
+            f"algorithm.advantage.k={advantage.k} exceeds loop.group_size={loop.group_size}; "
             f"nearest valid: {loop.group_size}"
         )
 
@@ -129,11 +128,11 @@ def _schedule(config: RunConfig) -> Iterator[str]:
 def _rewards(config: RunConfig) -> Iterator[str]:
     for index, reward in enumerate(config.verifiers.rewards):
         penalizes = bool(reward.range) and reward.range[0] < 0 and reward.weight > 0
-        if penalizes and config.algorithm.advantage is Advantage.max_rl:
+        if penalizes and config.algorithm.advantage.estimator == "max_rl":
             yield (
-                f"verifiers.rewards[{index}].range={reward.range}: algorithm.advantage=max_rl "
-                "divides by the mean reward, which penalties may take below 0; nearest valid: "
-                "algorithm.advantage=group_zscore"
+                f"verifiers.rewards[{index}].range={reward.range}: "
+                "algorithm.advantage.estimator=max_rl divides by the mean reward, which penalties "
+                "may take below 0; nearest valid: algorithm.advantage.estimator=group_zscore"
             )
 
 
@@ -147,7 +146,7 @@ def _observe(config: RunConfig) -> Iterator[str]:
 
 
 def _context(config: RunConfig) -> Iterator[str]:
-    """Prompt and completion fit the context, and the context the positions of the local policy."""
+    """Prompt and completion fit the context."""
     completion, prompt = config.sampling.max_tokens, config.data.max_prompt_tokens
     context, positions = config.model.max_context, config.model.local.max_positions
     of_local = not config.model.path
@@ -163,7 +162,12 @@ def _context(config: RunConfig) -> Iterator[str]:
             f"sampling.max_tokens={completion} and data.max_prompt_tokens={prompt} exceed "
             f"model.max_context={context}; nearest valid: {nearest}"
         )
-    if of_local and context > positions:
+
+
+def _positions(config: RunConfig) -> Iterator[str]:
+    """The context fits the positions of the local policy."""
+    context, positions = config.model.max_context, config.model.local.max_positions
+    if not config.model.path and context > positions:
         yield (
             f"model.max_context={context}: the local policy has model.local.max_positions="
             f"{positions}; nearest valid: {positions}, or model.local.max_positions={context}"
@@ -273,35 +277,33 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
     if not config.run.deterministic:
         return
     needed = {
-        "loop.max_staleness": (config.loop.max_staleness, 0),
-        "loop.groups_per_call": (config.loop.groups_per_call, 1),
         "rollout.threads": (config.rollout.threads, 1),
         "learner.threads": (config.learner.threads, 1),
-        "reference.threads": (config.reference.threads, 1),
         "rollout.gpus": (config.rollout.gpus, 0),
         "learner.gpus": (config.learner.gpus, 0),
-        "reference.gpus": (config.reference.gpus, 0),
     }
+    if config.run.stage is StageKind.rl:
+        needed |= {
+            "loop.max_staleness": (config.loop.max_staleness, 0),
+            "loop.groups_per_call": (config.loop.groups_per_call, 1),
+            "reference.threads": (config.reference.threads, 1),
+            "reference.gpus": (config.reference.gpus, 0),
+        }
     for path, (value, wanted) in needed.items():
         if value != wanted:
             yield (f"{path}={value}: run.deterministic=true needs {path}={wanted}")
 
 
-_LOOKS = (
-    _run,
-    _staleness,
-    _batch,
-    _schedule,
-    _context,
-    _truncation,
-    _thinking,
-    _model,
-    _shares,
-    _transport,
-    _deterministic,
-    _rewards,
-    _observe,
-)
+_ALWAYS = (_positions, _run, _schedule, _model, _shares, _transport, _deterministic)
+_WHERE_SAMPLED = (_context, _truncation, _thinking)
+_WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe)
+
+
+def _looks(config: RunConfig) -> tuple[Callable[[RunConfig], Iterator[str]], ...]:
+    """At settings that the run has a use for."""
+    if config.run.stage is StageKind.rl:
+        return _WHERE_SAMPLED + _ALWAYS + _WHERE_REINFORCED
+    return _WHERE_SAMPLED + _ALWAYS if measures_answers(config) else _ALWAYS
 
 
 def _nearest_divisor(number: int, wanted: int) -> int:

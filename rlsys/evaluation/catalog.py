@@ -10,7 +10,7 @@ from types import ModuleType
 from rlsys.errors import ConfigError, instead
 from rlsys.evaluation import benchmarks
 from rlsys.evaluation.benchmark import Benchmark
-from verifiers.registry import imports_beside
+from rlsys.plugins import imports_beside
 
 
 def names() -> list[str]:

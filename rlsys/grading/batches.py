@@ -9,8 +9,8 @@ from rlsys import schema
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.grading.process import VerifierProcess
+from rlsys.plugins import PluginFile
 from verifiers.base import Completion, Status, Verdict
-from verifiers.registry import PluginFile
 
 _COLUMNS = (
     "prompt_text",

@@ -12,10 +12,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 
 from rlsys.errors import RlsysError
+from rlsys.faults import describe
 from rlsys.watch import stacks
 from verifiers.base import BatchVerifier, Completion, Status, Verdict
 from verifiers.compose import Composite, run_self_test
-from verifiers.faults import describe
 from verifiers.sandbox.shared import SharedSandbox
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)

@@ -24,9 +24,9 @@ from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import VerifiersConfig, component_names
 from rlsys.errors import VerifierError
 from rlsys.grading import child
+from rlsys.plugins import PluginFile, read_plugins
 from rlsys.watch import stacks
 from verifiers.base import Completion, Status, Verdict
-from verifiers.registry import PluginFile, read_plugins
 
 _LOOK_S = 0.05
 """How often the time and memory of a row that takes longer than this are looked at."""

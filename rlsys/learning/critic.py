@@ -8,7 +8,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from rlsys.algorithms.gae import clipped_value_loss
-from rlsys.config.algorithm import AlgorithmConfig
+from rlsys.config.algorithm import CriticConfig
 from rlsys.learning.layout import Layout
 from rlsys.learning.microbatches import Microbatches
 from rlsys.learning.policy import hidden_states, load_causal_lm
@@ -37,11 +37,11 @@ class ValueModel(nn.Module):
 class Critic:
     """Values of a batch before an update, then learns from its returns."""
 
-    def __init__(self, model_path: str, ranks: Ranks, algorithm: AlgorithmConfig) -> None:
-        self.algorithm, self.ranks = algorithm, ranks
+    def __init__(self, model_path: str, ranks: Ranks, config: CriticConfig) -> None:
+        self.config, self.ranks = config, ranks
         self.microbatches = Microbatches(ranks)
         model = ValueModel(load_causal_lm(model_path, torch.float32))
-        self.deepspeed = ranks.into_deepspeed(model, algorithm.critic_learning_rate)
+        self.deepspeed = ranks.into_deepspeed(model, config.learning_rate)
 
     @torch.no_grad()
     def values(self, sequences: Sequences) -> list[np.ndarray]:
@@ -73,7 +73,7 @@ class Critic:
                 sequences.gather("returns", layout),
                 sequences.mask(layout),
                 microbatch.weights,
-                self.algorithm.value_clip,
+                self.config.value_clip,
             )
             # DeepSpeed averages gradients over ranks; the weights already count all of them.
             self.deepspeed.backward(output.loss * self.ranks.world_size)

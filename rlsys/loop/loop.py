@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rlsys.algorithms.registry import Registry
 from rlsys.config.run import LoopConfig, RunConfig
 from rlsys.config.thinking import BudgetRule
 from rlsys.data.stream import PromptStream
@@ -104,6 +105,7 @@ class Loop:
     ) -> None:
         self.fleet, self.prompts, self.config = fleet, prompts, config
         self.after_step, self.observer = after_step, observer
+        self.estimator = Registry(config.algorithm.plugins).estimator_of(config.algorithm)
         self.state = LoopState()
         self.waits = Waits(config.loop.stall_timeout_s, observer)
         self.retries = Retries(self.waits, config.loop)
@@ -351,7 +353,7 @@ class Loop:
         """One optimizer step; the learner's version goes up by one."""
         version = self.state.version
         staleness = np.array([version - g.oldest_version for g in groups])
-        request = learn_request(version, groups, self.config)
+        request = learn_request(version, groups, self.config, self.estimator)
         metrics = await self.waits.on("driver: learner", self.fleet.learn(request))
         for group in groups:
             self.state.ledger.move(group.group_id, State.TRAINED)

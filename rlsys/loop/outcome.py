@@ -6,42 +6,58 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from rlsys.algorithms import advantages as estimators
+from rlsys.algorithms.contract import Bound, Estimator
 from rlsys.algorithms.shaping import kl_in_reward, shaped_rewards, takes_part
-from rlsys.config.algorithm import BEYOND_GROUPS, Advantage, AlgorithmConfig, KlPlacement
+from rlsys.config.algorithm import AlgorithmConfig, KlPlacement, is_per_token
 from rlsys.config.run import RunConfig
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.ready import ReadyGroup
 
-PER_TOKEN = (Advantage.gae, Advantage.token_returns)
-"""Estimators whose advantages, and KL penalties in the reward, the learner makes per token."""
 
-
-def learn_request(version: int, groups: Sequence[ReadyGroup], config: RunConfig) -> LearnRequest:
+def learn_request(
+    version: int, groups: Sequence[ReadyGroup], config: RunConfig, estimator: Bound[Estimator]
+) -> LearnRequest:
     """Rewards, advantages and mask of a step's completions, in group order.
 
-    With advantage=gae and token_returns the learner makes advantages per token from the rewards,
-    so those here are 0. So are those of a batch without a signal, in which a KL penalty in the
+    Where advantages differ from token to token the learner makes them from the rewards, so those
+    here are 0. So are those of a batch without a signal, in which a KL penalty in the
     rewards would be all that differs.
     """
     algorithm = config.algorithm
     sizes = [len(g.rewards) for g in groups]
     index = np.repeat([g.group_id for g in groups], sizes)
     difficulty = np.repeat([g.difficulty for g in groups], sizes)
+    lengths = np.concatenate([g.num_tokens for g in groups])
+    correct = np.concatenate([g.correct for g in groups])
     raw = np.concatenate([g.rewards for g in groups])
-    trained = takes_part(raw, np.concatenate([g.truncated for g in groups]), algorithm)
-    shaped = np.where(trained, _shaped(groups, index, config), np.nan)
+    truncated = np.concatenate([g.truncated for g in groups])
+    trained = takes_part(raw, truncated, overlong_mask=algorithm.length.overlong_mask)
+    most = config.sampling.max_tokens
+    shaped = shaped_rewards(raw, correct, lengths, index, most, algorithm.length)
+    shaped = np.where(trained, shaped, np.nan)
     rewards = _with_kl(shaped, groups, algorithm)
     advantages = np.zeros(len(rewards))
-    signal = estimators.batch_has_signal(shaped, index, algorithm)
-    if signal and algorithm.advantage not in PER_TOKEN:
-        known = None if np.isnan(difficulty).all() else difficulty
-        advantages = estimators.sequence_advantages(rewards, index, known, algorithm)
+    signal = estimators.batch_has_signal(
+        shaped,
+        index,
+        algorithm.advantage.std_floor,
+        beyond_groups=estimator.spec.beyond_groups,
+    )
+    if signal and not is_per_token(estimator.name):
+        columns = {
+            "rewards": rewards,
+            "groups": index,
+            "difficulty": None if np.isnan(difficulty).all() else difficulty,
+            "lengths": lengths,
+            "correct": correct,
+        }
+        advantages = estimators.sequence_advantages(estimator, columns)
     return LearnRequest(version + 1, version, groups, advantages, rewards, trained)
 
 
 def has_signal(group: ReadyGroup, config: RunConfig) -> bool:
     """Whether the group's rewards differ, so that its advantages are not all 0."""
-    return estimators.has_signal(group.rewards, config.algorithm.std_floor)
+    return estimators.has_signal(group.rewards, config.algorithm.advantage.std_floor)
 
 
 @dataclass(frozen=True)
@@ -63,12 +79,18 @@ class SignalCount:
         return SignalCount(*(a + b for a, b in zip(mine, others, strict=True)))
 
 
-def count_signal(groups: Sequence[ReadyGroup], config: RunConfig) -> SignalCount:
-    """Of one step's groups."""
+def count_signal(
+    groups: Sequence[ReadyGroup], config: RunConfig, *, beyond_groups: bool
+) -> SignalCount:
+    """Of one step's groups.
+
+    Args:
+        beyond_groups: the estimator compares completions of different prompts.
+    """
     without = sum(not has_signal(group, config) for group in groups)
-    if config.algorithm.advantage in BEYOND_GROUPS:
+    if beyond_groups:
         rewards = np.concatenate([group.rewards for group in groups])
-        differ = estimators.has_signal(rewards, config.algorithm.std_floor)
+        differ = estimators.has_signal(rewards, config.algorithm.advantage.std_floor)
         without = 0 if differ else len(groups)
     return SignalCount(
         groups=len(groups),
@@ -80,24 +102,13 @@ def count_signal(groups: Sequence[ReadyGroup], config: RunConfig) -> SignalCount
     )
 
 
-def _shaped(groups: Sequence[ReadyGroup], index: np.ndarray, config: RunConfig) -> np.ndarray:
-    """Rewards with the configured length terms."""
-    return shaped_rewards(
-        np.concatenate([g.rewards for g in groups]),
-        np.concatenate([g.correct for g in groups]),
-        np.concatenate([g.num_tokens for g in groups]),
-        index,
-        config.sampling.max_tokens,
-        config.algorithm,
-    )
-
-
 def _with_kl(
     rewards: np.ndarray, groups: Sequence[ReadyGroup], algorithm: AlgorithmConfig
 ) -> np.ndarray:
     """Rewards less the KL penalty where it is in the reward and not per token."""
     sums = [g.kl for g in groups if g.kl is not None]
-    in_reward = algorithm.kl_placement is KlPlacement.reward and algorithm.kl_coefficient > 0
-    if in_reward and sums and algorithm.advantage not in PER_TOKEN:
-        rewards = kl_in_reward(rewards, np.concatenate(sums), algorithm.kl_coefficient)
+    kl = algorithm.kl
+    in_reward = kl.placement is KlPlacement.reward and kl.coefficient > 0
+    if in_reward and sums and not is_per_token(algorithm.advantage.estimator):
+        rewards = kl_in_reward(rewards, np.concatenate(sums), kl.coefficient)
     return rewards

@@ -18,7 +18,7 @@ WATCHED = {
 """Metrics by the setting of their range; `alarm/NAME` is 1 while one is outside."""
 _CAUSES = (
     "Usual causes: learner.optimizer.learning_rate is too high for this model, "
-    "algorithm.kl_coefficient too low, or the data too old (loop.max_staleness)"
+    "algorithm.kl.coefficient too low, or the data too old (loop.max_staleness)"
 )
 
 

@@ -54,8 +54,8 @@ class LengthAlarm:
         return (
             f"length-inflation: over {self.window} steps completions grew from "
             f"{lengths[0]:.1f} to {lengths[1]:.1f} tokens while pass@1 went from {before:.3f} to "
-            f"{last:.3f}; algorithm.aggregation=token_mean or constant does not favour long wrong "
-            "completions"
+            f"{last:.3f}; algorithm.loss.aggregation=token_mean or constant does not favour long "
+            "wrong completions"
         )
 
     def state_dict(self) -> dict[str, Any]:

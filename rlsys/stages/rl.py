@@ -160,7 +160,8 @@ class Reinforcement(Stage):
     async def _warn(self, report: StepReport, metrics: dict[str, float]) -> None:
         """Say what a step's figures warn of; the first time that nothing can be learned, with an
         example of what the policy writes."""
-        signal = count_signal(report.groups, self.config)
+        beyond_groups = self.loop.estimator.spec.beyond_groups
+        signal = count_signal(report.groups, self.config, beyond_groups=beyond_groups)
         self.record.progress.signal += signal
         had_signal = not self.alarms.signal.on
         note = self.around.display.note

@@ -12,7 +12,7 @@ from ray import cloudpickle
 
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
-from rlsys.config.algorithm import Aggregation, AlgorithmConfig, OffPolicy, Ratio, WeightLevel
+from rlsys.config.algorithm import Aggregation, OffPolicy, Ratio, WeightLevel
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.optimizer import OptimizerConfig
 from rlsys.grading.batches import grades_batch
@@ -20,6 +20,7 @@ from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.schedule import Schedule
 from rlsys.local_policy.policy import prepare_local_policy
 from rlsys.roles import ROLLOUT, VERIFIER
+from tests.helpers.algorithms import algorithm_of
 from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings
 from verifiers.base import Status, Verdict
 
@@ -30,11 +31,15 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 GROUPS, SIZE = 4, 4
 CASES = {
-    **{kind.name: AlgorithmConfig(aggregation=kind, kl_coefficient=0.0) for kind in Aggregation},
-    "gspo": AlgorithmConfig(
-        ratio=Ratio.sequence, weight_level=WeightLevel.geometric, kl_coefficient=0.0
+    **{
+        kind.name: algorithm_of(loss__aggregation=kind, kl__coefficient=0.0) for kind in Aggregation
+    },
+    "gspo": algorithm_of(
+        loss__ratio=Ratio.sequence,
+        off_policy__weight_level=WeightLevel.geometric,
+        kl__coefficient=0.0,
     ),
-    "decoupled": AlgorithmConfig(off_policy=OffPolicy.decoupled_recompute, kl_coefficient=0.0),
+    "decoupled": algorithm_of(off_policy__mode=OffPolicy.decoupled_recompute, kl__coefficient=0.0),
 }
 """What is computed at the same weights: every denominator, and ratios that span a completion."""
 
@@ -84,7 +89,7 @@ class Probe(LearnerRank):
 def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any) -> Learned:
     """Losses and gradients of each case, then the weights after three steps."""
     config = settings(ranks=ranks, **learner)
-    config.algorithm.kl_coefficient = 0.0
+    config.algorithm.kl.coefficient = 0.0
     members = [
         actor_class(Probe).options(num_cpus=0.5).remote(rank, policy, config, folder)
         for rank in range(ranks)

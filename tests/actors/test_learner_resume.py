@@ -10,7 +10,6 @@ import ray
 from actors.learner_rank import LearnerRank, Span
 from actors.member import actor_class
 from rlsys import schema
-from rlsys.config.algorithm import Advantage
 from rlsys.config.run import RunConfig
 from rlsys.grading.batches import grades_batch
 from rlsys.roles import REFERENCE, ROLLOUT, VERIFIER
@@ -74,11 +73,11 @@ class Learner:
 
 
 def adaptive_kl(config: RunConfig) -> None:
-    config.algorithm.kl_target = 0.01
+    config.algorithm.kl.target = 0.01
 
 
 def critic(config: RunConfig) -> None:
-    config.algorithm.advantage = Advantage.gae
+    config.algorithm.advantage.estimator = "gae"
 
 
 def nothing(config: RunConfig) -> None:

@@ -75,5 +75,5 @@ def test_a_fleet_that_does_not_fit_is_a_table(cluster: None) -> None:
 def test_without_a_kl_term_no_reference_worker_is_needed() -> None:
     config = settings()
     assert "reference" in [need.role for need in needs(config)]
-    config.algorithm.kl_coefficient = 0.0
+    config.algorithm.kl.coefficient = 0.0
     assert "reference" not in [need.role for need in needs(config)]

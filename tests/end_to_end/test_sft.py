@@ -22,8 +22,6 @@ SETTINGS = (
     "learner.zero_stage=2",
     "learner.microbatch_tokens=256",
     "run.deterministic=true",
-    "loop.max_staleness=0",
-    "loop.groups_per_call=1",
 )
 
 

@@ -1,5 +1,6 @@
 """The synchronous algorithm in one piece, which the loop with max_staleness=0 is compared with."""
 
+from rlsys.algorithms.registry import Registry
 from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.loop.fleet import Fleet, GroupBatch
@@ -13,6 +14,7 @@ async def train_plainly(
 ) -> list[dict[str, float]]:
     """One thing after another: a batch is sampled, graded, scored, learned, published."""
     size, metrics = config.loop.group_size, []
+    estimator = Registry().estimator_of(config.algorithm)
     for version in range(steps):
         groups = []
         for i in range(config.loop.groups_per_step):
@@ -37,6 +39,6 @@ async def train_plainly(
                 difficulty=float("nan"),
             )
             groups.append(group)
-        metrics.append(await fleet.learn(learn_request(version, groups, config)))
+        metrics.append(await fleet.learn(learn_request(version, groups, config, estimator)))
         await fleet.publish(version + 1)
     return metrics

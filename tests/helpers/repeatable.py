@@ -23,7 +23,7 @@ DETERMINISTIC = (
     "loop.checkpoint_every=2",
     "sampling.max_tokens=24",
     # Answers of a policy this young earn nothing; the gradient should be of some size all the same.
-    "algorithm.entropy_coefficient=0.01",
+    "algorithm.loss.entropy_coefficient=0.01",
     "evaluation.prompts=4",
     "evaluation.final_prompts=4",
 )

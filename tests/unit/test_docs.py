@@ -6,6 +6,11 @@ import re
 import pytest
 
 from rlsys import schema
+from rlsys.algorithms.contract import ESTIMATOR_COLUMNS, LOSS_COLUMNS
+from rlsys.algorithms.estimator_properties import check_estimator
+from rlsys.algorithms.loss_properties import check_loss
+from rlsys.algorithms.registry import ROLE_COLUMNS, Registry
+from rlsys.algorithms.settings import check_algorithm
 from rlsys.config.data import PromptTemplate, RowFormat
 from rlsys.config.load import load
 from rlsys.config.run import RunConfig
@@ -15,6 +20,7 @@ from tests.helpers.places import ROOT
 from verifiers.base import Completion
 from verifiers.compose import Composite, run_self_test
 
+KINDS = ("python", "yaml")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
@@ -65,6 +71,34 @@ def test_the_readmes_plugin_is_short_and_passes_its_self_test(tmp_path):
     assert run_self_test(Composite(config)) == 2
 
 
+def test_the_loss_and_the_estimator_of_ones_own_work_as_they_are_shown(tmp_path):
+    section = text("docs/algorithms.md").split("## Your own loss or advantage")[1]
+    code, yaml = (re.search(rf"```{kind}\n(.*?)```", section, re.DOTALL) for kind in KINDS)
+    plugin, config = tmp_path / "surer.py", tmp_path / "surer.yaml"
+    plugin.write_text(code[1])
+    assert sum(bool(line.strip()) for line in code[1].splitlines()) <= 15
+    config.write_text(yaml[1].replace("./surer.py", str(plugin)))
+    algorithm = load(config, [], check_algorithm).algorithm
+    registry = Registry(algorithm.plugins)
+    findings = [
+        *check_loss(registry.loss_of(algorithm)),
+        *check_estimator(registry.estimator_of(algorithm)),
+    ]
+    assert [finding for finding in findings if not finding.passed] == []
+
+
+def test_the_columns_of_losses_and_estimators_are_listed():
+    section = text("docs/algorithms.md").split("## Your own loss or advantage")[1]
+    losses, estimators = section.split("| column of a")[1:3]
+    assert first_cells(losses) == {*LOSS_COLUMNS, *ROLE_COLUMNS, "policy_versions"}
+    assert first_cells(estimators) == {*ESTIMATOR_COLUMNS}
+
+
+def first_cells(table):
+    rows = re.findall(r"^\| (`\w+`[^|]*) \|", table.partition("\n\n")[0], re.MULTILINE)
+    return {name for row in rows for name in code_names(row)}
+
+
 def test_what_a_verifier_gets_of_a_completion_is_listed():
     section = text("docs/verifiers.md").split("What `verify` gets of a completion:")[1]
     table = section.partition("And of a verdict")[0]
@@ -95,7 +129,7 @@ def test_settings_named_in_the_pages_exist():
     for page in PAGES:
         for name in own_names(page):
             section, _, setting = name.partition("=")[0].partition(".")
-            is_setting = re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", setting) is not None
+            is_setting = re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", setting) is not None
             if section not in sections or not is_setting or setting in ("py", "yaml", "json"):
                 continue
             value = config

@@ -54,12 +54,12 @@ class TeacherTerm:
 
 
 def teacher_terms(config: TeacherConfig, precision: Precision) -> list[AdvantageTerm]:
-    """The term of a run's teacher; none without one.
+    """The term of a run's teacher; none without one, or where only the loss reads it.
 
     Args:
         precision: of the policy where it samples.
     """
-    if not config.path:
+    if not config.path or not config.coefficient:
         return []
     term = TeacherTerm(config, precision)
     return [AdvantageTerm(("teacher_logprobs",), term.values, alone=not config.rewards)]

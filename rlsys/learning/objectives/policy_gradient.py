@@ -5,8 +5,9 @@ Columns that the loss reads, [T_i] for each completion:
     rollout_logprobs     under the policy that sampled
     policy_versions      which version that was, token by token
     reference_logprobs   under the frozen initial policy, where there is a KL term
+    teacher_logprobs     of a teacher, and so on: whatever the loss names (algorithms/contract.py)
     advantages           one number for all tokens of a completion, or a number for each
-    values, returns      of the critic, for advantage=gae; made here
+    values, returns      of the critic, for estimator=gae; made here
     proximal_logprobs    under the policy at the step's start; made here where several minibatches
                          move it (decoupled_recompute)
 
@@ -25,15 +26,17 @@ from torch import Tensor
 
 from rlsys import schema
 from rlsys.algorithms.aggregation import sequence_weights
+from rlsys.algorithms.contract import Bound, TokenLoss
 from rlsys.algorithms.gae import explained_variance
 from rlsys.algorithms.kl import adapted_kl_coefficient
 from rlsys.algorithms.kl_alone import kl_alone, kl_share
 from rlsys.algorithms.losses import LossInputs, policy_loss
 from rlsys.algorithms.off_policy import diagnostics
 from rlsys.algorithms.proximal import interpolate_proximal
-from rlsys.config.algorithm import Advantage, AlgorithmConfig, OffPolicy
+from rlsys.algorithms.registry import Registry, batch_columns
+from rlsys.config.algorithm import AlgorithmConfig, OffPolicy, is_per_token
 from rlsys.config.run import LearnerConfig, SamplingConfig
-from rlsys.learning.columns import kl_columns
+from rlsys.learning.columns import policy_columns
 from rlsys.learning.critic import Critic
 from rlsys.learning.microbatches import Microbatch
 from rlsys.learning.objectives.base import Instead, Loss, Objective, Scorer
@@ -66,20 +69,28 @@ class PolicyGradient(Objective):
         sampling: SamplingConfig,
         critic: Critic | None = None,
         terms: Sequence[AdvantageTerm] = (),
+        loss: Bound[TokenLoss] | None = None,
     ) -> None:
-        """critic: for advantage=gae."""
+        """Args:
+        critic: for advantage.estimator=gae.
+        loss: of a token, where it is a plug-in's; None: the built-in one that is configured.
+        """
+        self.token_loss = loss or Registry().loss_of(algorithm)
         self.algorithm, self.critic, self.terms = algorithm, critic, terms
         self.temperature, self.max_tokens = sampling.temperature, sampling.max_tokens
-        self.entropy_gradient = algorithm.entropy_coefficient > 0
+        self.entropy_gradient = (
+            algorithm.loss.entropy_coefficient > 0 or "entropy" in self.token_loss.columns
+        )
         self.dtype: torch.dtype = getattr(torch, learner.dtype.value)
         moves_within_a_step = learner.minibatches > 1
         self.scores_proximal = (
-            moves_within_a_step and algorithm.off_policy is OffPolicy.decoupled_recompute
+            moves_within_a_step and algorithm.off_policy.mode is OffPolicy.decoupled_recompute
         )
-        self.kl_coefficient = algorithm.kl_coefficient
-        """Of the next step; algorithm.kl_target moves it."""
+        self.kl_coefficient = algorithm.kl.coefficient
+        """Of the next step; algorithm.kl.target moves it."""
         self.kl_alone = kl_alone(algorithm)
-        asked = [*kl_columns(algorithm), *(name for term in terms for name in term.columns)]
+        own = policy_columns(algorithm, self.token_loss)
+        asked = [*own, *(name for term in terms for name in term.columns)]
         self.columns = tuple(dict.fromkeys([*schema.training().names, *asked]))
 
     def prepare(self, batch: pa.RecordBatch, version: int, score: Scorer) -> Sequences:
@@ -90,7 +101,7 @@ class PolicyGradient(Objective):
         columns = sequences.columns
         if self.critic:
             columns["values"] = self.critic.values(sequences)
-        if self.algorithm.advantage in (Advantage.gae, Advantage.token_returns):
+        if is_per_token(self.algorithm.advantage.estimator):
             fill_token_advantages(sequences, self.algorithm, self.kl_coefficient)
         for term in self.terms:
             added = term.values(sequences)
@@ -101,10 +112,10 @@ class PolicyGradient(Objective):
         return sequences
 
     def weights(self, sequences: Sequences, chosen: Sequence[int]) -> np.ndarray:
-        """What algorithm.aggregation divides by."""
+        """What algorithm.loss.aggregation divides by."""
         groups = np.array([sequences.groups[i] for i in chosen])
         lengths = sequences.num_trained[list(chosen)]
-        return sequence_weights(lengths, groups, self.algorithm, self.max_tokens)
+        return sequence_weights(lengths, groups, self.algorithm.loss.aggregation, self.max_tokens)
 
     def has_signal(self, sequences: Sequences, chosen: Sequence[int]) -> bool:
         """Whether any trained token has an advantage."""
@@ -129,7 +140,7 @@ class PolicyGradient(Objective):
 
     def advance(self, means: Mapping[str, float]) -> None:
         """Adapt the KL's coefficient, where it has a target."""
-        target = self.algorithm.kl_target
+        target = self.algorithm.kl.target
         if target:
             observed = means.get("kl", 0.0)
             self.kl_coefficient = adapted_kl_coefficient(self.kl_coefficient, observed, target)
@@ -180,7 +191,7 @@ class PolicyGradient(Objective):
         entropy: Tensor,
     ) -> Loss:
         inputs = self._inputs(sequences, microbatch, logprobs, entropy)
-        output = policy_loss(inputs, algorithm, self.kl_coefficient)
+        output = policy_loss(inputs, self.token_loss, algorithm, self.kl_coefficient)
         return Loss(output.loss, output.metrics, {"log_ratio": output.log_ratio})
 
     def _inputs(
@@ -201,6 +212,9 @@ class PolicyGradient(Objective):
             mask=sequences.mask(layout),
             weights=microbatch.weights,
             entropy=layout.padded(entropy),
+            columns={
+                name: sequences.gather(name, layout) for name in batch_columns(self.token_loss)
+            },
         )
 
     def _proximal(
@@ -208,7 +222,7 @@ class PolicyGradient(Objective):
     ) -> Tensor | None:
         """[B, T] logprobs under the policy at the step's start, for the decoupled modes."""
         layout = microbatch.layout
-        match self.algorithm.off_policy:
+        match self.algorithm.off_policy.mode:
             case OffPolicy.bypass:
                 return None
             case OffPolicy.decoupled_interpolate:

@@ -7,73 +7,79 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsys.algorithms.advantages import has_signal, sequence_advantages
-from rlsys.config.algorithm import Advantage, AlgorithmConfig, DifficultySource
+from rlsys.algorithms.registry import Registry
+from rlsys.config.algorithm import ESTIMATORS, TOKEN_ESTIMATORS, DifficultySource
 from rlsys.errors import ConfigError
+from tests.helpers.algorithms import algorithm_of
 
 NAN = float("nan")
-PER_TOKEN = [Advantage.gae, Advantage.token_returns]
-PER_SEQUENCE = [a for a in Advantage if a not in PER_TOKEN]
+PER_SEQUENCE = [name for name in ESTIMATORS if name not in TOKEN_ESTIMATORS]
 GROUP_RELATIVE = [
-    Advantage.group_zscore,
-    Advantage.group_mean,
-    Advantage.leave_one_out,
-    Advantage.batch_norm_group_baseline,
-    Advantage.pass_at_k,
-    Advantage.max_rl,
+    "group_zscore",
+    "group_mean",
+    "leave_one_out",
+    "batch_norm_group_baseline",
+    "pass_at_k",
+    "max_rl",
 ]
 
 
 def advantages(kind, rewards, groups, difficulty=None, **settings):
-    config = AlgorithmConfig(advantage=kind, **settings)
+    config = algorithm_of(advantage__estimator=kind, **settings)
     known = None if difficulty is None else np.array(difficulty, dtype=np.float64)
-    return sequence_advantages(np.array(rewards, dtype=np.float64), np.array(groups), known, config)
+    columns = {
+        "rewards": np.array(rewards, dtype=np.float64),
+        "groups": np.array(groups),
+        "difficulty": known,
+    }
+    return sequence_advantages(Registry().estimator_of(config), columns)
 
 
 def test_group_zscore_divides_by_the_sample_std():
     # Mean 1/4, squares 9/16 + 3/16 = 3/4, variance 3/4 / 3, std 1/2.
-    got = advantages(Advantage.group_zscore, [1, 0, 0, 0, 0, 1], [5, 5, 5, 5, 2, 2])
+    got = advantages("group_zscore", [1, 0, 0, 0, 0, 1], [5, 5, 5, 5, 2, 2])
     np.testing.assert_allclose(got, [1.5, -0.5, -0.5, -0.5, -sqrt(0.5), sqrt(0.5)], rtol=1e-15)
 
 
 def test_group_mean_keeps_the_scale_of_the_rewards():
-    got = advantages(Advantage.group_mean, [1, 0, 0, 0, 0.25, 0.75], [1, 1, 1, 1, 0, 0])
+    got = advantages("group_mean", [1, 0, 0, 0, 0.25, 0.75], [1, 1, 1, 1, 0, 0])
     np.testing.assert_allclose(got, [0.75, -0.25, -0.25, -0.25, -0.25, 0.25], rtol=1e-15)
 
 
 def test_leave_one_out_compares_with_the_mean_of_the_others():
     # 1 - 0, then 0 - 1/3.
-    got = advantages(Advantage.leave_one_out, [1, 0, 0, 0], [0, 0, 0, 0])
+    got = advantages("leave_one_out", [1, 0, 0, 0], [0, 0, 0, 0])
     np.testing.assert_allclose(got, [1, -1 / 3, -1 / 3, -1 / 3], rtol=1e-15)
 
 
 def test_batch_norm_has_no_group_baseline():
     # Mean 5/8, squares 5 * 0.375^2 + 3 * 0.625^2 = 1.875, variance 1.875 / 7.
-    got = advantages(Advantage.batch_norm, [1, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1, 1])
+    got = advantages("batch_norm", [1, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1, 1])
     up, down = 0.375 / sqrt(1.875 / 7), -0.625 / sqrt(1.875 / 7)
     np.testing.assert_allclose(got, [up, down, down, down, up, up, up, up], rtol=1e-14)
 
 
 def test_batch_norm_with_group_baseline_divides_by_the_std_of_the_centered_rewards():
     # Centered 0.75, -0.25 x 3, 0 x 4: squares 0.75, variance 0.75 / 7.
-    kind = Advantage.batch_norm_group_baseline
+    kind = "batch_norm_group_baseline"
     got = advantages(kind, [1, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1, 1])
     up, down = 0.75 / sqrt(0.75 / 7), -0.25 / sqrt(0.75 / 7)
     np.testing.assert_allclose(got, [up, down, down, down, 0, 0, 0, 0], rtol=1e-14)
 
 
 def test_max_rl_divides_by_the_solve_rate():
-    got = advantages(Advantage.max_rl, [1, 0, 0, 0, 1, 1, 0, 1], [0, 0, 0, 0, 1, 1, 1, 1])
+    got = advantages("max_rl", [1, 0, 0, 0, 1, 1, 0, 1], [0, 0, 0, 0, 1, 1, 1, 1])
     np.testing.assert_allclose(got, [3, -1, -1, -1, 1 / 3, 1 / 3, -1, 1 / 3], rtol=1e-14)
 
 
 def test_max_rl_of_a_group_without_success_is_zero():
-    assert advantages(Advantage.max_rl, [0, 0, 0], [0, 0, 0]).tolist() == [0, 0, 0]
+    assert advantages("max_rl", [0, 0, 0], [0, 0, 0]).tolist() == [0, 0, 0]
 
 
 def test_difficulty_by_solve_rate_shares_statistics_among_groups_of_one_bucket():
     # Groups 0 and 2 both solve 1/2: rewards 1, 0, 0, 1 have mean 1/2 and variance 1/3.
     # Group 1 solves everything, alone in its bucket.
-    got = advantages(Advantage.difficulty, [1, 0, 1, 1, 0, 1], [0, 0, 1, 1, 2, 2])
+    got = advantages("difficulty", [1, 0, 1, 1, 0, 1], [0, 0, 1, 1, 2, 2])
     a = 0.5 / sqrt(1 / 3)
     np.testing.assert_allclose(got, [a, -a, 0, 0, -a, a], rtol=1e-14)
 
@@ -81,12 +87,12 @@ def test_difficulty_by_solve_rate_shares_statistics_among_groups_of_one_bucket()
 def test_difficulty_from_the_data_puts_unknown_rows_in_a_bucket_of_their_own():
     # Easy (1): 1, 0.  Hard (5): 1, 0, 0, 0.  Unknown: 1, 1.
     got = advantages(
-        Advantage.difficulty,
+        "difficulty",
         [1, 0, 1, 0, 0, 0, 1, 1],
         [0, 0, 1, 1, 2, 2, 3, 3],
         difficulty=[1, 1, 5, 5, 5, 5, NAN, NAN],
-        difficulty_source=DifficultySource.data,
-        difficulty_edges=[3.0],
+        advantage__difficulty_source=DifficultySource.data,
+        advantage__difficulty_edges=[3.0],
     )
     a = sqrt(0.5)
     np.testing.assert_allclose(got, [a, -a, 1.5, -0.5, -0.5, -0.5, 0, 0], rtol=1e-14)
@@ -94,19 +100,13 @@ def test_difficulty_from_the_data_puts_unknown_rows_in_a_bucket_of_their_own():
 
 def test_difficulty_from_data_that_has_none_is_refused():
     with pytest.raises(ConfigError, match="nearest valid: solve_rate"):
-        advantages(Advantage.difficulty, [1], [0], difficulty_source=DifficultySource.data)
-
-
-@pytest.mark.parametrize("estimator", PER_TOKEN)
-def test_gae_and_returns_have_no_advantage_per_sequence(estimator):
-    with pytest.raises(ConfigError, match="one advantage per token"):
-        advantages(estimator, [1, 0], [0, 0])
+        advantages("difficulty", [1], [0], advantage__difficulty_source=DifficultySource.data)
 
 
 def test_pass_at_2_by_the_formulas_for_binary_rewards():
     # Mean 1 - C(3,2)/C(4,2) = 1/2, std 1/2; right (1 - 1/2) / (1/2) = 1;
     # wrong (1 - C(2,1)/C(3,1) - 1/2) / (1/2) = -1/3.
-    got = advantages(Advantage.pass_at_k, [0, 1, 0, 0], [0, 0, 0, 0], pass_k=2)
+    got = advantages("pass_at_k", [0, 1, 0, 0], [0, 0, 0, 0], advantage__k=2)
     np.testing.assert_allclose(got, [-1 / 3, 1, -1 / 3, -1 / 3], rtol=1e-14)
 
 
@@ -121,7 +121,7 @@ def test_pass_at_k_equals_the_average_over_all_tries(rewards, k):
         (np.mean([s for s, t in zip(scores, tries, strict=True) if i in t]) - scores.mean()) / std
         for i in range(len(rewards))
     ]
-    got = advantages(Advantage.pass_at_k, rewards, [0] * len(rewards), pass_k=k)
+    got = advantages("pass_at_k", rewards, [0] * len(rewards), advantage__k=k)
     np.testing.assert_allclose(got, expected, atol=1e-9)
 
 
@@ -129,7 +129,7 @@ def test_pass_at_k_equals_the_average_over_all_tries(rewards, k):
 def test_group_of_one_has_zero_advantage(kind):
     got = advantages(kind, [1.0, 0.0, 1.0], [0, 1, 1])
     assert got[0] == 0.0
-    assert got[2] > 0.0 or kind is Advantage.pass_at_k
+    assert got[2] > 0.0 or kind == "pass_at_k"
 
 
 @pytest.mark.parametrize("kind", GROUP_RELATIVE)
@@ -139,7 +139,7 @@ def test_group_of_equal_rewards_has_exactly_zero_advantage(kind, reward):
     assert got[:7].tolist() == [0.0] * 7
 
 
-@pytest.mark.parametrize("kind", [Advantage.group_zscore, Advantage.batch_norm])
+@pytest.mark.parametrize("kind", ["group_zscore", "batch_norm"])
 def test_rewards_that_differ_by_rounding_only_have_no_signal(kind):
     got = advantages(kind, [0.1 + 0.2, 0.3, 0.3, 0.3], [0, 0, 0, 0])
     assert np.abs(got).max() < 1e-9
@@ -147,7 +147,7 @@ def test_rewards_that_differ_by_rounding_only_have_no_signal(kind):
 
 def test_std_floor_limits_how_far_small_differences_are_blown_up():
     # Std of (0, 0.001) is 0.000707, below the floor: deviations of 0.0005 are divided by 0.01.
-    got = advantages(Advantage.group_zscore, [0.0, 0.001], [0, 0], std_floor=0.01)
+    got = advantages("group_zscore", [0.0, 0.001], [0, 0], advantage__std_floor=0.01)
     np.testing.assert_allclose(got, [-0.05, 0.05], rtol=1e-12)
 
 

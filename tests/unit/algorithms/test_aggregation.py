@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rlsys.algorithms.aggregation import sequence_weights
-from rlsys.config.algorithm import Aggregation, AlgorithmConfig
+from rlsys.config.algorithm import Aggregation
 
 EXPECTED = {
     # Lengths 2 and 4 in one group, 1 in another: 2 groups, 3 sequences, 7 tokens.
@@ -15,8 +15,7 @@ EXPECTED = {
 
 
 def weights(kind, lengths, groups, max_tokens=8):
-    config = AlgorithmConfig(aggregation=kind)
-    return sequence_weights(np.array(lengths), np.array(groups), config, max_tokens)
+    return sequence_weights(np.array(lengths), np.array(groups), kind, max_tokens)
 
 
 @pytest.mark.parametrize("kind", Aggregation)

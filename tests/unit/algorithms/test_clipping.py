@@ -42,7 +42,7 @@ def test_dual_clip_bounds_the_loss_of_negative_advantages_only():
 
 
 def test_zero_advantage_has_no_loss_and_is_not_counted_as_clipped():
-    out = ppo_clip(row(9.0, 0.1), row(0, 0), 0.2, 0.2, 3.0)
+    out = ppo_clip(row(9.0, 0.1), row(0, 0), clip_low=0.2, clip_high=0.2, dual_clip=3.0)
     assert out.loss.abs().sum() == 0
     assert not (out.clipped_low | out.clipped_high | out.dual_clipped).any()
 
@@ -69,7 +69,7 @@ def test_dppo_masks_by_the_change_of_probability_not_by_the_ratio():
     rollout = row(0.0001, 0.6, 0.6, 0.9, 0.9).log()
     policy = row(0.01, 0.9, 0.9, 0.6, 0.6).log().requires_grad_()
     ratio = token_ratio(policy - rollout)
-    out = dppo_mask(ratio, policy, rollout, row(1, 1, -1, -1, 1), fall=0.15, rise=0.15)
+    out = dppo_mask(ratio, policy, rollout, row(1, 1, -1, -1, 1), clip_low=0.15, clip_high=0.15)
     assert out.loss.tolist()[0] == pytest.approx([-100, 0, 1.5, 0, -2 / 3])
     assert gradient(out.loss, policy) == pytest.approx([-100, 0, 1.5, 0, -2 / 3])
     assert out.clipped_high.tolist() == [[False, True, False, False, False]]
@@ -119,10 +119,14 @@ def test_sequence_ratios_summed_over_an_answer_have_the_gradient_of_the_plain_fo
 @pytest.mark.parametrize(
     "loss",
     [
-        lambda x, a: ppo_clip(token_ratio(x), a, 0.2, 0.28, 3.0).loss,
-        lambda x, a: sapo(token_ratio(x), a, 1.0, 1.05).loss,
+        lambda x, a: ppo_clip(token_ratio(x), a, clip_low=0.2, clip_high=0.28, dual_clip=3.0).loss,
+        lambda x, a: sapo(token_ratio(x), a, tau_positive=1.0, tau_negative=1.05).loss,
         lambda x, a: unclipped(token_ratio(x), a).loss,
-        lambda x, a: dppo_mask(token_ratio(x), x - 2, torch.full_like(x, -2.0), a, 0.1, 0.1).loss,
+        lambda x, a: (
+            dppo_mask(
+                token_ratio(x), x - 2, torch.full_like(x, -2.0), a, clip_low=0.1, clip_high=0.1
+            ).loss
+        ),
         lambda x, a: sequence_ratio(x, torch.ones_like(x, dtype=torch.bool)).sum() * a.mean(),
     ],
     ids=["ppo_clip", "sapo", "unclipped", "dppo_mask", "sequence_ratio"],

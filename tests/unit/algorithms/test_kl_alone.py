@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from rlsys.algorithms.kl_alone import kl_alone, kl_share
-from rlsys.config.algorithm import AlgorithmConfig, KlEstimator, KlPlacement
+from rlsys.config.algorithm import KlEstimator, KlPlacement
+from tests.helpers.algorithms import algorithm_of
 
 
 @pytest.mark.parametrize(
@@ -37,12 +38,12 @@ def test_rounding_asks_for_nothing_and_a_small_drift_for_something(
 
 
 def test_a_penalty_in_the_reward_and_a_bonus_become_the_kl_as_a_loss() -> None:
-    config = AlgorithmConfig(
-        kl_placement=KlPlacement.reward,
-        kl_estimator=KlEstimator.k1,
-        kl_coefficient=0.3,
-        entropy_coefficient=0.1,
+    config = algorithm_of(
+        kl__placement=KlPlacement.reward,
+        kl__estimator=KlEstimator.k1,
+        kl__coefficient=0.3,
+        loss__entropy_coefficient=0.1,
     )
     alone = kl_alone(config)
-    assert (alone.kl_placement, alone.kl_estimator) == (KlPlacement.loss, KlEstimator.k2)
-    assert (alone.kl_coefficient, alone.entropy_coefficient) == (0.3, 0.0)
+    assert (alone.kl.placement, alone.kl.estimator) == (KlPlacement.loss, KlEstimator.k2)
+    assert (alone.kl.coefficient, alone.loss.entropy_coefficient) == (0.3, 0.0)

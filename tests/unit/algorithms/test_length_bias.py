@@ -5,18 +5,18 @@ import pytest
 import torch
 
 from rlsys.algorithms.aggregation import sequence_weights
-from rlsys.algorithms.losses import LossInputs, policy_loss
-from rlsys.config.algorithm import Aggregation, AlgorithmConfig, WeightRule
+from rlsys.algorithms.losses import LossInputs
+from rlsys.config.algorithm import Aggregation, WeightRule
+from tests.helpers.algorithms import algorithm_of, loss_of
 
 LENGTHS = [1, 10, 100, 1000]
 
 
 def token_gradients(aggregation):
     """Gradient of the loss by the logprob of a token of each answer, on-policy, advantage -1."""
-    config = AlgorithmConfig(
-        aggregation=aggregation, kl_coefficient=0.0, weight_rule=WeightRule.metrics_only
-    )
+    config = algorithm_of(kl__coefficient=0.0, off_policy__weight_rule=WeightRule.metrics_only)
     lengths = np.array(LENGTHS)
+    weights = sequence_weights(lengths, np.zeros(4, dtype=int), aggregation, 1000)
     mask = torch.arange(1000)[None, :] < torch.tensor(LENGTHS)[:, None]
     policy = torch.full((4, 1000), -1.0, dtype=torch.float64, requires_grad=True)
     inputs = LossInputs(
@@ -26,10 +26,10 @@ def token_gradients(aggregation):
         reference_logprobs=None,
         advantages=torch.full((4, 1000), -1.0, dtype=torch.float64),
         mask=mask,
-        weights=torch.from_numpy(sequence_weights(lengths, np.zeros(4, dtype=int), config, 1000)),
+        weights=torch.from_numpy(weights),
         entropy=None,
     )
-    policy_loss(inputs, config).loss.backward()
+    loss_of(inputs, config).loss.backward()
     return policy.grad[:, 0].numpy()
 
 

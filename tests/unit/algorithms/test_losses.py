@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsys.algorithms.aggregation import sequence_weights
-from rlsys.algorithms.losses import LossInputs, policy_loss
+from rlsys.algorithms.losses import LossInputs
 from rlsys.config.algorithm import (
     Aggregation,
     AlgorithmConfig,
-    Clip,
     KlEstimator,
     KlPlacement,
     OffPolicy,
@@ -21,9 +20,10 @@ from rlsys.config.algorithm import (
     WeightRule,
 )
 from rlsys.errors import ConfigError
+from tests.helpers.algorithms import algorithm_of, loss_of
 
 NAN = float("nan")
-NO_KL = {"kl_coefficient": 0.0}
+NO_KL = {"kl__coefficient": 0.0}
 
 
 def tensor(*rows):
@@ -47,7 +47,7 @@ def inputs(ratios, advantages, mask=None, weights=None, **others):
 
 
 def gradient(batch, config):
-    loss = policy_loss(batch, config).loss
+    loss = loss_of(batch, config).loss
     return torch.autograd.grad(loss, batch.policy_logprobs)[0]
 
 
@@ -62,7 +62,7 @@ def test_grpo_loss_of_two_answers():
         reference_logprobs=torch.full((2, 2), -1.0).double(),
     )
     config = AlgorithmConfig()
-    out = policy_loss(batch, config)
+    out = loss_of(batch, config)
     # k3 against a reference equal to the rollout policy: 1/r - 1 + ln r.
     kl = [1 / r - 1 + math.log(r) for r in (1.5, 0.9, 4.0)]
     expected = 0.25 * (-1.2 - 0.9 + 0.001 * (kl[0] + kl[1])) + 0.5 * (2 + 0.001 * kl[2])
@@ -87,23 +87,27 @@ def test_grpo_loss_of_two_answers():
 
 def test_on_policy_the_gradient_is_that_of_reinforce():
     batch = inputs([[1.0, 1.0]], [[2, -3]], weights=[0.5])
-    for clip in (Clip.ppo_clip, Clip.cispo, Clip.sapo, Clip.none, Clip.dppo_mask):
-        config = AlgorithmConfig(clip=clip, clip_high=0.5, **NO_KL)
+    for clip in ("ppo_clip", "cispo", "sapo", "unclipped", "dppo_mask"):
+        config = algorithm_of(loss__name=clip, clip__high=0.5, **NO_KL)
         torch.testing.assert_close(gradient(batch, config), tensor([-1.0, 1.5]))
 
 
 def test_gspo_shares_one_ratio_among_an_answers_tokens():
     # sqrt(4 * 0.25) = 1 for the first answer, sqrt(4 * 1) = 2 for the second, clipped.
     batch = inputs([[4.0, 0.25], [4.0, 1.0]], [[1, 1], [1, 1]], weights=[0.25, 0.25])
-    config = AlgorithmConfig(ratio=Ratio.sequence, weight_level=WeightLevel.geometric, **NO_KL)
-    out = policy_loss(batch, config)
+    config = algorithm_of(
+        loss__ratio=Ratio.sequence, off_policy__weight_level=WeightLevel.geometric, **NO_KL
+    )
+    out = loss_of(batch, config)
     assert out.loss.item() == pytest.approx(0.25 * (-1 - 1 - 1.2 - 1.2))
     torch.testing.assert_close(gradient(batch, config), tensor([-0.25, -0.25], [0.0, 0.0]))
 
 
 def test_gspo_truncates_the_answers_ratio():
     batch = inputs([[9.0, 4.0]], [[-1, -1]])
-    config = AlgorithmConfig(ratio=Ratio.sequence, weight_level=WeightLevel.geometric, **NO_KL)
+    config = algorithm_of(
+        loss__ratio=Ratio.sequence, off_policy__weight_level=WeightLevel.geometric, **NO_KL
+    )
     torch.testing.assert_close(gradient(batch, config), tensor([2.0, 2.0]))
 
 
@@ -111,10 +115,13 @@ def decoupled(rule, **settings):
     # Proximal / rollout: 3 and 0.5. Policy / proximal: 1.1 and 0.9.
     proximal = torch.full((1, 2), -1.0).double() + tensor([3.0, 0.5]).log()
     batch = inputs([[3.3, 0.45]], [[1, -1]], proximal_logprobs=proximal)
-    config = AlgorithmConfig(
-        off_policy=OffPolicy.decoupled_recompute, weight_rule=rule, **NO_KL, **settings
+    config = algorithm_of(
+        off_policy__mode=OffPolicy.decoupled_recompute,
+        off_policy__weight_rule=rule,
+        **NO_KL,
+        **settings,
     )
-    return policy_loss(batch, config), gradient(batch, config)
+    return loss_of(batch, config), gradient(batch, config)
 
 
 def test_decoupled_loss_clips_around_the_proximal_policy_and_weighs_by_proximal_over_rollout():
@@ -126,7 +133,9 @@ def test_decoupled_loss_clips_around_the_proximal_policy_and_weighs_by_proximal_
 
 
 def test_decoupled_loss_leaves_out_masked_tokens():
-    out, slope = decoupled(WeightRule.mask, weight_mask_low=0.1, weight_mask_high=2.5)
+    out, slope = decoupled(
+        WeightRule.mask, off_policy__weight_mask_low=0.1, off_policy__weight_mask_high=2.5
+    )
     torch.testing.assert_close(slope, tensor([0.0, 0.45]))
     assert out.metrics["weight_masked"].item() == 1
 
@@ -139,15 +148,17 @@ def test_decoupled_loss_with_metrics_only_has_no_weights():
 
 def test_bypass_masks_tokens_by_their_ratio():
     batch = inputs([[6.0, 1.1]], [[-1, -1]])
-    config = AlgorithmConfig(weight_rule=WeightRule.mask, weight_mask_high=5.0, **NO_KL)
+    config = algorithm_of(
+        off_policy__weight_rule=WeightRule.mask, off_policy__weight_mask_high=5.0, **NO_KL
+    )
     torch.testing.assert_close(gradient(batch, config), tensor([0.0, 1.1]))
 
 
 def test_kl_in_the_reward_is_no_term_of_the_loss_but_is_reported():
     reference = tensor([-1.0, -1.0])
     batch = inputs([[2.0, 1.0]], [[0, 0]], reference_logprobs=reference)
-    config = AlgorithmConfig(kl_placement=KlPlacement.reward, kl_estimator=KlEstimator.k1)
-    out = policy_loss(batch, config)
+    config = algorithm_of(kl__placement=KlPlacement.reward, kl__estimator=KlEstimator.k1)
+    out = loss_of(batch, config)
     assert out.loss.item() == 0.0
     assert out.metrics["kl"].item() == pytest.approx(0.5 - 1 + math.log(2))
 
@@ -155,7 +166,7 @@ def test_kl_in_the_reward_is_no_term_of_the_loss_but_is_reported():
 def test_entropy_bonus_is_subtracted_with_its_gradient():
     entropy = tensor([2.0, 3.0]).requires_grad_()
     batch = inputs([[1.0, 1.0]], [[0, 0]], weights=[0.5], entropy=entropy)
-    out = policy_loss(batch, AlgorithmConfig(entropy_coefficient=0.1, **NO_KL))
+    out = loss_of(batch, algorithm_of(loss__entropy_coefficient=0.1, **NO_KL))
     assert out.loss.item() == pytest.approx(-0.5 * 0.1 * 5)
     out.loss.backward()
     torch.testing.assert_close(entropy.grad, tensor([-0.05, -0.05]))
@@ -170,11 +181,11 @@ def test_a_number_that_is_not_finite_costs_its_token_and_is_counted(place, bad):
     values[0, 1] = bad
     batch = replace(batch, **{place: values})
     batch = replace(batch, policy_logprobs=batch.policy_logprobs.detach().requires_grad_())
-    out = policy_loss(batch, AlgorithmConfig(**NO_KL))
+    out = loss_of(batch, algorithm_of(**NO_KL))
     assert out.metrics["non_finite"].item() == 1
     assert out.metrics["tokens"].item() == 1
     torch.testing.assert_close(
-        gradient(batch, AlgorithmConfig(**NO_KL)), tensor([-1.1, 0.0, 0.0]), rtol=1e-12, atol=0
+        gradient(batch, algorithm_of(**NO_KL)), tensor([-1.1, 0.0, 0.0]), rtol=1e-12, atol=0
     )
 
 
@@ -189,22 +200,22 @@ def test_padding_may_hold_anything():
         advantages=tensor([1, NAN]),
     )
     config = AlgorithmConfig()
-    assert policy_loss(dirty, config).loss.item() == policy_loss(clean, config).loss.item()
+    assert loss_of(dirty, config).loss.item() == loss_of(clean, config).loss.item()
     torch.testing.assert_close(gradient(dirty, config), gradient(clean, config))
-    assert policy_loss(dirty, config).metrics["non_finite"].item() == 0
+    assert loss_of(dirty, config).metrics["non_finite"].item() == 0
 
 
 def test_ratios_beyond_exp_20_are_limited_and_counted():
     batch = inputs([[1.0, 1.0]], [[-1, -1]])
     far = replace(batch, rollout_logprobs=tensor([-60.0, -1.0]))
-    out = policy_loss(far, AlgorithmConfig(weight_rule=WeightRule.metrics_only, **NO_KL))
+    out = loss_of(far, algorithm_of(off_policy__weight_rule=WeightRule.metrics_only, **NO_KL))
     assert out.loss.item() == pytest.approx(math.exp(20) + 1)
     assert out.metrics["ratio_guarded"].item() == 1
 
 
 def test_a_microbatch_without_trained_tokens_can_still_call_backward():
     batch = inputs([[1.0, 1.0]], [[1, 1]], mask=[[False, False]])
-    out = policy_loss(batch, AlgorithmConfig(**NO_KL))
+    out = loss_of(batch, algorithm_of(**NO_KL))
     out.loss.backward()
     assert out.loss.item() == 0.0
     assert batch.policy_logprobs.grad.tolist() == [[0.0, 0.0]]
@@ -214,27 +225,34 @@ def test_a_microbatch_without_trained_tokens_can_still_call_backward():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (AlgorithmConfig(), "kl_coefficient=0.001 needs reference_logprobs"),
+        (AlgorithmConfig(), "kl.coefficient=0.001 needs reference_logprobs"),
         (
-            AlgorithmConfig(off_policy=OffPolicy.decoupled_interpolate, **NO_KL),
-            "off_policy=decoupled_interpolate needs proximal_logprobs",
+            algorithm_of(off_policy__mode=OffPolicy.decoupled_interpolate, **NO_KL),
+            "off_policy.mode=decoupled_interpolate needs proximal_logprobs",
         ),
-        (AlgorithmConfig(entropy_coefficient=0.1, **NO_KL), "needs entropy"),
+        (algorithm_of(loss__entropy_coefficient=0.1, **NO_KL), "needs entropy"),
     ],
 )
 def test_a_missing_input_is_named(config, message):
     with pytest.raises(ConfigError, match=message):
-        policy_loss(inputs([[1.0, 1.0]], [[1, 1]]), config)
+        loss_of(inputs([[1.0, 1.0]], [[1, 1]]), config)
 
 
 CONFIGS = [
     {},
-    {"clip": Clip.cispo, "clip_high": 0.5},
-    {"clip": Clip.sapo, "weight_rule": WeightRule.mask},
-    {"clip": Clip.dppo_mask, "kl_estimator": KlEstimator.k2_unbiased},
-    {"ratio": Ratio.sequence, "weight_level": WeightLevel.geometric},
-    {"off_policy": OffPolicy.decoupled_recompute, "weight_level": WeightLevel.sequence},
-    {"clip": Clip.none, "weight_rule": WeightRule.both, "entropy_coefficient": 0.1},
+    {"loss__name": "cispo", "clip__high": 0.5},
+    {"loss__name": "sapo", "off_policy__weight_rule": WeightRule.mask},
+    {"loss__name": "dppo_mask", "kl__estimator": KlEstimator.k2_unbiased},
+    {"loss__ratio": Ratio.sequence, "off_policy__weight_level": WeightLevel.geometric},
+    {
+        "off_policy__mode": OffPolicy.decoupled_recompute,
+        "off_policy__weight_level": WeightLevel.sequence,
+    },
+    {
+        "loss__name": "unclipped",
+        "off_policy__weight_rule": WeightRule.both,
+        "loss__entropy_coefficient": 0.1,
+    },
 ]
 
 
@@ -244,12 +262,12 @@ def test_any_split_into_microbatches_has_the_loss_and_gradient_of_the_whole(
     aggregation, settings_, seed, data
 ):
     """Ranks and gradient accumulation are both just sums over microbatches."""
-    config = AlgorithmConfig(aggregation=aggregation, **settings_)
+    config = algorithm_of(loss__aggregation=aggregation, **settings_)
     rng = np.random.default_rng(seed)
     num, longest = 7, 6
     lengths = rng.integers(0, longest + 1, num)
     groups = rng.integers(0, 3, num)
-    weights = torch.from_numpy(sequence_weights(lengths, groups, config, longest))
+    weights = torch.from_numpy(sequence_weights(lengths, groups, aggregation, longest))
     columns = {
         name: torch.from_numpy(rng.normal(-1.0, 0.7, (num, longest)))
         for name in ("rollout_logprobs", "proximal_logprobs", "reference_logprobs", "entropy")
@@ -270,7 +288,7 @@ def test_any_split_into_microbatches_has_the_loss_and_gradient_of_the_whole(
                 weights=weights[part],
                 **rows,
             )
-            out = policy_loss(batch, config)
+            out = loss_of(batch, config)
             out.loss.backward()
             losses.append(out.loss.detach())
             metrics.append(out.metrics)

@@ -10,15 +10,23 @@ from rlsys.algorithms.off_policy import (
     importance_log_weights,
     k3_mismatch,
 )
-from rlsys.config.algorithm import AlgorithmConfig, WeightLevel, WeightRule
+from rlsys.config.algorithm import WeightLevel, WeightRule
 
 RATIOS = torch.tensor([[2.0, 0.25, 8.0], [1.0, 3.0, 7.0]], dtype=torch.float64)
 MASK = torch.tensor([[True, True, True], [True, True, False]])
 
+TRUNCATED = {
+    "level": WeightLevel.token,
+    "rule": WeightRule.truncate,
+    "cap": 2.0,
+    "mask_low": 0.5,
+    "mask_high": 5.0,
+}
+
 
 def corrected(rule, level=WeightLevel.token, **settings):
-    config = AlgorithmConfig(weight_rule=rule, weight_level=level, **settings)
-    return correction(RATIOS.log(), MASK, config)
+    wanted = TRUNCATED | {"level": level, "rule": rule} | settings
+    return correction(RATIOS.log(), MASK, **wanted)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +44,7 @@ def test_weights_at_each_level(level, expected):
 
 
 def test_truncation_caps_large_weights_and_leaves_small_ones():
-    fix = corrected(WeightRule.truncate, weight_cap=2.5)
+    fix = corrected(WeightRule.truncate, cap=2.5)
     assert fix.weight[0].tolist() == pytest.approx([2, 0.25, 2.5])
     assert fix.weight[1, :2].tolist() == pytest.approx([1, 2.5])
     assert (fix.raw * fix.shrink)[0].tolist() == pytest.approx([2, 0.25, 2.5])
@@ -45,7 +53,7 @@ def test_truncation_caps_large_weights_and_leaves_small_ones():
 
 
 def test_mask_leaves_out_what_is_outside_and_keeps_the_rest_as_it_is():
-    fix = corrected(WeightRule.mask, weight_cap=1.0, weight_mask_low=0.5, weight_mask_high=5.0)
+    fix = corrected(WeightRule.mask, cap=1.0, mask_low=0.5, mask_high=5.0)
     assert fix.weight[0].tolist() == pytest.approx([2, 0, 0])
     assert fix.weight[1, :2].tolist() == pytest.approx([1, 3])
     assert fix.keep.tolist()[0] == [True, False, False]
@@ -53,13 +61,13 @@ def test_mask_leaves_out_what_is_outside_and_keeps_the_rest_as_it_is():
 
 
 def test_both_masks_the_far_and_truncates_the_near():
-    fix = corrected(WeightRule.both, weight_cap=1.5, weight_mask_low=0.5, weight_mask_high=5.0)
+    fix = corrected(WeightRule.both, cap=1.5, mask_low=0.5, mask_high=5.0)
     assert fix.weight[0].tolist() == pytest.approx([1.5, 0, 0])
     assert fix.weight[1, :2].tolist() == pytest.approx([1, 1.5])
 
 
 def test_at_sequence_level_a_whole_answer_is_masked():
-    fix = corrected(WeightRule.mask, WeightLevel.sequence, weight_mask_high=3.5)
+    fix = corrected(WeightRule.mask, WeightLevel.sequence, mask_high=3.5)
     assert fix.weight[0].tolist() == [0, 0, 0]
     assert fix.weight[1, :2].tolist() == pytest.approx([3, 3])
 
@@ -74,14 +82,14 @@ def test_metrics_only_measures_without_acting():
 
 def test_no_gradient_flows_through_weights():
     log_ratio = RATIOS.log().requires_grad_()
-    assert not correction(log_ratio, MASK, AlgorithmConfig()).weight.requires_grad
+    fix = correction(log_ratio, MASK, **TRUNCATED)
+    assert not fix.weight.requires_grad
 
 
 def test_a_long_answers_product_stays_finite():
     log_ratio = torch.full((1, 5000), 0.5)
     mask = torch.ones(1, 5000, dtype=torch.bool)
-    config = AlgorithmConfig(weight_level=WeightLevel.sequence)
-    fix = correction(log_ratio, mask, config)
+    fix = correction(log_ratio, mask, **TRUNCATED | {"level": WeightLevel.sequence})
     assert fix.raw.square().isfinite().all()
     assert fix.weight.tolist()[0] == pytest.approx([2.0] * 5000)
 

@@ -9,8 +9,9 @@ from rlsys.algorithms.advantages import sequence_advantages
 from rlsys.algorithms.aggregation import sequence_weights
 from rlsys.algorithms.gae import gae, moments, token_rewards, whiten
 from rlsys.algorithms.losses import LossInputs, policy_loss
+from rlsys.algorithms.registry import Registry
 from rlsys.algorithms.shaping import kl_in_reward, shaped_rewards
-from rlsys.config.algorithm import Advantage, AlgorithmConfig, KlPlacement
+from rlsys.config.algorithm import AlgorithmConfig, KlPlacement, is_per_token
 from tests.helpers.places import CONFIGS
 
 PRESETS = CONFIGS / "algorithms"
@@ -38,25 +39,29 @@ def logprobs_of(logits, tokens):
 
 
 def token_advantages(config, rewards, mask, kl, groups):
-    if config.advantage in (Advantage.gae, Advantage.token_returns):
-        given = token_rewards(rewards, mask, kl, config.kl_coefficient)
-        critic = config.advantage is Advantage.gae
+    if is_per_token(config.advantage.estimator):
+        given = token_rewards(rewards, mask, kl, config.kl.coefficient)
+        critic = config.advantage.estimator == "gae"
         values = torch.full_like(given, 0.2 if critic else 0.0)
-        advantages, _ = gae(given, values, mask, config.gamma, config.gae_lambda)
-        return whiten(advantages, mask, moments(advantages, mask), config.std_floor)
+        advantages, _ = gae(
+            given, values, mask, config.advantage.gamma, config.advantage.gae_lambda
+        )
+        return whiten(advantages, mask, moments(advantages, mask), config.advantage.std_floor)
     numbers = rewards.numpy()
     lengths = mask.sum(1).numpy()
-    numbers = shaped_rewards(numbers, numbers > 0.5, lengths, groups, 2 * LONGEST, config)
-    if config.kl_placement is KlPlacement.reward:
+    numbers = shaped_rewards(numbers, numbers > 0.5, lengths, groups, 2 * LONGEST, config.length)
+    if config.kl.placement is KlPlacement.reward:
         sums = torch.where(mask, kl, 0.0).sum(1).numpy()
-        numbers = kl_in_reward(numbers, sums, config.kl_coefficient)
-    per_answer = sequence_advantages(numbers, groups, None, config)
+        numbers = kl_in_reward(numbers, sums, config.kl.coefficient)
+    columns = {"rewards": numbers, "groups": groups}
+    per_answer = sequence_advantages(Registry().estimator_of(config), columns)
     return torch.from_numpy(per_answer)[:, None].expand(mask.shape)
 
 
 @pytest.mark.parametrize("path", sorted(PRESETS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_the_reward_rises(path):
     config = load(path)
+    loss = Registry().loss_of(config)
     generator = torch.Generator().manual_seed(0)
     logits = torch.zeros(LONGEST, VOCABULARY, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([logits], lr=0.03)
@@ -68,7 +73,7 @@ def test_the_reward_rises(path):
         rollout = logprobs_of(sampler, tokens)
         reference = logprobs_of(history[0], tokens)
         policy = logprobs_of(logits, tokens)
-        weights = sequence_weights(mask.sum(1).numpy(), groups, config, LONGEST)
+        weights = sequence_weights(mask.sum(1).numpy(), groups, config.loss.aggregation, LONGEST)
         inputs = LossInputs(
             policy_logprobs=policy,
             rollout_logprobs=rollout,
@@ -80,7 +85,7 @@ def test_the_reward_rises(path):
             entropy=None,
         )
         optimizer.zero_grad()
-        policy_loss(inputs, config).loss.backward()
+        policy_loss(inputs, loss, config).loss.backward()
         optimizer.step()
         history.append(logits.detach().clone())
     first, last = (sample(history[i], generator)[2].mean().item() for i in (0, -1))

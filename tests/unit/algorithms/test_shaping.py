@@ -9,7 +9,7 @@ from rlsys.algorithms.shaping import (
     shaped_rewards,
     takes_part,
 )
-from rlsys.config.algorithm import AlgorithmConfig, LengthPenalty
+from rlsys.config.algorithm import LengthConfig, LengthPenalty
 
 NAN = float("nan")
 
@@ -47,7 +47,7 @@ def shaped(rewards, lengths, correct, **settings):
         np.array(lengths),
         np.zeros(len(rewards), dtype=np.int64),
         100,
-        AlgorithmConfig(**settings),
+        LengthConfig(**settings),
     )
 
 
@@ -64,8 +64,8 @@ def test_penalties_add_up_and_rows_without_reward_stay_without():
         [10, 5, 100],
         [True, False, False],
         overlong_penalty=0.5,
-        length_penalty=LengthPenalty.group_relative,
-        length_penalty_coefficient=0.2,
+        penalty=LengthPenalty.group_relative,
+        penalty_coefficient=0.2,
     )
     # The shortest with a reward has 10 tokens: 1 + 0.2 / 2; the longest 0 - 0.5 - 0.2 / 2.
     np.testing.assert_allclose(got, [1.1, NAN, -0.6])
@@ -76,23 +76,23 @@ def test_difficulty_aware_penalty_counts_rows_with_a_reward_only():
         [1.0, NAN, 0.0],
         [50, 50, 100],
         [True, True, False],
-        length_penalty=LengthPenalty.difficulty_aware,
-        length_penalty_coefficient=1.0,
+        penalty=LengthPenalty.difficulty_aware,
+        penalty_coefficient=1.0,
     )
     np.testing.assert_allclose(got, [0.75, NAN, -0.5])
 
 
 @pytest.mark.parametrize("kind", LengthPenalty)
 def test_a_batch_without_rewards_is_shaped_to_itself(kind):
-    got = shaped([NAN, NAN], [5, 9], [False, False], length_penalty=kind)
+    got = shaped([NAN, NAN], [5, 9], [False, False], penalty=kind)
     assert np.isnan(got).all()
 
 
 def test_answers_without_reward_take_no_part_and_cut_off_ones_only_without_the_mask():
     rewards, truncated = np.array([1.0, NAN, 0.0]), np.array([False, False, True])
-    assert takes_part(rewards, truncated, AlgorithmConfig()).tolist() == [True, False, True]
-    masked = AlgorithmConfig(overlong_mask=True)
-    assert takes_part(rewards, truncated, masked).tolist() == [True, False, False]
+    assert takes_part(rewards, truncated, overlong_mask=False).tolist() == [True, False, True]
+    masked = takes_part(rewards, truncated, overlong_mask=True)
+    assert masked.tolist() == [True, False, False]
 
 
 def test_kl_in_the_reward_is_taken_off_per_answer():

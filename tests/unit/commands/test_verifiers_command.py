@@ -4,7 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.commands.verifiers import option_texts, summary_of
+from rlsys.commands.options import summary_of
+from rlsys.commands.verifiers import option_texts
 from rlsys.errors import VerifierError
 from verifiers.form.reasoning import ReasoningVerifier
 from verifiers.registry import Registry

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.algorithm import AlgorithmConfig, Clip
+from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.load import CONFIGS, load, to_yaml
+from rlsys.config.renamed import RENAMED
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 
@@ -100,28 +101,28 @@ def test_the_command_line_wins_over_the_file_and_its_last_word_counts(write) -> 
 
 
 def test_a_preset_wins_over_defaults_and_loses_to_the_file(write) -> None:  # type: ignore[no-untyped-def]
-    path = write("algorithm: {preset: dapo, kl_coefficient: 0.5}")
+    path = write("algorithm: {preset: dapo, kl: {coefficient: 0.5}}")
     config = load(path)
-    assert config.algorithm.clip_high == 0.28
+    assert config.algorithm.clip.high == 0.28
     assert config.algorithm.drop_no_signal
-    assert config.algorithm.kl_coefficient == 0.5
+    assert config.algorithm.kl.coefficient == 0.5
 
 
 def test_a_preset_on_the_command_line_replaces_the_files_preset(write) -> None:  # type: ignore[no-untyped-def]
     path = write("algorithm: {preset: dapo}")
     config = load(path, ["algorithm=cispo"])
     assert config.algorithm.preset == "cispo"
-    assert config.algorithm.clip is Clip.cispo
+    assert config.algorithm.loss.name == "cispo"
     assert not config.algorithm.drop_no_signal
 
 
 def test_the_command_line_wins_over_the_preset_in_any_order(write) -> None:  # type: ignore[no-untyped-def]
     path = write("")
     for overrides in (
-        ["algorithm=dapo", "algorithm.clip_high=0.4"],
-        ["algorithm.clip_high=0.4", "algorithm=dapo"],
+        ["algorithm=dapo", "algorithm.clip.high=0.4"],
+        ["algorithm.clip.high=0.4", "algorithm=dapo"],
     ):
-        assert load(path, overrides).algorithm.clip_high == 0.4
+        assert load(path, overrides).algorithm.clip.high == 0.4
 
 
 def test_a_preset_may_set_other_sections(write) -> None:  # type: ignore[no-untyped-def]
@@ -202,7 +203,7 @@ def test_all_unknown_keys_of_file_and_command_line_are_in_one_error(write) -> No
     [
         ("loop: {steps: abc}", "loop.steps='abc': expected a whole number"),
         ("loop: {steps: 1.5}", "loop.steps=1.5: expected a whole number"),
-        ("algorithm: {clip_low: x}", "algorithm.clip_low='x': expected a number"),
+        ("algorithm: {clip: {low: x}}", "algorithm.clip.low='x': expected a number"),
         ("data: {shuffle: maybe}", "data.shuffle='maybe': expected true or false"),
         ("data: {train: [a, b]}", "data.train=['a', 'b']: expected a text"),
         (
@@ -246,9 +247,11 @@ def test_a_mistyped_value_is_shown_with_its_full_path(write, text: str, shown: s
 
 
 def test_a_wrong_choice_names_the_choices(write) -> None:  # type: ignore[no-untyped-def]
-    message = error_of(write("algorithm: {clip: ppo_clp}"))
-    assert "algorithm.clip='ppo_clp'" in message
-    assert "ppo_clip, cispo, dppo_mask, sapo, none" in message
+    message = error_of(write("algorithm: {kl: {placement: los}}"))
+    assert "algorithm.kl.placement='los'" in message
+    assert "loss, reward" in message
+    message = error_of(write("algorithm: {loss: {name: ppo_clp}}"))
+    assert message.startswith("algorithm.loss.name: no loss 'ppo_clp'; did you mean 'ppo_clip'?")
 
 
 def test_an_unknown_preset_names_the_nearest(write) -> None:  # type: ignore[no-untyped-def]
@@ -351,3 +354,29 @@ def test_a_key_that_was_documented_under_another_name_is_told_by_its_new_one(tmp
     assert error_of(path) == (
         f"{path}: unknown key 'loop.groups_per_message'; it is called 'loop.groups_per_call' now"
     )
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("algorithm.clip_high=0.3", "it is called 'algorithm.clip.high' now"),
+        ("algorithm.kl_coef=0", "did you mean 'algorithm.kl.coefficient'?"),
+        ("algorithm.weightcap=3", "did you mean 'algorithm.off_policy.weight_cap'?"),
+        ("kl_coefficient=0", "did you mean 'algorithm.kl.coefficient'?"),
+        ("algorithm.advantage=rloo", "nearest valid: algorithm.advantage.estimator=rloo"),
+        ("algorithm.clip=none", "nearest valid: algorithm.loss.name=unclipped"),
+        ("algorithm.off_policy=bypass", "nearest valid: algorithm.off_policy.mode=bypass"),
+        ("algorithm=./mine.yaml", "algorithm.preset: no file mine.yaml"),
+    ],
+)
+def test_an_algorithms_setting_of_before_is_told_by_its_new_place(  # type: ignore[no-untyped-def]
+    write, override: str, said: str
+) -> None:
+    assert said in error_of(write(""), [override])
+
+
+def test_every_new_place_of_a_setting_is_one() -> None:
+    for new in RENAMED.values():
+        value = RunConfig()
+        for part in new.split("."):
+            value = getattr(value, part)

@@ -67,7 +67,7 @@ def test_the_walk_finds_numbers_at_every_depth() -> None:
         "model.local.learning_rate",
         "learner.optimizer.beta1",
         "sampling.max_reasoning_tokens",
-        "algorithm.difficulty_edges[0]",
+        "algorithm.advantage.difficulty_edges[0]",
         "verifiers.rewards[0].weight",
     } <= NUMBERS.keys()
     assert len(NUMBERS) > 100
@@ -114,8 +114,10 @@ def test_numbers_in_a_file_are_named_with_their_place_in_the_list(tmp_path: Path
     path.write_text("verifiers: {rewards: [{name: math}, {name: format, weight: .nan}]}")
     with pytest.raises(ConfigError, match=r"^verifiers\.rewards\[1\]\.weight=nan: not a finite"):
         load(path)
-    path.write_text("algorithm: {difficulty_edges: [0.5, .inf]}")
-    with pytest.raises(ConfigError, match=r"^algorithm\.difficulty_edges\[1\]=inf: not a finite"):
+    path.write_text("algorithm: {advantage: {difficulty_edges: [0.5, .inf]}}")
+    with pytest.raises(
+        ConfigError, match=r"^algorithm\.advantage\.difficulty_edges\[1\]=inf: not a finite"
+    ):
         load(path)
 
 

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from rlsys import hub
-from rlsys.config.algorithm import Advantage
 from rlsys.config.data import PromptTemplate
-from rlsys.config.run import RunConfig, SamplingConfig, Transport
+from rlsys.config.run import RunConfig, SamplingConfig, StageKind, Transport
 from rlsys.config.validate import validate
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ConfigError
@@ -94,7 +93,7 @@ def test_ranks_that_do_not_divide_an_update_name_the_nearest_that_do(config: Run
         ("evaluation.samples", 0),
         ("weights.bucket_mib", 0),
         ("cluster.placement", "PAK"),
-        ("algorithm.clip_low", -0.1),
+        ("algorithm.clip.low", -0.1),
         ("data.max_prompt_tokens", 0),
     ],
 )
@@ -165,10 +164,10 @@ def test_nccl_is_between_whole_gpus(config: RunConfig) -> None:
 
 
 def test_pass_at_k_needs_groups_of_k(config: RunConfig) -> None:
-    config.algorithm.advantage = Advantage.pass_at_k
-    config.algorithm.pass_k, config.loop.group_size = 9, 8
-    assert error_of(config) == "algorithm.pass_k=9 exceeds loop.group_size=8; nearest valid: 8"
-    config.algorithm.pass_k = 8
+    config.algorithm.advantage.estimator = "pass_at_k"
+    config.algorithm.advantage.k, config.loop.group_size = 9, 8
+    assert error_of(config) == "algorithm.advantage.k=9 exceeds loop.group_size=8; nearest valid: 8"
+    config.algorithm.advantage.k = 8
     validate(config)
 
 
@@ -360,7 +359,7 @@ def test_penalties_and_an_advantage_that_divides_by_the_mean_reward_exclude_each
 ) -> None:
     config.verifiers.rewards[0].range = [-1.0, 1.0]
     validate(config)
-    config.algorithm.advantage = Advantage.max_rl
+    config.algorithm.advantage.estimator = "max_rl"
     assert error_of(config).startswith("verifiers.rewards[0].range=[-1.0, 1.0]: ")
 
 
@@ -389,3 +388,18 @@ def test_truncated_sampling_that_cannot_be_trained_on_is_refused(
 def test_a_bound_on_what_is_kept_lets_the_other_cuts_in(config: RunConfig) -> None:
     config.sampling = SamplingConfig(top_k=512, top_p=0.9, min_p=0.1)
     validate(config)
+
+
+def test_what_a_run_has_no_use_for_is_not_held_against_it(config: RunConfig) -> None:
+    config.learner.ranks, config.loop.max_staleness, config.run.deterministic = 3, 2, True
+    config.data.max_prompt_tokens = config.model.max_context
+    with pytest.raises(ConfigError, match=r"3 settings cannot work"):
+        validate(config)
+    config.run.stage, config.sft.train = StageKind.sft, "chains.jsonl"
+    validate(config)
+    config.data.test = "test.jsonl"
+    with pytest.raises(ConfigError, match=r"exceed model\.max_context=512"):
+        validate(config)
+    config.learner.threads = 2
+    with pytest.raises(ConfigError, match=r"learner\.threads=2: run\.deterministic=true needs"):
+        validate(config)

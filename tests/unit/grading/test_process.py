@@ -11,11 +11,11 @@ import pytest
 
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
-from rlsys.errors import VerifierError
+from rlsys.errors import PluginError, VerifierError
 from rlsys.grading.batches import grades_batch, verdicts_of
 from rlsys.grading.process import VerifierProcess
+from rlsys.plugins import read_plugins
 from verifiers.base import Completion, Status, Verdict
-from verifiers.registry import read_plugins
 
 # What it does is what the completion says; "right" is worth 1.
 PLUGIN = """
@@ -201,7 +201,7 @@ def test_a_plugin_goes_to_a_worker_as_text(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_missing_plugin_file_is_an_error_that_says_the_nearest(tmp_path: Path) -> None:
     settings(tmp_path)
-    with pytest.raises(VerifierError, match=r"did you mean .*obedient\.py"):
+    with pytest.raises(PluginError, match=r"did you mean .*obedient\.py"):
         read_plugins([str(tmp_path / "obediant.py")])
 
 

@@ -10,7 +10,6 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from rlsys import schema
-from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.optimizer import ScheduleShape
 from rlsys.config.run import LearnerConfig
 from rlsys.errors import CheckpointError
@@ -20,11 +19,12 @@ from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.weights_out import WeightsOut
 from rlsys.local_policy.tokenizer import build_tokenizer
+from tests.helpers.algorithms import algorithm_of
 from tests.helpers.learners import SAMPLING, learner_of, one_rank, same, saved, weights
 
 pytestmark = pytest.mark.slow
 
-ALGORITHM = AlgorithmConfig(kl_coefficient=0.1, kl_target=0.01)
+ALGORITHM = algorithm_of(kl__coefficient=0.1, kl__target=0.01)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_learner_from_its_checkpoint_learns_on_bit_for_bit(policy: Path, tmp_p
     straight = reinforced(policy)
     stepped(straight, range(2))
     adapted = straight.objective.state_dict()
-    assert adapted["kl_coefficient"] > ALGORITHM.kl_coefficient
+    assert adapted["kl_coefficient"] > ALGORITHM.kl.coefficient
     save(folder, straight, WeightsOut(straight.policy, straight.ranks), str(policy))
     at_save = weights(straight.policy)
     expected = stepped(straight, range(2, 4))

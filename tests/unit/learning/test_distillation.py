@@ -7,13 +7,13 @@ import pyarrow as pa
 import pytest
 
 from rlsys import schema
-from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.run import LearnerConfig, Precision, RunConfig, SamplingConfig, TeacherConfig
 from rlsys.errors import ConfigError
 from rlsys.learning.columns import columns_of
 from rlsys.learning.objectives.distillation import teacher_terms
 from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.sequences import Sequences
+from tests.helpers.algorithms import algorithm_of
 
 COLUMNS = ("teacher_logprobs",)
 
@@ -38,7 +38,7 @@ def training(teacher: list[list[float]]) -> pa.RecordBatch:
 
 def objective(config: TeacherConfig) -> PolicyGradient:
     terms = teacher_terms(config, Precision.float32)
-    algorithm = AlgorithmConfig(kl_coefficient=0.0)
+    algorithm = algorithm_of(kl__coefficient=0.0)
     return PolicyGradient(algorithm, LearnerConfig(), SamplingConfig(max_tokens=8), terms=terms)
 
 

@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from rlsys import schema
-from rlsys.config.algorithm import Advantage, AlgorithmConfig
+from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.run import LearnerConfig
 from rlsys.data.kept_tokens import KeptTokens
@@ -18,6 +18,7 @@ from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.reference import score_sequences
 from rlsys.learning.sequences import Sequences
+from tests.helpers.algorithms import algorithm_of
 from tests.helpers.learners import (
     LEARNING_RATE,
     SAMPLING,
@@ -44,8 +45,8 @@ def start(model: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory) -> I
 
     def started(algorithm: AlgorithmConfig, **settings: object) -> Learner:
         ranks = one_rank(LearnerConfig(**settings))  # type: ignore[arg-type]
-        is_gae = algorithm.advantage is Advantage.gae
-        critic = Critic(str(folder), ranks, algorithm) if is_gae else None
+        is_gae = algorithm.advantage.estimator == "gae"
+        critic = Critic(str(folder), ranks, algorithm.critic) if is_gae else None
         return learner_of(folder, PolicyGradient(algorithm, ranks.config, SAMPLING, critic), ranks)
 
     yield started
@@ -127,7 +128,7 @@ def test_a_policy_that_has_drifted_is_pulled_back_without_an_advantage(
     """Wherever the penalty stands; and as slowly as its coefficient says."""
     drifts = {}
     for coefficient in (0.001, 0.1):
-        wanted = [f"algorithm={preset}", f"algorithm.kl_coefficient={coefficient}"]
+        wanted = [f"algorithm={preset}", f"algorithm.kl.coefficient={coefficient}"]
         learner = start(load(CONFIGS / "base.yaml", wanted).algorithm)
         batch = batch_of(learner, NONE, rewards=NONE)
         drift(learner)
@@ -143,7 +144,7 @@ def test_a_policy_that_has_drifted_is_pulled_back_without_an_advantage(
 
 
 def test_without_a_reference_a_drift_is_nobodys_business(start: Start) -> None:
-    learner = start(AlgorithmConfig(kl_coefficient=0.0))
+    learner = start(algorithm_of(kl__coefficient=0.0))
     batch = batch_of(learner, NONE, NONE)
     drift(learner)
     assert learner.step(batch, 0)["skipped_updates"] == 1
@@ -158,12 +159,12 @@ def test_without_an_advantage_the_critic_learns_all_the_same(start: Start) -> No
 
 
 def test_a_skipped_update_leaves_no_trace(start: Start) -> None:
-    algorithm = AlgorithmConfig(kl_target=0.1)
+    algorithm = algorithm_of(kl__target=0.1)
     straight, skipping = start(algorithm), start(algorithm)
     nothing, something = (batch_of(straight, a, NONE) for a in (NONE, SOME))
     for version in range(3):
         skipping.step(nothing, version)
-    assert skipping.objective.state_dict() == {"kl_coefficient": algorithm.kl_coefficient}
+    assert skipping.objective.state_dict() == {"kl_coefficient": algorithm.kl.coefficient}
     before = weights(straight.policy)
     for learner in (straight, skipping):
         assert learner.step(something, 3)["skipped_updates"] == 0
@@ -177,7 +178,7 @@ def test_one_group_with_a_signal_is_an_update_in_which_the_kl_term_weighs_what_i
     """At its minimum that is its rounding, beside the gradient of the advantages."""
     norms = {}
     for coefficient in (0.0, 0.001):
-        learner = start(AlgorithmConfig(kl_coefficient=coefficient))
+        learner = start(algorithm_of(kl__coefficient=coefficient))
         norms[coefficient] = learner.step(batch_of(learner, SOME, NONE), 0)["gradient_norm"]
     assert norms[0.0] > 1e-3
     assert norms[0.001] == pytest.approx(norms[0.0], rel=1e-5)
@@ -189,7 +190,7 @@ def test_minibatches_are_judged_one_by_one(start: Start) -> None:
     metrics = learner.step(batch_of(learner, SOME, NONE), 0)
     assert (metrics["skipped_updates"], metrics["kl_only_updates"], learner.updates) == (0, 1, 2)
     assert LEARNING_RATE / 2 < metrics["learning_rate"] < 1.01 * LEARNING_RATE / 2
-    without = start(AlgorithmConfig(kl_coefficient=0.0), minibatches=2)
+    without = start(algorithm_of(kl__coefficient=0.0), minibatches=2)
     assert without.step(batch_of(without, SOME, NONE), 0)["skipped_updates"] == 1
 
 

@@ -16,8 +16,9 @@ from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.objectives.policy_gradient import AdvantageTerm, PolicyGradient
 from rlsys.learning.report import SKIPPED, Update
 from rlsys.learning.sequences import Sequences
+from tests.helpers.algorithms import algorithm_of
 
-WITHOUT_KL = AlgorithmConfig(kl_coefficient=0.0)
+WITHOUT_KL = algorithm_of(kl__coefficient=0.0)
 
 
 def objective(algorithm: AlgorithmConfig, minibatches: int = 1, **parts: Any) -> PolicyGradient:
@@ -90,7 +91,7 @@ def test_a_term_alone_is_a_signal() -> None:
 
 
 def test_the_policy_is_scored_only_where_minibatches_move_it() -> None:
-    algorithm = AlgorithmConfig(off_policy=OffPolicy.decoupled_recompute)
+    algorithm = algorithm_of(off_policy__mode=OffPolicy.decoupled_recompute)
     scores = [np.array([-1.0, -2.0, -3.0]), np.array([-4.0])]
     alone = objective(algorithm).prepare(training(), 0, no_score)
     assert "proximal_logprobs" not in alone.columns
@@ -99,21 +100,21 @@ def test_the_policy_is_scored_only_where_minibatches_move_it() -> None:
 
 
 def test_weights_are_of_the_trained_tokens_of_a_minibatch() -> None:
-    tokens = objective(AlgorithmConfig(aggregation=Aggregation.token_mean))
+    tokens = objective(algorithm_of(loss__aggregation=Aggregation.token_mean))
     sequences = tokens.prepare(training(), 0, no_score)
     assert tokens.weights(sequences, [0, 1]) == pytest.approx([1 / 3, 1 / 3])
     assert tokens.weights(sequences, [0]) == pytest.approx([1 / 2])
-    longest = objective(AlgorithmConfig(aggregation=Aggregation.constant))
+    longest = objective(algorithm_of(loss__aggregation=Aggregation.constant))
     assert longest.weights(sequences, [0, 1]) == pytest.approx([1 / 16, 1 / 16])
 
 
 def test_the_adapted_coefficient_is_the_objectives_and_goes_through_its_state() -> None:
-    algorithm = AlgorithmConfig(kl_coefficient=0.5, kl_target=0.1)
+    algorithm = algorithm_of(kl__coefficient=0.5, kl__target=0.1)
     adapted = objective(algorithm)
     adapted.advance({"kl": 0.2})
     # Twice the target: the error is cut to 0.2, a tenth of which is 2%.
     assert adapted.state_dict() == {"kl_coefficient": pytest.approx(0.51)}
-    assert algorithm.kl_coefficient == 0.5
+    assert algorithm.kl.coefficient == 0.5
     resumed = objective(algorithm)
     resumed.load_state_dict(adapted.state_dict())
     resumed.advance({"kl": 0.0})
@@ -121,13 +122,13 @@ def test_the_adapted_coefficient_is_the_objectives_and_goes_through_its_state() 
 
 
 def test_a_fixed_coefficient_stays() -> None:
-    fixed = objective(AlgorithmConfig(kl_coefficient=0.5))
+    fixed = objective(algorithm_of(kl__coefficient=0.5))
     fixed.advance({"kl": 100.0})
     assert fixed.kl_coefficient == 0.5
 
 
 def test_the_adapted_coefficient_is_what_the_loss_and_the_share_of_a_kl_alone_use() -> None:
-    adapted = objective(AlgorithmConfig(kl_coefficient=0.1))
+    adapted = objective(algorithm_of(kl__coefficient=0.1))
     adapted.load_state_dict({"kl_coefficient": 0.2})
     instead = adapted.without_signal({"kl": 0.5})
     assert instead is not None

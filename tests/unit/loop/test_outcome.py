@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
-from rlsys.config.algorithm import Advantage, KlEstimator, KlPlacement
-from rlsys.loop.outcome import has_signal, learn_request
+from rlsys.algorithms.registry import Registry
+from rlsys.config.algorithm import KlEstimator, KlPlacement
+from rlsys.config.run import RunConfig
+from rlsys.loop import outcome
+from rlsys.loop.fleet import LearnRequest
+from rlsys.loop.outcome import has_signal
 from rlsys.loop.ready import ReadyGroup
 from rlsys.roles import REFERENCE
 from tests.helpers.fake_fleet import make_config
@@ -27,6 +31,11 @@ def group(group_id: int, rewards: list[float], **changes: object) -> ReadyGroup:
     return ReadyGroup(**(fields | changes))  # type: ignore[arg-type]
 
 
+def learn_request(version: int, groups: list[ReadyGroup], config: RunConfig) -> LearnRequest:
+    estimator = Registry().estimator_of(config.algorithm)
+    return outcome.learn_request(version, groups, config, estimator)
+
+
 def test_advantages_are_taken_within_each_group() -> None:
     groups = [group(7, [1.0, 0.0, 0.0, 1.0]), group(3, [1.0, 1.0, 1.0, 1.0])]
     request = learn_request(5, groups, make_config())
@@ -47,7 +56,7 @@ def test_an_answer_without_a_verdict_is_left_out_of_the_statistics_and_of_the_lo
 
 def test_overlong_masking_takes_cut_off_answers_out_of_the_statistics_too() -> None:
     config = make_config()
-    config.algorithm.overlong_mask = True
+    config.algorithm.length.overlong_mask = True
     cut = np.array([False, True, False])
     request = learn_request(0, [group(1, [1.0, 1.0, 0.0], truncated=cut)], config)
     assert request.trained.tolist() == [True, False, True]
@@ -56,10 +65,10 @@ def test_overlong_masking_takes_cut_off_answers_out_of_the_statistics_too() -> N
 
 def test_the_kl_penalty_is_subtracted_before_the_advantages() -> None:
     config = make_config()
-    config.algorithm.advantage = Advantage.group_mean
-    config.algorithm.kl_placement = KlPlacement.reward
-    config.algorithm.kl_estimator = KlEstimator.k1
-    config.algorithm.kl_coefficient = 0.1
+    config.algorithm.advantage.estimator = "group_mean"
+    config.algorithm.kl.placement = KlPlacement.reward
+    config.algorithm.kl.estimator = KlEstimator.k1
+    config.algorithm.kl.coefficient = 0.1
     request = learn_request(
         0, [group(1, [1.0, 0.0], log_ratios={REFERENCE: np.array([2.0, 4.0])})], config
     )
@@ -68,12 +77,12 @@ def test_the_kl_penalty_is_subtracted_before_the_advantages() -> None:
     np.testing.assert_allclose(request.advantages, [0.6, -0.6])
 
 
-@pytest.mark.parametrize("advantage", [Advantage.gae, Advantage.token_returns])
-def test_advantages_and_kl_per_token_are_left_to_the_learner(advantage: Advantage) -> None:
+@pytest.mark.parametrize("advantage", ["gae", "token_returns"])
+def test_advantages_and_kl_per_token_are_left_to_the_learner(advantage: str) -> None:
     config = make_config()
-    config.algorithm.advantage = advantage
-    config.algorithm.kl_placement = KlPlacement.reward
-    config.algorithm.kl_coefficient = 0.1
+    config.algorithm.advantage.estimator = advantage
+    config.algorithm.kl.placement = KlPlacement.reward
+    config.algorithm.kl.coefficient = 0.1
     request = learn_request(
         0, [group(1, [1.0, 0.0], log_ratios={REFERENCE: np.array([2.0, 4.0])})], config
     )
@@ -97,21 +106,21 @@ def test_a_signal_is_a_difference_between_known_rewards(rewards: list[float], si
 @pytest.mark.parametrize(
     ("advantage", "rewards", "advantages"),
     [
-        (Advantage.leave_one_out, ([0.0, 0.0], [1.0, 1.0]), [0, 0, 0, 0]),
-        (Advantage.group_zscore, ([0.3, 0.1 + 0.2], [1.0, 1.0]), [0, 0, 0, 0]),
-        (Advantage.batch_norm, ([1.0, 1.0], [1.0, 1.0]), [0, 0, 0, 0]),
+        ("leave_one_out", ([0.0, 0.0], [1.0, 1.0]), [0, 0, 0, 0]),
+        ("group_zscore", ([0.3, 0.1 + 0.2], [1.0, 1.0]), [0, 0, 0, 0]),
+        ("batch_norm", ([1.0, 1.0], [1.0, 1.0]), [0, 0, 0, 0]),
         # With one verdict that differs, every answer has its penalty: 0.1 and 0.3 less.
-        (Advantage.leave_one_out, ([0.0, 0.0], [1.0, 0.0]), [0.2, -0.2, 1.2, -1.2]),
+        ("leave_one_out", ([0.0, 0.0], [1.0, 0.0]), [0.2, -0.2, 1.2, -1.2]),
     ],
 )  # fmt: skip
 def test_without_a_difference_in_reward_the_kl_penalty_makes_no_advantages(
-    advantage: Advantage, rewards: tuple[list[float], ...], advantages: list[float]
+    advantage: str, rewards: tuple[list[float], ...], advantages: list[float]
 ) -> None:
     config = make_config()
-    config.algorithm.advantage = advantage
-    config.algorithm.kl_placement = KlPlacement.reward
-    config.algorithm.kl_estimator = KlEstimator.k1
-    config.algorithm.kl_coefficient = 0.1
+    config.algorithm.advantage.estimator = advantage
+    config.algorithm.kl.placement = KlPlacement.reward
+    config.algorithm.kl.estimator = KlEstimator.k1
+    config.algorithm.kl.coefficient = 0.1
     kl = np.array([1.0, 3.0])
     groups = [group(i, values, log_ratios={REFERENCE: kl}) for i, values in enumerate(rewards)]
     request = learn_request(0, groups, config)
@@ -124,7 +133,7 @@ def test_without_a_difference_in_reward_the_kl_penalty_makes_no_advantages(
 
 def test_length_penalties_are_a_signal_where_verdicts_are_none() -> None:
     config = make_config()
-    config.algorithm.overlong_penalty = 1.0
+    config.algorithm.length.overlong_penalty = 1.0
     lengths = np.array([10, config.sampling.max_tokens])
     request = learn_request(0, [group(1, [0.0, 0.0], num_tokens=lengths)], config)
     np.testing.assert_allclose(request.advantages, [0.5**0.5, -(0.5**0.5)])

@@ -6,9 +6,10 @@ import pytest
 
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig, validate
 from rlsys.errors import ConfigError, VerifierError
+from rlsys.plugins import read_plugins
 from verifiers.base import Completion, Status
 from verifiers.compose import Composite, run_self_test
-from verifiers.registry import Registry, read_plugins
+from verifiers.registry import Registry
 from verifiers.settings import require_verifiers
 
 TRL = """

@@ -8,11 +8,13 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
+from rlsys import faults
 from rlsys.errors import VerifierError
-from verifiers import faults, registry
+from rlsys.plugins import PluginFile
+from verifiers import registry
 from verifiers.base import Completion
 from verifiers.math.verifier import MathVerifier
-from verifiers.registry import PluginFile, Registry
+from verifiers.registry import Registry
 
 PLUGIN = """
     from verifiers.base import Completion, Status, Verdict

@@ -1,0 +1,20 @@
+"""What the commands of plug-ins share: options as they are typed, and a summary of a function."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+
+def key_values(pairs: list[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs; values are read as YAML reads them."""
+    from omegaconf import OmegaConf
+
+    options = OmegaConf.to_object(OmegaConf.from_dotlist(pairs))
+    assert isinstance(options, dict)
+    return {str(name): value for name, value in options.items()}
+
+
+def summary_of(factory: Callable[..., Any]) -> str:
+    """The first sentence of its description, on one line."""
+    text = " ".join((inspect.getdoc(factory) or "").partition("\n\n")[0].split())
+    return text or "(no description)"
