@@ -1,21 +1,35 @@
 """Exceptions that cross from a member to the driver, whatever they hold.
 
 Ray pickles an exception. One that cannot be pickled would lose its type, one that cannot be read
-back its message, and one whose pickling raises ends the whole actor.
+back its message, and one whose pickling raises ends the whole actor. The whole traceback stays in
+the member's log; a person is told in one line what was raised, and at which line of which file.
 """
 
 import functools
 import inspect
 import re
+import sys
+import textwrap
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle
 from ray.exceptions import RayTaskError
 
+from rlsys.errors import RlsysError
+
 _COLOUR = re.compile(r"\x1b\[\d+m")
-_ACTOR = re.compile(r", actor_id=\w+, repr=.*\)$", re.MULTILINE)
+_FRAME = re.compile(
+    r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>.+)(?:\n[ |]+(?P<code>(?!File ").+))?'
+)
+_LIBRARIES = ("/site-packages/", "/dist-packages/", f"/lib/python{sys.version_info[0]}.")
+_THIS = Path(__file__).name
+_MOST_CHARS = 800
+_MARK = "| "
+"""Before each line of a traceback that is told to the driver: it did not end the process, and
+rlsys.logs, which asks what did, must not take it for that."""
 
 
 class ForeignError(Exception):
@@ -46,7 +60,12 @@ def portable(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def raise_portable(error: Exception) -> None:
-    """Raise the error, or a ForeignError where it would not arrive as it is."""
+    """Raise the error, or a ForeignError where it would not arrive as it is. One that is not of
+    ours, which say all there is to say, leaves its traceback in this process's log."""
+    if not isinstance(error, RlsysError):
+        whole = "".join(traceback.format_exception(error))
+        print("told to the driver:", file=sys.stderr)
+        print(textwrap.indent(whole, _MARK, lambda _: True), end="", file=sys.stderr, flush=True)
     if _travels(error):
         raise error
     raise ForeignError("".join(traceback.format_exception_only(error)).strip()) from error
@@ -61,7 +80,20 @@ def _travels(error: Exception) -> bool:
 
 
 def describe(error: RayTaskError) -> str:
-    """What a member raised: type and message, then its traceback as it was printed there."""
+    """What a member raised, in one line: type, message, and where; of the calls on the way there
+    the last that is of no library."""
+    while isinstance(error.cause, RayTaskError):
+        error = error.cause  # it was raised in yet another member, which this one had asked
     cause = error.cause
     told = str(cause) if isinstance(cause, ForeignError) else f"{type(cause).__name__}: {cause}"
-    return f"{told}\n{_ACTOR.sub(')', _COLOUR.sub('', str(error)))}"
+    told = " ".join(told.split())
+    if len(told) > _MOST_CHARS:
+        told = f"{told[:_MOST_CHARS]}..."
+    text = _COLOUR.sub("", str(error))
+    frames = [match for match in _FRAME.finditer(text) if Path(match["file"]).name != _THIS]
+    own = [match for match in frames if not any(part in match["file"] for part in _LIBRARIES)]
+    if not frames:
+        return told
+    last = (own or frames)[-1]
+    code = f": {last['code']}" if last["code"] else ""
+    return f"{told}; at {last['file']}:{last['line']}, in {last['name']}{code}"

@@ -116,7 +116,8 @@ class Supervisor:
         Raises:
             WorkerDiedError: it died, or an object that it needed was lost with a node.
             LearnerLostError: the same of a learner rank.
-            WorkerError: it raised; with its name and the root exception.
+            WorkerError: it raised; with its name, the root exception, and where the whole
+                traceback is.
             RlsysError: it raised one of ours, which says all there is to say.
         """
         try:
@@ -149,11 +150,14 @@ class Supervisor:
     def _of_task(self, seat: Seat, error: RayTaskError) -> RlsysError:
         """What a member raised."""
         cause = error.cause
+        while isinstance(cause, RayTaskError):
+            cause = cause.cause  # of another member, which this one had asked
         if isinstance(cause, RlsysError):
             return cause
         if isinstance(cause, RayError):
             return self._death(seat, cause)
-        return WorkerError(f"{seat.name} raised {describe(error)}")
+        log = f"; the whole traceback: {seat.identity.log}" if seat.identity else ""
+        return WorkerError(f"{seat.name} raised {describe(error)}{log}")
 
     def _death(self, seat: Seat, error: RayError) -> RlsysError:
         if not ROLES[seat.role].is_replaced:

@@ -8,7 +8,10 @@ import os
 import re
 import socket
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _MARK = re.compile(r"\(\w+(?: pid=\d+)?\) (?:[A-Z]+ \d\d-\d\d [\d:]+ \[[^]]*\] ?)?")
@@ -44,9 +47,32 @@ def write_to(path: Path) -> str:
     return str(path)
 
 
+def new_file(name: str) -> Path:
+    """An empty file for the log of a command that has no run's folder."""
+    descriptor, path = tempfile.mkstemp(prefix=f"rlsys-{name}-", suffix=".log")
+    os.close(descriptor)
+    return Path(path)
+
+
+@contextmanager
+def errors_to(path: Path) -> Iterator[None]:
+    """What this process prints to stderr in the block is appended to a file; what children that it
+    starts there print, for as long as they live."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    with path.open("ab", buffering=0) as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(before, 2)
+        os.close(before)
+
+
 def own() -> str:
     """Where this process's errors go: a file, or something like /dev/pts/1 or pipe:[123]."""
-    return os.readlink(f"/proc/self/fd/{sys.stderr.fileno()}")
+    return os.readlink("/proc/self/fd/2")
 
 
 class Since:
@@ -63,6 +89,16 @@ class Since:
         with self.path.open("rb") as file:
             file.seek(self.begin)
             return file.read().decode(errors="replace")
+
+
+def cause_of(error: BaseException, log: Since) -> str:
+    """What went wrong with vLLM. It may say no more than `Engine core initialization failed. See
+    root cause above.`, and above is its log; of options that it does not take it says nothing."""
+    told = f"{type(error).__name__}: {error}"
+    if isinstance(error, SystemExit):
+        lines = [line.strip() for line in log.text().splitlines() if line.strip()]
+        return lines[-1][:_MOST_CHARS] if lines else f"it ended with status {error.code}"
+    return (last_error(log.text()) if POINTS_ABOVE in told else "") or told
 
 
 def exception_at_the_end(path: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from rlsys.errors import RlsysError
 from rlsys.faults import describe, shorten
 from verifiers.faults import file_of, where_of
 
@@ -124,33 +125,36 @@ def _within(verdict: Verdict, bounds: Bounds, verifier: Verifier) -> Verdict:
     if verdict.reward is None or low - slack <= verdict.reward <= high + slack:
         return verdict
     fault = (
-        f"{type(verifier).__name__}, at {where_of(verifier)}, returned the reward "
-        f"{verdict.reward:g}, outside [{low:g}, {high:g}]; the range of a component is declared as "
-        "`range` in verifiers.rewards"
+        f"returned the reward {verdict.reward:g}, outside [{low:g}, {high:g}], at "
+        f"{where_of(verifier)}; the range of a component is declared as `range` in "
+        "verifiers.rewards"
     )
     return Verdict(None, Status.INFRASTRUCTURE, fault, seconds=verdict.seconds)
 
 
 def _timed(verifier: Verifier, call: Callable[[], Any], count: int) -> list[Verdict]:
-    kind = type(verifier).__name__
     began = time.perf_counter()
     try:
         verdicts, fault = call(), ""
+    except RlsysError as error:
+        verdicts, fault = [], str(error)
     except Exception as error:  # whatever a verifier raises must not end the worker
-        verdicts, fault = [], f"{kind}: {describe(error, file_of(verifier))}"
+        verdicts, fault = [], describe(error, file_of(verifier))
     if not fault:
-        fault = _fault(kind, verdicts, count)
+        fault = _fault(verifier, verdicts, count)
     if fault:
         verdicts = [Verdict(None, Status.INFRASTRUCTURE, fault[:_FAULT_CHARS])] * count
     share = (time.perf_counter() - began) / max(1, count)
     return [v if v.seconds else dataclasses.replace(v, seconds=share) for v in verdicts]
 
 
-def _fault(kind: str, verdicts: Any, count: int) -> str:
+def _fault(verifier: Verifier, verdicts: Any, count: int) -> str:
+    """What is wrong with what it returned; whoever composes verifiers puts its name before that."""
+    place = where_of(verifier)
     if not isinstance(verdicts, list) or len(verdicts) != count:
-        return f"{kind}: expected a list of {count} verdicts, got a {type(verdicts).__name__}"
+        return f"expected a list of {count} verdicts, got a {type(verdicts).__name__}, at {place}"
     for verdict in verdicts:
         if not isinstance(verdict, Verdict):
             shown = shorten(repr(verdict), 60)
-            return f"{kind}: returned a {type(verdict).__name__}, not a Verdict: {shown}"
+            return f"returned a {type(verdict).__name__}, not a Verdict: {shown}, at {place}"
     return ""

@@ -17,7 +17,7 @@ from verifiers.base import (
     Verifier,
     verify_all,
 )
-from verifiers.faults import file_of
+from verifiers.faults import file_of, where_of
 from verifiers.registry import Registry
 from verifiers.reward_functions import RewardFunction
 from verifiers.sandbox.interface import Sandbox
@@ -220,7 +220,11 @@ def run_self_test(composite: Composite, about_to: Callable[[str], None] = lambda
             continue
         cases = _cases(verifier)
         if not cases:
-            raise VerifierError(f"verifier {verifier.name!r} has no self-test cases")
+            raise VerifierError(
+                f"verifier {verifier.name!r} has no self-test cases: its `self_test`, at "
+                f"{where_of(verifier, 'self_test')}, returns none; expected a list of "
+                "(Completion, reward), some right and some wrong"
+            )
         texts = [completion.text[:80] for completion, _ in cases]
         about_to(f"self-test of verifier {verifier.name!r}, grading one of {texts}")
         verdicts = verify_all(verifier, [completion for completion, _ in cases])

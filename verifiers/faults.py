@@ -14,11 +14,13 @@ def file_of(verifier: object) -> str:
     return getattr(sys.modules.get(made_of.__module__), "__file__", None) or ""
 
 
-def where_of(verifier: object) -> str:
-    """`FILE:LINE` of what grades: the function that a verifier wraps, else its own method."""
+def where_of(verifier: object, method: str = "") -> str:
+    """`FILE:LINE` of what grades: the function that a verifier wraps, else its own method; or of
+    the method that is named."""
     kind = type(verifier)
     grading = getattr(verifier, "function", None) or getattr(kind, "verify_all", None)
-    code = getattr(grading or getattr(kind, "verify", None), "__code__", None)
+    made_of = getattr(kind, method, None) if method else grading or getattr(kind, "verify", None)
+    code = getattr(made_of, "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else file_of(verifier)
 
 

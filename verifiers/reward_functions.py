@@ -165,7 +165,7 @@ class RewardFunction(ABC):
     def refuse(self, what: str) -> NoReturn:
         """Raise VerifierError on what it returned, with the place of the function: it is not among
         the calls of a traceback any more."""
-        raise VerifierError(f"{self.name}, at {where_of(self)}, returned {what}")
+        raise VerifierError(f"returned {what}, at {where_of(self)}")
 
     def rewards_of(self, result: Any, count: int) -> list[Any]:
         """Of a batch: a list, a tuple, or an array or tensor of one dimension."""
@@ -181,7 +181,7 @@ class RewardFunction(ABC):
         None is TRL's way of saying that the function has nothing to say of a completion.
         """
         if result is None:
-            return Verdict(None, Status.ABSTAINED, f"{self.name} returned None")
+            return Verdict(None, Status.ABSTAINED, "returned None")
         parts: dict[str, float] = {}
         score: Any = result
         if isinstance(result, Mapping):
@@ -233,7 +233,7 @@ class TrlFunction(RewardFunction):
             if needed and name not in (*_GIVEN[Style.trl], *there):
                 known = ", ".join(sorted(there))
                 what = "is TRL's own and not given here" if name in _OF_TRL_ALONE else "is missing"
-                return f"{self.name} needs the column {name!r}, which {what}; there are: {known}"
+                return f"needs the column {name!r}, which {what}; there are: {known}"
         return ""
 
     def _columns(self, completions: Sequence[Completion]) -> dict[str, list[Any]]:
@@ -300,9 +300,9 @@ def _lacks_of_verl(
     for name, one in function.parameters.items():
         needed = one.default is one.empty and one.kind in _NAMED
         if needed and name not in (*_GIVEN[style], *function.options):
-            return f"{function.name} needs the option {name!r} (options of its reward)"
+            return f"needs the option {name!r} (options of its reward)"
         if needed and name == expected and completion.answer is None:
-            return f"{function.name} needs an expected answer, and there is none"
+            return "needs an expected answer, and there is none"
     return ""
 
 

@@ -80,13 +80,16 @@ def run_stage(
         display.total_steps = config.loop.steps
         if resume:
             origin = newest(folder, config.loop.steps)
+        if config.model.path:
+            _check_space(folder, config, config.model.path)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             for line in (cluster, *beside(config.cluster)):
                 display.note(line)
             check_resources(needs(config), config.cluster.queue_s)
             model_path = find_policy(config, display.stage)
-            _check_space(folder, config, model_path)
+            if not config.model.path:
+                _check_space(folder, config, model_path)
             if resume:
                 for what in wish.Wish:  # those that the last driver did not live to grant
                     wish.close(folder, what)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -17,6 +18,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 
+from rlsys.logs import errors_to, new_file
 from rlsys.markup import Part
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def chat(
     from rlsys.watch.signals import unwinding
 
     quiet()  # what is warned of would stand between the lines of the conversation
-    console = Console()
+    console = Console(soft_wrap=not sys.stdout.isatty())
     refusal = Range(least=0).refusal(temperature, default=0.6)
     if refusal:
         raise ConfigError(f"--temperature {temperature}: {refusal}")
@@ -75,17 +77,21 @@ def chat(
     choice = _Budget(budget)
 
     def notice(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        beside = console if console.is_terminal else Console(stderr=True)
+        beside.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    config = settings_for(model, None, overrides or [], notice)
-    fit_cache(config, notice)
-    require_gpus(config.rollout)
-    from rlsys.serving.chat_sampler import ChatSampler
-    from rlsys.serving.conversation import Conversation
+    with _loading(console, "the libraries (torch, transformers, vllm)"):
+        config = settings_for(model, None, overrides or [], notice)
+        fit_cache(config, notice)
+        require_gpus(config.rollout)
+        from rlsys.serving.chat_sampler import ChatSampler
+        from rlsys.serving.conversation import Conversation
+
+    log = new_file("chat")
 
     async def talk() -> None:
         sampler = ChatSampler(config.model.path, config.model, config.rollout)
-        with console.status(f"loading {config.model.path}"), _stopped_at_once():
+        with _loading(console, config.model.path), errors_to(log), _stopped_at_once():
             await sampler.start()
         try:
             conversation = Conversation(
@@ -104,6 +110,7 @@ def chat(
     # SIGTERM ends the sampler's process, too; Ctrl-C while it waits for a question is as /quit.
     with unwinding(), suppress(KeyboardInterrupt):
         asyncio.run(talk())
+    log.unlink()  # of a conversation that came to its end
 
 
 class _Budget:
@@ -234,6 +241,18 @@ async def _typed(read: Callable[[], str | None]) -> str | None:
 
     threading.Thread(target=work, daemon=True, name="terminal").start()
     return await typed
+
+
+@contextmanager
+def _loading(console: Console, what: str) -> Iterator[None]:
+    """Says what is loaded: to a terminal while it lasts; where the conversation goes to a file or a
+    pipe, beside it."""
+    if console.is_terminal:
+        with console.status(f"loading {what}"):
+            yield
+    else:
+        print(f"loading {what}", file=sys.stderr, flush=True)
+        yield
 
 
 @contextmanager

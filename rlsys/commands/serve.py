@@ -13,6 +13,7 @@ from rich.console import Console
 
 from rlsys.commands.chat import Model
 from rlsys.errors import ConfigError
+from rlsys.logs import new_file
 from rlsys.serving import ready
 
 if TYPE_CHECKING:
@@ -75,12 +76,15 @@ def serve(
     config = settings_for(model, None, overrides, notice)
     fit_cache(config, notice)
     require_gpus(config.rollout)
-    served = ready.Served(host, port, name or model, bool(api_key))
+    log = new_file("serve")
+    served = ready.Served(host, port, name or model, bool(api_key), str(log))
     set_environment(config.rollout, config.weights.transport)
     if ops := custom_ops(config.model.path, config.rollout):
         options = ["--compilation-config", json.dumps({"custom_ops": ops}), *options]
     command = server_command(config, served, options)
-    notice(f"loading {config.model.path} into vLLM's server: {shlex.join(command)}")
+    notice(
+        f"loading {config.model.path} into vLLM's server (its log: {log}): {shlex.join(command)}"
+    )
     os.environ[ready.VARIABLE] = served.to_json()
     if api_key:
         os.environ["VLLM_API_KEY"] = api_key

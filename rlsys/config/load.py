@@ -100,19 +100,26 @@ def to_yaml(config: RunConfig) -> str:
 
 def _read(path: Path) -> DictConfig:
     if not path.is_file():
-        files = {p.name: str(p) for f in (CONFIGS, path.parent) for p in f.glob("*.yaml")}
-        close = nearest(path.name, files)
+        # By their stems: of short names, `.yaml` is the larger part, and alike in all.
+        files = {p.stem: _from_here(p) for f in (CONFIGS, path.parent) for p in f.glob("*.yaml")}
+        close = nearest(path.stem, files)
         there = f"there are: {', '.join(sorted(files.values()))}"
         hint = f"did you mean {files[close]!r}?" if close else there
         raise ConfigError(f"no config file {path}; {hint}")
     try:
         loaded = OmegaConf.load(path)
     except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
-        fault = f"{_line_of(error)}{_fault_of(error)}"
+        fault = f"{_line_of(error)}{_fault_of(error)}{_tab_in(path, error)}"
         raise ConfigError(f"{path} is not valid YAML: {fault}") from error
     if not isinstance(loaded, DictConfig):
         raise ConfigError(f"{path} must hold a mapping of sections, not a list or a text")
     return loaded
+
+
+def _from_here(path: Path) -> str:
+    """A path as a user would type it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _read_preset(name: str) -> DictConfig:
@@ -179,6 +186,15 @@ def _fault_of(error: Exception) -> str:
 def _line_of(error: Exception) -> str:
     mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
     return "" if mark is None else f"line {mark.line + 1}: "
+
+
+def _tab_in(path: Path, error: Exception) -> str:
+    """A tab looks like the spaces that should stand there."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    lines = path.read_bytes().split(b"\n")
+    if mark is None or b"\t" not in b"".join(lines[mark.line : mark.line + 1]):
+        return ""
+    return "; there is a tab, and YAML is indented by spaces alone"
 
 
 def _merge(base: DictConfig, layer: DictConfig, where: str) -> DictConfig:

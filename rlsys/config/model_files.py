@@ -1,4 +1,4 @@
-"""A model's files, before anything heavy is imported: its config.json, and that it has weights."""
+"""A model's config.json, before anything heavy is imported."""
 
 import json
 from numbers import Real
@@ -10,9 +10,6 @@ from rlsys.config.model_room import POSITIONS, Model
 from rlsys.config.model_sizes import size_problems
 from rlsys.errors import ConfigError
 
-_WEIGHTS = ("*.safetensors", "*.bin")
-_POINTER = b"version https://git-lfs"
-"""How a file begins that `git clone` left in place of a large one."""
 _TYPES: dict[str, tuple[type, str]] = {
     "model_type": (str, "a text"),
     "layer_types": (list, "a list"),
@@ -55,20 +52,6 @@ def read_config(path: str, named: str) -> Model:
             "\n".join(f"{named}: in its config.json {problem}" for problem in problems)
         )
     return model
-
-
-def without_weights(folder: Path) -> str | None:
-    """Why a directory cannot be loaded; None for one with weights, and for a hub id."""
-    if not folder.is_dir():
-        return None
-    files = sorted(file for kind in _WEIGHTS for file in folder.glob(kind))
-    if not files:
-        return f"the directory has a config.json and no weights ({' or '.join(_WEIGHTS)})"
-    for file in files:
-        with file.open("rb") as opened:
-            if opened.read(len(_POINTER)) == _POINTER:
-                return f"{file.name} is a pointer of Git LFS, not the weights: `git lfs pull` there"
-    return None
 
 
 def _read_object(file: Path, named: str) -> Model:

@@ -15,10 +15,11 @@ docs/models.md is the list of what was tried, made by tests/unit/learning/test_t
 from collections.abc import Callable
 from pathlib import Path
 
-from rlsys.config.model_files import read_config, without_weights
+from rlsys.config.model_files import read_config
 from rlsys.config.model_room import Model, room_problems, rope_kinds
 from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.run import RunConfig
+from rlsys.config.weight_files import require_weights
 from rlsys.errors import ConfigError, nearest
 
 WORKS = (
@@ -91,8 +92,7 @@ def require_trainable(config: RunConfig) -> None:
         raise ConfigError(_refused(named, model, reason))
     if problems := room_problems(config, model):
         raise ConfigError("\n".join(problems))
-    if reason := without_weights(Path(path).expanduser()):
-        raise ConfigError(f"{named}: {reason}")
+    require_weights(path, named)
 
 
 def require_answering(path: str, named: str) -> None:
@@ -105,8 +105,7 @@ def require_answering(path: str, named: str) -> None:
     model = read_config(path, named)
     if reason := _first(_ANSWERING, model):
         raise ConfigError(_refused(named, model, reason))
-    if reason := without_weights(Path(path).expanduser()):
-        raise ConfigError(f"{named}: {reason}")
+    require_weights(path, named)
 
 
 def refusal(model: Model) -> str | None:

@@ -215,13 +215,13 @@ def _nearest(path: Path) -> str:
     parent, wanted = path.parent, path.name
     while not parent.is_dir():
         parent, wanted = parent.parent, parent.name
-    names = sorted(
-        p.name for p in parent.iterdir() if p.is_dir() or p.name.lower().endswith(SUFFIXES)
-    )
-    if close := nearest(wanted, names, cutoff=0.5):
+    there = [p for p in parent.iterdir() if not p.name.startswith(".")]
+    files = sorted(p.name for p in there if p.is_file() and p.name.lower().endswith(SUFFIXES))
+    folders = sorted(p.name for p in there if p.is_dir())
+    if close := nearest(wanted, [*files, *folders], cutoff=0.5):
         return f"; nearest existing: {parent / close}"
-    listed = ", ".join(names[:12]) or "no data files"
-    return f"; in {parent} there are: {listed}"
+    listed = ", ".join([*files, *(f"{name}/" for name in folders)][:12]) or "no data files"
+    return f"; in {parent.resolve()} there are: {listed}"
 
 
 def _either(choices: tuple[str, ...]) -> str:

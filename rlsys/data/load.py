@@ -41,8 +41,8 @@ def load_rows(config: DataConfig) -> RunRows:
         train, held_out = hold_out(reading.rows, config.holdout)
         if len(held_out) < config.holdout:
             notes += (
-                f"{config.train}: {len(held_out)} of its few prompts are held out, fewer than "
-                f"data.holdout={config.holdout}",
+                f"{config.train}: {len(held_out) or 'none'} of its few prompts are held out, fewer "
+                f"than data.holdout={config.holdout}",
             )
         return RunRows(train, held_out, notes)
     test = read_rows(config.test, config)

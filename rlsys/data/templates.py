@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
+from jinja2 import TemplateError
 
 from rlsys import schema
 from rlsys.config.data import DataConfig, PromptTemplate
@@ -37,6 +38,17 @@ CHAT_INSTRUCTION = (
     "<answer> </answer>."
 )
 PLAIN_INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
+
+BARE_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'user' %}{{ message['content'] + '\n' }}"
+    "{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token }}"
+    "{% endif %}{% endfor %}"
+)
+"""The local policy's chat template: it is trained on bare questions, so that the instruction to
+answer inside of tags is left out on purpose."""
+_SHOWN_CHARACTERS = 60
+"""Of a system message, in a warning."""
 
 _OPEN_TURN = re.compile(
     r"(?: (?:^|\n) assistant: | (?:<\|im_start\|>assistant | <[|｜]assistant[|｜]>"
@@ -174,6 +186,36 @@ def tokenize(rows: Sequence[Row], config: DataConfig, tokenizer: Tokenizer) -> T
     return Tokenized(prompts, kept, num_too_long=len(rows) - len(prompts))
 
 
+def unheard(
+    tokenized: Tokenized, config: DataConfig, tokenizer: Tokenizer
+) -> list[tuple[Row, str]]:
+    """The rows whose prompt lacks its system message, and that message: a chat template may leave
+    it out without a word."""
+    return [
+        (row, system)
+        for row, prompt in zip(tokenized.rows, tokenized.prompts, strict=True)
+        if (system := _said_first(row, config)).strip() not in prompt.text
+        and not (system == CHAT_INSTRUCTION and tokenizer.chat_template == BARE_TEMPLATE)
+        and choose(row, config, tokenizer) is PromptTemplate.chat
+    ]
+
+
+def unheard_warning(
+    parts: Sequence[Tokenized], config: DataConfig, tokenizer: Tokenizer
+) -> str | None:
+    """One line, where a system message does not reach the model."""
+    lost = [pair for part in parts for pair in unheard(part, config, tokenizer)]
+    if not lost:
+        return None
+    (row, system), total = lost[0], sum(len(part.rows) for part in parts)
+    said = system if len(system) <= _SHOWN_CHARACTERS else f"{system[:_SHOWN_CHARACTERS]}..."
+    return (
+        f"warning: the model's chat template leaves out the system message of {len(lost):,} of "
+        f"{total:,} prompts, such as {said!r} ({row.where}), which the model never reads; put it "
+        "into the question, or take data.template=r1_zero or plain"
+    )
+
+
 def to_batch(prompts: Sequence[Prompt]) -> pa.RecordBatch:
     """The prompts as one batch of the prompts contract."""
     records = [vars(prompt) for prompt in prompts]
@@ -203,21 +245,32 @@ def _verbatim(row: Row, config: DataConfig) -> str:
 
 
 def _chat(row: Row, config: DataConfig, tokenizer: Tokenizer) -> str:
-    system = _system(row, config)
-    if not system and row.kind in (PromptKind.QUESTION, PromptKind.PROGRAM, PromptKind.PATCH):
-        system = CHAT_INSTRUCTION
+    system = _said_first(row, config)
     turns = [{"role": m["role"], "content": m["content"]} for m in _turns(row)]
     messages = [{"role": "system", "content": system}, *turns] if system else turns
     # A conversation that ends in the assistant's words is a prefill: the answer continues it.
     continues = messages[-1]["role"] == "assistant"
-    return str(
-        tokenizer.apply_chat_template(
-            messages,
-            tokenize=False,
-            add_generation_prompt=not continues,
-            continue_final_message=continues,
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                messages,
+                tokenize=False,
+                add_generation_prompt=not continues,
+                continue_final_message=continues,
+            )
         )
-    )
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in messages)
+        raise DataError(
+            f"{row.where}: the tokenizer's chat template refuses messages of the roles {roles}: "
+            f"{error}; use data.template=r1_zero or plain for single questions, or another model"
+        ) from error
+
+
+def _said_first(row: Row, config: DataConfig) -> str:
+    """The system message of a chat; empty: none."""
+    is_instructed = row.kind in (PromptKind.QUESTION, PromptKind.PROGRAM, PromptKind.PATCH)
+    return _system(row, config) or (CHAT_INSTRUCTION if is_instructed else "")
 
 
 def _single_question(row: Row, template: PromptTemplate) -> str:

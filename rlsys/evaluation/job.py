@@ -13,7 +13,7 @@ from rlsys.config.model_room import cache_problem
 from rlsys.config.run import RunConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.data.rows import Row
-from rlsys.data.templates import Prompt, tokenize
+from rlsys.data.templates import Prompt, tokenize, unheard_warning
 from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.benchmark import Benchmark
@@ -122,7 +122,7 @@ def _eval_tasks(
     wanted = request.max_tokens or benchmark.max_tokens
     for budgets in asked:
         said = budgets[0] if request.instruction else None
-        prompts, left_out = _prompts(request, benchmark, rows, tokenizer, context, said)
+        prompts, left_out = _prompts(request, benchmark, rows, tokenizer, context, said, notice)
         most = min(wanted, context - min(len(p.token_ids) for p in prompts))
         if most < wanted:
             notice(
@@ -140,6 +140,7 @@ def _prompts(
     tokenizer: PreTrainedTokenizerBase,
     context: int,
     said: int | None,
+    notice: Callable[[str], None],
 ) -> tuple[tuple[Prompt, ...], int]:
     """The prompts that fit the context, and how many do not. A prompt that says its budget has a
     name of its own."""
@@ -153,6 +154,8 @@ def _prompts(
             f"benchmark {benchmark.name}, model context {context:,} tokens of which "
             f"{_LEAST_COMPLETION} are for the completion: {error}"
         ) from error
+    if warning := unheard_warning([tokenized], prompting, tokenizer):
+        notice(f"{benchmark.name}: {warning}")
     if said is None:
         return tuple(tokenized.prompts), tokenized.num_too_long
     named = (replace(p, prompt_id=prompt_name(p.prompt_id, said)) for p in tokenized.prompts)

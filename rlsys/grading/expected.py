@@ -90,10 +90,11 @@ def _lacking(function: Verifier, rows: Sequence[Row]) -> list[str]:
     """What a function of another trainer needs of each row that is not there; empty: nothing."""
     assert isinstance(function, RewardFunction)
     # As rlsys.data.templates hands a prompt's info on.
-    return [
+    lacks = (
         function.lacks(Completion("", "", row.expected, {"question": ""} | row.info, row.source))
         for row in rows
-    ]
+    )
+    return [f"{function.name} {what}" if what else "" for what in lacks]
 
 
 def _flaw_of_tests(kind: str, row: Row, options: dict[str, Any], packages: Sequence[str]) -> str:

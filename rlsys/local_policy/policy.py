@@ -27,8 +27,9 @@ from transformers.utils.logging import disable_progress_bar
 
 from rlsys.config.local_policy import LocalPolicyConfig, validate
 from rlsys.data import arithmetic
+from rlsys.data.templates import BARE_TEMPLATE
 from rlsys.imports import imports
-from rlsys.local_policy.tokenizer import CHAT_TEMPLATE, build_tokenizer
+from rlsys.local_policy.tokenizer import build_tokenizer
 from rlsys.local_policy.warm_start import warm_start
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _content_hash(config: LocalPolicyConfig, seed: int) -> str:
         "recipe": VERSION,
         "task": arithmetic.VERSION,
         "tokenizer": build_tokenizer().backend_tokenizer.to_str(),
-        "chat_template": CHAT_TEMPLATE,
+        "chat_template": BARE_TEMPLATE,
     }
     encoded = json.dumps(content, sort_keys=True).encode()
     return hashlib.blake2b(encoded, digest_size=8).hexdigest()

@@ -15,6 +15,7 @@ from rlsys.config.model_room import cached_tokens, positions_of
 from rlsys.config.models import require_answering
 from rlsys.config.run import RunConfig, RunSection
 from rlsys.errors import ConfigError
+from rlsys.imports import imports
 from rlsys.pretrained import loading
 
 _DEFAULT_CONTEXT = 4096
@@ -48,6 +49,9 @@ def settings_for(
     resolved = workers(config, overrides, model)
     found = check_model(model, resolved)
     path = _local(resolved, notice) if found == LOCAL else found
+    with imports():
+        from rlsys.weights.fit import require_fitting
+    require_fitting(path, f"MODEL {model}")
     context = min(context_of(path), resolved.benchmarks.max_context or sys.maxsize)
     resolved.model.path, resolved.model.max_context = path, context
     return resolved

@@ -4,17 +4,10 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import AddedToken, Qwen2Tokenizer
 
 from rlsys.data import arithmetic
+from rlsys.data.templates import BARE_TEMPLATE
 
 EOS = "<|endoftext|>"
 PAD = "<|pad|>"
-
-# The system message is left out: the policy was trained on bare questions.
-CHAT_TEMPLATE = (
-    "{% for message in messages %}"
-    "{% if message['role'] == 'user' %}{{ message['content'] + '\n' }}"
-    "{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token }}"
-    "{% endif %}{% endfor %}"
-)
 
 
 def build_tokenizer() -> Qwen2Tokenizer:
@@ -31,7 +24,7 @@ def build_tokenizer() -> Qwen2Tokenizer:
         eos_token=EOS,
         unk_token=EOS,
         pad_token=PAD,
-        chat_template=CHAT_TEMPLATE,
+        chat_template=BARE_TEMPLATE,
     )
     pieces = [*arithmetic.WORDS, *(str(number) for number in range(10, 100))]
     tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in pieces])

@@ -106,6 +106,7 @@ class Loop:
         self.fleet, self.prompts, self.config = fleet, prompts, config
         self.after_step, self.observer = after_step, observer
         self.estimator = Registry(config.algorithm.plugins).estimator_of(config.algorithm)
+        self._last_failure = ""
         self.state = LoopState()
         self.waits = Waits(config.loop.stall_timeout_s, observer)
         self.retries = Retries(self.waits, config.loop)
@@ -344,7 +345,9 @@ class Loop:
         self.drops.gave_up(batch, flight.sampled, reason)
         for group_id in batch.group_ids:
             self._drop(group_id, reason)
-        self.observer.notice(f"groups {list(batch.group_ids)} dropped as {reason}: {error}")
+        told = "as before" if str(error) == self._last_failure else str(error)
+        self._last_failure = str(error)
+        self.observer.notice(f"groups {list(batch.group_ids)} dropped as {reason}: {told}")
         self.state.failures_in_a_row += len(batch.group_ids)
         if self.state.failures_in_a_row >= self.config.loop.max_failed_groups_in_a_row:
             raise error

@@ -8,6 +8,13 @@ from rlsys.observe.health import HealthAlarm
 from rlsys.observe.inflation import LengthAlarm
 from rlsys.observe.learnable import SignalAlarm
 
+NOTHING_TO_LEARN = "nothing_to_learn"
+_ON = "alarm/"
+"""Before the names, in the metrics."""
+_QUIET_STEPS = 10
+"""A figure at the edge of its range goes in and out; one that was out within so many steps is not
+said again."""
+
 
 class Alarms:
     """Each looks at several steps, some of them perhaps of a driver before this one: a run that
@@ -18,22 +25,33 @@ class Alarms:
         self.signal = SignalAlarm(config)
         self.length = LengthAlarm(config.observe)
         self.health = HealthAlarm(config.observe)
+        self._last_on: dict[str, int] = {}
+        """The newest step in which each was on."""
 
-    def step(self, step: int, signal: SignalCount, metrics: dict[str, float]) -> list[str]:
+    def step(self, step: int, signal: SignalCount, metrics: dict[str, float]) -> dict[str, str]:
         """One more step, by its metrics.
 
-        Returns: the warnings that begin with this step.
+        Returns: the warnings that begin with this step, by the names of the alarms.
         """
         length, pass_at_1 = metrics["completion/mean_tokens"], metrics["reward/accuracy"]
-        warnings = [self.signal.step(signal), self.length.step(length, pass_at_1)]
-        warnings += self.health.step(step, metrics)
-        return [f"warning: {text}" for text in warnings if text]
+        begun = {
+            NOTHING_TO_LEARN: self.signal.step(signal),
+            "length_inflation": self.length.step(length, pass_at_1),
+            **self.health.step(step, metrics),
+        }
+        warnings = {
+            name: f"warning: {text}"
+            for name, text in begun.items()
+            if text and step - self._last_on.get(name, -_QUIET_STEPS) >= _QUIET_STEPS
+        }
+        self._last_on |= {key.removeprefix(_ON): step for key, on in self.metrics().items() if on}
+        return warnings
 
     def metrics(self) -> dict[str, float]:
         """1 for each alarm that is on."""
         return {
-            "alarm/length_inflation": float(self.length.on),
-            "alarm/nothing_to_learn": float(self.signal.on),
+            f"{_ON}length_inflation": float(self.length.on),
+            f"{_ON}{NOTHING_TO_LEARN}": float(self.signal.on),
             **self.health.metrics(),
         }
 
@@ -43,6 +61,7 @@ class Alarms:
             "signal": self.signal.state_dict(),
             "length": self.length.state_dict(),
             "health": self.health.state_dict(),
+            "last_on": dict(self._last_on),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -50,3 +69,4 @@ class Alarms:
         self.signal.load_state_dict(state["signal"])
         self.length.load_state_dict(state["length"])
         self.health.load_state_dict(state["health"])
+        self._last_on = dict(state["last_on"])

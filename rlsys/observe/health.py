@@ -43,12 +43,12 @@ class HealthAlarm:
         self.ranges: dict[str, WatchedRange] = {name: getattr(config, name) for name in WATCHED}
         self.outside = {name: Outside() for name in WATCHED}
 
-    def step(self, step: int, metrics: dict[str, float]) -> list[str]:
+    def step(self, step: int, metrics: dict[str, float]) -> dict[str, str]:
         """One more step.
 
-        Returns: a warning for each figure that leaves its range with this step.
+        Returns: a warning for each figure that leaves its range with this step, by its setting.
         """
-        warnings = []
+        warnings = {}
         for name, key in WATCHED.items():
             if key not in metrics:
                 continue
@@ -62,7 +62,7 @@ class HealthAlarm:
                 seen.worst, seen.worst_step = value, step
             seen.steps += 1
             if not was_on:
-                warnings.append(f"{key}={figure(value)} {self._range(name)}")
+                warnings[name] = f"{key}={figure(value)} {self._range(name)}"
         return warnings
 
     @property

@@ -142,7 +142,14 @@ class StageSummary(ABC):
         for row in self.more_rows():
             table.add_row(*row)
         if self.resumes:
-            table.add_row("resumed", "once" if self.resumes == 1 else f"{self.resumes} times")
+            table.add_row(
+                "resumed",
+                "once"
+                if self.resumes == 1
+                else "once"
+                if self.resumes == 1
+                else f"{self.resumes} times",
+            )
         return table
 
     def _time_table(self) -> Table:

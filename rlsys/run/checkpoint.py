@@ -64,7 +64,7 @@ async def write(
         _remove_partial(folder)
         raise CheckpointError(
             f"the checkpoint of step {step} could not be written to {folder}, where "
-            f"{_gib(shutil.disk_usage(folder).free)} are free; {_fallback(folder)}. Cause: {error}"
+            f"{_size(shutil.disk_usage(folder).free)} are free; {_fallback(folder)}. Cause: {error}"
         ) from error
     return final
 
@@ -105,8 +105,8 @@ def check_space(folder: Path, checkpoint_bytes: int, keep: int) -> None:
     need = (keep + 1 - min(keep, len(complete(folder)))) * checkpoint_bytes
     if free < need:
         raise CheckpointError(
-            f"{there} has {_gib(free)} free, and {keep + 1} checkpoints of "
-            f"{_gib(checkpoint_bytes)} need {_gib(need)} more; free some, lower "
+            f"{there} has {_size(free)} free, and {keep + 1} checkpoints of "
+            f"{_size(checkpoint_bytes)} need {_size(need)} more; free some, lower "
             f"loop.keep_checkpoints={keep}, or set run.directory to a larger disk"
         )
 
@@ -169,5 +169,7 @@ def _sync_tree(folder: Path) -> None:
         sync(path)
 
 
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.2f} GiB"
+def _size(num_bytes: int) -> str:
+    if num_bytes < 2**27:
+        return f"{num_bytes / 2**20:.1f} MiB"
+    return f"{num_bytes / 2**30:.2f} GiB"

@@ -25,7 +25,7 @@ from rlsys.data.kept_tokens import MOST_LISTED, num_kept
 from rlsys.determinism import group_seed
 from rlsys.errors import SamplerError, WeightSyncError
 from rlsys.imports import imports
-from rlsys.logs import POINTS_ABOVE, Since, last_error
+from rlsys.logs import Since, cause_of
 from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
 from rlsys.sampling.vllm_environment import custom_ops, set_environment, thinking_processor
 from rlsys.sampling.weight_update import WeightUpdate
@@ -126,7 +126,10 @@ class Sampler:
             await self.vllm.update_weight_version("0")
             await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
         except Exception as error:  # whatever vLLM raises, here or in the sampler's own process
-            raise SamplerError(_start_failure(self.name, error, log)) from error
+            raise SamplerError(
+                f"{self.name}: vLLM's engine does not start: {cause_of(error, log)}\n"
+                f"the sampler's log: {log.path}"
+            ) from error
 
     async def sample(
         self, prompts: pa.RecordBatch, group_ids: list[int], size: int, sampling: SamplingConfig
@@ -300,11 +303,3 @@ class Sampler:
         """After `shutdown`: let go of vLLM's client, whose destructor fails when Python is ending
         around it. Nothing can be asked any more."""
         del self.vllm, self.update
-
-
-def _start_failure(name: str, error: Exception, log: Since) -> str:
-    """The error of a sampler that does not start. One that fails in its own process is told here
-    as `Engine core initialization failed. See root cause above.`: above is its log."""
-    cause = last_error(log.text()) if POINTS_ABOVE in str(error) else ""
-    told = cause or f"{type(error).__name__}: {error}"
-    return f"{name}: vLLM's engine does not start: {told}\nthe sampler's log: {log.path}"

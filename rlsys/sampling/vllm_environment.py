@@ -20,7 +20,9 @@ def quiet() -> None:
     """For a person's own terminal: only errors, unless VLLM_LOGGING_LEVEL asks for more. What vLLM
     and torch warn of (no Triton, eager mode on CPUs, names that vLLM should no longer use) is so on
     purpose or cannot be changed. Before torch is imported, which reads its part then."""
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    if "VLLM_LOGGING_LEVEL" not in os.environ:
+        # To the stream that goes to a log while a model is loaded.
+        os.environ |= {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_LOGGING_STREAM": "ext://sys.stderr"}
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("TORCH_LOGS", "-torch._library.triton")
     os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")

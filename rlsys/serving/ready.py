@@ -26,6 +26,8 @@ class Served:
     port: int
     name: str
     needs_key: bool
+    log: str = ""
+    """File of what vLLM says of errors."""
 
     @property
     def address(self) -> str:
@@ -52,6 +54,11 @@ class Served:
         """For the environment variable."""
         return json.dumps(asdict(self))
 
+    @classmethod
+    def from_json(cls, text: str) -> Served:
+        """What to_json made."""
+        return cls(**json.loads(text))
+
 
 class Ready:
     """ASGI middleware: announces the server once it takes connections. It brings ThinkingFields
@@ -59,7 +66,7 @@ class Ready:
 
     def __init__(self, app: App) -> None:
         self.app = ThinkingFields(app)
-        self.served = Served(**json.loads(os.environ[VARIABLE]))
+        self.served = Served.from_json(os.environ[VARIABLE])
         self.announcing: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:

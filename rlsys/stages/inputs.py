@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from rlsys.config.model_names import find_model
 from rlsys.config.run import RunConfig
 from rlsys.config.thinking import BudgetRule
+from rlsys.config.weight_files import require_weights
 from rlsys.data.generated import generated_rows
 from rlsys.data.load import RunRows, load_rows
 from rlsys.data.repeats import prompt_key
 from rlsys.data.rows import Row
-from rlsys.data.templates import Prompt, Tokenized, tokenize
+from rlsys.data.templates import Prompt, Tokenized, tokenize, unheard_warning
 from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import ConfigError, DataError
 from rlsys.grading.expected import require_gradable
@@ -47,12 +48,14 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
     no weights, unless thinking budgets are read off the policy's embeddings.
 
     Raises:
-        ConfigError: the model has no tokenizer, or no room for one of the tokens.
+        ConfigError: the model has no tokenizer, no room for one of the tokens, or weights that do
+            not fit its config.
         DataError: no prompt is short enough.
     """
     path = config.model.path
     if config.thinking.budgets is BudgetRule.regressor:
         path = find_policy(config, progress)
+    require_fitting(path, "model.path")
     progress("tokenizing the prompts")
     tokenizer = load_tokenizer(path)
     predictor = predictor_for(config.thinking, path, [*rows.train, *rows.held_out])
@@ -60,13 +63,13 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
     if config.data.train and not config.data.test:
         both = with_budgets([*rows.held_out, *rows.train], config, tokenizer, budgets)
         train, held_out = _held_out_again(both, rows.held_out)
-        too_long = both.num_too_long
+        parts = [both]
     else:
-        apart = [
+        parts = [
             with_budgets(part, config, tokenizer, budgets) for part in (rows.train, rows.held_out)
         ]
-        train, held_out = (part.prompts for part in apart)
-        too_long = sum(part.num_too_long for part in apart)
+        train, held_out = (part.prompts for part in parts)
+    too_long = sum(part.num_too_long for part in parts)
     if not train:
         raise DataError(
             f"data.train={config.data.train!r}: no prompt is left to train on: {too_long} are too "
@@ -78,6 +81,8 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
     if teacher := config.teacher.path:
         find_model(teacher, f"teacher.path={teacher!r}", config.run.directory)
         _require_teacher(teacher, path, tokenizer)
+        require_weights(teacher, f"teacher.path={teacher!r}")
+        require_fitting(teacher, "teacher.path")
         check_vocabulary("teacher.path", teacher, tokenizer, [*train, *held_out])
     notes = list(rows.notes)
     if too_long:
@@ -86,6 +91,8 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
             "(data.max_prompt_tokens)"
         )
     notes += held_out_notes(config, len(held_out))
+    if warning := unheard_warning(parts, config.data, tokenizer):
+        notes.append(warning)
     return Prepared(train, held_out, notes)
 
 
@@ -154,6 +161,14 @@ def read_rows(config: RunConfig) -> RunRows:
     else:
         rows = generated_rows(config.data.holdout, config.run.seed)
     return require_gradable(rows, config)
+
+
+def require_fitting(path: str, setting: str) -> None:
+    """Raise ConfigError when a model's weights are not those of its config."""
+    if path:
+        with imports():
+            from rlsys.weights import fit
+        fit.require_fitting(path, f"{setting}={path!r}")
 
 
 def _require_teacher(path: str, student: str, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -15,7 +15,7 @@ from rlsys.evaluation.curve import Curve
 from rlsys.loop.loop import Loop, StepReport, num_slots
 from rlsys.loop.outcome import count_signal
 from rlsys.loop.ready import ReadyGroup
-from rlsys.observe.alarms import Alarms
+from rlsys.observe.alarms import NOTHING_TO_LEARN, Alarms
 from rlsys.observe.balance import Pace
 from rlsys.observe.example import example
 from rlsys.observe.groups import group_metrics
@@ -163,11 +163,11 @@ class Reinforcement(Stage):
         beyond_groups = self.loop.estimator.spec.beyond_groups
         signal = count_signal(report.groups, self.config, beyond_groups=beyond_groups)
         self.record.progress.signal += signal
-        had_signal = not self.alarms.signal.on
         note = self.around.display.note
-        for warning in self.alarms.step(report.step, signal, metrics):
+        warnings = self.alarms.step(report.step, signal, metrics)
+        for warning in warnings.values():
             note(f"step {report.step}: {warning}")
-        if had_signal and self.alarms.signal.on:
+        if NOTHING_TO_LEARN in warnings:
             for line in await self._example(report.groups[0]):
                 note(line)
 

@@ -21,7 +21,7 @@ from rlsys.data.generated import generated_lessons, generated_rows
 from rlsys.data.load import RunRows, load_rows, load_test
 from rlsys.data.repeats import prompt_key
 from rlsys.data.rows import Row
-from rlsys.data.templates import Prompt
+from rlsys.data.templates import Prompt, unheard_warning
 from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import DataError
 from rlsys.grading.expected import require_gradable
@@ -29,7 +29,7 @@ from rlsys.grading.tryout import try_plugins
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.schema import list_column
 from rlsys.stages.base import Stage, Surroundings
-from rlsys.stages.inputs import held_out_notes, load_tokenizer, with_budgets
+from rlsys.stages.inputs import held_out_notes, load_tokenizer, require_fitting, with_budgets
 from rlsys.stages.length import resolve_length
 from rlsys.stages.plan import Plan
 from rlsys.stages.sft import Demonstrations, Supervised
@@ -87,9 +87,11 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Su
 
     Raises:
         DataError: a row cannot be read, or none is left to train on.
-        ConfigError: the model has no tokenizer, or no room for one of the tokens.
+        ConfigError: the model has no tokenizer, no room for one of the tokens, or weights that do
+            not fit its config.
     """
     path = config.model.path
+    require_fitting(path, "model.path")
     tokenizer = load_tokenizer(path)
     asked = _asked(config, tokenizer, progress)
     progress("reading the demonstrations")
@@ -165,6 +167,8 @@ def _asked(
     found = with_budgets(rows.held_out, config, tokenizer, budgets)
     try_plugins(config, rows.held_out, found.prompts, progress)
     notes = [*rows.notes, *held_out_notes(config, len(found.prompts))]
+    if warning := unheard_warning([found], config.data, tokenizer):
+        notes.append(warning)
     return _Asked(rows.held_out, found.prompts, notes)
 
 

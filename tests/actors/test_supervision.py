@@ -229,14 +229,17 @@ def test_an_error_that_cannot_travel_costs_no_member_and_loses_nothing(
         text = str(caught.value)
         assert type(caught.value) is WorkerError
         assert text.startswith("verifier-0 raised ")
-        assert "OddError: tensor lm_head" in text.splitlines()[0]
-        assert "in fail_oddly" in text
-        assert "repr=" not in text
-        assert "\x1b" not in text
-        assert (await supervisor.call(seat, seat.actor.work.remote(0.0)))[1] == seat.identity.pid
         log = logs / "verifier-0.log"
+        assert "OddError: tensor lm_head; at " in text
+        assert ', in fail_oddly: raise OddError("tensor lm_head")' in text
+        assert text.endswith(f"; the whole traceback: {log}")
+        assert "\n" not in text
+        assert (await supervisor.call(seat, seat.actor.work.remote(0.0)))[1] == seat.identity.pid
+        printed = log.read_text().split("on its way\n")[1].splitlines()
+        assert printed[:2] == ["told to the driver:", "| Traceback (most recent call last):"]
+        assert printed[-1].endswith("OddError: tensor lm_head")
+        # It ended no process, so it is not told of one that is killed later.
         assert seat.where == f"its log: {log}"
-        assert log.read_text().splitlines()[-1] == "on its way"
 
     supervised(scenario)
 

@@ -236,7 +236,7 @@ def _alternatives(answer: Any) -> list[str]:
     for value in values:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise VerifierError(
-                f"math: expected answer {str(answer)[:80]!r} is a {type(value).__name__}, "
+                f"expected answer {str(answer)[:80]!r} is a {type(value).__name__}, "
                 "not a number, a text or a list of these"
             )
     return [str(value) for value in values]
@@ -245,7 +245,7 @@ def _alternatives(answer: Any) -> list[str]:
 def _expected_text(text: str) -> str:
     wanted = clean(after_hashes(text) or last_boxed(text) or text)
     if not wanted or len(wanted) > _MAX_EXPECTED_CHARS:
-        raise VerifierError(f"math: expected answer {text[:80]!r} of {len(wanted)} characters")
+        raise VerifierError(f"expected answer {text[:80]!r} of {len(wanted)} characters")
     return wanted
 
 

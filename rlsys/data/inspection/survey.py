@@ -11,7 +11,7 @@ from rlsys.data.raw import RowError
 from rlsys.data.read import Reading
 from rlsys.data.repeats import Repeats, find_repeats
 from rlsys.data.rows import Row
-from rlsys.data.templates import Prompt, Tokenized, Tokenizer, tokenize
+from rlsys.data.templates import Prompt, Tokenized, Tokenizer, tokenize, unheard
 
 _ANY_LENGTH = 2**31
 _QUANTILES = (0.0, 0.5, 0.9, 0.99, 1.0)
@@ -49,7 +49,7 @@ def survey(reading: Reading, config: DataConfig, tokenizer: Tokenizer) -> Survey
     """
     tokenized = tokenize(reading.rows, replace(config, max_prompt_tokens=_ANY_LENGTH), tokenizer)
     pairs = list(zip(tokenized.rows, tokenized.prompts, strict=True))
-    unheard = _without_system(tokenized, config)
+    unheard = _without_system(tokenized, config, tokenizer)
     fits = [len(prompt.token_ids) <= config.max_prompt_tokens for _, prompt in pairs]
     return Survey(
         files=reading.files,
@@ -68,19 +68,14 @@ def survey(reading: Reading, config: DataConfig, tokenizer: Tokenizer) -> Survey
     )
 
 
-def _without_system(tokenized: Tokenized, config: DataConfig) -> list[Oddity]:
-    """Rows whose own system message the chat template left out of their prompt."""
-    seen = [
-        (row, message["content"].strip())
-        for row, prompt in zip(tokenized.rows, tokenized.prompts, strict=True)
-        for message in row.messages
-        if message["role"] == "system" and message["content"].strip() not in prompt.text
-    ]
-    if not seen or config.system_prompt:
+def _without_system(tokenized: Tokenized, config: DataConfig, tokenizer: Tokenizer) -> list[Oddity]:
+    """Rows whose system message the chat template left out of their prompt."""
+    seen = unheard(tokenized, config, tokenizer)
+    if not seen:
         return []
     sights = list(dict.fromkeys(repr(text) for _, text in seen))
     name = "system messages that the model's chat template leaves out"
-    rows = list({id(row): row for row, _ in seen}.values())
+    rows = [row for row, _ in seen]
     return [Oddity(name, rows, tuple(map(cut, sights[:SHOWN_SIGHTS])), len(sights))]
 
 

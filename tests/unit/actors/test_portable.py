@@ -1,14 +1,18 @@
 """Exceptions of members arrive at the driver with their type and message, whatever they hold."""
 
 import asyncio
+import json
 import pickle
 import threading
+import traceback
 
 import pytest
+from ray.exceptions import RayTaskError
 
 from actors.member import AsyncMember, Member
-from actors.portable import ForeignError
+from actors.portable import ForeignError, describe
 from rlsys.errors import WeightSyncError
+from rlsys.logs import last_exception
 
 
 class Locked(Exception):
@@ -76,6 +80,61 @@ def test_an_exception_that_cannot_travel_is_told_and_stays_the_cause(told: str) 
         assert told in str(seen)
         assert seen.__cause__ is error
         assert str(pickle.loads(pickle.dumps(seen))) == str(seen)
+
+
+def told(error: Exception) -> str:
+    """What a person is told, as Ray hands the error to the driver."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        Failing().work(error)
+    seen = caught.value
+    assert seen.__traceback__ is not None
+    seen.__traceback__ = seen.__traceback__.tb_next  # without this function
+    return describe(RayTaskError("work", "".join(traceback.format_exception(seen)), seen))
+
+
+@pytest.mark.parametrize("told_first", list(ERRORS))
+def test_a_person_is_told_one_line_with_the_line_of_the_file(told_first: str) -> None:
+    line = told(ERRORS[told_first]())
+    assert told_first in line.split("; at ")[0]
+    assert f"; at {__file__}:" in line
+    assert line.endswith(", in work: raise error")
+    assert "\n" not in line
+
+
+def test_of_an_error_inside_a_library_the_call_of_it_is_told() -> None:
+    class Deep(Member):
+        def work(self) -> None:
+            json.loads("{")
+
+    with pytest.raises(json.JSONDecodeError) as caught:
+        Deep().work()
+    text = "".join(traceback.format_exception(caught.value))
+    line = describe(RayTaskError("work", text, caught.value))
+    assert line.startswith("JSONDecodeError: Expecting property name")
+    assert line.endswith(', in work: json.loads("{")')
+
+
+def test_what_another_member_raised_is_told_as_its_own() -> None:
+    inner = RayTaskError("pull", 'File "/a/b.py", line 3, in pull\n', ValueError("no weights"))
+    outer = RayTaskError("publish", "", inner)
+    assert describe(outer) == "ValueError: no weights; at /a/b.py:3, in pull"
+
+
+def test_a_message_of_a_thousand_words_is_cut() -> None:
+    line = describe(RayTaskError("work", "", ValueError("word\n" * 1000)))
+    assert len(line) < 900
+    assert line.endswith("...")
+
+
+def test_the_whole_traceback_stays_in_the_members_log(capfd: pytest.CaptureFixture[str]) -> None:
+    told(KeyError("level"))
+    printed = capfd.readouterr().err
+    assert "| Traceback (most recent call last):\n" in printed
+    assert printed.endswith("| KeyError: 'level'\n")
+    # rlsys.logs asks what ended a process, which this did not.
+    assert last_exception(printed) == ""
+    told(WeightSyncError("tensor lm_head"))
+    assert capfd.readouterr().err == ""
 
 
 def test_an_exception_that_can_travel_is_raised_as_it_is() -> None:

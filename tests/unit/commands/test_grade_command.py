@@ -89,7 +89,7 @@ def test_a_worker_that_dies_or_hangs_is_replaced_and_the_other_rows_are_graded(t
     hung = written[3]["reason"]
     assert hung.startswith("row 4: odd: no verdict within verifiers.timeout_s=1, at ")
     assert hung.endswith("odd.py:13 in verify")
-    assert written[4]["reason"].startswith("row 5: odd: Odd: RuntimeError: broken, at ")
+    assert written[4]["reason"].startswith("row 5: odd: RuntimeError: broken, at ")
     assert time.monotonic() - began < 30
 
 

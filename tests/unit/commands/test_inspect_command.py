@@ -99,7 +99,7 @@ def test_rows_without_an_answer_have_no_verifier_and_are_shown(run, write):
 def test_answers_that_the_named_verifier_cannot_read_are_told(run, write):
     output = run(write(PUZZLE), "verifiers.rewards=[{name: math}]")
     assert "0 of 1 accepted by math" in output
-    assert "row 1: no verdict: math: MathVerifier" in output
+    assert "row 1: no verdict: math: expected answer" in output
 
 
 def test_slime_rows_are_asked_and_graded(run, write):

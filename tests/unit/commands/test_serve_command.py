@@ -6,6 +6,7 @@ import os
 import runpy
 import shlex
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from rlsys.errors import ConfigError
 from rlsys.sampling.vllm_environment import require_gpus
 from rlsys.serving import server
 from rlsys.serving.ready import VARIABLE, Ready, Served
+from tests.unit.test_logs import VLLM
 
 
 def test_what_follows_the_overrides_from_the_first_dash_on_goes_to_vllm() -> None:
@@ -110,12 +112,57 @@ def handlers_of_before() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Of the server that this process plays."""
+    file = tmp_path / "serve.log"
+    file.touch()
+    monkeypatch.setenv(VARIABLE, Served("127.0.0.1", 1, "m", False, str(file)).to_json())
+    return file
+
+
+@pytest.mark.parametrize(
+    ("error", "printed", "cause"),
+    [
+        (ValueError("no such dtype"), "", "ValueError: no such dtype"),
+        (
+            RuntimeError("Engine core initialization failed. See root cause above. (1: -9)"),
+            VLLM,
+            "ValueError: No available memory for the cache blocks.",
+        ),
+        (SystemExit(2), "usage: ...\nserver.py: error: bad --x\n\n", "server.py: error: bad --x"),
+    ],
+)
+def test_a_server_that_fails_says_why_in_a_line_and_where_the_rest_is(
+    error: BaseException,
+    printed: str,
+    cause: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    handlers_of_before: None,
+    log: Path,
+) -> None:
+    def load(module: str, run_name: str) -> None:
+        # As vLLM's engine does, in a process of its own.
+        subprocess.run(["sh", "-c", 'printf "%s" "$0" >&2', printed], check=True)
+        raise error
+
+    monkeypatch.setattr(runpy, "run_module", load)
+    with pytest.raises(SystemExit) as ended:
+        server.main()
+    assert ended.value.code == 2
+    said = capfd.readouterr()
+    assert said.err == f"SamplerError: vLLM's server has ended: {cause}\nits log: {log}\n"
+    assert log.read_text() == printed
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_that_is_stopped_while_it_loads_ends_with_the_signals_status(
     number: signal.Signals,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     handlers_of_before: None,
+    log: Path,
 ) -> None:
     def load(module: str, run_name: str) -> None:
         os.kill(os.getpid(), number)

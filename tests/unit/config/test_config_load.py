@@ -295,6 +295,13 @@ def test_a_list_is_no_config(write) -> None:  # type: ignore[no-untyped-def]
     assert "must hold a mapping of sections" in error_of(write("- loop"))
 
 
+def test_a_tab_is_named(write) -> None:  # type: ignore[no-untyped-def]
+    tab = "; there is a tab, and YAML is indented by spaces alone"
+    for text in ("loop:\n\tsteps: 3\n", "loop:\n  steps: 3\n\tepochs: 1\n"):
+        assert error_of(write(text)).endswith(tab)
+    assert tab not in error_of(write("loop: [\n"))
+
+
 def test_a_reference_to_a_missing_setting_is_refused(write) -> None:  # type: ignore[no-untyped-def]
     message = error_of(write("run: {name: '${lop.steps}'}"))
     assert "run.name: Interpolation key 'lop.steps' not found" in message
@@ -306,9 +313,18 @@ def test_a_missing_file_names_the_nearest(write) -> None:  # type: ignore[no-unt
     assert error_of(missing) == f"no config file {missing}; did you mean {str(path)!r}?"
 
 
-def test_a_missing_file_names_what_ships() -> None:
+def test_a_missing_file_names_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a user would type it: from the folder of the installation without that folder."""
+    monkeypatch.chdir(tmp_path)
     assert error_of(Path("loacl.yaml")).endswith(f"did you mean '{CONFIGS / 'local.yaml'}'?")
-    assert str(CONFIGS / "base.yaml") in error_of(Path("nowhere/qqqqqq"))
+    assert str(CONFIGS / "base.yaml") in error_of(Path("nowhere.yaml"))
+    monkeypatch.chdir(CONFIGS.parent)
+    for wrong in ("config/local.yaml", "configs/loacl.yaml", "local.yaml"):
+        assert error_of(Path(wrong)).endswith("did you mean 'configs/local.yaml'?")
+
+
+def test_the_end_that_all_names_share_makes_no_name_the_nearest() -> None:
+    assert "did you mean" not in error_of(Path("configs/nope.yaml"))
 
 
 def test_settings_are_validated_after_loading(write) -> None:  # type: ignore[no-untyped-def]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from jinja2 import TemplateError
 
 from rlsys import schema
 from rlsys.config.data import DataConfig, PromptTemplate
@@ -16,6 +17,7 @@ from rlsys.data.templates import (
     render,
     to_batch,
     tokenize,
+    unheard_warning,
 )
 from rlsys.errors import ConfigError, DataError
 
@@ -240,3 +242,51 @@ def test_a_conversations_messages_go_to_info_for_reward_functions(chat_tokenizer
     assert json.loads(prompt.info)["messages"] == list(row.messages)
     (prompt,) = tokenize([asked()], DataConfig(), chat_tokenizer).prompts
     assert "messages" not in json.loads(prompt.info)
+
+
+def deaf_to_system(tokenizer):
+    """As the templates of some models are: a system message is left out."""
+    whole = tokenizer.apply_chat_template
+    tokenizer.apply_chat_template = lambda turns, **how: whole(
+        [turn for turn in turns if turn["role"] != "system"], **how
+    )
+    return tokenizer
+
+
+@pytest.mark.parametrize(
+    ("row", "config", "lost"),
+    [
+        (row_of(("system", "Be brief."), ("user", "2+2?")), DataConfig(), "Be brief."),
+        (asked("2+2?"), DataConfig(), CHAT_INSTRUCTION),
+        (asked("2+2?"), DataConfig(system_prompt="In French."), "In French."),
+    ],
+)
+def test_a_system_message_that_the_template_leaves_out_is_one_warning(
+    chat_tokenizer, row, config, lost
+):
+    assert (
+        unheard_warning([tokenize([row], config, chat_tokenizer)], config, chat_tokenizer) is None
+    )
+    deaf = deaf_to_system(chat_tokenizer)
+    warning = unheard_warning([tokenize([row, row], config, deaf)], config, deaf)
+    assert "leaves out the system message of 2 of 2 prompts" in warning
+    assert lost[:60] in warning
+    assert "\n" not in warning
+
+
+def test_a_prompt_without_a_system_message_lacks_none(chat_tokenizer):
+    deaf = deaf_to_system(chat_tokenizer)
+    row = row_of(("user", "2+2?"), kind=PromptKind.CONVERSATION)
+    assert unheard_warning([tokenize([row], DataConfig(), deaf)], DataConfig(), deaf) is None
+
+
+def test_what_a_chat_template_refuses_names_the_row_and_the_roles(chat_tokenizer):
+    def refuse(turns, **how):
+        raise TemplateError("System role not supported")
+
+    chat_tokenizer.apply_chat_template = refuse
+    row = row_of(("system", "Be brief."), ("user", "2+2?"), number=7)
+    with pytest.raises(
+        DataError, match=r"row 7: the tokenizer's chat template refuses .* system, "
+    ):
+        tokenize([row], DataConfig(), chat_tokenizer)

@@ -82,7 +82,7 @@ def tried(tmp_path: Path, fault: str, **reward: object) -> list[str]:
         (
             "reward",
             RIGHT,
-            "Mine, at {file}:14, returned the reward 2, outside [0, 1]; the range of",
+            "mine: returned the reward 2, outside [0, 1], at {file}:14; the range of",
         ),
         ("nan", RIGHT, "ValueError: reward nan is no finite number, at {file}:29 in"),
         ("hang", RIGHT, "no verdict within verifiers.timeout_s=1, at {file}:31 in misbehave"),
@@ -191,7 +191,7 @@ def test_a_function_that_never_gives_a_reward_is_refused_where_it_grades_alone(
         "the verifier 'mute' has no reward for any completion that was tried to "
     )
     assert "rows.jsonl, row 1: " in text
-    assert "mute returned None" in text
+    assert "mute: returned None" in text
 
 
 def test_a_function_that_never_gives_a_reward_may_stand_beside_one_that_does(

@@ -6,6 +6,7 @@ import pytest
 from rlsys.config.load import CONFIGS, load, to_yaml
 from rlsys.errors import ConfigError
 from rlsys.local_policy.resolve import digest, fit_cache, resolve, settings_for
+from tests.helpers.model_folders import write_weights
 
 
 def model(folder: Path, positions: int = 256, **more: object) -> Path:
@@ -13,7 +14,7 @@ def model(folder: Path, positions: int = 256, **more: object) -> Path:
     config = {"model_type": "qwen2", "max_position_embeddings": positions} | more
     said = {name: value for name, value in config.items() if value is not None}
     (folder / "config.json").write_text(json.dumps(said))
-    (folder / "model.safetensors").touch()
+    write_weights(folder, {})
     return folder
 
 
@@ -107,5 +108,5 @@ def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:
     path = model(tmp_path / "m")
     before = digest(str(path))
     assert digest(str(path)) == before
-    (path / "model.safetensors").write_bytes(b"other weights")
+    write_weights(path, {"other": (1,)})
     assert digest(str(path)) != before

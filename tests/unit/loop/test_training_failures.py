@@ -55,6 +55,17 @@ def test_a_group_that_keeps_failing_is_dropped_and_replaced(call: str) -> None:
     }
 
 
+def test_one_cause_of_many_dropped_groups_is_told_once() -> None:
+    fleet = FakeFleet(fails=lambda what, group, attempt: what == "sample" and group in (3, 5))
+    fleet.error = lambda _: WorkerError("rollout-0 raised KeyError: 'x'")  # type: ignore[assignment]
+    said: list[str] = []
+    run(make_loop(fleet, make_config(max_group_failures=2), notice=said.append).train(3))
+    assert said == [
+        "groups [3] dropped as failed: rollout-0 raised KeyError: 'x'",
+        "groups [5] dropped as failed: as before",
+    ]
+
+
 def test_a_streak_of_failed_groups_stops_the_run_with_the_workers_error() -> None:
     fleet = FakeFleet(fails=lambda what, group, attempt: what == "sample" and group >= 4)
     loop = make_loop(fleet, make_config(max_failed_groups_in_a_row=5))

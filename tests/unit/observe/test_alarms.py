@@ -39,7 +39,9 @@ def test_each_alarm_warns_once_and_has_a_metric_while_it_is_on() -> None:
     alarms = Alarms(CONFIG)
     said, nothing, longer = [], [], []
     for signal, length in STEPS:
-        said.append([text.split(":")[1] for text in alarms.step(1, signal, figures(length))])
+        said.append(
+            [text.split(":")[1] for text in alarms.step(1, signal, figures(length)).values()]
+        )
         nothing.append(alarms.metrics()["alarm/nothing_to_learn"])
         longer.append(alarms.metrics()["alarm/length_inflation"])
     assert said == [
@@ -71,4 +73,17 @@ def test_a_window_made_smaller_at_the_resume_looks_at_the_newest_steps() -> None
         first.step(1, SOME, figures(length))
     second.load_state_dict(first.state_dict())
     # 20, 20 | 30, 30: the first two steps no longer count.
-    assert "from 20.0 to 30.0 tokens" in second.step(1, SOME, figures(30.0))[0]
+    assert "from 20.0 to 30.0 tokens" in second.step(1, SOME, figures(30.0))["length_inflation"]
+
+
+def test_a_figure_that_goes_in_and_out_is_said_once_in_ten_steps() -> None:
+    alarms, said = Alarms(RunConfig()), []
+    for step, kl in enumerate([2.0, 0.1] * 4 + [0.1] * 12 + [2.0, 0.1, 2.0], start=1):
+        length = {"completion/mean_tokens": 20.0, "reward/accuracy": 0.5}
+        if alarms.step(step, SOME, length | {"policy/kl": kl}):
+            said.append(step)
+        if step == 4:
+            state = json.loads(json.dumps(alarms.state_dict()))
+            alarms = Alarms(RunConfig())
+            alarms.load_state_dict(state)
+    assert said == [1, 21]

@@ -25,7 +25,9 @@ RUINED = HEALTHY | {
 
 
 def run(alarm: HealthAlarm, steps: list[dict[str, float]]) -> list[list[str]]:
-    return [alarm.step(number, metrics) for number, metrics in enumerate(steps, start=1)]
+    return [
+        list(alarm.step(number, metrics).values()) for number, metrics in enumerate(steps, start=1)
+    ]
 
 
 @pytest.mark.parametrize("kl", [0.0, 0.2])
@@ -69,7 +71,8 @@ def test_a_figure_outside_warns_when_it_leaves_and_is_counted_while_it_is_out() 
 )
 def test_each_figure_has_a_range(name: str, value: float, bounds: str) -> None:
     alarm = HealthAlarm(ObserveConfig())
-    (warning,) = alarm.step(1, HEALTHY | {WATCHED[name]: value})
+    ((setting, warning),) = alarm.step(1, HEALTHY | {WATCHED[name]: value}).items()
+    assert setting == name
     assert warning.endswith(f"outside observe.{name}.{bounds}")
 
 
@@ -121,7 +124,7 @@ def test_a_run_that_resumes_goes_on_counting() -> None:
 def test_what_a_step_lacks_is_not_outside() -> None:
     """Without a reference there is no KL, and ZeRO 0 keeps no norm."""
     alarm = HealthAlarm(ObserveConfig())
-    assert alarm.step(1, {"policy/ratio": 1.0}) == []
+    assert alarm.step(1, {"policy/ratio": 1.0}) == {}
 
 
 def test_the_line_of_a_step_marks_a_figure_whose_alarm_is_on() -> None:

@@ -135,3 +135,17 @@ def test_figures_that_left_their_range_are_in_the_table_and_the_file(summary: Su
         text.strip().split(maxsplit=1) for text in out.getvalue().splitlines() if line in text
     ] == [["alarm", line]]
     assert summary.to_dict()["alarms"] == [line]
+
+
+@pytest.mark.parametrize(
+    ("resumes", "said"), [(0, None), (1, "resumed once"), (2, "resumed 2 times")]
+)
+def test_resumes_are_counted_in_plain_words(
+    summary: Summary, resumes: int, said: str | None
+) -> None:
+    summary.resumes = resumes
+    stream = io.StringIO()
+    summary.show(Console(file=stream, width=200))
+    text = " ".join(stream.getvalue().split())
+    assert ("resumed" in text) is bool(said)
+    assert said is None or said in text

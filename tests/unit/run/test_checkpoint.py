@@ -195,6 +195,14 @@ def test_a_disk_without_room_for_the_runs_checkpoints_is_refused_before_it_start
     checkpoint.check_space(tmp_path, 4 * 2**30, keep=2)
 
 
+def test_a_small_checkpoint_has_a_size_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2**20))
+    with pytest.raises(
+        CheckpointError, match=r"has 1\.0 MiB free, and 3 .* of 0\.5 MiB need 1\.5 "
+    ):
+        checkpoint.check_space(tmp_path / "run", 2**19, keep=2)
+
+
 @pytest.mark.parametrize("damage", ["shorten", "remove"])
 def test_a_damaged_checkpoint_is_named_with_the_one_before_it(tmp_path: Path, damage: str) -> None:
     write(tmp_path, 1)

@@ -1,7 +1,6 @@
 import json
 import multiprocessing
 import os
-import struct
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from rlsys.evaluation.curve import Curve
 from rlsys.evaluation.heldout import HeldOut
 from rlsys.run.folder import check_inputs, cut_back, held, record_inputs
 from rlsys.run.space import checkpoint_bytes
+from tests.helpers.model_folders import write_weights
 
 
 def hold_until_killed(folder: Path, holding: object) -> None:
@@ -102,8 +102,7 @@ def test_a_text_that_cannot_be_replaced_is_still_there(
 
 
 def test_a_checkpoints_size_is_told_by_the_models_headers(tmp_path: Path) -> None:
-    header = json.dumps({"__metadata__": {}, "a": {"shape": [3, 5]}, "b": {"shape": [7]}}).encode()
-    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    write_weights(tmp_path, {"a": (3, 5), "b": (7,)})
     assert checkpoint_bytes(str(tmp_path), 2, with_critic=False) == 22 * (16 + 2)
     assert checkpoint_bytes(str(tmp_path), 2, with_critic=True) == 22 * (32 + 2)
     assert checkpoint_bytes("org/name-on-a-hub", 2, with_critic=False) is None

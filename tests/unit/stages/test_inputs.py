@@ -12,6 +12,7 @@ from rlsys.data.load import RunRows
 from rlsys.errors import ConfigError, DataError
 from rlsys.local_policy.policy import build_tokenizer
 from rlsys.stages.inputs import Prepared, prepare, read_rows
+from tests.helpers.model_folders import write_weights
 
 LONG = "and once more " * 40
 
@@ -58,9 +59,27 @@ def test_a_training_file_smaller_than_the_holdout_gives_a_fifth(config: RunConfi
     assert "pass@1 is measured on 20 held-out prompts" in found.notes[1]
 
 
+def test_one_row_is_trained_on_and_nothing_is_held_out(config: RunConfig, tmp_path: Path) -> None:
+    config.data.train = write(tmp_path / "one.jsonl", ["1+1=?"])
+    found = prepared(config)
+    assert (len(found.train), len(found.held_out)) == (1, 0)
+    assert "none of its few prompts are held out, fewer than data.holdout=256" in found.notes[0]
+
+
 def test_enough_held_out_prompts_need_no_note(config: RunConfig) -> None:
     config.data.holdout, config.evaluation.final_prompts, config.evaluation.prompts = 10, 10, 5
     assert prepared(config).notes == []
+
+
+def test_a_chat_template_that_leaves_out_the_system_message_is_told_once(
+    config: RunConfig,
+) -> None:
+    config.data.holdout, config.evaluation.final_prompts, config.evaluation.prompts = 10, 10, 5
+    config.data.system_prompt = "Add."
+    (note,) = prepared(config).notes
+    assert note.startswith(
+        "warning: the model's chat template leaves out the system message of 100 of 100 prompts"
+    )
 
 
 @pytest.mark.parametrize("change", ["holdout", "final_prompts"])
@@ -171,6 +190,7 @@ def teacher(folder: Path, change: bool = False) -> str:
         tokenizer.add_tokens(["<more>"])
     tokenizer.save_pretrained(folder)
     Qwen2Config(vocab_size=len(tokenizer)).save_pretrained(folder)
+    write_weights(folder, {})
     return str(folder)
 
 

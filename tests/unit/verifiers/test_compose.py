@@ -111,9 +111,9 @@ def test_verifier_that_takes_batches_gets_those_of_its_sources_in_one_call():
 @pytest.mark.parametrize(
     ("result", "reason"),
     [
-        (RuntimeError("no route"), "Batched: RuntimeError: no route"),
-        ([Verdict(1.0, Status.CORRECT)], "Batched: expected a list of 2 verdicts, got a list"),
-        ([Verdict(1.0, Status.CORRECT), 1.0], "Batched: returned a float, not a Verdict: 1.0"),
+        (RuntimeError("no route"), "RuntimeError: no route"),
+        ([Verdict(1.0, Status.CORRECT)], "expected a list of 2 verdicts, got a list"),
+        ([Verdict(1.0, Status.CORRECT), 1.0], "returned a float, not a Verdict: 1.0"),
     ],
 )
 def test_failed_batch_makes_no_verdict_of_any_completion_in_it(result, reason):
@@ -175,10 +175,10 @@ def test_source_that_nobody_grades_has_no_verdict():
 @pytest.mark.parametrize(
     ("result", "reason"),
     [
-        (RuntimeError("no route"), "R_CoT: Scripted: RuntimeError: no route"),
+        (RuntimeError("no route"), "R_CoT: RuntimeError: no route"),
         (Verdict(None, Status.INFRASTRUCTURE, "judge is down"), "R_CoT: judge is down"),
-        (1.0, "R_CoT: Scripted: returned a float, not a Verdict: 1.0"),
-        (None, "R_CoT: Scripted: returned a NoneType, not a Verdict: None"),
+        (1.0, "R_CoT: returned a float, not a Verdict: 1.0"),
+        (None, "R_CoT: returned a NoneType, not a Verdict: None"),
     ],
 )
 def test_failed_verifier_makes_no_verdict_of_the_whole(result, reason):
@@ -190,7 +190,7 @@ def test_failed_verifier_makes_no_verdict_of_the_whole(result, reason):
 def test_unreadable_expected_answer_is_no_verdict():
     verdict = make().verify(completion(answer={"numbers": [1]}))
     assert verdict.status is Status.INFRASTRUCTURE
-    assert verdict.reason.startswith("R_Accuracy: MathVerifier: VerifierError: math: expected")
+    assert verdict.reason.startswith("R_Accuracy: expected answer")
 
 
 def test_self_test_of_all_built_in_verifiers_passes():
@@ -212,6 +212,18 @@ def test_failed_self_test_names_verifier_completion_and_rewards(result, message)
         VerifierError, match=f"verifier 'scripted' fails its self-test: .*{message}"
     ):
         run_self_test(make(replaced={1: result}))
+
+
+def test_a_verifier_without_self_test_cases_is_named_with_its_place():
+    class Untested(Scripted):
+        def self_test(self):
+            return []
+
+    composite = make()
+    composite.components = [replace(composite.components[0], verifier=Untested(None))]
+    line = Untested.self_test.__code__.co_firstlineno
+    with pytest.raises(VerifierError, match=rf"no self-test cases: its .*{__file__}:{line}, ret"):
+        run_self_test(composite)
 
 
 @pytest.mark.parametrize(("reward", "passes"), [(0.5, True), (0.8, True), (0.81, False)])

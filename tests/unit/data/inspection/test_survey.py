@@ -58,7 +58,8 @@ def test_a_system_message_that_the_chat_template_leaves_out_is_told(
     text = told(look(path, chat_tokenizer, config))
     assert "system messages that the model's chat template leaves out: 1, row 2: 'You add.'" in text
     replaced = replace(config, system_prompt="Add.")
-    assert look(path, chat_tokenizer, replaced).oddities == []
+    text = told(look(path, chat_tokenizer, replaced))
+    assert "that the model's chat template leaves out: 2, rows 1-2: 'Add.'" in text
 
 
 def test_a_file_of_which_no_prompt_fits_is_told_too(write_rows, base_tokenizer):

@@ -1,0 +1,123 @@
+"""`rlsys serve` and `rlsys chat` on the tiny policy, as a user starts them."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.places import ROOT
+from tests.helpers.workplace import Workplace
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+_START_S = 240.0
+SIZES = ("hidden_size=64", "intermediate_size=128", "layers=2", "heads=2", "steps=40", "threads=1")
+
+
+@pytest.fixture
+def policy(workplace: Workplace) -> tuple[str, ...]:
+    """`local`, as the tiny one of the workplace."""
+    sizes = (f"model.local.{size}" for size in SIZES)
+    return ("local", f"model.cache={workplace.folder / 'cache'}", *sizes, "model.max_context=128")
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def started(log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`rlsys ARGUMENTS`, which prints to a file; ended with the block."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rlsys", *arguments], cwd=ROOT, stdout=file, stderr=file
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def printed(log: Path, pattern: str, process: subprocess.Popen[bytes]) -> re.Match[str]:
+    """Wait for a line."""
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        if match := re.search(pattern, log.read_text()):
+            return match
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.2)
+    raise AssertionError(log.read_text())
+
+
+def asked(url: str, **body: object) -> dict[str, Any]:
+    """The answer of a server to one question."""
+    text = json.dumps({"messages": [{"role": "user", "content": "3*4+4=?"}], **body}).encode()
+    request = urllib.request.Request(
+        f"{url}/chat/completions", text, {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)
+
+
+def test_a_server_says_when_it_is_ready_answers_and_ends_on_sigterm(
+    policy: tuple[str, ...], tmp_path: Path
+) -> None:
+    log, port = tmp_path / "printed.txt", free_port()
+    serving = ("serve", *policy, "--port", str(port), "--name", "adder")
+    with started(log, *serving) as process:
+        url = printed(log, r"ready: (\S+)  model: adder", process)[1]
+        assert url == f"http://127.0.0.1:{port}/v1"
+        answer = asked(url, model="adder", max_tokens=24)
+        assert answer["usage"]["completion_tokens"] > 0
+        assert answer["choices"][0]["finish_reason"] in ("stop", "length")
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    said = log.read_text()
+    assert "Traceback" not in said
+    assert said.count("\n") < 8
+
+
+def test_a_server_that_cannot_start_says_why_in_lines_that_fit_a_screen(
+    policy: tuple[str, ...], workplace: Workplace
+) -> None:
+    port = str(free_port())
+    done = workplace.run("serve", *policy, "--port", port, "--", "--kv-cache-dtype", "nonsense")
+    assert done.returncode == 2
+    assert "SamplerError: vLLM's server has ended: " in done.stderr
+    assert "nonsense" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) <= 6
+    log = Path(done.stderr.rpartition("its log: ")[2].strip())
+    assert log.is_file()
+    log.unlink()
+
+
+def test_a_conversation_in_a_pipe_says_what_it_loads_beside_it(policy: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rlsys", "chat", *policy],
+        cwd=ROOT,
+        env=os.environ,
+        input="3*4+4=?\n/quit\n",
+        capture_output=True,
+        text=True,
+        timeout=_START_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "loading the libraries" in done.stderr
+    assert re.search(r"^loading /.*/cache/\S+$", done.stderr, re.MULTILINE)
+    assert "loading" not in done.stdout
+    assert "answer tokens" in done.stdout
