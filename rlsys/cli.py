@@ -16,6 +16,7 @@ from rlsys.commands import (
     grade,
     inspect,
     plan,
+    report,
     runs,
     serve,
     stacks,
@@ -56,6 +57,7 @@ def root(
 app.command()(train.train)
 app.command()(train.sft)
 app.command()(runs.runs)
+app.command()(report.report)
 app.command()(checkpoint.checkpoint)
 app.command()(stacks.stacks)
 app.command()(inspect.inspect)

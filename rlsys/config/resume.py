@@ -46,7 +46,7 @@ def resumed_config(
         config.run.directory, config.run.name = str(folder.parent), folder.name
     optimizer = saved.learner.optimizer
     ends = ("loop.steps", "loop.epochs") if optimizer.falls else ()
-    before, after = _flat(asdict(saved)), _flat(asdict(wanted))
+    before, after = flat(asdict(saved)), flat(asdict(wanted))
     for key in sorted(before.keys() | after.keys()):
         was, now = before.get(key), after.get(key)
         if _equal(was, now):
@@ -73,14 +73,15 @@ def resumed_config(
     return wanted
 
 
-def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by their whole names: `loop.steps`."""
+    settings: dict[str, Any] = {}
     for name, value in section.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
+            settings |= flat(value, f"{prefix}{name}.")
         else:
-            flat[f"{prefix}{name}"] = value
-    return flat
+            settings[f"{prefix}{name}"] = value
+    return settings
 
 
 def _equal(a: Any, b: Any) -> bool:

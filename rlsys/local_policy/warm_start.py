@@ -5,11 +5,14 @@ The learner sets up DeepSpeed's process group, and environment variables with it
 prepares a policy must not keep.
 """
 
-import multiprocessing
+import json
+import os
 import random
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from dataclasses import asdict
 from pathlib import Path
 
 from rlsys.config.local_policy import LocalPolicyConfig
@@ -18,6 +21,7 @@ from rlsys.config.run import LearnerConfig
 from rlsys.errors import WorkerError
 from rlsys.imports import imports
 
+_SAID = "warm start:"
 _REPORT_EVERY = 20
 _MICROBATCH_TOKENS = 2048
 
@@ -32,27 +36,28 @@ def warm_start(
     Raises:
         WorkerError: the process ended before the policy was there.
     """
-    context = multiprocessing.get_context("spawn")
-    lines, told = context.Pipe(duplex=False)
-    process = context.Process(target=_teach, args=(folder, config, seed, told), daemon=True)
-    process.start()
-    told.close()
-    try:
-        while line := lines.recv():
-            progress(line)
-    except EOFError:
-        process.join()
-        raise WorkerError(f"the warm start ended with exit status {process.exitcode}") from None
-    finally:
-        process.terminate()
-        process.join()
+    command = [sys.executable, "-m", __name__, str(folder), json.dumps(asdict(config)), str(seed)]
+    path = os.pathsep.join(filter(None, sys.path))
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith(_SAID):  # libraries print there, too
+                    progress(line.rstrip())
+        except BaseException:  # a Ctrl-C as well: whoever waits no longer wants it
+            process.terminate()
+            raise
+    if process.returncode:
+        raise WorkerError(f"the warm start ended with exit status {process.returncode}")
 
 
-def _teach(folder: Path, config: LocalPolicyConfig, seed: int, told: Connection) -> None:
-    """Sends a line now and then, and an empty one at its end. It ends with an error where nobody
-    listens any more."""
+def _teach(folder: Path, config: LocalPolicyConfig, seed: int) -> None:
+    """Prints a line now and then, and ends with an error where nobody reads any more."""
     with imports():
         import torch
+        from transformers.utils.logging import disable_progress_bar
 
         from rlsys.data.demonstrations import to_batch
         from rlsys.learning.learner import Learner
@@ -61,6 +66,7 @@ def _teach(folder: Path, config: LocalPolicyConfig, seed: int, told: Connection)
         from rlsys.learning.schedule import Schedule
         from rlsys.local_policy.lessons import demonstrations
         from rlsys.local_policy.tokenizer import build_tokenizer
+    disable_progress_bar()
     learner_config = learner_settings(config)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -76,9 +82,8 @@ def _teach(folder: Path, config: LocalPolicyConfig, seed: int, told: Connection)
         loss = learner.step(batch, step - 1)["loss"]
         recent = loss if step == 1 else 0.9 * recent + 0.1 * loss
         if step % _REPORT_EVERY == 0 or step == config.steps:
-            told.send(f"warm start: step {step}/{config.steps}, loss {recent:.3f}")
+            print(f"{_SAID} step {step}/{config.steps}, loss {recent:.3f}", flush=True)
     learner.policy.model.save_pretrained(folder)
-    told.send("")
 
 
 def learner_settings(config: LocalPolicyConfig) -> LearnerConfig:
@@ -96,3 +101,7 @@ def learner_settings(config: LocalPolicyConfig) -> LearnerConfig:
             beta2=0.98,
         ),
     )
+
+
+if __name__ == "__main__":
+    _teach(Path(sys.argv[1]), LocalPolicyConfig(**json.loads(sys.argv[2])), int(sys.argv[3]))

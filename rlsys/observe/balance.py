@@ -109,8 +109,8 @@ def balance(times: Mapping[str, Times], members: Mapping[str, int]) -> Balance:
     return Balance(busy, bottleneck, dict(members), needed, gain, following, least_s)
 
 
-def advice(found: Balance, longest_wait: str, pace: Pace) -> list[str]:
-    """What to do about it, in two or three sentences for people.
+def limits(found: Balance, longest_wait: str) -> list[str]:
+    """Which role limits the run, in two sentences for people.
 
     Args:
         longest_wait: what the bottleneck waited for longest.
@@ -139,6 +139,12 @@ def advice(found: Balance, longest_wait: str, pace: Pace) -> list[str]:
             f"bottleneck: {name}; one more can make the run up to {found.gain:.2f} times as fast"
             f"{then}; more of any other role changes nothing"
         )
+    return lines
+
+
+def advice(found: Balance, longest_wait: str, pace: Pace) -> list[str]:
+    """What limits the run, and which bound of staleness would help; see `limits`."""
+    lines = limits(found, longest_wait)
     least_step_s = found.least_s / max(pace.steps, 1)
     bound = covering_bound(pace, least_step_s)
     if bound > pace.max_staleness:

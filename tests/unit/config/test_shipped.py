@@ -1,4 +1,4 @@
-"""An installation that is no clone has its configs, too."""
+"""An installation that is no clone has its configs, too, and all else that is no code."""
 
 import os
 import shutil
@@ -47,6 +47,13 @@ def test_the_wheel_holds_each_config_and_preset(installed: Path) -> None:
     data = next(installed.glob("rlsys-*.data")) / "data" / "share" / "rlsys" / "configs"
     held = {str(p.relative_to(data)) for p in data.rglob("*.yaml")}
     assert held == {str(p.relative_to(CONFIGS)) for p in CONFIGS.rglob("*.yaml")}
+
+
+def test_the_wheel_holds_what_a_report_is_drawn_with(installed: Path) -> None:
+    drawn = {*(ROOT / "rlsys").rglob("*.js"), *(ROOT / "rlsys").rglob("*.css")}
+    assert drawn
+    for path in drawn:
+        assert (installed / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
 
 
 def test_an_installation_reads_base_and_presets_from_where_its_files_are(installed: Path) -> None:

@@ -1,0 +1,133 @@
+"""Which curves a report draws, and the columns of figures that they are drawn from."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rlsys.report.folder import SECONDS, RunRecord
+
+_POINTS = 1000
+"""Of a curve. A longer run has the means of so many stretches: a screen shows no more."""
+_NO_PARTS = {"mean", "accuracy", "missing", "groups_without_signal"}
+"""Metrics of the group `reward` that are no component's."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One drawing: curves over steps, in one unit."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...]
+    """Metric and its name in the legend."""
+    alarm: str = ""
+    """Whose steps are marked in it."""
+    checks: bool = False
+    """Draw the held-out checks with their intervals, too."""
+    help: str = ""
+
+
+_RATIOS = ("p01", "p10", "p50", "p90", "p99")
+CHARTS = (
+    Chart(
+        "pass@1",
+        (("reward/accuracy", "training completions"),),
+        checks=True,
+        help="held-out prompts with 95 % intervals; training completions by step",
+    ),
+    Chart("Reward", (("reward/mean", "reward"),), help="mean of the step's completions"),
+    Chart("Loss", (("policy/loss", "training"), ("heldout/loss", "held-out"))),
+    Chart(
+        "Completion length",
+        (
+            ("completion/mean_tokens", "all"),
+            ("completion/mean_tokens_right", "right"),
+            ("completion/mean_tokens_wrong", "wrong"),
+        ),
+        alarm="length_inflation",
+        help="mean tokens",
+    ),
+    Chart(
+        "Cut off, no signal",
+        (
+            ("completion/truncated", "completions cut off"),
+            ("reward/groups_without_signal", "groups without a signal"),
+        ),
+        alarm="nothing_to_learn",
+        help="shares",
+    ),
+    Chart("Entropy", (("policy/entropy", "entropy"),), alarm="entropy", help="nats per token"),
+    Chart("KL to the reference", (("policy/kl", "KL"),), alarm="kl", help="nats per token"),
+    Chart(
+        "Ratio of policy to sampler",
+        tuple((f"policy/ratio_{name}", name) for name in _RATIOS),
+        alarm="ratio",
+        help="quantiles over tokens; 1 is on-policy",
+    ),
+    Chart(
+        "Effective sample size",
+        (("policy/effective_sample_size", "ESS"),),
+        alarm="effective_sample_size",
+        help="share of the tokens",
+    ),
+    Chart(
+        "Staleness",
+        (("staleness/mean", "mean"), ("staleness/max", "max"), ("staleness/bound", "bound")),
+        help="optimizer steps",
+    ),
+    Chart(
+        "Throughput",
+        (("throughput/consumed_tokens_per_s", "tokens"),),
+        help="completion tokens trained on per second",
+    ),
+    Chart("Gradient norm", (("policy/gradient_norm", "gradient norm"),), alarm="gradient_norm"),
+    Chart("Learning rate", (("policy/learning_rate", "learning rate"),)),
+)
+
+
+def charts(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """The charts, with the parts of these runs' rewards and their verdicts, as JSON values."""
+    names = {name for record in records for line in record.lines for name in line}
+    parts = sorted(
+        name
+        for name in names
+        if name.startswith("reward/")
+        and name.count("/") == 1
+        and name.removeprefix("reward/") not in _NO_PARTS
+    )
+    verdicts = sorted(name for name in names if name.startswith("status/"))
+    more = (
+        Chart("Parts of the reward", tuple((n, n.removeprefix("reward/")) for n in parts)),
+        Chart("Verdicts", tuple((n, n.removeprefix("status/")) for n in verdicts), help="shares"),
+    )
+    all_charts = [*CHARTS[:2], *more, *CHARTS[2:]]
+    return [asdict(chart) for chart in all_charts if chart.lines]
+
+
+def series(record: RunRecord, drawn: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
+    """A column per metric that a chart or the timeline shows; null where a step has none.
+
+    Column `step` has the last step of each stretch, `s` the seconds that it took.
+    """
+    wanted = {metric for chart in drawn for metric, _ in chart["lines"]}
+    names = dict.fromkeys(name for line in record.lines for name in line)
+    stretch = math.ceil(len(record.lines) / _POINTS) or 1
+    parts = [record.lines[i : i + stretch] for i in range(0, len(record.lines), stretch)]
+    columns: dict[str, list[float | None]] = {
+        "step": [part[-1]["step"] for part in parts],
+        "s": [_rounded(sum(line.get(SECONDS, 0.0) for line in part)) for part in parts],
+    }
+    for name in names:
+        if name in wanted or name.startswith("time/"):
+            columns[name] = [_mean([line.get(name) for line in part]) for part in parts]
+    return columns
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None and math.isfinite(v)]
+    return _rounded(sum(known) / len(known)) if known else None
+
+
+def _rounded(value: float) -> float:
+    """Six digits: more are not seen, and cost bytes."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,135 @@
+"""What a run's folder says, read whole: settings, metrics, held-out checks, how it stands.
+
+The run may still go on: half a line at the end of its metrics is not there yet.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+
+from rlsys.config.model_names import FILE
+from rlsys.config.resume import flat
+from rlsys.errors import ConfigError, DataError
+from rlsys.evaluation import curve
+from rlsys.evaluation.heldout import HeldOut
+from rlsys.observe.runs import Run, read_run
+from rlsys.run.folder import LOCK, METRICS, SUMMARY
+from rlsys.watch.accounting import Times
+
+_OWN = ("run.name", "run.directory")
+"""Settings in which any two runs differ."""
+SECONDS = "throughput/step_s"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything that a report says of a run, but for its completions."""
+
+    run: Run
+    settings: dict[str, Any]
+    """Flat: `loop.steps`."""
+    lines: list[dict[str, float]]
+    """Metrics of each step, in the order of the steps."""
+    checks: list[HeldOut]
+    summary: dict[str, Any]
+    """Empty while there is none of the newest step."""
+
+    @property
+    def name(self) -> str:
+        """As its folder is named."""
+        return self.run.folder.name
+
+    def times(self) -> dict[str, Times]:
+        """Of each role, from the shares of each step."""
+        total: dict[str, Times] = {}
+        for line in self.lines:
+            wall = line.get(SECONDS, 0.0)
+            roles: dict[str, dict[str, float]] = {}
+            for role, state, share in shares(line):
+                roles.setdefault(role, {})[state] = share * wall
+            for role, seconds in roles.items():
+                busy = seconds.pop("busy", 0.0)
+                total[role] = total.get(role, Times()) + Times(busy, wall, seconds)
+        return total
+
+
+def read_record(folder: Path) -> RunRecord:
+    """A run's record, from a folder that find_run found.
+
+    Raises:
+        ConfigError: no run has begun in the folder.
+        DataError: a line of its metrics is no JSON; names file and line.
+    """
+    if not (folder / LOCK).exists():
+        raise ConfigError(
+            f"{folder}: there is a {FILE}, but no run has begun there; "
+            "nearest valid: a folder that `rlsys runs` lists"
+        )
+    run = read_run(folder)
+    settings = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(folder / FILE)))
+    summary_file = folder / SUMMARY
+    summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.exists() else {}
+    is_current = summary.get("steps") == run.step
+    return RunRecord(
+        run=run,
+        settings=flat(settings),
+        lines=_read_lines(folder / METRICS),
+        checks=curve.read(folder / curve.FILE),
+        summary=summary if is_current else {},
+    )
+
+
+def shares(line: dict[str, float]) -> Iterator[tuple[str, str, float]]:
+    """Role, state and share of the step's time: of the metrics `time/ROLE/STATE`."""
+    for key, value in line.items():
+        group, _, rest = key.partition("/")
+        if group == "time":
+            role, _, state = rest.partition("/")
+            yield role, state, value
+
+
+def alarms(lines: Sequence[dict[str, float]]) -> dict[str, list[int]]:
+    """The steps in which each alarm was on, by its name; none that never was."""
+    on: dict[str, list[int]] = {}
+    for line in lines:
+        for key, value in line.items():
+            if key.startswith("alarm/") and value:
+                on.setdefault(key.removeprefix("alarm/"), []).append(int(line["step"]))
+    return on
+
+
+def differing(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
+    """Settings that are not the same in all runs, each with its value in each; of a single run,
+    all of them."""
+    keys = sorted({key for record in records for key in record.settings} - set(_OWN))
+    rows = [(key, [_shown(record, key) for record in records]) for key in keys]
+    return [(key, values) for key, values in rows if len(records) == 1 or len(set(values)) > 1]
+
+
+def _shown(record: RunRecord, key: str) -> str:
+    """As in YAML; a setting that this run's version did not have is empty."""
+    if key not in record.settings:
+        return ""
+    value = record.settings[key]
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+def _read_lines(path: Path) -> list[dict[str, float]]:
+    if not path.exists():
+        return []
+    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
+    lines = []
+    for number, text in enumerate(whole.split("\n") if whole else [], 1):
+        try:
+            line = json.loads(text)
+        except ValueError as error:
+            raise DataError(
+                f"{path}, line {number}: no JSON ({error}); a run writes one object a step there"
+            ) from error
+        # What was no number in the run is null here: the step has no such metric.
+        lines.append({name: value for name, value in line.items() if value is not None})
+    return lines

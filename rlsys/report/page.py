@@ -1,0 +1,132 @@
+"""One HTML file of runs: it opens from a disk, loads nothing, and runs no script but its own.
+
+Completions are text of a policy, and nobody trusts them. They are in the page as JSON in a data
+block, all of it ASCII and without `<`, `>` and `&`, so no text can end the block or begin a tag;
+the script puts them on the screen as text nodes alone; and the page's Content-Security-Policy lets
+one script run, by its digest, and nothing be loaded from anywhere.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rlsys.report.charts import charts, series
+from rlsys.report.folder import RunRecord, alarms, differing, read_record
+from rlsys.report.samples import choose, vocabulary
+from rlsys.report.verdict import verdict
+
+SAMPLE_BYTES = 12 * 2**20
+"""Of completions in a page, over all of its runs: a phone opens that in seconds."""
+_HERE = Path(__file__).parent
+_SCRIPTS = ("page.js", "figures.js", "samples.js")
+_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<noscript>This report is drawn by its own script; allow scripts for this file to see it.</noscript>
+<main id="report"></main>
+<script type="application/json" id="data">{data}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def report(folders: Sequence[Path], sample_bytes: int = SAMPLE_BYTES) -> str:
+    """The page of these runs, in this order.
+
+    Raises:
+        DataError: a run's metrics cannot be read.
+    """
+    records = [read_record(folder) for folder in folders]
+    drawn = charts(records)
+    runs = [_run(record, drawn, sample_bytes // len(records)) for record in records]
+    data = {
+        "runs": runs,
+        "charts": drawn,
+        "settings": [{"key": key, "values": values} for key, values in differing(records)],
+    }
+    return render(", ".join(record.name for record in records), data)
+
+
+def render(title: str, data: dict[str, Any]) -> str:
+    """The page of data, whatever texts are in it."""
+    style = (_HERE / "page.css").read_text(encoding="utf-8")
+    script = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    policy = (
+        f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return _PAGE.format(
+        policy=policy,
+        title=html.escape(_printable(f"rlsys: {title}")),
+        style=style,
+        data=to_json(data),
+        script=script,
+    )
+
+
+def to_json(data: Any) -> str:
+    """JSON that is safe inside a script element: ASCII, and none of it can be markup.
+
+    A lone surrogate stays an escape, as does U+2028; what is no number is null.
+    """
+    text = json.dumps(_finite(data), separators=(",", ":"), allow_nan=False)
+    return text.translate(_ESCAPES)
+
+
+def _run(record: RunRecord, drawn: Sequence[dict[str, Any]], sample_bytes: int) -> dict[str, Any]:
+    folder = record.run.folder
+    chosen = choose(folder, sample_bytes)
+    return {
+        "name": record.name,
+        "verdict": asdict(verdict(record)),
+        "series": series(record, drawn),
+        "alarms": alarms(record.lines),
+        "checks": [
+            {"step": c.step, "pass_at_1": c.pass_at_1, "low": c.low, "high": c.high}
+            for c in record.checks
+        ],
+        "samples": {
+            "groups": chosen.groups,
+            "completions": chosen.completions,
+            "total": chosen.total,
+            "unreadable": chosen.unreadable,
+            "vocabulary": vocabulary(folder, chosen.groups),
+        },
+    }
+
+
+def _digest(text: str) -> str:
+    """As a Content-Security-Policy names an inline script or style."""
+    found = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(found).decode()}'"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value
+
+
+def _printable(text: str) -> str:
+    """A folder's name may hold anything that a file system allows."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -1,0 +1,43 @@
+"""Curves of a run, as long as a screen is wide."""
+
+from pathlib import Path
+
+from rlsys.report.charts import CHARTS, charts, series
+from rlsys.report.folder import read_record
+from tests.helpers.documented import undocumented
+from tests.helpers.reported_run import make_run, metrics
+
+
+def test_every_curve_is_a_metric_of_the_docs() -> None:
+    names = {metric for chart in CHARTS for metric, _ in chart.lines}
+    alarms = {f"alarm/{chart.alarm}" for chart in CHARTS if chart.alarm}
+    assert undocumented(names | alarms) == set()
+
+
+def test_parts_of_the_reward_are_components_alone(tmp_path: Path) -> None:
+    line = metrics(1, **{"reward/source/gsm8k": 0.5, "reward/difficulty/2": 0.5})
+    record = read_record(make_run(tmp_path / "a", [line]))
+    (parts,) = [chart for chart in charts([record]) if chart["title"] == "Parts of the reward"]
+    assert parts["lines"] == (("reward/format", "format"),)
+
+
+def test_a_step_without_a_metric_is_a_gap_and_so_is_what_is_no_number(tmp_path: Path) -> None:
+    lines = [metrics(1), metrics(2, **{"policy/kl": float("nan")}), metrics(3)]
+    del lines[0]["policy/kl"]
+    record = read_record(make_run(tmp_path / "a", lines))
+    columns = series(record, charts([record]))
+    assert columns["step"] == [1, 2, 3]
+    assert columns["policy/kl"] == [None, None, 0.03]
+    assert "throughput/consumed_tokens" not in columns  # no chart shows it
+
+
+def test_a_long_run_is_thinned_by_means_and_keeps_its_seconds(tmp_path: Path) -> None:
+    lines = [metrics(step) for step in range(1, 2002)]
+    record = read_record(make_run(tmp_path / "a", lines))
+    columns = series(record, charts([record]))
+    assert len(columns["step"]) == 667
+    assert columns["step"][:2] == [3, 6]
+    assert columns["step"][-1] == 2001
+    assert columns["reward/mean"][0] == 0.2
+    assert sum(s for s in columns["s"] if s) == 4002.0
+    assert len(columns["time/rollout/busy"]) == 667
