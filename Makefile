@@ -23,8 +23,10 @@ $(STAMP): $(LOCK) pyproject.toml
 train: setup
 	$(BIN)/rlsys train --config configs/local.yaml
 
+# Unit tests on all cores; what starts Ray and vLLM has the machine to itself.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/unit tests/adversarial -n logical --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest tests/actors tests/end_to_end
 
 # What takes longer than a person waits for: kills, restarts and resumes with real engines.
 test-long: setup

@@ -40,7 +40,7 @@ def test_gold_patch_of_every_row_is_found_applied_and_not_refused(rows, tmp_path
     for row in rows:
         tree = tmp_path / row.info["instance_id"]
         tree.mkdir()
-        lay_out(tree, row.answer)
+        lay_out(tree, row.expected)
         lay_out(tree, row.info["test_patch"])
         patch = find_patch(gold_completion(row, "Answer in <answer> tags."))
         assert patch is not None
