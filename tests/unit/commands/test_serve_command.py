@@ -107,6 +107,8 @@ def test_the_server_is_announced_when_its_port_is_open_and_not_before(
 @pytest.fixture
 def handlers_of_before() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What a shell starts in the background has it ignored, and so has all that is started there.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
