@@ -1,66 +1,16 @@
-"""Loading a model to be trained, in the learner's precision and, with ZeRO-3, in shards.
+"""Loading a model to be trained, in the learner's precision.
 
 DeepSpeed makes its float32 master weights from what it is given in the learner's precision, so
-nothing is lost by loading in that one. With ZeRO-3 rank 0 alone reads the checkpoint, into the
-CPU's memory; every parameter is broadcast from there, and each rank keeps its share of it.
+nothing is lost by loading in that one.
 """
 
-from typing import Any
-
 import torch
-from torch import distributed
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
-from transformers.initialization import no_init_weights
+from transformers import PreTrainedModel
 
-from rlsys.learning import attention
 from rlsys.learning.policy import load_causal_lm
 from rlsys.learning.ranks import Ranks
-from rlsys.weights.bundle import plan_buckets
-
-_AT_ONCE = 256 << 20
-"""Bytes that are whole on every rank at a time."""
 
 
 def load_for_training(path: str, ranks: Ranks) -> PreTrainedModel:
-    """A model that `ranks.into_deepspeed` will take; all ranks must call."""
-    dtype = getattr(torch, ranks.config.dtype.value)
-    if not ranks.shards_weights:
-        return load_causal_lm(path, dtype)
-    source = load_causal_lm(path, dtype) if ranks.rank == 0 else None
-    config = AutoConfig.from_pretrained(path)
-    with ranks.sharding(), no_init_weights():
-        model = AutoModelForCausalLM.from_config(
-            config, dtype=dtype, attn_implementation=attention.NAME
-        )
-    # Making the first weights ties them, too, and there was no such thing.
-    model.tie_weights()
-    _spread_parameters(model, source, ranks)
-    _spread_buffers(model, source, ranks)
-    return model.eval()
-
-
-def _spread_parameters(
-    model: PreTrainedModel, source: PreTrainedModel | None, ranks: Ranks
-) -> None:
-    whole = dict(source.named_parameters()) if source else {}
-    named: list[tuple[str, Any]] = list(model.named_parameters())
-    sizes = [parameter.ds_numel * parameter.element_size() for _, parameter in named]
-    for indices in plan_buckets(sizes, _AT_ONCE):
-        bucket = [named[i] for i in indices]
-        with ranks.gathered([parameter for _, parameter in bucket], writer=0):
-            for name, parameter in bucket:
-                if source:
-                    parameter.data.copy_(whole[name])
-
-
-def _spread_buffers(model: PreTrainedModel, source: PreTrainedModel | None, ranks: Ranks) -> None:
-    """Those made in shards are in the parameters' precision, where RoPE needs float32."""
-    sent = [{name: buffer.cpu() for name, buffer in source.named_buffers()} if source else None]
-    if ranks.world_size > 1:
-        distributed.broadcast_object_list(sent, src=0)
-    (whole,) = sent
-    assert whole is not None
-    for name, buffer in list(model.named_buffers()):
-        owner, _, own_name = name.rpartition(".")
-        module = model.get_submodule(owner)
-        module._buffers[own_name] = whole[name].to(buffer.device)
+    """A model that `ranks.into_deepspeed` will take; every rank loads the whole of it."""
+    return load_causal_lm(path, getattr(torch, ranks.config.dtype.value))
