@@ -130,7 +130,8 @@ class Supervised(Stage):
 
     async def run(self) -> None:
         """The checks before training, all steps, the checks after it."""
-        await self._measure(self.version)
+        if self.version == 0 or self._is_due(self.version):
+            await self._measure(self.version)
         await self.checks.before_training(self.version)
         self.around.display.stage("training: waiting for the first step")
         self._last_step, self._times = time.monotonic(), await self._times_now()
