@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,23 +99,34 @@ def run_stage(
                 _check_space(folder, config, model_path)
             for line in _check_memory(config, model_path, [need.role for need in needs(config)]):
                 display.note(line)
-            if resume:
-                for what in wish.Wish:  # those that the last driver did not live to grant
-                    wish.close(folder, what)
-                cut_back(folder, origin.version)
-                display.note(f"run {folder}, resumed after step {origin.version}")
-            else:
-                (folder / SAMPLES).mkdir(parents=True)
-                holding.enter_context(held(folder))
-                record_inputs(folder, inputs)
-                display.note(f"run {folder}")
-            holding.enter_context(failure_recorded(folder))
+            holding.enter_context(_in_its_folder(folder, inputs, origin, display))
             replace_text(folder / FILE, to_yaml(config))
             job = Job(kind, plan, name, folder, model_path, display, board, started)
             summary = _to_the_end(job, origin)
     summary.wall_s = time.monotonic() - started
     _leave(summary, job, console)
     return summary
+
+
+@contextmanager
+def _in_its_folder(
+    folder: Path, inputs: dict[str, str], origin: Origin, display: Display
+) -> Iterator[None]:
+    """The run has its folder to itself: a new one, or an old one cut back to its origin, which is
+    held already. The folder says why the block failed, if it does."""
+    with ExitStack() as holding:
+        if origin.resumed:
+            for what in wish.Wish:  # those that the last driver did not live to grant
+                wish.close(folder, what)
+            cut_back(folder, origin.version)
+            display.note(f"run {folder}, resumed after step {origin.version}")
+        else:
+            (folder / SAMPLES).mkdir(parents=True)
+            holding.enter_context(held(folder))
+            record_inputs(folder, inputs)
+            display.note(f"run {folder}")
+        holding.enter_context(failure_recorded(folder))
+        yield
 
 
 def _leave(summary: StageSummary, job: "Job", console: Console) -> None:

@@ -15,11 +15,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from rlsys.learning.loading import load_for_training
 from rlsys.learning.microbatches import Microbatches, minibatches
 from rlsys.learning.objectives.base import LossFunction, Objective
 from rlsys.learning.packing_proof import check_packing
-from rlsys.learning.policy import PolicyModel, checkpoint_layers
+from rlsys.learning.policy import PolicyModel, checkpoint_layers, load_causal_lm
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
 from rlsys.learning.report import (
@@ -45,7 +44,7 @@ class Learner:
         self.updates = 0
         """Made so far; skipped ones are not among them."""
         self.microbatches = Microbatches(ranks)
-        model = load_for_training(model_path, ranks)
+        model = load_causal_lm(model_path, ranks.dtype)
         if self.config.gradient_checkpointing:
             checkpoint_layers(model)
         policy = PolicyModel(

@@ -69,6 +69,13 @@ class Ranks:
         return wrapped
 
     @property
+    def dtype(self) -> torch.dtype:
+        """In which models are loaded: DeepSpeed makes its float32 master weights from what it is
+        given in the learner's precision, so nothing is lost by loading in that one."""
+        dtype: torch.dtype = getattr(torch, self.config.dtype.value)
+        return dtype
+
+    @property
     def shards_weights(self) -> bool:
         """Whether a parameter is whole only while it is gathered: ZeRO-3."""
         return self.config.zero_stage == 3
