@@ -91,7 +91,7 @@ def _show_tasks(
     if chosen_beside is not None:
         settings = _fitted(settings, reading.rows, chosen_beside)
     with console.status("tokenizing the prompts"):
-        tokenizer = tokenizer_of(settings.model.path)
+        tokenizer = tokenizer_of(settings.model)
         found = survey(reading, settings.data, tokenizer)
     limit_s = math.inf if grade_all else _GRADING_S
     gold, shown = _graded(settings, found, num_rows, limit_s, tokenizer, console)
@@ -134,7 +134,7 @@ def _show_demonstrations(file: str, settings: "RunConfig", rows: int, console: C
     from rlsys.local_policy.resolve import tokenizer_of
 
     lessons = read_lessons(file, settings.data, settings.sft.all_turns)
-    tokenizer = tokenizer_of(settings.model.path)
+    tokenizer = tokenizer_of(settings.model)
     limit = settings.model.max_context
     for part in render_demonstrations(lessons, settings.data, tokenizer, limit, rows):
         console.print(part)
