@@ -2,8 +2,9 @@
 
     driver: task_of(config) -> Task -> a rank: task.learner(model_path, ranks) -> Learner
 
-A task holds what its learner needs of a run's settings and no more. The driver makes it, so torch
-is imported where the learner is made. Another kind of training is another task, and an objective.
+A task holds what its learner needs of a run's settings and no more. The driver, which makes it,
+computes nothing, so what computes is imported where the learner is made. Another kind of training
+is another task, and an objective.
 """
 
 from abc import ABC, abstractmethod
