@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 LOSS = '''
 import torch
 from rlsys.algorithms.clipping import Surrogate
+from rlsys.algorithms.contract import TokenLoss
 
 
 def near(ratio, advantages, policy_logprobs, reference_logprobs, *, width: float = 1.0):
@@ -32,7 +33,7 @@ def near(ratio, advantages, policy_logprobs, reference_logprobs, *, width: float
     return Surrogate(-ratio * advantages * (-apart / width).exp(), none, spoken_of, none)
 
 
-LOSSES = {"near": near}
+LOSSES = {"near": TokenLoss(near, stops_gradient=True)}
 '''
 
 
