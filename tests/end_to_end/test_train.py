@@ -12,29 +12,8 @@ from rlsys.config.load import load
 from rlsys.run import checkpoint
 from tests.helpers.documented import undocumented
 from tests.helpers.submitted import Submitted
-from tests.helpers.workplace import Workplace
 
 pytestmark = pytest.mark.slow
-
-LOSS = '''
-import torch
-from rlsys.algorithms.clipping import Surrogate
-from rlsys.algorithms.contract import TokenLoss
-
-
-def near(ratio, advantages, policy_logprobs, reference_logprobs, *, width: float = 1.0):
-    """Tokens count less, the farther they are from the reference.
-
-    l = -r A exp(-|log pi - log pi_ref| / w)
-    """
-    apart = (policy_logprobs.detach() - reference_logprobs).abs()
-    spoken_of = reference_logprobs <= 0
-    none = torch.zeros_like(spoken_of)
-    return Surrogate(-ratio * advantages * (-apart / width).exp(), none, spoken_of, none)
-
-
-LOSSES = {"near": TokenLoss(near, stops_gradient=True)}
-'''
 
 
 @pytest.fixture
@@ -170,36 +149,3 @@ def test_plain_lines_name_the_stages(submitted: Submitted) -> None:
         "admitted 32 = trained 32",
     ):
         assert line in submitted.output
-
-
-@pytest.fixture(scope="module")
-def synchronous(workplace: Workplace) -> Path:
-    """The folder of a synchronous run, on a loss of a user's file and without a KL term."""
-    plugin = workplace.folder / "near.py"
-    plugin.write_text(LOSS)
-    done = workplace.run(
-        *("train", "--config", str(workplace.config)),
-        *("loop.max_staleness=0", "loop.steps=3", "run.name=sync", "loop.evaluate_every=0"),
-        *(f"algorithm.plugins=[{plugin}]", "algorithm.kl.coefficient=0"),
-        "algorithm.loss={name: near, options: {width: 2.0}}",
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return workplace.folder / "runs" / "sync"
-
-
-def test_staleness_zero_trains_on_answers_of_the_version_being_trained(synchronous: Path) -> None:
-    staleness = json.loads((synchronous / "summary.json").read_text())["staleness"]
-    assert (staleness["mean"], staleness["max"], staleness["covering_bound"]) == (0.0, 0, 0)
-    for step in (1, 2, 3):
-        path = synchronous / "samples" / f"step-{step:06d}.parquet"
-        versions = pq.read_table(path).column("policy_versions").to_pylist()
-        assert {v for row in versions for v in row} == {step - 1}
-
-
-def test_a_loss_of_a_users_file_is_followed_and_starts_the_role_that_it_reads(
-    synchronous: Path,
-) -> None:
-    lines = (synchronous / "metrics.jsonl").read_text().splitlines()
-    # The file's loss counts every token that the reference speaks of as clipped.
-    assert [json.loads(line)["policy/clip_fraction"] for line in lines] == [1.0] * 3
-    assert "reference" in json.loads((synchronous / "summary.json").read_text())["time"]
