@@ -28,6 +28,7 @@ from rlsys.learning.join import (
 )
 from rlsys.learning.nccl import limit_collectives
 from rlsys.learning.tasks import ReinforcementTask, Task
+from rlsys.network import free_port
 from rlsys.roles import Annotated, Annotations
 from rlsys.run.folder import require_mark
 from rlsys.watch.accounting import Accounting
@@ -91,9 +92,7 @@ class LearnerRank(Member):
 
     def address(self) -> tuple[str, int]:
         """This node's address and a free port, for the ranks to meet at."""
-        with socket.socket() as probe:
-            probe.bind(("", 0))
-            return ray.util.get_node_ip_address(), probe.getsockname()[1]
+        return ray.util.get_node_ip_address(), free_port()
 
     def find_folder(self, token: str) -> None:
         """See that the run's folder is the driver's own: samples and checkpoints are written here.

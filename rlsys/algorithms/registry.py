@@ -83,13 +83,12 @@ class _Functions(Generic[Spec]):
     """All of one kind: built in, of files, of packages; a name is looked up in this order."""
 
     def __init__(self, kind: _Kind[Spec]) -> None:
-        self.kind = kind
+        self.kind: _Kind[Spec] = kind
         self._of_files: dict[str, Bound[Spec]] = {}
 
     def names(self) -> list[str]:
         """All of them, sorted; importing none."""
-        installed = entry_points.names_in(self.kind.group)
-        return sorted({*self.kind.modules, *self._of_files, *installed})
+        return sorted({*self.taken(), *entry_points.names_in(self.kind.group)})
 
     def bare(self, name: str) -> Bound[Spec]:
         """One without its options.
@@ -98,14 +97,14 @@ class _Functions(Generic[Spec]):
             AlgorithmError: there is none of this name; says the nearest.
             PluginError: a package that has it fails to import.
         """
-        kind = self.kind
-        if name in kind.modules:
-            return Bound(name, vars(import_module(kind.modules[name]))[kind.table][name])
+        modules = self.kind.modules
+        if name in modules:
+            return Bound(name, vars(import_module(modules[name]))[self.kind.table][name])
         if name in self._of_files:
             return self._of_files[name]
-        installed = entry_points.find(kind.group, name)
+        installed = entry_points.find(self.kind.group, name)
         if installed is None:
-            raise AlgorithmError(f"no {kind.word} {name!r}{instead(name, self.names())}")
+            raise AlgorithmError(f"no {self.kind.word} {name!r}{instead(name, self.names())}")
         spec = self._spec(name, installed.value, f"package {installed.package}")
         return Bound(name, spec, file=installed.file, package=installed.package)
 
