@@ -10,6 +10,7 @@ is another task, and an objective.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from rlsys.config.algorithm import AlgorithmConfig
@@ -69,7 +70,7 @@ class ReinforcementTask(Task):
     """algorithm.plugins, as read where the run was started."""
     idle = "ready groups"
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """What the objective reads that other roles bring."""
         return columns_of(self.algorithm, self.teacher, self.plugins)
