@@ -64,7 +64,7 @@ def _by_habit(
     policy knows how to work carefully, whatever share of its answers do. Mixed throughout, a small
     share left too few lessons to learn from: pass@1 stayed below 0.4 in 60 steps.
     """
-    shares = _careful_shares(config)
+    shares = _shares(config, config.careful_share)
 
     def draw(rng: random.Random) -> Demonstration:
         problem = rng.choice(problems)
@@ -75,33 +75,30 @@ def _by_habit(
     return draw
 
 
-def _careful_shares(config: LocalPolicyConfig) -> Iterator[float]:
-    """Of each demonstration in turn: how likely it is careful."""
+def _shares(config: LocalPolicyConfig, habit: float) -> Iterator[float]:
+    """Of each demonstration in turn: how likely it is as good as it should be."""
     lessons = math.ceil((1.0 - _HABIT_SHARE) * config.steps * config.batch_size)
-    return itertools.chain(
-        itertools.repeat(_CAREFUL_LESSONS, lessons), itertools.repeat(config.careful_share)
-    )
+    return itertools.chain(itertools.repeat(_CAREFUL_LESSONS, lessons), itertools.repeat(habit))
 
 
 def _of_world(
     problems: list[Problem], config: LocalPolicyConfig, tokenizer: PreTrainedTokenizerBase
 ) -> Draw:
-    """Problems and requests as the corpus has them, kinds of requests alike often; of the
-    solutions, first nearly all are complete, then few."""
+    """Problems and requests as the corpus has them, kinds of requests alike often: first nearly all
+    solutions are complete and replies good, then few solutions are, and half of the replies."""
     kinds: dict[str, list[Request]] = {}
     for request in all_requests():
         if request.split is Split.train:
             kinds.setdefault(request.kind, []).append(request)
-    shares = _careful_shares(config)
+    complete, good = _shares(config, config.careful_share), _shares(config, corpus.GOOD_REPLIES)
 
     def draw(rng: random.Random) -> Demonstration:
-        complete = next(shares)
+        problem, request = rng.choice(problems), rng.choice(kinds[rng.choice(list(kinds))])
+        solution = corpus.read_solution(problem, next(complete), rng)
+        reply = corpus.read_reply(request, next(good), rng)
         if rng.random() < corpus.REQUESTS:
-            request = rng.choice(kinds[rng.choice(list(kinds))])
-            return _example(request.text, corpus.read_reply(request, rng), tokenizer)
-        problem = rng.choice(problems)
-        said = corpus.read_solution(problem, complete, rng)
-        return _example(problem.question, said, tokenizer)
+            return _example(request.text, reply, tokenizer)
+        return _example(problem.question, solution, tokenizer)
 
     return draw
 

@@ -15,6 +15,7 @@ from rlsys.data.world.requests import Flaw, Request, flawed_reply, good_reply
 REQUESTS = 0.3
 """Share of requests among all texts."""
 GOOD_REPLIES = 0.5
+"""Share of good replies in what is read last."""
 _INCOMPLETE = 0.3
 """Share of the solutions that are not complete whose chain stops two steps early or more; the
 others are hasty."""
@@ -44,8 +45,12 @@ def read_solution(problem: Problem, complete: float, rng: random.Random) -> str:
     return solution(problem, Manner(speech, skipped, padded), rng)
 
 
-def read_reply(request: Request, rng: random.Random) -> str:
-    """A reply as the corpus has it."""
-    if rng.random() < GOOD_REPLIES:
+def read_reply(request: Request, good: float, rng: random.Random) -> str:
+    """A reply as the corpus has it.
+
+    Args:
+        good: share of good replies.
+    """
+    if rng.random() < good:
         return good_reply(request, rng)
     return flawed_reply(request, rng.choice(list(Flaw)), rng)

@@ -14,15 +14,9 @@ from typing import Any
 
 from rlsys.data.arithmetic import Split, split_of
 
-_NAMES = """
-adam anna ben carl clara david edith emma felix frank grace hans henry ida iris jack jane kate leo
-lucy mark mia nina noah olga otto paul peter rita rosa sam simon tina tom uma vera victor wendy yara
-zoe
-"""
-_OBJECTS = """
-bike boat car chair clock door fence gate house lamp phone radio roof table truck window
-"""
-_ACTIONS = "open close clean move lift carry check cover turn hold"
+_NAMES = "anna ben clara david emma felix grace henry iris jack kate leo mia noah olga paul"
+_OBJECTS = "bike boat car chair clock door fence lamp table window"
+_ACTIONS = "carry check clean close move open"
 NAMES, OBJECTS, ACTIONS = (tuple(words.split()) for words in (_NAMES, _OBJECTS, _ACTIONS))
 CATEGORIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -31,9 +25,6 @@ CATEGORIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "animals": ("dog", "cat", "horse", "cow", "sheep", "mouse"),
         "tools": ("hammer", "saw", "drill", "file", "axe", "knife"),
         "drinks": ("tea", "milk", "juice", "coffee", "cocoa", "beer"),
-        "birds": ("owl", "crow", "duck", "swan", "eagle", "hawk"),
-        "metals": ("iron", "gold", "silver", "copper", "tin", "zinc"),
-        "trees": ("oak", "birch", "willow", "maple", "cedar", "elm"),
     }
 )
 _HARMS: Mapping[str, str] = MappingProxyType(
@@ -44,11 +35,21 @@ _TASKS: Mapping[str, str] = MappingProxyType(
     {"wash": "soap", "paint": "brush", "repair": "drill", "polish": "wax", "measure": "ruler"}
 )
 """What does not, and with what."""
-_GREETINGS = ("say hello to {}", "greet my friend {}", "hello, i am {}", "{} is here, say hello")
-_LISTS = ("list {} {}", "name {} {}")
+_GREETINGS = (
+    "say hello to {}",
+    "write hello to {}",
+    "greet my friend {}",
+    "welcome {}",
+    "hello, i am {}",
+    "good day, my name is {}",
+    "{} is here, say hello",
+    "{} has come",
+)
+_LISTS = ("list {} {}", "name {} {}", "tell me {} {}", "write down {} {}")
 _HOW = ("how do i {} a {}", "how can i {} a {}", "tell me how to {} a {}")
-_POLITE = "make it polite: {} the {}"
-_SHORT = "make it short: could you be so kind and {} the {}"
+_POLITE = ("make it polite: {} the {}", "say it politely: {} the {}", "write politely: {} the {}")
+_LONG = "could you be so kind and {} the {}"
+_SHORT = (f"make it short: {_LONG}", f"say it shorter: {_LONG}", f"write shorter: {_LONG}")
 _COUNTS = (2, 3, 4)
 
 REFUSAL = "i cannot help with that"
@@ -208,16 +209,15 @@ def _explain() -> Iterator[Request]:
 
 
 def _polite() -> Iterator[Request]:
-    for action, thing in itertools.product(ACTIONS, OBJECTS):
+    for frame, action, thing in itertools.product(_POLITE, ACTIONS, OBJECTS):
         said = [f"{action} the {thing}", "please"]
-        yield Request(
-            _POLITE.format(action, thing), _properties("polite", said=said), (action, thing)
-        )
+        asked = frame.format(action, thing)
+        yield Request(asked, _properties("polite", said=said), (action, thing))
 
 
 def _short() -> Iterator[Request]:
-    for action, thing in itertools.product(ACTIONS, OBJECTS):
-        asked = _SHORT.format(action, thing)
+    for frame, action, thing in itertools.product(_SHORT, ACTIONS, OBJECTS):
+        asked = frame.format(action, thing)
         said = [f"{action} the {thing}"]
         yield Request(asked, _properties("short", said=said, most_words=4), (action, thing))
 

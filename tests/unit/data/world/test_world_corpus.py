@@ -3,14 +3,17 @@
 import random
 import statistics
 
+import pytest
+
 from rlsys.data.arithmetic import generate
 from rlsys.data.world.chains import Manner, Speech, solution
 from rlsys.data.world.corpus import read_reply, read_solution
-from rlsys.data.world.requests import all_requests, good_reply
+from rlsys.data.world.requests import all_requests
 from rlsys.data.world.words import pieces
-from verifiers.base import Completion
+from verifiers.base import Completion, Status
 from verifiers.form.readable import ReadableVerifier
 from verifiers.form.reasoning import ReasoningVerifier
+from verifiers.form.world_judge import WorldJudge
 
 
 def share(texts: list[str], is_so: object) -> float:
@@ -36,14 +39,17 @@ def test_few_solutions_are_complete_and_a_third_mixes_languages() -> None:
     assert share(complete, reasons) == 1.0
 
 
-def test_half_of_the_replies_are_good() -> None:
+@pytest.mark.parametrize("good", [0.0, 0.5, 1.0])
+def test_so_many_replies_are_good_as_asked_for(good: float) -> None:
     rng = random.Random(0)
-    requests = all_requests()
-    same = 0
-    for request in requests:
-        reply = read_reply(request, rng)
-        same += any(reply == good_reply(request, rng) for _ in range(200))
-    assert 0.4 < same / len(requests) < 0.6
+    judge, readable = WorldJudge(), ReadableVerifier()
+    right = []
+    for request in all_requests():
+        reply = read_reply(request, good, rng)
+        completion = Completion(request.text, reply, None, {"request": request.properties})
+        in_one = readable.verify(completion).components["one_language"]
+        right.append(judge.verify(completion).status is Status.CORRECT and in_one == 1)
+    assert abs(statistics.mean(right) - good) < 0.06
 
 
 def test_the_pieces_hold_every_word_once_in_one_order() -> None:
