@@ -127,14 +127,14 @@ def result(eval_task: EvalTask, setting: Setting, samples: pa.Table, equal: Equa
         )
     counts = np.array([len(group) for group in known.values()])
     right = np.array([sum(map(_is_right, group)) for group in known.values()])
-    ladder = _ladder(setting.samples)
+    ks = ladder(setting.samples)
     return Result(
         benchmark=eval_task.benchmark.name,
         setting=setting,
         problems=len(known),
         left_out=eval_task.left_out,
-        pass_at=_by_k(ladder, lambda k: pass_at_k(counts, right, k)),
-        cons_at={} if equal is None else _consensus(list(known.values()), ladder, equal),
+        pass_at=_by_k(ks, lambda k: pass_at_k(counts, right, k)),
+        cons_at={} if equal is None else _consensus(list(known.values()), ks, equal),
         truncated=float(np.mean([row["finish_reason"] == "length" for row in rows])),
         no_verdict=len(rows) - int(counts.sum()),
         usage=Usage(
@@ -152,10 +152,10 @@ def result(eval_task: EvalTask, setting: Setting, samples: pa.Table, equal: Equa
 
 
 def _consensus(
-    problems: Sequence[list[dict[str, Any]]], ladder: list[int], equal: Equal
+    problems: Sequence[list[dict[str, Any]]], ks: list[int], equal: Equal
 ) -> dict[int, Interval]:
     votes = [_votes(group, equal) for group in problems]
-    return _by_k(ladder, lambda k: np.array([cons_at_k(v, k) for v in votes]))
+    return _by_k(ks, lambda k: np.array([cons_at_k(v, k) for v in votes]))
 
 
 def _votes(group: list[dict[str, Any]], equal: Equal) -> Votes:
@@ -163,10 +163,10 @@ def _votes(group: list[dict[str, Any]], equal: Equal) -> Votes:
     return count_votes(answers, [_is_right(row) for row in group], equal)
 
 
-def _by_k(ladder: list[int], estimate: Callable[[int], np.ndarray]) -> dict[int, Interval]:
+def _by_k(ks: list[int], estimate: Callable[[int], np.ndarray]) -> dict[int, Interval]:
     """Means over the problems that have at least k graded samples; k without any is left out."""
     found = {}
-    for k in ladder:
+    for k in ks:
         values = estimate(k)
         enough = values[~np.isnan(values)]
         if len(enough):
@@ -174,7 +174,7 @@ def _by_k(ladder: list[int], estimate: Callable[[int], np.ndarray]) -> dict[int,
     return found
 
 
-def _ladder(samples: int) -> list[int]:
+def ladder(samples: int) -> list[int]:
     """1, 2, 4, ... and the number of samples itself."""
     powers = [2**i for i in range(samples.bit_length()) if 2**i < samples]
     return [*powers, samples]

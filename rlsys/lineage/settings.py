@@ -11,18 +11,17 @@ from omegaconf import OmegaConf
 from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
 
-_NOT_COUNTED = ("run.name", "run.directory", "model.cache", "observe.", "cluster.")
+_NOT_COUNTED = (
+    *("run.name", "run.directory", "benchmarks.out"),
+    *("model.cache", "observe.", "cluster."),
+)
 """Where a run stands, who watches it and on which machines: not what it computes."""
 
 
 def settings_of(config: RunConfig) -> dict[str, Any]:
-    """The settings as JSON values. A length in epochs stands for the steps that follow from it."""
-    settings = cast(
-        dict[str, Any], OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    )
-    if config.loop.epochs:
-        del settings["loop"]["steps"]
-    return settings
+    """The settings as JSON values."""
+    content = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    return cast(dict[str, Any], content)
 
 
 def counted(settings: Mapping[str, Any], inputs: Mapping[str, str | Path]) -> dict[str, Any]:
@@ -33,6 +32,8 @@ def counted(settings: Mapping[str, Any], inputs: Mapping[str, str | Path]) -> di
     def said(value: Any) -> Any:
         if isinstance(value, list):
             return [said(item) for item in value]
+        if isinstance(value, dict):
+            return {key: said(item) for key, item in value.items()}
         if not isinstance(value, str) or not value:
             return value
         return next((names[place] for place in _places(value) if place in names), value)

@@ -1,0 +1,100 @@
+"""The kinds of stages, by what goes in and what comes out. A new one is a row here.
+
+The names of inputs and outputs are one vocabulary: what a stage leaves as its `policy` can be
+another one's `policy` or `teacher`, and a manifest says under these words what was read and made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from rlsys.config.resume import flat
+from rlsys.config.run import RunConfig
+
+RL, DISTILL, SFT, EVALUATE = "rl", "distill", "sft", "evaluate"
+POLICIES = frozenset({"policy", "teacher"})
+"""Inputs that are read with a tokenizer; those of one stage have to share it."""
+_CHECKED = ("pass_at_1", "pass_at_1_before", "gain", "mean_tokens", "truncated")
+_TRAINED = ("steps", "epochs", "consumed_tokens", "wall_s", "train_s")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of stage."""
+
+    command: str
+    """As in `rlsys train`."""
+    inputs: Mapping[str, str]
+    """The setting that names each input."""
+    outputs: tuple[str, ...]
+    figures: tuple[str, ...]
+    """What it measures, for gates. An evaluation's depend on its benchmarks and settings
+    (rlsys/recipes/figures.py)."""
+    needs: tuple[str, ...] = ()
+    """Inputs without which it would be another kind."""
+
+
+_LEARNS = {"policy": "model.path", "rows": "data.train", "test_rows": "data.test"}
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        RL: Kind("train", _LEARNS, ("policy",), (*_CHECKED, *_TRAINED, "signal")),
+        DISTILL: Kind(
+            "train",
+            {**_LEARNS, "teacher": "teacher.path"},
+            ("policy",),
+            (*_CHECKED, *_TRAINED, "signal"),
+            needs=("teacher",),
+        ),
+        SFT: Kind(
+            "sft",
+            {
+                **_LEARNS,
+                "demonstrations": "sft.train",
+                "test_demonstrations": "sft.test",
+            },
+            ("policy",),
+            (*_CHECKED, *_TRAINED, "heldout_loss", "heldout_loss_before", "heldout_loss_lowest"),
+        ),
+        EVALUATE: Kind("eval", {"policy": "model.path"}, ("table",), ()),
+    }
+)
+
+
+def kind_of(config: RunConfig) -> str:
+    """Of a run of `rlsys train` or `rlsys sft`."""
+    is_rl = config.run.stage.value == RL
+    return DISTILL if is_rl and config.teacher.path else config.run.stage.value
+
+
+def given(kind: str, config: RunConfig) -> dict[str, str]:
+    """The inputs that a stage's settings name, by the words of its kind: those of the table, then
+    the models and files that its rewards and losses are made of."""
+    settings = flat(asdict(config))
+    named = {name: str(settings[key]) for name, key in KINDS[kind].inputs.items() if settings[key]}
+    return named | _judges(config) | _plugins(config)
+
+
+def _judges(config: RunConfig) -> dict[str, str]:
+    models = [
+        str(reward.options["model"])
+        for reward in config.verifiers.rewards
+        if (reward.verifier or reward.name) == "reward_model" and reward.options.get("model")
+    ]
+    return _numbered("reward_model", dict.fromkeys(models))
+
+
+def _plugins(config: RunConfig) -> dict[str, str]:
+    """Files alone: a function of an installed module is what is installed."""
+    files = []
+    for plugin in (*config.verifiers.plugins, *config.algorithm.plugins):
+        where, colon, function = plugin.rpartition(":")
+        path = where if colon and function.isidentifier() else plugin
+        if Path(path).expanduser().is_file():
+            files.append(path)
+    return _numbered("plugin", dict.fromkeys(files))
+
+
+def _numbered(name: str, paths: Mapping[str, object]) -> dict[str, str]:
+    """`plugin`, `plugin_2`, ..."""
+    return {name if n == 1 else f"{name}_{n}": path for n, path in enumerate(paths, start=1)}
