@@ -15,7 +15,9 @@ from rlsys.commands import (
     doctor,
     grade,
     inspect,
+    lineage,
     plan,
+    recipe,
     report,
     runs,
     serve,
@@ -56,6 +58,8 @@ def root(
 
 app.command()(train.train)
 app.command()(train.sft)
+app.add_typer(recipe.app, name="recipe")
+app.command()(lineage.lineage)
 app.command()(runs.runs)
 app.command()(report.report)
 app.command()(checkpoint.checkpoint)

@@ -92,6 +92,10 @@ class LineageError(RlsysError):
     """Nothing says what made a file or a folder, or what says so is damaged; names it."""
 
 
+class RecipeError(RlsysError):
+    """A stage of a recipe failed, or a gate did; names it, the figure, and how to go on."""
+
+
 class FleetError(RlsysError):
     """The fleet is past help: a member cannot be replaced. The run cannot go on."""
 

@@ -85,8 +85,8 @@ def _taken(job: Job, asked: RunConfig) -> dict[str, Artifact]:
     """What is read, as it is now: the policy, and the file of each benchmark that has one."""
     data = Path(asked.benchmarks.data).expanduser()
     benchmarks = [task.benchmark for task in job.eval_tasks if task.benchmark.rows is None]
-    files = {benchmark.name: benchmark.find(data) for benchmark in benchmarks}
-    return {name: artifact(path) for name, path in {"policy": job.model, **files}.items()}
+    files = {benchmark.name: artifact(benchmark.find(data)) for benchmark in benchmarks}
+    return {"policy": artifact(job.model), **files}
 
 
 def _sample(job: Job, samples: Samples, notice: Callable[[str], None]) -> None:

@@ -102,7 +102,6 @@ def run_stage(
                 _check_space(folder, config, model_path)
             for line in _check_memory(config, model_path, [need.role for need in needs(config)]):
                 display.note(line)
-            display.stage("taking the digests of what goes in")
             taken = _taken(config, model_path)
             holding.enter_context(_in_its_folder(folder, inputs, origin, display))
             replace_text(folder / FILE, to_yaml(config))

@@ -13,8 +13,10 @@ from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
 
 RL, DISTILL, SFT, EVALUATE = "rl", "distill", "sft", "evaluate"
-POLICIES = frozenset({"policy", "teacher"})
-"""Inputs that are read with a tokenizer; those of one stage have to share it."""
+VOCABULARY: Mapping[str, str] = MappingProxyType(
+    {"teacher": "policy", "test_rows": "rows", "test_demonstrations": "demonstrations"}
+)
+"""Which output an input takes, where that is called otherwise."""
 _CHECKED = ("pass_at_1", "pass_at_1_before", "gain", "mean_tokens", "truncated")
 _TRAINED = ("steps", "epochs", "consumed_tokens", "wall_s", "train_s")
 
@@ -25,28 +27,29 @@ class Kind:
 
     command: str
     """As in `rlsys train`."""
+    stage: str
+    """run.stage of its settings; empty: the command reads it not."""
     inputs: Mapping[str, str]
     """The setting that names each input."""
     outputs: tuple[str, ...]
     figures: tuple[str, ...]
     """What it measures, for gates. An evaluation's depend on its benchmarks and settings
     (rlsys/recipes/figures.py)."""
-    needs: tuple[str, ...] = ()
-    """Inputs without which it would be another kind."""
 
 
 _LEARNS = {"policy": "model.path", "rows": "data.train", "test_rows": "data.test"}
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        RL: Kind("train", _LEARNS, ("policy",), (*_CHECKED, *_TRAINED, "signal")),
+        RL: Kind("train", "rl", _LEARNS, ("policy",), (*_CHECKED, *_TRAINED, "signal")),
         DISTILL: Kind(
             "train",
+            "rl",
             {**_LEARNS, "teacher": "teacher.path"},
             ("policy",),
             (*_CHECKED, *_TRAINED, "signal"),
-            needs=("teacher",),
         ),
         SFT: Kind(
+            "sft",
             "sft",
             {
                 **_LEARNS,
@@ -56,7 +59,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             ("policy",),
             (*_CHECKED, *_TRAINED, "heldout_loss", "heldout_loss_before", "heldout_loss_lowest"),
         ),
-        EVALUATE: Kind("eval", {"policy": "model.path"}, ("table",), ()),
+        EVALUATE: Kind("eval", "", {"policy": "model.path"}, ("table",), ()),
     }
 )
 

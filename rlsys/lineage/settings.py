@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
-from typing import Any, cast
-
-from omegaconf import OmegaConf
+from typing import Any
 
 from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
@@ -19,9 +19,8 @@ _NOT_COUNTED = (
 
 
 def settings_of(config: RunConfig) -> dict[str, Any]:
-    """The settings as JSON values."""
-    content = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    return cast(dict[str, Any], content)
+    """The settings as JSON values, choices by their names."""
+    return {name: _plain(section) for name, section in asdict(config).items()}
 
 
 def counted(settings: Mapping[str, Any], inputs: Mapping[str, str | Path]) -> dict[str, Any]:
@@ -46,6 +45,14 @@ def settings_digest(settings: Mapping[str, Any], inputs: Mapping[str, str | Path
     """`sha256:...` of the settings that count."""
     content = json.dumps(counted(settings, inputs), sort_keys=True).encode()
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value.name if isinstance(value, Enum) else value
 
 
 def _places(path: str | Path) -> tuple[str, str]:
