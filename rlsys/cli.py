@@ -17,6 +17,7 @@ from rlsys.commands import (
     inspect,
     lineage,
     plan,
+    push,
     recipe,
     report,
     runs,
@@ -60,6 +61,7 @@ app.command()(train.train)
 app.command()(train.sft)
 app.add_typer(recipe.app, name="recipe")
 app.command()(lineage.lineage)
+app.command()(push.push)
 app.command()(runs.runs)
 app.command()(report.report)
 app.command()(checkpoint.checkpoint)

@@ -54,6 +54,7 @@ def run(
 ) -> None:
     """Run a recipe, or go on with it: a stage whose settings and inputs are as before is kept."""
     from rlsys.errors import RecipeError
+    from rlsys.recipes.card import write_cards
     from rlsys.recipes.folder import About, RecipeFolder
     from rlsys.recipes.runner import Runner, folder_of, own_cluster
     from rlsys.run.folder import held
@@ -85,6 +86,7 @@ def run(
         if runner.stopped_by is not None:
             tell(f"stopped by {runner.stopped_by.name}; to go on: {shlex.join(again)}")
             raise typer.Exit(128 + runner.stopped_by)
+        write_cards(recipe, folder)
         for stage in recipe.stages:
             made = folder.manifest(stage.name)
             for name, one in made.outputs.items() if made else ():

@@ -89,14 +89,16 @@ def judge(condition: Condition, figures: Callable[[str], Mapping[str, Figure]]) 
 
 def said(verdict: Verdict) -> str:
     """`pass_at_1.low > 0.5: 0.41 [0.38, 0.44]`."""
-    figure = verdict.figure
+    return f"{verdict.condition}: {shown(verdict.figure)}"
+
+
+def shown(figure: Figure | None) -> str:
+    """`0.41 [0.38, 0.44]`."""
     if figure is None:
-        told = "not measured"
-    elif isinstance(figure, dict):
-        told = f"{figure['mean']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
-    else:
-        told = f"{figure:.4g}"
-    return f"{verdict.condition}: {told}"
+        return "not measured"
+    if isinstance(figure, dict):
+        return f"{figure['mean']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+    return f"{figure:.4g}"
 
 
 def _operand(text: str, stages: Collection[str]) -> Measured | float:
