@@ -4,8 +4,9 @@ The names of inputs and outputs are one vocabulary: what a stage leaves as its `
 another one's `policy` or `teacher`, and a manifest says under these words what was read and made.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,10 +14,10 @@ from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
 
 RL, DISTILL, SFT, EVALUATE = "rl", "distill", "sft", "evaluate"
-VOCABULARY: Mapping[str, str] = MappingProxyType(
+_OTHERWISE: Mapping[str, str] = MappingProxyType(
     {"teacher": "policy", "test_rows": "rows", "test_demonstrations": "demonstrations"}
 )
-"""Which output an input takes, where that is called otherwise."""
+_NUMBERED = re.compile(r"(\w+)_(\d+)")
 _CHECKED = ("pass_at_1", "pass_at_1_before", "gain", "mean_tokens", "truncated")
 _TRAINED = ("steps", "epochs", "consumed_tokens", "wall_s", "train_s")
 
@@ -34,7 +35,17 @@ class Kind:
     outputs: tuple[str, ...]
     figures: tuple[str, ...]
     """What it measures, for gates. An evaluation's depend on its benchmarks and settings
-    (rlsys/recipes/figures.py)."""
+    (rlsys/evaluation/figures.py)."""
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """Settings that are lists of inputs, by the name that stands before their numbers: `policy` for
+    policy_1, policy_2, ..."""
+
+    def setting(self, name: str) -> str | None:
+        """The setting that an input stands in; None: it has no such input."""
+        if name in self.inputs:
+            return self.inputs[name]
+        numbered = _NUMBERED.fullmatch(name)
+        return self.lists.get(numbered[1]) if numbered else None
 
 
 _LEARNS = {"policy": "model.path", "rows": "data.train", "test_rows": "data.test"}
@@ -64,6 +75,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 
 
+def word_of(name: str) -> str:
+    """The output that an input takes: `policy` of teacher and policy_2."""
+    numbered = _NUMBERED.fullmatch(name)
+    plain = numbered[1] if numbered else name
+    return _OTHERWISE.get(plain, plain)
+
+
 def kind_of(config: RunConfig) -> str:
     """Of a run of `rlsys train` or `rlsys sft`."""
     is_rl = config.run.stage.value == RL
@@ -73,8 +91,10 @@ def kind_of(config: RunConfig) -> str:
 def given(kind: str, config: RunConfig) -> dict[str, str]:
     """The inputs that a stage's settings name, by the words of its kind: those of the table, then
     the models and files that its rewards and losses are made of."""
-    settings = flat(asdict(config))
-    named = {name: str(settings[key]) for name, key in KINDS[kind].inputs.items() if settings[key]}
+    settings, row = flat(asdict(config)), KINDS[kind]
+    named = {name: str(settings[key]) for name, key in row.inputs.items() if settings[key]}
+    for name, key in row.lists.items():
+        named |= {f"{name}_{n}": str(path) for n, path in enumerate(settings[key], start=1)}
     return named | _judges(config) | _plugins(config)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rlsys.disk import replace_text
 from rlsys.lineage.digests import is_hub_id
-from rlsys.lineage.kinds import DISTILL, EVALUATE, RL, VOCABULARY
+from rlsys.lineage.kinds import DISTILL, EVALUATE, RL, word_of
 from rlsys.lineage.manifest import Figure, Manifest
 from rlsys.lineage.trace import Step, lineage, lines
 from rlsys.recipes.folder import RecipeFolder
@@ -80,7 +80,7 @@ def _outside(way: Step) -> list[Step]:
 
 
 def _is_model(step: Step) -> bool:
-    return VOCABULARY.get(step.name, step.name).startswith(("policy", "reward_model"))
+    return word_of(step.name) in ("policy", "reward_model")
 
 
 def _called(step: Step) -> str:

@@ -16,7 +16,7 @@ from rlsys.data.files import SUFFIXES, find_files
 from rlsys.errors import ConfigError, RlsysError, instead
 from rlsys.evaluation.figures import figure_names
 from rlsys.lineage.digests import is_hub_id
-from rlsys.lineage.kinds import EVALUATE, VOCABULARY, given, kind_of
+from rlsys.lineage.kinds import EVALUATE, given, kind_of, word_of
 from rlsys.lineage.settings import counted, settings_of
 from rlsys.local_policy.resolve import tokenizer_of, workers
 from rlsys.recipes.recipe import Recipe, Reference, StageSpec
@@ -36,7 +36,7 @@ class Checked:
         inputs stand there by their names."""
         named = given(stage.kind, self.settings[stage.name])
         settings = counted(settings_of(self.settings[stage.name]), named)
-        inputs = {stage.row.inputs[name]: f"<{name}>" for name in stage.inputs}
+        inputs = stage.placed({name: f"<{name}>" for name in stage.inputs})
         return {"kind": stage.kind, **settings, **inputs}
 
     def outside(self, stage: StageSpec) -> dict[str, str]:
@@ -69,7 +69,7 @@ def check(recipe: Recipe) -> Checked:
     for stage in recipe.stages:
         for name, path in checked.outside(stage).items():
             _require_there(name, path, stage, settings[stage.name])
-        _require_one_tokenizer(stage, recipe, settings)
+        _require_one_tokenizer(stage, settings[stage.name])
         for measured in (m for condition in stage.gate for m in condition.measured):
             of = recipe.stage(measured.stage or stage.name)
             known = _figures(of, settings[of.name])
@@ -118,9 +118,9 @@ def _require_there(name: str, path: str, stage: StageSpec, settings: RunConfig) 
     if is_hub_id(path):
         return
     try:
-        if VOCABULARY.get(name, name) in ("rows", "demonstrations"):
+        if word_of(name) in ("rows", "demonstrations"):
             find_files(path)
-        elif VOCABULARY.get(name, name) == "policy":
+        elif word_of(name) == "policy":
             found = find_model(path, name, settings.run.directory)
             if found != LOCAL and not (Path(found).expanduser() / "config.json").is_file():
                 raise ConfigError("no folder with a config.json")
@@ -129,28 +129,28 @@ def _require_there(name: str, path: str, stage: StageSpec, settings: RunConfig) 
         raise type(error)(f"{said}: {error}") from error
 
 
-def _require_one_tokenizer(
-    stage: StageSpec, recipe: Recipe, settings: Mapping[str, RunConfig]
-) -> None:
+def _require_one_tokenizer(stage: StageSpec, settings: RunConfig) -> None:
     """Raise ConfigError where the policies that meet in a stage read other tokens, as far as their
     tokenizers' files can be read here."""
-    own = settings[stage.name]
-    roots = {"policy": own.model.path, "teacher": own.teacher.path or None}
-    found = {name: path for name, path in roots.items() if path is not None}
-    if len({_place(path) for path in found.values()}) < 2:
+    named = given(stage.kind, settings)
+    if "policy" in stage.row.inputs:
+        named = {"policy": ""} | named
+    policies = {name: path for name, path in named.items() if word_of(name) == "policy"}
+    if len({_place(path) for path in policies.values()}) < 2:
         return
-    tokens = {name: _tokens(path) for name, path in found.items()}
-    (first, ours), (second, theirs) = tokens.items()
-    if ours is None or theirs is None:
-        return
-    unlike = sorted(t for t in ours.keys() | theirs.keys() if ours.get(t) != theirs.get(t))
-    if unlike:
-        raise ConfigError(
-            f"{stage.where}: {first} ({found[first] or LOCAL}) and {second} "
-            f"({found[second] or LOCAL}) have tokenizers that differ in {len(unlike):,} tokens, "
-            f"such as {unlike[0]!r}; "
-            "policies that meet in one stage have to read the same tokens: take one family"
-        )
+    (first, at), *others = policies.items()
+    ours = _tokens(at)
+    for second, path in others:
+        theirs = _tokens(path)
+        if ours is None or theirs is None:
+            continue
+        unlike = sorted(t for t in ours.keys() | theirs.keys() if ours.get(t) != theirs.get(t))
+        if unlike:
+            raise ConfigError(
+                f"{stage.where}: {first} ({at or LOCAL}) and {second} ({path or LOCAL}) have "
+                f"tokenizers that differ in {len(unlike):,} tokens, such as {unlike[0]!r}; "
+                "policies that meet in one stage have to read the same tokens: take one family"
+            )
 
 
 def _place(path: str) -> str:

@@ -3,7 +3,6 @@ behind."""
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,13 +41,17 @@ class Child(Command):
 
     It writes to a file, which this process reads, so that what it prints outlives this process. It
     has a group of its own: Ctrl-C in a terminal reaches it once, by way of this process. It is
-    told to stop when this process is killed.
+    killed when this process is: a signal that asks it to stop would come once for each thread of
+    this one, and the second means at once.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path, begin: int) -> None:
         self.process, self.log, self.begin = process, log, begin
         self.pid = process.pid
-        self.created = psutil.Process(process.pid).create_time()
+        try:
+            self.created = psutil.Process(process.pid).create_time()
+        except psutil.NoSuchProcess:  # it has ended already
+            self.created = 0.0
 
     @classmethod
     async def start(cls, arguments: Sequence[str], log: Path) -> "Child":
@@ -56,6 +59,7 @@ class Child(Command):
         with log.open("ab") as file:
             file.write(f"$ rlsys {' '.join(arguments)}\n".encode())
             file.flush()
+            begin = file.tell()  # the command moves it
             process = await asyncio.create_subprocess_exec(
                 *(*COMMAND, *arguments),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -63,9 +67,9 @@ class Child(Command):
                 stderr=asyncio.subprocess.STDOUT,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
-                preexec_fn=_stop_with_parent,
+                preexec_fn=end_with_parent,
             )
-            return cls(process, log, file.tell())
+            return cls(process, log, begin)
 
     async def wait(self, tell: Callable[[str], None]) -> int:
         """See Command."""
@@ -105,7 +109,3 @@ def _pass_on(file: BinaryIO, tell: Callable[[str], None]) -> None:
             file.seek(place)
             return
         tell(line.decode(errors="replace").rstrip())
-
-
-def _stop_with_parent() -> None:
-    end_with_parent(signal.SIGTERM)

@@ -30,7 +30,7 @@ from omegaconf import OmegaConf
 
 from rlsys.config.load import read_yaml
 from rlsys.errors import ConfigError, instead
-from rlsys.lineage.kinds import KINDS, VOCABULARY, Kind
+from rlsys.lineage.kinds import KINDS, Kind, word_of
 from rlsys.recipes.gates import Condition, read_condition
 
 ALL = "all"
@@ -85,6 +85,18 @@ class StageSpec:
         """Settings that its command brings itself."""
         return [f"run.stage={self.row.stage}"] if self.row.stage == "sft" else []
 
+    def placed(self, inputs: Mapping[str, str]) -> dict[str, Any]:
+        """Values of inputs by the settings that they stand in, those of a list by their numbers."""
+        settings: dict[str, Any] = {}
+        for name, value in sorted(inputs.items(), key=lambda one: (len(one[0]), one[0])):
+            key = self.row.setting(name)
+            assert key is not None
+            if name in self.row.inputs:
+                settings[key] = value
+            else:
+                settings.setdefault(key, []).append(value)
+        return settings
+
     def arguments(self, resolve: Callable[[Reference], str]) -> list[str]:
         """`section.key=value` for its command, with inputs where their settings are."""
 
@@ -92,7 +104,7 @@ class StageSpec:
             return resolve(one) if isinstance(one, Reference) else one
 
         settings = {key: _resolved(value, resolve) for key, value in self.overrides.items()}
-        settings |= {self.row.inputs[name]: path(one) for name, one in self.inputs.items()}
+        settings |= self.placed({name: path(one) for name, one in self.inputs.items()})
         return [f"{key}={json.dumps(one, ensure_ascii=False)}" for key, one in settings.items()]
 
 
@@ -213,8 +225,9 @@ def _stage(
 
 
 def _input(name: str, value: Any, kind: Kind, where: str) -> str | Reference:
-    if name not in kind.inputs:
-        raise ConfigError(f"{where}: no input {name!r}{instead(name, kind.inputs)}")
+    if kind.setting(name) is None:
+        names = [*kind.inputs, *(f"{one}_1" for one in kind.lists)]
+        raise ConfigError(f"{where}: no input {name!r}{instead(name, names)}")
     if not isinstance(value, str) or not value:
         raise ConfigError(
             f"{where}: {name}: {value!r}: expected a path, or an output as ${{stage.policy}}"
@@ -256,10 +269,8 @@ def _require_references(stage: StageSpec, stages: Mapping[str, StageSpec]) -> No
                 f"{said}: a stage of kind {producer.kind} leaves no {reference.output!r}"
                 f"{instead(reference.output, producer.row.outputs)}"
             )
-        if name in stage.inputs and VOCABULARY.get(name, name) != reference.output:
-            raise ConfigError(
-                f"{said}: {name} takes {VOCABULARY.get(name, name)}, and not {reference.output}"
-            )
+        if name in stage.inputs and word_of(name) != reference.output:
+            raise ConfigError(f"{said}: {name} takes {word_of(name)}, and not {reference.output}")
     for condition in stage.gate:
         for measured in condition.measured:
             if measured.stage == stage.name:

@@ -112,7 +112,7 @@ class Runner:
         self._judge(stage, made)
 
     async def _await_orphan(self, stage: StageSpec) -> None:
-        """A command of a recipe that was killed is told to stop, and takes a while."""
+        """A command of a recipe that was killed ends with it, but not in the same moment."""
         begun = self.folder.begun(stage.name)
         if begun is None or not begun.runs:
             return

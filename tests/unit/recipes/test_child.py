@@ -46,7 +46,7 @@ def test_a_signal_reaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert asyncio.run(run()) == -signal.SIGTERM
 
 
-def test_it_is_told_to_stop_when_its_parent_is_killed(tmp_path: Path) -> None:
+def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     program = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     parent = f"""
 import asyncio, sys

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from rlsys.errors import ConfigError
+from rlsys.lineage.kinds import KINDS, Kind
+from rlsys.recipes import recipe
 from rlsys.recipes.recipe import Reference, read_recipe
 
 Write = Callable[[dict], Path]
@@ -31,8 +33,8 @@ def test_an_input_is_an_output_of_an_earlier_stage_or_a_path(write: Write, conte
     rl = read_recipe(write(content)).stage("rl_a")
     assert rl.inputs == {"policy": Reference("sft1", "policy"), "rows": "reasoning.jsonl"}
     assert rl.arguments(lambda one: f"/made/{one.stage}") == [
-        'model.path="/made/sft1"',
         'data.train="reasoning.jsonl"',
+        'model.path="/made/sft1"',
     ]
 
 
@@ -133,3 +135,22 @@ def test_a_recipe_that_is_not_there_names_the_nearest(write: Write, content: dic
     file = write(content)
     with pytest.raises(ConfigError, match="did you mean"):
         read_recipe(file.with_name("branchs.yaml"))
+
+
+def test_numbered_inputs_make_a_list_in_the_order_of_their_numbers(
+    write: Write, content: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = Kind("join", "", {}, ("policy",), (), lists={"policy": "join.policies"})
+    monkeypatch.setattr(recipe, "KINDS", {**KINDS, "join": joined})
+    inputs = {f"policy_{n}": f"p{n}" for n in (10, 2, 1)} | {"policy_3": "${rl_b.policy}"}
+    content["stages"].append(
+        {"name": "joined", "kind": "join", "config": "small.yaml", "inputs": inputs}
+    )
+    found = read_recipe(write(content)).stage("joined")
+    assert found.references == {"policy_3": Reference("rl_b", "policy")}
+    assert found.arguments(lambda one: f"/made/{one.stage}") == [
+        'join.policies=["p1", "p2", "/made/rl_b", "p10"]'
+    ]
+    del inputs["policy_3"]
+    inputs["polici_3"] = "${rl_b.policy}"
+    assert "no input 'polici_3'; did you mean 'policy_1'?" in refusal(write, content)
