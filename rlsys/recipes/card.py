@@ -17,7 +17,7 @@ from rlsys.recipes.recipe import Recipe
 
 FILE = "README.md"
 _TAGS = {RL: "reinforcement-learning", DISTILL: "distillation"}
-_MEASURED = ("pass_at", "cons_at", "heldout_loss", "mean_tokens", "truncated", "gain")
+_MEASURED = ("pass_at", "cons_at", "heldout_loss", "mean_tokens", "truncated", "gain", "problems")
 
 
 def write_cards(recipe: Recipe, folder: RecipeFolder) -> None:
@@ -96,11 +96,14 @@ def _front_matter(
     from huggingface_hub import EvalResult, ModelCardData
 
     data = [step.path.partition(":")[0] for step in _outside_data(way) if is_hub_id(step.path)]
-    results = [
-        EvalResult("text-generation", name, name, key, figure["mean"])
-        for name, key, figure in _measured(tables)
-        if isinstance(figure, dict)
-    ]
+    results = []
+    for name, table in tables:
+        on = ", ".join(table.config["benchmarks"]["names"])
+        results += [
+            EvalResult("text-generation", on, on, key, figure["mean"])
+            for _, key, figure in _measured([(name, table)])
+            if isinstance(figure, dict)
+        ]
     kinds = dict.fromkeys(step.made_by.kind for step in stages if step.made_by)
     card = ModelCardData(
         base_model=[path for path in _bases(way) if is_hub_id(path)] or None,

@@ -34,7 +34,9 @@ from rlsys.lineage.kinds import KINDS, Kind, word_of
 from rlsys.recipes.gates import Condition, read_condition
 
 ALL = "all"
-"""In a scale: of every stage. So no stage may be called so."""
+"""In a scale: of every stage."""
+_TAKEN = (ALL, "asked", "logs", "lock", "superseded")
+"""Names that mean something else, in a recipe or in its folder."""
 _NAME = re.compile(r"[A-Za-z]\w*")
 _REFERENCE = re.compile(r"\$\{\s*([\w-]+)\.([\w-]+)\s*\}")
 _OVERLAY = ("config", "overrides", "inputs", "gate")
@@ -158,10 +160,10 @@ def read_recipe(file: Path, scale: str = "", overrides: Sequence[str] = ()) -> R
 def _name_of(stage: Any, number: int, file: Path) -> str:
     if not isinstance(stage, dict) or not isinstance(name := stage.get("name"), str):
         raise ConfigError(f"{file}: stage {number}: expected a mapping with a name")
-    if not _NAME.fullmatch(name) or name == ALL:
+    if not _NAME.fullmatch(name) or name in _TAKEN:
         raise ConfigError(
             f"{file}: stage {number}: name {name!r}: expected letters, digits and _, a letter "
-            f"first, and not {ALL!r}, which in a scale means every stage"
+            f"first, and none of {', '.join(_TAKEN)}, which mean something else"
         )
     return name
 

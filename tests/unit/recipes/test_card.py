@@ -81,7 +81,9 @@ def test_an_evaluation_stands_in_the_card_of_the_policy_that_it_measured(
     card = (reinforced / "README.md").read_text()
     assert "| table_a | pass_at_16 | 0.500 [0.400, 0.600] |" in card
     results = yaml.safe_load(card.split("---\n")[1])["model-index"][0]["results"]
+    assert results[0]["dataset"]["name"] == "arithmetic"
     assert results[0]["metrics"][0]["value"] == 0.5
+    assert "| table_a | problems | 64 |" in card
     assert "No evaluation stage" not in card
     taught = Path(read_manifest(folder.stage("sft1")).outputs["policy"].path)
     assert "table_a" not in (taught / "README.md").read_text()

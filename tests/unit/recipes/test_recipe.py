@@ -88,7 +88,8 @@ def test_a_recipe_with_scales_asks_which(write: Write, content: dict) -> None:
     [
         ({"kind": "sftt"}, "stage rl_a: kind 'sftt': no such kind; did you mean 'sft'?"),
         ({"name": "sft1"}, "there are 2 stages of that name"),
-        ({"name": "all"}, "in a scale means every stage"),
+        ({"name": "all"}, "and none of all, asked, logs, lock, superseded"),
+        ({"name": "logs"}, "which mean something else"),
         ({"name": "rl-a"}, "expected letters, digits and _"),
         ({"kinds": "rl"}, "stage rl_a: unknown key 'kinds'; did you mean 'kind'?"),
         ({"config": None}, "config: expected the path of a config file, got None"),
