@@ -13,7 +13,7 @@ from rlsys.observe.stage_summary import StageSummary
 from rlsys.observe.summary import Summary
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.stages.base import Stage, Surroundings
-from rlsys.stages.inputs import prepare, read_rows
+from rlsys.stages.inputs import held_out_notes, prepare, read_rows
 from rlsys.stages.length import resolve_length
 from rlsys.stages.plan import Plan
 from rlsys.stages.rl import Inputs, Reinforcement
@@ -47,7 +47,7 @@ class ReinforcementPlan(Plan):
 
 def sources(config: RunConfig) -> list[str]:
     """Which data files a run reads."""
-    return [config.data.train, config.data.test]
+    return [config.data.train, config.data.test, config.data.rates]
 
 
 def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> ReinforcementPlan:
@@ -67,7 +67,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Re
         config,
         length,
         every_prompt,
-        prepared.notes,
+        [*prepared.notes, *held_out_notes(config, len(prepared.held_out))],
         train=prepared.train,
         held_out=prepared.held_out,
     )
