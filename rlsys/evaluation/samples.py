@@ -7,7 +7,7 @@ A part is complete or absent: it is written under another name and renamed. That
 killed driver needs to continue.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -49,10 +49,20 @@ class Samples:
 
     def read(self, task: str, columns: Sequence[str]) -> pa.Table | None:
         """Columns of all parts; None when there are none."""
-        parts = self.parts(task)
-        if not parts:
-            return None
-        return pa.concat_tables([pq.read_table(part, columns=list(columns)) for part in parts])
+        tables = list(self.tables(task, columns))
+        return pa.concat_tables(tables) if tables else None
+
+    def tables(self, task: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Columns of one part after the other: all completions of a prompt are in one of them."""
+        for part in self.parts(task):
+            yield pq.read_table(part, columns=list(columns))
+
+    def drop_ungraded(self, task: str) -> None:
+        """Take away the parts with a completion that has no verdict, to be sampled and graded
+        again: what failed then, such as a judge's server, may work now."""
+        for part in self.parts(task):
+            if pq.read_table(part, columns=["reward"]).column("reward").null_count:
+                part.unlink()
 
 
 def join(rollouts: pa.RecordBatch, grades: pa.RecordBatch) -> pa.Table:

@@ -28,6 +28,7 @@ class Display:
 
     Args:
         waiting: what the driver waits for now, and since when; empty: nothing that has a name.
+        doing, step_name: what goes on between steps, and what they are called.
     """
 
     def __init__(
@@ -38,8 +39,11 @@ class Display:
         waiting: Callable[[], str] = lambda: "",
         quiet_s: float = _QUIET_S,
         columns: Sequence[Column] = COLUMNS,
+        doing: str = "training",
+        step_name: str = "step",
     ) -> None:
         self.console, self.columns, self.waiting = console, columns, waiting
+        self.doing, self.step_name = doing, step_name
         self.total_steps = total_steps
         self.started = started
         self.quiet_s = quiet_s
@@ -87,7 +91,9 @@ class Display:
         self.rows = [*self.rows[1 - _HEADINGS_EVERY :], (step, metrics)]
         left = self._left_s(step)
         self.rows[-1] = (step, metrics | {LEFT: left})
-        self.stage_line = f"training: step {step} of {self.total_steps}, {duration(left)} left"
+        self.stage_line = (
+            f"{self.doing}: {self.step_name} {step} of {self.total_steps}, {duration(left)} left"
+        )
         if not self.live:
             self._print_step(step)
         self._steps_seen += 1
@@ -127,12 +133,12 @@ class Display:
         return f"[{time.monotonic() - self.started:6.1f} s] "
 
     def _print_step(self, step: int) -> None:
-        widest = f"step {self.total_steps}/{self.total_steps}"
-        begin = f"step {step}/{self.total_steps}".ljust(len(widest))
+        widest = f"{self.step_name} {self.total_steps}/{self.total_steps}"
+        begin = f"{self.step_name} {step}/{self.total_steps}".ljust(len(widest))
         columns = that_fit(_PLAIN_WIDTH - len(self._elapsed()) - len(begin), False, self.columns)
         if self._steps_seen % _HEADINGS_EVERY == 0:
-            if self._steps_seen:
-                self._print(f"time, last {_HEADINGS_EVERY} steps: {self._times(_HEADINGS_EVERY)}")
+            if self._steps_seen and (times := self._times(_HEADINGS_EVERY)):
+                self._print(f"time, last {_HEADINGS_EVERY} steps: {times}")
             self._print(" " * len(begin) + headings(columns))
         self._print(begin + cells(columns, self.rows[-1][1]))
 
@@ -165,11 +171,12 @@ class Display:
 
     def _table(self) -> str:
         digits = len(str(self.total_steps))
-        width = self.console.width - max(digits, len("step"))
+        first = max(digits, len(self.step_name))
+        width = self.console.width - first
         columns = that_fit(width, True, self.columns)
-        lines = ["step".rjust(digits) + headings(columns)]
+        lines = [self.step_name.rjust(first) + headings(columns)]
         for step, metrics in self.rows[-_ROWS_SHOWN:]:
-            lines.append(str(step).rjust(max(digits, len("step"))) + cells(columns, metrics))
+            lines.append(str(step).rjust(first) + cells(columns, metrics))
         return "\n".join(lines)
 
     def _times(self, steps: int) -> str:

@@ -9,7 +9,7 @@ from rlsys.config.verifiers import require_sources
 from rlsys.data.templates import Prompt
 from rlsys.grading.tryout import try_plugins
 from rlsys.observe.learnable import last_words, problem_of
-from rlsys.observe.stage_summary import StageSummary
+from rlsys.observe.run_summary import RunSummary
 from rlsys.observe.summary import Summary
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.stages.base import Stage, Surroundings
@@ -38,7 +38,7 @@ class ReinforcementPlan(Plan):
         inputs = Inputs(name, model_path, self.train, self.held_out)
         return Reinforcement(self.config, inputs, checkpointer, around)
 
-    def closing_notes(self, summary: StageSummary, samples: Path) -> list[str]:
+    def closing_notes(self, summary: RunSummary, samples: Path) -> list[str]:
         """That nothing could be learned, with what the policy wrote last."""
         assert isinstance(summary, Summary)
         problem = problem_of(summary.signal, self.config.sampling.max_tokens)
