@@ -126,7 +126,7 @@ def _in_its_folder(
             for what in wish.Wish:  # those that the last driver did not live to grant
                 wish.close(folder, what)
             cut_back(folder, origin.version)
-            display.note(f"run {folder}, resumed after step {origin.version}")
+            display.note(f"run {folder}, resumed after {display.step_name} {origin.version}")
         else:
             (folder / SAMPLES).mkdir(parents=True)
             holding.enter_context(held(folder))

@@ -35,6 +35,9 @@ class Selection:
     tokens: int = 0
     cut_off: int = 0
     """Completions that did not end by themselves."""
+    never_right: int = 0
+    """Prompts with verdicts, none of them right; so far, no reinforcement learns from them."""
+    always_right: int = 0
     kept: int = 0
     kept_tokens: int = 0
     kept_prompts: int = 0
@@ -82,6 +85,8 @@ def select(
     last = rules.of_sources([one for ask in asked for one in kept_of[ask.prompt.prompt_id]])
     thrown += last.thrown
     found.thrown = {name: thrown[name] for name in rules.names()}
+    found.never_right = sum(n > 0 and not right for n, right in counts.values())
+    found.always_right = sum(0 < n == right for n, right in counts.values())
     found.pass_at = _pass_at([counts[ask.prompt.prompt_id] for ask in asked])
     found.kept, found.kept_tokens = len(last.kept), sum(one.tokens for one in last.kept)
     found.kept_prompts = len({one.prompt_id for one in last.kept})

@@ -60,7 +60,8 @@ class RunSummary(ABC):
         for row in self.table_rows():
             table.add_row(*row)
         console.print(table, highlight=False)
-        console.print(self._time_table(), highlight=False)
+        if self.times:
+            console.print(self._time_table(), highlight=False)
         # Last is what to type: the commands, or the note of a run that was stopped.
         for line in [*self.advice(), *self.places(), *self.notes, *commands]:
             console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -33,6 +33,8 @@ class SampleSummary(RunSummary):
                 "completions": found.completions,
                 "tokens": found.tokens,
                 "truncated": found.cut_off / found.completions,
+                "never_right": found.never_right,
+                "always_right": found.always_right,
                 "kept": found.kept,
                 "kept_tokens": found.kept_tokens,
                 "kept_prompts": found.kept_prompts,
@@ -58,6 +60,13 @@ class SampleSummary(RunSummary):
         if found is None:
             return rows
         rows += [(f"pass@{k}", f"{interval}") for k, interval in found.pass_at.items()]
+        between = found.prompts - found.never_right - found.always_right
+        rows.append(
+            (
+                "right never, at times, always",
+                f"{found.never_right:,}, {between:,}, {found.always_right:,} prompts",
+            )
+        )
         rate = found.tokens / max(self.sampling_s, 1e-9)
         mean = found.tokens / found.completions
         rows.append(("completions", f"{found.completions:,}, of {mean:.1f} tokens each"))

@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,9 @@ class Sampling(Stage):
         self.asked, self.task, self.folder, self.around = asked, task, folder, around
         self.samples = Samples(folder / SAMPLES)
         self.waits = Waits(config.loop.stall_timeout_s, around.fleet.observer)
-        self.verdicts = VerdictWatch(
-            config.verifiers.max_infrastructure_share, config.loop, around.display.note
-        )
+        groups = replace(config.loop, group_size=task.size)
+        share = config.verifiers.max_infrastructure_share
+        self.verdicts = VerdictWatch(share, groups, around.display.note)
         self.done = 0
         """Prompts whose completions are on the disk."""
         self.tally = Tally()
