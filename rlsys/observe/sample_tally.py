@@ -1,13 +1,10 @@
 """What a line says of a run that samples: figures of the completions since the line before."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from rlsys.loop.fleet import Graded, Sampled
-
-SECONDS = "throughput/sampling_s"
 
 
 @dataclass
@@ -39,15 +36,15 @@ class Tally:
 
     def metrics(self, seconds: float) -> dict[str, float]:
         """As a line has them; `seconds` are those that the completions took."""
-        return dict(self._metrics(max(seconds, 1e-9)))
-
-    def _metrics(self, seconds: float) -> Iterator[tuple[str, float]]:
+        metrics = {
+            "reward/missing": 1 - self.graded / self.completions,
+            "reward/solved": self.solved / self.prompts,
+            "completion/mean_tokens": self.tokens / self.completions,
+            "completion/truncated": self.truncated / self.completions,
+            "throughput/step_s": seconds / self.prompts,
+            "throughput/sampled_tokens_per_s": self.tokens / max(seconds, 1e-9),
+        }
         if self.graded:
-            yield "reward/accuracy", self.right / self.graded
-            yield "reward/mean", self.reward / self.graded
-        yield "reward/missing", 1 - self.graded / self.completions
-        yield "reward/solved", self.solved / self.prompts
-        yield "completion/mean_tokens", self.tokens / self.completions
-        yield "completion/truncated", self.truncated / self.completions
-        yield "throughput/step_s", seconds / self.prompts
-        yield "throughput/sampled_tokens_per_s", self.tokens / seconds
+            metrics["reward/accuracy"] = self.right / self.graded
+            metrics["reward/mean"] = self.reward / self.graded
+        return metrics

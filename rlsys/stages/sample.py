@@ -29,7 +29,7 @@ from rlsys.loop.fleet import Graded, Sampled
 from rlsys.loop.retries import Retries
 from rlsys.loop.verdict_watch import VerdictWatch
 from rlsys.observe.sample_summary import SampleSummary
-from rlsys.observe.sample_tally import SECONDS, Tally
+from rlsys.observe.sample_tally import Tally
 from rlsys.run.folder import SAMPLES, SUMMARY, last_metrics
 from rlsys.stages.base import Stage, Surroundings
 from rlsys.watch.accounting import Times
@@ -63,7 +63,7 @@ class Sampling(Stage):
         self.done = 0
         """Prompts whose completions are on the disk."""
         self.tally = Tally()
-        self.sampling_s = last_metrics(folder).get(SECONDS, 0.0)
+        self.sampling_s = last_metrics(folder).get("throughput/sampling_s", 0.0)
         """Of all drivers; what a killed one did after its last line is not in it."""
         self.times: dict[str, Times] = {}
         self.selection: Selection | None = None
@@ -150,9 +150,8 @@ class Sampling(Stage):
         now = time.monotonic()
         if now - self._last_line < _LINES_EVERY_S and self.done < len(self.asked):
             return
-        metrics = self.tally.metrics(now - self._last_line) | {
-            SECONDS: self.sampling_s + now - self._began
-        }
+        metrics = self.tally.metrics(now - self._last_line)
+        metrics["throughput/sampling_s"] = self.sampling_s + now - self._began
         self.around.loggers.step(self.done, metrics)
         self.around.display.step(self.done, metrics)
         self.tally, self._last_line = Tally(), now
