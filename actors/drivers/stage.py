@@ -157,7 +157,7 @@ def _leave(summary: RunSummary, job: "Job", console: Console) -> None:
 def _how_it_stopped(summary: RunSummary, job: "Job") -> str:
     """After which step, with what on the disk, and how to go on."""
     assert summary.stopped_by is not None
-    kept = "what they were given is kept"
+    kept = "what was sampled is kept"
     if job.kind.trains:
         there = checkpoint.complete(job.folder / FOLDER)
         kept = f"the newest checkpoint is {there[-1].name}" if there else "there is no checkpoint"

@@ -1,0 +1,64 @@
+"""`rlsys sample` on real parts: killed, resumed and sampled in other batches, it leaves the bytes
+of a run left alone; other rules choose again; `rlsys sft` learns from what is kept."""
+
+import json
+import time
+
+import pytest
+
+from rlsys.evaluation.samples import Samples
+from tests.helpers.repeatable import start
+from tests.helpers.workplace import Workplace
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
+FILES = ("demonstrations.jsonl", "rates.jsonl")
+PROMPTS = 60
+# A policy this young is hardly ever right.
+SETTINGS = (f"sample.prompts={PROMPTS}", "sample.n=4", "sample.right=false", "sample.per_prompt=2")
+
+
+def test_a_killed_run_in_other_batches_leaves_the_bytes_of_one_left_alone(
+    workplace: Workplace,
+) -> None:
+    sample = ("sample", "--config", str(workplace.config), *SETTINGS)
+    done = workplace.run(*sample, "run.name=whole")
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = workplace.folder / "runs"
+
+    cut = runs / "cut"
+    log = workplace.folder / "cut.log"
+    driver = start([*sample, "run.name=cut", "rollout.max_sequences=3"], log)
+    deadline = time.monotonic() + 300
+    while len(Samples(cut / "samples").parts("train")) < 5:
+        assert driver.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.01)
+    driver.kill()
+    driver.wait()
+    there = len(Samples(cut / "samples").done("train"))
+    assert 5 <= there < PROMPTS
+    assert not (cut / FILES[0]).exists()
+    done = workplace.run("train", "--resume", str(cut))
+    assert done.returncode == 2
+    assert "nearest valid: rlsys sample --resume" in done.stderr
+    done = workplace.run("sample", "--resume", str(cut), "rollout.max_sequences=50")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for file in FILES:
+        assert (cut / file).read_bytes() == (runs / "whole" / file).read_bytes()
+    summary = workplace.summary("cut")
+    assert summary["kept"] + sum(summary["thrown_away"].values()) == 4 * PROMPTS
+
+    done = workplace.run("sample", "--resume", str(cut), "sample.tokens=[1000,1001]")
+    assert done.returncode == 2
+    assert "sampling.max_tokens=64" in done.stderr
+    done = workplace.run("sample", "--resume", str(cut), "sample.per_prompt=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "choosing among them anew" in done.stdout
+    rows = [json.loads(line) for line in (cut / FILES[0]).read_text().splitlines()]
+    assert len({row["prompt_id"] for row in rows}) == len(rows) == workplace.summary("cut")["kept"]
+
+    learned = (f"sft.train={cut / FILES[0]}", "loop.steps=2", "sft.rows_per_step=8")
+    done = workplace.run("sft", "--config", str(workplace.config), *learned, "run.name=taught")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert workplace.summary("taught")["steps"] == 2
