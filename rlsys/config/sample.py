@@ -112,7 +112,10 @@ def _of_marks(config: RunConfig) -> Iterator[str]:
         where = f"sample.least.{rule}={least:g}"
         reward = by_name.get(rule) or by_name.get(name)
         if reward is None:
-            yield f"{where}: verifiers.rewards has no such component{instead(name, names)}"
+            yield (
+                f"{where}: verifiers.rewards has no such component{instead(name, names)}; as "
+                f"{{name: {name}, weight: 0}} a verifier of that name marks without paying"
+            )
             continue
         low, high = reward.range
         if not part and not low <= least <= high:

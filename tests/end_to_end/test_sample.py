@@ -1,7 +1,6 @@
 """`rlsys sample` on real parts: killed, resumed and sampled in other batches, it leaves the bytes
-of a run left alone; other rules choose again; `rlsys sft` learns from what is kept."""
+of a run left alone."""
 
-import json
 import time
 
 import pytest
@@ -22,14 +21,14 @@ def test_a_killed_run_in_other_batches_leaves_the_bytes_of_one_left_alone(
     workplace: Workplace,
 ) -> None:
     sample = ("sample", "--config", str(workplace.config), *SETTINGS)
-    done = workplace.run(*sample, "run.name=whole")
+    done = workplace.run(*sample, "run.name=whole", timeout_s=600)
     assert done.returncode == 0, done.stdout + done.stderr
     runs = workplace.folder / "runs"
 
     cut = runs / "cut"
     log = workplace.folder / "cut.log"
     driver = start([*sample, "run.name=cut", "rollout.max_sequences=3"], log)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while len(Samples(cut / "samples").parts("train")) < 5:
         assert driver.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
@@ -42,7 +41,8 @@ def test_a_killed_run_in_other_batches_leaves_the_bytes_of_one_left_alone(
     done = workplace.run("train", "--resume", str(cut))
     assert done.returncode == 2
     assert "nearest valid: rlsys sample --resume" in done.stderr
-    done = workplace.run("sample", "--resume", str(cut), "rollout.max_sequences=50")
+    more = "rollout.max_sequences=50"
+    done = workplace.run("sample", "--resume", str(cut), more, timeout_s=600)
     assert done.returncode == 0, done.stdout + done.stderr
     for file in FILES:
         assert (cut / file).read_bytes() == (runs / "whole" / file).read_bytes()
@@ -52,13 +52,3 @@ def test_a_killed_run_in_other_batches_leaves_the_bytes_of_one_left_alone(
     done = workplace.run("sample", "--resume", str(cut), "sample.tokens=[1000,1001]")
     assert done.returncode == 2
     assert "sampling.max_tokens=64" in done.stderr
-    done = workplace.run("sample", "--resume", str(cut), "sample.per_prompt=1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "choosing among them anew" in done.stdout
-    rows = [json.loads(line) for line in (cut / FILES[0]).read_text().splitlines()]
-    assert len({row["prompt_id"] for row in rows}) == len(rows) == workplace.summary("cut")["kept"]
-
-    learned = (f"sft.train={cut / FILES[0]}", "loop.steps=2", "sft.rows_per_step=8")
-    done = workplace.run("sft", "--config", str(workplace.config), *learned, "run.name=taught")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert workplace.summary("taught")["steps"] == 2
