@@ -69,7 +69,6 @@ def run_stage(
     kind, board = KINDS[config.run.stage], WaitBoard()
     with (
         Display(
-            config.loop.steps,
             console,
             started,
             board.describe,
@@ -91,7 +90,6 @@ def run_stage(
         config = plan.config
         for note in (*plan.notes, plan.length):
             display.note(note)
-        display.total_steps = config.loop.steps
         if resume:
             origin = plan.origin(folder)
         if config.model.path and kind.trains:
@@ -214,7 +212,7 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         config,
         job.model_path,
         plan.prompts,
-        plan.probe,
+        plan.canary_ids,
         job.folder,
         wanted,
         display.stage,

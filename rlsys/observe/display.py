@@ -33,7 +33,6 @@ class Display:
 
     def __init__(
         self,
-        total_steps: int,
         console: Console,
         started: float,
         waiting: Callable[[], str] = lambda: "",
@@ -44,7 +43,6 @@ class Display:
     ) -> None:
         self.console, self.columns, self.waiting = console, columns, waiting
         self.doing, self.step_name = doing, step_name
-        self.total_steps = total_steps
         self.started = started
         self.quiet_s = quiet_s
         self.stage_line = ""
@@ -52,6 +50,8 @@ class Display:
         """The newest steps: as many as are shown, or as share a line of where the time went."""
         self.live: Live | None = None
         self._steps_seen = 0
+        self._digits = 0
+        """Of the last step's number."""
         self._ended = threading.Event()
         self._said = threading.Event()
 
@@ -86,16 +86,16 @@ class Display:
         if not self.live:
             self._print(line)
 
-    def step(self, step: int, metrics: dict[str, float]) -> None:
-        """A finished optimizer step."""
+    def step(self, step: int, steps: int, metrics: dict[str, float]) -> None:
+        """A finished optimizer step, of as many as the run has."""
         self.rows = [*self.rows[1 - _HEADINGS_EVERY :], (step, metrics)]
-        left = self._left_s(step)
+        left = self._left_s(steps - step)
         self.rows[-1] = (step, metrics | {LEFT: left})
-        self.stage_line = (
-            f"{self.doing}: {self.step_name} {step} of {self.total_steps}, {duration(left)} left"
-        )
+        self.stage_line = f"{self.doing}: {self.step_name} {step} of {steps}, {duration(left)} left"
+        self._digits = len(str(steps))
         if not self.live:
-            self._print_step(step)
+            name = self.step_name
+            self._print_step(f"{name} {step}/{steps}", len(f"{name} {steps}/{steps}"))
         self._steps_seen += 1
 
     def check(self, step: int, metrics: dict[str, float], line: str) -> None:
@@ -111,11 +111,11 @@ class Display:
         else:
             self._print(line)
 
-    def _left_s(self, step: int) -> float:
-        """Seconds for the steps that are left; the final check and the fleet's end not counted."""
+    def _left_s(self, steps: int) -> float:
+        """Seconds for so many more steps; the final check and the fleet's end not counted."""
         key = "throughput/step_s"
         paces = [row[key] for _, row in self.rows[-_PACE_OF:] if key in row]
-        return (self.total_steps - step) * median(paces) if paces else 0.0
+        return steps * median(paces) if paces else 0.0
 
     def _stage_without_waits(self) -> str:
         """The stage line without the waits that it was printed with, which have changed since."""
@@ -132,9 +132,8 @@ class Display:
     def _elapsed(self) -> str:
         return f"[{time.monotonic() - self.started:6.1f} s] "
 
-    def _print_step(self, step: int) -> None:
-        widest = f"{self.step_name} {self.total_steps}/{self.total_steps}"
-        begin = f"{self.step_name} {step}/{self.total_steps}".ljust(len(widest))
+    def _print_step(self, step: str, width: int) -> None:
+        begin = step.ljust(width)
         columns = that_fit(_PLAIN_WIDTH - len(self._elapsed()) - len(begin), False, self.columns)
         if self._steps_seen % _HEADINGS_EVERY == 0:
             if self._steps_seen and (times := self._times(_HEADINGS_EVERY)):
@@ -170,13 +169,11 @@ class Display:
         return text
 
     def _table(self) -> str:
-        digits = len(str(self.total_steps))
-        first = max(digits, len(self.step_name))
-        width = self.console.width - first
-        columns = that_fit(width, True, self.columns)
-        lines = [self.step_name.rjust(first) + headings(columns)]
+        number = max(self._digits, len(self.step_name))
+        columns = that_fit(self.console.width - number, True, self.columns)
+        lines = [self.step_name.rjust(number) + headings(columns)]
         for step, metrics in self.rows[-_ROWS_SHOWN:]:
-            lines.append(str(step).rjust(first) + cells(columns, metrics))
+            lines.append(str(step).rjust(number) + cells(columns, metrics))
         return "\n".join(lines)
 
     def _times(self, steps: int) -> str:

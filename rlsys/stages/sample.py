@@ -125,7 +125,7 @@ class Sampling(Stage):
     async def _sample(self) -> None:
         rollout = self.config.rollout
         self.around.display.stage(f"sampling: {len(self.asked) - self.done:,} prompts")
-        before = await self.waits.on("driver: times", self.around.fleet.times())
+        before = await self.around.times(self.waits)
         self._began = self._last_line = time.monotonic()
         try:
             await examine(
@@ -139,7 +139,7 @@ class Sampling(Stage):
             )
         finally:
             self.sampling_s += time.monotonic() - self._began
-        now = await self.waits.on("driver: times", self.around.fleet.times())
+        now = await self.around.times(self.waits)
         self.times = {role: own - before.get(role, Times()) for role, own in now.items()}
 
     def _saw(self, cell: Cell, sampled: Sampled, graded: Graded) -> None:
@@ -153,7 +153,7 @@ class Sampling(Stage):
         metrics = self.tally.metrics(now - self._last_line)
         metrics["throughput/sampling_s"] = self.sampling_s + now - self._began
         self.around.loggers.step(self.done, metrics)
-        self.around.display.step(self.done, metrics)
+        self.around.display.step(self.done, len(self.asked), metrics)
         self.tally, self._last_line = Tally(), now
 
     def _require_policy(self) -> None:

@@ -41,7 +41,7 @@ class SamplePlan(Plan):
         return max((prompt.token_ids for prompt in self.prompts), key=len)
 
     @property
-    def probe(self) -> list[int]:
+    def canary_ids(self) -> list[int]:
         """No weights change, so nothing is proved."""
         return []
 
@@ -95,7 +95,8 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
             f"them, or data.holdout={config.data.holdout} of data.train={config.data.train!r}"
         )
     _require_known(config.sample.per_source, {prompt.source for prompt in prompts})
-    try_plugins(config, [*rows.train, *rows.held_out], prompts, progress)
+    every_row = [*rows.train, *rows.held_out]
+    try_plugins(config.verifiers, config.sandbox, every_row, prompts, progress)
     row_of = {row.prompt_id: row for row in (*rows.held_out, *rows.train)}
     notes = [*prepared.notes]
     if repeated := len(of_split) - len(distinct):
