@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlsys.disk import replace_text
+from rlsys.lineage.manifest import Figure
 from rlsys.run.folder import SUMMARY
 from rlsys.watch.accounting import Times
 
@@ -41,6 +42,10 @@ class RunSummary(ABC):
     @abstractmethod
     def table_rows(self) -> list[tuple[str, str]]:
         """Of the printed table."""
+
+    def figures(self) -> dict[str, Figure]:
+        """What was measured, by name, for its manifest."""
+        return {"steps": self.steps, "wall_s": round(self.wall_s, 3)}
 
     def advice(self) -> list[str]:
         """Lines below the tables."""

@@ -7,6 +7,7 @@ from typing import Any
 from rlsys.data.rates import FILE as RATES
 from rlsys.evaluation.demonstrations import DEMONSTRATIONS
 from rlsys.evaluation.selection import Selection
+from rlsys.lineage.manifest import Figure
 from rlsys.observe.run_summary import RunSummary
 
 
@@ -51,6 +52,28 @@ class SampleSummary(RunSummary):
             "sampling_s": round(self.sampling_s, 3),
             "time": self.times_to_dict(),
             "notes": self.notes,
+        }
+
+    def figures(self) -> dict[str, Figure]:
+        """pass@k, and how many are kept, of how many."""
+        found = self.selection
+        if found is None:
+            return super().figures()
+        pass_at: dict[str, Figure] = {
+            f"pass_at_{k}": {"mean": one.mean, "low": one.low, "high": one.high}
+            for k, one in found.pass_at.items()
+        }
+        return {
+            **super().figures(),
+            **pass_at,
+            "completions": found.completions,
+            "tokens": found.tokens,
+            "mean_tokens": found.tokens / found.completions,
+            "truncated": found.cut_off / found.completions,
+            "kept": found.kept,
+            "kept_prompts": found.kept_prompts,
+            "never_right": found.never_right,
+            "always_right": found.always_right,
         }
 
     def table_rows(self) -> list[tuple[str, str]]:

@@ -10,10 +10,11 @@ from pathlib import Path
 from rlsys.config.run import RunConfig
 from rlsys.config.sample import Split
 from rlsys.config.verifiers import require_sources
+from rlsys.data.rates import FILE as RATES
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, conversation_of
 from rlsys.errors import ConfigError, DataError, instead
-from rlsys.evaluation.demonstrations import Asked
+from rlsys.evaluation.demonstrations import DEMONSTRATIONS, Asked
 from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.sampling_task import SamplingTask
@@ -51,6 +52,16 @@ class SamplePlan(Plan):
         config = self.config
         name = config.sample.split.value
         return SamplingTask(name, tuple(self.prompts), config.sample.n, config.sampling)
+
+    def inputs(self, model_path: str) -> dict[str, str]:
+        """The policy and the files of rows; generated rows follow from the settings."""
+        data = self.config.data
+        files = {"rows": data.train, "test_rows": data.test, "rates": data.rates}
+        return {"policy": model_path} | {name: file for name, file in files.items() if file}
+
+    def outputs(self, folder: Path) -> dict[str, Path]:
+        """Both files."""
+        return {"demonstrations": folder / DEMONSTRATIONS, "rates": folder / RATES}
 
     def origin(self, folder: Path) -> Origin:
         """A resumed run goes on behind the prompts whose completions are on disk."""

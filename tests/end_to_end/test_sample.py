@@ -6,6 +6,7 @@ import time
 import pytest
 
 from rlsys.evaluation.samples import Samples
+from rlsys.lineage.manifest import read_manifest
 from tests.helpers.repeatable import start
 from tests.helpers.workplace import Workplace
 
@@ -46,6 +47,12 @@ def test_a_killed_run_in_other_batches_leaves_the_bytes_of_one_left_alone(
     assert done.returncode == 0, done.stdout + done.stderr
     for file in FILES:
         assert (cut / file).read_bytes() == (runs / "whole" / file).read_bytes()
+    made = [read_manifest(runs / name).outputs for name in ("whole", "cut")]
+    whole_digests, cut_digests = ({k: one.digest for k, one in of.items()} for of in made)
+    assert whole_digests == cut_digests
+    beside = read_manifest(cut / FILES[0])
+    assert set(beside.inputs) == {"policy"}
+    assert beside.outputs["demonstrations"].producer == str(cut)
     summary = workplace.summary("cut")
     assert summary["kept"] + sum(summary["thrown_away"].values()) == 4 * PROMPTS
 

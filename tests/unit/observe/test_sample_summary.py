@@ -77,6 +77,13 @@ def test_the_file_says_the_same_to_programs() -> None:
     assert (told["steps"], told["planned_steps"], told["n"]) == (3, 3, 4)
 
 
+def test_a_gate_can_ask_for_pass_at_k_with_its_interval_and_for_counts() -> None:
+    figures = summary().figures()
+    assert figures["pass_at_4"] == {"mean": 0.7, "low": 0.5, "high": 0.9}
+    assert (figures["kept"], figures["never_right"], figures["mean_tokens"]) == (4, 1, 10.0)
+    assert set(summary(None).figures()) == {"steps", "wall_s"}
+
+
 def test_a_policy_that_is_never_right_is_told_that_no_reward_will_come() -> None:
     nothing = {1: Interval(0.0, 0.0, 1.0, 3), 4: Interval(0.0, 0.0, 1.0, 3)}
     assert "pass@4 is 0: not one completion is right" in printed(

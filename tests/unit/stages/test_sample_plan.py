@@ -135,3 +135,12 @@ def test_what_may_not_repeat_is_said(config: RunConfig) -> None:
     assert not any("may differ" in note for note in plan(config).notes)
     config.rollout.threads = 2
     assert any("some completions may differ" in note for note in plan(config).notes)
+
+
+def test_a_manifest_names_the_policy_the_files_of_rows_and_both_files(config: RunConfig) -> None:
+    found = plan(config)
+    assert found.inputs("model") == {"policy": "model", "rows": config.data.train}
+    assert found.outputs(Path("runs/mine")) == {
+        "demonstrations": Path("runs/mine/demonstrations.jsonl"),
+        "rates": Path("runs/mine/rates.jsonl"),
+    }
