@@ -56,6 +56,7 @@ def root(
 
 app.command()(train.train)
 app.command()(train.sft)
+app.command()(train.sample)
 app.command()(runs.runs)
 app.command()(report.report)
 app.command()(checkpoint.checkpoint)
