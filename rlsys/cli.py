@@ -59,6 +59,7 @@ def root(
 
 app.command()(train.train)
 app.command()(train.sft)
+app.command()(train.sample)
 app.add_typer(recipe.app, name="recipe")
 app.command()(lineage.lineage)
 app.command()(push.push)

@@ -1,4 +1,4 @@
-"""`rlsys train` and `rlsys sft`: a stage as a command, new or resumed."""
+"""`rlsys train`, `rlsys sft` and `rlsys sample`: a stage as a command, new or resumed."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ from rlsys.imports import imports
 
 _LOG_WIDTH = 200
 """Columns of a table in a file or a pipe, where nobody wraps lines but its reader."""
-_COMMANDS = {StageKind.rl: "train", StageKind.sft: "sft"}
+_COMMANDS = {StageKind.rl: "train", StageKind.sft: "sft", StageKind.sample: "sample"}
 
 Config = Annotated[
     Path | None, typer.Option(help="YAML file of what differs from configs/base.yaml")
@@ -37,6 +37,11 @@ def sft(config: Config = None, resume: Resume = None, overrides: Overrides = Non
     _run(StageKind.sft, config, resume, overrides or [])
 
 
+def sample(config: Config = None, resume: Resume = None, overrides: Overrides = None) -> None:
+    """See where a policy stands, and keep its best completions: rejection sampling."""
+    _run(StageKind.sample, config, resume, overrides or [])
+
+
 def _run(stage: StageKind, config: Path | None, resume: str | None, overrides: list[str]) -> None:
     started = time.monotonic()
     console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
@@ -52,10 +57,13 @@ def _run(stage: StageKind, config: Path | None, resume: str | None, overrides: l
             f"{command} needs --config FILE for a new run, or --resume RUN to go on with an old "
             "one, which has its own config"
         )
-    from rlsys.config.models import require_trainable
+    from rlsys.config.models import require_answering, require_trainable
     from rlsys.network import require_cluster
 
-    require_trainable(settings)
+    if stage is not StageKind.sample:
+        require_trainable(settings)
+    elif path := settings.model.path:
+        require_answering(path, f"model.path={path!r}")
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     with imports():

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.evaluation.catalog import find
 from rlsys.evaluation.cut import Cut
+from rlsys.evaluation.estimators import ladder_of
 from rlsys.evaluation.plan import settings
-from rlsys.evaluation.results import Result, ladder
+from rlsys.evaluation.results import Result
 from rlsys.lineage.manifest import Figure
 
 _PLAIN = (
@@ -46,7 +47,7 @@ def figure_names(plan: BenchmarksConfig) -> list[str]:
 
 
 def _names(samples: int) -> list[str]:
-    by_k = [f"{kind}_at_{k}" for kind in ("pass", "cons") for k in ladder(samples)]
+    by_k = [f"{kind}_at_{k}" for kind in ("pass", "cons") for k in ladder_of(samples)]
     return [*by_k, *_PLAIN]
 
 

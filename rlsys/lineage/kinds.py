@@ -13,13 +13,19 @@ from types import MappingProxyType
 from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
 
-RL, DISTILL, SFT, EVALUATE = "rl", "distill", "sft", "evaluate"
+RL, DISTILL, SFT, SAMPLE, EVALUATE = "rl", "distill", "sft", "sample", "evaluate"
 _OTHERWISE: Mapping[str, str] = MappingProxyType(
     {"teacher": "policy", "test_rows": "rows", "test_demonstrations": "demonstrations"}
 )
 _NUMBERED = re.compile(r"(\w+)_(\d+)")
 _CHECKED = ("pass_at_1", "pass_at_1_before", "gain", "mean_tokens", "truncated")
 _TRAINED = ("steps", "epochs", "consumed_tokens", "wall_s", "train_s")
+
+SAMPLED = (
+    *("steps", "wall_s", "completions", "tokens", "mean_tokens", "truncated"),
+    *("kept", "kept_prompts", "never_right", "always_right"),
+)
+"""What `rlsys sample` counts, beside its pass@k."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,8 @@ class Kind:
     """The setting that names each input."""
     outputs: tuple[str, ...]
     figures: tuple[str, ...]
-    """What it measures, for gates. An evaluation's depend on its benchmarks and settings
-    (rlsys/evaluation/figures.py)."""
+    """What it measures, for gates. Those of `sample` and of an evaluation depend on their settings
+    (rlsys/recipes/check.py)."""
     lists: Mapping[str, str] = field(default_factory=dict)
     """Settings that are lists of inputs, by the name that stands before their numbers: `policy` for
     policy_1, policy_2, ..."""
@@ -48,7 +54,12 @@ class Kind:
         return self.lists.get(numbered[1]) if numbered else None
 
 
-_LEARNS = {"policy": "model.path", "rows": "data.train", "test_rows": "data.test"}
+_LEARNS = {
+    "policy": "model.path",
+    "rows": "data.train",
+    "test_rows": "data.test",
+    "rates": "data.rates",
+}
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         RL: Kind("train", "rl", _LEARNS, ("policy",), (*_CHECKED, *_TRAINED, "signal")),
@@ -70,6 +81,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             ("policy",),
             (*_CHECKED, *_TRAINED, "heldout_loss", "heldout_loss_before", "heldout_loss_lowest"),
         ),
+        SAMPLE: Kind("sample", "sample", _LEARNS, ("demonstrations", "rates"), ()),
         EVALUATE: Kind("eval", "", {"policy": "model.path"}, ("table",), ()),
     }
 )

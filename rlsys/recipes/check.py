@@ -14,9 +14,10 @@ from rlsys.config.run import RunConfig
 from rlsys.config.weight_files import require_weights
 from rlsys.data.files import SUFFIXES, find_files
 from rlsys.errors import ConfigError, RlsysError, instead
+from rlsys.evaluation.estimators import ladder_of
 from rlsys.evaluation.figures import figure_names
 from rlsys.lineage.digests import is_hub_id
-from rlsys.lineage.kinds import EVALUATE, given, kind_of, word_of
+from rlsys.lineage.kinds import EVALUATE, SAMPLE, SAMPLED, given, kind_of, word_of
 from rlsys.lineage.settings import counted, settings_of
 from rlsys.local_policy.resolve import tokenizer_of, workers
 from rlsys.recipes.recipe import Recipe, Reference, StageSpec
@@ -118,7 +119,7 @@ def _require_there(name: str, path: str, stage: StageSpec, settings: RunConfig) 
     if is_hub_id(path):
         return
     try:
-        if word_of(name) in ("rows", "demonstrations"):
+        if word_of(name) in ("rows", "demonstrations", "rates"):
             find_files(path)
         elif word_of(name) == "policy":
             found = find_model(path, name, settings.run.directory)
@@ -186,4 +187,6 @@ def _entries(vocabulary: Any) -> Iterator[tuple[str, int]]:
 def _figures(stage: StageSpec, settings: RunConfig) -> list[str]:
     if stage.kind == EVALUATE:
         return figure_names(settings.benchmarks)
+    if stage.kind == SAMPLE:
+        return [*(f"pass_at_{k}" for k in ladder_of(settings.sample.n)), *SAMPLED]
     return list(stage.row.figures)

@@ -30,7 +30,7 @@ from omegaconf import OmegaConf
 
 from rlsys.config.load import read_yaml
 from rlsys.errors import ConfigError, instead
-from rlsys.lineage.kinds import KINDS, Kind, word_of
+from rlsys.lineage.kinds import KINDS, RL, Kind, word_of
 from rlsys.recipes.gates import Condition, read_condition
 
 ALL = "all"
@@ -85,7 +85,7 @@ class StageSpec:
     @property
     def told(self) -> list[str]:
         """Settings that its command brings itself."""
-        return [f"run.stage={self.row.stage}"] if self.row.stage == "sft" else []
+        return [f"run.stage={self.row.stage}"] if self.row.stage not in ("", RL) else []
 
     def placed(self, inputs: Mapping[str, str]) -> dict[str, Any]:
         """Values of inputs by the settings that they stand in, those of a list by their numbers."""

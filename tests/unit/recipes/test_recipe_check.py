@@ -123,6 +123,20 @@ def test_a_gate_asks_for_figures_that_its_stage_measures(
     assert said in refusal(write, content)
 
 
+def test_what_was_sampled_is_taught_and_its_rates_choose_rows(write: Write, content: dict) -> None:
+    sample = {"name": "sample", "kind": "sample", "config": "small.yaml"}
+    content["stages"].append(sample | {"gate": ["kept > 0", "pass_at_16.low > 0"]})
+    content["stages"][0]["inputs"]["demonstrations"] = "${sample.demonstrations}"
+    content["stages"][1]["inputs"]["rates"] = "${sample.rates}"
+    content["stages"][1]["overrides"] = {"data.pass_rate": [0.1, 0.9]}
+    recipe = read_recipe(write(content))
+    assert [stage.name for stage in recipe.stages][:3] == ["sample", "sft1", "rl_a"]
+    check(recipe)
+    content["stages"][0]["inputs"]["demonstrations"] = "${sample.rates}"
+    with pytest.raises(RlsysError, match="demonstrations takes demonstrations, and not rates"):
+        read_recipe(write(content))
+
+
 def test_what_is_asked_names_inputs_and_leaves_places_out(write: Write, content: dict) -> None:
     checked = check(read_recipe(write(content)))
     asked = checked.asked(checked.recipe.stage("rl_a"))
