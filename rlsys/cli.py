@@ -15,6 +15,7 @@ from rlsys.commands import (
     doctor,
     grade,
     inspect,
+    merge,
     plan,
     report,
     runs,
@@ -56,6 +57,7 @@ def root(
 
 app.command()(train.train)
 app.command()(train.sft)
+app.command()(merge.merge)
 app.command()(runs.runs)
 app.command()(report.report)
 app.command()(checkpoint.checkpoint)

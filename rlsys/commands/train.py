@@ -14,7 +14,7 @@ from rlsys.imports import imports
 
 _LOG_WIDTH = 200
 """Columns of a table in a file or a pipe, where nobody wraps lines but its reader."""
-_COMMANDS = {StageKind.rl: "train", StageKind.sft: "sft"}
+_COMMANDS = {StageKind.rl: "train", StageKind.sft: "sft", StageKind.merge: "merge"}
 
 Config = Annotated[
     Path | None, typer.Option(help="YAML file of what differs from configs/base.yaml")
@@ -92,7 +92,7 @@ def _new_run(stage: StageKind, config: Path, overrides: list[str]) -> tuple[RunC
 
     told = [f"run.stage={stage.value}"] if stage is not StageKind.rl else []
     settings = load(config, [*told, *overrides], check_rewards, check_algorithm)
-    _require(stage, settings, f"--config {config}")
+    require_stage(stage, settings, f"--config {config}")
     require_writable(settings.run.directory)
     return settings, run_name(settings, config)
 
@@ -111,14 +111,14 @@ def _old_run(stage: StageKind, run: str, overrides: list[str]) -> tuple[RunConfi
     folder = find_run(run, directory)
     own = [text for text in overrides if text not in places]
     settings = resumed_config(folder, own, check_rewards, check_algorithm)
-    _require(stage, settings, f"--resume {run}")
+    require_stage(stage, settings, f"--resume {run}")
     if not settings.loop.epochs:  # else the steps are known when the prompts are counted
         with held(folder):
             newest(folder, settings.loop.steps)
     return settings, folder.name
 
 
-def _require(stage: StageKind, settings: RunConfig, named: str) -> None:
+def require_stage(stage: StageKind, settings: RunConfig, named: str) -> None:
     """Raise ConfigError where the settings are of a run of the other command."""
     if settings.run.stage is not stage:
         raise ConfigError(

@@ -12,6 +12,7 @@ from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.data import DataConfig
 from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.merge import MergeConfig
 from rlsys.config.observe import ObserveConfig
 from rlsys.config.optimizer import OptimizerConfig
 from rlsys.config.ranges import MAY_CHANGE, ranged
@@ -29,6 +30,7 @@ class StageKind(Enum):
 
     rl = "rl"
     sft = "sft"
+    merge = "merge"
 
 
 class Precision(Enum):
@@ -45,8 +47,8 @@ class RunSection:
     name: str = ""
     """Folder under `directory`; empty: the config file's name, numbered when it exists."""
     stage: StageKind = StageKind.rl
-    """rl: reinforcement, by `rlsys train`. sft: supervised fine-tuning, by `rlsys sft`, which need
-    not be told."""
+    """rl: reinforcement, by `rlsys train`. Each of the others is a command, which need not be told:
+    sft, supervised fine-tuning, by `rlsys sft`; merge, by `rlsys merge`."""
     directory: str = "runs"
     """Relative to where the command is started."""
     seed: int = ranged(0, least=0, most=2**31 - 1)
@@ -336,6 +338,7 @@ class RunConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     benchmarks: BenchmarksConfig = field(default_factory=BenchmarksConfig)
     sft: SftConfig = field(default_factory=SftConfig)
+    merge: MergeConfig = field(default_factory=MergeConfig)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     verifiers: VerifiersConfig = field(default_factory=VerifiersConfig)
