@@ -88,6 +88,10 @@ class CheckpointError(RlsysError):
     """A checkpoint cannot be written, is damaged, or does not belong to what it is used for."""
 
 
+class LineageError(RlsysError):
+    """Nothing says what made a file or a folder, or what says so is damaged; names it."""
+
+
 class FleetError(RlsysError):
     """The fleet is past help: a member cannot be replaced. The run cannot go on."""
 

@@ -30,15 +30,3 @@ def test_a_run_whose_answers_are_all_cut_off_says_so_and_on_what_it_was_measured
     assert signal["cut_off"] > 43
     assert any(note.startswith(measured) for note in summary["notes"])
     assert any("A completion of step-000003.parquet ends: " in note for note in summary["notes"])
-
-
-def test_without_held_out_prompts_nothing_is_measured(workplace: Workplace) -> None:
-    done = workplace.run(
-        *("train", "--config", str(workplace.config), "run.name=unmeasured"),
-        *("loop.steps=2", "data.holdout=0", "loop.evaluate_every=1"),
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "no held-out prompts: pass@1 is not measured" in done.stdout
-    summary = workplace.summary("unmeasured")
-    assert (summary["pass_at_1_before"], summary["pass_at_1_after"]) == (None, None)
-    assert summary["heldout"] is None

@@ -1,4 +1,5 @@
-"""kill -9 of the driver, and --resume: the run that comes out is the one that was never killed."""
+"""kill -9 of the driver leaves no process behind, and --resume gives the run that was never killed.
+The run is synchronous (max_staleness=0), so that it repeats bit for bit."""
 
 import pytest
 
@@ -25,7 +26,11 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     assert policy(killed) == policy(straight)
     assert metrics(killed) == metrics(straight)
     for step in range(1, STEPS + 1):
-        assert samples(killed, step) == samples(straight, step)
+        rows = samples(straight, step)
+        assert samples(killed, step) == rows
+        assert {v for row in rows for v in row["policy_versions"]} == {step - 1}
+    staleness = workplace.summary("straight")["staleness"]
+    assert (staleness["mean"], staleness["max"], staleness["covering_bound"]) == (0.0, 0, 0)
     lines = history.read(killed / history.FILE)
     assert [line for line in lines if "resumed" in line] == [
         {"resumed": 2, "undone_steps": [3], "undone_trained": [4, 5]}

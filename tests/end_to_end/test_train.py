@@ -12,7 +12,6 @@ from rlsys.config.load import load
 from rlsys.run import checkpoint
 from tests.helpers.documented import undocumented
 from tests.helpers.submitted import Submitted
-from tests.helpers.workplace import Workplace
 
 pytestmark = pytest.mark.slow
 
@@ -150,19 +149,3 @@ def test_plain_lines_name_the_stages(submitted: Submitted) -> None:
         "admitted 32 = trained 32",
     ):
         assert line in submitted.output
-
-
-def test_staleness_zero_trains_on_answers_of_the_version_being_trained(
-    workplace: Workplace,
-) -> None:
-    done = workplace.run(
-        *("train", "--config", str(workplace.config)),
-        *("loop.max_staleness=0", "loop.steps=3", "run.name=sync", "loop.evaluate_every=0"),
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    staleness = workplace.summary("sync")["staleness"]
-    assert (staleness["mean"], staleness["max"], staleness["covering_bound"]) == (0.0, 0, 0)
-    for step in (1, 2, 3):
-        path = workplace.folder / "runs" / "sync" / "samples" / f"step-{step:06d}.parquet"
-        versions = pq.read_table(path).column("policy_versions").to_pylist()
-        assert {v for row in versions for v in row} == {step - 1}

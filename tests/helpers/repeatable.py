@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 
 from tests.helpers.places import ROOT
@@ -30,11 +31,23 @@ DETERMINISTIC = (
 
 
 def kill_after_step(step: int, arguments: list[str], log: Path) -> None:
-    """Start `rlsys ARGUMENTS`, and kill -9 it as soon as it says that the step is done."""
+    """Start `rlsys ARGUMENTS`, kill -9 it as soon as it says that the step is done, and see that
+    no process of its is left behind."""
     driver = start(arguments, log)
     wait_for(f"step {step}/", log, driver)
+    family = psutil.Process(driver.pid).children(recursive=True)
+    assert len(family) > 5
     driver.kill()
     driver.wait()
+    deadline = time.monotonic() + 30
+    while left := alive(family):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.5)
+
+
+def alive(family: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended yet."""
+    return [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
 def start(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:

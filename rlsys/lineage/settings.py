@@ -1,0 +1,52 @@
+"""A run's settings as JSON values, and which of them count when two runs are compared."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+
+from rlsys.config.resume import flat
+from rlsys.config.run import RunConfig
+
+_NOT_COUNTED = ("run.name", "run.directory", "model.cache", "observe.", "cluster.")
+"""Where a run stands, who watches it and on which machines: not what it computes."""
+
+
+def settings_of(config: RunConfig) -> dict[str, Any]:
+    """The settings as JSON values. A length in epochs stands for the steps that follow from it."""
+    settings = cast(
+        dict[str, Any], OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    )
+    if config.loop.epochs:
+        del settings["loop"]["steps"]
+    return settings
+
+
+def counted(settings: Mapping[str, Any], inputs: Mapping[str, str | Path]) -> dict[str, Any]:
+    """The settings that a run's outcome depends on, by their whole names. One that names an input
+    says which: `model.path: <policy>`, since the input's digest counts and not its place."""
+    names = {place: f"<{name}>" for name, path in inputs.items() for place in _places(path)}
+
+    def said(value: Any) -> Any:
+        if isinstance(value, list):
+            return [said(item) for item in value]
+        if not isinstance(value, str) or not value:
+            return value
+        return next((names[place] for place in _places(value) if place in names), value)
+
+    every = flat(dict(settings))
+    return {key: said(every[key]) for key in sorted(every) if not key.startswith(_NOT_COUNTED)}
+
+
+def settings_digest(settings: Mapping[str, Any], inputs: Mapping[str, str | Path]) -> str:
+    """`sha256:...` of the settings that count."""
+    content = json.dumps(counted(settings, inputs), sort_keys=True).encode()
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _places(path: str | Path) -> tuple[str, str]:
+    """A path as it was typed, and where it leads from here."""
+    return str(path), str(Path(path).expanduser().resolve())

@@ -1,0 +1,49 @@
+"""Settings are compared by what a run computes of them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rlsys.config.run import ClusterConfig, LoopConfig, ModelConfig, RunConfig, RunSection
+from rlsys.lineage.settings import counted, settings_digest, settings_of
+
+
+def digest(config: RunConfig, **inputs: str) -> str:
+    """Of the settings that count."""
+    return settings_digest(settings_of(config), inputs)
+
+
+def test_the_place_of_a_run_and_its_machines_do_not_count() -> None:
+    moved = RunConfig(
+        run=RunSection(name="other", directory="/elsewhere"), cluster=ClusterConfig(num_cpus=64)
+    )
+    assert digest(moved) == digest(RunConfig())
+
+
+def test_a_seed_and_a_length_count() -> None:
+    assert digest(RunConfig(run=RunSection(seed=1))) != digest(RunConfig())
+    assert digest(RunConfig(loop=LoopConfig(steps=7))) != digest(RunConfig())
+
+
+def test_an_input_counts_by_its_name_and_not_by_its_place() -> None:
+    here, there = (RunConfig(model=ModelConfig(path=path)) for path in ("/here", "/there"))
+    assert digest(here, policy="/here") == digest(there, policy="/there")
+    assert digest(here) != digest(there)
+    assert counted(settings_of(here), {"policy": "/here"})["model.path"] == "<policy>"
+
+
+def test_an_input_is_known_however_its_path_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = RunConfig(model=ModelConfig(path="made/policy"))
+    inputs = {"policy": str(tmp_path / "made" / "policy")}
+    assert counted(settings_of(config), inputs)["model.path"] == "<policy>"
+
+
+def test_epochs_stand_for_the_steps_that_follow_from_them() -> None:
+    asked = RunConfig(loop=LoopConfig(epochs=2.0))
+    resolved = replace(asked, loop=replace(asked.loop, steps=38))
+    assert digest(asked) == digest(resolved)
+    assert "steps" not in settings_of(asked)["loop"]
