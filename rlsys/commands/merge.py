@@ -9,9 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from rlsys.commands.train import Resume, require_stage, run_name
+from rlsys.errors import ConfigError
 from rlsys.imports import imports
 
 if TYPE_CHECKING:
+    from rlsys.config.run import RunConfig
     from rlsys.stages.merge import MergeSummary
 
 _LOG_WIDTH = 200
@@ -26,25 +29,22 @@ def merge(
     config: Annotated[
         Path | None, typer.Option(help="YAML file with a section merge; without it, overrides do")
     ] = None,
+    resume: Resume = None,
 ) -> None:
     """Merge policies: linear, slerp, task arithmetic, TIES, DARE. No cluster, one tensor at a time.
 
     The policy is in run.directory/NAME, which is a model wherever one is asked for.
     """
-    from rlsys.commands.train import require_stage, run_name
-    from rlsys.config.load import CONFIGS, load
-    from rlsys.config.run import StageKind
-    from rlsys.disk import require_writable
     from rlsys.observe.next_steps import near
 
     started = time.monotonic()
     console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
-    told = f"run.stage={StageKind.merge.value}"
-    settings = load(config or CONFIGS / "base.yaml", [told, *(overrides or ())])
-    require_stage(StageKind.merge, settings, f"--config {config}")
-    require_writable(settings.run.directory)
-    name = run_name(settings, config or Path("merge"))
-    folder = Path(settings.run.directory).expanduser().resolve() / name
+    if config and resume:
+        raise ConfigError("rlsys merge: a run that is resumed has its own config; leave --config")
+    if resume:
+        settings, folder = _old_run(resume, overrides or [])
+    else:
+        settings, folder = _new_run(config, overrides or [])
     with imports():
         from rlsys.stages import merge as stage
         from rlsys.stages import merge_plan
@@ -62,7 +62,7 @@ def _show(summary: "MergeSummary", console: Console) -> None:
     for heading in ("input", "weight", "distance to the result", "folder"):
         table.add_column(heading, overflow="fold")
     weights = [f"{weight:.4g}" for weight in summary.weights]
-    for i, (name, folder) in enumerate(summary.policies.items()):
+    for i, (name, folder) in enumerate(summary.inputs.items()):
         weight = weights[i] if i < len(weights) else ""
         table.add_row(name, weight, f"{summary.distances[name]:.3%} of its norm", folder)
     console.print(table, highlight=False)
@@ -73,6 +73,31 @@ def _show(summary: "MergeSummary", console: Console) -> None:
         f"policy: {summary.policy}",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _new_run(config: Path | None, overrides: list[str]) -> "tuple[RunConfig, Path]":
+    """Settings and folder of a merge that begins."""
+    from rlsys.config.load import CONFIGS, load
+    from rlsys.config.run import StageKind
+    from rlsys.disk import require_writable
+
+    told = [f"run.stage={StageKind.merge.value}", *overrides]
+    settings = load(config or CONFIGS / "base.yaml", told)
+    require_stage(StageKind.merge, settings, f"--config {config}")
+    require_writable(settings.run.directory)
+    name = run_name(settings, config or Path("merge"))
+    return settings, Path(settings.run.directory).expanduser().resolve() / name
+
+
+def _old_run(run: str, overrides: list[str]) -> "tuple[RunConfig, Path]":
+    """Settings and folder of a merge that was killed."""
+    from rlsys.config.resume import find_run, resumed_config
+    from rlsys.config.run import RunSection, StageKind
+
+    folder = find_run(run, RunSection().directory)
+    settings = resumed_config(folder, overrides)
+    require_stage(StageKind.merge, settings, f"--resume {run}")
+    return settings, folder
 
 
 class _Progress:

@@ -1,12 +1,12 @@
 """The stage `merge`: several policies become one, tensor by tensor.
 
-    run.directory/NAME/policy/        config, tokenizer and weights, as save_pretrained leaves them
     run.directory/NAME/config.yaml    the settings
+    run.directory/NAME/policy/        config, tokenizer and weights, as save_pretrained leaves them
     run.directory/NAME/summary.json   what was merged, and how far the result is from each policy
+    run.directory/NAME/manifest.json  the digests of all of them, once everything is there
 
-A run's folder appears by one rename, so one of that name is complete; what a killed merge leaves
-begins with a dot, and the next merge of that name takes it away. Nothing is resumed: a merge
-takes as long as reading its policies.
+The policy appears by one rename, so one of that name is whole. A merge that was killed is made
+anew when it is resumed: it takes no longer than to read its policies.
 """
 
 import hashlib
@@ -27,12 +27,14 @@ from rlsys.config.merge import MergeConfig, MergeMethod
 from rlsys.config.model_names import FILE
 from rlsys.config.run import RunConfig
 from rlsys.disk import disk_errors, replace_text, sync
+from rlsys.errors import ResumeError
+from rlsys.lineage.manifest import FILE as MANIFEST
+from rlsys.lineage.manifest import artifact, write_manifest
 from rlsys.run.folder import LOCK, SUMMARY, held
 from rlsys.stages.merge_plan import MergePlan
 
 POLICY = "policy"
 _BESIDE_WEIGHTS = ("*.json", "*.txt", "*.jinja", "*.model")
-_NOT_COPIED = ("manifest.json",)
 
 
 @dataclass
@@ -42,10 +44,9 @@ class MergeSummary:
     run: str
     policy: str
     method: str
-    policies: dict[str, str]
-    """Folder of every input, the base too, by its number."""
+    inputs: dict[str, str]
+    """The folder of each: policy_1, policy_2, base."""
     weights: list[float]
-    base: str
     scale: float
     density: float
     seed: int
@@ -66,37 +67,43 @@ def run(
     started: float,
     progress: Callable[[str], None],
 ) -> MergeSummary:
-    """Merge the plan's policies into a folder that is not there yet.
+    """Merge the plan's policies into the folder of a run, a new one or one that was killed.
 
     Args:
         started: time.monotonic() of the command's start.
+    Raises:
+        ResumeError: the run is done, or another process makes it now.
     """
-    with _appearing(folder) as building:
-        merger = Merger(config.merge, plan, config.run.seed, progress)
-        policy = building / POLICY
-        policy.mkdir()
+    if (folder / MANIFEST).is_file():
+        raise ResumeError(f"{folder} is done: its policy is {folder / POLICY}")
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    replace_text(folder / FILE, to_yaml(config))
+    progress("digests of the policies")
+    inputs = {name: artifact(path) for name, path in plan.inputs.items()}
+    merger = Merger(config.merge, plan, config.run.seed, progress)
+    with _appearing(folder / POLICY) as policy:
         _copy_beside_weights(plan, policy)
         plan.policies[0].tensors.write_like(policy, merger.merged)
-        sync(policy)
-        summary = MergeSummary(
-            run=folder.name,
-            policy=str(folder / POLICY),
-            method=config.merge.method.value,
-            policies={name: str(path) for name, path in plan.names.items()},
-            weights=config.merge.shares,
-            base=config.merge.base,
-            scale=config.merge.scale,
-            density=config.merge.density,
-            seed=config.run.seed,
-            tensors=merger.tensors,
-            copied=merger.copied,
-            parameters=merger.parameters,
-            distances=merger.distances(),
-            notes=[*plan.notes, *merger.notes()],
-        )
-        summary.wall_s = round(time.monotonic() - started, 3)
-        replace_text(building / SUMMARY, json.dumps(asdict(summary), indent=2) + "\n")
-        replace_text(building / FILE, to_yaml(config))
+    summary = MergeSummary(
+        run=folder.name,
+        policy=str(folder / POLICY),
+        method=config.merge.method.value,
+        inputs={name: str(path) for name, path in plan.inputs.items()},
+        weights=config.merge.shares,
+        scale=config.merge.scale,
+        density=config.merge.density,
+        seed=config.run.seed,
+        tensors=merger.tensors,
+        copied=merger.copied,
+        parameters=merger.parameters,
+        distances=merger.distances(),
+        notes=[*plan.notes, *merger.notes()],
+    )
+    summary.wall_s = round(time.monotonic() - started, 3)
+    replace_text(folder / SUMMARY, json.dumps(asdict(summary), indent=2) + "\n")
+    figures = {f"distance/{name}": value for name, value in summary.distances.items()}
+    write_manifest(folder, "merge", config, inputs, {POLICY: folder / POLICY}, figures, started)
     return summary
 
 
@@ -110,7 +117,7 @@ class Merger:
         self.tensors = self.parameters = 0
         self.copied: list[str] = []
         self._total = len(plan.policies[0].tensors.shapes)
-        self._squares = {name: [0.0, 0.0] for name in plan.names}
+        self._squares = {name: [0.0, 0.0] for name in plan.inputs}
         """Of each input: the squared norms of its distance to the result, and of itself."""
         self._differs = [False] * len(plan.policies)
         """Whether a policy's weights are others than the first one's."""
@@ -188,31 +195,32 @@ def _copy_beside_weights(plan: MergePlan, policy: Path) -> None:
     for pattern in _BESIDE_WEIGHTS:
         for file in sorted(first.folder.glob(pattern)):
             is_index = file.name.endswith(".index.json")
-            if file.name not in _NOT_COPIED and not (is_index and is_whole):
+            if file.name != MANIFEST and not (is_index and is_whole):
                 with disk_errors(policy / file.name):
                     shutil.copyfile(file, policy / file.name)
 
 
 @contextmanager
 def _appearing(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which stands under its own name once the block is done.
+    """A folder to fill, which stands under its own name once the block is done, in the place of one
+    that stood there.
 
     Raises:
         ResumeError: another process fills it now.
     """
     building = folder.with_name(f".{folder.name}.unfinished")
     with disk_errors(building):
-        building.mkdir(parents=True, exist_ok=True)
+        building.mkdir(exist_ok=True)
     with held(building):
         with disk_errors(building):
             for left in building.iterdir():
-                if left.is_dir():
-                    shutil.rmtree(left)
-                elif left.name != LOCK:
+                if left.name != LOCK:
                     left.unlink()
         yield building
         with disk_errors(folder):
             (building / LOCK).unlink()
             sync(building)
+            if folder.is_dir():
+                shutil.rmtree(folder)
             building.rename(folder)
             sync(folder.parent)

@@ -42,8 +42,8 @@ class MergePlan:
     """What the user should know."""
 
     @property
-    def names(self) -> dict[str, Path]:
-        """Every input by its number: policy_1, policy_2, base."""
+    def inputs(self) -> dict[str, Path]:
+        """The folder of each: policy_1, policy_2, base."""
         found = {f"policy_{i}": one.folder for i, one in enumerate(self.policies, 1)}
         return found | ({"base": self.base.folder} if self.base else {})
 

@@ -20,6 +20,8 @@ from rlsys.cli import app
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.model_names import find_model
 from rlsys.errors import ConfigError, ResumeError
+from rlsys.lineage.digests import digest_of
+from rlsys.lineage.manifest import read_manifest
 from rlsys.local_policy.tokenizer import build_tokenizer
 from rlsys.run.folder import held
 from rlsys.stages import merge, merge_plan
@@ -139,7 +141,7 @@ def test_what_comes_out_is_a_model_with_its_tokenizer(
     own, first = (
         {f.name for f in Path(folder).iterdir()} for folder in (summary.policy, made / "a")
     )
-    assert own == first
+    assert own == first | {"manifest.json"}
     for name in sorted(first - {"model.safetensors"}):
         assert (Path(summary.policy) / name).read_bytes() == (made / "a" / name).read_bytes()
 
@@ -206,7 +208,7 @@ def test_the_summary_says_how_far_each_input_is_from_the_result(
     made: Path, merged: Callable[..., MergeSummary], tmp_path: Path
 ) -> None:
     summary = merged("a", "b", method="ties", base=made / "base")
-    assert list(summary.distances) == list(summary.policies) == ["policy_1", "policy_2", "base"]
+    assert list(summary.distances) == list(summary.inputs) == ["policy_1", "policy_2", "base"]
     found, b = weights(summary.policy), weights(made / "b")
     apart = sum(float((found[n].float() - b[n].float()).square().sum()) for n in b)
     norm = sum(float(b[n].float().square().sum()) for n in b)
@@ -236,18 +238,60 @@ def test_a_merge_that_dies_leaves_nothing_that_looks_whole_and_the_next_one_make
         patched.setattr(merge.Merger, "merged", dies)
         with pytest.raises(KeyboardInterrupt):
             merged("a", "b")
-    runs = tmp_path / "runs"
-    assert [path.name for path in runs.iterdir()] == [".m.unfinished"]
-    (runs / ".m.unfinished" / "policy" / "left").touch()
-    summary = merged("a", "b")
-    assert [path.name for path in runs.iterdir()] == ["m"]
-    assert not (Path(summary.policy) / "left").exists()
+    folder = tmp_path / "runs" / "m"
+    assert {path.name for path in folder.iterdir()} == {"config.yaml", ".policy.unfinished"}
+    (folder / ".policy.unfinished" / "left").touch()
+    done = CliRunner().invoke(app, ["merge", "--resume", str(folder)])
+    assert done.exit_code == 0, done.output
+    written = {path.name for path in folder.iterdir()}
+    assert written == {"config.yaml", "policy", "summary.json", "manifest.json"}
+    assert not (folder / "policy" / "left").exists()
+    again = CliRunner().invoke(app, ["merge", "--resume", str(folder)])
+    assert isinstance(again.exception, ResumeError)
+    assert "is done" in str(again.exception)
+
+
+def test_a_merge_killed_before_its_manifest_ends_with_the_same_bytes(
+    tmp_path: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    folder = Path(merged("a", "b").policy).parent
+    before = digest_of(folder / "policy")
+    (folder / "manifest.json").unlink()
+    merged("a", "b")
+    assert read_manifest(folder).outputs["policy"].digest == before
+
+
+def test_the_manifest_names_every_policy_and_the_base_with_their_digests(
+    made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    summary = merged("a", "b", method="ties", base=made / "base")
+    manifest = read_manifest(Path(summary.policy))
+    assert manifest.kind == "merge"
+    assert {name: one.digest for name, one in manifest.inputs.items()} == {
+        "policy_1": digest_of(made / "a"),
+        "policy_2": digest_of(made / "b"),
+        "base": digest_of(made / "base"),
+    }
+    assert manifest.outputs["policy"].producer == str(Path(summary.policy).parent)
+    assert manifest.figures["distance/base"] == summary.distances["base"]
+
+
+def test_where_the_policies_stand_does_not_change_what_the_manifest_says_of_the_settings(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    first = read_manifest(Path(merged("a", "b").policy))
+    shutil.rmtree(tmp_path / "runs")
+    for name in ("a", "b"):
+        shutil.copytree(made / name, tmp_path / name)
+    assert read_manifest(Path(merged("a", "b", folder=tmp_path).policy)).config_digest == (
+        first.config_digest
+    )
 
 
 def test_a_merge_of_the_same_name_that_goes_on_is_left_alone(
     tmp_path: Path, merged: Callable[..., MergeSummary]
 ) -> None:
-    building = tmp_path / "runs" / ".m.unfinished"
+    building = tmp_path / "runs" / "m" / ".policy.unfinished"
     building.mkdir(parents=True)
     (building / "theirs").touch()
     with held(building), pytest.raises(ResumeError, match="is still running"):
@@ -269,7 +313,7 @@ def test_tensors_of_another_shape_are_counted_and_the_first_is_named(
     told = refusal(merged, "a", "wide", folder=tmp_path)
     assert "6 tensors have another shape, the first model.layers.0.mlp.down_proj.weight" in told
     assert "[8, 16] there and [8, 12] here" in told
-    assert not (tmp_path / "runs" / "m").exists()
+    assert not list((tmp_path / "runs").glob("*"))
 
 
 def test_tensors_that_one_lacks_are_counted_and_the_first_is_named(
