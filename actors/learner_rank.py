@@ -82,7 +82,7 @@ class LearnerRank(Member):
     @property
     def _idle(self) -> str:
         """What it waits for between calls."""
-        return "batches" if self.config.run.stage is StageKind.sft else "ready groups"
+        return "ready groups" if self.config.run.stage is StageKind.rl else "batches"
 
     def address(self) -> tuple[str, int]:
         """This node's address and a free port, for the ranks to meet at."""
@@ -106,13 +106,14 @@ class LearnerRank(Member):
         canary_ids: list[int],
         checkpoint: Path | None = None,
         version: int = 0,
-    ) -> tuple[list[str], Canary]:
+    ) -> tuple[list[str], Canary | None]:
         """Meet the other ranks and load the policy, and the state that `save` left in a
         checkpoint of `version`; returns the names of the policy's weights, and the canary's
-        logprobs under those that the model has on disk."""
+        logprobs under those that the model has on disk; None where it is no policy."""
         # Not at the top: the driver, which makes this class an actor, computes nothing.
         with imports():
             from rlsys.learning.checkpoint import load
+            from rlsys.learning.preferences import preference_learner
             from rlsys.learning.ranks import Ranks
             from rlsys.learning.reinforcement import reinforcement_learner
             from rlsys.learning.supervised import supervised_learner
@@ -123,11 +124,15 @@ class LearnerRank(Member):
         ranks = Ranks(self.rank, world_size, master_address, master_port, config.learner)
         if config.run.stage is StageKind.sft:
             self.learner = supervised_learner(self.model_path, config, ranks)
+        elif config.run.stage is StageKind.reward_model:
+            self.learner = preference_learner(self.model_path, config, ranks)
         else:
             self.learner = reinforcement_learner(self.model_path, config, ranks, self.algorithms)
         self.weights_out = WeightsOut(self.learner.policy, ranks)
         self.learner.prove_packing(canary_ids)
-        canary = self.weights_out.canary(canary_ids)
+        # A reward model has no logprobs, and nobody samples from it.
+        is_policy = config.run.stage is not StageKind.reward_model
+        canary = self.weights_out.canary(canary_ids) if is_policy else None
         if checkpoint:
             load(checkpoint, self.learner)
         if config.learner.gpus:

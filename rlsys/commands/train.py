@@ -1,4 +1,4 @@
-"""`rlsys train` and `rlsys sft`: a stage as a command, new or resumed."""
+"""`rlsys train`, `sft` and `reward-model`: a stage as a command, new or resumed."""
 
 import sys
 import time
@@ -14,7 +14,12 @@ from rlsys.imports import imports
 
 _LOG_WIDTH = 200
 """Columns of a table in a file or a pipe, where nobody wraps lines but its reader."""
-_COMMANDS = {StageKind.rl: "train", StageKind.sft: "sft", StageKind.merge: "merge"}
+_COMMANDS = {
+    StageKind.rl: "train",
+    StageKind.sft: "sft",
+    StageKind.reward_model: "reward-model",
+    StageKind.merge: "merge",
+}
 
 Config = Annotated[
     Path | None, typer.Option(help="YAML file of what differs from configs/base.yaml")
@@ -35,6 +40,11 @@ def train(config: Config = None, resume: Resume = None, overrides: Overrides = N
 def sft(config: Config = None, resume: Resume = None, overrides: Overrides = None) -> None:
     """Teach a policy from demonstrations: supervised fine-tuning."""
     _run(StageKind.sft, config, resume, overrides or [])
+
+
+def reward_model(config: Config = None, resume: Resume = None, overrides: Overrides = None) -> None:
+    """Train a reward model from preference pairs, for the verifier reward_model."""
+    _run(StageKind.reward_model, config, resume, overrides or [])
 
 
 def _run(stage: StageKind, config: Path | None, resume: str | None, overrides: list[str]) -> None:

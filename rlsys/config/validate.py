@@ -334,7 +334,8 @@ def _looks(config: RunConfig) -> tuple[Callable[[RunConfig], Iterator[str]], ...
         return (_run, _merge)
     if config.run.stage is StageKind.rl:
         return _WHERE_SAMPLED + _ALWAYS + _WHERE_REINFORCED
-    return _WHERE_SAMPLED + _ALWAYS if measures_answers(config) else _ALWAYS
+    asks = config.run.stage is StageKind.sft and measures_answers(config)
+    return _WHERE_SAMPLED + _ALWAYS if asks else _ALWAYS
 
 
 def _nearest_divisor(number: int, wanted: int) -> int:

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from rlsys.config.model_names import FILE
-from rlsys.config.run import RunConfig
+from rlsys.config.run import RunConfig, StageKind
 from rlsys.run import checkpoint
 from rlsys.run.checkpointer import FOLDER
 
@@ -31,6 +31,9 @@ def next_commands(folder: Path, config: RunConfig, steps: int, resume_by: str) -
         resume = []  # its learning rate is at its end
     if policy_of(folder) is None:
         return _aligned(resume)
+    if config.run.stage is StageKind.reward_model:
+        check = f"rlsys verifiers check reward_model --option model={run} --option part=whole"
+        return _aligned([(check, "try it as a verifier"), *resume])
     begin = shlex.quote(config.model.path or "local")
     results = [shlex.quote(near(folder.with_name(f"eval-{folder.name}-{when}"))) for when in _WHEN]
     # With its workers, and the seed of the local policy that it began with.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from signal import Signals
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +23,8 @@ from rlsys.watch.accounting import Times
 class StageSummary(ABC):
     """The evidence of one run of a stage."""
 
+    answers: ClassVar[bool] = True
+    """Whether what is trained can be asked for answers, which pass@1 is of."""
     run: str
     before: HeldOut | None
     after: HeldOut | None
@@ -129,15 +131,8 @@ class StageSummary(ABC):
 
     def _figures(self) -> Table:
         table = Table(title=self.run, title_justify="left", show_header=False, box=None)
-        table.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
-        last = self.checks[-1] if self.checks else None
-        if self.after is None and last and last.step:
-            table.add_row(f"held-out pass@1 at step {last.step}", f"{last}")
-        else:
-            table.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
-        if self.after and (gain := self.gain):
-            measured = f"{gain.problems} prompts x {self.after.samples}, paired, 95 % CI"
-            table.add_row("gain", f"{gain} ({measured})")
+        if self.answers:
+            self._add_pass_at_1(table)
         table.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
         for row in self.more_rows():
             table.add_row(*row)
@@ -151,6 +146,17 @@ class StageSummary(ABC):
                 else f"{self.resumes} times",
             )
         return table
+
+    def _add_pass_at_1(self, table: Table) -> None:
+        table.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
+        last = self.checks[-1] if self.checks else None
+        if self.after is None and last and last.step:
+            table.add_row(f"held-out pass@1 at step {last.step}", f"{last}")
+        else:
+            table.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
+        if self.after and (gain := self.gain):
+            measured = f"{gain.problems} prompts x {self.after.samples}, paired, 95 % CI"
+            table.add_row("gain", f"{gain} ({measured})")
 
     def _time_table(self) -> Table:
         """Of the fleet's roles; the driver's time is in summary.json."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from rlsys.config.run import RunConfig, StageKind
-from rlsys.observe.columns import COLUMNS, SFT_COLUMNS, Column
-from rlsys.stages import rl_plan, sft_plan
+from rlsys.observe.columns import COLUMNS, REWARD_MODEL_COLUMNS, SFT_COLUMNS, Column
+from rlsys.stages import reward_model_plan, rl_plan, sft_plan
 from rlsys.stages.plan import Plan
 
 
@@ -28,5 +28,8 @@ KINDS: Mapping[StageKind, Kind] = MappingProxyType(
     {
         StageKind.rl: Kind("train", COLUMNS, rl_plan.sources, rl_plan.read),
         StageKind.sft: Kind("sft", SFT_COLUMNS, sft_plan.sources, sft_plan.read),
+        StageKind.reward_model: Kind(
+            "reward-model", REWARD_MODEL_COLUMNS, reward_model_plan.sources, reward_model_plan.read
+        ),
     }
 )

@@ -50,15 +50,14 @@ def put(config: RunConfig, path: str, value: float) -> None:
     for part in sections:
         place = place[0] if part == "[0]" else getattr(place, part)
     if name == "[0]":
-        place[0] = value
+        place[:1] = [value]
     else:
         setattr(place, name, value)
 
 
-def with_items_in_lists() -> RunConfig:
+def with_a_reward() -> RunConfig:
     config = RunConfig()
     config.verifiers.rewards = [RewardConfig(name="math")]
-    config.merge.weights = [1.0]
     return config
 
 
@@ -85,7 +84,7 @@ def test_every_number_states_its_range(path: str) -> None:
 
 @pytest.mark.parametrize(("path", "value"), CASES, ids=str)
 def test_a_number_is_in_its_range_or_one_error_with_its_path(path: str, value: float) -> None:
-    config = with_items_in_lists()
+    config = with_a_reward()
     put(config, path, value)
     stated = range_of(NUMBERS[path])
     assert stated is not None
@@ -161,7 +160,7 @@ def test_an_option_is_in_its_range_or_one_error_with_its_place(
     try:
         Registry().check(name, {option: given})
     except VerifierError:
-        config = with_items_in_lists()
+        config = with_a_reward()
         config.verifiers.rewards = [RewardConfig(name, options={option: given})]
         with pytest.raises(ConfigError) as caught:
             validate(config, check_rewards)
