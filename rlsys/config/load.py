@@ -20,6 +20,7 @@ from rlsys.config.renamed import RENAMED, RENAMED_VALUES
 from rlsys.config.run import RunConfig
 from rlsys.config.shipped import shipped_configs
 from rlsys.config.validate import said, validate
+from rlsys.config.verifiers import find_reward_models
 from rlsys.errors import ConfigError, instead, nearest
 
 CONFIGS = shipped_configs()
@@ -95,6 +96,7 @@ def _find_models(config: RunConfig) -> None:
     config.model.path = "" if model == LOCAL else model
     config.teacher.path, config.merge.base = found(config.teacher.path), found(config.merge.base)
     config.merge.policies = [found(policy) for policy in config.merge.policies]
+    find_reward_models(config.verifiers, config.run.directory)
 
 
 def to_yaml(config: RunConfig) -> str:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rlsys.config.model_names import find_model
-from rlsys.config.run import RunSection
 from rlsys.errors import VerifierError
 
 if TYPE_CHECKING:
@@ -35,7 +33,6 @@ def load(
     import torch
     import transformers
 
-    path = find_model(path, f"{verifier}: model={path!r}", RunSection().directory)
     auto = (
         transformers.AutoModelForSequenceClassification
         if classifier
