@@ -11,11 +11,12 @@ STAMP := $(VENV)/.installed-from
 setup: $(STAMP)
 
 # The stamp is a copy of the lock file, written when the installation is whole: an interrupted
-# one is done again, and so is one from another lock file.
+# one is done again, and so is one from another lock file. Not compiled: that would be half of the
+# installation's CPU time, and Python compiles what is used when it is.
 $(STAMP): $(LOCK) pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rlsys needs Python 3.11 or newer, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-deps -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --no-deps --no-compile -r $(LOCK)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python requirements/check_install.py
 	cp $(LOCK) $@
@@ -28,9 +29,12 @@ test: setup
 	$(BIN)/python -m pytest tests/unit tests/adversarial -n logical --maxprocesses 8 --dist loadfile
 	$(BIN)/python -m pytest tests/actors tests/end_to_end
 
-# What takes longer than a person waits for: kills, restarts and resumes with real engines.
+# What takes longer than a person waits for: kills, restarts and resumes with real engines. Two at a
+# time where bits are compared; what is stopped or killed at a moment has the machine to itself.
+ENDINGS := tests/end_to_end/test_endings.py
 test-long: setup
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long --ignore=$(ENDINGS) -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m long $(ENDINGS)
 
 check: setup
 	$(BIN)/ruff check .

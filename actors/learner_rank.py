@@ -15,12 +15,11 @@ import ray
 from actors.member import Member
 from actors.rollout_client import RolloutClient
 from rlsys.config.algorithm import is_per_token
-from rlsys.config.run import RunConfig, StageKind, Transport
+from rlsys.config.run import LearnerConfig, RolloutConfig, Transport, WeightsConfig
 from rlsys.determinism import make_deterministic
 from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
 from rlsys.imports import imports
-from rlsys.learning.columns import columns_of
 from rlsys.learning.join import (
     read_kept,
     samples_table,
@@ -28,7 +27,8 @@ from rlsys.learning.join import (
     write_kept,
 )
 from rlsys.learning.nccl import limit_collectives
-from rlsys.plugins import PluginFile
+from rlsys.learning.tasks import ReinforcementTask, Task
+from rlsys.network import free_port
 from rlsys.roles import Annotated, Annotations
 from rlsys.run.folder import require_mark
 from rlsys.watch.accounting import Accounting
@@ -58,6 +58,18 @@ KEPT = "kept"
 """Folder of a checkpoint with what was sampled and not yet trained."""
 
 
+@dataclass(frozen=True)
+class RankSettings:
+    """What a rank needs of a run's settings beside its task."""
+
+    learner: LearnerConfig
+    weights: WeightsConfig
+    rollout: RolloutConfig
+    """Of those who are given the weights."""
+    peer_timeout_s: float
+    deterministic: bool
+
+
 class LearnerRank(Member):
     """Trains on what it is given; all but `restore` and `write_samples` is asked of every rank."""
 
@@ -65,30 +77,22 @@ class LearnerRank(Member):
         self,
         rank: int,
         model_path: str,
-        config: RunConfig,
+        task: Task,
+        settings: RankSettings,
         samples: Path,
-        algorithms: Sequence[PluginFile] = (),
     ) -> None:
-        """algorithms: algorithm.plugins, as read where the run was started."""
-        self.rank, self.model_path, self.config, self.samples = rank, model_path, config, samples
-        self.algorithms = algorithms
+        self.rank, self.model_path, self.samples = rank, model_path, samples
+        self.task, self.settings = task, settings
         self.version = 0
         self.sender: VllmSender | None = None
         """For vLLM's own transports, once the samplers have been met."""
-        self.accounting = Accounting(idle=self._idle)
+        self.accounting = Accounting(idle=task.idle)
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples")
         self.written: Future[None] | None = None
 
-    @property
-    def _idle(self) -> str:
-        """What it waits for between calls."""
-        return "ready groups" if self.config.run.stage is StageKind.rl else "batches"
-
     def address(self) -> tuple[str, int]:
         """This node's address and a free port, for the ranks to meet at."""
-        with socket.socket() as probe:
-            probe.bind(("", 0))
-            return ray.util.get_node_ip_address(), probe.getsockname()[1]
+        return ray.util.get_node_ip_address(), free_port()
 
     def find_folder(self, token: str) -> None:
         """See that the run's folder is the driver's own: samples and checkpoints are written here.
@@ -113,32 +117,22 @@ class LearnerRank(Member):
         # Not at the top: the driver, which makes this class an actor, computes nothing.
         with imports():
             from rlsys.learning.checkpoint import load
-            from rlsys.learning.preferences import preference_learner
             from rlsys.learning.ranks import Ranks
-            from rlsys.learning.reinforcement import reinforcement_learner
-            from rlsys.learning.supervised import supervised_learner
             from rlsys.learning.weights_out import WeightsOut
-        config = self.config
-        if config.run.deterministic:
+        settings = self.settings
+        if settings.deterministic:
             make_deterministic()
-        ranks = Ranks(self.rank, world_size, master_address, master_port, config.learner)
-        if config.run.stage is StageKind.sft:
-            self.learner = supervised_learner(self.model_path, config, ranks)
-        elif config.run.stage is StageKind.reward_model:
-            self.learner = preference_learner(self.model_path, config, ranks)
-        else:
-            self.learner = reinforcement_learner(self.model_path, config, ranks, self.algorithms)
+        ranks = Ranks(self.rank, world_size, master_address, master_port, settings.learner)
+        self.learner = self.task.learner(self.model_path, ranks)
         self.weights_out = WeightsOut(self.learner.policy, ranks)
         self.learner.prove_packing(canary_ids)
-        # A reward model has no logprobs, and nobody samples from it.
-        is_policy = config.run.stage is not StageKind.reward_model
-        canary = self.weights_out.canary(canary_ids) if is_policy else None
+        canary = self.weights_out.canary(canary_ids) if self.task.is_of_policy else None
         if checkpoint:
             load(checkpoint, self.learner)
-        if config.learner.gpus:
-            limit_collectives(config.loop.peer_timeout_s)
+        if settings.learner.gpus:
+            limit_collectives(settings.peer_timeout_s)
         self.version = version
-        self.accounting = Accounting(idle=self._idle)
+        self.accounting = Accounting(idle=self.task.idle)
         return list(self.weights_out.shapes()), canary
 
     def learn(
@@ -152,14 +146,14 @@ class LearnerRank(Member):
         *batches: pa.RecordBatch,
     ) -> dict[str, float]:
         """One optimizer step; see Learner.step. Arrays are [N], rows in span order."""
+        assert isinstance(self.task, ReinforcementTask)
         with self.accounting.busy():
             groups = [_rows(span, batches) for span in spans]
-            columns = columns_of(self.config, self.algorithms)
-            batch = training_batch(groups, columns, advantages, rewards, trained)
+            batch = training_batch(groups, self.task.columns, advantages, rewards, trained)
             metrics = self.learner.step(batch, version)
             self.version = version + 1
             if self.rank == 0:
-                per_token = is_per_token(self.config.algorithm.advantage.estimator)
+                per_token = is_per_token(self.task.algorithm.advantage.estimator)
                 table = samples_table(
                     groups,
                     step,
@@ -221,7 +215,7 @@ class LearnerRank(Member):
 
     def _send(self, version: int) -> tuple[Manifest, list[ray.ObjectRef]] | None:
         """Into the store, or with vLLM's own transports into the samplers, without refs."""
-        weights = self.config.weights
+        weights = self.settings.weights
         bucket_bytes = weights.bucket_mib << 20
         if weights.transport is Transport.object_store:
             return self.weights_out.publish(version, bucket_bytes, put_pieces)
@@ -234,11 +228,11 @@ class LearnerRank(Member):
         # Only these transports need vLLM in the learner's process.
         from rlsys.weights.vllm_sender import BucketSource, Meeting, VllmSender
 
-        rollout, transport = self.config.rollout, self.config.weights.transport
+        rollout, transport = self.settings.rollout, self.settings.weights.transport
         out = self.weights_out
         source = BucketSource(out.shapes(), out.dtype, lambda: out.buckets(bucket_bytes))
         meeting = Meeting(self.rank, *self.address(), rollout.workers * rollout.tensor_parallel)
-        client = RolloutClient(rollout, transport, self.config.loop.peer_timeout_s)
+        client = RolloutClient(rollout, transport, self.settings.peer_timeout_s)
         return VllmSender(transport, meeting, source, client, bucket_bytes)
 
     def save(self, folder: Path, spans: list[Span], *batches: pa.RecordBatch) -> None:

@@ -27,11 +27,11 @@ class Publication:
     """Has the learner pack its weights, and rollout workers pull and prove them.
 
     Args:
-        probe: token ids under which the canary's logprobs are taken.
+        canary_ids: the tokens whose logprobs the canary is.
     """
 
-    def __init__(self, supervisor: Supervisor, probe: list[int]) -> None:
-        self.supervisor, self.probe = supervisor, probe
+    def __init__(self, supervisor: Supervisor, canary_ids: list[int]) -> None:
+        self.supervisor, self.canary_ids = supervisor, canary_ids
         self.newest: Published | None = None
         self.reports: dict[Seat, PublishReport] = {}
 
@@ -40,7 +40,7 @@ class Publication:
         buffers: list[Any] = []
 
         def publish(seat: Seat) -> Any:
-            head, buffer = seat.actor.publish.remote(version, self.probe)
+            head, buffer = seat.actor.publish.remote(version, self.canary_ids)
             buffers.append(buffer)
             return head
 

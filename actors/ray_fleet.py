@@ -49,7 +49,7 @@ class RayFleet:
     Args:
         model_path: the policy that learner, rollout and reference workers start from.
         prompts: every prompt that will be asked for, in training and held out.
-        probe: token ids on which weights and packing are proved; none where nothing is trained.
+        canary_ids: tokens on which weights and packing are proved; none where nothing is trained.
         folder: of the run or the evaluation: members leave samples and logs there.
         needs: the members; see actors.roles.
         progress: told what is being waited for during the start.
@@ -61,7 +61,7 @@ class RayFleet:
         config: RunConfig,
         model_path: str,
         prompts: Sequence[Prompt],
-        probe: list[int],
+        canary_ids: list[int],
         folder: Path,
         needs: list[Need],
         progress: Callable[[str], None],
@@ -82,7 +82,7 @@ class RayFleet:
             read_plugins(config.algorithm.plugins),
             self.has_learner,
         )
-        self.canary_ids = probe
+        self.canary_ids = canary_ids
         self.observer = Observer(
             notice,
             lambda: keep_stacks(folder, self.stacks()),
@@ -102,7 +102,7 @@ class RayFleet:
         self.weight_names: list[str] = []
         self.canary: Canary | None
         """Under the weights that the model has on disk; there once the learner has started."""
-        self.publication = Publication(self.supervisor, probe)
+        self.publication = Publication(self.supervisor, canary_ids)
 
     # --- start and end -------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import ray
 
 from actors.member import Member
-from rlsys.config.run import ReferenceConfig, RunConfig
+from rlsys.config.run import LearnerConfig, ReferenceConfig
 from rlsys.determinism import make_deterministic
 from rlsys.imports import imports
 from rlsys.loop.fleet import Scored
@@ -14,13 +14,26 @@ from rlsys.watch.accounting import Accounting
 
 
 class ReferenceWorker(Member):
-    """Scores batches of rollouts under a frozen policy, one at a time."""
+    """Scores batches of rollouts under a frozen policy, one at a time.
+
+    Args:
+        config: of its role.
+        learner: as the policy's own logprobs are computed.
+        temperature: of the completions.
+    """
 
     def __init__(
-        self, role: str, model_path: str, section: ReferenceConfig, config: RunConfig
+        self,
+        role: str,
+        model_path: str,
+        config: ReferenceConfig,
+        learner: LearnerConfig,
+        temperature: float,
+        deterministic: bool,
     ) -> None:
         self.role, self.model_path = role, model_path
-        self.section, self.config = section, config
+        self.config, self.learner = config, learner
+        self.temperature, self.deterministic = temperature, deterministic
         self.accounting = Accounting(idle="rollouts")
 
     def start(self) -> None:
@@ -28,11 +41,10 @@ class ReferenceWorker(Member):
         # Not at the top: the driver, which makes this class an actor, computes nothing.
         with imports():
             from rlsys.learning.reference import FrozenPolicy
-        config = self.config
-        if config.run.deterministic:
+        if self.deterministic:
             make_deterministic()
         self.policy = FrozenPolicy(
-            self.role, self.model_path, self.section, config.learner, config.sampling.temperature
+            self.role, self.model_path, self.config, self.learner, self.temperature
         )
         self.accounting = Accounting(idle="rollouts")
 

@@ -10,17 +10,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from actors.learner_rank import STREAMING_COPIES, LearnerRank
+from actors.learner_rank import STREAMING_COPIES, LearnerRank, RankSettings
 from actors.placement import Need
 from actors.reference_worker import ReferenceWorker
-from actors.rollout_worker import RolloutWorker
+from actors.rollout_worker import RolloutSettings, RolloutWorker
 from actors.roster import Seat
 from actors.verifier_worker import VerifierWorker
 from rlsys import roles
-from rlsys.config.run import RunConfig, StageKind, Transport
+from rlsys.config.run import LearnerConfig, ReferenceConfig, RunConfig, StageKind, Transport
 from rlsys.config.sft import measures_answers
 from rlsys.learning.columns import columns_of
 from rlsys.learning.nccl import recorder_environment
+from rlsys.learning.tasks import task_of
 from rlsys.plugins import PluginFile
 
 _ALLOCATOR = "PYTORCH_ALLOC_CONF"
@@ -80,14 +81,37 @@ def _verifier(config: RunConfig) -> Need:
     return Need(roles.VERIFIER, own.workers, own.cpus_per_worker, own.gpus_per_worker)
 
 
-def _reference(config: RunConfig) -> Need:
-    own = config.reference
-    return Need(roles.REFERENCE, own.workers, own.cpus, own.gpus)
+def _scorer(role: str, own: ReferenceConfig) -> Need:
+    return Need(role, own.workers, own.cpus, own.gpus)
 
 
-def _teacher(config: RunConfig) -> Need:
-    own = config.teacher
-    return Need(roles.TEACHER, own.workers, own.cpus, own.gpus)
+def rank_settings(config: RunConfig) -> RankSettings:
+    """What each of the learner's ranks is told."""
+    return RankSettings(
+        config.learner,
+        config.weights,
+        config.rollout,
+        config.loop.peer_timeout_s,
+        config.run.deterministic,
+    )
+
+
+def rollout_settings(config: RunConfig) -> RolloutSettings:
+    """What each rollout worker is told."""
+    return RolloutSettings(
+        config.model,
+        config.rollout,
+        config.weights,
+        config.sampling,
+        config.thinking,
+        config.run.seed,
+        config.run.deterministic,
+    )
+
+
+def _as_the_policy(config: RunConfig) -> tuple[LearnerConfig, float, bool]:
+    """By what a frozen policy's logprobs are computed as the learner's are."""
+    return config.learner, config.sampling.temperature, config.run.deterministic
 
 
 _TABLE = (
@@ -97,9 +121,9 @@ _TABLE = (
         lambda given, seat: (
             seat.index,
             given.model_path,
-            given.config,
+            task_of(given.config, given.algorithms),
+            rank_settings(given.config),
             given.samples,
-            given.algorithms,
         ),
         _learner,
         lambda config: config.learner.threads,
@@ -116,7 +140,7 @@ _TABLE = (
         lambda given, seat: (
             seat.name,
             given.model_path,
-            given.config,
+            rollout_settings(given.config),
             seat.index,
             seat.incarnation,
             not given.trains,
@@ -141,9 +165,9 @@ _TABLE = (
             roles.REFERENCE,
             given.model_path,
             given.config.reference,
-            given.config,
+            *_as_the_policy(given.config),
         ),
-        _reference,
+        lambda config: _scorer(roles.REFERENCE, config.reference),
         lambda config: config.reference.threads,
         loading="loading the reference policy",
     ),
@@ -154,9 +178,9 @@ _TABLE = (
             roles.TEACHER,
             given.config.teacher.path,
             given.config.teacher,
-            given.config,
+            *_as_the_policy(given.config),
         ),
-        _teacher,
+        lambda config: _scorer(roles.TEACHER, config.teacher),
         lambda config: config.teacher.threads,
         loading="loading the teacher",
     ),
@@ -179,7 +203,7 @@ def _of_run(config: RunConfig) -> set[str]:
         return {roles.LEARNER} | (_IN_EVALUATION if measures_answers(config) else set())
     if config.run.stage is StageKind.reward_model:
         return {roles.LEARNER}
-    asked = {roles.role_of(column) for column in columns_of(config)}
+    asked = {roles.role_of(column) for column in columns_of(config.algorithm, config.teacher)}
     return {name for name in ROLES if name not in roles.SCORERS} | asked
 
 

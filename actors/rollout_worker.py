@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,14 @@ import pyarrow as pa
 import ray
 
 from actors.member import AsyncMember
-from rlsys.config.run import RunConfig, SamplingConfig, Transport
+from rlsys.config.run import (
+    ModelConfig,
+    RolloutConfig,
+    SamplingConfig,
+    Transport,
+    WeightsConfig,
+)
+from rlsys.config.thinking import ThinkingConfig
 from rlsys.data.templates import with_budgets
 from rlsys.determinism import sampler_seed
 from rlsys.loop.fleet import PublishReport, Sampled
@@ -26,6 +34,19 @@ from rlsys.weights.canary import Canary
 _LOOK_S = 0.5
 
 
+@dataclass(frozen=True)
+class RolloutSettings:
+    """What a worker needs of a run's settings."""
+
+    model: ModelConfig
+    rollout: RolloutConfig
+    weights: WeightsConfig
+    sampling: SamplingConfig
+    thinking: ThinkingConfig
+    seed: int
+    deterministic: bool
+
+
 class RolloutWorker(AsyncMember):
     """Samples groups; pulls and proves new weights while it does."""
 
@@ -33,26 +54,25 @@ class RolloutWorker(AsyncMember):
         self,
         name: str,
         model_path: str,
-        config: RunConfig,
+        settings: RolloutSettings,
         index: int,
         incarnation: int,
         seeded: bool,
     ) -> None:
-        run = config.run
         # A worker on a dead one's seat must not draw the same numbers again; completions with
         # random numbers of their own draw them again wherever they are sampled.
-        own = sampler_seed(run.seed, index, incarnation)
+        own = sampler_seed(settings.seed, index, incarnation)
         self.sampler = Sampler(
             name,
             model_path,
-            config.model,
-            config.rollout,
-            config.weights,
-            seed=run.seed if seeded or run.deterministic else own,
+            settings.model,
+            settings.rollout,
+            settings.weights,
+            seed=settings.seed if seeded or settings.deterministic else own,
             seeded=seeded,
-            deterministic=run.deterministic,
+            deterministic=settings.deterministic,
         )
-        self.config, self.weights = config, config.weights
+        self.settings = settings
         # An evaluation's benchmarks have limits of their own.
         self.always_limits = seeded
         self.moved_at = time.monotonic()
@@ -62,7 +82,9 @@ class RolloutWorker(AsyncMember):
     async def start(self, prompts: pa.RecordBatch) -> None:
         """Load the model; `prompts` is the table that later calls name rows of."""
         self.prompts = prompts
-        await self.sampler.start(self.always_limits or may_limit(self.config, prompts))
+        settings = self.settings
+        limits = may_limit(settings.sampling, settings.thinking, prompts)
+        await self.sampler.start(self.always_limits or limits)
         self.watch = asyncio.create_task(self._watch_sampler(), name="watch sampler")
         self.accounting = Accounting(idle="slots")
 
@@ -71,7 +93,7 @@ class RolloutWorker(AsyncMember):
         from disk, by which the model is proved."""
         self.sampler.update.names = names
         await self.sampler.prove_model(canary)
-        if self.weights.transport is Transport.object_store:
+        if self.settings.weights.transport is Transport.object_store:
             await self.sampler.update.connect({})
 
     @ray.method(num_returns=2)

@@ -106,6 +106,14 @@ def require_free(host: str, port: int) -> None:
     raise ConfigError(f"--port {port}: {error.strerror} on {host}{nearest}")
 
 
+def free_port(host: str = "") -> int:
+    """A port on which nobody listens there now; empty: on no address of this machine."""
+    with socket.socket() as taken:
+        taken.bind((host, 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
 def _has_head() -> bool:
     """Whether a cluster's head runs on this machine, which `auto` then finds."""
     return any(one.info["name"] == "gcs_server" for one in psutil.process_iter(["name"]))

@@ -46,6 +46,16 @@ def read_plugins(paths: Sequence[str]) -> list[PluginFile]:
     ]
 
 
+def all_read(plugins: Sequence[str | PluginFile]) -> list[PluginFile]:
+    """Plug-in files, of which some are read already and others named by their paths.
+
+    Raises:
+        PluginError: one is missing; says the nearest.
+    """
+    read = [plugin for plugin in plugins if isinstance(plugin, PluginFile)]
+    return read + read_plugins([plugin for plugin in plugins if isinstance(plugin, str)])
+
+
 def _parts(path: str) -> tuple[str, str]:
     """What stands before and behind the last colon, where a function's name stands behind it."""
     where, colon, function = path.rpartition(":")

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -93,6 +94,18 @@ class BatchVerifier(Protocol):
     def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
         """One verdict for each completion, in order; an exception means a broken verifier."""
         ...
+
+
+class InBatches(ABC):
+    """A BatchVerifier for which one completion is a batch of one."""
+
+    def verify(self, completion: Completion) -> Verdict:
+        """Grade one completion, as `verify_all` does many."""
+        return self.verify_all([completion])[0]
+
+    @abstractmethod
+    def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
+        """See BatchVerifier."""
 
 
 Bounds = tuple[float, float]

@@ -11,15 +11,15 @@ import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, fields, is_dataclass
-from importlib.metadata import entry_points
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
+from rlsys import entry_points
 from rlsys.config.ranges import Range, range_of
 from rlsys.errors import PluginError, VerifierError, instead
 from rlsys.faults import describe, told_if_slow
 from rlsys.options import fits, type_name
-from rlsys.plugins import PluginFile, read_plugins, run_plugin
+from rlsys.plugins import PluginFile, all_read, run_plugin
 from verifiers.base import Verifier
 from verifiers.reward_functions import Style, factory_of, is_reward_factory, style_of
 from verifiers.sandbox.interface import Sandbox
@@ -59,10 +59,8 @@ class Registry:
 
     def __init__(self, plugins: Sequence[str | PluginFile] = ()) -> None:
         self._from_files: dict[str, Factory] = {}
-        paths = [plugin for plugin in plugins if isinstance(plugin, str)]
-        files = [plugin for plugin in plugins if isinstance(plugin, PluginFile)]
         try:
-            files += read_plugins(paths)
+            files = all_read(plugins)
         except PluginError as error:
             raise VerifierError(str(error)) from error
         for file in files:
@@ -73,23 +71,28 @@ class Registry:
 
     def names(self) -> list[str]:
         """All names, sorted; importing none of the built-in verifiers."""
-        installed = entry_points(group=ENTRY_POINT_GROUP).names
+        installed = entry_points.names_in(ENTRY_POINT_GROUP)
         return sorted({*_BUILT_IN, *self._from_files, *installed})
 
     def factory(self, name: str) -> Factory:
         """The class behind a name.
 
         Raises:
-            VerifierError: no verifier has this name; says the nearest.
+            VerifierError: no verifier has this name; says the nearest. Or a package's fails to be
+                imported.
         """
         if name in _BUILT_IN:
             module, _, attribute = _BUILT_IN[name].partition(":")
             return typing.cast(Factory, vars(importlib.import_module(module))[attribute])
         if name in self._from_files:
             return self._from_files[name]
-        for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=name):
-            return typing.cast(Factory, entry_point.load())
-        raise VerifierError(f"no verifier {name!r}{instead(name, self.names())}")
+        try:
+            installed = entry_points.find(ENTRY_POINT_GROUP, name)
+        except PluginError as error:
+            raise VerifierError(str(error)) from error
+        if installed is None:
+            raise VerifierError(f"no verifier {name!r}{instead(name, self.names())}")
+        return typing.cast(Factory, installed.value)
 
     def is_reward_function(self, name: str) -> bool:
         """Whether a name is that of a function written for TRL or verl."""

@@ -20,7 +20,7 @@ from typing import Any, NoReturn, cast
 
 from rlsys.errors import VerifierError
 from rlsys.json_text import decode_object
-from verifiers.base import Completion, Status, Verdict, Verifier
+from verifiers.base import Completion, InBatches, Status, Verdict, Verifier
 from verifiers.faults import where_of
 
 Function = Callable[..., Any]
@@ -196,17 +196,13 @@ class RewardFunction(ABC):
         return Verdict(reward, Status.CORRECT if correct else Status.WRONG, "", parts)
 
 
-class TrlFunction(RewardFunction):
+class TrlFunction(InBatches, RewardFunction):
     """f(completions, **columns) -> list of rewards, None where it has nothing to say.
 
     A completion is a text, and [{"role": "assistant", "content": text}] where the row's prompt is
     messages; `prompts` are as the rows have them. A column that only some rows have is None in the
     others.
     """
-
-    def verify(self, completion: Completion) -> Verdict:
-        """As `verify_all`, of one."""
-        return self.verify_all([completion])[0]
 
     def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
         """One call for all completions."""
@@ -271,12 +267,8 @@ class VerlFunction(RewardFunction):
         return _lacks_of_verl(self, completion, "ground_truth", Style.verl)
 
 
-class VerlBatchFunction(RewardFunction):
+class VerlBatchFunction(InBatches, RewardFunction):
     """compute_score(data_sources, solution_strs, ground_truths, extra_infos) -> list."""
-
-    def verify(self, completion: Completion) -> Verdict:
-        """As `verify_all`, of one."""
-        return self.verify_all([completion])[0]
 
     def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
         """One call for all completions."""

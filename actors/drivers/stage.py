@@ -67,9 +67,7 @@ def run_stage(
     folder = Path(config.run.directory).expanduser().resolve() / name
     kind, board = KINDS[config.run.stage], WaitBoard()
     with (
-        Display(
-            config.loop.steps, console, started, board.describe, columns=kind.columns
-        ) as display,
+        Display(console, started, board.describe, columns=kind.columns) as display,
         ExitStack() as holding,
         unwinding(),
     ):
@@ -84,7 +82,6 @@ def run_stage(
         config = plan.config
         for note in (*plan.notes, plan.length):
             display.note(note)
-        display.total_steps = config.loop.steps
         if resume:
             origin = newest(folder, config.loop.steps)
         if config.model.path:
@@ -204,7 +201,7 @@ def _with_a_fleet(job: Job, origin: Origin) -> StageSummary:
         config,
         job.model_path,
         plan.prompts,
-        plan.probe,
+        plan.canary_ids,
         job.folder,
         wanted,
         display.stage,

@@ -83,7 +83,9 @@ class Bound(Generic[Spec]):
     spec: Spec
     options: Mapping[str, Any] = field(default_factory=dict)
     file: str = ""
-    """Of a plug-in; empty: built in."""
+    """Of a plug-in or a package; empty: built in."""
+    package: str = ""
+    """That brings it by an entry point, with its version."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -94,7 +96,7 @@ class Bound(Generic[Spec]):
         """What the function makes of the columns that it names.
 
         Raises:
-            AlgorithmError: a plug-in's function raised something; says where.
+            AlgorithmError: a user's function raised something; says where.
         """
         given = [columns[name] for name in self.columns]
         if not self.file:
@@ -107,7 +109,8 @@ class Bound(Generic[Spec]):
 
     def error(self, told: str) -> AlgorithmError:
         """What is wrong with it."""
-        where = f" of {self.file}" if self.file else ""
+        origin = self.package or self.file
+        where = f" of {origin}" if origin else ""
         return AlgorithmError(f"{_KINDS[type(self.spec)]} {self.name!r}{where}: {told}")
 
 

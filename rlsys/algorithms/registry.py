@@ -1,21 +1,26 @@
-"""Losses and advantage estimators by name: built in, and from a user's files.
+"""Losses and advantage estimators by name: built in, from plug-in files, from installed packages.
 
-A plug-in file assigns `LOSSES = {"name": function}`, `ADVANTAGES = {"name": function}`, or both;
+A plug-in file assigns `LOSSES = {"name": function}`, `ADVANTAGES = {"name": function}`, or both; a
+package has an entry point of that name in the group `rlsys.losses` or `rlsys.advantages`.
 contract.py says what such a function is.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic
 
 import pyarrow as pa
 
+from rlsys import entry_points
 from rlsys.algorithms.contract import (
     ESTIMATOR_COLUMNS,
     LOSS_COLUMNS,
     Bound,
     Estimator,
+    Spec,
     TokenLoss,
     bind,
     columns_of,
@@ -23,7 +28,7 @@ from rlsys.algorithms.contract import (
 from rlsys.config import algorithm as settings
 from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.errors import AlgorithmError, instead
-from rlsys.plugins import PluginFile, read_plugins, run_plugin
+from rlsys.plugins import PluginFile, all_read, run_plugin
 from rlsys.roles import CONTRACTS
 from rlsys.schema import training
 
@@ -38,7 +43,95 @@ ROLE_COLUMNS = tuple(
     )
 )
 """Numbers per token that a loss may name, and a role is started for."""
-_OWN_COLUMNS = (*LOSS_COLUMNS, "policy_versions")
+
+
+@dataclass(frozen=True)
+class _Kind(Generic[Spec]):
+    """Losses, or estimators: where they are found, and what they may read."""
+
+    word: str
+    spec: type[Spec]
+    table: str
+    """What a file, and a built-in module, calls its functions by their names."""
+    group: str
+    """Of packages' entry points."""
+    modules: Mapping[str, str]
+    """Of the built-in ones; imported when asked for, as some import torch."""
+    columns: Collection[str]
+
+
+_LOSSES = _Kind(
+    "loss",
+    TokenLoss,
+    "LOSSES",
+    settings.LOSS_GROUP,
+    dict.fromkeys(settings.LOSSES, "rlsys.algorithms.clipping"),
+    {*LOSS_COLUMNS, "policy_versions", *ROLE_COLUMNS},
+)
+_ESTIMATORS = _Kind(
+    "estimator",
+    Estimator,
+    "ADVANTAGES",
+    settings.ESTIMATOR_GROUP,
+    dict.fromkeys(settings.ESTIMATORS, "rlsys.algorithms.advantages")
+    | dict.fromkeys(settings.TOKEN_ESTIMATORS, "rlsys.algorithms.gae"),
+    {*ESTIMATOR_COLUMNS},
+)
+
+
+class _Functions(Generic[Spec]):
+    """All of one kind: built in, of files, of packages; a name is looked up in this order."""
+
+    def __init__(self, kind: _Kind[Spec]) -> None:
+        self.kind: _Kind[Spec] = kind
+        self._of_files: dict[str, Bound[Spec]] = {}
+
+    def names(self) -> list[str]:
+        """All of them, sorted; importing none."""
+        return sorted({*self.taken(), *entry_points.names_in(self.kind.group)})
+
+    def bare(self, name: str) -> Bound[Spec]:
+        """One without its options.
+
+        Raises:
+            AlgorithmError: there is none of this name; says the nearest.
+            PluginError: a package that has it fails to import.
+        """
+        modules = self.kind.modules
+        if name in modules:
+            return Bound(name, vars(import_module(modules[name]))[self.kind.table][name])
+        if name in self._of_files:
+            return self._of_files[name]
+        installed = entry_points.find(self.kind.group, name)
+        if installed is None:
+            raise AlgorithmError(f"no {self.kind.word} {name!r}{instead(name, self.names())}")
+        spec = self._spec(name, installed.value, f"package {installed.package}")
+        return Bound(name, spec, file=installed.file, package=installed.package)
+
+    def add(self, name: str, value: Any, file: PluginFile) -> None:
+        """One of a file."""
+        self._of_files[name] = Bound(
+            name, self._spec(name, value, f"plug-in {file.path}"), file=file.path
+        )
+
+    def taken(self) -> set[str]:
+        """Names that no other file can give."""
+        return {*self.kind.modules, *self._of_files}
+
+    def _spec(self, name: str, value: Any, where: str) -> Spec:
+        """Raises AlgorithmError on what is no function, or on a parameter that is no column."""
+        kind, known = self.kind, self.kind.columns
+        spec = value if isinstance(value, kind.spec) else kind.spec(value)
+        where = f"{where}: {kind.word} {name!r}"
+        if not callable(spec.function):
+            raise AlgorithmError(f"{where}: expected a function, got {spec.function!r}")
+        for column in columns_of(spec.function):
+            if column not in known:
+                raise AlgorithmError(
+                    f"{where} reads the column {column!r}, which nothing brings"
+                    f"{instead(column, known)}; what stands behind a * is an option"
+                )
+        return spec
 
 
 class Registry:
@@ -53,49 +146,30 @@ class Registry:
     """
 
     def __init__(self, plugins: Sequence[str | PluginFile] = ()) -> None:
-        self._losses: dict[str, Bound[TokenLoss]] = {}
-        self._estimators: dict[str, Bound[Estimator]] = {}
-        paths = [plugin for plugin in plugins if isinstance(plugin, str)]
-        files = [plugin for plugin in plugins if isinstance(plugin, PluginFile)]
-        for file in [*files, *read_plugins(paths)]:
+        self._losses, self._estimators = _Functions(_LOSSES), _Functions(_ESTIMATORS)
+        for file in all_read(plugins):
             self._add(file)
 
     def losses(self) -> list[str]:
-        """All names, sorted; importing none of the built-in ones."""
-        return sorted({*settings.LOSSES, *self._losses})
+        """All names, sorted; importing none of them."""
+        return self._losses.names()
 
     def estimators(self) -> list[str]:
         """As losses."""
-        return sorted({*settings.ESTIMATORS, *self._estimators})
+        return self._estimators.names()
 
     def loss(self, name: str) -> Bound[TokenLoss]:
         """A loss without its options.
 
         Raises:
             AlgorithmError: there is none of this name; says the nearest.
+            PluginError: a package that has it fails to import.
         """
-        if name in settings.LOSSES:
-            # Not at the top: it imports torch, which who only asks for names does without.
-            from rlsys.algorithms.clipping import LOSSES
-
-            return Bound(name, LOSSES[name])
-        if name not in self._losses:
-            raise AlgorithmError(f"no loss {name!r}{instead(name, self.losses())}")
-        return self._losses[name]
+        return self._losses.bare(name)
 
     def estimator(self, name: str) -> Bound[Estimator]:
         """As loss."""
-        if settings.is_per_token(name):
-            from rlsys.algorithms.gae import ADVANTAGES as PER_TOKEN  # torch, as above
-
-            return Bound(name, PER_TOKEN[name])
-        if name in settings.ESTIMATORS:
-            from rlsys.algorithms.advantages import ADVANTAGES
-
-            return Bound(name, ADVANTAGES[name])
-        if name not in self._estimators:
-            raise AlgorithmError(f"no estimator {name!r}{instead(name, self.estimators())}")
-        return self._estimators[name]
+        return self._estimators.bare(name)
 
     def loss_of(self, config: AlgorithmConfig) -> Bound[TokenLoss]:
         """The configured one, with its options: `algorithm.loss` and, by the names clip_low,
@@ -137,23 +211,18 @@ class Registry:
                 "what it has"
             )
         module = _run(file)
-        losses, estimators = _table(module, "LOSSES", where), _table(module, "ADVANTAGES", where)
-        if not losses and not estimators:
+        both: tuple[_Functions[Any], ...] = (self._losses, self._estimators)
+        found = [(each, _table(module, each.kind.table, where)) for each in both]
+        if not any(table for _, table in found):
             raise AlgorithmError(
                 f'{where}: expected LOSSES = {{"name": function}}, or ADVANTAGES of the same form'
             )
-        taken = {*self.losses(), *self.estimators()}
-        for name in (*losses, *estimators):
-            if name in taken:
-                raise AlgorithmError(f"{where}: the name {name!r} is already taken")
-        for name, value in losses.items():
-            token_loss = value if isinstance(value, TokenLoss) else TokenLoss(value)
-            _check(token_loss.function, {*_OWN_COLUMNS, *ROLE_COLUMNS}, f"{where}: loss {name!r}")
-            self._losses[name] = Bound(name, token_loss, file=file.path)
-        for name, value in estimators.items():
-            estimator = value if isinstance(value, Estimator) else Estimator(value)
-            _check(estimator.function, {*ESTIMATOR_COLUMNS}, f"{where}: estimator {name!r}")
-            self._estimators[name] = Bound(name, estimator, file=file.path)
+        taken = {name for each in both for name in each.taken()}
+        for functions, table in found:
+            for name, value in table.items():
+                if name in taken:
+                    raise AlgorithmError(f"{where}: the name {name!r} is already taken")
+                functions.add(name, value, file)
 
 
 def role_columns(loss: Bound[TokenLoss]) -> tuple[str, ...]:
@@ -177,15 +246,3 @@ def _table(module: ModuleType, name: str, where: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise AlgorithmError(f'{where}: expected {name} = {{"name": function}}, got {table!r}')
     return table
-
-
-def _check(function: Any, known: Collection[str], where: str) -> None:
-    """Raise AlgorithmError on what is no function, or on a parameter that is no column."""
-    if not callable(function):
-        raise AlgorithmError(f"{where}: expected a function, got {function!r}")
-    for name in columns_of(function):
-        if name not in known:
-            raise AlgorithmError(
-                f"{where} reads the column {name!r}, which nothing brings{instead(name, known)}; "
-                "what stands behind a * is an option"
-            )

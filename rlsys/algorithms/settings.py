@@ -5,13 +5,14 @@ file; whoever will train hands `check_algorithm` to `load`, so that all faults a
 """
 
 from rlsys.algorithms.registry import Registry, role_columns
+from rlsys.config.algorithm import ESTIMATORS, LOSSES
 from rlsys.config.algorithm_checks import fail
 from rlsys.config.run import RunConfig
 from rlsys.errors import AlgorithmError, ConfigError, PluginError
 
 
 def check_algorithm(config: RunConfig) -> None:
-    """Load the plug-in files, and find the loss and the estimator with their options.
+    """Load the plug-in files and packages, and find the loss and the estimator with their options.
 
     Raises:
         ConfigError: one is not there, a plug-in fails, or the run does not bring a column that the
@@ -35,21 +36,23 @@ def check_algorithm(config: RunConfig) -> None:
 def _reads_teacher(config: RunConfig) -> bool:
     """Whether the loss does, once it and the estimator are found with their options."""
     algorithm = config.algorithm
-    if not algorithm.plugins and not (algorithm.loss.options or algorithm.advantage.options):
-        return False  # the names are known to be right, and built-in losses read no teacher
+    loss, advantage = algorithm.loss, algorithm.advantage
+    is_built_in = loss.name in LOSSES and advantage.estimator in ESTIMATORS
+    if is_built_in and not (algorithm.plugins or loss.options or advantage.options):
+        return False  # nothing is to be found, and built-in losses read no teacher
     try:
         registry = Registry(algorithm.plugins)
     except (PluginError, AlgorithmError) as error:
         raise ConfigError(f"algorithm.plugins: {error}") from error
     try:
         estimator = registry.estimator_of(algorithm)
-    except AlgorithmError as error:
+    except (PluginError, AlgorithmError) as error:
         raise ConfigError(f"algorithm.advantage: {error}") from error
     try:
-        loss = registry.loss_of(algorithm)
-    except AlgorithmError as error:
+        found = registry.loss_of(algorithm)
+    except (PluginError, AlgorithmError) as error:
         raise ConfigError(f"algorithm.loss: {error}") from error
     if algorithm.drop_no_signal and estimator.spec.beyond_groups:
         reason = f"under {estimator.name} a group of equal rewards carries a signal"
         fail("drop_no_signal", algorithm.drop_no_signal, reason, "false")
-    return "teacher_logprobs" in role_columns(loss)
+    return "teacher_logprobs" in role_columns(found)

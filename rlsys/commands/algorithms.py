@@ -231,7 +231,7 @@ def _line_of(function: Any, name: str) -> str:
 def _show_function(bound: "Bound[Any]", kind: str, console: Console) -> None:
     from rlsys.algorithms.contract import ESTIMATOR_COLUMNS, LOSS_COLUMNS, options_of
 
-    where = bound.file or bound.spec.function.__module__
+    where = bound.package or bound.file or bound.spec.function.__module__
     console.print(Text(f"{bound.name}, {kind} ({where})", style="bold"))
     text = inspect.getdoc(bound.spec.function) or "(no description)"
     console.print(Text(text + "\n"), soft_wrap=True)
@@ -246,7 +246,8 @@ def _show_function(bound: "Bound[Any]", kind: str, console: Console) -> None:
     section = f"loss: {{name: {bound.name}}}"
     if kind == "estimator":
         section = f"advantage: {{estimator: {bound.name}}}"
-    plugin = f"  plugins: [{bound.file}]\n" if bound.file else ""
+    is_of_file = bound.file and not bound.package
+    plugin = f"  plugins: [{bound.file}]\n" if is_of_file else ""
     console.print("\nin a config:\n", style="bold")
     console.print(Text(f"algorithm:\n{plugin}  {section}"))
 

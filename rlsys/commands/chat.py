@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 
+from rlsys.commands.options import PRICE_OF, PRICES
 from rlsys.imports import imports
 from rlsys.logs import errors_to, new_file
 from rlsys.markup import Part
@@ -53,10 +54,8 @@ def chat(
     top_k: Annotated[int, TOP_K] = 0,
     top_p: Annotated[float, TOP_P] = 1.0,
     min_p: Annotated[float, MIN_P] = 0.0,
-    prices: Annotated[
-        Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
-    ] = None,
-    price_of: Annotated[str, typer.Option(help="Whose prices of the table.")] = "local",
+    prices: Annotated[Path | None, PRICES] = None,
+    price_of: Annotated[str, PRICE_OF] = "local",
 ) -> None:
     """A conversation: the thinking is folded away, /show unfolds it."""
     from rlsys.config.load import CONFIGS

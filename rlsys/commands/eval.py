@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlsys.commands.chat import MIN_P, TOP_K, TOP_P
+from rlsys.commands.options import PRICE_OF, PRICES
 from rlsys.imports import imports
 
 if TYPE_CHECKING:
@@ -51,8 +52,6 @@ _CONFIG = typer.Option(
     help="YAML file: workers, cluster, and in its section `benchmarks` whatever these options say, "
     "which win."
 )
-_PRICES = typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
-_PRICE_OF = typer.Option(help="Whose prices of the table.")
 
 
 def evaluate(
@@ -71,8 +70,8 @@ def evaluate(
     limit: Annotated[int | None, _LIMIT] = None,
     out: Annotated[Path | None, _OUT] = None,
     config: Annotated[Path | None, _CONFIG] = None,
-    prices: Annotated[Path | None, _PRICES] = None,
-    price_of: Annotated[str | None, _PRICE_OF] = None,
+    prices: Annotated[Path | None, PRICES] = None,
+    price_of: Annotated[str | None, PRICE_OF] = None,
 ) -> None:
     """Evaluate a model: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
     from rlsys.config.model_names import LOCAL

@@ -66,7 +66,8 @@ def grade(
         raise DataError(f"{file}: there are no rows to grade")
     settings.verifiers.timeout_s = max(settings.verifiers.timeout_s, survey.longest_s)
     progress = _Progress(Console(stderr=True), survey.num_rows, began)
-    with out.open("w") as target, GradingPool(settings, survey.verifiers) as pool:
+    pool = GradingPool(settings.verifiers, settings.sandbox, survey.verifiers)
+    with out.open("w") as target, pool:
         for graded in pool.grade(read_rows(file, known)):
             explanation = explanation_of(graded) if explain else {}
             target.write(json.dumps(output_row(graded) | explanation) + "\n")

@@ -1,8 +1,13 @@
-"""What the commands of plug-ins share: options as they are typed, and a summary of a function."""
+"""What several commands share: options, as they are typed, and a summary of a function."""
 
 import inspect
 from collections.abc import Callable
 from typing import Any
+
+import typer
+
+PRICES = typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
+PRICE_OF = typer.Option(help="Whose prices of the table.")
 
 
 def key_values(pairs: list[str]) -> dict[str, Any]:

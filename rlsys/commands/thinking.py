@@ -7,16 +7,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from rlsys.commands.options import PRICE_OF, PRICES
+
 app = typer.Typer(no_args_is_help=True, help="What thinking costs, and who needs it.")
 
 
 @app.command()
 def usage(
     folder: Annotated[Path, typer.Argument(help="A run's folder, or an evaluation's.")],
-    prices: Annotated[
-        Path | None, typer.Option(help="Price table; without it, configs/eval/prices.yaml.")
-    ] = None,
-    price_of: Annotated[str, typer.Option(help="Whose prices of the table.")] = "local",
+    prices: Annotated[Path | None, PRICES] = None,
+    price_of: Annotated[str, PRICE_OF] = "local",
 ) -> None:
     """Prompt, thinking and answer tokens of a folder's samples, and what they cost."""
     from rlsys.config.load import CONFIGS

@@ -9,7 +9,8 @@
 
 A preset (configs/algorithms/NAME.yaml) holds the few settings in which an algorithm differs from
 the defaults here, which are GRPO's. docs/algorithms.md has the equations and the papers. A loss or
-an estimator may be a user's own: `plugins` names the files (rlsys/algorithms/registry.py).
+an estimator may be a user's own: `plugins` names the files, an installed package has entry points
+(rlsys/algorithms/registry.py).
 """
 
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ BEYOND_GROUPS = ("batch_norm", "difficulty", *TOKEN_ESTIMATORS)
 carries a signal."""
 LOSSES = ("cispo", "dppo_mask", "ppo_clip", "sapo", "unclipped")
 """Built in; algorithms/clipping.py has the functions."""
+LOSS_GROUP, ESTIMATOR_GROUP = "rlsys.losses", "rlsys.advantages"
+"""The entry points by which installed packages bring others."""
 
 
 def is_per_token(estimator: str) -> bool:

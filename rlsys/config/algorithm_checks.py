@@ -3,9 +3,12 @@
 from enum import Enum
 from itertools import pairwise
 
+from rlsys import entry_points
 from rlsys.config.algorithm import (
     BEYOND_GROUPS,
+    ESTIMATOR_GROUP,
     ESTIMATORS,
+    LOSS_GROUP,
     LOSSES,
     AlgorithmConfig,
     KlEstimator,
@@ -22,7 +25,8 @@ from rlsys.errors import ConfigError, instead
 def validate(config: AlgorithmConfig) -> None:
     """Raise ConfigError on the first pair of settings that does not fit together.
 
-    What plug-in files bring is not known here; rlsys/algorithms/settings.py checks it.
+    What plug-in files bring is not known here, and of packages no more than the names;
+    rlsys/algorithms/settings.py checks it.
     """
     _check_names(config)
     _check_clip(config)
@@ -40,10 +44,19 @@ def fail(name: str, value: object, reason: str, nearest: str) -> None:
 def _check_names(config: AlgorithmConfig) -> None:
     if config.plugins:
         return
-    for path, kind, name, names in (
-        ("loss.name", "loss", config.loss.name, LOSSES),
-        ("advantage.estimator", "estimator", config.advantage.estimator, ESTIMATORS),
+    for path, kind, name, built_in, group in (
+        ("loss.name", "loss", config.loss.name, LOSSES, LOSS_GROUP),
+        (
+            "advantage.estimator",
+            "estimator",
+            config.advantage.estimator,
+            ESTIMATORS,
+            ESTIMATOR_GROUP,
+        ),
     ):
+        if name in built_in:
+            continue
+        names = [*built_in, *entry_points.names_in(group)]
         if name not in names:
             raise ConfigError(f"algorithm.{path}: no {kind} {name!r}{instead(name, names)}")
 

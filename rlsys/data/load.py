@@ -1,7 +1,8 @@
 """The rows of a run: training rows, held-out rows, and what was left out of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rlsys.config.data import DataConfig
 from rlsys.data.read import Reading, read_rows
@@ -9,6 +10,7 @@ from rlsys.data.repeats import find_repeats, prompt_key
 from rlsys.data.rows import Row
 from rlsys.errors import ConfigError, DataError
 
+T = TypeVar("T")
 _HELD_OUT_SHARE = 5
 """One in so many prompts is held out of a file that is too small for data.holdout."""
 
@@ -79,9 +81,15 @@ def hold_out(rows: Sequence[Row], count: int) -> tuple[list[Row], list[Row]]:
     distinct = sorted(set(keys))
     if count >= len(distinct):
         count = min(max(1, len(distinct) // _HELD_OUT_SHARE), len(distinct) - 1)
-    chosen = set(distinct[:count])
-    train: list[Row] = []
-    held_out: dict[bytes, Row] = {}
+    return split(rows, keys, set(distinct[:count]))
+
+
+def split(
+    rows: Sequence[T], keys: Sequence[bytes], chosen: Collection[bytes]
+) -> tuple[list[T], list[T]]:
+    """The rows with other keys than the chosen ones, and the first row of each chosen key."""
+    train: list[T] = []
+    held_out: dict[bytes, T] = {}
     for key, row in zip(keys, rows, strict=True):
         if key in chosen:
             held_out.setdefault(key, row)

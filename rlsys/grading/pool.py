@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import TracebackType
 
-from rlsys.config.run import RunConfig
+from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.grading.process import VerifierProcess, no_verdict
 from rlsys.grading.rows import GradeRow, MalformedRow
@@ -33,17 +33,18 @@ class Graded:
 
 
 class GradingPool:
-    """`config.verifiers.workers` processes, started as rows need them; a context manager.
+    """`config.workers` processes, started as rows need them; a context manager.
 
     Args:
         verifiers: names of those that rows will ask for. Their options are those of the config's
             component that uses them, else the defaults.
     """
 
-    def __init__(self, config: RunConfig, verifiers: Iterable[str]) -> None:
-        self._config = _routed(config.verifiers, verifiers)
-        self._sandbox = config.sandbox
-        self._threads = ThreadPoolExecutor(config.verifiers.workers)
+    def __init__(
+        self, config: VerifiersConfig, sandbox: SandboxConfig, verifiers: Iterable[str]
+    ) -> None:
+        self._config, self._sandbox = _routed(config, verifiers), sandbox
+        self._threads = ThreadPoolExecutor(config.workers)
         self._free: queue.LifoQueue[VerifierProcess] = queue.LifoQueue()
         self._all: list[VerifierProcess] = []
         self._lock = threading.Lock()

@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from rlsys.config.run import RunConfig
-from rlsys.config.verifiers import RewardConfig
+from rlsys.config.sandbox import SandboxConfig
+from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.data.gold import gold_completion
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt
@@ -25,7 +25,11 @@ _COMPLETIONS = (("", "stop"), ("I do not know.", "stop"), ("<think>\nPerhaps it 
 
 
 def try_plugins(
-    config: RunConfig, rows: Sequence[Row], prompts: Sequence[Prompt], notice: Callable[[str], None]
+    config: VerifiersConfig,
+    sandbox: SandboxConfig,
+    rows: Sequence[Row],
+    prompts: Sequence[Prompt],
+    notice: Callable[[str], None],
 ) -> None:
     """Grade the right completion and a few wrong ones of each source's first prompt, with all
     rewards that come from plug-in files or installed packages; nothing is started for a run without
@@ -36,7 +40,7 @@ def try_plugins(
             the completions, or all rewards of a source have nothing to say of any; names it, the
             completion and the cause.
     """
-    rewards = [r for r in config.verifiers.rewards if not Registry.is_built_in(_kind(r))]
+    rewards = [r for r in config.rewards if not Registry.is_built_in(_kind(r))]
     if not rewards:
         return
     notice(f"trying the plug-ins: {', '.join(map(_kind, rewards))}")
@@ -45,7 +49,7 @@ def try_plugins(
     spoke: set[tuple[str, str]] = set()
     silent: dict[tuple[str, str], str] = {}
     for reward in alone:
-        process = VerifierProcess(replace(config.verifiers, rewards=[reward]), config.sandbox)
+        process = VerifierProcess(replace(config, rewards=[reward]), sandbox)
         try:
             for where, completion in _trials(reward, rows, prompts):
                 (verdict,) = process.grade([completion])
@@ -62,7 +66,7 @@ def try_plugins(
         finally:
             process.close()
     for source, name in silent.keys() - spoke:
-        paid = [r for r in config.verifiers.rewards if r.weight > 0 and not r.gate]
+        paid = [r for r in config.rewards if r.weight > 0 and not r.gate]
         graders = {_name(r) for r in paid if not r.sources or source in r.sources}
         if all((source, one) in silent.keys() - spoke for one in graders):
             raise VerifierError(

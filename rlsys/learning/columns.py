@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rlsys.algorithms.contract import Bound, TokenLoss
 from rlsys.algorithms.registry import Registry, role_columns
 from rlsys.config.algorithm import AlgorithmConfig
-from rlsys.config.run import RunConfig
+from rlsys.config.run import TeacherConfig
 from rlsys.plugins import PluginFile
 
 
@@ -16,13 +16,17 @@ def policy_columns(algorithm: AlgorithmConfig, loss: Bound[TokenLoss]) -> tuple[
     return tuple(dict.fromkeys([*kl, *role_columns(loss)]))
 
 
-def columns_of(config: RunConfig, plugins: Sequence[PluginFile] | None = None) -> tuple[str, ...]:
+def columns_of(
+    algorithm: AlgorithmConfig,
+    teacher: TeacherConfig,
+    plugins: Sequence[PluginFile] | None = None,
+) -> tuple[str, ...]:
     """All that the objective of a run reads.
 
     Args:
         plugins: algorithm.plugins as read where the run was started; None: read them here.
     """
-    registry = Registry(config.algorithm.plugins if plugins is None else plugins)
-    own = policy_columns(config.algorithm, registry.loss(config.algorithm.loss.name))
-    teacher = ("teacher_logprobs",) if config.teacher.path else ()
-    return tuple(dict.fromkeys([*own, *teacher]))
+    registry = Registry(algorithm.plugins if plugins is None else plugins)
+    own = policy_columns(algorithm, registry.loss(algorithm.loss.name))
+    taught = ("teacher_logprobs",) if teacher.path else ()
+    return tuple(dict.fromkeys([*own, *taught]))

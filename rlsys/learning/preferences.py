@@ -1,17 +1,16 @@
-"""The learner of a reward model, put together from a run's settings."""
+"""The learner of a reward model, put together from its task."""
 
 import torch
 
-from rlsys.config.run import RunConfig
 from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.preference import Preference
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.schedule import Schedule
+from rlsys.learning.tasks import Task
 
 
-def preference_learner(model_path: str, config: RunConfig, ranks: Ranks) -> Learner:
+def preference_learner(model_path: str, task: Task, ranks: Ranks) -> Learner:
     """One rank's."""
-    torch.manual_seed(config.run.seed)
-    num_updates = config.loop.steps * config.learner.minibatches
-    schedule = Schedule(config.learner.optimizer, num_updates)
+    torch.manual_seed(task.seed)
+    schedule = Schedule(ranks.config.optimizer, task.steps * ranks.config.minibatches)
     return Learner(model_path, Preference(), ranks, schedule)

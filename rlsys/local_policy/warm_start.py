@@ -8,7 +8,6 @@ prepares a policy must not keep.
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,7 +19,9 @@ from rlsys.config.optimizer import OptimizerConfig, ScheduleShape
 from rlsys.config.run import LearnerConfig
 from rlsys.errors import WorkerError
 from rlsys.imports import imports
+from rlsys.network import free_port
 
+_HOST = "127.0.0.1"
 _SAID = "warm start:"
 _REPORT_EVERY = 20
 _MICROBATCH_TOKENS = 2048
@@ -68,11 +69,8 @@ def _teach(folder: Path, config: LocalPolicyConfig, seed: int) -> None:
         from rlsys.local_policy.tokenizer import build_tokenizer
     disable_progress_bar()
     learner_config = learner_settings(config)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     torch.manual_seed(seed)
-    ranks = Ranks(0, 1, "127.0.0.1", port, learner_config)
+    ranks = Ranks(0, 1, _HOST, free_port(_HOST), learner_config)
     schedule = Schedule(learner_config.optimizer, config.steps)
     learner = Learner(str(folder), CrossEntropy(), ranks, schedule)
     draw, rng = demonstrations(config, build_tokenizer(), seed), random.Random(seed)

@@ -284,6 +284,7 @@ class Loop:
 
     def _accept(self, group: ReadyGroup) -> None:
         """A scored group becomes ready, or is dropped with its reason and its slot freed."""
+        algorithm = self.config.algorithm
         known = np.isfinite(group.rewards)
         if self.moving_budgets:
             self.rates.observe(group.prompt_id, int(group.correct[known].sum()), int(known.sum()))
@@ -292,7 +293,7 @@ class Loop:
             self._throw_away(group, "stale")
         elif known.sum() < 2:
             self._throw_away(group, "infrastructure")
-        elif self.config.algorithm.drop_no_signal and not has_signal(group, self.config):
+        elif algorithm.drop_no_signal and not has_signal(group, algorithm.advantage):
             self._throw_away(group, "no_signal")
             self.signal.dropped(self.state.version + 1)
         else:
@@ -326,7 +327,10 @@ class Loop:
         """One optimizer step; the learner's version goes up by one."""
         version = self.state.version
         staleness = np.array([version - g.oldest_version for g in groups])
-        request = learn_request(version, groups, self.config, self.estimator)
+        config = self.config
+        request = learn_request(
+            version, groups, config.algorithm, config.sampling.max_tokens, self.estimator
+        )
         metrics = await self.waits.on("driver: learner", self.fleet.learn(request))
         for group in groups:
             self.state.ledger.move(group.group_id, State.TRAINED)

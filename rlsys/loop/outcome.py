@@ -8,22 +8,27 @@ import numpy as np
 from rlsys.algorithms import advantages as estimators
 from rlsys.algorithms.contract import Bound, Estimator
 from rlsys.algorithms.shaping import kl_in_reward, shaped_rewards, takes_part
-from rlsys.config.algorithm import AlgorithmConfig, KlPlacement, is_per_token
-from rlsys.config.run import RunConfig
+from rlsys.config.algorithm import AdvantageConfig, AlgorithmConfig, KlPlacement, is_per_token
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.ready import ReadyGroup
 
 
 def learn_request(
-    version: int, groups: Sequence[ReadyGroup], config: RunConfig, estimator: Bound[Estimator]
+    version: int,
+    groups: Sequence[ReadyGroup],
+    algorithm: AlgorithmConfig,
+    max_tokens: int,
+    estimator: Bound[Estimator],
 ) -> LearnRequest:
     """Rewards, advantages and mask of a step's completions, in group order.
 
     Where advantages differ from token to token the learner makes them from the rewards, so those
     here are 0. So are those of a batch without a signal, in which a KL penalty in the
     rewards would be all that differs.
+
+    Args:
+        max_tokens: at which completions are cut off.
     """
-    algorithm = config.algorithm
     sizes = [len(g.rewards) for g in groups]
     index = np.repeat([g.group_id for g in groups], sizes)
     difficulty = np.repeat([g.difficulty for g in groups], sizes)
@@ -32,8 +37,7 @@ def learn_request(
     raw = np.concatenate([g.rewards for g in groups])
     truncated = np.concatenate([g.truncated for g in groups])
     trained = takes_part(raw, truncated, overlong_mask=algorithm.length.overlong_mask)
-    most = config.sampling.max_tokens
-    shaped = shaped_rewards(raw, correct, lengths, index, most, algorithm.length)
+    shaped = shaped_rewards(raw, correct, lengths, index, max_tokens, algorithm.length)
     shaped = np.where(trained, shaped, np.nan)
     rewards = _with_kl(shaped, groups, algorithm)
     advantages = np.zeros(len(rewards))
@@ -55,9 +59,9 @@ def learn_request(
     return LearnRequest(version + 1, version, groups, advantages, rewards, trained)
 
 
-def has_signal(group: ReadyGroup, config: RunConfig) -> bool:
+def has_signal(group: ReadyGroup, advantage: AdvantageConfig) -> bool:
     """Whether the group's rewards differ, so that its advantages are not all 0."""
-    return estimators.has_signal(group.rewards, config.algorithm.advantage.std_floor)
+    return estimators.has_signal(group.rewards, advantage.std_floor)
 
 
 @dataclass(frozen=True)
@@ -80,17 +84,17 @@ class SignalCount:
 
 
 def count_signal(
-    groups: Sequence[ReadyGroup], config: RunConfig, *, beyond_groups: bool
+    groups: Sequence[ReadyGroup], advantage: AdvantageConfig, *, beyond_groups: bool
 ) -> SignalCount:
     """Of one step's groups.
 
     Args:
         beyond_groups: the estimator compares completions of different prompts.
     """
-    without = sum(not has_signal(group, config) for group in groups)
+    without = sum(not has_signal(group, advantage) for group in groups)
     if beyond_groups:
         rewards = np.concatenate([group.rewards for group in groups])
-        differ = estimators.has_signal(rewards, config.algorithm.advantage.std_floor)
+        differ = estimators.has_signal(rewards, advantage.std_floor)
         without = 0 if differ else len(groups)
     return SignalCount(
         groups=len(groups),

@@ -32,7 +32,6 @@ class Display:
 
     def __init__(
         self,
-        total_steps: int,
         console: Console,
         started: float,
         waiting: Callable[[], str] = lambda: "",
@@ -40,7 +39,6 @@ class Display:
         columns: Sequence[Column] = COLUMNS,
     ) -> None:
         self.console, self.columns, self.waiting = console, columns, waiting
-        self.total_steps = total_steps
         self.started = started
         self.quiet_s = quiet_s
         self.stage_line = ""
@@ -48,6 +46,8 @@ class Display:
         """The newest steps: as many as are shown, or as share a line of where the time went."""
         self.live: Live | None = None
         self._steps_seen = 0
+        self._digits = 0
+        """Of the last step's number."""
         self._ended = threading.Event()
         self._said = threading.Event()
 
@@ -82,14 +82,15 @@ class Display:
         if not self.live:
             self._print(line)
 
-    def step(self, step: int, metrics: dict[str, float]) -> None:
-        """A finished optimizer step."""
+    def step(self, step: int, steps: int, metrics: dict[str, float]) -> None:
+        """A finished optimizer step, of as many as the run has."""
         self.rows = [*self.rows[1 - _HEADINGS_EVERY :], (step, metrics)]
-        left = self._left_s(step)
+        left = self._left_s(steps - step)
         self.rows[-1] = (step, metrics | {LEFT: left})
-        self.stage_line = f"training: step {step} of {self.total_steps}, {duration(left)} left"
+        self.stage_line = f"training: step {step} of {steps}, {duration(left)} left"
+        self._digits = len(str(steps))
         if not self.live:
-            self._print_step(step)
+            self._print_step(f"step {step}/{steps}", len(f"step {steps}/{steps}"))
         self._steps_seen += 1
 
     def check(self, step: int, metrics: dict[str, float], line: str) -> None:
@@ -105,11 +106,11 @@ class Display:
         else:
             self._print(line)
 
-    def _left_s(self, step: int) -> float:
-        """Seconds for the steps that are left; the final check and the fleet's end not counted."""
+    def _left_s(self, steps: int) -> float:
+        """Seconds for so many more steps; the final check and the fleet's end not counted."""
         key = "throughput/step_s"
         paces = [row[key] for _, row in self.rows[-_PACE_OF:] if key in row]
-        return (self.total_steps - step) * median(paces) if paces else 0.0
+        return steps * median(paces) if paces else 0.0
 
     def _stage_without_waits(self) -> str:
         """The stage line without the waits that it was printed with, which have changed since."""
@@ -126,9 +127,8 @@ class Display:
     def _elapsed(self) -> str:
         return f"[{time.monotonic() - self.started:6.1f} s] "
 
-    def _print_step(self, step: int) -> None:
-        widest = f"step {self.total_steps}/{self.total_steps}"
-        begin = f"step {step}/{self.total_steps}".ljust(len(widest))
+    def _print_step(self, step: str, width: int) -> None:
+        begin = step.ljust(width)
         columns = that_fit(_PLAIN_WIDTH - len(self._elapsed()) - len(begin), False, self.columns)
         if self._steps_seen % _HEADINGS_EVERY == 0:
             if self._steps_seen:
@@ -164,12 +164,11 @@ class Display:
         return text
 
     def _table(self) -> str:
-        digits = len(str(self.total_steps))
-        width = self.console.width - max(digits, len("step"))
-        columns = that_fit(width, True, self.columns)
-        lines = ["step".rjust(digits) + headings(columns)]
+        number = max(self._digits, len("step"))
+        columns = that_fit(self.console.width - number, True, self.columns)
+        lines = ["step".rjust(number) + headings(columns)]
         for step, metrics in self.rows[-_ROWS_SHOWN:]:
-            lines.append(str(step).rjust(max(digits, len("step"))) + cells(columns, metrics))
+            lines.append(str(step).rjust(number) + cells(columns, metrics))
         return "\n".join(lines)
 
     def _times(self, steps: int) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from rlsys.config.run import RunConfig, SamplingConfig
-from rlsys.config.thinking import BudgetRule
+from rlsys.config.run import SamplingConfig
+from rlsys.config.thinking import BudgetRule, ThinkingConfig
 from rlsys.data.kept_tokens import sampled_from
 from rlsys.errors import WeightSyncError
 from rlsys.markup import opens_thinking
@@ -42,19 +42,16 @@ class SampleRequest:
         return cls(prompt, group_id, limits, opens_thinking(prompt["text"]))
 
 
-def may_limit(config: RunConfig, prompts: pa.RecordBatch) -> bool:
+def may_limit(sampling: SamplingConfig, thinking: ThinkingConfig, prompts: pa.RecordBatch) -> bool:
     """Whether any of a run's prompts can have a limit of thinking.
 
     Args:
         prompts: a `prompts` batch of them all.
     """
-    sampling = config.sampling
     of_all = sampling.max_reasoning_tokens is not None or sampling.min_reasoning_tokens > 0
     budgets = prompts.column("token_budget")
     return (
-        of_all
-        or config.thinking.budgets is not BudgetRule.none
-        or budgets.null_count < prompts.num_rows
+        of_all or thinking.budgets is not BudgetRule.none or budgets.null_count < prompts.num_rows
     )
 
 

@@ -12,7 +12,7 @@ all that has been done so far.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,9 +68,20 @@ class Surroundings:
     own_times: Callable[[], Times]
     """Of the driver's process."""
 
-    def asked_to_save(self, folder: Path) -> bool:
-        """Whether somebody wants a checkpoint now."""
-        return self.signals.asked_to_save or wish.is_open(folder, wish.Wish.checkpoint)
+    async def times(self, waits: Waits) -> dict[str, Times]:
+        """Of every role, and of the driver's process."""
+        times = await waits.on("driver: times", self.fleet.times())
+        return times | {"driver": self.own_times()}
+
+    async def save_if_due(
+        self, folder: Path, step: int, due: bool, save: Callable[[], Awaitable[None]]
+    ) -> None:
+        """After a step: save when it is due, and when somebody asks, who is told of it."""
+        asked = self.signals.asked_to_save or wish.is_open(folder, wish.Wish.checkpoint)
+        if asked or due:
+            await save()
+        if asked:
+            self.display.note(f"step {step}: a checkpoint was asked for and is written")
 
     def has_saved(self, folder: Path) -> None:
         """There is one."""

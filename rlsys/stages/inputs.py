@@ -12,7 +12,7 @@ from rlsys.config.run import RunConfig
 from rlsys.config.thinking import BudgetRule
 from rlsys.config.weight_files import require_weights
 from rlsys.data.generated import generated_rows
-from rlsys.data.load import RunRows, load_rows
+from rlsys.data.load import RunRows, load_rows, split
 from rlsys.data.repeats import prompt_key
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, Tokenized, tokenize, unheard_warning
@@ -115,14 +115,7 @@ def _held_out_again(both: Tokenized, chosen: Sequence[Row]) -> tuple[list[Prompt
     others = sorted(set(keys) - first)
     missing = len(first - set(keys))
     held = first | set(others[: min(missing, len(others) // 2)])
-    train: list[Prompt] = []
-    held_out: dict[bytes, Prompt] = {}
-    for key, prompt in zip(keys, both.prompts, strict=True):
-        if key in held:
-            held_out.setdefault(key, prompt)
-        else:
-            train.append(prompt)
-    return train, list(held_out.values())
+    return split(both.prompts, keys, held)
 
 
 def held_out_notes(config: RunConfig, there: int) -> list[str]:

@@ -11,7 +11,7 @@ from rlsys.observe.stage_summary import StageSummary
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.stages.base import Stage, Surroundings
 
-_PROBE_TOKENS = 64
+_CANARY_TOKENS = 64
 
 
 @dataclass
@@ -33,9 +33,9 @@ class Plan(ABC):
         """Token ids of the longest text that the policy meets."""
 
     @property
-    def probe(self) -> list[int]:
+    def canary_ids(self) -> list[int]:
         """The end of the longest text, on which weights and packing are proved."""
-        return probe_of(self.longest)
+        return canary_ids_of(self.longest)
 
     @abstractmethod
     def stage(
@@ -48,6 +48,6 @@ class Plan(ABC):
         return []
 
 
-def probe_of(longest: Sequence[int]) -> list[int]:
+def canary_ids_of(longest: Sequence[int]) -> list[int]:
     """The last tokens of a text."""
-    return [int(token) for token in longest[-_PROBE_TOKENS:]]
+    return [int(token) for token in longest[-_CANARY_TOKENS:]]

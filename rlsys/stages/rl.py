@@ -97,7 +97,7 @@ class Reinforcement(Stage):
         await self.checks.before_training(self.checkpointer.origin.version)
         self.around.display.stage("training: waiting for the first groups")
         self._began = self._last_step = time.monotonic()
-        self._times = self._begin = await self._times_now()
+        self._times = self._begin = await self.around.times(self.waits)
         self.has_begun = True
         with garbage.seldom_collected():
             await self.loop.train(self.config.loop.steps)
@@ -106,7 +106,7 @@ class Reinforcement(Stage):
             self.around.display.stage("writing a checkpoint")
             await self._checkpoint()
         self.has_begun = False
-        self._count_time(time.monotonic(), await self._times_now())
+        self._count_time(time.monotonic(), await self.around.times(self.waits))
         if not self.around.signals.stop:
             await self.checks.after_training()
 
@@ -131,14 +131,14 @@ class Reinforcement(Stage):
     # --- after a step --------------------------------------------------------------------------
 
     async def _after_step(self, report: StepReport, tasks: asyncio.TaskGroup) -> None:
-        times = await self._times_now()
+        times = await self.around.times(self.waits)
         # Before anyone is told of the step.
         self.record.step(self.loop)
         metrics = self._metrics(report, times)
         await self._warn(report, metrics)
         metrics |= self.alarms.metrics()
         self.around.loggers.step(report.step, metrics)
-        self.around.display.step(report.step, metrics)
+        self.around.display.step(report.step, self.config.loop.steps, metrics)
         garbage.after_step(report.step)
         await self.waits.on("driver: dropped completions written", self.loop.drops.write())
         if error := self.alarms.health.verdict(metrics):
@@ -162,7 +162,8 @@ class Reinforcement(Stage):
         """Say what a step's figures warn of; the first time that nothing can be learned, with an
         example of what the policy writes."""
         beyond_groups = self.loop.estimator.spec.beyond_groups
-        signal = count_signal(report.groups, self.config, beyond_groups=beyond_groups)
+        advantage = self.config.algorithm.advantage
+        signal = count_signal(report.groups, advantage, beyond_groups=beyond_groups)
         self.record.progress.signal += signal
         note = self.around.display.note
         warnings = self.alarms.step(report.step, signal, metrics)
@@ -175,14 +176,10 @@ class Reinforcement(Stage):
     async def _checkpoint_if_due(self, step: int) -> None:
         """Every so many steps, after the last one, and when somebody asks."""
         loop = self.config.loop
-        asked = self.around.asked_to_save(self.folder)
         due = step == loop.steps or step % loop.checkpoint_every == 0
         # A policy that may be past learning does not take the place of an older one.
-        keeps_older = self.alarms.health.is_beyond and policy_of(self.folder)
-        if asked or (due and not keeps_older):
-            await self._checkpoint()
-        if asked:
-            self.around.display.note(f"step {step}: a checkpoint was asked for and is written")
+        keeps_older = self.alarms.health.is_beyond and bool(policy_of(self.folder))
+        await self.around.save_if_due(self.folder, step, due and not keeps_older, self._checkpoint)
 
     async def _checkpoint(self) -> None:
         assert self.record.last is not None
@@ -209,11 +206,6 @@ class Reinforcement(Stage):
         return f"The newest policy of before: {policy_of(self.folder)}"
 
     # --- what it comes to ----------------------------------------------------------------------
-
-    async def _times_now(self) -> dict[str, Times]:
-        """Of every role, and of the driver's process."""
-        times = await self.waits.on("driver: times", self.around.fleet.times())
-        return times | {"driver": self.around.own_times()}
 
     def _count_time(self, now: float, times: dict[str, Times]) -> None:
         passed = {role: own - self._begin[role] for role, own in times.items()}

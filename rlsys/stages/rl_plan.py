@@ -62,7 +62,8 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Re
     prepared = prepare(config, rows, progress)
     config, length = resolve_length(config, len(prepared.train), resume)
     every_prompt = [*prepared.train, *prepared.held_out]
-    try_plugins(config, [*rows.train, *rows.held_out], every_prompt, progress)
+    every_row = [*rows.train, *rows.held_out]
+    try_plugins(config.verifiers, config.sandbox, every_row, every_prompt, progress)
     return ReinforcementPlan(
         config,
         length,

@@ -140,7 +140,7 @@ class Supervised(Stage):
             await self._measure(self.version)
         await self.checks.before_training(self.version)
         self.around.display.stage("training: waiting for the first step")
-        self._last_step, self._times = time.monotonic(), await self._times_now()
+        self._last_step, self._times = time.monotonic(), await self.around.times(self.waits)
         self.has_begun = True
         async with asyncio.TaskGroup() as tasks:
             while self.version < self.config.loop.steps and not self.is_stopped:
@@ -191,12 +191,12 @@ class Supervised(Stage):
         if self._is_due(step):
             metrics |= await self._measure(step)
         self.around.loggers.step(step, metrics)
-        self.around.display.step(step, metrics)
+        self.around.display.step(step, self.config.loop.steps, metrics)
         await self._checkpoint_if_due(step)
 
     async def _metrics(self, learner: dict[str, float]) -> dict[str, float]:
         """Of the step that has just ended, which is counted in the sums."""
-        times, now = await self._times_now(), time.monotonic()
+        times, now = await self.around.times(self.waits), time.monotonic()
         seconds = now - self._last_step
         tokens = learner["trained_tokens"]
         metrics = time_shares(times, self._times) | self.around.lag.take()
@@ -257,11 +257,9 @@ class Supervised(Stage):
             self.held_by_workers = self.version
 
     async def _checkpoint_if_due(self, step: int) -> None:
-        asked = self.around.asked_to_save(self.folder)
-        if asked or step == self.config.loop.steps or step % self.config.loop.checkpoint_every == 0:
-            await self._checkpoint()
-        if asked:
-            self.around.display.note(f"step {step}: a checkpoint was asked for and is written")
+        loop = self.config.loop
+        due = step == loop.steps or step % loop.checkpoint_every == 0
+        await self.around.save_if_due(self.folder, step, due, self._checkpoint)
 
     async def _checkpoint(self) -> None:
         await self.checkpointer.write(self.waits, self.version, self.state_dict(), [])
@@ -272,11 +270,6 @@ class Supervised(Stage):
         return f"The newest policy of before: {policy}" if policy else "No policy of before is kept"
 
     # --- what it comes to ----------------------------------------------------------------------
-
-    async def _times_now(self) -> dict[str, Times]:
-        """Of every role, and of the driver's process."""
-        times = await self.waits.on("driver: times", self.fleet.times())
-        return times | {"driver": self.around.own_times()}
 
     def summary(self, started: float) -> SftSummary:
         """Of all that has been done so far."""

@@ -164,7 +164,7 @@ def _asked(
     predictor = predictor_for(config.thinking, config.model.path, rows.held_out)
     budgets = Budgets(config.thinking, config.run.seed, predictor)
     found = with_budgets(rows.held_out, config, tokenizer, budgets)
-    try_plugins(config, rows.held_out, found.prompts, progress)
+    try_plugins(config.verifiers, config.sandbox, rows.held_out, found.prompts, progress)
     notes = [*rows.notes, *held_out_notes(config, len(found.prompts))]
     if warning := unheard_warning([found], config.data, tokenizer):
         notes.append(warning)

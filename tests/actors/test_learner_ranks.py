@@ -18,10 +18,11 @@ from rlsys.config.optimizer import OptimizerConfig
 from rlsys.grading.batches import grades_batch
 from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.schedule import Schedule
+from rlsys.learning.tasks import ReinforcementTask
 from rlsys.local_policy.policy import prepare_local_policy
 from rlsys.roles import ROLLOUT, VERIFIER
 from tests.helpers.algorithms import algorithm_of
-from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings
+from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings, told
 from verifiers.base import Status, Verdict
 
 pytestmark = pytest.mark.slow
@@ -63,7 +64,8 @@ class Probe(LearnerRank):
         """Loss and whole gradient of the first step under one case; the weights stay."""
         from deepspeed.utils import safe_get_full_grad
 
-        learner, config = self.learner, self.config
+        assert isinstance(self.task, ReinforcementTask)
+        learner = self.learner
         before = learner.objective, learner.schedule, learner.deepspeed.step
         found = {}
 
@@ -75,7 +77,7 @@ class Probe(LearnerRank):
         def score(*_: object) -> None:
             raise AssertionError("one update a step needs no scoring pass")
 
-        learner.objective = PolicyGradient(CASES[case], config.learner, config.sampling)
+        learner.objective = PolicyGradient(CASES[case], self.settings.learner, self.task.sampling)
         learner.schedule = Schedule(OptimizerConfig(learning_rate=0.0), 1)
         learner.deepspeed.step, learner.score = step, score
         try:
@@ -91,7 +93,7 @@ def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any
     config = settings(ranks=ranks, **learner)
     config.algorithm.kl.coefficient = 0.0
     members = [
-        actor_class(Probe).options(num_cpus=0.5).remote(rank, policy, config, folder)
+        actor_class(Probe).options(num_cpus=0.5).remote(rank, policy, *told(config), folder)
         for rank in range(ranks)
     ]
     try:
@@ -204,7 +206,7 @@ def test_publishing_under_zero_3_gathers_no_more_than_a_bucket(
 
     config = settings(ranks=2, zero_stage=3)
     members = [
-        actor_class(LearnerRank).options(num_cpus=0.5).remote(rank, policy, config, tmp_path)
+        actor_class(LearnerRank).options(num_cpus=0.5).remote(rank, policy, *told(config), tmp_path)
         for rank in range(2)
     ]
     try:

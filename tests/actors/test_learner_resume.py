@@ -13,7 +13,7 @@ from rlsys import schema
 from rlsys.config.run import RunConfig
 from rlsys.grading.batches import grades_batch
 from rlsys.roles import REFERENCE, ROLLOUT, VERIFIER
-from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings
+from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings, told
 from verifiers.base import Status, Verdict
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -29,7 +29,7 @@ class Learner:
     def __init__(self, policy: str, folder: Path, config: RunConfig) -> None:
         ranks = range(config.learner.ranks)
         options = actor_class(LearnerRank).options(num_cpus=0.5)
-        self.members = [options.remote(rank, policy, config, folder) for rank in ranks]
+        self.members = [options.remote(rank, policy, *told(config), folder) for rank in ranks]
         batch = rollouts(GROUPS, SIZE)
         grades = grades_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)
         logprobs = [[x - 0.1 for x in row] for row in batch.column("rollout_logprobs").to_pylist()]

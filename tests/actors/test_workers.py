@@ -52,7 +52,7 @@ def test_a_reference_worker_scores_every_answer_token(cluster: None, tiny_policy
     worker = (
         actor_class(ReferenceWorker)
         .options(num_cpus=0.2)
-        .remote(REFERENCE, tiny_policy, config.reference, config)
+        .remote(REFERENCE, tiny_policy, config.reference, config.learner, 1.0, False)
     )
     ray.get(worker.start.remote(), timeout=60)
     batch = rollouts(2, 3)

@@ -21,3 +21,9 @@ def test_the_main_job_runs_by_ray_job_submit(submitted: Submitted) -> None:
 def test_a_plugin_that_only_the_jobs_folder_has_grades_its_answers(submitted: Submitted) -> None:
     lines = (submitted.folder / "metrics.jsonl").read_text().splitlines()
     assert all("reward/brevity" in json.loads(line) for line in lines)
+
+
+def test_a_loss_that_only_the_jobs_folder_has_is_learned_from(submitted: Submitted) -> None:
+    lines = [json.loads(x) for x in (submitted.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["policy/clip_fraction"] for line in lines] == [1.0] * 8
+    assert max(line.get("policy/gradient_norm", 0.0) for line in lines) > 0

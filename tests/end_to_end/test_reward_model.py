@@ -1,5 +1,5 @@
-"""`rlsys reward-model` on two ranks: killed and resumed, it gives the model of a run left alone, and
-the built-in verifier scores with it."""
+"""`rlsys reward-model` on two ranks: killed and resumed, it gives the model of a run left alone,
+and the built-in verifier scores with it."""
 
 import json
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from rlsys.network import free_port
 from tests.helpers.places import ROOT
 from tests.helpers.workplace import Workplace
 
@@ -29,12 +29,6 @@ def policy(workplace: Workplace) -> tuple[str, ...]:
     """`local`, as the tiny one of the workplace."""
     sizes = (f"model.local.{size}" for size in SIZES)
     return ("local", f"model.cache={workplace.folder / 'cache'}", *sizes, "model.max_context=128")
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @contextmanager
@@ -75,7 +69,7 @@ def asked(url: str, **body: object) -> dict[str, Any]:
 def test_a_server_says_when_it_is_ready_answers_and_ends_on_sigterm(
     policy: tuple[str, ...], tmp_path: Path
 ) -> None:
-    log, port = tmp_path / "printed.txt", free_port()
+    log, port = tmp_path / "printed.txt", free_port("127.0.0.1")
     serving = ("serve", *policy, "--port", str(port), "--name", "adder")
     with started(log, *serving) as process:
         url = printed(log, r"ready: (\S+)  model: adder", process)[1]
@@ -93,7 +87,7 @@ def test_a_server_says_when_it_is_ready_answers_and_ends_on_sigterm(
 def test_a_server_that_cannot_start_says_why_in_lines_that_fit_a_screen(
     policy: tuple[str, ...], workplace: Workplace
 ) -> None:
-    port = str(free_port())
+    port = str(free_port("127.0.0.1"))
     done = workplace.run("serve", *policy, "--port", port, "--", "--kv-cache-dtype", "nonsense")
     assert done.returncode == 2
     assert "SamplerError: vLLM's server has ended: " in done.stderr

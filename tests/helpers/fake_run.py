@@ -69,9 +69,9 @@ def driven(
 ) -> tuple[StageSummary, list[str]]:
     """A stage up to its end or its stop; returns its summary, and what it said."""
     said: list[str] = []
-    display = Display(STEPS, Console(file=open(os.devnull, "w")), time.monotonic())  # noqa: SIM115
+    display = Display(Console(file=open(os.devnull, "w")), time.monotonic())  # noqa: SIM115
     display.note = said.append  # type: ignore[method-assign]
-    display.step = lambda step, metrics: at_step(step)  # type: ignore[method-assign]
+    display.step = lambda step, steps, metrics: at_step(step)  # type: ignore[method-assign]
     event_loop = WatchedEventLoop()
     checkpointer = Checkpointer(folder, fleet, origin, config.loop.keep_checkpoints)
     driver = Driver(

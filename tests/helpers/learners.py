@@ -1,6 +1,5 @@
 """Learners of a tiny model on the CPU, without Ray: one rank here, or several in processes."""
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,11 @@ from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.schedule import Schedule
 from rlsys.learning.weights_out import WeightsOut
+from rlsys.network import free_port
 
 LEARNING_RATE = 1e-2
 """One that shows every step."""
 SAMPLING = SamplingConfig(max_tokens=16)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return probe.getsockname()[1]
 
 
 def one_rank(config: LearnerConfig) -> Ranks:

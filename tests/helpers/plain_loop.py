@@ -39,6 +39,8 @@ async def train_plainly(
                 difficulty=float("nan"),
             )
             groups.append(group)
-        metrics.append(await fleet.learn(learn_request(version, groups, config, estimator)))
+        most = config.sampling.max_tokens
+        request = learn_request(version, groups, config.algorithm, most, estimator)
+        metrics.append(await fleet.learn(request))
         await fleet.publish(version + 1)
     return metrics

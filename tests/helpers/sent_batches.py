@@ -4,9 +4,12 @@ import numpy as np
 import pyarrow as pa
 import ray
 
+from actors.learner_rank import RankSettings
+from actors.roles import rank_settings
 from rlsys import schema
 from rlsys.config.run import RunConfig
 from rlsys.config.verifiers import RewardConfig
+from rlsys.learning.tasks import Task, task_of
 from rlsys.weights.bundle import Manifest, found, unpack
 
 ANSWER = "<think>first 1+1=2. then 2+1=3. so the answer is 3.</think><answer>3</answer>"
@@ -22,6 +25,11 @@ def settings(**learner: object) -> RunConfig:
     for name, value in learner.items():
         setattr(config.learner, name, value)
     return config
+
+
+def told(config: RunConfig) -> tuple[Task, RankSettings]:
+    """What a learner's rank is made with, beside its place and its policy."""
+    return task_of(config, ()), rank_settings(config)
 
 
 def rollouts(groups: int, size: int, texts: list[str] | None = None) -> pa.RecordBatch:

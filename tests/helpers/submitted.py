@@ -25,6 +25,21 @@ REWARDS = (
     "{name: brevity, verifier: short_answer, options: {max_chars: 300}, weight: 0.2}]"
 )
 """Those of configs/base.yaml, and the plug-in that docs/verifiers.md shows."""
+LOSS = """
+from dataclasses import replace
+
+from rlsys.algorithms.clipping import ppo_clip
+from rlsys.algorithms.contract import TokenLoss
+
+
+def counted(ratio, advantages, reference_logprobs, *, clip_low: float, clip_high: float):
+    made = ppo_clip(ratio, advantages, clip_low=clip_low, clip_high=clip_high)
+    return replace(made, clipped_high=~made.clipped_low & (reference_logprobs <= 0))
+
+
+LOSSES = {"counted": TokenLoss(counted)}
+"""
+"""The loss of GRPO, which counts every token that the reference speaks of as clipped."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +48,7 @@ class Submitted:
 
     folder: Path
     place: Path
-    """The copy that was submitted; its config names the plug-in from there."""
+    """The copy that was submitted; its config names the plug-ins from there."""
     output: str
     """What `ray job submit` printed: the run's own lines, and how the job ended."""
     actors: str
@@ -41,19 +56,21 @@ class Submitted:
 
 
 def submit(workplace: Workplace, folder: Path, *overrides: str) -> Submitted:
-    """The run `tiny` of the workplace's config, with the documented plug-in, from a file that only
-    the job's folder has."""
+    """The run `tiny` of the workplace's config, with the documented plug-in and a loss, from files
+    that only the job's folder has."""
     clone = folder / "clone"
     ignored = shutil.ignore_patterns(".venv", ".git", "runs", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, clone, ignore=ignored)
     plugin = (ROOT / "docs" / "verifiers.md").read_text().split("```python\n")[1].split("```")[0]
     (clone / "short_answer.py").write_text(plugin)
+    (clone / "counted.py").write_text(LOSS)
     with _head(folder) as cluster:
         output = _ray(
             cluster,
             *("job", "submit", "--working-dir", str(clone), "--", sys.executable, "-m", "rlsys"),
             *("train", "--config", str(workplace.config)),
-            *("verifiers.plugins=[./short_answer.py]", REWARDS, *overrides),
+            *("verifiers.plugins=[./short_answer.py]", REWARDS),
+            *("algorithm.plugins=[./counted.py]", "algorithm.loss.name=counted", *overrides),
         )
         actors = _ray(cluster, "list", "actors", "--limit", "50")
     return Submitted(workplace.folder / "runs" / "tiny", clone, output, actors)

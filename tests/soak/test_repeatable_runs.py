@@ -77,7 +77,7 @@ async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]
     from actors.ray_fleet import RayFleet
     from actors.roles import needs
     from rlsys.stages.inputs import find_policy, prepare, read_rows
-    from rlsys.stages.plan import probe_of
+    from rlsys.stages.plan import canary_ids_of
 
     lines: list[str] = []
     with connected(config.cluster):
@@ -89,7 +89,7 @@ async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]
             config,
             find_policy(config, lines.append),
             every_prompt,
-            probe_of(max((prompt.token_ids for prompt in every_prompt), key=len)),
+            canary_ids_of(max((prompt.token_ids for prompt in every_prompt), key=len)),
             folder,
             needs(config),
             lines.append,

@@ -52,11 +52,6 @@ def taken_port() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-def free_port() -> int:
-    with taken_port() as port:
-        return port
-
-
 def error_of(call: Callable[[], object]) -> str:
     began = time.monotonic()
     with pytest.raises(RlsysError) as caught:
@@ -69,7 +64,7 @@ def error_of(call: Callable[[], object]) -> str:
 def test_a_dead_address_names_itself_who_named_it_and_the_way_out(
     monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
-    address = f"{scheme}127.0.0.1:{free_port()}"
+    address = f"{scheme}127.0.0.1:{network.free_port('127.0.0.1')}"
     monkeypatch.setenv("RAY_ADDRESS", address)
     message = error_of(lambda: network.require_cluster(""))
     assert address in message
@@ -79,7 +74,7 @@ def test_a_dead_address_names_itself_who_named_it_and_the_way_out(
 
 
 def test_the_setting_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{network.free_port('127.0.0.1')}"
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     message = error_of(lambda: network.require_cluster(address))
     assert f"at {address}" in message
@@ -89,7 +84,7 @@ def test_the_setting_comes_before_the_environment(monkeypatch: pytest.MonkeyPatc
 def test_what_a_crashed_head_left_is_named_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "ray").mkdir()
     left = tmp_path / "ray" / "ray_current_cluster"
-    left.write_text(f"127.0.0.1:{free_port()}")
+    left.write_text(f"127.0.0.1:{network.free_port('127.0.0.1')}")
     message = error_of(lambda: network.require_cluster(""))
     assert str(left) in message
     assert message.endswith("cluster.address=local")
@@ -150,7 +145,7 @@ def test_a_dashboards_address_is_for_jobs(monkeypatch: pytest.MonkeyPatch) -> No
 def test_every_command_that_needs_a_cluster_looks_for_it_before_it_loads_anything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free_port()}")
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{network.free_port('127.0.0.1')}")
     local = str(CONFIGS / "local.yaml")
     for arguments in (
         ["train", "--config", local],
@@ -172,6 +167,11 @@ def test_a_port_in_use_names_the_nearest_free_one() -> None:
     network.require_free("127.0.0.1", int(message.rpartition(" ")[2]))
 
 
+def test_a_free_port_is_one_that_a_server_can_have() -> None:
+    network.require_free("127.0.0.1", network.free_port("127.0.0.1"))
+    network.require_free("0.0.0.0", network.free_port())
+
+
 def test_a_port_in_use_on_one_address_is_in_use_for_all_of_them() -> None:
     with taken_port() as port, pytest.raises(ConfigError, match=f"--port {port}"):
         network.require_free("0.0.0.0", port)
@@ -179,7 +179,7 @@ def test_a_port_in_use_on_one_address_is_in_use_for_all_of_them() -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.77", "no-such-host.invalid"])
 def test_a_host_of_another_machine_is_refused_with_one_of_this(host: str) -> None:
-    message = error_of(lambda: network.require_free(host, free_port()))
+    message = error_of(lambda: network.require_free(host, network.free_port()))
     assert f"--host {host}: no address of this machine" in message
     assert "127.0.0.1" in message
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
-from verifiers.base import Completion, Expectation, Status, Verdict
+from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
 from verifiers.form.language import LanguageVerifier
 from verifiers.models.hf_models import batches, load, padded
 
@@ -13,7 +13,7 @@ _GRAM = 4
 
 
 @dataclass
-class FluencyVerifier:
+class FluencyVerifier(InBatches):
     """Share of the target language and fluency under an evaluator model, from 0 to 1.
 
         reward = language_weight * share + (1 - language_weight) * likelihood * variety
@@ -53,10 +53,6 @@ class FluencyVerifier:
             )
         self._language = LanguageVerifier(self.target)
         self._tokenizer, self._model = load(self.name, self.model, self.device, classifier=False)
-
-    def verify(self, completion: Completion) -> Verdict:
-        """Grade one completion, as `verify_all` does many."""
-        return self.verify_all([completion])[0]
 
     def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
         """Grade whole completions, reasoning included, in batches of similar length."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
-from verifiers.base import Completion, Expectation, Status, Verdict
+from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
 from verifiers.models.judge_client import ChatClient, Reply
 from verifiers.models.parts import asked_question, graded_text, read_part
 
@@ -51,7 +51,7 @@ _SCHEMA = {
 
 
 @dataclass
-class JudgeVerifier:
+class JudgeVerifier(InBatches):
     """A judge's score from 0 to 10, divided by 10.
 
     Whatever keeps the judge from giving one (no connection, HTTP errors, the deadline, a reply that
@@ -93,10 +93,6 @@ class JudgeVerifier:
                 "verifier runs"
             )
         self._client = ChatClient(self.base_url, key, self.concurrency, self.attempts)
-
-    def verify(self, completion: Completion) -> Verdict:
-        """Grade one completion, as `verify_all` does many."""
-        return self.verify_all([completion])[0]
 
     def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
         """Ask about all completions at once."""

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError, instead
-from verifiers.base import Completion, Expectation, Status, Verdict
+from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
 from verifiers.models.dialogue import DialogueEncoder
 from verifiers.models.hf_models import batches, load, padded
 from verifiers.models.parts import asked_question, graded_text, read_part
 
 
 @dataclass
-class RewardModelVerifier:
+class RewardModelVerifier(InBatches):
     """What a sequence classifier thinks of question and answer, from 0 to 1.
 
     One output x, as of a model of preferences: sigmoid((x - center) / scale). Several: the
@@ -49,10 +49,6 @@ class RewardModelVerifier:
         self._tokenizer, self._model = load(self.name, self.model, self.device, classifier=True)
         self._dialogue = DialogueEncoder(self._tokenizer)
         self._label = self._label_index()
-
-    def verify(self, completion: Completion) -> Verdict:
-        """Grade one completion, as `verify_all` does many."""
-        return self.verify_all([completion])[0]
 
     def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
         """Grade completions in batches of similar length."""

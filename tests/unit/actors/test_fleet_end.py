@@ -7,13 +7,14 @@ import ray
 from ray.exceptions import RayTaskError
 
 from actors.launch import end_members
+from actors.roles import rollout_settings
 from actors.rollout_worker import RolloutWorker
 from rlsys.config.run import RunConfig
 
 
 def test_a_rollout_worker_whose_sampler_did_not_start_ends_all_the_same() -> None:
-    config = RunConfig()
-    worker = RolloutWorker("rollout-0", "nowhere", config, index=0, incarnation=0, seeded=False)
+    settings = rollout_settings(RunConfig())
+    worker = RolloutWorker("rollout-0", "nowhere", settings, index=0, incarnation=0, seeded=False)
     asyncio.run(worker.shutdown())
 
 

@@ -17,7 +17,7 @@ from rlsys.config.run import LearnerConfig, RunConfig
 from rlsys.errors import AlgorithmError, ConfigError
 from rlsys.learning import attention
 from rlsys.learning.columns import columns_of
-from rlsys.learning.reinforcement import reinforcement_learner
+from rlsys.learning.tasks import ReinforcementTask, task_of
 from rlsys.plugins import read_plugins
 from tests.helpers.learners import one_rank, same, saved, weights
 
@@ -62,7 +62,7 @@ def settings(tmp_path: Path, preset: Path, *overrides: str) -> RunConfig:
 def test_a_preset_of_ones_own_names_the_plugin_and_its_loss(tmp_path: Path, preset: Path) -> None:
     config = settings(tmp_path, preset, "teacher.path=runs/local")
     assert config.algorithm.loss.name == "surer"
-    assert columns_of(config) == ("teacher_logprobs",)
+    assert columns_of(config.algorithm, config.teacher) == ("teacher_logprobs",)
     assert "teacher" in {need.role for need in needs(config)}
 
 
@@ -86,10 +86,10 @@ def test_the_reference_is_started_for_a_loss_that_reads_it(tmp_path: Path) -> No
     plugin.write_text(LOSS.replace("teacher_logprobs", "reference_logprobs"))
     config = RunConfig()
     config.algorithm.kl.coefficient = 0.0
-    assert columns_of(config) == ()
+    assert columns_of(config.algorithm, config.teacher) == ()
     config.algorithm.plugins, config.algorithm.loss.name = [str(plugin)], "surer"
     check_algorithm(config)
-    assert columns_of(config) == ("reference_logprobs",)
+    assert columns_of(config.algorithm, config.teacher) == ("reference_logprobs",)
     assert "reference" in {need.role for need in needs(config)}
 
 
@@ -161,9 +161,11 @@ def test_one_step_of_the_learner_follows_the_loss_of_the_file(tmp_path: Path, pr
     folder, norms = tiny(tmp_path / "policy"), {}
     for teacher in (-1.0, -3.0):
         ranks = one_rank(LearnerConfig())
-        learner = reinforcement_learner(str(folder), config, ranks, plugins)
+        task = task_of(config, plugins)
+        assert isinstance(task, ReinforcementTask)
+        learner = task.learner(str(folder), ranks)
         before = weights(learner.policy)
-        metrics = learner.step(batch(columns_of(config, plugins), teacher), 0)
+        metrics = learner.step(batch(task.columns, teacher), 0)
         assert not same(before, weights(learner.policy))
         norms[teacher] = metrics["gradient_norm"]
     # exp(0.5 * -1) against exp(0.5 * -3).

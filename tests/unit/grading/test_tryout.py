@@ -70,7 +70,7 @@ def tried(tmp_path: Path, fault: str, **reward: object) -> list[str]:
     rows = read_rows(str(data), config.data).rows
     told: list[str] = []
     prompts = tokenize(rows, config.data, build_tokenizer()).prompts
-    try_plugins(config, rows, prompts, told.append)
+    try_plugins(config.verifiers, config.sandbox, rows, prompts, told.append)
     return told
 
 
@@ -129,7 +129,7 @@ def test_a_run_without_plugins_starts_nothing() -> None:
     config = RunConfig()
     config.verifiers.rewards = [RewardConfig("math")]
     told: list[str] = []
-    try_plugins(config, [], [], told.append)
+    try_plugins(config.verifiers, config.sandbox, [], [], told.append)
     assert told == []
 
 
@@ -150,7 +150,7 @@ def tried_function(tmp_path: Path, answer: str) -> None:
     config.verifiers.rewards = [RewardConfig("math", weight=0.5), RewardConfig("brief", weight=0.5)]
     rows = read_rows(str(data), config.data).rows
     prompts = tokenize(rows, config.data, build_tokenizer()).prompts
-    try_plugins(config, rows, prompts, lambda line: None)
+    try_plugins(config.verifiers, config.sandbox, rows, prompts, lambda line: None)
 
 
 def test_a_reward_function_that_raises_is_named_with_its_line(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def tried_in_silence(tmp_path: Path, *others: RewardConfig) -> None:
     config.verifiers.rewards = [RewardConfig("mute", weight=0.5), *others]
     rows = read_rows(str(data), config.data).rows
     prompts = tokenize(rows, config.data, build_tokenizer()).prompts
-    try_plugins(config, rows, prompts, lambda line: None)
+    try_plugins(config.verifiers, config.sandbox, rows, prompts, lambda line: None)
 
 
 def test_a_function_that_never_gives_a_reward_is_refused_where_it_grades_alone(

@@ -74,7 +74,10 @@ def test_a_student_that_has_become_its_teacher_goes_on() -> None:
 
 def test_a_run_asks_for_the_teachers_column_only_where_there_is_one() -> None:
     config = RunConfig()
-    assert columns_of(config) == ("reference_logprobs",)
+    assert columns_of(config.algorithm, config.teacher) == ("reference_logprobs",)
     config.teacher.path = "runs/local"
-    assert columns_of(config) == ("reference_logprobs", "teacher_logprobs")
+    assert columns_of(config.algorithm, config.teacher) == (
+        "reference_logprobs",
+        "teacher_logprobs",
+    )
     assert teacher_terms(TeacherConfig(), Precision.float32) == []

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rlsys.algorithms.registry import Registry
-from rlsys.config.algorithm import KlEstimator, KlPlacement
+from rlsys.config.algorithm import AdvantageConfig, KlEstimator, KlPlacement
 from rlsys.config.run import RunConfig
 from rlsys.loop import outcome
 from rlsys.loop.fleet import LearnRequest
@@ -33,7 +33,8 @@ def group(group_id: int, rewards: list[float], **changes: object) -> ReadyGroup:
 
 def learn_request(version: int, groups: list[ReadyGroup], config: RunConfig) -> LearnRequest:
     estimator = Registry().estimator_of(config.algorithm)
-    return outcome.learn_request(version, groups, config, estimator)
+    most = config.sampling.max_tokens
+    return outcome.learn_request(version, groups, config.algorithm, most, estimator)
 
 
 def test_advantages_are_taken_within_each_group() -> None:
@@ -100,7 +101,7 @@ def test_advantages_and_kl_per_token_are_left_to_the_learner(advantage: str) -> 
     ],
 )
 def test_a_signal_is_a_difference_between_known_rewards(rewards: list[float], signal: bool) -> None:
-    assert has_signal(group(1, rewards), make_config()) is signal
+    assert has_signal(group(1, rewards), AdvantageConfig()) is signal
 
 
 @pytest.mark.parametrize(

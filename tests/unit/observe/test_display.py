@@ -30,10 +30,10 @@ METRICS = {
 }
 
 
-def make(width: int = 80, terminal: bool = False, steps: int = 10) -> tuple[Display, io.StringIO]:
+def make(width: int = 80, terminal: bool = False) -> tuple[Display, io.StringIO]:
     text = io.StringIO()
     console = Console(file=text, width=width, force_terminal=terminal, color_system=None)
-    return Display(steps, console, time.monotonic() - 5.0), text
+    return Display(console, time.monotonic() - 5.0), text
 
 
 def test_stages_are_plain_lines_with_the_time_since_the_start_when_not_on_a_terminal() -> None:
@@ -50,8 +50,8 @@ def test_stages_are_plain_lines_with_the_time_since_the_start_when_not_on_a_term
 def test_a_step_is_one_plain_line_of_a_hundred_characters_at_most_under_its_headings() -> None:
     display, text = make(width=40)
     with display:
-        display.step(3, METRICS)
-        display.step(4, {"reward/mean": 1.0})
+        display.step(3, 10, METRICS)
+        display.step(4, 10, {"reward/mean": 1.0})
     heads, first, second = (line.split("] ", 1)[1] for line in text.getvalue().splitlines())
     assert all(len(line) <= 100 for line in text.getvalue().splitlines())
     assert heads == (
@@ -67,7 +67,7 @@ def test_time_shares_come_with_the_headings_once_in_twenty_steps() -> None:
     display, text = make()
     with display:
         for step in range(1, 22):
-            display.step(step, METRICS | {"time/rollout/busy": 1.0 if step % 2 else 0.8})
+            display.step(step, 10, METRICS | {"time/rollout/busy": 1.0 if step % 2 else 0.8})
     lines = [line.split("] ", 1)[1] for line in text.getvalue().splitlines()]
     assert sum("left reward" in line for line in lines) == 2
     (times,) = (line for line in lines if line.startswith("time"))
@@ -83,7 +83,7 @@ def test_the_time_left_is_the_steps_left_at_the_pace_of_the_newest() -> None:
     display, text = make()
     with display:
         for step, seconds in enumerate((60.0, 2.0, 2.0), start=1):
-            display.step(step, {"throughput/step_s": seconds})
+            display.step(step, 10, {"throughput/step_s": seconds})
     assert text.getvalue().splitlines()[-1].split()[-1] == "0:14"
 
 
@@ -91,7 +91,7 @@ def test_a_long_silence_is_broken_by_what_is_waited_for() -> None:
     text = io.StringIO()
     console = Console(file=text, width=80, color_system=None)
     waits = "rollout-0: vLLM loads the policy 31.0 s"
-    display = Display(10, console, time.monotonic(), lambda: waits, quiet_s=0.05)
+    display = Display(console, time.monotonic(), lambda: waits, quiet_s=0.05)
     with display:
         display.stage("starting the fleet")
         time.sleep(0.3)
@@ -105,7 +105,7 @@ def test_what_is_waited_for_is_said_once_and_as_it_is_now() -> None:
     text = io.StringIO()
     console = Console(file=text, width=80, color_system=None)
     waits = "learner-0: DeepSpeed loads the policy 31.6 s"
-    display = Display(10, console, time.monotonic(), lambda: waits, quiet_s=0.05)
+    display = Display(console, time.monotonic(), lambda: waits, quiet_s=0.05)
     with display:
         display.stage("verifier-0 ready; waiting for learner-0: its process 1.4 s")
         time.sleep(0.1)
@@ -124,10 +124,10 @@ def test_brackets_in_a_note_are_text_and_not_markup(terminal: bool) -> None:
 
 
 def test_a_terminal_gets_a_live_table_of_the_last_twelve_steps() -> None:
-    display, text = make(width=200, terminal=True, steps=200)
+    display, text = make(width=200, terminal=True)
     with display:
         for step in range(101, 121):
-            display.step(step, METRICS | {"reward/mean": step / 1000})
+            display.step(step, 200, METRICS | {"reward/mean": step / 1000})
         display.live.refresh()  # type: ignore[union-attr]
     last = text.getvalue().rsplit("step  left", 1)[1]
     shown = re.findall(r"^ *(1\d\d) +\d:\d\d +0\.1", last, re.MULTILINE)
@@ -139,12 +139,12 @@ def test_a_terminal_gets_a_live_table_of_the_last_twelve_steps() -> None:
 
 def test_a_check_stands_in_the_row_of_its_own_step_and_is_carried_to_no_other() -> None:
     """It ends while later steps are done."""
-    display, text = make(width=200, terminal=True, steps=200)
+    display, text = make(width=200, terminal=True)
     with display:
         for step in (1, 2, 3):
-            display.step(step, METRICS)
+            display.step(step, 200, METRICS)
         display.check(2, {"heldout/pass_at_1": 0.625}, "held-out pass@1 at step 2: 0.625")
-        display.step(4, METRICS)
+        display.step(4, 200, METRICS)
         display.live.refresh()  # type: ignore[union-attr]
     last = text.getvalue().rsplit("left reward pass@1", 1)[1]
     cells = re.findall(r"^ *([1-4]) +\S+  0\.512 (.{6})", last, re.MULTILINE)
@@ -154,9 +154,9 @@ def test_a_check_stands_in_the_row_of_its_own_step_and_is_carried_to_no_other() 
 def test_without_a_terminal_a_check_is_a_line_of_its_own_and_no_step_has_its_figure() -> None:
     display, text = make()
     with display:
-        display.step(1, METRICS)
+        display.step(1, 10, METRICS)
         display.check(1, {"heldout/pass_at_1": 0.625}, "held-out pass@1 at step 1: 0.625")
-        display.step(2, METRICS)
+        display.step(2, 10, METRICS)
     lines = [line.split("] ", 1)[1] for line in text.getvalue().splitlines()]
     assert lines[2] == "held-out pass@1 at step 1: 0.625"
     assert not [

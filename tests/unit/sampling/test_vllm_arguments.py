@@ -68,9 +68,9 @@ def test_a_limit_may_come_from_a_prompt_or_from_the_settings(budgets, settings, 
     for name, value in settings.items():
         setattr(config.sampling, name, value)
     prompts = pa.record_batch({"token_budget": pa.array(budgets, pa.int32())})
-    assert may_limit(config, prompts) is may
+    assert may_limit(config.sampling, config.thinking, prompts) is may
     config.thinking.budgets = BudgetRule.random
-    assert may_limit(config, prompts)
+    assert may_limit(config.sampling, config.thinking, prompts)
 
 
 @pytest.mark.slow

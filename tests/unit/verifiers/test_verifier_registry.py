@@ -4,14 +4,13 @@ import re
 import sys
 import textwrap
 import time
-from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
 from rlsys import faults
 from rlsys.errors import VerifierError
 from rlsys.plugins import PluginFile
-from verifiers import registry
+from tests.helpers.packages import installed
 from verifiers.base import Completion
 from verifiers.math.verifier import MathVerifier
 from verifiers.registry import Registry
@@ -230,13 +229,17 @@ def test_missing_plugin_file_names_the_nearest(write):
         Registry([path.replace("verifier", "verifer")])
 
 
-def test_installed_package_adds_its_verifiers(monkeypatch):
-    group = "rlsys.verifiers"
-    point = EntryPoint("boxed", "verifiers.form.format:FormatVerifier", group)
-
-    def installed(**selection):
-        return EntryPoints([point]).select(**selection)
-
-    monkeypatch.setattr(registry, "entry_points", installed)
+def test_an_installed_package_adds_its_verifiers(tmp_path, monkeypatch):
+    points = {"rlsys.verifiers": {"boxed": "verifiers.form.format:FormatVerifier"}}
+    monkeypatch.syspath_prepend(installed(tmp_path, "my-boxes", points))
     assert "boxed" in Registry().names()
     assert Registry().create("boxed").name == "format"
+
+
+def test_a_package_that_cannot_be_imported_is_one_error_that_names_it(tmp_path, monkeypatch):
+    points = {"rlsys.verifiers": {"boxed": "my_boxes:Boxed"}}
+    monkeypatch.syspath_prepend(installed(tmp_path, "my-boxes", points, my_boxes="1 / 0"))
+    with pytest.raises(
+        VerifierError, match=r"package my-boxes 1\.0: .*boxed = 'my_boxes:Boxed'.* ZeroD"
+    ):
+        Registry().check("boxed", {})
