@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,8 @@ from rlsys.config.run import Precision, RunConfig, StageKind
 from rlsys.data.digests import digests
 from rlsys.disk import replace_text
 from rlsys.errors import LearnerLostError
+from rlsys.lineage import manifest
+from rlsys.lineage.manifest import Artifact, artifact
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
 from rlsys.observe.next_steps import next_commands, policy_of
@@ -96,9 +98,11 @@ def run_stage(
                 _check_space(folder, config, model_path)
             for line in _check_memory(config, model_path, [need.role for need in needs(config)]):
                 display.note(line)
+            display.stage("taking the digests of what goes in")
+            taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
             holding.enter_context(_in_its_folder(folder, inputs, origin, display))
             replace_text(folder / FILE, to_yaml(config))
-            job = Job(kind, plan, name, folder, model_path, display, board, started)
+            job = Job(kind, plan, name, folder, model_path, taken, display, board, started)
             summary = _to_the_end(job, origin)
     summary.wall_s = time.monotonic() - started
     _leave(summary, job, console)
@@ -116,6 +120,7 @@ def _in_its_folder(
             for what in wish.Wish:  # those that the last driver did not live to grant
                 wish.close(folder, what)
             cut_back(folder, origin.version)
+            (folder / manifest.FILE).unlink(missing_ok=True)  # of what will be made again
             display.note(f"run {folder}, resumed after step {origin.version}")
         else:
             (folder / SAMPLES).mkdir(parents=True)
@@ -133,7 +138,10 @@ def _leave(summary: StageSummary, job: "Job", console: Console) -> None:
     summary.policy = str(policy_of(folder) or "")
     commands = next_commands(folder, config, summary.steps, job.resume)
     if summary.stopped_by is None:
-        summary.write(folder)
+        if made := job.plan.outputs(folder):
+            kind, figures = config.run.stage.value, summary.figures()
+            manifest.write_manifest(folder, kind, config, job.inputs, made, figures, job.started)
+        summary.write(folder)  # last: a run without it is gone on with
     else:
         summary.notes.append(_how_it_stopped(summary, job))
         commands = []
@@ -163,6 +171,8 @@ class Job:
     name: str
     folder: Path
     model_path: str
+    inputs: Mapping[str, Artifact]
+    """What is read, as it was at the start."""
     display: Display
     board: WaitBoard
     started: float

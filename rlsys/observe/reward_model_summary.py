@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
+from rlsys.evaluation.estimators import Interval, mean_with_interval
+from rlsys.lineage.manifest import Figure
 from rlsys.observe.sft_summary import SftSummary
 
 
@@ -23,11 +27,36 @@ class RewardModelSummary(SftSummary):
         ]
         return super().more_to_dict() | {"heldout_accuracy": accuracies}
 
+    def figures(self) -> dict[str, Figure]:
+        """The held-out loss and accuracy before and after, that with its interval."""
+        found = super().figures()
+        if self.losses:
+            first, last = min(self.losses), max(self.losses)
+            found |= {"heldout_loss_before": self.losses[first], "heldout_loss": self.losses[last]}
+        for name, interval in self._before_and_after().items():
+            found[name] = {"mean": interval.mean, "low": interval.low, "high": interval.high}
+        return found
+
     def more_rows(self) -> list[tuple[str, str]]:
         """With the held-out accuracy before and after."""
         rows = super().more_rows()
         if self.accuracies:
-            first, last = min(self.accuracies), max(self.accuracies)
-            told = f"{self.accuracies[first]:.3f} at step {first}, {self.accuracies[last]:.3f}"
-            rows.append(("held-out accuracy", f"{told} at {last}"))
+            before, after = self._before_and_after().values()
+            steps = min(self.accuracies), max(self.accuracies)
+            told = f"{before} at step {steps[0]}, {after} at {steps[1]}"
+            rows.append(("held-out accuracy", told))
         return rows
+
+    def _before_and_after(self) -> dict[str, Interval]:
+        """The accuracy at the first and at the last step that it was measured at."""
+        if not self.accuracies:
+            return {}
+        return {
+            "heldout_accuracy_before": self._interval(self.accuracies[min(self.accuracies)]),
+            "heldout_accuracy": self._interval(self.accuracies[max(self.accuracies)]),
+        }
+
+    def _interval(self, accuracy: float) -> Interval:
+        """With other pairs of this kind; the hits are all that it depends on."""
+        hits = accuracy * self.held_out_rows - np.arange(self.held_out_rows)
+        return mean_with_interval(np.clip(hits, 0.0, 1.0))

@@ -15,6 +15,7 @@ from rlsys.disk import replace_text
 from rlsys.evaluation import curve
 from rlsys.evaluation.estimators import Difference
 from rlsys.evaluation.heldout import HeldOut
+from rlsys.lineage.manifest import Figure
 from rlsys.run.folder import SUMMARY
 from rlsys.watch.accounting import Times
 
@@ -64,6 +65,10 @@ class StageSummary(ABC):
     @abstractmethod
     def more_rows(self) -> list[tuple[str, str]]:
         """The same as rows of the printed table."""
+
+    def figures(self) -> dict[str, Figure]:
+        """What was measured, by name, for its manifest."""
+        return {"steps": self.steps, "wall_s": round(self.wall_s, 3)}
 
     def advice(self) -> list[str]:
         """Lines below the tables."""

@@ -43,6 +43,14 @@ class Plan(ABC):
     ) -> Stage:
         """The stage itself, once there is a fleet."""
 
+    def inputs(self, model_path: str) -> dict[str, str]:
+        """What it reads, by the words of a manifest (rlsys/lineage)."""
+        return {"policy": model_path}
+
+    def outputs(self, folder: Path) -> dict[str, Path]:
+        """What it has made when it ends; without any it leaves no manifest."""
+        return {}
+
     def closing_notes(self, summary: StageSummary, samples: Path) -> list[str]:
         """Warnings that only the whole run shows."""
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from rlsys.data.pairs import Faults, Pair, TokenPairs, read_pairs, to_batch, tok
 from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import ConfigError, DataError
 from rlsys.local_policy.resolve import tokenizer_of
+from rlsys.observe.next_steps import policy_of
 from rlsys.pretrained import loading
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.schema import list_column
@@ -46,6 +48,17 @@ class PairsPlan(Plan):
         longest = max(range(2), key=lambda i: max(lengths[i]))
         row = lengths[longest].index(max(lengths[longest]))
         return [*prompts[row], *sides[longest][row]]
+
+    def inputs(self, model_path: str) -> dict[str, str]:
+        """The policy and the files of pairs; generated pairs follow from the settings."""
+        own = self.config.reward_model
+        files = {"pairs": own.train, "test_pairs": own.test}
+        return {"policy": model_path} | {name: file for name, file in files.items() if file}
+
+    def outputs(self, folder: Path) -> dict[str, Path]:
+        """The model of the newest checkpoint."""
+        model = policy_of(folder)
+        return {} if model is None else {"reward_model": model}
 
     def stage(
         self, name: str, model_path: str, checkpointer: Checkpointer, around: Surroundings

@@ -69,9 +69,15 @@ def test_held_out_accuracy_is_measured_beside_the_loss(tmp_path: Path) -> None:
 def test_the_printed_summary_says_accuracy_and_nothing_of_answers(tmp_path: Path) -> None:
     summary, _ = judged(tmp_path, Judge())
     rows = dict(summary.more_rows())
-    assert rows["held-out accuracy"] == "0.500 at step 0, 0.900 at 4"
+    assert rows["held-out accuracy"].startswith("0.500 [0.000, 1.000] at step 0, 0.900 [")
     assert rows["epochs"] == "2.00 of 8 pairs"
     assert not summary.answers
+    figures = summary.figures()
+    accuracy = figures["heldout_accuracy"]
+    assert isinstance(accuracy, dict)
+    assert accuracy["mean"] == pytest.approx(0.9)
+    assert accuracy["low"] < 0.9 < accuracy["high"]
+    assert figures["heldout_loss"] == pytest.approx(0.1)
 
 
 def test_a_resumed_run_learns_what_is_left_and_knows_what_was_measured(tmp_path: Path) -> None:
@@ -183,6 +189,18 @@ def test_what_packing_is_proved_on_is_the_longest_side(config: RunConfig, tmp_pa
     config.reward_model.train = write(tmp_path / "sides.jsonl", rows)
     config.reward_model.holdout = 0
     assert build_tokenizer().decode(plan(config).longest) == "30+1=?\nit may be 3<|endoftext|>"
+
+
+def test_a_manifest_names_the_policy_the_pairs_and_the_model(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    found = plan(config)
+    pairs = config.reward_model.train
+    assert found.inputs("policy-folder") == {"policy": "policy-folder", "pairs": pairs}
+    assert found.outputs(tmp_path) == {}
+    judged(tmp_path / "run", Judge())
+    (model,) = found.outputs(tmp_path / "run").values()
+    assert model.parts[-3:] == ("checkpoints", "step-000004", "policy")
 
 
 def test_the_shipped_config_learns_from_generated_pairs() -> None:
