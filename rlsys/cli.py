@@ -57,6 +57,7 @@ def root(
 
 app.command()(train.train)
 app.command()(train.sft)
+app.command()(train.sample)
 app.command("reward-model")(train.reward_model)
 app.command()(merge.merge)
 app.command()(runs.runs)

@@ -15,11 +15,12 @@ from actors.roles import needs
 from rlsys.errors import RlsysError, first_cause
 from rlsys.evaluation import report
 from rlsys.evaluation.job import Job
-from rlsys.evaluation.plan import claim, describe, free_folder, missing
+from rlsys.evaluation.plan import claim, describe, free_folder, sampling_tasks
 from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.results import COLUMNS, Result, result
 from rlsys.evaluation.runner import Progress, examine
 from rlsys.evaluation.samples import Samples
+from rlsys.evaluation.sampling_task import missing
 from rlsys.evaluation.votes import Equal, equal_by
 from rlsys.loop.retries import Retries
 from rlsys.thinking.usage import Price
@@ -49,7 +50,7 @@ def run(
     continued = claim(folder, plan)
     samples = Samples(folder / "samples")
     notice(f"{'continuing' if continued else 'evaluation'} {folder}")
-    if next(missing(job.eval_tasks, samples, 1), None) is not None:
+    if next(missing(sampling_tasks(job.eval_tasks), samples, 1), None) is not None:
         with connected(job.config.cluster) as cluster:
             for line in (cluster, *beside(job.config.cluster)):
                 notice(line)
@@ -76,15 +77,14 @@ def _sample(job: Job, samples: Samples, notice: Callable[[str], None]) -> None:
     waits = Waits(config.loop.stall_timeout_s, fleet.observer)
     retries = Retries(waits, config.loop)
     concurrency = config.rollout.workers * config.rollout.max_sequences
+    asked = sampling_tasks(job.eval_tasks)
 
     async def work() -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(fleet.failed(), name="watch fleet")
                 await fleet.start()
-                await examine(
-                    fleet, job.eval_tasks, samples, retries, concurrency, ProgressPrinter(notice)
-                )
+                await examine(fleet, asked, samples, retries, concurrency, ProgressPrinter(notice))
                 watch.cancel()
         except* RlsysError as errors:
             raise first_cause(errors) from errors
@@ -103,7 +103,7 @@ def _results(job: Job, samples: Samples) -> list[Result]:
         for eval_task in job.eval_tasks:
             equal: Equal | None = equal_by(verifier) if eval_task.benchmark.votes else None
             for setting in eval_task.settings:
-                table = samples.read(eval_task.benchmark.name, setting.name, COLUMNS)
+                table = samples.read(eval_task.sampled(setting).name, COLUMNS)
                 assert table is not None
                 found.append(result(eval_task, setting, table, equal))
         return found

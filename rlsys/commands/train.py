@@ -1,4 +1,4 @@
-"""`rlsys train`, `sft` and `reward-model`: a stage as a command, new or resumed."""
+"""`rlsys train`, `sft`, `sample` and `reward-model`: a stage as a command, new or resumed."""
 
 import sys
 import time
@@ -17,6 +17,7 @@ _LOG_WIDTH = 200
 _COMMANDS = {
     StageKind.rl: "train",
     StageKind.sft: "sft",
+    StageKind.sample: "sample",
     StageKind.reward_model: "reward-model",
     StageKind.merge: "merge",
 }
@@ -42,6 +43,11 @@ def sft(config: Config = None, resume: Resume = None, overrides: Overrides = Non
     _run(StageKind.sft, config, resume, overrides or [])
 
 
+def sample(config: Config = None, resume: Resume = None, overrides: Overrides = None) -> None:
+    """See where a policy stands, and keep its best completions: rejection sampling."""
+    _run(StageKind.sample, config, resume, overrides or [])
+
+
 def reward_model(config: Config = None, resume: Resume = None, overrides: Overrides = None) -> None:
     """Train a reward model from preference pairs, for the verifier reward_model."""
     _run(StageKind.reward_model, config, resume, overrides or [])
@@ -62,10 +68,13 @@ def _run(stage: StageKind, config: Path | None, resume: str | None, overrides: l
             f"{command} needs --config FILE for a new run, or --resume RUN to go on with an old "
             "one, which has its own config"
         )
-    from rlsys.config.models import require_trainable
+    from rlsys.config.models import require_answering, require_trainable
     from rlsys.network import require_cluster
 
-    require_trainable(settings)
+    if stage is not StageKind.sample:
+        require_trainable(settings)
+    elif path := settings.model.path:
+        require_answering(path, f"model.path={path!r}")
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     with imports():

@@ -31,6 +31,7 @@ _TYPES: dict[Any, str] = {
     bool: "true or false",
     str: "a text",
 }
+_NUMBERS = (int, float)
 _SHORT = {
     "algorithm": "preset",
     "algorithm.advantage": "estimator",
@@ -250,6 +251,8 @@ def _of_section(section: type, values: Any, path: str, where: str) -> Iterator[s
             yield from _of_section(cast(type, hints[name]), value, key, where)
         elif get_origin(hints[name]) is list:
             yield from _of_list(get_args(hints[name])[0], value, key, where)
+        elif get_origin(hints[name]) is dict:
+            yield from _of_mapping(get_args(hints[name])[1], value, key, where)
 
 
 def _meant(path: str, value: str, where: str) -> str:
@@ -302,6 +305,25 @@ def _of_list(element: type, values: Any, path: str, where: str) -> Iterator[str]
             value = OmegaConf.select(OmegaConf.create(item), key)
             reason = _expected(cast(type, element), key, error)
             yield f"{where}: {path}[{index}].{key}={value!r}: {reason}"
+
+
+def _of_mapping(element: Any, values: Any, path: str, where: str) -> Iterator[str]:
+    """Names that are the user's own, each with a value of one type."""
+    if not isinstance(values, dict):
+        yield f"{where}: {path}={values!r}: expected a mapping, as in {path}={{NAME: VALUE}}"
+        return
+    for name, value in values.items():
+        one = f"{where}: {path}.{name}={value!r}: expected {_TYPES.get(element)}"
+        if element in _NUMBERS and isinstance(value, dict):
+            first = next(iter(value), "PART")
+            yield f"{one}; a name with a dot stands in braces: {path}={{{name}.{first}: VALUE}}"
+        elif element in _NUMBERS and not _is_of(element, value):
+            yield one
+
+
+def _is_of(number: type, value: Any) -> bool:
+    """Whether a value of YAML is such a number, as OmegaConf reads it."""
+    return isinstance(value, (int, number)) and not isinstance(value, bool)
 
 
 def _all_keys(section: type, prefix: str = "") -> list[str]:

@@ -17,6 +17,7 @@ from rlsys.config.observe import ObserveConfig
 from rlsys.config.optimizer import OptimizerConfig
 from rlsys.config.ranges import MAY_CHANGE, ranged
 from rlsys.config.reward_model import RewardModelConfig
+from rlsys.config.sample import SampleConfig
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.sft import SftConfig
 from rlsys.config.thinking import ThinkingConfig
@@ -31,6 +32,7 @@ class StageKind(Enum):
 
     rl = "rl"
     sft = "sft"
+    sample = "sample"
     reward_model = "reward_model"
     merge = "merge"
 
@@ -49,9 +51,9 @@ class RunSection:
     name: str = ""
     """Folder under `directory`; empty: the config file's name, numbered when it exists."""
     stage: StageKind = StageKind.rl
-    """rl: reinforcement, by `rlsys train`. Each of the others is a command, which need not be told:
-    sft, supervised fine-tuning, by `rlsys sft`; reward_model, by `rlsys reward-model`; merge, by
-    `rlsys merge`."""
+    """rl: reinforcement, by `rlsys train`. sft: supervised fine-tuning, by `rlsys sft`. sample:
+    rejection sampling, by `rlsys sample`. reward_model: by `rlsys reward-model`. merge: by `rlsys
+    merge`. The commands need not be told."""
     directory: str = "runs"
     """Relative to where the command is started."""
     seed: int = ranged(0, least=0, most=2**31 - 1)
@@ -341,6 +343,7 @@ class RunConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     benchmarks: BenchmarksConfig = field(default_factory=BenchmarksConfig)
     sft: SftConfig = field(default_factory=SftConfig)
+    sample: SampleConfig = field(default_factory=SampleConfig)
     reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
     merge: MergeConfig = field(default_factory=MergeConfig)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)

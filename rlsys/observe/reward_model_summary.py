@@ -15,9 +15,16 @@ class RewardModelSummary(SftSummary):
     """The evidence of one run."""
 
     rows_are: ClassVar[str] = "pairs"
-    answers: ClassVar[bool] = False
     accuracies: dict[int, float] = field(default_factory=dict)
     """By step: of how many held-out pairs the chosen side is ahead; 0: before training."""
+
+    def places(self) -> list[str]:
+        """Of the model."""
+        return [f"reward model: {self.policy}"] if self.policy else []
+
+    def answer_rows(self) -> list[tuple[str, str]]:
+        """It answers nothing."""
+        return []
 
     def more_to_dict(self) -> dict[str, Any]:
         """With the held-out accuracy."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rlsys.config.run import RunConfig
 from rlsys.data.templates import Prompt
-from rlsys.observe.stage_summary import StageSummary
-from rlsys.run.checkpointer import Checkpointer
+from rlsys.observe.next_steps import next_commands
+from rlsys.observe.run_summary import RunSummary
+from rlsys.run.checkpointer import Checkpointer, Origin, newest
 from rlsys.stages.base import Stage, Surroundings
 
 _CANARY_TOKENS = 64
@@ -51,7 +52,24 @@ class Plan(ABC):
         """What it has made when it ends; without any it leaves no manifest."""
         return {}
 
-    def closing_notes(self, summary: StageSummary, samples: Path) -> list[str]:
+    def origin(self, folder: Path) -> Origin:
+        """Where a resumed run is taken up.
+
+        Raises:
+            CheckpointError, ResumeError: as rlsys.run.checkpointer.newest.
+        """
+        return newest(folder, self.config.loop.steps)
+
+    def next_commands(self, folder: Path, steps: int, resume_by: str) -> list[str]:
+        """What to type after the run, with what each command is for.
+
+        Args:
+            steps: that the run has done.
+            resume_by: the command that goes on, but for the run.
+        """
+        return next_commands(folder, self.config, steps, resume_by)
+
+    def closing_notes(self, summary: RunSummary, samples: Path) -> list[str]:
         """Warnings that only the whole run shows."""
         return []
 

@@ -5,6 +5,8 @@ step's pairs follow from its number, and before the first, every evaluate_every 
 last one the learner measures loss and accuracy on the held-out pairs. Nobody is asked for answers.
 """
 
+from types import MappingProxyType
+
 from rlsys.observe.reward_model_summary import RewardModelSummary
 from rlsys.stages.sft import Supervised
 
@@ -12,7 +14,9 @@ from rlsys.stages.sft import Supervised
 class RewardModelling(Supervised):
     """Trains a reward model."""
 
-    measured = ("loss", "accuracy", "margin")
+    measured = MappingProxyType(
+        {"heldout/loss": "loss", "heldout/accuracy": "accuracy", "heldout/margin": "margin"}
+    )
     rows_are = "pairs"
     unit = "nats per pair"
 

@@ -16,7 +16,7 @@ from rlsys.data.pairs import Faults, Pair, TokenPairs, read_pairs, to_batch, tok
 from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import ConfigError, DataError
 from rlsys.local_policy.resolve import tokenizer_of
-from rlsys.observe.next_steps import policy_of
+from rlsys.observe.next_steps import policy_of, reward_model_commands
 from rlsys.pretrained import loading
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.schema import list_column
@@ -59,6 +59,10 @@ class PairsPlan(Plan):
         """The model of the newest checkpoint."""
         model = policy_of(folder)
         return {} if model is None else {"reward_model": model}
+
+    def next_commands(self, folder: Path, steps: int, resume_by: str) -> list[str]:
+        """It is a verifier now."""
+        return reward_model_commands(folder) if policy_of(folder) else []
 
     def stage(
         self, name: str, model_path: str, checkpointer: Checkpointer, around: Surroundings

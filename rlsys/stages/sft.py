@@ -12,8 +12,9 @@ no more than that number, and what the summary is made of.
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 import pyarrow as pa
@@ -82,8 +83,8 @@ class Sums:
 class Supervised(Stage):
     """Trains a policy on what it should have said."""
 
-    measured: tuple[str, ...] = ("loss",)
-    """Which of the learner's figures are kept of the held-out rows."""
+    measured: Mapping[str, str] = MappingProxyType({"heldout/loss": "loss"})
+    """Metrics of the held-out rows, by the learner's names."""
     rows_are = "demonstrations"
     unit = "nats per token"
     """Of the loss."""
@@ -228,13 +229,14 @@ class Supervised(Stage):
         if is_new:
             self.around.display.stage(f"held-out loss: {batch.num_rows:,} {self.rows_are}")
             found = await self.waits.on("driver: held-out loss", self.fleet.measure(batch))
-            self.sums.held_out[step] = {name: found[name] for name in self.measured}
+            self.sums.held_out[step] = {name: found[name] for name in self.measured.values()}
         figures = self.sums.held_out[step]
-        metrics = {f"heldout/{name}": value for name, value in figures.items()}
+        metrics = {metric: figures[name] for metric, name in self.measured.items()}
         if is_new and step == 0:
             self.around.loggers.later(0, metrics)
         if is_new:
-            more = "".join(f", {name} {figures[name]:.3f}" for name in self.measured[1:])
+            others = [name for name in figures if name != "loss"]
+            more = "".join(f", {name} {figures[name]:.3f}" for name in others)
             self.around.display.note(
                 f"held-out loss at step {step}: {figures['loss']:.4f} {self.unit}{more}"
             )
