@@ -27,6 +27,7 @@ from rlsys.data.digests import digests
 from rlsys.disk import replace_text
 from rlsys.errors import LearnerLostError
 from rlsys.lineage import manifest
+from rlsys.lineage.kinds import kind_of
 from rlsys.lineage.manifest import Artifact, artifact
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
@@ -106,7 +107,6 @@ def run_stage(
                 _check_space(folder, config, model_path)
             for line in _check_memory(config, model_path, [need.role for need in needs(config)]):
                 display.note(line)
-            display.stage("taking the digests of what goes in")
             taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
             holding.enter_context(_in_its_folder(folder, inputs, origin, display))
             replace_text(folder / FILE, to_yaml(config))
@@ -148,7 +148,7 @@ def _leave(summary: RunSummary, job: "Job", console: Console) -> None:
     commands = job.plan.next_commands(folder, summary.steps, job.resume)
     if summary.stopped_by is None:
         if made := job.plan.outputs(folder):
-            kind, figures = config.run.stage.value, summary.figures()
+            kind, figures = kind_of(config), summary.figures()
             manifest.write_manifest(folder, kind, config, job.inputs, made, figures, job.started)
         summary.write(folder)  # last: a run without it is gone on with
     else:

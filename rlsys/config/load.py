@@ -48,24 +48,26 @@ def load(
     path: str | Path,
     overrides: list[str] | None = None,
     *more: Callable[[RunConfig], None],
+    told_by: str = _COMMAND_LINE,
 ) -> RunConfig:
     """Read a config file and apply `section.key=value` overrides.
 
     more: see rlsys.config.validate.
+    told_by: where the overrides stand, for errors.
 
     Raises:
         ConfigError: naming the key or value, where it stands, and the nearest valid one.
     """
     path = Path(path)
-    own = _read(path)
+    own = read_yaml(path)
     command_line = _parse_overrides(overrides or [])
     preset = _preset_name(own, command_line)
     layers: list[tuple[str, DictConfig]] = []
     if path.name != "base.yaml":
-        layers.append(("configs/base.yaml", _read(CONFIGS / "base.yaml")))
+        layers.append(("configs/base.yaml", read_yaml(CONFIGS / "base.yaml")))
     if preset:
         layers.append((f"preset {preset}", _read_preset(preset)))
-    layers += [(str(path), own), (_COMMAND_LINE, command_line)]
+    layers += [(str(path), own), (told_by, command_line)]
 
     problems: list[str] = []
     for where, layer in layers:
@@ -110,7 +112,12 @@ def to_yaml(config: RunConfig) -> str:
     return OmegaConf.to_yaml(settings)
 
 
-def _read(path: Path) -> DictConfig:
+def read_yaml(path: Path) -> DictConfig:
+    """A YAML file that holds a mapping.
+
+    Raises:
+        ConfigError: it is not there, with the nearest that is; or it is no such file.
+    """
     if not path.is_file():
         # By their stems: of short names, `.yaml` is the larger part, and alike in all.
         files = {p.stem: _from_here(p) for f in (CONFIGS, path.parent) for p in f.glob("*.yaml")}
@@ -141,12 +148,12 @@ def _read_preset(name: str) -> DictConfig:
         if not file.is_file():
             beside = [str(file.parent / one.name) for one in file.parent.glob("*.yaml")]
             raise ConfigError(f"algorithm.preset: no file {file}{instead(str(file), beside)}")
-        return _read(file)
+        return read_yaml(file)
     folder = CONFIGS / "algorithms"
     names = sorted(p.stem for p in folder.glob("*.yaml"))
     if name not in names:
         raise ConfigError(f"algorithm.preset: no preset {name!r}{_nearest(name, names)}")
-    return _read(folder / f"{name}.yaml")
+    return read_yaml(folder / f"{name}.yaml")
 
 
 def _preset_name(*layers: DictConfig) -> str:

@@ -35,11 +35,8 @@ class RewardModelSummary(SftSummary):
         return super().more_to_dict() | {"heldout_accuracy": accuracies}
 
     def figures(self) -> dict[str, Figure]:
-        """The held-out loss and accuracy before and after, that with its interval."""
+        """The others, and the held-out accuracy before and after with its interval."""
         found = super().figures()
-        if self.losses:
-            first, last = min(self.losses), max(self.losses)
-            found |= {"heldout_loss_before": self.losses[first], "heldout_loss": self.losses[last]}
         for name, interval in self._before_and_after().items():
             found[name] = {"mean": interval.mean, "low": interval.low, "high": interval.high}
         return found

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from rlsys.lineage.manifest import Figure
 from rlsys.observe.stage_summary import StageSummary, rate_row
 
 
@@ -31,6 +32,17 @@ class SftSummary(StageSummary):
             "heldout_loss": [
                 {"step": step, "loss": round(loss, 6)} for step, loss in sorted(self.losses.items())
             ],
+        }
+
+    def figures(self) -> dict[str, Figure]:
+        """The others, and the held-out loss before, after and at its lowest."""
+        if not self.losses:
+            return super().figures()
+        losses = [loss for _, loss in sorted(self.losses.items())]
+        return super().figures() | {
+            "heldout_loss_before": losses[0],
+            "heldout_loss": losses[-1],
+            "heldout_loss_lowest": min(losses),
         }
 
     def more_rows(self) -> list[tuple[str, str]]:

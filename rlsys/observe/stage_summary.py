@@ -7,6 +7,7 @@ from typing import Any
 from rlsys.evaluation import curve
 from rlsys.evaluation.estimators import Difference
 from rlsys.evaluation.heldout import HeldOut
+from rlsys.lineage.manifest import Figure
 from rlsys.observe.run_summary import RunSummary
 
 
@@ -40,6 +41,23 @@ class StageSummary(RunSummary):
     @abstractmethod
     def more_rows(self) -> list[tuple[str, str]]:
         """The same as rows of the printed table."""
+
+    def figures(self) -> dict[str, Figure]:
+        """What a gate can ask for (rlsys/lineage/kinds.py), those that were measured."""
+        figures = super().figures() | {
+            "epochs": round(self.epochs, 4),
+            "consumed_tokens": self.consumed_tokens,
+            "train_s": round(self.train_s, 3),
+        }
+        if self.before:
+            figures["pass_at_1_before"] = _interval(self.before)
+        if self.after:
+            figures["pass_at_1"] = _interval(self.after)
+            figures["mean_tokens"] = self.after.mean_tokens
+            figures["truncated"] = self.after.truncated
+        if gain := self.gain:
+            figures["gain"] = {"mean": gain.mean, "low": gain.low, "high": gain.high}
+        return figures
 
     @property
     def gain(self) -> Difference | None:
@@ -112,6 +130,10 @@ def rate_row(consumed_tokens: int, train_s: float) -> tuple[str, str]:
     """A row of the tokens that were trained on."""
     rate = consumed_tokens / max(train_s, 1e-9)
     return "consumed tokens", f"{consumed_tokens:,} ({rate:,.0f}/s)"
+
+
+def _interval(check: HeldOut) -> Figure:
+    return {"mean": check.pass_at_1, "low": check.low, "high": check.high}
 
 
 def _check_to_dict(when: str, check: HeldOut | None) -> dict[str, Any]:

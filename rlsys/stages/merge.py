@@ -28,8 +28,9 @@ from rlsys.config.model_names import FILE
 from rlsys.config.run import RunConfig
 from rlsys.disk import disk_errors, replace_text, sync
 from rlsys.errors import ResumeError
+from rlsys.lineage.kinds import MERGE
 from rlsys.lineage.manifest import FILE as MANIFEST
-from rlsys.lineage.manifest import artifact, write_manifest
+from rlsys.lineage.manifest import Figure, artifact, write_manifest
 from rlsys.run.folder import LOCK, SUMMARY, held
 from rlsys.stages.merge_plan import MergePlan
 
@@ -102,8 +103,13 @@ def run(
     )
     summary.wall_s = round(time.monotonic() - started, 3)
     replace_text(folder / SUMMARY, json.dumps(asdict(summary), indent=2) + "\n")
-    figures = {f"distance/{name}": value for name, value in summary.distances.items()}
-    write_manifest(folder, "merge", config, inputs, {POLICY: folder / POLICY}, figures, started)
+    figures: dict[str, Figure] = {
+        "wall_s": summary.wall_s,
+        "tensors": summary.tensors,
+        "parameters": summary.parameters,
+        **{f"distance_{name}": value for name, value in summary.distances.items()},
+    }
+    write_manifest(folder, MERGE, config, inputs, {POLICY: folder / POLICY}, figures, started)
     return summary
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rlsys.config.run import RunConfig
 from rlsys.data.templates import Prompt
-from rlsys.observe.next_steps import next_commands
+from rlsys.lineage.kinds import given, kind_of
+from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.run_summary import RunSummary
 from rlsys.run.checkpointer import Checkpointer, Origin, newest
 from rlsys.stages.base import Stage, Surroundings
@@ -45,12 +46,14 @@ class Plan(ABC):
         """The stage itself, once there is a fleet."""
 
     def inputs(self, model_path: str) -> dict[str, str]:
-        """What it reads, by the words of a manifest (rlsys/lineage)."""
-        return {"policy": model_path}
+        """What it reads, by the words of a manifest (rlsys/lineage/kinds.py)."""
+        return given(kind_of(self.config), self.config) | {"policy": model_path}
 
     def outputs(self, folder: Path) -> dict[str, Path]:
-        """What it has made when it ends; without any it leaves no manifest."""
-        return {}
+        """What it has made when it ends: the policy of the newest checkpoint; without any it leaves
+        no manifest."""
+        policy = policy_of(folder)
+        return {"policy": policy} if policy else {}
 
     def origin(self, folder: Path) -> Origin:
         """Where a resumed run is taken up.

@@ -49,12 +49,6 @@ class PairsPlan(Plan):
         row = lengths[longest].index(max(lengths[longest]))
         return [*prompts[row], *sides[longest][row]]
 
-    def inputs(self, model_path: str) -> dict[str, str]:
-        """The policy and the files of pairs; generated pairs follow from the settings."""
-        own = self.config.reward_model
-        files = {"pairs": own.train, "test_pairs": own.test}
-        return {"policy": model_path} | {name: file for name, file in files.items() if file}
-
     def outputs(self, folder: Path) -> dict[str, Path]:
         """The model of the newest checkpoint."""
         model = policy_of(folder)

@@ -53,12 +53,6 @@ class SamplePlan(Plan):
         name = config.sample.split.value
         return SamplingTask(name, tuple(self.prompts), config.sample.n, config.sampling)
 
-    def inputs(self, model_path: str) -> dict[str, str]:
-        """The policy and the files of rows; generated rows follow from the settings."""
-        data = self.config.data
-        files = {"rows": data.train, "test_rows": data.test, "rates": data.rates}
-        return {"policy": model_path} | {name: file for name, file in files.items() if file}
-
     def outputs(self, folder: Path) -> dict[str, Path]:
         """Both files."""
         return {"demonstrations": folder / DEMONSTRATIONS, "rates": folder / RATES}
@@ -98,8 +92,10 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
     prepared = prepare(config, rows, progress)
     is_train = config.sample.split is Split.train
     of_split = prepared.train if is_train else prepared.held_out
-    distinct = list({prompt.prompt_id: prompt for prompt in reversed(of_split)}.values())[::-1]
-    prompts = distinct[: config.sample.prompts or None]
+    distinct: dict[str, Prompt] = {}
+    for prompt in of_split:
+        distinct.setdefault(prompt.prompt_id, prompt)
+    prompts = list(distinct.values())[: config.sample.prompts or None]
     if not prompts:
         raise DataError(
             f"sample.split={config.sample.split.value}: there are no such rows; data.test names "
@@ -108,7 +104,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
     _require_known(config.sample.per_source, {prompt.source for prompt in prompts})
     every_row = [*rows.train, *rows.held_out]
     try_plugins(config.verifiers, config.sandbox, every_row, prompts, progress)
-    row_of = {row.prompt_id: row for row in (*rows.held_out, *rows.train)}
+    row_of = {row.prompt_id: row for row in reversed(every_row)}  # the first of those alike
     notes = [*prepared.notes]
     if repeated := len(of_split) - len(distinct):
         notes.append(

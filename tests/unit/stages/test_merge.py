@@ -273,7 +273,7 @@ def test_the_manifest_names_every_policy_and_the_base_with_their_digests(
         "base": digest_of(made / "base"),
     }
     assert manifest.outputs["policy"].producer == str(Path(summary.policy).parent)
-    assert manifest.figures["distance/base"] == summary.distances["base"]
+    assert manifest.figures["distance_base"] == summary.distances["base"]
 
 
 def test_where_the_policies_stand_does_not_change_what_the_manifest_says_of_the_settings(

@@ -75,8 +75,11 @@ def test_a_prompt_is_sampled_under_a_number_that_others_have_no_part_in(config: 
 
 
 def test_rows_that_are_alike_are_asked_once(config: RunConfig, tmp_path: Path) -> None:
+    once = questions(plan(config))
     config.data.train = write(tmp_path / "twice.jsonl", sums(20) + sums(3))
     found = plan(config)
+    assert questions(found) == once
+    assert all(one.row.number <= 20 for one in found.asked)
     assert len({one.row.prompt_id for one in found.asked}) == len(found.asked) == 16
     assert any("rows left out: they ask the same as others" in note for note in found.notes)
 
