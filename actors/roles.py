@@ -203,6 +203,8 @@ def _of_run(config: RunConfig) -> set[str]:
         return _IN_EVALUATION
     if config.run.stage is StageKind.sft:
         return {roles.LEARNER} | (_IN_EVALUATION if measures_answers(config) else set())
+    if config.run.stage is StageKind.reward_model:
+        return {roles.LEARNER}
     asked = {roles.role_of(column) for column in columns_of(config.algorithm, config.teacher)}
     return {name for name in ROLES if name not in roles.SCORERS} | asked
 

@@ -16,6 +16,7 @@ from rlsys.commands import (
     grade,
     inspect,
     lineage,
+    merge,
     plan,
     push,
     recipe,
@@ -60,6 +61,8 @@ def root(
 app.command()(train.train)
 app.command()(train.sft)
 app.command()(train.sample)
+app.command("reward-model")(train.reward_model)
+app.command()(merge.merge)
 app.add_typer(recipe.app, name="recipe")
 app.command()(lineage.lineage)
 app.command()(push.push)

@@ -20,6 +20,7 @@ from rlsys.config.renamed import RENAMED, RENAMED_VALUES
 from rlsys.config.run import RunConfig
 from rlsys.config.shipped import shipped_configs
 from rlsys.config.validate import said, validate
+from rlsys.config.verifiers import find_reward_models
 from rlsys.errors import ConfigError, instead, nearest
 
 CONFIGS = shipped_configs()
@@ -80,15 +81,25 @@ def load(
         config = cast(RunConfig, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {error.full_key}: {_first_line(error)}") from error
-    # A run that does not exist is named by `validate`, with whatever else cannot work.
-    with suppress(ConfigError):
-        model = find_model(config.model.path, "model.path", config.run.directory)
-        config.model.path = "" if model == LOCAL else model
-    # One of the teacher is named when it is needed: it may be what another run will leave.
-    with suppress(ConfigError):
-        config.teacher.path = find_model(config.teacher.path, "teacher.path", config.run.directory)
+    _find_models(config)
     validate(config, *more)
     return config
+
+
+def _find_models(config: RunConfig) -> None:
+    """Runs stand for the folders of their policies. One that does not exist is named by `validate`,
+    or when it is needed: it may be what another run will leave."""
+
+    def found(model: str) -> str:
+        with suppress(ConfigError):
+            return find_model(model, "", config.run.directory)
+        return model
+
+    model = found(config.model.path)
+    config.model.path = "" if model == LOCAL else model
+    config.teacher.path, config.merge.base = found(config.teacher.path), found(config.merge.base)
+    config.merge.policies = [found(policy) for policy in config.merge.policies]
+    find_reward_models(config.verifiers, config.run.directory)
 
 
 def to_yaml(config: RunConfig) -> str:

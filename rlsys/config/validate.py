@@ -16,6 +16,7 @@ from rlsys.config import algorithm_checks, engine_options, ranges
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
 from rlsys.config import local_policy as recipes_config
+from rlsys.config import merge as merge_config
 from rlsys.config import optimizer as optimizer_config
 from rlsys.config import sample as sample_config
 from rlsys.config import sandbox as sandbox_config
@@ -331,13 +332,20 @@ _WHERE_ONLY_SAMPLED = (
 _WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe)
 
 
+def _merge(config: RunConfig) -> Iterator[str]:
+    yield from merge_config.problems(config.merge)
+
+
 def _looks(config: RunConfig) -> tuple[Callable[[RunConfig], Iterator[str]], ...]:
     """At settings that the run has a use for."""
+    if config.run.stage is StageKind.merge:
+        return (_run, _merge)
     if config.run.stage is StageKind.rl:
         return _WHERE_SAMPLED + _ALWAYS + _WHERE_REINFORCED
     if config.run.stage is StageKind.sample:
         return _WHERE_ONLY_SAMPLED
-    return _WHERE_SAMPLED + _ALWAYS if measures_answers(config) else _ALWAYS
+    asks = config.run.stage is StageKind.sft and measures_answers(config)
+    return _WHERE_SAMPLED + _ALWAYS if asks else _ALWAYS
 
 
 def _nearest_divisor(number: int, wanted: int) -> int:

@@ -14,12 +14,17 @@ from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
 
 RL, DISTILL, SFT, SAMPLE, EVALUATE = "rl", "distill", "sft", "sample", "evaluate"
+REWARD_MODEL, MERGE = "reward_model", "merge"
 _OTHERWISE: Mapping[str, str] = MappingProxyType(
-    {"teacher": "policy", "test_rows": "rows", "test_demonstrations": "demonstrations"}
+    {
+        **{"teacher": "policy", "base": "policy", "test_rows": "rows", "test_pairs": "pairs"},
+        "test_demonstrations": "demonstrations",
+    }
 )
 _NUMBERED = re.compile(r"(\w+)_(\d+)")
 _CHECKED = ("pass_at_1", "pass_at_1_before", "gain", "mean_tokens", "truncated")
 _TRAINED = ("steps", "epochs", "consumed_tokens", "wall_s", "train_s")
+_HELD_OUT = ("heldout_loss", "heldout_loss_before", "heldout_loss_lowest")
 
 SAMPLED = (
     *("steps", "wall_s", "completions", "tokens", "mean_tokens", "truncated"),
@@ -79,9 +84,31 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 "test_demonstrations": "sft.test",
             },
             ("policy",),
-            (*_CHECKED, *_TRAINED, "heldout_loss", "heldout_loss_before", "heldout_loss_lowest"),
+            (*_CHECKED, *_TRAINED, *_HELD_OUT),
         ),
         SAMPLE: Kind("sample", "sample", _LEARNS, ("demonstrations", "rates"), ()),
+        REWARD_MODEL: Kind(
+            "reward-model",
+            "reward_model",
+            {
+                "policy": "model.path",
+                "pairs": "reward_model.train",
+                "test_pairs": "reward_model.test",
+            },
+            ("reward_model",),
+            (*_TRAINED, *_HELD_OUT, "heldout_accuracy", "heldout_accuracy_before"),
+        ),
+        MERGE: Kind(
+            "merge",
+            "merge",
+            {"base": "merge.base"},
+            ("policy",),
+            (
+                *("wall_s", "tensors", "parameters"),
+                *("distance_policy_1", "distance_policy_2", "distance_base"),
+            ),
+            lists={"policy": "merge.policies"},
+        ),
         EVALUATE: Kind("eval", "", {"policy": "model.path"}, ("table",), ()),
     }
 )

@@ -89,6 +89,18 @@ SAMPLE_COLUMNS = (
     Column("length", 6, "completion/mean_tokens", "{:.1f}".format),
     Column("tok/s", 6, "throughput/sampled_tokens_per_s", "{:,.0f}".format),
 )
+REWARD_MODEL_COLUMNS = (
+    Column("left", 5, LEFT, duration),
+    Column("epoch", 6, "data/epoch", "{:.2f}".format),
+    Column("loss", 7, "policy/loss", figure),
+    Column("acc", 5, "policy/accuracy", "{:.3f}".format),
+    Column("held", 7, "heldout/loss", figure),
+    Column("h.acc", 5, "heldout/accuracy", "{:.3f}".format),
+    Column("margin", 7, "policy/margin", figure),
+    Column("grad", 7, "policy/gradient_norm", figure),
+    Column("lr", 7, "policy/learning_rate", figure),
+    Column("tok/s", 6, "throughput/consumed_tokens_per_s", "{:,.0f}".format),
+)
 
 
 def that_fit(width: int, with_late: bool, columns: Sequence[Column] = COLUMNS) -> list[Column]:

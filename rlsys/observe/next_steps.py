@@ -78,6 +78,13 @@ def sample_commands(folder: Path, config: RunConfig, resume_by: str) -> list[str
     )
 
 
+def reward_model_commands(folder: Path) -> list[str]:
+    """The same after a run of `rlsys reward-model`."""
+    run = shlex.quote(near(folder))
+    check = f"rlsys verifiers check reward_model --option model={run} --option part=whole"
+    return _aligned([(check, "try it as a verifier")])
+
+
 _WHEN = ("before", "after")
 
 

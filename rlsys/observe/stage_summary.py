@@ -105,6 +105,15 @@ class StageSummary(RunSummary):
 
     def table_rows(self) -> list[tuple[str, str]]:
         """pass@1 before and after, the run's length, and what the stage has beside."""
+        rows = self.answer_rows()
+        rows.append(("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)"))
+        rows += self.more_rows()
+        if self.resumes:
+            rows.append(("resumed", "once" if self.resumes == 1 else f"{self.resumes} times"))
+        return rows
+
+    def answer_rows(self) -> list[tuple[str, str]]:
+        """pass@1 before and after; none where nothing answers."""
         rows = [("held-out pass@1 before", f"{self.before or 'not measured'}")]
         last = self.checks[-1] if self.checks else None
         if self.after is None and last and last.step:
@@ -114,10 +123,6 @@ class StageSummary(RunSummary):
         if self.after and (gain := self.gain):
             measured = f"{gain.problems} prompts x {self.after.samples}, paired, 95 % CI"
             rows.append(("gain", f"{gain} ({measured})"))
-        rows.append(("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)"))
-        rows += self.more_rows()
-        if self.resumes:
-            rows.append(("resumed", "once" if self.resumes == 1 else f"{self.resumes} times"))
         return rows
 
 

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from rlsys.config.run import RunConfig, StageKind
-from rlsys.observe.columns import COLUMNS, SAMPLE_COLUMNS, SFT_COLUMNS, Column
-from rlsys.stages import rl_plan, sample_plan, sft_plan
+from rlsys.observe.columns import (
+    COLUMNS,
+    REWARD_MODEL_COLUMNS,
+    SAMPLE_COLUMNS,
+    SFT_COLUMNS,
+    Column,
+)
+from rlsys.stages import reward_model_plan, rl_plan, sample_plan, sft_plan
 from rlsys.stages.plan import Plan
 
 
@@ -41,6 +47,12 @@ KINDS: Mapping[StageKind, Kind] = MappingProxyType(
             step="prompt",
             doing="sampling",
             trains=False,
+        ),
+        StageKind.reward_model: Kind(
+            "reward-model",
+            REWARD_MODEL_COLUMNS,
+            reward_model_plan.sources,
+            reward_model_plan.read,
         ),
     }
 )
