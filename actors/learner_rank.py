@@ -110,10 +110,10 @@ class LearnerRank(Member):
         canary_ids: list[int],
         checkpoint: Path | None = None,
         version: int = 0,
-    ) -> tuple[list[str], Canary]:
+    ) -> tuple[list[str], Canary | None]:
         """Meet the other ranks and load the policy, and the state that `save` left in a
         checkpoint of `version`; returns the names of the policy's weights, and the canary's
-        logprobs under those that the model has on disk."""
+        logprobs under those that the model has on disk; None where it is no policy."""
         # Not at the top: the driver, which makes this class an actor, computes nothing.
         with imports():
             from rlsys.learning.checkpoint import load
@@ -126,7 +126,7 @@ class LearnerRank(Member):
         self.learner = self.task.learner(self.model_path, ranks)
         self.weights_out = WeightsOut(self.learner.policy, ranks)
         self.learner.prove_packing(canary_ids)
-        canary = self.weights_out.canary(canary_ids)
+        canary = self.weights_out.canary(canary_ids) if self.task.is_of_policy else None
         if checkpoint:
             load(checkpoint, self.learner)
         if settings.learner.gpus:

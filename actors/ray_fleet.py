@@ -100,7 +100,7 @@ class RayFleet:
             notice,
         )
         self.weight_names: list[str] = []
-        self.canary: Canary
+        self.canary: Canary | None
         """Under the weights that the model has on disk; there once the learner has started."""
         self.publication = Publication(self.supervisor, canary_ids)
 

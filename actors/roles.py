@@ -199,8 +199,12 @@ def needs(config: RunConfig, trains: bool = True) -> list[Need]:
 
 def _of_run(config: RunConfig) -> set[str]:
     """A learner, what answers and grades, and who scores for the learner's objective."""
+    if config.run.stage is StageKind.sample:
+        return _IN_EVALUATION
     if config.run.stage is StageKind.sft:
         return {roles.LEARNER} | (_IN_EVALUATION if measures_answers(config) else set())
+    if config.run.stage is StageKind.reward_model:
+        return {roles.LEARNER}
     asked = {roles.role_of(column) for column in columns_of(config.algorithm, config.teacher)}
     return {name for name in ROLES if name not in roles.SCORERS} | asked
 

@@ -15,7 +15,11 @@ from rlsys.commands import (
     doctor,
     grade,
     inspect,
+    lineage,
+    merge,
     plan,
+    push,
+    recipe,
     report,
     runs,
     serve,
@@ -56,6 +60,12 @@ def root(
 
 app.command()(train.train)
 app.command()(train.sft)
+app.command()(train.sample)
+app.command("reward-model")(train.reward_model)
+app.command()(merge.merge)
+app.add_typer(recipe.app, name="recipe")
+app.command()(lineage.lineage)
+app.command()(push.push)
 app.command()(runs.runs)
 app.command()(report.report)
 app.command()(checkpoint.checkpoint)

@@ -92,6 +92,14 @@ class LineageError(RlsysError):
     """Nothing says what made a file or a folder, or what says so is damaged; names it."""
 
 
+class HubError(RlsysError):
+    """The hub refuses an upload, or cannot be reached; says what it answered."""
+
+
+class RecipeError(RlsysError):
+    """A stage of a recipe failed, or a gate did; names it, the figure, and how to go on."""
+
+
 class FleetError(RlsysError):
     """The fleet is past help: a member cannot be replaced. The run cannot go on."""
 

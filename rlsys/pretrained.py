@@ -50,5 +50,11 @@ def load_tokenizer(path: str, named: str = "") -> PreTrainedTokenizerBase:
         return AutoTokenizer.from_pretrained(path)
 
 
+def padding_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """What fills up rows of a batch: the padding token, or else what ends a text."""
+    padding = tokenizer.pad_token_id
+    return int(tokenizer.eos_token_id if padding is None else padding)
+
+
 def _lines(error: Exception) -> list[str]:
     return [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]

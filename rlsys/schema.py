@@ -125,6 +125,16 @@ DEMONSTRATIONS = _schema(
 )
 
 
+PAIRS = _schema(
+    "pairs",
+    [
+        ("prompt_token_ids", _i32_list),  # what both sides begin with
+        ("chosen_token_ids", _i32_list),
+        ("rejected_token_ids", _i32_list),
+    ],
+)
+
+
 def build(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.RecordBatch:
     """Make a record batch of a contract from one sequence per column.
 

@@ -10,7 +10,7 @@ from actors.drivers.lookout import Lookout, Members
 from rlsys.errors import RlsysError, first_cause
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import Loggers
-from rlsys.observe.stage_summary import StageSummary
+from rlsys.observe.run_summary import RunSummary
 from rlsys.stages.base import Stage, StartableFleet, Surroundings
 from rlsys.watch.event_loop import WatchedEventLoop
 from rlsys.watch.lag import LagMeter
@@ -63,7 +63,7 @@ class Driver:
         self.stage = make(around)
         board.show(fleet.starting, self.stage.waits)
 
-    async def drive(self, started: float) -> StageSummary:
+    async def drive(self, started: float) -> RunSummary:
         """The whole way, up to the stage's end, a stop, or a fleet that is past help."""
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -12,15 +12,20 @@ from actors.cluster import connected
 from actors.placement import check_resources
 from actors.ray_fleet import RayFleet
 from actors.roles import needs
+from rlsys.config.run import RunConfig
 from rlsys.errors import RlsysError, first_cause
 from rlsys.evaluation import report
+from rlsys.evaluation.figures import figures
 from rlsys.evaluation.job import Job
-from rlsys.evaluation.plan import claim, describe, free_folder, missing
+from rlsys.evaluation.plan import claim, describe, free_folder, sampling_tasks
 from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.results import COLUMNS, Result, result
 from rlsys.evaluation.runner import Progress, examine
 from rlsys.evaluation.samples import Samples
+from rlsys.evaluation.sampling_task import missing
 from rlsys.evaluation.votes import Equal, equal_by
+from rlsys.lineage.kinds import EVALUATE
+from rlsys.lineage.manifest import Artifact, artifact, write_manifest
 from rlsys.loop.retries import Retries
 from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Waits
@@ -30,11 +35,18 @@ _LINES_EVERY_S = 10.0
 
 
 def run(
-    job: Job, folder: Path, numbered: bool, price: Price, console: Console, started: float
+    job: Job,
+    asked: RunConfig,
+    folder: Path,
+    numbered: bool,
+    price: Price,
+    console: Console,
+    started: float,
 ) -> list[Result]:
     """Sample what is missing, work out the figures, write and show the report.
 
     Args:
+        asked: the settings before they were fitted to benchmarks and model.
         folder: the result's; samples that lie there already are kept.
         numbered: take another one beside it where this one holds another plan.
         started: time.monotonic() of the command's start.
@@ -48,8 +60,9 @@ def run(
     folder = free_folder(folder, plan) if numbered else folder
     continued = claim(folder, plan)
     samples = Samples(folder / "samples")
+    taken = _taken(job, asked)
     notice(f"{'continuing' if continued else 'evaluation'} {folder}")
-    if next(missing(job.eval_tasks, samples, 1), None) is not None:
+    if next(missing(sampling_tasks(job.eval_tasks), samples, 1), None) is not None:
         with connected(job.config.cluster) as cluster:
             for line in (cluster, *beside(job.config.cluster)):
                 notice(line)
@@ -63,8 +76,18 @@ def run(
     console.print(report.summary(results))
     for line in report.remarks(results):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    outputs = {"table": folder / report.TABLE}
+    write_manifest(folder, EVALUATE, asked, taken, outputs, figures(results), started)
     notice(f"tables, samples and plots: {folder}")
     return results
+
+
+def _taken(job: Job, asked: RunConfig) -> dict[str, Artifact]:
+    """What is read, as it is now: the policy, and the file of each benchmark that has one."""
+    data = Path(asked.benchmarks.data).expanduser()
+    benchmarks = [task.benchmark for task in job.eval_tasks if task.benchmark.rows is None]
+    files = {benchmark.name: artifact(benchmark.find(data)) for benchmark in benchmarks}
+    return {"policy": artifact(job.model), **files}
 
 
 def _sample(job: Job, samples: Samples, notice: Callable[[str], None]) -> None:
@@ -76,15 +99,14 @@ def _sample(job: Job, samples: Samples, notice: Callable[[str], None]) -> None:
     waits = Waits(config.loop.stall_timeout_s, fleet.observer)
     retries = Retries(waits, config.loop)
     concurrency = config.rollout.workers * config.rollout.max_sequences
+    asked = sampling_tasks(job.eval_tasks)
 
     async def work() -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(fleet.failed(), name="watch fleet")
                 await fleet.start()
-                await examine(
-                    fleet, job.eval_tasks, samples, retries, concurrency, ProgressPrinter(notice)
-                )
+                await examine(fleet, asked, samples, retries, concurrency, ProgressPrinter(notice))
                 watch.cancel()
         except* RlsysError as errors:
             raise first_cause(errors) from errors
@@ -103,7 +125,7 @@ def _results(job: Job, samples: Samples) -> list[Result]:
         for eval_task in job.eval_tasks:
             equal: Equal | None = equal_by(verifier) if eval_task.benchmark.votes else None
             for setting in eval_task.settings:
-                table = samples.read(eval_task.benchmark.name, setting.name, COLUMNS)
+                table = samples.read(eval_task.sampled(setting).name, COLUMNS)
                 assert table is not None
                 found.append(result(eval_task, setting, table, equal))
         return found

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,9 +26,13 @@ from rlsys.config.run import Precision, RunConfig, StageKind
 from rlsys.data.digests import digests
 from rlsys.disk import replace_text
 from rlsys.errors import LearnerLostError
+from rlsys.lineage import manifest
+from rlsys.lineage.kinds import kind_of
+from rlsys.lineage.manifest import Artifact, artifact
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
-from rlsys.observe.next_steps import next_commands, policy_of
+from rlsys.observe.next_steps import policy_of
+from rlsys.observe.run_summary import RunSummary
 from rlsys.observe.stage_summary import StageSummary
 from rlsys.run import checkpoint, wish
 from rlsys.run.checkpoint import checkpoint_bytes
@@ -57,7 +61,7 @@ _STOPPING_S = 5.0
 
 def run_stage(
     config: RunConfig, name: str, console: Console, started: float, resume: bool = False
-) -> StageSummary:
+) -> RunSummary:
     """Run the stage config.run.stage, and leave its evidence in config.run.directory/name.
 
     Args:
@@ -67,7 +71,14 @@ def run_stage(
     folder = Path(config.run.directory).expanduser().resolve() / name
     kind, board = KINDS[config.run.stage], WaitBoard()
     with (
-        Display(console, started, board.describe, columns=kind.columns) as display,
+        Display(
+            console,
+            started,
+            board.describe,
+            columns=kind.columns,
+            doing=kind.doing,
+            step_name=kind.step,
+        ) as display,
         ExitStack() as holding,
         unwinding(),
     ):
@@ -83,8 +94,8 @@ def run_stage(
         for note in (*plan.notes, plan.length):
             display.note(note)
         if resume:
-            origin = newest(folder, config.loop.steps)
-        if config.model.path:
+            origin = plan.origin(folder)
+        if config.model.path and kind.trains:
             _check_space(folder, config, config.model.path)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
@@ -92,13 +103,14 @@ def run_stage(
                 display.note(line)
             check_resources(needs(config), config.cluster.queue_s)
             model_path = find_policy(config, display.stage)
-            if not config.model.path:
+            if kind.trains and not config.model.path:
                 _check_space(folder, config, model_path)
             for line in _check_memory(config, model_path, [need.role for need in needs(config)]):
                 display.note(line)
+            taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
             holding.enter_context(_in_its_folder(folder, inputs, origin, display))
             replace_text(folder / FILE, to_yaml(config))
-            job = Job(kind, plan, name, folder, model_path, display, board, started)
+            job = Job(kind, plan, name, folder, model_path, taken, display, board, started)
             summary = _to_the_end(job, origin)
     summary.wall_s = time.monotonic() - started
     _leave(summary, job, console)
@@ -116,7 +128,8 @@ def _in_its_folder(
             for what in wish.Wish:  # those that the last driver did not live to grant
                 wish.close(folder, what)
             cut_back(folder, origin.version)
-            display.note(f"run {folder}, resumed after step {origin.version}")
+            (folder / manifest.FILE).unlink(missing_ok=True)  # of what will be made again
+            display.note(f"run {folder}, resumed after {display.step_name} {origin.version}")
         else:
             (folder / SAMPLES).mkdir(parents=True)
             holding.enter_context(held(folder))
@@ -126,14 +139,18 @@ def _in_its_folder(
         yield
 
 
-def _leave(summary: StageSummary, job: "Job", console: Console) -> None:
+def _leave(summary: RunSummary, job: "Job", console: Console) -> None:
     """The evidence on disk, and what a person sees of it."""
     folder, config = job.folder, job.plan.config
     summary.notes = [*job.plan.notes, *job.plan.closing_notes(summary, folder / SAMPLES)]
-    summary.policy = str(policy_of(folder) or "")
-    commands = next_commands(folder, config, summary.steps, job.resume)
+    if isinstance(summary, StageSummary):
+        summary.policy = str(policy_of(folder) or "")
+    commands = job.plan.next_commands(folder, summary.steps, job.resume)
     if summary.stopped_by is None:
-        summary.write(folder)
+        if made := job.plan.outputs(folder):
+            kind, figures = kind_of(config), summary.figures()
+            manifest.write_manifest(folder, kind, config, job.inputs, made, figures, job.started)
+        summary.write(folder)  # last: a run without it is gone on with
     else:
         summary.notes.append(_how_it_stopped(summary, job))
         commands = []
@@ -143,14 +160,16 @@ def _leave(summary: StageSummary, job: "Job", console: Console) -> None:
         console.print(summary.notes[-1], highlight=False, markup=False, soft_wrap=True)
 
 
-def _how_it_stopped(summary: StageSummary, job: "Job") -> str:
-    """After which step, with which checkpoint, and how to go on."""
+def _how_it_stopped(summary: RunSummary, job: "Job") -> str:
+    """After which step, with what on the disk, and how to go on."""
     assert summary.stopped_by is not None
-    there = checkpoint.complete(job.folder / FOLDER)
-    newest_one = f"the newest checkpoint is {there[-1].name}" if there else "there is no checkpoint"
+    kept = "what was sampled is kept"
+    if job.kind.trains:
+        there = checkpoint.complete(job.folder / FOLDER)
+        kept = f"the newest checkpoint is {there[-1].name}" if there else "there is no checkpoint"
     return (
-        f"stopped by {summary.stopped_by.name} after step {summary.steps} of "
-        f"{summary.planned_steps}; {newest_one}. To go on: {job.resume} {job.folder}"
+        f"stopped by {summary.stopped_by.name} after {job.kind.step} {summary.steps} of "
+        f"{summary.planned_steps}; {kept}. To go on: {job.resume} {job.folder}"
     )
 
 
@@ -163,6 +182,8 @@ class Job:
     name: str
     folder: Path
     model_path: str
+    inputs: Mapping[str, Artifact]
+    """What is read, as it was at the start."""
     display: Display
     board: WaitBoard
     started: float
@@ -174,7 +195,7 @@ class Job:
         return f"rlsys {self.kind.command} --resume"
 
 
-def _to_the_end(job: Job, origin: Origin) -> StageSummary:
+def _to_the_end(job: Job, origin: Origin) -> RunSummary:
     """From the origin to the last step; a learner that dies is started again, with a new fleet,
     from the newest checkpoint."""
     loop, folder = job.plan.config.loop, job.folder
@@ -194,7 +215,7 @@ def _to_the_end(job: Job, origin: Origin) -> StageSummary:
             job.display.note(f"{error}. Restart {restarts}, from after step {origin.version}")
 
 
-def _with_a_fleet(job: Job, origin: Origin) -> StageSummary:
+def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
     plan, display = job.plan, job.display
     config, wanted = plan.config, needs(plan.config)
     fleet = RayFleet(

@@ -205,7 +205,7 @@ def _metrics(
     update = tokens.policy - tokens.proximal
     mismatch = (tokens.policy - tokens.rollout).clamp(-_EXP_LIMIT, _EXP_LIMIT)
     per_token = {
-        "tokens": torch.ones_like(ratio),
+        "count": torch.ones_like(ratio),
         "policy_loss": token_loss,
         "ratio": ratio,
         "clipped_low": surrogate.clipped_low,

@@ -149,7 +149,8 @@ def _evaluate(
     with imports():
         from actors.drivers.evaluate import run
 
-    run(job, folder.resolve(), not plan.out, price, console, started)
+    asked = replace(settings, benchmarks=plan, model=replace(settings.model, path=job.model))
+    run(job, asked, folder.resolve(), not plan.out, price, console, started)
 
 
 def compare(

@@ -61,6 +61,8 @@ def inspect(
     settings = load(config or CONFIGS / "base.yaml", overrides, check_rewards, check_algorithm)
     if settings.run.stage is StageKind.sft:
         _show_demonstrations(file, settings, rows, console)
+    elif settings.run.stage is StageKind.reward_model:
+        _show_pairs(file, settings, rows, console)
     else:
         _show_tasks(file, settings, rows, grade_all, None if config else overrides, console)
 
@@ -138,6 +140,20 @@ def _show_demonstrations(file: str, settings: "RunConfig", rows: int, console: C
     limit = settings.model.max_context
     for part in render_demonstrations(lessons, settings.data, tokenizer, limit, rows):
         console.print(part)
+
+
+def _show_pairs(file: str, settings: "RunConfig", rows: int, console: Console) -> None:
+    """As `rlsys reward-model` with these settings would learn from the file."""
+    from rlsys.data.inspection.pairs import render_pairs
+    from rlsys.data.pairs import read_pairs
+    from rlsys.local_policy.resolve import tokenizer_of
+
+    found = read_pairs(file, settings.data.source)
+    tokenizer = tokenizer_of(settings.model)
+    for part in render_pairs(found, tokenizer, settings.model.max_context, rows):
+        console.print(part)
+    if found.faults.counts and not settings.data.skip_unreadable_rows:
+        raise typer.Exit(1)
 
 
 def _print_choices(verifiers: str, model: str, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""`rlsys train` and `rlsys sft`: a stage as a command, new or resumed."""
+"""`rlsys train`, `sft`, `sample` and `reward-model`: a stage as a command, new or resumed."""
 
 import sys
 import time
@@ -14,7 +14,13 @@ from rlsys.imports import imports
 
 _LOG_WIDTH = 200
 """Columns of a table in a file or a pipe, where nobody wraps lines but its reader."""
-_COMMANDS = {StageKind.rl: "train", StageKind.sft: "sft"}
+_COMMANDS = {
+    StageKind.rl: "train",
+    StageKind.sft: "sft",
+    StageKind.sample: "sample",
+    StageKind.reward_model: "reward-model",
+    StageKind.merge: "merge",
+}
 
 Config = Annotated[
     Path | None, typer.Option(help="YAML file of what differs from configs/base.yaml")
@@ -37,6 +43,16 @@ def sft(config: Config = None, resume: Resume = None, overrides: Overrides = Non
     _run(StageKind.sft, config, resume, overrides or [])
 
 
+def sample(config: Config = None, resume: Resume = None, overrides: Overrides = None) -> None:
+    """See where a policy stands, and keep its best completions: rejection sampling."""
+    _run(StageKind.sample, config, resume, overrides or [])
+
+
+def reward_model(config: Config = None, resume: Resume = None, overrides: Overrides = None) -> None:
+    """Train a reward model from preference pairs, for the verifier reward_model."""
+    _run(StageKind.reward_model, config, resume, overrides or [])
+
+
 def _run(stage: StageKind, config: Path | None, resume: str | None, overrides: list[str]) -> None:
     started = time.monotonic()
     console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
@@ -52,10 +68,13 @@ def _run(stage: StageKind, config: Path | None, resume: str | None, overrides: l
             f"{command} needs --config FILE for a new run, or --resume RUN to go on with an old "
             "one, which has its own config"
         )
-    from rlsys.config.models import require_trainable
+    from rlsys.config.models import require_answering, require_trainable
     from rlsys.network import require_cluster
 
-    require_trainable(settings)
+    if stage is not StageKind.sample:
+        require_trainable(settings)
+    elif path := settings.model.path:
+        require_answering(path, f"model.path={path!r}")
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     with imports():
@@ -92,7 +111,7 @@ def _new_run(stage: StageKind, config: Path, overrides: list[str]) -> tuple[RunC
 
     told = [f"run.stage={stage.value}"] if stage is not StageKind.rl else []
     settings = load(config, [*told, *overrides], check_rewards, check_algorithm)
-    _require(stage, settings, f"--config {config}")
+    require_stage(stage, settings, f"--config {config}")
     require_writable(settings.run.directory)
     return settings, run_name(settings, config)
 
@@ -111,14 +130,14 @@ def _old_run(stage: StageKind, run: str, overrides: list[str]) -> tuple[RunConfi
     folder = find_run(run, directory)
     own = [text for text in overrides if text not in places]
     settings = resumed_config(folder, own, check_rewards, check_algorithm)
-    _require(stage, settings, f"--resume {run}")
+    require_stage(stage, settings, f"--resume {run}")
     if not settings.loop.epochs:  # else the steps are known when the prompts are counted
         with held(folder):
             newest(folder, settings.loop.steps)
     return settings, folder.name
 
 
-def _require(stage: StageKind, settings: RunConfig, named: str) -> None:
+def require_stage(stage: StageKind, settings: RunConfig, named: str) -> None:
     """Raise ConfigError where the settings are of a run of the other command."""
     if settings.run.stage is not stage:
         raise ConfigError(

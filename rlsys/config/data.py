@@ -1,9 +1,9 @@
 """The `data:` section: which rows, in which format, and how they become prompts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from rlsys.config.ranges import ranged
+from rlsys.config.ranges import KEY, Range, ranged
 from rlsys.errors import ConfigError
 
 
@@ -71,6 +71,12 @@ class DataConfig:
     max_prompt_tokens: int = ranged(384, least=1)
     """Longer prompts are left out, and counted; 384 and sampling.max_tokens=128 fill a context
     of 512 tokens."""
+    pass_rate: list[float] = field(default_factory=list, metadata={KEY: Range(least=0, most=1)})
+    """[least, most] share of right completions, both included, of the rows to train on, as measured
+    by `rlsys sample`: [0.1, 0.9] leaves out what a policy never gets right, and what it always
+    does, neither of which teaches it anything. Rows without a rate are left out, too. []: all."""
+    rates: str = ""
+    """The rates for pass_rate: the rates.jsonl of a run of `rlsys sample`."""
     shuffle: bool = True
     """A new order each epoch; false keeps the order of the rows."""
     skip_unreadable_rows: bool = False
@@ -91,4 +97,24 @@ def validate(config: DataConfig) -> None:
         raise ConfigError(
             "data.system_prompt has no place in data.template=verbatim; nearest valid: "
             "data.template=plain"
+        )
+    _validate_rates(config)
+
+
+def _validate_rates(config: DataConfig) -> None:
+    share, rates = config.pass_rate, config.rates
+    if share and not rates:
+        raise ConfigError(
+            f"data.pass_rate={share}: says nothing of where the rates are; nearest valid: "
+            "data.rates=RUN/rates.jsonl, of a run of `rlsys sample`"
+        )
+    if rates and not share:
+        raise ConfigError(
+            f"data.rates={rates!r} has no effect without data.pass_rate; nearest valid: "
+            "data.pass_rate=[0.1,0.9]"
+        )
+    if share and (len(share) != 2 or share[0] > share[1]):
+        nearest = [min(share), max(share)] if len(share) > 1 else [0.1, 0.9]
+        raise ConfigError(
+            f"data.pass_rate={share}: expected the least and the most; nearest valid: {nearest}"
         )

@@ -20,6 +20,7 @@ from rlsys.config.renamed import RENAMED, RENAMED_VALUES
 from rlsys.config.run import RunConfig
 from rlsys.config.shipped import shipped_configs
 from rlsys.config.validate import said, validate
+from rlsys.config.verifiers import find_reward_models
 from rlsys.errors import ConfigError, instead, nearest
 
 CONFIGS = shipped_configs()
@@ -30,6 +31,7 @@ _TYPES: dict[Any, str] = {
     bool: "true or false",
     str: "a text",
 }
+_NUMBERS = (int, float)
 _SHORT = {
     "algorithm": "preset",
     "algorithm.advantage": "estimator",
@@ -46,24 +48,26 @@ def load(
     path: str | Path,
     overrides: list[str] | None = None,
     *more: Callable[[RunConfig], None],
+    told_by: str = _COMMAND_LINE,
 ) -> RunConfig:
     """Read a config file and apply `section.key=value` overrides.
 
     more: see rlsys.config.validate.
+    told_by: where the overrides stand, for errors.
 
     Raises:
         ConfigError: naming the key or value, where it stands, and the nearest valid one.
     """
     path = Path(path)
-    own = _read(path)
+    own = read_yaml(path)
     command_line = _parse_overrides(overrides or [])
     preset = _preset_name(own, command_line)
     layers: list[tuple[str, DictConfig]] = []
     if path.name != "base.yaml":
-        layers.append(("configs/base.yaml", _read(CONFIGS / "base.yaml")))
+        layers.append(("configs/base.yaml", read_yaml(CONFIGS / "base.yaml")))
     if preset:
         layers.append((f"preset {preset}", _read_preset(preset)))
-    layers += [(str(path), own), (_COMMAND_LINE, command_line)]
+    layers += [(str(path), own), (told_by, command_line)]
 
     problems: list[str] = []
     for where, layer in layers:
@@ -77,15 +81,25 @@ def load(
         config = cast(RunConfig, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {error.full_key}: {_first_line(error)}") from error
-    # A run that does not exist is named by `validate`, with whatever else cannot work.
-    with suppress(ConfigError):
-        model = find_model(config.model.path, "model.path", config.run.directory)
-        config.model.path = "" if model == LOCAL else model
-    # One of the teacher is named when it is needed: it may be what another run will leave.
-    with suppress(ConfigError):
-        config.teacher.path = find_model(config.teacher.path, "teacher.path", config.run.directory)
+    _find_models(config)
     validate(config, *more)
     return config
+
+
+def _find_models(config: RunConfig) -> None:
+    """Runs stand for the folders of their policies. One that does not exist is named by `validate`,
+    or when it is needed: it may be what another run will leave."""
+
+    def found(model: str) -> str:
+        with suppress(ConfigError):
+            return find_model(model, "", config.run.directory)
+        return model
+
+    model = found(config.model.path)
+    config.model.path = "" if model == LOCAL else model
+    config.teacher.path, config.merge.base = found(config.teacher.path), found(config.merge.base)
+    config.merge.policies = [found(policy) for policy in config.merge.policies]
+    find_reward_models(config.verifiers, config.run.directory)
 
 
 def to_yaml(config: RunConfig) -> str:
@@ -98,7 +112,12 @@ def to_yaml(config: RunConfig) -> str:
     return OmegaConf.to_yaml(settings)
 
 
-def _read(path: Path) -> DictConfig:
+def read_yaml(path: Path) -> DictConfig:
+    """A YAML file that holds a mapping.
+
+    Raises:
+        ConfigError: it is not there, with the nearest that is; or it is no such file.
+    """
     if not path.is_file():
         # By their stems: of short names, `.yaml` is the larger part, and alike in all.
         files = {p.stem: _from_here(p) for f in (CONFIGS, path.parent) for p in f.glob("*.yaml")}
@@ -129,12 +148,12 @@ def _read_preset(name: str) -> DictConfig:
         if not file.is_file():
             beside = [str(file.parent / one.name) for one in file.parent.glob("*.yaml")]
             raise ConfigError(f"algorithm.preset: no file {file}{instead(str(file), beside)}")
-        return _read(file)
+        return read_yaml(file)
     folder = CONFIGS / "algorithms"
     names = sorted(p.stem for p in folder.glob("*.yaml"))
     if name not in names:
         raise ConfigError(f"algorithm.preset: no preset {name!r}{_nearest(name, names)}")
-    return _read(folder / f"{name}.yaml")
+    return read_yaml(folder / f"{name}.yaml")
 
 
 def _preset_name(*layers: DictConfig) -> str:
@@ -239,6 +258,8 @@ def _of_section(section: type, values: Any, path: str, where: str) -> Iterator[s
             yield from _of_section(cast(type, hints[name]), value, key, where)
         elif get_origin(hints[name]) is list:
             yield from _of_list(get_args(hints[name])[0], value, key, where)
+        elif get_origin(hints[name]) is dict:
+            yield from _of_mapping(get_args(hints[name])[1], value, key, where)
 
 
 def _meant(path: str, value: str, where: str) -> str:
@@ -291,6 +312,33 @@ def _of_list(element: type, values: Any, path: str, where: str) -> Iterator[str]
             value = OmegaConf.select(OmegaConf.create(item), key)
             reason = _expected(cast(type, element), key, error)
             yield f"{where}: {path}[{index}].{key}={value!r}: {reason}"
+
+
+def _of_mapping(element: Any, values: Any, path: str, where: str) -> Iterator[str]:
+    """Names that are the user's own, each with a value of one type."""
+    if not isinstance(values, dict):
+        yield f"{where}: {path}={values!r}: expected a mapping, as in {path}={{NAME: VALUE}}"
+        return
+    number = next((kind for kind in _NUMBERS if kind in (element, *get_args(element))), None)
+    if number is None:
+        return
+    if not values and where == _COMMAND_LINE:
+        yield (
+            f"{where}: {path}={{}}: names are added to those of before; nearest valid: "
+            f"{path}.NAME=null, which takes one away"
+        )
+    for name, value in values.items():
+        one = f"{where}: {path}.{name}={value!r}: expected {_TYPES[number]}"
+        if isinstance(value, dict):
+            first = next(iter(value), "PART")
+            yield f"{one}; a name with a dot stands in braces: {path}={{{name}.{first}: VALUE}}"
+        elif not _is_of(number, value):
+            yield one
+
+
+def _is_of(number: type, value: Any) -> bool:
+    """Whether a value of YAML is such a number, as OmegaConf reads it, or null."""
+    return value is None or (isinstance(value, (int, number)) and not isinstance(value, bool))
 
 
 def _all_keys(section: type, prefix: str = "") -> list[str]:

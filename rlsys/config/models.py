@@ -141,6 +141,16 @@ def _encoder(model: Model) -> str | None:
     return None
 
 
+def _classifier(model: Model) -> str | None:
+    kinds = [str(kind) for kind in model.get("architectures") or ()]
+    if any(kind.endswith("ForSequenceClassification") for kind in kinds):
+        return (
+            "a classifier, such as a reward model, which writes nothing; the verifier reward_model "
+            "takes it"
+        )
+    return None
+
+
 def _multimodal(model: Model) -> str | None:
     found = [name for name in _SEVERAL if model.get(name)]
     if found:
@@ -258,6 +268,7 @@ def _tokens(model: Model) -> str | None:
 _FEATURES: tuple[Callable[[Model], str | None], ...] = (
     _unnamed,
     _encoder,
+    _classifier,
     _multimodal,
     _quantized,
     _remote_code,
@@ -274,7 +285,16 @@ _FEATURES: tuple[Callable[[Model], str | None], ...] = (
     _tokens,
 )
 _ANSWERING = (
-    *(_unnamed, _encoder, _remote_code, _unheard_of, _unknown_to_vllm, _routing, _tokens),
+    *(
+        _unnamed,
+        _encoder,
+        _classifier,
+        _remote_code,
+        _unheard_of,
+        _unknown_to_vllm,
+        _routing,
+        _tokens,
+    ),
 )
 
 

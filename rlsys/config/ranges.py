@@ -21,7 +21,7 @@ from rlsys.errors import ConfigError
 
 T = TypeVar("T")
 KEY = "range"
-"""Of a field's metadata; a list of numbers has a range for each of them."""
+"""Of a field's metadata; a list or a mapping of numbers has a range for each of them."""
 MAY_CHANGE = "may_change"
 """Of a field's metadata, a whole section's too: it does not change what a run computes."""
 
@@ -111,7 +111,7 @@ def check(section: Any, path: str = "") -> None:
     """Raise ConfigError on the first number, at any depth, that is outside its field's range.
 
     Args:
-        section: a dataclass; its sections and lists are looked through.
+        section: a dataclass; its sections, lists, and mappings with a range are looked through.
         path: where it stands in the settings.
     """
     for problem in problems(section, path):
@@ -122,7 +122,10 @@ def problems(section: Any, path: str = "") -> Iterator[str]:
     """Of each number, at any depth, that is outside its field's range: which, and why."""
     for one in fields(section):
         key = f"{path}.{one.name}" if path else one.name
-        for where, value in _leaves(getattr(section, one.name), key):
+        held = getattr(section, one.name)
+        if isinstance(held, dict) and range_of(one) is None:
+            continue  # options of another program, which says itself what it takes
+        for where, value in _leaves(held, key):
             if is_dataclass(value):
                 yield from problems(value, where)
             elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -133,8 +136,10 @@ def problems(section: Any, path: str = "") -> Iterator[str]:
 
 
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """The value, or each item of a list."""
+    """The value, or each item of a list or a mapping."""
     if isinstance(value, list):
         yield from ((f"{key}[{index}]", item) for index, item in enumerate(value))
+    elif isinstance(value, dict):
+        yield from ((f"{key}.{name}", item) for name, item in value.items())
     else:
         yield key, value

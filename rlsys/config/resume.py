@@ -9,7 +9,7 @@ from typing import Any
 from rlsys.config.load import load
 from rlsys.config.model_names import FILE, nearest_run
 from rlsys.config.ranges import changeable
-from rlsys.config.run import RunConfig
+from rlsys.config.run import RunConfig, StageKind
 from rlsys.errors import ConfigError
 
 _MAY_CHANGE = tuple(changeable(RunConfig))
@@ -55,15 +55,13 @@ def resumed_config(
             raise ConfigError(
                 f"{key}={_shown(now)}: the run's "
                 f"learner.optimizer.schedule={optimizer.schedule.value} ends with "
-                f"loop.steps={saved.loop.steps}; leave it, or start a new run from the "
-                f"checkpoint's weights (model.path={folder}/checkpoints/latest/policy)"
+                f"loop.steps={saved.loop.steps}; leave it, or {_new_run(saved, folder)}"
             )
         if not key.startswith(_MAY_CHANGE):
             raise ConfigError(
                 f"{key}={_shown(now)}: the run began with {key}={_shown(was)}, and to change it "
-                "would change what the run computes; leave it, or start a new run from the "
-                f"checkpoint's weights (model.path={folder}/checkpoints/latest/policy). A resumed "
-                f"run may change {', '.join(_MAY_CHANGE)}"
+                f"would change what the run computes; leave it, or {_new_run(saved, folder)}. A "
+                f"resumed run may change {', '.join(_MAY_CHANGE)}"
             )
     if wanted.loop.steps < saved.loop.steps:
         raise ConfigError(
@@ -71,6 +69,14 @@ def resumed_config(
             f"resumed one may only have more; nearest valid: {saved.loop.steps}"
         )
     return wanted
+
+
+def _new_run(config: RunConfig, folder: Path) -> str:
+    """What else to do; a run that samples has no weights of its own."""
+    if config.run.stage is StageKind.sample:
+        return "start a new run"
+    weights = f"model.path={folder}/checkpoints/latest/policy"
+    return f"start a new run from the checkpoint's weights ({weights})"
 
 
 def flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -12,9 +12,12 @@ from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.data import DataConfig
 from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.merge import MergeConfig
 from rlsys.config.observe import ObserveConfig
 from rlsys.config.optimizer import OptimizerConfig
 from rlsys.config.ranges import MAY_CHANGE, ranged
+from rlsys.config.reward_model import RewardModelConfig
+from rlsys.config.sample import SampleConfig
 from rlsys.config.sandbox import SandboxConfig
 from rlsys.config.sft import SftConfig
 from rlsys.config.thinking import ThinkingConfig
@@ -29,6 +32,9 @@ class StageKind(Enum):
 
     rl = "rl"
     sft = "sft"
+    sample = "sample"
+    reward_model = "reward_model"
+    merge = "merge"
 
 
 class Precision(Enum):
@@ -45,8 +51,9 @@ class RunSection:
     name: str = ""
     """Folder under `directory`; empty: the config file's name, numbered when it exists."""
     stage: StageKind = StageKind.rl
-    """rl: reinforcement, by `rlsys train`. sft: supervised fine-tuning, by `rlsys sft`, which need
-    not be told."""
+    """rl: reinforcement, by `rlsys train`. sft: supervised fine-tuning, by `rlsys sft`. sample:
+    rejection sampling, by `rlsys sample`. reward_model: by `rlsys reward-model`. merge: by `rlsys
+    merge`. The commands need not be told."""
     directory: str = "runs"
     """Relative to where the command is started."""
     seed: int = ranged(0, least=0, most=2**31 - 1)
@@ -336,6 +343,9 @@ class RunConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     benchmarks: BenchmarksConfig = field(default_factory=BenchmarksConfig)
     sft: SftConfig = field(default_factory=SftConfig)
+    sample: SampleConfig = field(default_factory=SampleConfig)
+    reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
+    merge: MergeConfig = field(default_factory=MergeConfig)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     verifiers: VerifiersConfig = field(default_factory=VerifiersConfig)

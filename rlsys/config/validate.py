@@ -16,7 +16,9 @@ from rlsys.config import algorithm_checks, engine_options, ranges
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
 from rlsys.config import local_policy as recipes_config
+from rlsys.config import merge as merge_config
 from rlsys.config import optimizer as optimizer_config
+from rlsys.config import sample as sample_config
 from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
@@ -174,14 +176,17 @@ def _positions(config: RunConfig) -> Iterator[str]:
         )
 
 
-def _truncation(config: RunConfig) -> Iterator[str]:
-    """What is kept at each position goes to the learner: there is a bound on it, and a choice."""
-    sampling = config.sampling
-    if sampling.top_k == 1:
+def _greedy(config: RunConfig) -> Iterator[str]:
+    if config.sampling.top_k == 1:
         yield (
             "sampling.top_k=1: greedy completions of one prompt are all equal and carry no signal; "
             "nearest valid: 2, or 0 for all tokens"
         )
+
+
+def _truncation(config: RunConfig) -> Iterator[str]:
+    """What is kept at each position goes to the learner: there is a bound on it."""
+    sampling = config.sampling
     if sampling.top_k:
         return
     for name, value, off in (("top_p", sampling.top_p, 1), ("min_p", sampling.min_p, 0)):
@@ -319,15 +324,28 @@ _ALWAYS = (
     *(_positions, _run, _schedule, _model, _shares, _shared_gpu, _transport, _deterministic),
     engine_options.problems,
 )
-_WHERE_SAMPLED = (_context, _truncation, _thinking)
+_WHERE_SAMPLED = (_context, _greedy, _truncation, _thinking)
+_WHERE_ONLY_SAMPLED = (
+    *(_context, _greedy, _thinking, _positions, _run, _model, _shares, _deterministic),
+    *(engine_options.problems, sample_config.problems),
+)
 _WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe)
+
+
+def _merge(config: RunConfig) -> Iterator[str]:
+    yield from merge_config.problems(config.merge)
 
 
 def _looks(config: RunConfig) -> tuple[Callable[[RunConfig], Iterator[str]], ...]:
     """At settings that the run has a use for."""
+    if config.run.stage is StageKind.merge:
+        return (_run, _merge)
     if config.run.stage is StageKind.rl:
         return _WHERE_SAMPLED + _ALWAYS + _WHERE_REINFORCED
-    return _WHERE_SAMPLED + _ALWAYS if measures_answers(config) else _ALWAYS
+    if config.run.stage is StageKind.sample:
+        return _WHERE_ONLY_SAMPLED
+    asks = config.run.stage is StageKind.sft and measures_answers(config)
+    return _WHERE_SAMPLED + _ALWAYS if asks else _ALWAYS
 
 
 def _nearest_divisor(number: int, wanted: int) -> int:

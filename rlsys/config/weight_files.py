@@ -56,13 +56,19 @@ def shapes_of(path: str, named: str) -> dict[str, Shape]:
     """
     return {
         name: tuple(entry["shape"])
-        for file in _files(Path(path).expanduser(), named)
-        for name, entry in _head(file, named).items()
+        for file in weight_files(path, named)
+        for name, entry in head_of(file, named).items()
     }
 
 
-def _files(folder: Path, named: str) -> list[Path]:
-    """Those that transformers loads: the whole one, or else those of the index."""
+def weight_files(path: str, named: str) -> list[Path]:
+    """The safetensors files that transformers loads: the whole one, or else those of the index;
+    none for a hub id, and for weights that are saved otherwise.
+
+    Raises:
+        ConfigError: a file that the index names is not there.
+    """
+    folder = Path(path).expanduser()
     whole, index = folder / _WHOLE, folder / _INDEX
     if whole.is_file():
         return [whole]
@@ -81,8 +87,12 @@ def _files(folder: Path, named: str) -> list[Path]:
     return [folder / file for file in files]
 
 
-def _head(file: Path, named: str) -> dict[str, Any]:
-    """By tensor."""
+def head_of(file: Path, named: str) -> dict[str, Any]:
+    """The entry of each of a file's tensors, by its name.
+
+    Raises:
+        ConfigError: the file ends before its last tensor.
+    """
     size = file.stat().st_size
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(_LENGTH_BYTES), "little")

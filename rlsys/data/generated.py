@@ -1,9 +1,13 @@
 """The generated arithmetic task as the rows of a run."""
 
+import random
+
 from rlsys.data.arithmetic import SOURCE, Problem, Split, careful_solution, generate
 from rlsys.data.demonstrations import Lesson
 from rlsys.data.load import RunRows
+from rlsys.data.pairs import Pair
 from rlsys.data.rows import ChatMessage, PromptKind, Row, content_id
+from rlsys.data.spoiled import spoiled_solution
 from rlsys.errors import ConfigError
 
 _TRAIN = 4000
@@ -30,6 +34,21 @@ def generated_lessons(seed: int) -> list[Lesson]:
     problems = generate(_TRAIN, seed, Split.train)
     solutions = map(careful_solution, problems)
     return [Lesson(row, said) for row, said in zip(_rows(problems), solutions, strict=True)]
+
+
+def generated_pairs(seed: int) -> list[Pair]:
+    """The training problems of this seed, each solved step by step; the worse side breaks off, or
+    has a wrong step."""
+    rng = random.Random(f"{SOURCE} pairs {seed}")
+    pairs = []
+    for number, problem in enumerate(generate(_TRAIN, seed, Split.train), 1):
+        asked = ChatMessage(role="user", content=problem.question)
+        better, worse = (
+            (asked, ChatMessage(role="assistant", content=said))
+            for said in (careful_solution(problem), spoiled_solution(problem, rng))
+        )
+        pairs.append(Pair(SOURCE, f"generated arithmetic, pair {number}", better, worse))
+    return pairs
 
 
 def _rows(problems: list[Problem]) -> list[Row]:

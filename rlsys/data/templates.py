@@ -154,6 +154,24 @@ def render(row: Row, config: DataConfig, tokenizer: Tokenizer) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def conversation_of(
+    row: Row, text: str, config: DataConfig, tokenizer: Tokenizer
+) -> list[ChatMessage] | None:
+    """The conversation behind a prompt, which renders to the same prompt again: with the system
+    message, if the model hears it. None where the prompt is a text, or ends in words of the
+    assistant that the completion goes on from.
+
+    Args:
+        text: the prompt as it was rendered.
+    """
+    is_chat = choose(row, config, tokenizer) is PromptTemplate.chat
+    if not is_chat or row.messages[-1]["role"] == "assistant":
+        return None
+    system = _said_first(row, config)
+    is_heard = bool(system) and system.strip() in text
+    return [*([ChatMessage(role="system", content=system)] if is_heard else []), *_turns(row)]
+
+
 def tokenize(rows: Sequence[Row], config: DataConfig, tokenizer: Tokenizer) -> Tokenized:
     """Render and tokenize rows; those over config.max_prompt_tokens are left out and counted.
 

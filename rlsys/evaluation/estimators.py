@@ -5,7 +5,7 @@ n < k.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,6 +168,23 @@ def mean_with_interval(values: np.ndarray, seed: int = 0) -> Interval:
     rows = np.random.default_rng(seed).integers(len(values), size=(_RESAMPLES, len(values)))
     low, high = np.percentile(values[rows].mean(axis=1), [2.5, 97.5])
     return Interval(mean, float(low), float(high), len(values))
+
+
+def ladder_of(samples: int) -> list[int]:
+    """The k at which n samples of a problem are looked at: 1, 2, 4, ... and n itself."""
+    powers = [2**i for i in range(samples.bit_length()) if 2**i < samples]
+    return [*powers, samples]
+
+
+def by_k(ladder: Sequence[int], estimate: Callable[[int], np.ndarray]) -> dict[int, Interval]:
+    """Means over the problems that have at least k graded samples; k without any is left out."""
+    found = {}
+    for k in ladder:
+        values = estimate(k)
+        enough = values[~np.isnan(values)]
+        if len(enough):
+            found[k] = mean_with_interval(enough)
+    return found
 
 
 @dataclass(frozen=True)

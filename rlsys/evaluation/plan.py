@@ -1,11 +1,10 @@
-"""What an evaluation samples: benchmarks x settings x problems, and which answers exist already."""
+"""What an evaluation samples: benchmarks x settings x problems, and whose folder that is."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from rlsys.disk import replace_text
 from rlsys.errors import ConfigError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.cut import NO_CUT, Cut
-from rlsys.evaluation.samples import Samples
+from rlsys.evaluation.sampling_task import SamplingTask
 
 
 @dataclass(frozen=True)
@@ -48,44 +47,28 @@ class EvalTask:
     """Problems whose prompt leaves no room for a completion in the model's context."""
     settings: tuple[Setting, ...]
 
-
-@dataclass(frozen=True)
-class Cell:
-    """Some problems of one benchmark under one setting, sampled and graded together."""
-
-    eval_task: EvalTask
-    setting: Setting
-    first: int
-    """Index of the first problem."""
-    prompts: tuple[Prompt, ...]
-
-    @property
-    def completions(self) -> int:
-        """How many it asks for."""
-        return len(self.prompts) * self.setting.samples
-
-    @property
-    def sampling(self) -> SamplingConfig:
-        """For the sampler."""
-        return SamplingConfig(
-            max_tokens=self.setting.max_tokens,
-            temperature=self.setting.temperature,
-            **asdict(self.setting.cut),
-            stop=list(self.eval_task.benchmark.stop) if self._continues else [],
-            max_reasoning_tokens=self.setting.budget,
+    def sampled(self, setting: Setting) -> SamplingTask:
+        """What is sampled of it under one of its settings."""
+        sampling = SamplingConfig(
+            max_tokens=setting.max_tokens,
+            temperature=setting.temperature,
+            **asdict(setting.cut),
+            stop=list(self.benchmark.stop) if self._continues else [],
+            max_reasoning_tokens=setting.budget,
         )
+        name = f"{self.benchmark.name}/{setting.name}"
+        return SamplingTask(name, self.prompts, setting.samples, sampling)
 
     @property
     def _continues(self) -> bool:
+        """Whether a prompt is a text that the model merely continues."""
         head = json.loads(self.prompts[0].info).get("prompt")
         return head is not None and self.prompts[0].text == head
 
 
-def group_id(eval_task: EvalTask, setting: Setting, prompt: Prompt) -> int:
-    """The number under which a problem's completions are sampled: what their random numbers come
-    from, so it depends on the problem and the setting, and on nothing else that is sampled."""
-    name = f"{eval_task.benchmark.name}/{setting.name}/{prompt.prompt_id}"
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1
+def sampling_tasks(eval_tasks: Sequence[EvalTask]) -> list[SamplingTask]:
+    """Every benchmark under each of its settings."""
+    return [task.sampled(setting) for task in eval_tasks for setting in task.settings]
 
 
 def prompt_name(problem: str, said: int) -> str:
@@ -126,19 +109,6 @@ def settings(
             else:
                 found.append(Setting(temperature, max_tokens, budget))
     return tuple(found)
-
-
-def missing(eval_tasks: Sequence[EvalTask], samples: Samples, size: int) -> Iterator[Cell]:
-    """The cells of at most `size` problems that no earlier run has finished, in order."""
-    for eval_task in eval_tasks:
-        for setting in eval_task.settings:
-            done = samples.done(eval_task.benchmark.name, setting.name)
-            todo = [i for i, p in enumerate(eval_task.prompts) if p.prompt_id not in done]
-            for begin in range(0, len(todo), size):
-                chosen = todo[begin : begin + size]
-                yield Cell(
-                    eval_task, setting, chosen[0], tuple(eval_task.prompts[i] for i in chosen)
-                )
 
 
 def describe(model: str, digest: str, seed: int, eval_tasks: Sequence[EvalTask]) -> dict[str, Any]:

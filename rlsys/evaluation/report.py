@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from rlsys.disk import replace_text
 from rlsys.evaluation.estimators import Interval
 from rlsys.evaluation.results import Result
 from rlsys.thinking.usage import Price, total
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+TABLE = "results.json"
 _CUT_OFF = 0.9
 """Share of the completions from which on the figures say little of the model."""
 
@@ -48,7 +50,7 @@ def write(
             for r in results
         ],
     }
-    (folder / "results.json").write_text(json.dumps(content, indent=1) + "\n")
+    replace_text(folder / TABLE, json.dumps(content, indent=1) + "\n")
     (folder / "results.md").write_text(table(model, context, results, price, caveat))
     plot(folder / "plots", results)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ from rlsys.errors import VerifierError
 from rlsys.evaluation.estimators import (
     Interval,
     Votes,
+    by_k,
     cons_at_k,
-    mean_with_interval,
+    ladder_of,
     pass_at_k,
 )
 from rlsys.evaluation.plan import EvalTask, Setting, problem_of
@@ -127,13 +128,13 @@ def result(eval_task: EvalTask, setting: Setting, samples: pa.Table, equal: Equa
         )
     counts = np.array([len(group) for group in known.values()])
     right = np.array([sum(map(_is_right, group)) for group in known.values()])
-    ladder = _ladder(setting.samples)
+    ladder = ladder_of(setting.samples)
     return Result(
         benchmark=eval_task.benchmark.name,
         setting=setting,
         problems=len(known),
         left_out=eval_task.left_out,
-        pass_at=_by_k(ladder, lambda k: pass_at_k(counts, right, k)),
+        pass_at=by_k(ladder, lambda k: pass_at_k(counts, right, k)),
         cons_at={} if equal is None else _consensus(list(known.values()), ladder, equal),
         truncated=float(np.mean([row["finish_reason"] == "length" for row in rows])),
         no_verdict=len(rows) - int(counts.sum()),
@@ -155,29 +156,12 @@ def _consensus(
     problems: Sequence[list[dict[str, Any]]], ladder: list[int], equal: Equal
 ) -> dict[int, Interval]:
     votes = [_votes(group, equal) for group in problems]
-    return _by_k(ladder, lambda k: np.array([cons_at_k(v, k) for v in votes]))
+    return by_k(ladder, lambda k: np.array([cons_at_k(v, k) for v in votes]))
 
 
 def _votes(group: list[dict[str, Any]], equal: Equal) -> Votes:
     answers = [answer_of(r["text"], r["prompt_text"], r["finish_reason"]) for r in group]
     return count_votes(answers, [_is_right(row) for row in group], equal)
-
-
-def _by_k(ladder: list[int], estimate: Callable[[int], np.ndarray]) -> dict[int, Interval]:
-    """Means over the problems that have at least k graded samples; k without any is left out."""
-    found = {}
-    for k in ladder:
-        values = estimate(k)
-        enough = values[~np.isnan(values)]
-        if len(enough):
-            found[k] = mean_with_interval(enough)
-    return found
-
-
-def _ladder(samples: int) -> list[int]:
-    """1, 2, 4, ... and the number of samples itself."""
-    powers = [2**i for i in range(samples.bit_length()) if 2**i < samples]
-    return [*powers, samples]
 
 
 def _is_right(row: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Sampling and grading an evaluation, cell by cell, against the part of a fleet that it needs."""
+"""Sampling and grading without training, cell by cell, by the part of a fleet that it needs."""
 
 import asyncio
 import time
@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from rlsys.config.run import SamplingConfig
-from rlsys.evaluation.plan import Cell, EvalTask, group_id, missing
 from rlsys.evaluation.samples import Samples
+from rlsys.evaluation.sampling_task import Cell, SamplingTask, missing
 from rlsys.loop.fleet import Graded, GroupBatch, Sampled
 from rlsys.loop.retries import Retries
 
@@ -18,7 +18,7 @@ _CELLS = 8
 
 
 class Examiners(Protocol):
-    """What an evaluation asks of a fleet. Each call may raise WorkerError."""
+    """What is asked of a fleet. Each call may raise WorkerError."""
 
     async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled: ...
 
@@ -63,59 +63,61 @@ def duration(seconds: float) -> str:
 
 async def examine(
     fleet: Examiners,
-    eval_tasks: Sequence[EvalTask],
+    tasks: Sequence[SamplingTask],
     samples: Samples,
     retries: Retries,
     concurrency: int,
     show: Callable[[Progress], None],
+    saw: Callable[[Cell, Sampled, Graded], None] = lambda cell, sampled, graded: None,
 ) -> None:
     """Sample and grade what `samples` does not hold yet.
 
-    Each cell is on disk, whole, as soon as it is graded: a killed evaluation continues there.
+    Each cell is on disk, whole, as soon as it is graded: a killed driver's successor goes on there.
 
     Args:
         concurrency: completions that are being sampled at once, over all workers.
         show: called after every cell.
+        saw: called with a cell's figures once they are on disk; what it raises ends the sampling.
     Raises:
         WorkerError: a call's budget of `retries` is spent.
         StallError: a worker did not answer before its deadline.
     """
-    largest = max(s.samples for eval_task in eval_tasks for s in eval_task.settings)
-    cells = list(missing(eval_tasks, samples, max(1, concurrency // (_CELLS * largest))))
+    largest = max(task.size for task in tasks)
+    cells = list(missing(tasks, samples, max(1, concurrency // (_CELLS * largest))))
     todo = sum(cell.completions for cell in cells)
-    total = sum(
-        len(eval_task.prompts) * s.samples for eval_task in eval_tasks for s in eval_task.settings
-    )
+    total = sum(task.completions for task in tasks)
     progress = Progress(total, total - todo)
     # Twice as many cells as fill the samplers: while some are graded, others are sampled.
     room = asyncio.Semaphore(2 * _CELLS)
 
     async def finish(cell: Cell) -> None:
         try:
-            await _examine_cell(fleet, cell, samples, retries)
+            sampled, graded = await _examine_cell(fleet, cell, samples, retries)
         finally:
             room.release()
         progress.add(cell.completions)
+        saw(cell, sampled, graded)
         show(progress)
 
     show(progress)
-    async with asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as group:
         for cell in cells:
             await room.acquire()
-            tasks.create_task(finish(cell))
+            group.create_task(finish(cell))
 
 
-async def _examine_cell(fleet: Examiners, cell: Cell, samples: Samples, retries: Retries) -> None:
-    name, size = cell.eval_task.benchmark.name, cell.setting.samples
-    ids = tuple(group_id(cell.eval_task, cell.setting, prompt) for prompt in cell.prompts)
-    batch = GroupBatch(ids, cell.prompts, size)
+async def _examine_cell(
+    fleet: Examiners, cell: Cell, samples: Samples, retries: Retries
+) -> tuple[Sampled, Graded]:
+    name = cell.task.name.partition("/")[0]
     sampled = await retries.with_retries(
         f"driver: completions to {name}",
-        lambda: fleet.sample(batch, cell.sampling),
+        lambda: fleet.sample(cell.batch, cell.task.sampling),
         for_completions=True,
     )
     graded = await retries.with_retries(f"driver: verdicts on {name}", lambda: fleet.grade(sampled))
     waits = retries.waits
     rollouts = await waits.on("driver: completions fetched", fleet.fetch(sampled.rollouts))
     grades = await waits.on("driver: verdicts fetched", fleet.fetch(graded.grades))
-    samples.write(name, cell.setting.name, cell.first, rollouts, grades)
+    samples.write(cell.task.name, cell.first, rollouts, grades)
+    return sampled, graded

@@ -25,6 +25,7 @@ class Layout:
     attention: AttentionPlan
     read_at: torch.Tensor  # [N] int64, into S: the position that predicts each token
     targets: torch.Tensor  # [N] int64
+    ends: torch.Tensor  # [B] int64, into S: the last token of each sequence
     mask: torch.Tensor  # [B, T] bool, true on answer tokens
     sequences: tuple[int, ...]  # the B sequences' indices, in the order of `mask`
     kept: torch.Tensor | None = None  # [N, K] int64, -1 beyond a position's; None: all tokens
@@ -42,6 +43,7 @@ class Layout:
             self.attention.to(device),
             self.read_at.to(device),
             self.targets.to(device),
+            self.ends.to(device),
             self.mask.to(device),
             self.sequences,
             None if self.kept is None else self.kept.to(device),
@@ -83,6 +85,7 @@ def lay_out(
     tokens: list[np.ndarray] = []
     positions: list[np.ndarray] = []
     read_at: list[np.ndarray] = []
+    ends: list[int] = []
     segments: list[Segment] = []
     start = 0
     for block in blocks:
@@ -102,6 +105,7 @@ def lay_out(
             if len(block) > 1:
                 segments.append(Segment(start, length, first, size))
             start += length
+            ends.append(start - 1 if length else first + size - 1)
         segments.append(Segment(first, size if len(block) > 1 else start - first))
     order = [i for block in blocks for i in block]
     lengths = np.array([len(completions[i]) for i in order])
@@ -112,6 +116,7 @@ def lay_out(
         plan_attention(segments),
         _row(read_at),
         _row([completions[i] for i in order]),
+        torch.tensor(ends),
         torch.from_numpy(mask),
         tuple(order),
         None if kept is None else torch.from_numpy(padded([kept[i] for i in order])),

@@ -16,9 +16,10 @@ import pyarrow as pa
 import torch
 
 from rlsys.learning.microbatches import Microbatches, minibatches
+from rlsys.learning.network import Network
 from rlsys.learning.objectives.base import LossFunction, Objective
 from rlsys.learning.packing_proof import check_packing
-from rlsys.learning.policy import PolicyModel, checkpoint_layers, load_causal_lm
+from rlsys.learning.policy import PolicyModel, checkpoint_layers
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
 from rlsys.learning.report import (
@@ -43,15 +44,12 @@ class Learner:
         self.config = ranks.config
         self.updates = 0
         """Made so far; skipped ones are not among them."""
-        self.microbatches = Microbatches(ranks)
-        model = load_causal_lm(model_path, ranks.dtype)
+        self.microbatches = Microbatches(ranks, objective.whole_groups)
+        network = objective.network(model_path, ranks)
         if self.config.gradient_checkpointing:
-            checkpoint_layers(model)
-        policy = PolicyModel(
-            model, objective.temperature, self.config.logprob_chunk, objective.entropy_gradient
-        )
-        self.deepspeed = ranks.into_deepspeed(policy, schedule.config.learning_rate)
-        self.policy: PolicyModel = self.deepspeed.module
+            checkpoint_layers(network.model)
+        self.deepspeed = ranks.into_deepspeed(network, schedule.config.learning_rate)
+        self.policy: Network = self.deepspeed.module
 
     def step(self, batch: pa.RecordBatch, version: int) -> dict[str, float]:
         """One step: config.minibatches updates.
@@ -59,7 +57,7 @@ class Learner:
         Args:
             batch: the whole global batch, the same on every rank.
             version: the policy version being trained.
-        Returns: metrics; means over trained tokens where not said otherwise.
+        Returns: metrics; means over what the loss counts where not said otherwise.
         """
         started = time.monotonic()
         sequences = self.objective.prepare(batch, version, self.score)
@@ -93,6 +91,7 @@ class Learner:
 
     def score(self, sequences: Sequences) -> list[np.ndarray]:
         """Logprobs of every completion under the policy as it is, without gradient."""
+        assert isinstance(self.policy, PolicyModel)
         return score_sequences(
             self.policy,
             sequences.prompts,
@@ -155,8 +154,8 @@ class Learner:
         for microbatch in self.microbatches.own(sequences, chosen, weights):
             self.deepspeed.set_gradient_accumulation_boundary(microbatch.is_last)
             with torch.set_grad_enabled(learns):
-                logprobs, entropy = policy(microbatch.layout, microbatch.num_chunks)
-                output = loss(sequences, microbatch, logprobs, entropy)
+                outputs = policy(microbatch.layout, microbatch.num_chunks)
+                output = loss(sequences, microbatch, outputs)
             if learns:
                 # DeepSpeed averages gradients over ranks; the weights already count all of them.
                 self.deepspeed.backward(output.loss * self.ranks.world_size)

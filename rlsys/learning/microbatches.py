@@ -44,8 +44,11 @@ def minibatches(sequences: Sequences, count: int) -> Iterator[list[int]]:
 class Microbatches:
     """Splits sequences into rows, and these among ranks."""
 
-    def __init__(self, ranks: Ranks) -> None:
+    def __init__(self, ranks: Ranks, whole_groups: bool = False) -> None:
+        """whole_groups: a group's sequences lie behind one copy of their prompt, whatever
+        learner.share_prompts says, and so in one microbatch."""
         self.config, self.ranks = ranks.config, ranks
+        self.share_prompts = whole_groups or ranks.config.share_prompts
 
     def own(
         self, sequences: Sequences, chosen: Sequence[int], weights: np.ndarray
@@ -98,7 +101,7 @@ class Microbatches:
     ) -> tuple[list[list[int]], list[int]]:
         """Which sequences share a prompt's copy, and the tokens of each such block."""
         groups = [sequences.groups[i] for i in chosen]
-        places = blocks_of(groups, len(chosen), self.config.share_prompts)
+        places = blocks_of(groups, len(chosen), self.share_prompts)
         blocks = [[chosen[place] for place in block] for block in places]
         return blocks, [block_length(b, sequences.prompts, sequences.completions) for b in blocks]
 

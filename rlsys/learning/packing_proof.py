@@ -10,14 +10,17 @@ import torch
 
 from rlsys.config.run import Precision
 from rlsys.errors import ConfigError
+from rlsys.learning.layout import blocks_of, lay_out
+from rlsys.learning.network import Network
 from rlsys.learning.policy import PolicyModel
 from rlsys.learning.reference import score_sequences
+from rlsys.learning.scores import ScoreModel
 
 _ROUNDING = {Precision.float32: 1e-3, Precision.bfloat16: 0.25}
-"""Nats by which rows of other shapes are rounded otherwise."""
+"""By what rows of other shapes are rounded otherwise: nats, or shares of a state's mean size."""
 
 
-def check_packing(policy: PolicyModel, token_ids: np.ndarray, precision: Precision) -> None:
+def check_packing(policy: Network, token_ids: np.ndarray, precision: Precision) -> None:
     """Compare three sequences alone with the same in one row, two of them behind one prompt.
 
     Args:
@@ -28,20 +31,28 @@ def check_packing(policy: PolicyModel, token_ids: np.ndarray, precision: Precisi
     first, second, third = np.array_split(np.resize(token_ids, max(24, len(token_ids))), 3)
     prompts = [first[:4], second[:2], second[:2]]
     completions = [first[4:], second[2:], third]
-    together = _logprobs(policy, prompts, completions)
-    apart = [_logprobs(policy, [p], [a])[0] for p, a in zip(prompts, completions, strict=True)]
+    together = _numbers(policy, prompts, completions)
+    apart = [_numbers(policy, [p], [a])[0] for p, a in zip(prompts, completions, strict=True)]
     error = max(np.abs(x - y).max() for x, y in zip(together, apart, strict=True))
     if not error <= _ROUNDING[precision]:
         raise ConfigError(
-            f"model.path: {type(policy.model).__name__} cannot be trained in packed rows: the "
-            f"logprobs of a sequence change by {error:.3g} nats with what else lies in its row. "
+            f"model.path: {type(policy.model).__name__} cannot be trained in packed rows: what it "
+            f"says of a sequence changes by {error:.3g} with what else lies in its row. "
             "docs/models.md lists the models that work"
         )
 
 
-def _logprobs(
-    policy: PolicyModel, prompts: list[np.ndarray], completions: list[np.ndarray]
+@torch.no_grad()
+def _numbers(
+    network: Network, prompts: list[np.ndarray], completions: list[np.ndarray]
 ) -> list[np.ndarray]:
+    """Of each sequence what the network makes of it: a policy's logprobs, or the hidden state that
+    a head reads, in units of its mean size, since a head that is new says nothing."""
     groups = [0, 1, 1][: len(completions)]
-    with torch.no_grad():
-        return score_sequences(policy, prompts, completions, groups, True, 1 << 30)
+    if isinstance(network, PolicyModel):
+        return score_sequences(network, prompts, completions, groups, True, 1 << 30)
+    assert isinstance(network, ScoreModel)
+    blocks = blocks_of(groups, len(completions), share_prompts=True)
+    layout = lay_out(blocks, prompts, completions).to(next(network.parameters()).device)
+    states = network.states(layout).float()
+    return list((states / states.abs().mean(1, keepdim=True)).cpu().numpy())

@@ -1,5 +1,7 @@
 """A causal language model that answers one question: the logprobs of given answer tokens."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +15,10 @@ from rlsys.algorithms.logprobs import chunked_logprobs
 from rlsys.errors import ConfigError
 from rlsys.learning import attention
 from rlsys.learning.layout import Layout
+from rlsys.learning.network import Network
 
 
-class PolicyModel(nn.Module):
+class PolicyModel(Network):
     """Wraps a Hugging Face causal LM. Its head is called on chunks of answer tokens only, so the
     [tokens, vocabulary] logits never exist at once; as a module call, so ZeRO-3 gathers it."""
 
@@ -86,10 +89,19 @@ def load_causal_lm(path: str | Path, dtype: torch.dtype) -> PreTrainedModel:
     Raises:
         ConfigError: the model's attention cannot be exchanged.
     """
+    with packed_attention(path) as attention_of:
+        return AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype, **attention_of)
+
+
+@contextmanager
+def packed_attention(path: str | Path) -> Iterator[dict[str, str]]:
+    """Load a model inside, with what is given here.
+
+    Raises:
+        ConfigError: the model's attention cannot be exchanged.
+    """
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            str(path), dtype=dtype, attn_implementation=attention.NAME
-        )
+        yield {"attn_implementation": attention.NAME}
     except KeyError as error:
         if error.args != (attention.NAME,):
             raise

@@ -46,7 +46,7 @@ class Totals:
     """What this rank's microbatches gave."""
 
     sums: dict[str, float] = field(default_factory=dict)
-    """Over trained tokens; `tokens` counts them, and `loss` is a sum that stays one."""
+    """Over what the loss counts, and `count`, how many these are; `loss` stays a sum."""
     samples: dict[str, list[torch.Tensor]] = field(default_factory=dict)
     """[n] values of trained tokens, a part each, on the CPU."""
 
@@ -67,11 +67,11 @@ class Totals:
             self.samples.setdefault(name, []).extend(parts)
 
     def means(self, ranks: Ranks) -> dict[str, float]:
-        """Over the trained tokens of all ranks, and the `loss`; all ranks must call."""
+        """Over what the loss counts on all ranks, and the `loss`; all ranks must call."""
         sums = ranks.sums(self.sums)
-        tokens = max(1.0, sums.pop("tokens", 0.0))
+        count = max(1.0, sums.pop("count", 0.0))
         loss = sums.pop("loss")
-        return {name: total / tokens for name, total in sums.items()} | {"loss": loss}
+        return {name: total / count for name, total in sums.items()} | {"loss": loss}
 
     def all_samples(self, ranks: Ranks) -> dict[str, torch.Tensor]:
         """[n] of all ranks; all of them must call."""

@@ -91,6 +91,20 @@ class Sequences:
             columns=columns,
         )
 
+    @classmethod
+    def from_pairs(cls, batch: pa.RecordBatch) -> "Sequences":
+        """The rows of a `pairs` batch, each a group of two: the chosen side, then the rejected."""
+        schema.check(batch, schema.PAIRS)
+        prompts, *sides = (list_column(batch, name) for name in batch.schema.names)
+        completions = [side for pair in zip(*sides, strict=True) for side in pair]
+        return cls(
+            prompts=[prompt for prompt in prompts for _ in sides],
+            completions=completions,
+            groups=[row for row in range(batch.num_rows) for _ in sides],
+            trained=[np.ones(len(completion), dtype=bool) for completion in completions],
+            columns={},
+        )
+
     def __len__(self) -> int:
         return len(self.completions)
 

@@ -34,6 +34,8 @@ class Task(ABC):
     """Of the whole run, over which the learning rate is planned."""
     idle: ClassVar[str]
     """What a rank waits for between its steps."""
+    is_of_policy: ClassVar[bool] = True
+    """Whether it trains a policy, whose logprobs prove that others hold its weights."""
 
     @abstractmethod
     def learner(self, model_path: str, ranks: "Ranks") -> "Learner":
@@ -55,6 +57,20 @@ class SupervisedTask(Task):
         with imports():
             from rlsys.learning.supervised import supervised_learner
         return supervised_learner(model_path, self, ranks)
+
+
+@dataclass(frozen=True)
+class PreferenceTask(Task):
+    """A reward model, from pairs of answers."""
+
+    idle = "batches"
+    is_of_policy = False
+
+    def learner(self, model_path: str, ranks: "Ranks") -> "Learner":
+        """Of the preference's likelihood."""
+        with imports():
+            from rlsys.learning.preferences import preference_learner
+        return preference_learner(model_path, self, ranks)
 
 
 @dataclass(frozen=True)
@@ -91,6 +107,8 @@ def task_of(config: RunConfig, plugins: Sequence[PluginFile]) -> Task:
     seed, steps = config.run.seed, config.loop.steps
     if config.run.stage is StageKind.sft:
         return SupervisedTask(seed, steps)
+    if config.run.stage is StageKind.reward_model:
+        return PreferenceTask(seed, steps)
     return ReinforcementTask(
         seed,
         steps,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from rlsys.learning.network import Network
 from rlsys.learning.policy import PolicyModel
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
@@ -20,7 +21,7 @@ T = TypeVar("T")
 class WeightsOut:
     """Of one rank's policy, which DeepSpeed may have sharded."""
 
-    def __init__(self, policy: PolicyModel, ranks: Ranks) -> None:
+    def __init__(self, policy: Network, ranks: Ranks) -> None:
         self.policy, self.ranks = policy, ranks
         self.saved_form = SavedForm(policy.model, self._own_shapes())
 
@@ -70,6 +71,7 @@ class WeightsOut:
 
     def canary(self, token_ids: list[int]) -> Canary:
         """Logprobs of a fixed sequence under the present weights, at temperature 1."""
+        assert isinstance(self.policy, PolicyModel)
         prompt, completion = np.array(token_ids[:1]), np.array(token_ids[1:])
         temperature, self.policy.temperature = self.policy.temperature, 1.0
         (logprobs,) = score_sequences(self.policy, [prompt], [completion], [0], False, 1 << 30)

@@ -32,7 +32,7 @@ _LEFT_OUT = re.compile(
     r"|optimizer.*\.(pt|bin)|scheduler\.pt|rng_state.*\.pth|global_step\d+"
     r"|trainer_state\.json|training_args\.bin"
 )
-_HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?::[\w.-]+){0,2}")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+){0,2}")
 
 
 def digest_of(path: str | Path) -> str:
@@ -46,8 +46,8 @@ def digest_of(path: str | Path) -> str:
         return f"sha256:{_of_file(where.resolve())}"
     if where.is_dir():
         return f"sha256:{_of_folder(where.resolve())}"
-    if commit := _cached_commit(str(path)):
-        return f"commit:{commit}"
+    if is_hub_id(str(path)) and (commit := cached_commit(str(path))):
+        return commit
     raise LineageError(f"no digest of {path}: {_missing(where)}")
 
 
@@ -103,19 +103,23 @@ def _path_in(key: str) -> str:
     return key.rsplit(" ", 4)[0]
 
 
-def _cached_commit(name: str) -> str:
-    """The commit of a model or a data set in the hub's cache; empty: it is not there."""
-    found = _HUB_ID.fullmatch(name)
-    if not found:
-        return ""
+def is_hub_id(name: str) -> bool:
+    """Whether a path that is not there may be an id of the hub: ORG/NAME, a data set's with CONFIG
+    and SPLIT behind colons. What is missing from a folder that is there is none."""
+    return bool(_HUB_ID.fullmatch(name)) and name[0] != "." and not Path(name).parent.is_dir()
+
+
+def cached_commit(name: str) -> str:
+    """The commit of a model or a data set in the hub's cache, as `commit:...`; empty: there is
+    none."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    repository = found[1].replace("/", "--")
+    repository = name.partition(":")[0].replace("/", "--")
     refs = (
         Path(HF_HUB_CACHE) / f"models--{repository}" / "refs" / "main",
         Path(HF_HUB_CACHE) / f"datasets--{repository}" / "refs" / "refs" / "convert" / "parquet",
     )
-    return next((ref.read_text().strip() for ref in refs if ref.is_file()), "")
+    return next((f"commit:{ref.read_text().strip()}" for ref in refs if ref.is_file()), "")
 
 
 def _missing(path: Path) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from rlsys.config.run import RunConfig
 from rlsys.disk import replace_text
 from rlsys.errors import LineageError
-from rlsys.lineage.digests import digest_of
+from rlsys.lineage.digests import cached_commit, digest_of, is_hub_id
 from rlsys.lineage.machine import machine, versions
 from rlsys.lineage.settings import settings_digest, settings_of
 
@@ -34,6 +34,7 @@ class Artifact:
     path: str
     """Absolute, or an id of the hub."""
     digest: str
+    """Empty: an id of the hub of which this machine's cache holds nothing."""
     producer: str | None = None
     """Folder of the stage that made it; None: it comes from outside."""
 
@@ -77,9 +78,11 @@ def artifact(path: str | Path) -> Artifact:
     Raises:
         LineageError: as digest_of.
     """
-    where, digest = Path(path).expanduser(), digest_of(path)
-    told = str(where.resolve()) if where.exists() else str(path)
-    return Artifact(told, digest, _producer(where, digest))
+    where = Path(path).expanduser()
+    if not where.exists() and is_hub_id(str(path)):
+        return Artifact(str(path), cached_commit(str(path)))
+    digest = digest_of(where)
+    return Artifact(str(where.resolve()), digest, _producer(where, digest))
 
 
 def write_manifest(
@@ -102,9 +105,10 @@ def write_manifest(
     ended = datetime.now(UTC)
     settings = settings_of(config)
     taken = {
-        name: one if isinstance(one, Artifact) else artifact(one) for name, one in inputs.items()
+        name: one if isinstance(one, Artifact) and one.digest else artifact(_place(one))
+        for name, one in inputs.items()
     }
-    places = {name: one.path if isinstance(one, Artifact) else one for name, one in inputs.items()}
+    places = {name: _place(one) for name, one in inputs.items()}
     manifest = Manifest(
         kind=kind,
         config=settings,
@@ -166,6 +170,10 @@ def _write(folder: Path, manifest: Manifest) -> None:
     copies = [manifest_of(Path(one.path)) for one in manifest.outputs.values()]
     for file in dict.fromkeys([*copies, folder / FILE]):
         replace_text(file, text)
+
+
+def _place(one: str | Path | Artifact) -> str | Path:
+    return one.path if isinstance(one, Artifact) else one
 
 
 def _producer(path: Path, digest: str) -> str | None:

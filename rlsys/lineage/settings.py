@@ -3,26 +3,24 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
-from typing import Any, cast
-
-from omegaconf import OmegaConf
+from typing import Any
 
 from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
 
-_NOT_COUNTED = ("run.name", "run.directory", "model.cache", "observe.", "cluster.")
+_NOT_COUNTED = (
+    *("run.name", "run.directory", "benchmarks.out"),
+    *("model.cache", "observe.", "cluster."),
+)
 """Where a run stands, who watches it and on which machines: not what it computes."""
 
 
 def settings_of(config: RunConfig) -> dict[str, Any]:
-    """The settings as JSON values. A length in epochs stands for the steps that follow from it."""
-    settings = cast(
-        dict[str, Any], OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    )
-    if config.loop.epochs:
-        del settings["loop"]["steps"]
-    return settings
+    """The settings as JSON values, choices by their names."""
+    return {name: _plain(section) for name, section in asdict(config).items()}
 
 
 def counted(settings: Mapping[str, Any], inputs: Mapping[str, str | Path]) -> dict[str, Any]:
@@ -33,6 +31,8 @@ def counted(settings: Mapping[str, Any], inputs: Mapping[str, str | Path]) -> di
     def said(value: Any) -> Any:
         if isinstance(value, list):
             return [said(item) for item in value]
+        if isinstance(value, dict):
+            return {key: said(item) for key, item in value.items()}
         if not isinstance(value, str) or not value:
             return value
         return next((names[place] for place in _places(value) if place in names), value)
@@ -45,6 +45,14 @@ def settings_digest(settings: Mapping[str, Any], inputs: Mapping[str, str | Path
     """`sha256:...` of the settings that count."""
     content = json.dumps(counted(settings, inputs), sort_keys=True).encode()
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value.name if isinstance(value, Enum) else value
 
 
 def _places(path: str | Path) -> tuple[str, str]:

@@ -80,6 +80,28 @@ SFT_COLUMNS = (
     Column("tok/s", 6, "throughput/consumed_tokens_per_s", "{:,.0f}".format),
 )
 
+SAMPLE_COLUMNS = (
+    Column("left", 5, LEFT, duration),
+    Column("right", 5, "reward/accuracy", "{:.3f}".format),
+    Column("solved", 6, "reward/solved", "{:.3f}".format),
+    Column("reward", 6, "reward/mean", "{:.3f}".format),
+    Column("cut", 4, "completion/truncated", share),
+    Column("length", 6, "completion/mean_tokens", "{:.1f}".format),
+    Column("tok/s", 6, "throughput/sampled_tokens_per_s", "{:,.0f}".format),
+)
+REWARD_MODEL_COLUMNS = (
+    Column("left", 5, LEFT, duration),
+    Column("epoch", 6, "data/epoch", "{:.2f}".format),
+    Column("loss", 7, "policy/loss", figure),
+    Column("acc", 5, "policy/accuracy", "{:.3f}".format),
+    Column("held", 7, "heldout/loss", figure),
+    Column("h.acc", 5, "heldout/accuracy", "{:.3f}".format),
+    Column("margin", 7, "policy/margin", figure),
+    Column("grad", 7, "policy/gradient_norm", figure),
+    Column("lr", 7, "policy/learning_rate", figure),
+    Column("tok/s", 6, "throughput/consumed_tokens_per_s", "{:,.0f}".format),
+)
+
 
 def that_fit(width: int, with_late: bool, columns: Sequence[Column] = COLUMNS) -> list[Column]:
     """The first columns, as many as `width` characters hold, each behind a blank."""

@@ -28,6 +28,7 @@ class Display:
 
     Args:
         waiting: what the driver waits for now, and since when; empty: nothing that has a name.
+        doing, step_name: what goes on between steps, and what they are called.
     """
 
     def __init__(
@@ -37,8 +38,11 @@ class Display:
         waiting: Callable[[], str] = lambda: "",
         quiet_s: float = _QUIET_S,
         columns: Sequence[Column] = COLUMNS,
+        doing: str = "training",
+        step_name: str = "step",
     ) -> None:
         self.console, self.columns, self.waiting = console, columns, waiting
+        self.doing, self.step_name = doing, step_name
         self.started = started
         self.quiet_s = quiet_s
         self.stage_line = ""
@@ -87,10 +91,11 @@ class Display:
         self.rows = [*self.rows[1 - _HEADINGS_EVERY :], (step, metrics)]
         left = self._left_s(steps - step)
         self.rows[-1] = (step, metrics | {LEFT: left})
-        self.stage_line = f"training: step {step} of {steps}, {duration(left)} left"
+        self.stage_line = f"{self.doing}: {self.step_name} {step} of {steps}, {duration(left)} left"
         self._digits = len(str(steps))
         if not self.live:
-            self._print_step(f"step {step}/{steps}", len(f"step {steps}/{steps}"))
+            name = self.step_name
+            self._print_step(f"{name} {step}/{steps}", len(f"{name} {steps}/{steps}"))
         self._steps_seen += 1
 
     def check(self, step: int, metrics: dict[str, float], line: str) -> None:
@@ -131,8 +136,8 @@ class Display:
         begin = step.ljust(width)
         columns = that_fit(_PLAIN_WIDTH - len(self._elapsed()) - len(begin), False, self.columns)
         if self._steps_seen % _HEADINGS_EVERY == 0:
-            if self._steps_seen:
-                self._print(f"time, last {_HEADINGS_EVERY} steps: {self._times(_HEADINGS_EVERY)}")
+            if self._steps_seen and (times := self._times(_HEADINGS_EVERY)):
+                self._print(f"time, last {_HEADINGS_EVERY} steps: {times}")
             self._print(" " * len(begin) + headings(columns))
         self._print(begin + cells(columns, self.rows[-1][1]))
 
@@ -164,9 +169,9 @@ class Display:
         return text
 
     def _table(self) -> str:
-        number = max(self._digits, len("step"))
+        number = max(self._digits, len(self.step_name))
         columns = that_fit(self.console.width - number, True, self.columns)
-        lines = ["step".rjust(number) + headings(columns)]
+        lines = [self.step_name.rjust(number) + headings(columns)]
         for step, metrics in self.rows[-_ROWS_SHOWN:]:
             lines.append(str(step).rjust(number) + cells(columns, metrics))
         return "\n".join(lines)

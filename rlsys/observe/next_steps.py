@@ -6,6 +6,8 @@ from pathlib import Path
 
 from rlsys.config.model_names import FILE
 from rlsys.config.run import RunConfig
+from rlsys.data.rates import FILE as RATES
+from rlsys.evaluation.demonstrations import DEMONSTRATIONS
 from rlsys.run import checkpoint
 from rlsys.run.checkpointer import FOLDER
 
@@ -49,6 +51,38 @@ def next_commands(folder: Path, config: RunConfig, steps: int, resume_by: str) -
             *resume,
         ]
     )
+
+
+def sample_commands(folder: Path, config: RunConfig, resume_by: str) -> list[str]:
+    """The same after a run of `rlsys sample`."""
+    run, file = (shlex.quote(near(path)) for path in (folder, folder / DEMONSTRATIONS))
+    model = config.model
+    policy = ""
+    if model.path:
+        policy = (
+            f" model.path={shlex.quote(model.path)} model.max_context={model.max_context}"
+            f" data.max_prompt_tokens={config.data.max_prompt_tokens}"
+        )
+    teach = f"--config configs/sft.yaml{policy}"
+    easier = f"data.rates={shlex.quote(near(folder / RATES))} data.pass_rate=[0.1,0.9]"
+    return _aligned(
+        [
+            (f"rlsys inspect {file} {teach}", "the demonstrations, as they are learned"),
+            (f"rlsys sft {teach} sft.train={file}", "learn from them"),
+            (
+                f"rlsys train --config FILE {easier}",
+                "train on what is neither too hard nor too easy",
+            ),
+            (f"{resume_by} {run} sample.per_prompt=1", "choose anew by other rules, of the same"),
+        ]
+    )
+
+
+def reward_model_commands(folder: Path) -> list[str]:
+    """The same after a run of `rlsys reward-model`."""
+    run = shlex.quote(near(folder))
+    check = f"rlsys verifiers check reward_model --option model={run} --option part=whole"
+    return _aligned([(check, "try it as a verifier")])
 
 
 _WHEN = ("before", "after")

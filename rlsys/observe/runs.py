@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from rlsys.config.model_names import FILE
 from rlsys.evaluation import curve
-from rlsys.run.folder import FAILURE, LOCK, METRICS, SUMMARY, holder_of, is_held
+from rlsys.run.folder import FAILURE, LOCK, SUMMARY, holder_of, is_held, last_metrics
 
 
 class State(StrEnum):
@@ -58,7 +58,7 @@ def read_run(folder: Path) -> Run:
     neither a summary of all steps nor an error.
     """
     steps = int(OmegaConf.load(folder / FILE).loop.steps)
-    step = _last_step(folder / METRICS)
+    step = int(last_metrics(folder).get("step", 0))
     checks = curve.read(folder / curve.FILE)
     check = checks[-1].pass_at_1 if checks else None
     summary, failure = _content(folder / SUMMARY), _content(folder / FAILURE)
@@ -69,7 +69,7 @@ def read_run(folder: Path) -> Run:
         return Run(folder, State.FAILED, step, steps, check, changed, failure["error"])
     # A run that was resumed for more steps still has the summary of fewer.
     if summary and summary["steps"] >= steps:
-        after = summary["pass_at_1_after"]
+        after = summary.get("pass_at_1_after", summary.get("pass_at_1"))
         return Run(folder, State.FINISHED, step, steps, after, changed, "")
     return Run(folder, State.STOPPED, step, steps, check, changed, "")
 
@@ -77,12 +77,3 @@ def read_run(folder: Path) -> Run:
 def _content(file: Path) -> dict[str, Any]:
     """Empty where there is no such file."""
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-
-
-def _last_step(metrics: Path) -> int:
-    """Of the last whole line; a driver that was killed may leave half a line."""
-    if not metrics.exists():
-        return 0
-    whole, _, _ = metrics.read_text(encoding="utf-8").rpartition("\n")
-    lines = whole.splitlines()
-    return int(json.loads(lines[-1])["step"]) if lines else 0

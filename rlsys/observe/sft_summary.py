@@ -1,8 +1,9 @@
 """What a run of supervised fine-tuning ends with."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from rlsys.lineage.manifest import Figure
 from rlsys.observe.stage_summary import StageSummary, rate_row
 
 
@@ -10,20 +11,21 @@ from rlsys.observe.stage_summary import StageSummary, rate_row
 class SftSummary(StageSummary):
     """The evidence of one run."""
 
+    rows_are: ClassVar[str] = "demonstrations"
     rows: int
-    """Demonstrations to train on; each of them once is an epoch."""
+    """To train on; each of them once is an epoch."""
     trained_rows: int
     held_out_rows: int
     losses: dict[int, float] = field(default_factory=dict)
-    """Held-out loss by step, nats per completion token; 0: before training."""
+    """Held-out loss by step, nats; 0: before training."""
 
     @property
     def epochs(self) -> float:
-        """Passes over the demonstrations."""
+        """Passes over the rows."""
         return self.trained_rows / self.rows
 
     def more_to_dict(self) -> dict[str, Any]:
-        """Of demonstrations, and of the held-out loss."""
+        """Of the rows, and of the held-out loss."""
         return {
             "rows": self.rows,
             "heldout_rows": self.held_out_rows,
@@ -32,10 +34,21 @@ class SftSummary(StageSummary):
             ],
         }
 
+    def figures(self) -> dict[str, Figure]:
+        """The others, and the held-out loss before, after and at its lowest."""
+        if not self.losses:
+            return super().figures()
+        losses = [loss for _, loss in sorted(self.losses.items())]
+        return super().figures() | {
+            "heldout_loss_before": losses[0],
+            "heldout_loss": losses[-1],
+            "heldout_loss_lowest": min(losses),
+        }
+
     def more_rows(self) -> list[tuple[str, str]]:
         """What was trained on, and the held-out loss before and after."""
         rows = [
-            ("epochs", f"{self.epochs:.2f} of {self.rows:,} demonstrations"),
+            ("epochs", f"{self.epochs:.2f} of {self.rows:,} {self.rows_are}"),
             rate_row(self.consumed_tokens, self.train_s),
         ]
         if self.losses:

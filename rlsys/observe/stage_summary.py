@@ -1,54 +1,33 @@
-"""What every stage's summary has: a table for people and summary.json for programs."""
+"""What the summary of every stage that trains has: held-out checks, steps, tokens."""
 
-import json
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import abstractmethod
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from signal import Signals
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from rlsys.disk import replace_text
 from rlsys.evaluation import curve
 from rlsys.evaluation.estimators import Difference
 from rlsys.evaluation.heldout import HeldOut
-from rlsys.run.folder import SUMMARY
-from rlsys.watch.accounting import Times
+from rlsys.lineage.manifest import Figure
+from rlsys.observe.run_summary import RunSummary
 
 
 @dataclass(kw_only=True)
-class StageSummary(ABC):
-    """The evidence of one run of a stage."""
+class StageSummary(RunSummary):
+    """The evidence of one run of a stage that trains."""
 
-    run: str
     before: HeldOut | None
     after: HeldOut | None
     """None: there were no held-out prompts, or none were asked for."""
-    steps: int
-    planned_steps: int
-    """How many the run was to do."""
-    wall_s: float
-    """From the command's start to its end."""
     train_s: float
     """Of the training loop alone."""
     consumed_tokens: int
     """Completion tokens that were trained on."""
-    times: dict[str, Times]
-    """Per role, summed over its members; the driver has a row of its own."""
-    members: dict[str, int]
-    """How many members each role of the fleet has."""
     policy: str = ""
     """Folder of the newest checkpoint's policy; empty: there is none."""
     resumes: int = 0
     """How often another driver went on with the run; wall_s is the last one's."""
     checks: list[HeldOut] = field(default_factory=list)
     """All held-out checks, by step."""
-    notes: list[str] = field(default_factory=list)
-    stopped_by: Signals | None = None
-    """The signal that ended the run before its end."""
 
     @property
     @abstractmethod
@@ -63,9 +42,22 @@ class StageSummary(ABC):
     def more_rows(self) -> list[tuple[str, str]]:
         """The same as rows of the printed table."""
 
-    def advice(self) -> list[str]:
-        """Lines below the tables."""
-        return []
+    def figures(self) -> dict[str, Figure]:
+        """What a gate can ask for (rlsys/lineage/kinds.py), those that were measured."""
+        figures = super().figures() | {
+            "epochs": round(self.epochs, 4),
+            "consumed_tokens": self.consumed_tokens,
+            "train_s": round(self.train_s, 3),
+        }
+        if self.before:
+            figures["pass_at_1_before"] = _interval(self.before)
+        if self.after:
+            figures["pass_at_1"] = _interval(self.after)
+            figures["mean_tokens"] = self.after.mean_tokens
+            figures["truncated"] = self.after.truncated
+        if gain := self.gain:
+            figures["gain"] = {"mean": gain.mean, "low": gain.low, "high": gain.high}
+        return figures
 
     @property
     def gain(self) -> Difference | None:
@@ -101,76 +93,47 @@ class StageSummary(ABC):
             "train_s": round(self.train_s, 3),
             "consumed_tokens": self.consumed_tokens,
             "consumed_tokens_per_s": round(self.consumed_tokens / max(self.train_s, 1e-9), 1),
-            "time": {
-                role: {
-                    "busy_s": round(t.busy_s, 3),
-                    "wall_s": round(t.wall_s, 3),
-                    "waits": {name: round(s, 3) for name, s in t.waits.items()},
-                }
-                for role, t in self.times.items()
-            },
+            "time": self.times_to_dict(),
             "resumes": self.resumes,
             **self.more_to_dict(),
             "notes": self.notes,
         }
 
-    def write(self, folder: Path) -> None:
-        """summary.json in the run's folder."""
-        replace_text(folder / SUMMARY, json.dumps(self.to_dict(), indent=2) + "\n")
+    def places(self) -> list[str]:
+        """Of the policy."""
+        return [f"policy: {self.policy}"] if self.policy else []
 
-    def show(self, console: Console, commands: Sequence[str] = ()) -> None:
-        """The printed table, and what to type next."""
-        console.print(self._figures(), highlight=False)
-        console.print(self._time_table(), highlight=False)
-        policy = [f"policy: {self.policy}"] if self.policy else []
-        # Last is what to type: the commands, or the note of a run that was stopped.
-        for line in [*self.advice(), *policy, *self.notes, *commands]:
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    def table_rows(self) -> list[tuple[str, str]]:
+        """pass@1 before and after, the run's length, and what the stage has beside."""
+        rows = self.answer_rows()
+        rows.append(("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)"))
+        rows += self.more_rows()
+        if self.resumes:
+            rows.append(("resumed", "once" if self.resumes == 1 else f"{self.resumes} times"))
+        return rows
 
-    def _figures(self) -> Table:
-        table = Table(title=self.run, title_justify="left", show_header=False, box=None)
-        table.add_row("held-out pass@1 before", f"{self.before or 'not measured'}")
+    def answer_rows(self) -> list[tuple[str, str]]:
+        """pass@1 before and after; none where nothing answers."""
+        rows = [("held-out pass@1 before", f"{self.before or 'not measured'}")]
         last = self.checks[-1] if self.checks else None
         if self.after is None and last and last.step:
-            table.add_row(f"held-out pass@1 at step {last.step}", f"{last}")
+            rows.append((f"held-out pass@1 at step {last.step}", f"{last}"))
         else:
-            table.add_row("held-out pass@1 after", f"{self.after or 'not measured'}")
+            rows.append(("held-out pass@1 after", f"{self.after or 'not measured'}"))
         if self.after and (gain := self.gain):
             measured = f"{gain.problems} prompts x {self.after.samples}, paired, 95 % CI"
-            table.add_row("gain", f"{gain} ({measured})")
-        table.add_row("steps", f"{self.steps} in {self.train_s:.1f} s ({self.wall_s:.1f} s in all)")
-        for row in self.more_rows():
-            table.add_row(*row)
-        if self.resumes:
-            table.add_row(
-                "resumed",
-                "once"
-                if self.resumes == 1
-                else "once"
-                if self.resumes == 1
-                else f"{self.resumes} times",
-            )
-        return table
-
-    def _time_table(self) -> Table:
-        """Of the fleet's roles; the driver's time is in summary.json."""
-        table = Table(box=None)
-        table.add_column("role")
-        for heading in ("busy s", "busy"):
-            table.add_column(heading, justify="right")
-        table.add_column("waits")
-        for role in self.members:
-            times = self.times[role]
-            waits = ", ".join(f"{name} {s:.1f} s" for name, s in times.waits.items())
-            share = times.busy_s / max(times.wall_s, 1e-9)
-            table.add_row(role, f"{times.busy_s:.1f}", f"{share:.0%}", waits)
-        return table
+            rows.append(("gain", f"{gain} ({measured})"))
+        return rows
 
 
 def rate_row(consumed_tokens: int, train_s: float) -> tuple[str, str]:
     """A row of the tokens that were trained on."""
     rate = consumed_tokens / max(train_s, 1e-9)
     return "consumed tokens", f"{consumed_tokens:,} ({rate:,.0f}/s)"
+
+
+def _interval(check: HeldOut) -> Figure:
+    return {"mean": check.pass_at_1, "low": check.low, "high": check.high}
 
 
 def _check_to_dict(when: str, check: HeldOut | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rlsys.lineage.manifest import Figure
 from rlsys.loop.ledger import Ledger
 from rlsys.loop.outcome import SignalCount
 from rlsys.observe.balance import Balance, Pace, advice, balance, covering_bound
@@ -56,6 +57,13 @@ class Summary(StageSummary):
             },
             "alarms": self.alarms,
         }
+
+    def figures(self) -> dict[str, Figure]:
+        """The others, and the share of groups that there was something to learn from."""
+        if not self.signal.groups:
+            return super().figures()
+        share = 1 - self.signal.without_signal / self.signal.groups
+        return super().figures() | {"signal": share}
 
     def more_rows(self) -> list[tuple[str, str]]:
         """What was trained on, how old it was, and what became of all groups."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rlsys.config.run import StageKind
 from rlsys.evaluation import curve
 from rlsys.observe.balance import balance, limits
 from rlsys.observe.columns import duration, figure
@@ -64,7 +65,7 @@ def _state(record: RunRecord) -> str:
 
 
 def _losses(record: RunRecord) -> list[str]:
-    """Of supervised fine-tuning; steps without a check have no held-out loss."""
+    """Of held-out rows; steps without a check have no held-out loss."""
     by_step = {
         int(line["step"]): line["heldout/loss"] for line in record.lines if "heldout/loss" in line
     }
@@ -72,9 +73,11 @@ def _losses(record: RunRecord) -> list[str]:
     if not by_step:
         return []
     first, last = min(by_step), max(by_step)
+    is_of_pairs = record.settings.get("run.stage") == StageKind.reward_model.value
+    unit = "pair" if is_of_pairs else "completion token"
     return [
         f"held-out loss: {figure(by_step[first])} at step {first}, {figure(by_step[last])} "
-        f"at step {last}, nats per completion token"
+        f"at step {last}, nats per {unit}"
     ]
 
 

@@ -135,6 +135,16 @@ def check_inputs(folder: Path, digests: dict[str, str]) -> None:
     check_unchanged(json.loads((folder / _INPUTS).read_text()), digests)
 
 
+def last_metrics(folder: Path) -> dict[str, float]:
+    """The last whole line of the run's metrics, with its step; empty before the first one. A driver
+    that was killed may leave half a line."""
+    metrics = folder / METRICS
+    if not metrics.exists():
+        return {}
+    whole, _, _ = metrics.read_text(encoding="utf-8").rpartition("\n")
+    return json.loads(whole.rpartition("\n")[2]) if whole else {}
+
+
 def cut_back(folder: Path, step: int) -> None:
     """Take away metrics, held-out checks and samples of steps after `step`: the resumed run makes
     them anew.

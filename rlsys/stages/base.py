@@ -25,7 +25,7 @@ from rlsys.observe.display import Display
 from rlsys.observe.learnable import cut_off_at
 from rlsys.observe.loggers import Loggers
 from rlsys.observe.metrics import check_metrics
-from rlsys.observe.stage_summary import StageSummary
+from rlsys.observe.run_summary import RunSummary
 from rlsys.run import wish
 from rlsys.watch.accounting import Times
 from rlsys.watch.lag import LagMeter
@@ -135,7 +135,7 @@ class Stage(ABC):
         """What a checkpoint holds of it beside weights and samples, as JSON values."""
 
     @abstractmethod
-    def summary(self, started: float) -> StageSummary:
+    def summary(self, started: float) -> RunSummary:
         """Of all that has been done so far.
 
         Args:

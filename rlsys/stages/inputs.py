@@ -13,6 +13,7 @@ from rlsys.config.thinking import BudgetRule
 from rlsys.config.weight_files import require_weights
 from rlsys.data.generated import generated_rows
 from rlsys.data.load import RunRows, load_rows, split
+from rlsys.data.rates import within_pass_rate
 from rlsys.data.repeats import prompt_key
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, Tokenized, tokenize, unheard_warning
@@ -41,7 +42,7 @@ class Prepared:
     train: list[Prompt]
     held_out: list[Prompt]
     notes: list[str]
-    """What the user should know of: rows that were left out, fewer held-out prompts than asked."""
+    """What the user should know of, such as rows that were left out."""
 
 
 def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -> Prepared:
@@ -91,7 +92,6 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
             f"{too_long} prompts of over {config.data.max_prompt_tokens} tokens are left out "
             "(data.max_prompt_tokens)"
         )
-    notes += held_out_notes(config, len(held_out))
     if warning := unheard_warning(parts, config.data, tokenizer):
         notes.append(warning)
     return Prepared(train, held_out, notes)
@@ -147,14 +147,14 @@ def read_rows(config: RunConfig) -> RunRows:
     """The run's training and held-out rows; no tokenizer, no model and no cluster needed.
 
     Raises:
-        DataError, ConfigError: as rlsys.data.load.load_rows and
+        DataError, ConfigError: as rlsys.data.load.load_rows, rlsys.data.rates.within_pass_rate and
             rlsys.grading.expected.require_gradable.
     """
     if config.data.train:
         rows = load_rows(config.data)
     else:
         rows = generated_rows(config.data.holdout, config.run.seed)
-    return require_gradable(rows, config)
+    return require_gradable(within_pass_rate(rows, config.data), config)
 
 
 def require_fitting(path: str, setting: str) -> None:

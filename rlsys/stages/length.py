@@ -13,8 +13,8 @@ def resolve_length(config: RunConfig, num_rows: int, resumed: bool) -> tuple[Run
     `3 epochs of 200 prompts: 38 steps`.
 
     An epoch has each row once, so the steps are ceil(epochs * rows / rows of a step): prompts and
-    loop.groups_per_step, demonstrations and sft.rows_per_step. Groups that are dropped and sampled
-    anew come on top.
+    loop.groups_per_step, demonstrations and sft.rows_per_step, pairs and
+    reward_model.pairs_per_step. Groups that are dropped and sampled anew come on top.
 
     Args:
         num_rows: to train on, those left out not counted.
@@ -28,6 +28,8 @@ def resolve_length(config: RunConfig, num_rows: int, resumed: bool) -> tuple[Run
     per_step, rows = loop.groups_per_step, f"{num_rows:,} prompts"
     if config.run.stage is StageKind.sft:
         per_step, rows = config.sft.rows_per_step, f"{num_rows:,} demonstrations"
+    if config.run.stage is StageKind.reward_model:
+        per_step, rows = config.reward_model.pairs_per_step, f"{num_rows:,} pairs"
     if not loop.epochs:
         passes = loop.steps * per_step / num_rows
         return config, f"{_steps(loop.steps)}: {passes:.3g} epochs of {rows}"

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from rlsys.config.run import RunConfig
 from rlsys.data.templates import Prompt
-from rlsys.observe.stage_summary import StageSummary
-from rlsys.run.checkpointer import Checkpointer
+from rlsys.lineage.kinds import given, kind_of
+from rlsys.observe.next_steps import next_commands, policy_of
+from rlsys.observe.run_summary import RunSummary
+from rlsys.run.checkpointer import Checkpointer, Origin, newest
 from rlsys.stages.base import Stage, Surroundings
 
 _CANARY_TOKENS = 64
@@ -43,7 +45,34 @@ class Plan(ABC):
     ) -> Stage:
         """The stage itself, once there is a fleet."""
 
-    def closing_notes(self, summary: StageSummary, samples: Path) -> list[str]:
+    def inputs(self, model_path: str) -> dict[str, str]:
+        """What it reads, by the words of a manifest (rlsys/lineage/kinds.py)."""
+        return given(kind_of(self.config), self.config) | {"policy": model_path}
+
+    def outputs(self, folder: Path) -> dict[str, Path]:
+        """What it has made when it ends: the policy of the newest checkpoint; without any it leaves
+        no manifest."""
+        policy = policy_of(folder)
+        return {"policy": policy} if policy else {}
+
+    def origin(self, folder: Path) -> Origin:
+        """Where a resumed run is taken up.
+
+        Raises:
+            CheckpointError, ResumeError: as rlsys.run.checkpointer.newest.
+        """
+        return newest(folder, self.config.loop.steps)
+
+    def next_commands(self, folder: Path, steps: int, resume_by: str) -> list[str]:
+        """What to type after the run, with what each command is for.
+
+        Args:
+            steps: that the run has done.
+            resume_by: the command that goes on, but for the run.
+        """
+        return next_commands(folder, self.config, steps, resume_by)
+
+    def closing_notes(self, summary: RunSummary, samples: Path) -> list[str]:
         """Warnings that only the whole run shows."""
         return []
 

@@ -9,11 +9,11 @@ from rlsys.config.verifiers import require_sources
 from rlsys.data.templates import Prompt
 from rlsys.grading.tryout import try_plugins
 from rlsys.observe.learnable import last_words, problem_of
-from rlsys.observe.stage_summary import StageSummary
+from rlsys.observe.run_summary import RunSummary
 from rlsys.observe.summary import Summary
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.stages.base import Stage, Surroundings
-from rlsys.stages.inputs import prepare, read_rows
+from rlsys.stages.inputs import held_out_notes, prepare, read_rows
 from rlsys.stages.length import resolve_length
 from rlsys.stages.plan import Plan
 from rlsys.stages.rl import Inputs, Reinforcement
@@ -38,7 +38,7 @@ class ReinforcementPlan(Plan):
         inputs = Inputs(name, model_path, self.train, self.held_out)
         return Reinforcement(self.config, inputs, checkpointer, around)
 
-    def closing_notes(self, summary: StageSummary, samples: Path) -> list[str]:
+    def closing_notes(self, summary: RunSummary, samples: Path) -> list[str]:
         """That nothing could be learned, with what the policy wrote last."""
         assert isinstance(summary, Summary)
         problem = problem_of(summary.signal, self.config.sampling.max_tokens)
@@ -47,7 +47,7 @@ class ReinforcementPlan(Plan):
 
 def sources(config: RunConfig) -> list[str]:
     """Which data files a run reads."""
-    return [config.data.train, config.data.test]
+    return [config.data.train, config.data.test, config.data.rates]
 
 
 def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> ReinforcementPlan:
@@ -68,7 +68,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Re
         config,
         length,
         every_prompt,
-        prepared.notes,
+        [*prepared.notes, *held_out_notes(config, len(prepared.held_out))],
         train=prepared.train,
         held_out=prepared.held_out,
     )

@@ -12,14 +12,14 @@ no more than that number, and what the summary is made of.
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 import pyarrow as pa
 
 from rlsys.config.run import RunConfig
-from rlsys.config.sft import measures_answers
 from rlsys.data.batches import Batches
 from rlsys.data.templates import Prompt
 from rlsys.errors import SickPolicyError
@@ -48,8 +48,8 @@ class SupervisedFleet(StartableFleet, Protocol):
 
 
 @dataclass(frozen=True)
-class Demonstrations:
-    """What the stage starts from, as `demonstrations` batches."""
+class LearnedRows:
+    """What the stage starts from, as batches of its objective's contract."""
 
     train: pa.RecordBatch
     held_out: pa.RecordBatch
@@ -65,37 +65,44 @@ class Sums:
     consumed_tokens: int = 0
     train_s: float = 0.0
     times: dict[str, Times] = field(default_factory=dict)
-    losses: dict[int, float] = field(default_factory=dict)
-    """Held-out loss by step."""
+    held_out: dict[int, dict[str, float]] = field(default_factory=dict)
+    """Figures of the held-out rows by step."""
     resumes: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return asdict(self) | {"losses": list(self.losses.items())}
+        return asdict(self) | {"held_out": list(self.held_out.items())}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Sums":
         """What `to_dict` gave, through JSON."""
         times = {role: Times(**own) for role, own in values["times"].items()}
-        return cls(**values | {"times": times, "losses": dict(values["losses"])})
+        return cls(**values | {"times": times, "held_out": dict(values["held_out"])})
 
 
 class Supervised(Stage):
     """Trains a policy on what it should have said."""
+
+    measured: Mapping[str, str] = MappingProxyType({"heldout/loss": "loss"})
+    """Metrics of the held-out rows, by the learner's names."""
+    rows_are = "demonstrations"
+    unit = "nats per token"
+    """Of the loss."""
 
     def __init__(
         self,
         config: RunConfig,
         name: str,
         model_path: str,
-        demonstrations: Demonstrations,
+        rows: LearnedRows,
         prompts: Sequence[Prompt],
         checkpointer: Checkpointer,
         around: Surroundings,
     ) -> None:
         """prompts: of the held-out checks."""
         self.config, self.name, self.model_path = config, name, model_path
-        self.demonstrations, self.checkpointer, self.around = demonstrations, checkpointer, around
+        self.rows, self.prompts = rows, prompts
+        self.checkpointer, self.around = checkpointer, around
         self.fleet = cast(SupervisedFleet, around.fleet)
         self.folder = checkpointer.folder
         self.waits = Waits(config.loop.stall_timeout_s, self.fleet.observer)
@@ -169,9 +176,8 @@ class Supervised(Stage):
     # --- a step --------------------------------------------------------------------------------
 
     async def _step(self, step: int) -> None:
-        batches = self.demonstrations.batches
-        rows = batches.rows(step)
-        batch = self.demonstrations.train.take(pa.array(rows))
+        rows = self.rows.batches.rows(step)
+        batch = self.rows.train.take(pa.array(rows))
         learner = await self.waits.on("driver: step", self.fleet.fit(self.version, batch))
         self.version = step
         if not math.isfinite(learner["loss"]):
@@ -183,8 +189,8 @@ class Supervised(Stage):
         self.sums.trained_rows += len(rows)
         self.sums.consumed_tokens += int(learner["trained_tokens"])
         metrics = await self._metrics(learner)
-        if self._is_due(step) and (loss := await self._measure(step)) is not None:
-            metrics["heldout/loss"] = loss
+        if self._is_due(step):
+            metrics |= await self._measure(step)
         self.around.loggers.step(step, metrics)
         self.around.display.step(step, self.config.loop.steps, metrics)
         await self._checkpoint_if_due(step)
@@ -203,7 +209,7 @@ class Supervised(Stage):
         return {
             **metrics,
             **{f"policy/{name}": value for name, value in learner.items()},
-            "data/epoch": self.sums.trained_rows / self.demonstrations.train.num_rows,
+            "data/epoch": self.sums.trained_rows / self.rows.train.num_rows,
             "throughput/consumed_tokens": tokens,
             "throughput/step_s": seconds,
             "throughput/consumed_tokens_per_s": tokens / max(seconds, 1e-9),
@@ -214,21 +220,27 @@ class Supervised(Stage):
         every, steps = self.config.loop.evaluate_every, self.config.loop.steps
         return step == steps or bool(every and step % every == 0)
 
-    async def _measure(self, step: int) -> float | None:
-        """The held-out loss of the policy as it is, which has done `step` steps."""
-        batch = self.demonstrations.held_out
+    async def _measure(self, step: int) -> dict[str, float]:
+        """Metrics of the held-out rows under the model as it is, which has done `step` steps."""
+        batch = self.rows.held_out
         if not batch.num_rows:
-            return None
-        if step not in self.sums.losses:
-            self.around.display.stage(f"held-out loss: {batch.num_rows:,} demonstrations")
+            return {}
+        is_new = step not in self.sums.held_out
+        if is_new:
+            self.around.display.stage(f"held-out loss: {batch.num_rows:,} {self.rows_are}")
             found = await self.waits.on("driver: held-out loss", self.fleet.measure(batch))
-            self.sums.losses[step] = found["loss"]
-            if step == 0:
-                self.around.loggers.later(0, {"heldout/loss": found["loss"]})
+            self.sums.held_out[step] = {name: found[name] for name in self.measured.values()}
+        figures = self.sums.held_out[step]
+        metrics = {metric: figures[name] for metric, name in self.measured.items()}
+        if is_new and step == 0:
+            self.around.loggers.later(0, metrics)
+        if is_new:
+            others = [name for name in figures if name != "loss"]
+            more = "".join(f", {name} {figures[name]:.3f}" for name in others)
             self.around.display.note(
-                f"held-out loss at step {step}: {found['loss']:.4f} nats per token"
+                f"held-out loss at step {step}: {figures['loss']:.4f} {self.unit}{more}"
             )
-        return self.sums.losses[step]
+        return metrics
 
     async def _check_if_due(self, tasks: asyncio.TaskGroup) -> None:
         """pass@1 of the step, while the next ones are learned; one check at a time."""
@@ -242,7 +254,7 @@ class Supervised(Stage):
 
     async def _publish(self) -> None:
         """The workers hold the learner's weights; nobody to hold them, nothing to do."""
-        if measures_answers(self.config) and self.held_by_workers < self.version:
+        if self.prompts and self.held_by_workers < self.version:
             await self.waits.on("driver: publish", self.fleet.publish(self.version))
             self.held_by_workers = self.version
 
@@ -263,24 +275,28 @@ class Supervised(Stage):
 
     def summary(self, started: float) -> SftSummary:
         """Of all that has been done so far."""
+        return SftSummary(**self.common(started))
+
+    def common(self, started: float) -> dict[str, Any]:
+        """What the summary of every stage of this form has."""
         sums, steps = self.sums, self.config.loop.steps
-        return SftSummary(
-            run=self.name,
-            before=self.curve.at(0),
-            after=self.curve.at(steps),
-            checks=self.curve.checks,
-            steps=self.version,
-            planned_steps=steps,
-            wall_s=time.monotonic() - started,
-            train_s=sums.train_s,
-            consumed_tokens=sums.consumed_tokens,
-            times={role: sums.times.get(role, Times()) for role in self.around.members}
+        return {
+            "run": self.name,
+            "before": self.curve.at(0),
+            "after": self.curve.at(steps),
+            "checks": self.curve.checks,
+            "steps": self.version,
+            "planned_steps": steps,
+            "wall_s": time.monotonic() - started,
+            "train_s": sums.train_s,
+            "consumed_tokens": sums.consumed_tokens,
+            "times": {role: sums.times.get(role, Times()) for role in self.around.members}
             | sums.times,
-            members=self.around.members,
-            resumes=sums.resumes,
-            rows=self.demonstrations.train.num_rows,
-            trained_rows=sums.trained_rows,
-            held_out_rows=self.demonstrations.held_out.num_rows,
-            losses=sums.losses,
-            stopped_by=self.around.signals.stop,
-        )
+            "members": self.around.members,
+            "resumes": sums.resumes,
+            "rows": self.rows.train.num_rows,
+            "trained_rows": sums.trained_rows,
+            "held_out_rows": self.rows.held_out.num_rows,
+            "losses": {step: figures["loss"] for step, figures in sums.held_out.items()},
+            "stopped_by": self.around.signals.stop,
+        }

@@ -33,14 +33,14 @@ from rlsys.stages.base import Stage, Surroundings
 from rlsys.stages.inputs import held_out_notes, require_fitting, with_budgets
 from rlsys.stages.length import resolve_length
 from rlsys.stages.plan import Plan
-from rlsys.stages.sft import Demonstrations, Supervised
+from rlsys.stages.sft import LearnedRows, Supervised
 from rlsys.thinking.budgets import Budgets, predictor_for
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _TOKENS = ("prompt_token_ids", "token_ids")
-_MOST_HELD_OUT = 10
+MOST_HELD_OUT = 10
 """At most one in so many demonstrations of a file is held out of it."""
 
 
@@ -72,10 +72,8 @@ class SupervisedPlan(Plan):
             config.run.seed,
             config.data.shuffle,
         )
-        demonstrations = Demonstrations(self.train, self.held_out, batches)
-        return Supervised(
-            config, name, model_path, demonstrations, self.prompts, checkpointer, around
-        )
+        rows = LearnedRows(self.train, self.held_out, batches)
+        return Supervised(config, name, model_path, rows, self.prompts, checkpointer, around)
 
 
 def sources(config: RunConfig) -> list[str]:
@@ -204,7 +202,7 @@ def split(lessons: Sequence[Lesson], count: int) -> tuple[list[Lesson], list[Les
         if row not in first:
             first[row] = prompt_key(lesson.prompt)
     distinct = sorted(set(first.values()))
-    chosen = set(distinct[: min(count, len(distinct) // _MOST_HELD_OUT)])
+    chosen = set(distinct[: min(count, len(distinct) // MOST_HELD_OUT)])
     parts: tuple[list[Lesson], list[Lesson]] = ([], [])
     for lesson in lessons:
         is_held_out = first[lesson.prompt.file, lesson.prompt.number] in chosen

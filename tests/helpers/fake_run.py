@@ -16,7 +16,7 @@ from rlsys.config.run import RunConfig
 from rlsys.errors import FleetError
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import JsonLines, Loggers
-from rlsys.observe.stage_summary import StageSummary
+from rlsys.observe.run_summary import RunSummary
 from rlsys.observe.summary import Summary
 from rlsys.run import checkpoint
 from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin
@@ -66,7 +66,7 @@ def driven(
     make: Callable[[Checkpointer, Surroundings], Stage],
     at_step: Callable[[int], None],
     origin: Origin,
-) -> tuple[StageSummary, list[str]]:
+) -> tuple[RunSummary, list[str]]:
     """A stage up to its end or its stop; returns its summary, and what it said."""
     said: list[str] = []
     display = Display(Console(file=open(os.devnull, "w")), time.monotonic())  # noqa: SIM115

@@ -58,9 +58,7 @@ class Submitted:
 def submit(workplace: Workplace, folder: Path, *overrides: str) -> Submitted:
     """The run `tiny` of the workplace's config, with the documented plug-in and a loss, from files
     that only the job's folder has."""
-    clone = folder / "clone"
-    ignored = shutil.ignore_patterns(".venv", ".git", "runs", "__pycache__", ".*_cache")
-    shutil.copytree(ROOT, clone, ignore=ignored)
+    clone = _clone(folder)
     plugin = (ROOT / "docs" / "verifiers.md").read_text().split("```python\n")[1].split("```")[0]
     (clone / "short_answer.py").write_text(plugin)
     (clone / "counted.py").write_text(LOSS)
@@ -74,6 +72,23 @@ def submit(workplace: Workplace, folder: Path, *overrides: str) -> Submitted:
         )
         actors = _ray(cluster, "list", "actors", "--limit", "50")
     return Submitted(workplace.folder / "runs" / "tiny", clone, output, actors)
+
+
+def submit_recipe(folder: Path, recipe: Path, *arguments: str) -> str:
+    """A recipe as a job; what it printed."""
+    clone = _clone(folder)
+    with _head(folder) as cluster:
+        return _ray(
+            cluster,
+            *("job", "submit", "--working-dir", str(clone), "--", sys.executable, "-m", "rlsys"),
+            *("recipe", "run", str(recipe), *arguments),
+        )
+
+
+def _clone(folder: Path) -> Path:
+    """A clean copy of the project."""
+    ignored = shutil.ignore_patterns(".venv", ".git", "runs", "__pycache__", ".*_cache")
+    return shutil.copytree(ROOT, folder / "clone", ignore=ignored)
 
 
 @contextmanager

@@ -7,12 +7,12 @@ For helpfulness and harmlessness, which no rule can check. DeepSeek-R1 (arXiv:25
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError, instead
 from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
-from verifiers.models.hf_models import batches, load, padded, without_special_tokens
+from verifiers.models.dialogue import DialogueEncoder
+from verifiers.models.hf_models import batches, load, padded
 from verifiers.models.parts import asked_question, graded_text, read_part
 
 
@@ -25,7 +25,7 @@ class RewardModelVerifier(InBatches):
     """
 
     model: str = ""
-    """Directory or hub id of the classifier."""
+    """Directory or hub id of the classifier, or a run of `rlsys reward-model`, as `runs/NAME`."""
     part: str = "answer"
     """answer: what follows the reasoning. whole: the reasoning, too, as for harmlessness."""
     label: str = ""
@@ -47,7 +47,7 @@ class RewardModelVerifier(InBatches):
     def __post_init__(self) -> None:
         self._part = read_part(self.name, self.part)
         self._tokenizer, self._model = load(self.name, self.model, self.device, classifier=True)
-        self._clean = without_special_tokens(self._tokenizer)
+        self._dialogue = DialogueEncoder(self._tokenizer)
         self._label = self._label_index()
 
     def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
@@ -111,14 +111,9 @@ class RewardModelVerifier(InBatches):
         return Verdict(reward, status)
 
     def _encode(self, question: str, text: str) -> list[int]:
-        """The pair as token ids; special tokens come from the template, never from the texts."""
-        question, text = self._clean(question), self._clean(text)
-        tokenizer: Any = self._tokenizer
-        if tokenizer.chat_template is None:
-            return list(tokenizer(question, text)["input_ids"])
+        """Question and answer as token ids."""
         turns = [{"role": "user", "content": question}, {"role": "assistant", "content": text}]
-        rendered = tokenizer.apply_chat_template(turns, tokenize=False)
-        return list(tokenizer(rendered, add_special_tokens=False)["input_ids"])
+        return self._dialogue.encode(turns)
 
     def _label_index(self) -> int | None:
         labels = self._model.config.id2label or {}

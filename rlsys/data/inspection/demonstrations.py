@@ -37,8 +37,8 @@ def render_demonstrations(
     for name, said in (
         ("demonstrations", f"{len(lessons):,}, of which {left_out:,} are left out"),
         ("limits", f"data.max_prompt_tokens={config.max_prompt_tokens}, {max_tokens} in all"),
-        ("prompt tokens", _lengths([len(row.prompt) for row in found.rows])),
-        ("completion tokens", _lengths([len(row.completion) for row in found.rows])),
+        ("prompt tokens", lengths([len(row.prompt) for row in found.rows])),
+        ("completion tokens", lengths([len(row.completion) for row in found.rows])),
     ):
         table.add_row(Text(name, style="bold"), Text(said))
     yield table
@@ -46,8 +46,9 @@ def render_demonstrations(
         yield _panel(number, row, tokenizer)
 
 
-def _lengths(lengths: Sequence[int]) -> str:
-    shortest, median, most, nearly_all, longest = (f"{n:,}" for n in quantiles(lengths))
+def lengths(counts: Sequence[int]) -> str:
+    """The spread of lengths in one line."""
+    shortest, median, most, nearly_all, longest = (f"{n:,}" for n in quantiles(counts))
     return (
         f"shortest {shortest}, median {median}, 90 % up to {most}, 99 % up to {nearly_all}, "
         f"longest {longest}"

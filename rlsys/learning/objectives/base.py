@@ -26,6 +26,9 @@ from torch import Tensor
 
 from rlsys.errors import CheckpointError, ConfigError
 from rlsys.learning.microbatches import Microbatch
+from rlsys.learning.network import Network, Outputs
+from rlsys.learning.policy import PolicyModel, load_causal_lm
+from rlsys.learning.ranks import Ranks
 from rlsys.learning.report import Update
 from rlsys.learning.sequences import Sequences
 
@@ -35,17 +38,17 @@ class Loss:
     """Of one microbatch."""
 
     loss: Tensor
-    """[], to call backward on; connected to the logprobs even where no token is trained, so that
+    """[], to call backward on; connected to the outputs even where nothing is trained, so that
     every rank can."""
     sums: dict[str, Tensor]
-    """Metrics, each summed over the microbatch's trained tokens, and `tokens`, how many these are:
-    what is reported are the means over all of them."""
+    """Metrics, each summed over what the loss counts (trained tokens, or pairs), and `count`, how
+    many these are: what is reported are the means over all of them."""
     samples: dict[str, Tensor] = field(default_factory=dict)
     """[n] values of the trained tokens, detached, of which a mean says too little."""
 
 
-LossFunction = Callable[[Sequences, Microbatch, Tensor, Tensor], Loss]
-"""Of a microbatch's logprobs and entropies [N]."""
+LossFunction = Callable[[Sequences, Microbatch, Outputs], Loss]
+"""Of what the network gave for a microbatch."""
 
 Scorer = Callable[[Sequences], list[np.ndarray]]
 """Logprobs [T_i] of each completion under the policy as it is, nats, without gradient."""
@@ -71,6 +74,17 @@ class Objective(ABC):
     """At which logprobs are taken."""
     entropy_gradient: bool = False
     """Whether the loss has a gradient through the entropies."""
+    whole_groups: bool = False
+    """Whether the loss compares a group's sequences, which then lie in one microbatch."""
+
+    def network(self, model_path: str, ranks: Ranks) -> Network:
+        """What learns: a causal language model that gives logprobs and entropies [N]."""
+        return PolicyModel(
+            load_causal_lm(model_path, ranks.dtype),
+            self.temperature,
+            ranks.config.logprob_chunk,
+            self.entropy_gradient,
+        )
 
     @abstractmethod
     def prepare(self, batch: pa.RecordBatch, version: int, score: Scorer) -> Sequences:
@@ -86,9 +100,7 @@ class Objective(ABC):
         sequences."""
 
     @abstractmethod
-    def loss(
-        self, sequences: Sequences, microbatch: Microbatch, logprobs: Tensor, entropy: Tensor
-    ) -> Loss:
+    def loss(self, sequences: Sequences, microbatch: Microbatch, outputs: Outputs) -> Loss:
         """Of one microbatch; a LossFunction."""
 
     @abstractmethod

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from rlsys.learning.microbatches import Microbatch
+from rlsys.learning.network import Outputs
 from rlsys.learning.objectives.base import Loss, Objective, Scorer
 from rlsys.learning.report import Update
 from rlsys.learning.sequences import Sequences
@@ -40,17 +41,16 @@ class CrossEntropy(Objective):
         """Whether any token is in the loss; a minibatch without one is skipped."""
         return sequences.has_any("loss_weights", chosen)
 
-    def loss(
-        self, sequences: Sequences, microbatch: Microbatch, logprobs: Tensor, entropy: Tensor
-    ) -> Loss:
+    def loss(self, sequences: Sequences, microbatch: Microbatch, outputs: Outputs) -> Loss:
         """The cross-entropy of one microbatch; its mean entropy is reported, too."""
+        logprobs, entropy = outputs
         layout = microbatch.layout
         own = sequences.gather("loss_weights", layout)
         mask = sequences.mask(layout)
         weighted = torch.where(mask, own * layout.padded(logprobs), 0.0)
         loss = -(microbatch.weights[:, None] * weighted).sum()
         entropies = layout.padded(entropy.detach())
-        return Loss(loss, {"tokens": mask.sum(), "entropy": entropies[mask].sum()})
+        return Loss(loss, {"count": mask.sum(), "entropy": entropies[mask].sum()})
 
     def report(
         self,

@@ -38,6 +38,7 @@ from rlsys.config.run import LearnerConfig, SamplingConfig
 from rlsys.learning.columns import policy_columns
 from rlsys.learning.critic import Critic
 from rlsys.learning.microbatches import Microbatch
+from rlsys.learning.network import Outputs
 from rlsys.learning.objectives.base import Instead, Loss, Objective, Scorer
 from rlsys.learning.report import Update, num_skipped
 from rlsys.learning.sequences import Sequences
@@ -120,11 +121,9 @@ class PolicyGradient(Objective):
         """Whether any trained token has an advantage."""
         return sequences.has_any("advantages", chosen)
 
-    def loss(
-        self, sequences: Sequences, microbatch: Microbatch, logprobs: Tensor, entropy: Tensor
-    ) -> Loss:
+    def loss(self, sequences: Sequences, microbatch: Microbatch, outputs: Outputs) -> Loss:
         """The policy loss; see algorithms/losses.py."""
-        return self._loss(self.algorithm, sequences, microbatch, logprobs, entropy)
+        return self._loss(self.algorithm, sequences, microbatch, outputs)
 
     def without_signal(self, means: Mapping[str, float]) -> Instead | None:
         """The KL term alone, as slowly as it weighs; see algorithms/kl_alone.py."""
@@ -186,16 +185,14 @@ class PolicyGradient(Objective):
         algorithm: AlgorithmConfig,
         sequences: Sequences,
         microbatch: Microbatch,
-        logprobs: Tensor,
-        entropy: Tensor,
+        outputs: Outputs,
     ) -> Loss:
-        inputs = self._inputs(sequences, microbatch, logprobs, entropy)
+        inputs = self._inputs(sequences, microbatch, outputs)
         output = policy_loss(inputs, self.token_loss, algorithm, self.kl_coefficient)
         return Loss(output.loss, output.metrics, {"log_ratio": output.log_ratio})
 
-    def _inputs(
-        self, sequences: Sequences, microbatch: Microbatch, logprobs: Tensor, entropy: Tensor
-    ) -> LossInputs:
+    def _inputs(self, sequences: Sequences, microbatch: Microbatch, outputs: Outputs) -> LossInputs:
+        logprobs, entropy = outputs
         layout = microbatch.layout
         policy = layout.padded(logprobs)
         rollout = sequences.gather("rollout_logprobs", layout)

@@ -75,7 +75,7 @@ def test_grpo_loss_of_two_answers():
             [0.5 * (2 + 0.001 * 0.75), 0.0],
         ),
     )
-    assert out.metrics["tokens"].item() == 3
+    assert out.metrics["count"].item() == 3
     assert out.metrics["clipped_high"].item() == 1
     assert out.metrics["weight_truncated"].item() == 1
     assert out.metrics["kl"].item() == pytest.approx(sum(kl))
@@ -183,7 +183,7 @@ def test_a_number_that_is_not_finite_costs_its_token_and_is_counted(place, bad):
     batch = replace(batch, policy_logprobs=batch.policy_logprobs.detach().requires_grad_())
     out = loss_of(batch, algorithm_of(**NO_KL))
     assert out.metrics["non_finite"].item() == 1
-    assert out.metrics["tokens"].item() == 1
+    assert out.metrics["count"].item() == 1
     torch.testing.assert_close(
         gradient(batch, algorithm_of(**NO_KL)), tensor([-1.1, 0.0, 0.0]), rtol=1e-12, atol=0
     )

@@ -189,3 +189,22 @@ def test_demonstrations_are_shown_with_what_is_learned_of_them(tmp_path):
     done = CliRunner().invoke(app, ["inspect", str(file), "--config", "configs/sft.yaml"])
     assert "1, of which 0 are left out" in done.output
     assert "0 x 6, 1 x 2" in done.output
+
+
+def test_pairs_are_shown_with_both_sides_and_their_faults_are_counted(tmp_path):
+    rows = [
+        {"prompt": "1+1=?", "chosen": "so 2", "rejected": "so 30"},
+        {"prompt": "1+2=?", "chosen": "3", "rejected": None},
+    ]
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = ["inspect", str(file), "--config", "configs/reward_model.yaml"]
+    done = CliRunner().invoke(app, told)
+    assert done.exit_code == 1
+    said = " ".join(done.output.replace("│", " ").split())
+    assert "pairs 2, of which 1 can be learned from" in said
+    assert "1 without a rejected answer, the first in" in said
+    assert "shared 1+1=? so shared ids 18 12 18 30 32 200" in said
+    assert "chosen 2<|endoftext|> chosen ids 19 0" in said
+    assert "rejected 30<|endoftext|>" in said
+    assert CliRunner().invoke(app, [*told, "data.skip_unreadable_rows=true"]).exit_code == 0

@@ -22,17 +22,21 @@ WRONG = [float("nan"), float("inf"), float("-inf"), -1, 0]
 
 
 def is_number(hint: Any) -> bool:
-    """int, float, or one of them or None, or a list of them; no bool."""
+    """int, float, or one of them or None; no bool."""
     return bool({int, float} & {hint, *get_args(hint)})
 
 
 def numbers_of(section: type, path: str = "") -> Iterator[tuple[str, "Field[Any]"]]:
-    """Path and field of every number below a section, in lists as item 0."""
+    """Path and field of every number below a section: in lists as item 0, in mappings as `x`."""
     hints = get_type_hints(section)
     for one in fields(section):
         place, hint = f"{path}{one.name}", hints[one.name]
-        (item,) = get_args(hint) if typing.get_origin(hint) is list else (hint,)
-        place += "[0]" if item is not hint else ""
+        item, suffix = hint, ""
+        if typing.get_origin(hint) is list:
+            (item,), suffix = get_args(hint), "[0]"
+        elif typing.get_origin(hint) is dict:
+            (_, item), suffix = get_args(hint), ".x"
+        place += suffix
         if is_dataclass(item):
             yield from numbers_of(typing.cast(type, item), f"{place}.")
         elif is_number(item):
@@ -50,7 +54,9 @@ def put(config: RunConfig, path: str, value: float) -> None:
     for part in sections:
         place = place[0] if part == "[0]" else getattr(place, part)
     if name == "[0]":
-        place[0] = value
+        place[:1] = [value]
+    elif isinstance(place, dict):
+        place[name] = value
     else:
         setattr(place, name, value)
 
@@ -98,7 +104,9 @@ def test_a_number_is_in_its_range_or_one_error_with_its_path(path: str, value: f
     assert "; nearest valid: " in message
 
 
-ONE_OF_EACH_SECTION = {path.rpartition(".")[0]: path for path in NUMBERS if "[" not in path}
+ONE_OF_EACH_SECTION = {
+    path.rpartition(".")[0]: path for path in NUMBERS if not path.endswith(".x") and "[" not in path
+}
 
 
 @pytest.mark.parametrize("path", ONE_OF_EACH_SECTION.values())

@@ -13,6 +13,7 @@ from rlsys.data.templates import (
     CHAT_INSTRUCTION,
     R1_ZERO_PREAMBLE,
     choose,
+    conversation_of,
     ends_in_open_turn,
     render,
     to_batch,
@@ -290,3 +291,38 @@ def test_what_a_chat_template_refuses_names_the_row_and_the_roles(chat_tokenizer
         DataError, match=r"row 7: the tokenizer's chat template refuses .* system, "
     ):
         tokenize([row], DataConfig(), chat_tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("row", "settings"),
+    [
+        (asked(), {}),
+        (asked(kind=PromptKind.CONVERSATION), {}),
+        (row_of(("system", "Be brief."), ("user", "2+2?")), {}),
+        (
+            row_of(("user", "a"), ("assistant", "b"), ("user", "c"), kind=PromptKind.CONVERSATION),
+            {},
+        ),
+        (asked(), {"system_prompt": "Count."}),
+    ],
+)
+def test_the_conversation_behind_a_chat_renders_to_the_same_prompt(row, settings, chat_tokenizer):
+    config = with_template("auto", **settings)
+    text = render(row, config, chat_tokenizer)
+    heard = conversation_of(row, text, config, chat_tokenizer)
+    again = row_of(*((one["role"], one["content"]) for one in heard), kind=PromptKind.CONVERSATION)
+    assert render(again, DataConfig(), chat_tokenizer) == text
+
+
+def test_what_is_no_chat_or_begins_the_answer_has_no_conversation_behind_it(
+    base_tokenizer, chat_tokenizer
+):
+    begun = row_of(("user", "2+2?"), ("assistant", "It is"), kind=PromptKind.CONVERSATION)
+    for row, template, tokenizer in (
+        (asked(), "r1_zero", base_tokenizer),
+        (asked(), "plain", chat_tokenizer),
+        (begun, "chat", chat_tokenizer),
+    ):
+        config = with_template(template)
+        text = render(row, config, tokenizer)
+        assert conversation_of(row, text, config, tokenizer) is None

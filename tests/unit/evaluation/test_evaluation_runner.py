@@ -27,13 +27,13 @@ from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.compare import compare, read_result
 from rlsys.evaluation.cut import NO_CUT, Cut
 from rlsys.evaluation.plan import (
-    Cell,
     EvalTask,
     Setting,
     claim,
     describe,
     problem_of,
     prompt_name,
+    sampling_tasks,
     settings,
 )
 from rlsys.evaluation.repeats import ONE_BY_ONE, caveat
@@ -136,7 +136,12 @@ def run(fleet: ListedAnswers, eval_task: EvalTask, folder: Path) -> list[str]:
     retries = Retries(Waits(5.0, Observer()), LoopConfig())
     asyncio.run(
         examine(
-            fleet, [eval_task], samples, retries, 8, lambda progress: told.append(str(progress))
+            fleet,
+            sampling_tasks([eval_task]),
+            samples,
+            retries,
+            8,
+            lambda progress: told.append(str(progress)),
         )
     )
     return told
@@ -157,7 +162,7 @@ def test_an_evaluation_samples_every_problem_once_and_tells_how_far_it_is(tmp_pa
 def test_a_killed_evaluation_continues_where_it_was(tmp_path: Path) -> None:
     with pytest.raises(ExceptionGroup):
         run(ListedAnswers(fail_after=3), eval_task(), tmp_path)
-    done = Samples(tmp_path / "samples").done("sums", "t1")
+    done = Samples(tmp_path / "samples").done("sums/t1")
     assert 0 < len(done) < 5
     (tmp_path / "samples/sums/t1/part-000004.unfinished").write_text("cut off")
     fleet = ListedAnswers()
@@ -166,7 +171,7 @@ def test_a_killed_evaluation_continues_where_it_was(tmp_path: Path) -> None:
 
 
 def table_of(folder: Path) -> pa.Table:
-    table = Samples(folder / "samples").read("sums", "t1", COLUMNS)
+    table = Samples(folder / "samples").read("sums/t1", COLUMNS)
     assert table is not None
     return table
 
@@ -276,7 +281,7 @@ def test_a_problem_is_sampled_under_the_same_number_whatever_is_sampled_beside_i
     run(ListedAnswers(), eval_task(), tmp_path / "whole")
     numbers = {}
     for name in ("resumed", "fewer", "whole"):
-        table = Samples(tmp_path / name / "samples").read("sums", "t1", ["prompt_id", "group_id"])
+        table = Samples(tmp_path / name / "samples").read("sums/t1", ["prompt_id", "group_id"])
         assert table is not None
         numbers[name] = {row["prompt_id"]: row["group_id"] for row in table.to_pylist()}
     assert numbers["resumed"] == numbers["whole"]
@@ -287,7 +292,7 @@ def test_a_problem_is_sampled_under_the_same_number_whatever_is_sampled_beside_i
 def test_each_setting_has_random_numbers_of_its_own() -> None:
     one = eval_task()
     cold, hot = Setting(0.6, 16), Setting(1.0, 16)
-    numbers = {plan.group_id(one, setting, one.prompts[0]) for setting in (cold, hot)}
+    numbers = {one.sampled(setting).group_id(one.prompts[0]) for setting in (cold, hot)}
     assert len(numbers) == 2
     assert all(0 <= number < 2**63 for number in numbers)
 
@@ -353,12 +358,12 @@ def test_a_cell_is_sampled_with_its_settings_budget_and_stops_only_where_a_text_
     asked = Prompt("h", "code", "Complete def f():", [1], "null", head.info)
     code = Benchmark("code", "", "code_functions", False, 16, stop=("\ndef",))
     setting = Setting(0.6, 16, 4, 2)
-    one = Cell(EvalTask(code, (head,), 0, (setting,)), setting, 0, (head,)).sampling
+    one = EvalTask(code, (head,), 0, (setting,)).sampled(setting).sampling
     assert one == SamplingConfig(16, 0.6, stop=["\ndef"], max_reasoning_tokens=4)
     cut = replace(setting, cut=Cut(20, 0.95, 0.05))
-    sampling = Cell(EvalTask(code, (head,), 0, (cut,)), cut, 0, (head,)).sampling
+    sampling = EvalTask(code, (head,), 0, (cut,)).sampled(cut).sampling
     assert sampling == replace(one, top_k=20, top_p=0.95, min_p=0.05)
-    other = Cell(EvalTask(code, (asked,), 0, (setting,)), setting, 0, (asked,)).sampling
+    other = EvalTask(code, (asked,), 0, (setting,)).sampled(setting).sampling
     assert other.stop == []
 
 

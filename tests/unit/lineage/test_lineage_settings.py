@@ -1,11 +1,11 @@
 """Settings are compared by what a run computes of them."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rlsys.config.run import ClusterConfig, LoopConfig, ModelConfig, RunConfig, RunSection
+from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.lineage.settings import counted, settings_digest, settings_of
 
 
@@ -42,8 +42,8 @@ def test_an_input_is_known_however_its_path_was_typed(
     assert counted(settings_of(config), inputs)["model.path"] == "<policy>"
 
 
-def test_epochs_stand_for_the_steps_that_follow_from_them() -> None:
-    asked = RunConfig(loop=LoopConfig(epochs=2.0))
-    resolved = replace(asked, loop=replace(asked.loop, steps=38))
-    assert digest(asked) == digest(resolved)
-    assert "steps" not in settings_of(asked)["loop"]
+def test_an_input_deep_in_a_list_counts_by_its_name() -> None:
+    judge = RewardConfig("helpful", "reward_model", options={"model": "/made/judge"})
+    config = RunConfig(verifiers=VerifiersConfig(rewards=[judge]))
+    found = counted(settings_of(config), {"reward_model": "/made/judge"})["verifiers.rewards"]
+    assert found[0]["options"] == {"model": "<reward_model>"}

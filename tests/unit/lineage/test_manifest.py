@@ -83,6 +83,22 @@ def test_an_input_taken_at_the_start_stands_for_what_was_read_then(
     assert written.inputs["rows"] == at_the_start != artifact(rows)
 
 
+def test_a_hub_id_that_is_downloaded_while_a_stage_runs_is_known_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    judge = artifact("org/judge")
+    assert judge.digest == ""
+    ref = tmp_path / "models--org--judge" / "refs" / "main"
+    ref.parent.mkdir(parents=True)
+    ref.write_text("0123")
+    folder, policy = stage(tmp_path)
+    written = write_manifest(
+        folder, "rl", RunConfig(), {"reward_model": judge}, {"policy": policy}, {}, 0.0
+    )
+    assert written.inputs["reward_model"].digest == "commit:0123"
+
+
 def test_a_manifest_says_versions_machine_and_times(tmp_path: Path) -> None:
     folder, policy = stage(tmp_path)
     began = time.monotonic() - 90

@@ -6,8 +6,10 @@ import pytest
 from rich.console import Console
 
 from rlsys.evaluation.heldout import HeldOut
+from rlsys.lineage.kinds import KINDS
 from rlsys.loop.ledger import Ledger, State
 from rlsys.observe.balance import Pace
+from rlsys.observe.sft_summary import SftSummary
 from rlsys.observe.summary import Summary
 from rlsys.watch.accounting import Times
 
@@ -149,3 +151,34 @@ def test_resumes_are_counted_in_plain_words(
     text = " ".join(stream.getvalue().split())
     assert ("resumed" in text) is bool(said)
     assert said is None or said in text
+
+
+def test_its_figures_are_those_that_a_gate_can_ask_for(summary: Summary) -> None:
+    found = summary.figures()
+    assert found["pass_at_1"] == {"mean": 0.625, "low": 0.575, "high": 0.675}
+    assert found["steps"] == 100
+    assert set(found) <= set(KINDS["rl"].figures)
+
+
+def test_the_figures_of_fine_tuning_have_the_held_out_loss_before_after_and_at_its_lowest() -> None:
+    fine_tuning = SftSummary(
+        run="sft",
+        before=None,
+        after=None,
+        steps=30,
+        planned_steps=30,
+        wall_s=9.0,
+        train_s=8.0,
+        consumed_tokens=1000,
+        times={},
+        members={"learner": 1},
+        rows=10,
+        trained_rows=20,
+        held_out_rows=4,
+        losses={20: 0.5, 0: 2.0, 30: 0.75},
+    )
+    found = fine_tuning.figures()
+    losses = [found[f"heldout_loss{when}"] for when in ("_before", "", "_lowest")]
+    assert losses == [2.0, 0.75, 0.5]
+    assert "pass_at_1" not in found
+    assert set(found) <= set(KINDS["sft"].figures)

@@ -11,6 +11,7 @@ from rlsys.config.verifiers import RewardConfig
 from rlsys.data.load import RunRows
 from rlsys.errors import ConfigError, DataError
 from rlsys.local_policy.policy import build_tokenizer
+from rlsys.stages import rl_plan
 from rlsys.stages.inputs import Prepared, prepare, read_rows
 from tests.helpers.model_folders import write_weights
 
@@ -25,6 +26,12 @@ def write(path: Path, questions: list[str]) -> str:
 
 def prepared(config: RunConfig) -> Prepared:
     return prepare(config, read_rows(config), lambda line: None)
+
+
+def told(config: RunConfig) -> list[str]:
+    """What a run of reinforcement says of its rows."""
+    config.verifiers.rewards = [RewardConfig("accuracy", verifier="math")]
+    return rl_plan.read(config, False, lambda line: None).notes
 
 
 def texts(prompts: list) -> set[str]:  # type: ignore[type-arg]
@@ -46,7 +53,7 @@ def test_a_small_held_out_file_is_taken_as_it_is_and_said(
     config.data.test = write(tmp_path / "test.jsonl", [f"{i}-1=?" for i in range(8)])
     found = prepared(config)
     assert (len(found.train), len(found.held_out)) == (100, 8)
-    assert found.notes == [
+    assert told(config) == [
         "pass@1 is measured on 8 held-out prompts, all there are (evaluation.final_prompts=256, "
         "evaluation.prompts=128)"
     ]
@@ -55,8 +62,9 @@ def test_a_small_held_out_file_is_taken_as_it_is_and_said(
 def test_a_training_file_smaller_than_the_holdout_gives_a_fifth(config: RunConfig) -> None:
     found = prepared(config)
     assert (len(found.train), len(found.held_out)) == (80, 20)
-    assert "20 of its few prompts are held out, fewer than data.holdout=256" in found.notes[0]
-    assert "pass@1 is measured on 20 held-out prompts" in found.notes[1]
+    first, second = told(config)
+    assert "20 of its few prompts are held out, fewer than data.holdout=256" in first
+    assert "pass@1 is measured on 20 held-out prompts" in second
 
 
 def test_one_row_is_trained_on_and_nothing_is_held_out(config: RunConfig, tmp_path: Path) -> None:
@@ -68,7 +76,7 @@ def test_one_row_is_trained_on_and_nothing_is_held_out(config: RunConfig, tmp_pa
 
 def test_enough_held_out_prompts_need_no_note(config: RunConfig) -> None:
     config.data.holdout, config.evaluation.final_prompts, config.evaluation.prompts = 10, 10, 5
-    assert prepared(config).notes == []
+    assert told(config) == []
 
 
 def test_a_chat_template_that_leaves_out_the_system_message_is_told_once(
@@ -90,7 +98,7 @@ def test_no_held_out_prompts_mean_no_check(config: RunConfig, change: str) -> No
         config.data.holdout, config.evaluation.final_prompts = 10, 0
     found = prepared(config)
     assert len(found.held_out) == (0 if change == "holdout" else 10)
-    assert found.notes[-1].startswith("no held-out prompts: pass@1 is not measured")
+    assert told(config)[-1].startswith("no held-out prompts: pass@1 is not measured")
 
 
 def test_held_out_rows_that_are_too_long_are_replaced_by_rows_that_fit(

@@ -19,7 +19,7 @@ from rlsys.data.demonstrations import Demonstration, to_batch
 from rlsys.errors import CheckpointError, SickPolicyError
 from rlsys.observe.sft_summary import SftSummary
 from rlsys.run.checkpointer import Origin, newest
-from rlsys.stages.sft import Demonstrations, Supervised
+from rlsys.stages.sft import LearnedRows, Supervised
 from tests.helpers.fake_fleet import make_config, make_prompts
 from tests.helpers.fake_run import Fleet, driven
 
@@ -70,9 +70,7 @@ def taught(
     config.run.stage = StageKind.sft
     config.sft.train = "" if prompts else "rows.jsonl"
     config.evaluation.samples = 1
-    given = Demonstrations(
-        demonstrations(ROWS), demonstrations(held_out), Batches(ROWS, SIZE, 2.0, 0)
-    )
+    given = LearnedRows(demonstrations(ROWS), demonstrations(held_out), Batches(ROWS, SIZE, 2.0, 0))
     make = partial(Supervised, config, "run", model, given, make_prompts(prompts))
     summary, said = driven(folder, fleet, config, make, at_step, origin or Origin())
     assert isinstance(summary, SftSummary)

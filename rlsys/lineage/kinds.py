@@ -1,0 +1,162 @@
+"""The kinds of stages, by what goes in and what comes out. A new one is a row here.
+
+The names of inputs and outputs are one vocabulary: what a stage leaves as its `policy` can be
+another one's `policy` or `teacher`, and a manifest says under these words what was read and made.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from rlsys.config.resume import flat
+from rlsys.config.run import RunConfig
+
+RL, DISTILL, SFT, SAMPLE, EVALUATE = "rl", "distill", "sft", "sample", "evaluate"
+REWARD_MODEL, MERGE = "reward_model", "merge"
+_OTHERWISE: Mapping[str, str] = MappingProxyType(
+    {
+        **{"teacher": "policy", "base": "policy", "test_rows": "rows", "test_pairs": "pairs"},
+        "test_demonstrations": "demonstrations",
+    }
+)
+_NUMBERED = re.compile(r"(\w+)_(\d+)")
+_CHECKED = ("pass_at_1", "pass_at_1_before", "gain", "mean_tokens", "truncated")
+_TRAINED = ("steps", "epochs", "consumed_tokens", "wall_s", "train_s")
+_HELD_OUT = ("heldout_loss", "heldout_loss_before", "heldout_loss_lowest")
+
+SAMPLED = (
+    *("steps", "wall_s", "completions", "tokens", "mean_tokens", "truncated"),
+    *("kept", "kept_prompts", "never_right", "always_right"),
+)
+"""What `rlsys sample` counts, beside its pass@k."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of stage."""
+
+    command: str
+    """As in `rlsys train`."""
+    stage: str
+    """run.stage of its settings; empty: the command reads it not."""
+    inputs: Mapping[str, str]
+    """The setting that names each input."""
+    outputs: tuple[str, ...]
+    figures: tuple[str, ...]
+    """What it measures, for gates. Those of `sample` and of an evaluation depend on their settings
+    (rlsys/recipes/check.py)."""
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """Settings that are lists of inputs, by the name that stands before their numbers: `policy` for
+    policy_1, policy_2, ..."""
+
+    def setting(self, name: str) -> str | None:
+        """The setting that an input stands in; None: it has no such input."""
+        if name in self.inputs:
+            return self.inputs[name]
+        numbered = _NUMBERED.fullmatch(name)
+        return self.lists.get(numbered[1]) if numbered else None
+
+
+_LEARNS = {
+    "policy": "model.path",
+    "rows": "data.train",
+    "test_rows": "data.test",
+    "rates": "data.rates",
+}
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        RL: Kind("train", "rl", _LEARNS, ("policy",), (*_CHECKED, *_TRAINED, "signal")),
+        DISTILL: Kind(
+            "train",
+            "rl",
+            {**_LEARNS, "teacher": "teacher.path"},
+            ("policy",),
+            (*_CHECKED, *_TRAINED, "signal"),
+        ),
+        SFT: Kind(
+            "sft",
+            "sft",
+            {
+                **_LEARNS,
+                "demonstrations": "sft.train",
+                "test_demonstrations": "sft.test",
+            },
+            ("policy",),
+            (*_CHECKED, *_TRAINED, *_HELD_OUT),
+        ),
+        SAMPLE: Kind("sample", "sample", _LEARNS, ("demonstrations", "rates"), ()),
+        REWARD_MODEL: Kind(
+            "reward-model",
+            "reward_model",
+            {
+                "policy": "model.path",
+                "pairs": "reward_model.train",
+                "test_pairs": "reward_model.test",
+            },
+            ("reward_model",),
+            (*_TRAINED, *_HELD_OUT, "heldout_accuracy", "heldout_accuracy_before"),
+        ),
+        MERGE: Kind(
+            "merge",
+            "merge",
+            {"base": "merge.base"},
+            ("policy",),
+            (
+                *("wall_s", "tensors", "parameters"),
+                *("distance_policy_1", "distance_policy_2", "distance_base"),
+            ),
+            lists={"policy": "merge.policies"},
+        ),
+        EVALUATE: Kind("eval", "", {"policy": "model.path"}, ("table",), ()),
+    }
+)
+
+
+def word_of(name: str) -> str:
+    """The output that an input takes: `policy` of teacher and policy_2."""
+    numbered = _NUMBERED.fullmatch(name)
+    plain = numbered[1] if numbered else name
+    return _OTHERWISE.get(plain, plain)
+
+
+def kind_of(config: RunConfig) -> str:
+    """Of a run of `rlsys train` or `rlsys sft`."""
+    is_rl = config.run.stage.value == RL
+    return DISTILL if is_rl and config.teacher.path else config.run.stage.value
+
+
+def given(kind: str, config: RunConfig) -> dict[str, str]:
+    """The inputs that a stage's settings name, by the words of its kind: those of the table, then
+    the models and files that its rewards and losses are made of."""
+    settings, row = flat(asdict(config)), KINDS[kind]
+    named = {name: str(settings[key]) for name, key in row.inputs.items() if settings[key]}
+    for name, key in row.lists.items():
+        named |= {f"{name}_{n}": str(path) for n, path in enumerate(settings[key], start=1)}
+    return named | _judges(config) | _plugins(config)
+
+
+def _judges(config: RunConfig) -> dict[str, str]:
+    models = [
+        str(reward.options["model"])
+        for reward in config.verifiers.rewards
+        if (reward.verifier or reward.name) == "reward_model" and reward.options.get("model")
+    ]
+    return _numbered("reward_model", dict.fromkeys(models))
+
+
+def _plugins(config: RunConfig) -> dict[str, str]:
+    """Files alone: a function of an installed module is what is installed."""
+    files = []
+    for plugin in (*config.verifiers.plugins, *config.algorithm.plugins):
+        where, colon, function = plugin.rpartition(":")
+        path = where if colon and function.isidentifier() else plugin
+        if Path(path).expanduser().is_file():
+            files.append(path)
+    return _numbered("plugin", dict.fromkeys(files))
+
+
+def _numbered(name: str, paths: Mapping[str, object]) -> dict[str, str]:
+    """`plugin`, `plugin_2`, ..."""
+    return {name if n == 1 else f"{name}_{n}": path for n, path in enumerate(paths, start=1)}

@@ -1,0 +1,193 @@
+"""A recipe checked as a whole before anything starts: every stage's settings, every outside input,
+tokenizers that meet in one stage, and the figures that gates ask for."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rlsys.algorithms.settings import check_algorithm
+from rlsys.config.load import load
+from rlsys.config.model_names import LOCAL, find_model
+from rlsys.config.run import RunConfig
+from rlsys.config.weight_files import require_weights
+from rlsys.data.files import SUFFIXES, find_files
+from rlsys.errors import ConfigError, RlsysError, instead
+from rlsys.evaluation.estimators import ladder_of
+from rlsys.evaluation.figures import figure_names
+from rlsys.lineage.digests import is_hub_id
+from rlsys.lineage.kinds import EVALUATE, SAMPLE, SAMPLED, given, kind_of, word_of
+from rlsys.lineage.settings import counted, settings_of
+from rlsys.local_policy.resolve import tokenizer_of, workers
+from rlsys.recipes.recipe import Recipe, Reference, StageSpec
+from verifiers.settings import check_rewards
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A recipe that can begin."""
+
+    recipe: Recipe
+    settings: Mapping[str, RunConfig]
+    """Of each stage, as its command will load them; what other stages leave has stand-ins."""
+
+    def asked(self, stage: StageSpec) -> dict[str, Any]:
+        """What a stage is asked to do, as JSON values: its kind, and the settings that count. Its
+        inputs stand there by their names."""
+        named = given(stage.kind, self.settings[stage.name])
+        settings = counted(settings_of(self.settings[stage.name]), named)
+        inputs = stage.placed({name: f"<{name}>" for name in stage.inputs})
+        return {"kind": stage.kind, **settings, **inputs}
+
+    def outside(self, stage: StageSpec) -> dict[str, str]:
+        """Paths and hub ids of the inputs that no stage of the recipe makes."""
+        named = given(stage.kind, self.settings[stage.name])
+        taken = self.taken(stage)
+        return {name: path for name, path in named.items() if name not in taken}
+
+    def taken(self, stage: StageSpec) -> dict[str, Reference]:
+        """The outputs of other stages that it takes, by the names that its manifest has for them;
+        one in an override that is no input of its kind by the name of the override."""
+        found = {n: one for n, one in stage.inputs.items() if isinstance(one, Reference)}
+        names = {path: n for n, path in given(stage.kind, self.settings[stage.name]).items()}
+        for key, one in stage.references.items():
+            if key not in found:
+                found[names.get(_stand_in(one, self.settings), key)] = one
+        return found
+
+
+def check(recipe: Recipe) -> Checked:
+    """Load the settings of every stage, and look whether they fit together.
+
+    Raises:
+        ConfigError, DataError: naming the recipe's file, the stage and the nearest valid choice.
+    """
+    settings: dict[str, RunConfig] = {}
+    for stage in recipe.stages:
+        settings[stage.name] = _settings(stage, recipe, settings)
+    checked = Checked(recipe, settings)
+    for stage in recipe.stages:
+        for name, path in checked.outside(stage).items():
+            _require_there(name, path, stage, settings[stage.name])
+        _require_one_tokenizer(stage, settings[stage.name])
+        for measured in (m for condition in stage.gate for m in condition.measured):
+            of = recipe.stage(measured.stage or stage.name)
+            known = _figures(of, settings[of.name])
+            if measured.figure not in known:
+                raise ConfigError(
+                    f"{stage.where}: gate: no figure {measured.figure!r} of stage {of.name}, which "
+                    f"is of kind {of.kind}{instead(measured.figure, known)}"
+                )
+    return checked
+
+
+def _settings(stage: StageSpec, recipe: Recipe, before: Mapping[str, RunConfig]) -> RunConfig:
+    """As the stage's command will load them."""
+    overrides = stage.arguments(lambda one: _stand_in(one, before))
+    try:
+        if stage.kind == EVALUATE:
+            return workers(stage.config, overrides)
+        told = f"overrides of stage {stage.name}"
+        found = load(
+            stage.config, [*stage.told, *overrides], check_rewards, check_algorithm, told_by=told
+        )
+    except RlsysError as error:
+        raise type(error)(f"{stage.where} (config {stage.config}): {error}") from error
+    if stage.kind != kind_of(found):
+        raise ConfigError(
+            f"{stage.where}: kind {stage.kind}, but its settings are of kind {kind_of(found)} "
+            f"(run.stage={found.run.stage.value}, teacher.path={found.teacher.path!r}); nearest "
+            f"valid: kind: {kind_of(found)}"
+        )
+    return found
+
+
+def _stand_in(reference: Reference, settings: Mapping[str, RunConfig]) -> str:
+    """What is checked in the place of an output that is yet to be made: of a policy, the one that
+    its stage begins with."""
+    if reference.output == "policy":
+        return settings[reference.stage].model.path or LOCAL
+    return f"{reference.stage}.{reference.output}"
+
+
+def _require_there(name: str, path: str, stage: StageSpec, settings: RunConfig) -> None:
+    """Raise where an outside input is not there. What the hub has is asked when a stage starts."""
+    said = f"{stage.where}: {name}: {path}"
+    if is_hub_id(path) and path.lower().endswith(SUFFIXES):
+        raise ConfigError(f"{said}: no such file, and no folder {Path(path).parent}")
+    if is_hub_id(path):
+        return
+    try:
+        if word_of(name) in ("rows", "demonstrations", "rates"):
+            find_files(path)
+        elif word_of(name) == "policy":
+            found = find_model(path, name, settings.run.directory)
+            if found != LOCAL and not (Path(found).expanduser() / "config.json").is_file():
+                raise ConfigError("no folder with a config.json")
+            require_weights(found, name)
+    except RlsysError as error:
+        raise type(error)(f"{said}: {error}") from error
+
+
+def _require_one_tokenizer(stage: StageSpec, settings: RunConfig) -> None:
+    """Raise ConfigError where the policies that meet in a stage read other tokens, as far as their
+    tokenizers' files can be read here."""
+    named = given(stage.kind, settings)
+    if "policy" in stage.row.inputs:
+        named = {"policy": ""} | named
+    policies = {name: path for name, path in named.items() if word_of(name) == "policy"}
+    if len({_place(path) for path in policies.values()}) < 2:
+        return
+    (first, at), *others = policies.items()
+    ours = _tokens(at, settings)
+    for second, path in others:
+        theirs = _tokens(path, settings)
+        if ours is None or theirs is None:
+            continue
+        unlike = sorted(t for t in ours.keys() | theirs.keys() if ours.get(t) != theirs.get(t))
+        if unlike:
+            raise ConfigError(
+                f"{stage.where}: {first} ({at or LOCAL}) and {second} ({path or LOCAL}) have "
+                f"tokenizers that differ in {len(unlike):,} tokens, such as {unlike[0]!r}; "
+                "policies that meet in one stage have to read the same tokens: take one family"
+            )
+
+
+def _place(path: str) -> str:
+    return "" if path in ("", LOCAL) else str(Path(path).expanduser().resolve())
+
+
+def _tokens(path: str, settings: RunConfig) -> dict[str, int] | None:
+    """The vocabulary in a tokenizer.json, or of the local policy; None where there is none to
+    read."""
+    if path in ("", LOCAL):
+        return tokenizer_of(replace(settings.model, path="")).get_vocab()
+    file = Path(path).expanduser() / "tokenizer.json"
+    if not file.is_file() and is_hub_id(path):
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = try_to_load_from_cache(path, "tokenizer.json")
+        file = Path(cached) if isinstance(cached, str) else file
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        vocabulary = dict(_entries(content["model"]["vocab"]))
+        return vocabulary | {one["content"]: one["id"] for one in content["added_tokens"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _entries(vocabulary: Any) -> Iterator[tuple[str, int]]:
+    """Of a mapping from token to id, or of a list of pieces with their scores."""
+    if isinstance(vocabulary, dict):
+        yield from vocabulary.items()
+    else:
+        yield from ((piece[0], number) for number, piece in enumerate(vocabulary))
+
+
+def _figures(stage: StageSpec, settings: RunConfig) -> list[str]:
+    if stage.kind == EVALUATE:
+        return figure_names(settings.benchmarks)
+    if stage.kind == SAMPLE:
+        return [*(f"pass_at_{k}" for k in ladder_of(settings.sample.n)), *SAMPLED]
+    return list(stage.row.figures)

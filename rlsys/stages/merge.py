@@ -1,0 +1,232 @@
+"""The stage `merge`: several policies become one, tensor by tensor.
+
+    run.directory/NAME/config.yaml    the settings
+    run.directory/NAME/policy/        config, tokenizer and weights, as save_pretrained leaves them
+    run.directory/NAME/summary.json   what was merged, and how far the result is from each policy
+    run.directory/NAME/manifest.json  the digests of all of them, once everything is there
+
+The policy appears by one rename, so one of that name is whole. A merge that was killed is made
+anew when it is resumed: it takes no longer than to read its policies.
+"""
+
+import hashlib
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from rlsys.algorithms import merging
+from rlsys.config.load import to_yaml
+from rlsys.config.merge import MergeConfig, MergeMethod
+from rlsys.config.model_names import FILE
+from rlsys.config.run import RunConfig
+from rlsys.disk import disk_errors, replace_text, sync
+from rlsys.errors import ResumeError
+from rlsys.lineage.kinds import MERGE
+from rlsys.lineage.manifest import FILE as MANIFEST
+from rlsys.lineage.manifest import Figure, artifact, write_manifest
+from rlsys.run.folder import LOCK, SUMMARY, held
+from rlsys.stages.merge_plan import MergePlan
+
+POLICY = "policy"
+_BESIDE_WEIGHTS = ("*.json", "*.txt", "*.jinja", "*.model")
+
+
+@dataclass
+class MergeSummary:
+    """The evidence of one merge."""
+
+    run: str
+    policy: str
+    method: str
+    inputs: dict[str, str]
+    """The folder of each: policy_1, policy_2, base."""
+    weights: list[float]
+    scale: float
+    density: float
+    seed: int
+    tensors: int
+    copied: list[str]
+    """Tensors of whole numbers, which are the first policy's."""
+    parameters: int
+    distances: dict[str, float]
+    """|merged - input| / |input| over all merged tensors, of each input."""
+    wall_s: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+def run(
+    config: RunConfig,
+    folder: Path,
+    plan: MergePlan,
+    started: float,
+    progress: Callable[[str], None],
+) -> MergeSummary:
+    """Merge the plan's policies into the folder of a run, a new one or one that was killed.
+
+    Args:
+        started: time.monotonic() of the command's start.
+    Raises:
+        ResumeError: the run is done, or another process makes it now.
+    """
+    if (folder / MANIFEST).is_file():
+        raise ResumeError(f"{folder} is done: its policy is {folder / POLICY}")
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    replace_text(folder / FILE, to_yaml(config))
+    progress("digests of the policies")
+    inputs = {name: artifact(path) for name, path in plan.inputs.items()}
+    merger = Merger(config.merge, plan, config.run.seed, progress)
+    with _appearing(folder / POLICY) as policy:
+        _copy_beside_weights(plan, policy)
+        plan.policies[0].tensors.write_like(policy, merger.merged)
+    summary = MergeSummary(
+        run=folder.name,
+        policy=str(folder / POLICY),
+        method=config.merge.method.value,
+        inputs={name: str(path) for name, path in plan.inputs.items()},
+        weights=config.merge.shares,
+        scale=config.merge.scale,
+        density=config.merge.density,
+        seed=config.run.seed,
+        tensors=merger.tensors,
+        copied=merger.copied,
+        parameters=merger.parameters,
+        distances=merger.distances(),
+        notes=[*plan.notes, *merger.notes()],
+    )
+    summary.wall_s = round(time.monotonic() - started, 3)
+    replace_text(folder / SUMMARY, json.dumps(asdict(summary), indent=2) + "\n")
+    figures: dict[str, Figure] = {
+        "wall_s": summary.wall_s,
+        "tensors": summary.tensors,
+        "parameters": summary.parameters,
+        **{f"distance_{name}": value for name, value in summary.distances.items()},
+    }
+    write_manifest(folder, MERGE, config, inputs, {POLICY: folder / POLICY}, figures, started)
+    return summary
+
+
+class Merger:
+    """Merges one tensor after the other, and sums up how far they move."""
+
+    def __init__(
+        self, config: MergeConfig, plan: MergePlan, seed: int, progress: Callable[[str], None]
+    ) -> None:
+        self.config, self.plan, self.seed, self.progress = config, plan, seed, progress
+        self.tensors = self.parameters = 0
+        self.copied: list[str] = []
+        self._total = len(plan.policies[0].tensors.shapes)
+        self._squares = {name: [0.0, 0.0] for name in plan.inputs}
+        """Of each input: the squared norms of its distance to the result, and of itself."""
+        self._differs = [False] * len(plan.policies)
+        """Whether a policy's weights are others than the first one's."""
+
+    def merged(self, name: str) -> torch.Tensor:
+        """One tensor of the result, in the number format of the first policy's."""
+        first = self.plan.policies[0].tensors.read(name)
+        self.tensors += 1
+        self.progress(f"merging: {self.tensors:,} of {self._total:,} tensors")
+        if not first.is_floating_point():
+            self.copied.append(name)
+            return first
+        tensors = [first.float()]
+        tensors += [one.tensors.read(name).float() for one in self.plan.policies[1:]]
+        base = self.plan.base.tensors.read(name).float() if self.plan.base else None
+        result = self._by_method(name, tensors, base).to(first.dtype)
+        self.parameters += result.numel()
+        self._measure(result.float(), [*tensors, *([base] if base is not None else [])])
+        return result
+
+    def distances(self) -> dict[str, float]:
+        """See MergeSummary."""
+        return {
+            name: math.sqrt(distance / own) if own else 0.0
+            for name, (distance, own) in self._squares.items()
+        }
+
+    def notes(self) -> list[str]:
+        """Policies that are the first one under another name."""
+        first, *others = self.plan.policies
+        return [
+            f"{other.named}: its weights are those of {first.named}"
+            for other, differs in zip(others, self._differs[1:], strict=True)
+            if not differs
+        ]
+
+    def _by_method(
+        self, name: str, tensors: Sequence[torch.Tensor], base: torch.Tensor | None
+    ) -> torch.Tensor:
+        config, weights = self.config, self.config.shares
+        if config.method is MergeMethod.linear:
+            return merging.linear(tensors, weights)
+        if config.method is MergeMethod.slerp:
+            return merging.slerp(tensors[0], tensors[1], weights[1])
+        assert base is not None
+        if config.method is MergeMethod.task_arithmetic:
+            return merging.task_arithmetic(base, tensors, weights, config.scale)
+        if config.method is MergeMethod.ties:
+            return merging.ties(base, tensors, weights, config.scale, config.density)
+        dare = {
+            MergeMethod.dare_linear: merging.dare_linear,
+            MergeMethod.dare_ties: merging.dare_ties,
+        }[config.method]
+        generators = [generator_of(self.seed, i, name) for i in range(len(tensors))]
+        return dare(base, tensors, weights, config.scale, config.density, generators)
+
+    def _measure(self, result: torch.Tensor, inputs: Sequence[torch.Tensor]) -> None:
+        for squares, tensor in zip(self._squares.values(), inputs, strict=True):
+            squares[0] += float(torch.linalg.vector_norm(result - tensor)) ** 2
+            squares[1] += float(torch.linalg.vector_norm(tensor)) ** 2
+        for i in range(1, len(self._differs)):
+            self._differs[i] = self._differs[i] or not torch.equal(inputs[0], inputs[i])
+
+
+def generator_of(seed: int, policy: int, tensor: str) -> torch.Generator:
+    """What draws a policy's mask of one tensor: the same in whatever order tensors are merged."""
+    digest = hashlib.blake2b(f"{seed} {policy} {tensor}".encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+
+
+def _copy_beside_weights(plan: MergePlan, policy: Path) -> None:
+    """Config, tokenizer, generation config, and the index of several files of weights."""
+    first = plan.policies[0]
+    is_whole = len(first.tensors.files) == 1
+    for pattern in _BESIDE_WEIGHTS:
+        for file in sorted(first.folder.glob(pattern)):
+            is_index = file.name.endswith(".index.json")
+            if file.name != MANIFEST and not (is_index and is_whole):
+                with disk_errors(policy / file.name):
+                    shutil.copyfile(file, policy / file.name)
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which stands under its own name once the block is done, in the place of one
+    that stood there.
+
+    Raises:
+        ResumeError: another process fills it now.
+    """
+    building = folder.with_name(f".{folder.name}.unfinished")
+    with disk_errors(building):
+        building.mkdir(exist_ok=True)
+    with held(building):
+        with disk_errors(building):
+            for left in building.iterdir():
+                if left.name != LOCK:
+                    left.unlink()
+        yield building
+        with disk_errors(folder):
+            (building / LOCK).unlink()
+            sync(building)
+            if folder.is_dir():
+                shutil.rmtree(folder)
+            building.rename(folder)
+            sync(folder.parent)

@@ -1,0 +1,108 @@
+"""`rlsys recipe` and `rlsys lineage`: what is printed, and how it ends."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from rlsys.cli import app
+from rlsys.errors import ConfigError, RecipeError
+from rlsys.lineage import digests
+from rlsys.recipes import runner
+from tests.helpers.fake_stage import FakeStages
+
+RECIPE = """
+about: one stage, then its table
+stages:
+  - {name: rl, kind: rl, config: small.yaml, inputs: {rows: rows.jsonl}, gate: [steps > 5]}
+  - {name: table, kind: evaluate, config: small.yaml, inputs: {policy: "${rl.policy}"}}
+scales: {tiny: {all: {overrides: {loop.steps: 6}}}}
+"""
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeStages:
+    """Stages in the place of processes, in a folder with a recipe."""
+    found = FakeStages(figures={"rl": {"steps": 6}})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(digests, "CACHE", tmp_path / "cache" / "digests.json")
+    make: Callable[..., Any] = runner.Runner
+    monkeypatch.setattr(runner, "Runner", lambda *given: make(*given, found.start))
+    (tmp_path / "two.yaml").write_text(RECIPE)
+    (tmp_path / "small.yaml").write_text("loop: {checkpoint_every: 2}\n")
+    (tmp_path / "rows.jsonl").write_text('{"question": "1 + 1 =", "answer": "2"}\n')
+    return found
+
+
+def rlsys(*arguments: str) -> Any:
+    """What the command came to."""
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_a_plan_shows_stages_inputs_and_length_and_runs_nothing(stages: FakeStages) -> None:
+    done = rlsys("recipe", "plan", "two.yaml", "--scale", "tiny")
+    assert done.exit_code == 0, done.output
+    assert "rows: rows.jsonl" in done.output
+    assert "policy: ${rl.policy}" in done.output
+    assert "6 steps" in done.output
+    assert done.output.count("unknown") == 2
+    assert stages.ran == []
+    assert not Path("runs").exists()
+
+
+def test_a_run_ends_with_what_it_made_and_its_status_says_done(stages: FakeStages) -> None:
+    done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
+    assert done.exit_code == 0, done.output
+    assert "rl | stage rl says so" in done.output
+    assert "rl: gate passed: steps > 5: 6" in done.output
+    assert "table: table" in done.output
+    status = rlsys("recipe", "status", "runs/two-tiny").output
+    assert [line.split()[0] for line in status.splitlines()[1:]] == ["rl", "steps", "table"]
+    assert status.count("done") == 2
+    Path("rows.jsonl").write_text('{"question": "2 + 1 =", "answer": "3"}\n')
+    status = rlsys("recipe", "status", "runs/two-tiny").output
+    assert "rows (rows.jsonl) is not what it was" in status
+    assert "behind rl, which is out of date" in status
+
+
+def test_a_plan_after_a_run_has_the_measured_minutes(stages: FakeStages) -> None:
+    rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
+    done = rlsys("recipe", "plan", "two.yaml", "--scale", "tiny")
+    assert done.output.count("0.0 (measured)") == 2
+
+
+def test_a_failed_gate_ends_with_the_command_that_goes_on(stages: FakeStages) -> None:
+    stages.figures["rl"] = {"steps": 2}
+    done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny", "--directory", "here")
+    assert isinstance(done.exception, RecipeError)
+    assert "steps > 5: 2" in str(done.exception)
+    here = Path("here").resolve()
+    assert str(done.exception).endswith(
+        f"to go on: rlsys recipe run two.yaml --scale tiny --directory {here}"
+    )
+
+
+def test_a_stopped_recipe_ends_as_the_signal_would_have_it(stages: FakeStages) -> None:
+    stages.hangs["rl"] = lambda: signal.raise_signal(signal.SIGINT)
+    done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
+    assert done.exit_code == 128 + signal.SIGINT
+    assert "stopped by SIGINT; to go on: rlsys recipe run two.yaml --scale tiny" in done.output
+
+
+def test_a_folder_of_no_recipe_is_one_clear_error(stages: FakeStages) -> None:
+    done = rlsys("recipe", "status", ".")
+    assert isinstance(done.exception, ConfigError)
+    assert "no recipe was run here" in str(done.exception)
+
+
+def test_lineage_is_told_down_to_what_comes_from_outside(stages: FakeStages) -> None:
+    rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
+    output = rlsys("lineage", "runs/two-tiny/table/results.json").output
+    lines = output.splitlines()
+    assert [line.split()[0] for line in lines] == ["table", "policy", "rows"]
+    assert [len(line) - len(line.lstrip()) for line in lines] == [0, 2, 4]
+    assert "by evaluate in" in lines[0]
+    assert lines[2].endswith("from outside")

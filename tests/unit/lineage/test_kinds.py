@@ -1,0 +1,50 @@
+"""The inputs of a stage by the words of its kind."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from rlsys.config.resume import flat
+from rlsys.config.run import ModelConfig, RunConfig, RunSection, StageKind, TeacherConfig
+from rlsys.config.sft import SftConfig
+from rlsys.config.verifiers import RewardConfig, VerifiersConfig
+from rlsys.lineage.kinds import KINDS, given, kind_of
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_input_is_a_setting(kind: str) -> None:
+    assert set(KINDS[kind].inputs.values()) <= set(flat(asdict(RunConfig())))
+
+
+def test_a_run_with_a_teacher_distills() -> None:
+    taught = RunConfig(teacher=TeacherConfig(path="/teacher"), model=ModelConfig(path="/student"))
+    assert kind_of(taught) == "distill"
+    assert given("distill", taught) == {"policy": "/student", "teacher": "/teacher"}
+    assert kind_of(RunConfig()) == "rl"
+    assert kind_of(RunConfig(run=RunSection(stage=StageKind.sft))) == "sft"
+
+
+def test_generated_rows_are_no_input() -> None:
+    assert given("sft", RunConfig()) == {}
+    assert given("sft", RunConfig(sft=SftConfig(train="chains.jsonl"))) == {
+        "demonstrations": "chains.jsonl"
+    }
+
+
+def test_a_reward_model_and_a_plugin_file_are_inputs(tmp_path: Path) -> None:
+    file = tmp_path / "brevity.py"
+    file.write_text("")
+    rewards = [
+        RewardConfig("helpful", "reward_model", options={"model": "/judge"}),
+        RewardConfig("reward_model", options={"model": "org/other"}),
+        RewardConfig("math"),
+    ]
+    config = RunConfig(
+        verifiers=VerifiersConfig(rewards=rewards, plugins=[f"{file}:short", "installed.mod:f"])
+    )
+    assert given("rl", config) == {
+        "reward_model": "/judge",
+        "reward_model_2": "org/other",
+        "plugin": str(file),
+    }

@@ -1,0 +1,157 @@
+"""What a recipe says, and what it cannot say."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rlsys.errors import ConfigError
+from rlsys.lineage.kinds import KINDS, Kind
+from rlsys.recipes import recipe
+from rlsys.recipes.recipe import Reference, read_recipe
+
+Write = Callable[[dict], Path]
+
+
+def refusal(write: Write, content: dict, scale: str = "") -> str:
+    """The error that a recipe is refused with."""
+    with pytest.raises(ConfigError) as refused:
+        read_recipe(write(content), scale)
+    assert "branches.yaml" in str(refused.value)
+    return str(refused.value)
+
+
+def test_stages_come_after_what_they_take_from_whatever_the_order_in_the_file(
+    write: Write, content: dict
+) -> None:
+    content["stages"].reverse()
+    names = [stage.name for stage in read_recipe(write(content)).stages]
+    assert names == ["sft1", "rl_b", "table_b", "rl_a", "table_a"]
+
+
+def test_an_input_is_an_output_of_an_earlier_stage_or_a_path(write: Write, content: dict) -> None:
+    rl = read_recipe(write(content)).stage("rl_a")
+    assert rl.inputs == {"policy": Reference("sft1", "policy"), "rows": "reasoning.jsonl"}
+    assert rl.arguments(lambda one: f"/made/{one.stage}") == [
+        'data.train="reasoning.jsonl"',
+        'model.path="/made/sft1"',
+    ]
+
+
+def test_an_override_may_name_an_output_however_deep(write: Write, content: dict) -> None:
+    judge = {"name": "good", "verifier": "reward_model", "options": {"model": "${rl_b.policy}"}}
+    content["stages"][1]["overrides"] = {"verifiers.rewards": [judge]}
+    recipe = read_recipe(write(content))
+    names = [stage.name for stage in recipe.stages]
+    assert names.index("rl_b") < names.index("rl_a")
+    argument = recipe.stage("rl_a").arguments(lambda one: f"/made/{one.stage}")[0]
+    assert argument.startswith("verifiers.rewards=[{")
+    assert '"model": "/made/rl_b"' in argument
+
+
+def test_a_scale_overlays_all_stages_and_then_each(write: Write, content: dict) -> None:
+    content["scales"] = {
+        "tiny": {
+            "all": {"overrides": {"loop.steps": 2, "run.seed": 7}},
+            "rl_a": {"overrides": {"loop.steps": 3}, "gate": ["steps > 1"]},
+        }
+    }
+    recipe = read_recipe(write(content), "tiny")
+    assert recipe.name == "branches-tiny"
+    assert recipe.stage("rl_a").overrides == {"loop.steps": 3, "run.seed": 7}
+    assert recipe.stage("rl_b").overrides == {"loop.steps": 2, "run.seed": 7}
+    assert [one.text for one in recipe.stage("rl_a").gate] == ["steps > 1"]
+
+
+def test_the_command_line_says_it_of_one_stage_or_of_all(write: Write, content: dict) -> None:
+    recipe = read_recipe(write(content), "", ["rl_a.loop.steps=3", "run.seed=7", "run.name="])
+    assert recipe.stage("rl_a").overrides == {"loop.steps": 3, "run.seed": 7, "run.name": ""}
+    assert recipe.stage("rl_b").overrides == {"run.seed": 7, "run.name": ""}
+
+
+def test_a_length_that_is_said_later_voids_the_other_way_to_say_it(
+    write: Write, content: dict
+) -> None:
+    content["stages"][0]["overrides"] = {"loop.epochs": 2}
+    recipe = read_recipe(write(content), "", ["sft1.loop.steps=5"])
+    assert recipe.stage("sft1").overrides == {"loop.steps": 5}
+
+
+def test_a_recipe_with_scales_asks_which(write: Write, content: dict) -> None:
+    content["scales"] = {"tiny": {}, "cluster": {}}
+    assert "name one of tiny, cluster" in refusal(write, content)
+    assert "did you mean 'tiny'?" in refusal(write, content, "tinny")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kind": "sftt"}, "stage rl_a: kind 'sftt': no such kind; did you mean 'sft'?"),
+        ({"name": "sft1"}, "there are 2 stages of that name"),
+        ({"name": "all"}, "and none of all, asked, logs, lock, superseded"),
+        ({"name": "logs"}, "which mean something else"),
+        ({"name": "rl-a"}, "expected letters, digits and _"),
+        ({"kinds": "rl"}, "stage rl_a: unknown key 'kinds'; did you mean 'kind'?"),
+        ({"config": None}, "config: expected the path of a config file, got None"),
+        ({"inputs": {"polcy": "x"}}, "no input 'polcy'; did you mean 'policy'?"),
+        ({"inputs": {"policy": "${sft2.policy}"}}, "no stage 'sft2'; did you mean 'sft1'?"),
+        ({"inputs": {"policy": "${sft1.polici}"}}, "leaves no 'polici'; did you mean 'policy'?"),
+        ({"inputs": {"policy": "${table_a.table}"}}, "policy takes policy, and not table"),
+        ({"inputs": {"policy": "${sft1.policy}/x"}}, "and nothing else"),
+        ({"inputs": {"policy": 3}}, "expected a path, or an output"),
+        ({"inputs": {"policy": "${rl_a.policy}"}}, "the stage names itself"),
+        ({"gate": ["pass_at_1 = 0.5"]}, "gate 'pass_at_1 = 0.5': expected a figure"),
+        ({"gate": ["0.5 < pass_at_1"]}, "expected a figure"),
+        ({"gate": ["rl_a.gain > 0"]}, "have no name before them; nearest valid: gain"),
+    ],
+)
+def test_what_a_stage_cannot_be_is_named_with_its_place(
+    write: Write, content: dict, change: dict, said: str
+) -> None:
+    content["stages"][1] |= change
+    assert said in refusal(write, content)
+
+
+def test_a_circle_is_told_all_around(write: Write, content: dict) -> None:
+    content["stages"][0]["inputs"]["policy"] = "${rl_a.policy}"
+    assert "the stages form a circle: sft1 -> rl_a -> sft1" in refusal(write, content)
+
+
+def test_a_gate_that_asks_for_a_later_stage_is_a_circle(write: Write, content: dict) -> None:
+    content["stages"][0]["gate"] = ["pass_at_1 > table_a.pass_at_1"]
+    assert "circle: sft1 -> table_a -> rl_a -> sft1" in refusal(write, content)
+
+
+def test_a_scale_that_names_no_stage_is_refused(write: Write, content: dict) -> None:
+    content["scales"] = {"tiny": {"rl_c": {}}}
+    assert "scale tiny: no stage 'rl_c'; did you mean 'rl_a'?" in refusal(write, content, "tiny")
+
+
+@pytest.mark.parametrize("content", [{}, {"stages": []}, {"stages": {"name": "rl"}}])
+def test_a_recipe_without_stages_is_refused(write: Write, content: dict) -> None:
+    assert "expected a list of stages" in refusal(write, content)
+
+
+def test_a_recipe_that_is_not_there_names_the_nearest(write: Write, content: dict) -> None:
+    file = write(content)
+    with pytest.raises(ConfigError, match="did you mean"):
+        read_recipe(file.with_name("branchs.yaml"))
+
+
+def test_numbered_inputs_make_a_list_in_the_order_of_their_numbers(
+    write: Write, content: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = Kind("join", "", {}, ("policy",), (), lists={"policy": "join.policies"})
+    monkeypatch.setattr(recipe, "KINDS", {**KINDS, "join": joined})
+    inputs = {f"policy_{n}": f"p{n}" for n in (10, 2, 1)} | {"policy_3": "${rl_b.policy}"}
+    content["stages"].append(
+        {"name": "joined", "kind": "join", "config": "small.yaml", "inputs": inputs}
+    )
+    found = read_recipe(write(content)).stage("joined")
+    assert found.references == {"policy_3": Reference("rl_b", "policy")}
+    assert found.arguments(lambda one: f"/made/{one.stage}") == [
+        'join.policies=["p1", "p2", "/made/rl_b", "p10"]'
+    ]
+    del inputs["policy_3"]
+    inputs["polici_3"] = "${rl_b.policy}"
+    assert "no input 'polici_3'; did you mean 'policy_1'?" in refusal(write, content)

@@ -1,0 +1,408 @@
+"""Merging folders of two tiny models: what comes out, and what is refused before anything is
+written."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from typer.testing import CliRunner
+
+from rlsys.algorithms import merging
+from rlsys.cli import app
+from rlsys.config.load import CONFIGS, load
+from rlsys.config.model_names import find_model
+from rlsys.errors import ConfigError, ResumeError
+from rlsys.lineage.digests import digest_of
+from rlsys.lineage.manifest import read_manifest
+from rlsys.local_policy.tokenizer import build_tokenizer
+from rlsys.run.folder import held
+from rlsys.stages import merge, merge_plan
+from rlsys.stages.merge import MergeSummary
+
+NORM = "model.norm.weight"
+
+
+def write_policy(folder: Path, seed: int, shard: str = "1GB", **config: Any) -> Path:
+    """A policy as save_pretrained leaves it, with a tokenizer and every weight drawn at random."""
+    tokenizer = build_tokenizer()
+    torch.manual_seed(seed)
+    sizes = {"hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 2}
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=len(tokenizer),
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            eos_token_id=tokenizer.eos_token_id,
+            **(sizes | config),
+        )
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_()
+    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size=shard)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders of policies a, b, base, and `sharded`, which is a in several files."""
+    folder = tmp_path_factory.mktemp("policies")
+    for seed, name in enumerate(("base", "a", "b")):
+        write_policy(folder / name, seed)
+    write_policy(folder / "sharded", 1, shard="4KB")
+    return folder
+
+
+@pytest.fixture
+def merged(tmp_path: Path, made: Path) -> Callable[..., MergeSummary]:
+    """Merges named policies; settings as overrides."""
+
+    def run(*names: str, folder: Path = made, **settings: Any) -> MergeSummary:
+        paths = ",".join(str(folder / name) for name in names)
+        told = [f"merge.{name}={value}" for name, value in settings.items() if name != "seed"]
+        config = load(
+            CONFIGS / "base.yaml",
+            [
+                "run.stage=merge",
+                f"run.directory={tmp_path / 'runs'}",
+                f"run.seed={settings.get('seed', 0)}",
+                f"merge.policies=[{paths}]",
+                *told,
+            ],
+        )
+        said: list[str] = []
+        plan = merge_plan.read(config, said.append)
+        return merge.run(config, tmp_path / "runs" / "m", plan, 0.0, said.append)
+
+    return run
+
+
+def weights(folder: Path | str) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = {}
+    for file in Path(folder).glob("*.safetensors"):
+        found |= load_file(file)
+    return found
+
+
+def test_every_tensor_is_merged_in_float32_and_saved_as_the_first_policys(
+    made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    summary = merged("a", "b", weights=[0.25, 0.75])
+    a, b, found = weights(made / "a"), weights(made / "b"), weights(summary.policy)
+    assert found.keys() == a.keys()
+    for name, tensor in found.items():
+        expected = (0.25 * a[name].float() + 0.75 * b[name].float()).to(torch.bfloat16)
+        assert tensor.dtype == torch.bfloat16
+        assert torch.equal(tensor, expected), name
+    assert summary.tensors == len(a)
+    assert summary.parameters == sum(tensor.numel() for tensor in a.values())
+
+
+@pytest.mark.parametrize("method", ["task_arithmetic", "ties", "dare_linear", "dare_ties"])
+def test_methods_with_a_base_are_those_of_the_functions(
+    made: Path, merged: Callable[..., MergeSummary], method: str
+) -> None:
+    summary = merged("a", "b", method=method, base=made / "base", scale=0.5, density=0.3, seed=7)
+    base, a, b = (weights(made / name)[NORM].float() for name in ("base", "a", "b"))
+    arguments: list[Any] = [base, [a, b], [0.5, 0.5], 0.5]
+    if method != "task_arithmetic":
+        arguments.append(0.3)
+    if method.startswith("dare"):
+        arguments.append([merge.generator_of(7, i, NORM) for i in range(2)])
+    expected = getattr(merging, method)(*arguments).to(torch.bfloat16)
+    assert torch.equal(weights(summary.policy)[NORM], expected)
+
+
+def test_slerp_goes_from_the_first_by_the_share_of_the_second(
+    made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    summary = merged("a", "b", method="slerp", weights=[0.9, 0.1])
+    a, b = (weights(made / name)[NORM].float() for name in ("a", "b"))
+    expected = merging.slerp(a, b, 0.1).to(torch.bfloat16)
+    assert torch.equal(weights(summary.policy)[NORM], expected)
+
+
+def test_what_comes_out_is_a_model_with_its_tokenizer(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    summary = merged("a", "b")
+    assert find_model(str(tmp_path / "runs" / "m"), "model", "runs") == summary.policy
+    model = AutoModelForCausalLM.from_pretrained(summary.policy)
+    assert torch.equal(model.model.norm.weight.to(torch.bfloat16), weights(summary.policy)[NORM])
+    own, first = (
+        {f.name for f in Path(folder).iterdir()} for folder in (summary.policy, made / "a")
+    )
+    assert own == first | {"manifest.json"}
+    for name in sorted(first - {"model.safetensors"}):
+        assert (Path(summary.policy) / name).read_bytes() == (made / "a" / name).read_bytes()
+
+
+def test_several_files_of_weights_stay_several_with_an_index_that_is_true(
+    made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    summary = merged("sharded", "b")
+    folder = Path(summary.policy)
+    index = json.loads((folder / "model.safetensors.index.json").read_text())
+    assert len(set(index["weight_map"].values())) > 2
+    for name, file in index["weight_map"].items():
+        with safe_open(folder / file, framework="pt") as opened:
+            assert name in opened.keys()  # noqa: SIM118  it is no mapping
+    a, b = weights(made / "a"), weights(made / "b")
+    half = {name: (a[name].float() / 2 + b[name].float() / 2).to(torch.bfloat16) for name in a}
+    found = weights(folder)
+    assert all(torch.equal(found[name], tensor) for name, tensor in half.items())
+    AutoModelForCausalLM.from_pretrained(folder)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    def digest(seed: int) -> str:
+        summary = merged("a", "b", method="dare_linear", base=made / "base", density=0.2, seed=seed)
+        content = (Path(summary.policy) / "model.safetensors").read_bytes()
+        shutil.rmtree(tmp_path / "runs" / "m")
+        return hashlib.sha256(content).hexdigest()
+
+    assert digest(0) == digest(0) != digest(1)
+
+
+def test_no_more_than_one_tensor_of_each_policy_is_held(
+    made: Path, merged: Callable[..., MergeSummary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is read once, that of the one policy right behind that of the other."""
+    read = merge_plan.TensorFiles.read
+    names: list[str] = []
+
+    def noted(self: Any, name: str) -> torch.Tensor:
+        names.append(name)
+        return read(self, name)
+
+    monkeypatch.setattr(merge_plan.TensorFiles, "read", noted)
+    merged("a", "b")
+    assert names[::2] == names[1::2]
+    assert len(set(names)) == len(names) // 2
+
+
+def test_whole_numbers_are_the_first_policys(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    for number, name in enumerate(("a", "b")):
+        shutil.copytree(made / name, tmp_path / name)
+        file = tmp_path / name / "model.safetensors"
+        save_file(load_file(file) | {"steps": torch.tensor([number, 7])}, file)
+    summary = merged("a", "b", folder=tmp_path)
+    assert summary.copied == ["steps"]
+    assert weights(summary.policy)["steps"].tolist() == [0, 7]
+
+
+def test_the_summary_says_how_far_each_input_is_from_the_result(
+    made: Path, merged: Callable[..., MergeSummary], tmp_path: Path
+) -> None:
+    summary = merged("a", "b", method="ties", base=made / "base")
+    assert list(summary.distances) == list(summary.inputs) == ["policy_1", "policy_2", "base"]
+    found, b = weights(summary.policy), weights(made / "b")
+    apart = sum(float((found[n].float() - b[n].float()).square().sum()) for n in b)
+    norm = sum(float(b[n].float().square().sum()) for n in b)
+    assert summary.distances["policy_2"] == pytest.approx((apart / norm) ** 0.5, rel=1e-5)
+    written = json.loads((tmp_path / "runs" / "m" / "summary.json").read_text())
+    assert written["distances"] == summary.distances
+
+
+def test_a_copy_of_the_first_policy_is_told(
+    made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    (note,) = merged("a", "sharded").notes
+    assert note.endswith(f"its weights are those of merge.policies[0]={str(made / 'a')!r}")
+
+
+def test_a_merge_that_dies_leaves_nothing_that_looks_whole_and_the_next_one_makes_it_anew(
+    tmp_path: Path, merged: Callable[..., MergeSummary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = merge.Merger.merged
+
+    def dies(self: Any, name: str) -> torch.Tensor:
+        if self.tensors == 3:
+            raise KeyboardInterrupt
+        return whole(self, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(merge.Merger, "merged", dies)
+        with pytest.raises(KeyboardInterrupt):
+            merged("a", "b")
+    folder = tmp_path / "runs" / "m"
+    assert {path.name for path in folder.iterdir()} == {"config.yaml", ".policy.unfinished"}
+    (folder / ".policy.unfinished" / "left").touch()
+    done = CliRunner().invoke(app, ["merge", "--resume", str(folder)])
+    assert done.exit_code == 0, done.output
+    written = {path.name for path in folder.iterdir()}
+    assert written == {"config.yaml", "policy", "summary.json", "manifest.json"}
+    assert not (folder / "policy" / "left").exists()
+    again = CliRunner().invoke(app, ["merge", "--resume", str(folder)])
+    assert isinstance(again.exception, ResumeError)
+    assert "is done" in str(again.exception)
+
+
+def test_a_merge_killed_before_its_manifest_ends_with_the_same_bytes(
+    tmp_path: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    folder = Path(merged("a", "b").policy).parent
+    before = digest_of(folder / "policy")
+    (folder / "manifest.json").unlink()
+    merged("a", "b")
+    assert read_manifest(folder).outputs["policy"].digest == before
+
+
+def test_the_manifest_names_every_policy_and_the_base_with_their_digests(
+    made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    summary = merged("a", "b", method="ties", base=made / "base")
+    manifest = read_manifest(Path(summary.policy))
+    assert manifest.kind == "merge"
+    assert {name: one.digest for name, one in manifest.inputs.items()} == {
+        "policy_1": digest_of(made / "a"),
+        "policy_2": digest_of(made / "b"),
+        "base": digest_of(made / "base"),
+    }
+    assert manifest.outputs["policy"].producer == str(Path(summary.policy).parent)
+    assert manifest.figures["distance_base"] == summary.distances["base"]
+
+
+def test_where_the_policies_stand_does_not_change_what_the_manifest_says_of_the_settings(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    first = read_manifest(Path(merged("a", "b").policy))
+    shutil.rmtree(tmp_path / "runs")
+    for name in ("a", "b"):
+        shutil.copytree(made / name, tmp_path / name)
+    assert read_manifest(Path(merged("a", "b", folder=tmp_path).policy)).config_digest == (
+        first.config_digest
+    )
+
+
+def test_a_merge_of_the_same_name_that_goes_on_is_left_alone(
+    tmp_path: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    building = tmp_path / "runs" / "m" / ".policy.unfinished"
+    building.mkdir(parents=True)
+    (building / "theirs").touch()
+    with held(building), pytest.raises(ResumeError, match="is still running"):
+        merged("a", "b")
+    assert (building / "theirs").exists()
+
+
+def refusal(merged: Callable[..., MergeSummary], *names: str, **settings: Any) -> str:
+    with pytest.raises(ConfigError) as error:
+        merged(*names, **settings)
+    return str(error.value)
+
+
+def test_tensors_of_another_shape_are_counted_and_the_first_is_named(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    shutil.copytree(made / "a", tmp_path / "a")
+    write_policy(tmp_path / "wide", 3, intermediate_size=16)
+    told = refusal(merged, "a", "wide", folder=tmp_path)
+    assert "6 tensors have another shape, the first model.layers.0.mlp.down_proj.weight" in told
+    assert "[8, 16] there and [8, 12] here" in told
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_tensors_that_one_lacks_are_counted_and_the_first_is_named(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    shutil.copytree(made / "a", tmp_path / "a")
+    write_policy(tmp_path / "deep", 3, num_hidden_layers=3)
+    told = refusal(merged, "a", "deep", folder=tmp_path)
+    assert "12 tensors are not in merge.policies[0]" in told
+    assert "the first model.layers.2.input_layernorm.weight" in told
+    assert "12 tensors of merge.policies[0]" in refusal(merged, "deep", "a", folder=tmp_path)
+
+
+def test_another_architecture_is_named(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    for name in ("a", "b"):
+        shutil.copytree(made / name, tmp_path / name)
+    file = tmp_path / "b" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model_type": "qwen3"}))
+    told = refusal(merged, "a", "b", folder=tmp_path)
+    assert "is another architecture than merge.policies[0]" in told
+    assert "model_type qwen3 there and qwen2 here" in told
+
+
+def test_what_else_differs_in_the_config_is_a_note(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    for name in ("a", "b"):
+        shutil.copytree(made / name, tmp_path / name)
+    file = tmp_path / "b" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"rms_norm_eps": 0.5}))
+    (note,) = merged("a", "b", folder=tmp_path).notes
+    assert "its config.json differs in rms_norm_eps=0.5 (kept: 1e-06)" in note
+
+
+def test_another_vocabulary_is_named_and_so_are_other_special_tokens(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    for name in ("a", "b", "c"):
+        shutil.copytree(made / ("a" if name == "a" else "b"), tmp_path / name)
+    tokenizer = build_tokenizer()
+    tokenizer.eos_token = tokenizer.pad_token
+    tokenizer.save_pretrained(tmp_path / "b")
+    told = refusal(merged, "a", "b", folder=tmp_path)
+    assert "1 special tokens are others than those of merge.policies[0]" in told
+    assert "such as eos_token" in told
+    tokenizer.add_tokens(["<new>"])
+    tokenizer.save_pretrained(tmp_path / "c")
+    told = refusal(merged, "a", "c", folder=tmp_path)
+    assert "1 tokens differ, such as '<new>'" in told
+    # A base is asked nothing: what ends its turns is its own business.
+    merged("a", folder=tmp_path, method="task_arithmetic", base=tmp_path / "b")
+
+
+def test_a_policy_by_another_path_is_still_the_same(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    (tmp_path / "link").symlink_to(made / "a")
+    (tmp_path / "a").symlink_to(made / "a")
+    assert "is the policy of merge.policies[0]" in refusal(merged, "a", "link", folder=tmp_path)
+    told = refusal(merged, "a", folder=tmp_path, method="ties", base=made / "a")
+    assert told.startswith("merge.base=")
+
+
+def test_weights_that_are_quantized_or_in_another_form_are_refused(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    for name in ("a", "b", "c"):
+        shutil.copytree(made / name if name != "c" else made / "b", tmp_path / name)
+    file = tmp_path / "b" / "config.json"
+    content = json.loads(file.read_text()) | {"quantization_config": {"quant_method": "awq"}}
+    file.write_text(json.dumps(content))
+    assert "its weights are quantized" in refusal(merged, "a", "b", folder=tmp_path)
+    (tmp_path / "c" / "model.safetensors").rename(tmp_path / "c" / "pytorch_model.bin")
+    assert "its weights are not in safetensors" in refusal(merged, "a", "c", folder=tmp_path)
+
+
+def test_the_command_makes_a_model_and_numbers_the_next_one(tmp_path: Path, made: Path) -> None:
+    told = [f"run.directory={tmp_path}", f"merge.policies=[{made / 'a'},{made / 'b'}]"]
+    for name in ("merge", "merge-2"):
+        done = CliRunner().invoke(app, ["merge", *told])
+        assert done.exit_code == 0, done.output
+        assert f"policy: {tmp_path / name / 'policy'}" in done.output.replace("\n", "")
+        assert find_model(name, "model", str(tmp_path)) == str(tmp_path / name / "policy")
+
+
+def test_another_command_refuses_the_config_of_a_merge(tmp_path: Path) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text("run: {stage: merge}\nmerge: {policies: [a, b]}\n")
+    done = CliRunner().invoke(app, ["train", "--config", str(file), f"run.directory={tmp_path}"])
+    assert "run.stage=merge is what `rlsys merge` does" in str(done.exception)
