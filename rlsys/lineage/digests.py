@@ -41,7 +41,7 @@ def digest_of(path: str | Path) -> str:
     Raises:
         LineageError: nothing is there, or the folder holds no file that counts.
     """
-    where = world_file(str(path)) if is_part(str(path)) else Path(path).expanduser()
+    where = world_file(path) if is_part(path) else Path(path).expanduser()
     if where.is_file():
         return f"sha256:{_of_file(where.resolve())}"
     if where.is_dir():

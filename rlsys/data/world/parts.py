@@ -30,18 +30,18 @@ _SPLITS: Mapping[str, Split] = MappingProxyType({"train": Split.train, "test": S
 RowOf = dict[str, Any]
 
 
-def is_part(path: str) -> bool:
+def is_part(path: str | Path) -> bool:
     """Whether a path names a part of the world, right or wrong."""
-    return path.startswith(PREFIX)
+    return str(path).startswith(PREFIX)
 
 
-def world_file(name: str) -> Path:
+def world_file(name: str | Path) -> Path:
     """The file of a part, as in `world:reasoning:test`; written unless it is there.
 
     Raises:
         DataError: there is no such part, or no such split.
     """
-    part, _, split = name.removeprefix(PREFIX).partition(":")
+    part, _, split = str(name).removeprefix(PREFIX).partition(":")
     if part not in PARTS:
         raise DataError(f"{name}: the tiny world has no part {part!r}{instead(part, PARTS)}")
     if split and split not in _SPLITS:
