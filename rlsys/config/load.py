@@ -319,18 +319,26 @@ def _of_mapping(element: Any, values: Any, path: str, where: str) -> Iterator[st
     if not isinstance(values, dict):
         yield f"{where}: {path}={values!r}: expected a mapping, as in {path}={{NAME: VALUE}}"
         return
+    number = next((kind for kind in _NUMBERS if kind in (element, *get_args(element))), None)
+    if number is None:
+        return
+    if not values and where == _COMMAND_LINE:
+        yield (
+            f"{where}: {path}={{}}: names are added to those of before; nearest valid: "
+            f"{path}.NAME=null, which takes one away"
+        )
     for name, value in values.items():
-        one = f"{where}: {path}.{name}={value!r}: expected {_TYPES.get(element)}"
-        if element in _NUMBERS and isinstance(value, dict):
+        one = f"{where}: {path}.{name}={value!r}: expected {_TYPES[number]}"
+        if isinstance(value, dict):
             first = next(iter(value), "PART")
             yield f"{one}; a name with a dot stands in braces: {path}={{{name}.{first}: VALUE}}"
-        elif element in _NUMBERS and not _is_of(element, value):
+        elif not _is_of(number, value):
             yield one
 
 
 def _is_of(number: type, value: Any) -> bool:
-    """Whether a value of YAML is such a number, as OmegaConf reads it."""
-    return isinstance(value, (int, number)) and not isinstance(value, bool)
+    """Whether a value of YAML is such a number, as OmegaConf reads it, or null."""
+    return value is None or (isinstance(value, (int, number)) and not isinstance(value, bool))
 
 
 def _all_keys(section: type, prefix: str = "") -> list[str]:

@@ -53,10 +53,10 @@ class SampleConfig:
     """Only completions that the verifiers call correct, as pass@1 does."""
     min_reward: float | None = ranged(None, may_change=True)
     """Least reward; null: any."""
-    least: dict[str, float] = field(default_factory=dict, metadata=_RULE | {KEY: Range()})
+    least: dict[str, float | None] = field(default_factory=dict, metadata=_RULE | {KEY: Range()})
     """Least mark by component of verifiers.rewards (or COMPONENT.PART), such as {language: 0.9,
     format: 1, judge: 0.7}. A component with weight 0 marks without paying. It says nothing of
-    completions whose source it does not grade."""
+    completions whose source it does not grade. null: any mark, as where it is not named."""
     tokens: list[int] = field(default_factory=list, metadata=_RULE | {KEY: Range(least=0)})
     """[fewest, most] tokens of a completion, both included; []: any number."""
     distinct: bool = field(default=True, metadata=_RULE)
@@ -66,9 +66,21 @@ class SampleConfig:
     prefer: Prefer = field(default=Prefer.first, metadata=_RULE)
     """first: those that were sampled first, which are as the policy answers. short, long: those of
     the fewest or the most tokens. It decides between equal texts, too."""
-    per_source: dict[str, int] = field(default_factory=dict, metadata=_RULE | {KEY: Range(least=0)})
+    per_source: dict[str, int | None] = field(
+        default_factory=dict, metadata=_RULE | {KEY: Range(least=0)}
+    )
     """Completions kept by source of the rows, such as {gsm8k: 600, general: 200} for a mix of 3 to
-    1; spread over as many prompts as there are. Of other sources all are kept."""
+    1; spread over as many prompts as there are. null, and other sources: all."""
+
+    @property
+    def marks(self) -> dict[str, float]:
+        """The least marks that are asked for."""
+        return {name: least for name, least in self.least.items() if least is not None}
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """The sources that have a share."""
+        return {source: most for source, most in self.per_source.items() if most is not None}
 
 
 def problems(config: RunConfig) -> Iterator[str]:
@@ -107,7 +119,7 @@ def _of_marks(config: RunConfig) -> Iterator[str]:
     """Of components that nobody configured, and marks that they cannot give."""
     names = component_names(config.verifiers)
     by_name = dict(zip(names, config.verifiers.rewards, strict=True))
-    for rule, least in config.sample.least.items():
+    for rule, least in config.sample.marks.items():
         name, _, part = rule.partition(".")
         where = f"sample.least.{rule}={least:g}"
         reward = by_name.get(rule) or by_name.get(name)

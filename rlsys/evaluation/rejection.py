@@ -74,11 +74,11 @@ class Rules:
             "finished": rules.finished,
             "right": rules.right,
             "min_reward": rules.min_reward is not None,
-            **{f"least.{name}": True for name in rules.least},
+            **{f"least.{name}": True for name in rules.marks},
             "tokens": bool(rules.tokens),
             "distinct": rules.distinct,
             "per_prompt": bool(rules.per_prompt),
-            "per_source": bool(rules.per_source),
+            "per_source": bool(rules.shares),
         }
         return [NO_VERDICT, EMPTY, *(f"sample.{name}" for name, holds in in_force.items() if holds)]
 
@@ -115,7 +115,7 @@ class Rules:
             places[one.prompt_id] += 1
         too_many = {
             number
-            for source, most in self.config.per_source.items()
+            for source, most in self.config.shares.items()
             for _, _, number in sorted(ranked.get(source, []))[most:]
         }
         chosen = [one for number, one in enumerate(kept) if number not in too_many]
@@ -135,7 +135,7 @@ class Rules:
             yield "sample.right"
         if rules.min_reward is not None and one.reward < rules.min_reward - _SLACK:
             yield "sample.min_reward"
-        for name, least in rules.least.items():
+        for name, least in rules.marks.items():
             if self._concerns(name, one.source) and not self._reaches(one, name, least):
                 yield f"sample.least.{name}"
         if rules.tokens and not rules.tokens[0] <= one.tokens <= rules.tokens[1]:

@@ -101,7 +101,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
             f"sample.split={config.sample.split.value}: there are no such rows; data.test names "
             f"them, or data.holdout={config.data.holdout} of data.train={config.data.train!r}"
         )
-    _require_known(config.sample.per_source, {prompt.source for prompt in prompts})
+    _require_known(config.sample.shares, {prompt.source for prompt in prompts})
     every_row = [*rows.train, *rows.held_out]
     try_plugins(config.verifiers, config.sandbox, every_row, prompts, progress)
     row_of = {row.prompt_id: row for row in reversed(every_row)}  # the first of those alike

@@ -26,6 +26,7 @@ def sampled(*overrides: str) -> RunConfig:
         ("sample.least.accuracy=1.5", r"from 0 to 1; nearest valid: 1"),
         ("sample.least.accuracy=high", r"sample\.least\.accuracy='high': expected a number"),
         ("sample.least.reasoning.length=1", r"in braces: sample\.least=\{reasoning\.length: VALUE"),
+        ("sample.least={}", r"sample\.least=\{\}: .* nearest valid: sample\.least\.NAME=null"),
         ("sample.least=0.9", r"sample\.least=0\.9: expected a mapping"),
         ("sample.per_source={sums: 1.5}", r"per_source\.sums=1\.5: expected a whole number"),
         ("sample.per_source={sums: -1}", r"per_source\.sums=-1: must be at least 0"),
@@ -46,6 +47,14 @@ def test_marks_of_components_and_of_their_parts_can_be_asked_for() -> None:
     tone = "{name: tone, weight: 0, verifier: format, range: [-1, 1]}"
     both = f"verifiers.rewards=[{{name: accuracy, verifier: math}}, {tone}]"
     assert sampled(both, "sample.least.tone=-0.5")
+
+
+def test_a_name_is_taken_away_by_null(tmp_path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(to_yaml(sampled("sample.least.accuracy=1", "sample.per_source.arithmetic=3")))
+    config = load(file, ["sample.least.accuracy=null", "sample.per_source.arithmetic=null"]).sample
+    assert (config.marks, config.shares) == ({}, {})
+    assert load(file).sample.marks == {"accuracy": 1.0}
 
 
 def test_what_a_learner_would_need_is_not_asked_of_a_run_that_only_samples() -> None:
