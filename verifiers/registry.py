@@ -40,9 +40,11 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "judge": "verifiers.models.judge:JudgeVerifier",
         "language": "verifiers.form.language:LanguageVerifier",
         "math": "verifiers.math.verifier:MathVerifier",
+        "readable": "verifiers.form.readable:ReadableVerifier",
         "reasoning": "verifiers.form.reasoning:ReasoningVerifier",
         "reward_model": "verifiers.models.reward_model:RewardModelVerifier",
         "repository": "verifiers.repository.verifier:RepositoryVerifier",
+        "world_judge": "verifiers.form.world_judge:WorldJudge",
     }
 )
 

@@ -93,7 +93,7 @@ def _show_tasks(
     if chosen_beside is not None:
         settings = _fitted(settings, reading.rows, chosen_beside)
     with console.status("tokenizing the prompts"):
-        tokenizer = tokenizer_of(settings.model.path)
+        tokenizer = tokenizer_of(settings.model)
         found = survey(reading, settings.data, tokenizer)
     limit_s = math.inf if grade_all else _GRADING_S
     gold, shown = _graded(settings, found, num_rows, limit_s, tokenizer, console)
@@ -136,7 +136,7 @@ def _show_demonstrations(file: str, settings: "RunConfig", rows: int, console: C
     from rlsys.local_policy.resolve import tokenizer_of
 
     lessons = read_lessons(file, settings.data, settings.sft.all_turns)
-    tokenizer = tokenizer_of(settings.model.path)
+    tokenizer = tokenizer_of(settings.model)
     limit = settings.model.max_context
     for part in render_demonstrations(lessons, settings.data, tokenizer, limit, rows):
         console.print(part)
@@ -149,7 +149,7 @@ def _show_pairs(file: str, settings: "RunConfig", rows: int, console: Console) -
     from rlsys.local_policy.resolve import tokenizer_of
 
     found = read_pairs(file, settings.data.source)
-    tokenizer = tokenizer_of(settings.model.path)
+    tokenizer = tokenizer_of(settings.model)
     for part in render_pairs(found, tokenizer, settings.model.max_context, rows):
         console.print(part)
     if found.faults.counts and not settings.data.skip_unreadable_rows:

@@ -1,16 +1,29 @@
 """The `model.local:` section: the small policy that a run prepares when it names no model."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from rlsys.config import ranges
 from rlsys.config.ranges import ranged
 from rlsys.errors import ConfigError
 
 
+class Corpus(StrEnum):
+    """What a local policy has read before it is trained."""
+
+    arithmetic = "arithmetic"
+    """Solved problems of the generated task."""
+    world = "world"
+    """The tiny world (rlsys/data/world): chains in two languages, guesses, general requests."""
+
+
 @dataclass
 class LocalPolicyConfig:
     """Shape and warm start of the local policy; any change prepares another one."""
 
+    corpus: Corpus = Corpus.arithmetic
+    """What it is shown. world: a base for the recipes, with a vocabulary of its own
+    (configs/world.yaml)."""
     hidden_size: int = ranged(256, least=1)
     """Width; with four layers 3 M parameters, which two CPU cores sample at some 3,500 tokens/s."""
     intermediate_size: int = ranged(640, least=1)
@@ -25,7 +38,7 @@ class LocalPolicyConfig:
     problems: int = ranged(3000, least=1)
     """Distinct training problems, each solved anew whenever it is drawn."""
     careful_share: float = ranged(0.3, least=0, most=1)
-    """Share of step-by-step demonstrations at the warm start's end; the others guess. It sets how
+    """Share of step-by-step solutions at the warm start's end; the others guess. It sets how
     often the policy fails at first: at 0.3, two completions of three."""
     budget_line: str = ""
     """How most lessons say a thinking budget on a line after the question, as thinking.instruction
@@ -56,6 +69,11 @@ def validate(config: LocalPolicyConfig) -> None:
         raise ConfigError(
             f"model.local.budget_line={config.budget_line!r} does not hold {{budget}}; nearest "
             f"valid: {config.budget_line + '{budget}'!r}"
+        )
+    if config.budget_line and config.corpus is Corpus.world:
+        raise ConfigError(
+            f"model.local.budget_line={config.budget_line!r}: the corpus world has no lessons with "
+            "budgets; nearest valid: model.local.corpus=arithmetic"
         )
     if config.warmup_steps > config.steps:
         raise ConfigError(

@@ -1,5 +1,5 @@
 """From a path to raw rows: Parquet, Arrow, CSV, JSON lines and JSON arrays, each optionally in a
-folder; and data sets of Hugging Face."""
+folder; data sets of Hugging Face, and the parts of the tiny world."""
 
 import gzip
 import json
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from rlsys.data.csv_files import read_csv
 from rlsys.data.data_sets import hub_files, is_hub_id, saved_files
 from rlsys.data.raw import RawRow, RowError, shown
+from rlsys.data.world.parts import is_part, world_file
 from rlsys.errors import DataError, nearest
 
 _TEXTS = (".jsonl", ".json", ".csv", ".tsv")
@@ -37,11 +38,13 @@ class RawFile:
 
 def find_files(path: str) -> list[Path]:
     """The file itself, or the data files of a folder in the order of their names; those of a data
-    set that was saved to a folder, or that the hub has.
+    set that was saved to a folder, or that the hub has; a part of the tiny world.
 
     Raises:
         DataError: nothing is there, or the folder mixes training and test files.
     """
+    if is_part(path):
+        return [world_file(path)]
     found = Path(path).expanduser()
     if found.is_file():
         if not found.name.lower().endswith(SUFFIXES):

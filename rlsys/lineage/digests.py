@@ -5,6 +5,7 @@
              policy, the files of a data set; not what describes it (README.md, manifests) or goes
              on from it (optimizer, random states)
     hub id   the commit that the hub's cache holds of it, which stands for the bytes of its files
+    world:   sha256 of the bytes of a part of the tiny world, as it is generated
 
 A large file is read once: its digest is kept in the user's cache under path, length, times and
 inode. That only saves time: a file of which any of these has changed is read again, and one that
@@ -18,6 +19,7 @@ import re
 import time
 from pathlib import Path
 
+from rlsys.data.world.parts import is_part, world_file
 from rlsys.disk import replace_text
 from rlsys.errors import DiskError, LineageError, instead
 
@@ -34,12 +36,12 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+){0,2}")
 
 
 def digest_of(path: str | Path) -> str:
-    """`sha256:...` of a file or a folder, `commit:...` of a hub id.
+    """`sha256:...` of a file, a folder or a part of the world, `commit:...` of a hub id.
 
     Raises:
         LineageError: nothing is there, or the folder holds no file that counts.
     """
-    where = Path(path).expanduser()
+    where = world_file(str(path)) if is_part(str(path)) else Path(path).expanduser()
     if where.is_file():
         return f"sha256:{_of_file(where.resolve())}"
     if where.is_dir():

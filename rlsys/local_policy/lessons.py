@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.local_policy import Corpus, LocalPolicyConfig
 from rlsys.data import arithmetic
-from rlsys.data.arithmetic import SOURCE, Problem
+from rlsys.data.arithmetic import SOURCE, Problem, Split
 from rlsys.data.demonstrations import Demonstration
+from rlsys.data.world import corpus
+from rlsys.data.world.requests import Request, all_requests
 from rlsys.markup import END_THINK
 
 if TYPE_CHECKING:
@@ -45,8 +47,11 @@ right hardly more often than answers without any."""
 def demonstrations(
     config: LocalPolicyConfig, tokenizer: PreTrainedTokenizerBase, seed: int
 ) -> Draw:
-    """What draws a demonstration: a training problem, solved in one of several manners."""
+    """What draws a demonstration: a training problem, solved in one of several manners; of the
+    world, a general request as well."""
     problems = arithmetic.generate(config.problems, seed)
+    if config.corpus is Corpus.world:
+        return _of_world(problems, config, tokenizer)
     if config.budget_line:
         return _with_budgets(problems, config.budget_line, tokenizer)
     return _by_habit(problems, config, tokenizer)
@@ -59,15 +64,41 @@ def _by_habit(
     policy knows how to work carefully, whatever share of its answers do. Mixed throughout, a small
     share left too few lessons to learn from: pass@1 stayed below 0.4 in 60 steps.
     """
-    lessons = (1.0 - _HABIT_SHARE) * config.steps * config.batch_size
-    drawn = itertools.count()
+    shares = _shares(config, config.careful_share)
 
     def draw(rng: random.Random) -> Demonstration:
         problem = rng.choice(problems)
-        share = _CAREFUL_LESSONS if next(drawn) < lessons else config.careful_share
-        careful = rng.random() < share
+        careful = rng.random() < next(shares)
         solve = arithmetic.careful_solution if careful else arithmetic.hasty_solution
         return _example(problem.question, solve(problem), tokenizer)
+
+    return draw
+
+
+def _shares(config: LocalPolicyConfig, habit: float) -> Iterator[float]:
+    """Of each demonstration in turn: how likely it is as good as it should be."""
+    lessons = math.ceil((1.0 - _HABIT_SHARE) * config.steps * config.batch_size)
+    return itertools.chain(itertools.repeat(_CAREFUL_LESSONS, lessons), itertools.repeat(habit))
+
+
+def _of_world(
+    problems: list[Problem], config: LocalPolicyConfig, tokenizer: PreTrainedTokenizerBase
+) -> Draw:
+    """Problems and requests as the corpus has them, kinds of requests alike often: first nearly all
+    solutions are complete and replies good, then few solutions are, and half of the replies."""
+    kinds: dict[str, list[Request]] = {}
+    for request in all_requests():
+        if request.split is Split.train:
+            kinds.setdefault(request.kind, []).append(request)
+    complete, good = _shares(config, config.careful_share), _shares(config, corpus.GOOD_REPLIES)
+
+    def draw(rng: random.Random) -> Demonstration:
+        problem, request = rng.choice(problems), rng.choice(kinds[rng.choice(list(kinds))])
+        solution = corpus.read_solution(problem, next(complete), rng)
+        reply = corpus.read_reply(request, next(good), rng)
+        if rng.random() < corpus.REQUESTS:
+            return _example(request.text, reply, tokenizer)
+        return _example(problem.question, solution, tokenizer)
 
     return draw
 
@@ -110,12 +141,12 @@ def _thought(solution: str, tokenizer: PreTrainedTokenizerBase) -> int:
 def _example(
     asked: str, solution: str, tokenizer: PreTrainedTokenizerBase, budget: int | None = None
 ) -> Demonstration:
-    """A problem solved; its thinking is closed after `budget` tokens, where that is said. The tag
-    that opens it comes always."""
+    """What is asked, and what is said to it; thinking is closed after `budget` tokens, where that
+    is said. The tag that opens it comes always."""
     prompt = tokenizer.apply_chat_template([{"role": "user", "content": asked}], tokenize=False)
-    thinking, _, answer = solution.partition(END_THINK)
+    thinking, closing, answer = solution.partition(END_THINK)
     thought = tokenizer.encode(thinking)
     if budget is not None:
         thought = thought[: max(budget, 1)]
-    said = tokenizer.encode(END_THINK + answer + str(tokenizer.eos_token))
+    said = tokenizer.encode(closing + answer + str(tokenizer.eos_token))
     return Demonstration(SOURCE, tuple(tokenizer.encode(prompt)), (*thought, *said))

@@ -1,14 +1,15 @@
 """The policy of a run that names no model: made here, in about a minute, on two CPU cores.
 
 It is a Qwen2-architecture causal LM with a tokenizer of its own, warm-started on solved
-arithmetic problems (rlsys.data.arithmetic). All demonstrations are right, but they come in two
-manners, mixed at random: careful ones work step by step, hasty ones state the answer at once. The
-policy learns both manners. It cannot compute several steps at once, so where it is hasty it
-guesses; it fails often, solves some, and for each problem sometimes does the one, sometimes the
-other. That is what reinforcement needs: groups with both right and wrong answers, from the first
-step on, and a better manner within the policy's reach. Policies that fail for want of lessons
-were tried and do not serve: of two with pass@1 0.23 and 0.27, one gained nothing in 40 steps of
-GRPO at a learning rate of 1e-4, the other forgot what it knew within 20 at 3e-4.
+arithmetic problems (rlsys.data.arithmetic), or on the tiny world, which has requests beside them
+(rlsys.data.world). All solutions are right, but they come in two manners, mixed at random: careful
+ones work step by step, hasty ones state the answer at once. The policy learns both manners. It
+cannot compute several steps at once, so where it is hasty it guesses; it fails often, solves some,
+and for each problem sometimes does the one, sometimes the other. That is what reinforcement needs:
+groups with both right and wrong answers, from the first step on, and a better manner within the
+policy's reach. Policies that fail for want of lessons were tried and do not serve: of two with
+pass@1 0.23 and 0.27, one gained nothing in 40 steps of GRPO at a learning rate of 1e-4, the other
+forgot what it knew within 20 at 3e-4.
 """
 
 import hashlib
@@ -25,9 +26,10 @@ import torch
 from transformers import Qwen2Tokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from rlsys.config.local_policy import LocalPolicyConfig, validate
+from rlsys.config.local_policy import Corpus, LocalPolicyConfig, validate
 from rlsys.data import arithmetic
 from rlsys.data.templates import BARE_TEMPLATE
+from rlsys.data.world import parts as world
 from rlsys.imports import imports
 from rlsys.local_policy.tokenizer import build_tokenizer
 from rlsys.local_policy.warm_start import warm_start
@@ -55,7 +57,7 @@ def prepare_local_policy(
     """
     validate(config)
     cache = Path(cache_dir).expanduser()
-    target = cache / f"arithmetic-{_content_hash(config, seed)}"
+    target = cache / f"{config.corpus.value}-{_content_hash(config, seed)}"
     if target.is_dir():
         progress(f"local policy: {target} (prepared before)")
         return target
@@ -97,7 +99,7 @@ def build_model(config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer) -> "Qwen2F
 def _build(
     config: LocalPolicyConfig, seed: int, folder: Path, progress: Callable[[str], None]
 ) -> None:
-    tokenizer = build_tokenizer()
+    tokenizer = build_tokenizer(config.corpus)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build_model(config, tokenizer)
@@ -120,13 +122,16 @@ def _publish(building: Path, target: Path) -> None:
 def _content_hash(config: LocalPolicyConfig, seed: int) -> str:
     settings = asdict(config)
     del settings["threads"]  # changes how long it takes, not what is made
+    del settings["corpus"]  # begins the folder's name
     content = {
         "settings": settings,
         "seed": seed,
         "recipe": VERSION,
         "task": arithmetic.VERSION,
-        "tokenizer": build_tokenizer().backend_tokenizer.to_str(),
+        "tokenizer": build_tokenizer(config.corpus).backend_tokenizer.to_str(),
         "chat_template": BARE_TEMPLATE,
     }
+    if config.corpus is Corpus.world:
+        content["world"] = world.VERSION
     encoded = json.dumps(content, sort_keys=True).encode()
     return hashlib.blake2b(encoded, digest_size=8).hexdigest()

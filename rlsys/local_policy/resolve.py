@@ -14,7 +14,7 @@ from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
 from rlsys.config.model_room import cached_tokens, positions_of
 from rlsys.config.models import require_answering
-from rlsys.config.run import RunConfig, RunSection
+from rlsys.config.run import ModelConfig, RunConfig, RunSection
 from rlsys.errors import ConfigError
 from rlsys.imports import imports
 from rlsys.pretrained import load_tokenizer, loading
@@ -74,13 +74,13 @@ def fit_cache(config: RunConfig, notice: Callable[[str], None]) -> RunConfig:
     return replace(config, model=replace(config.model, max_context=most))
 
 
-def tokenizer_of(path: str, setting: str = "model.path") -> "PreTrainedTokenizerBase":
-    """The tokenizer of a model; without a path, the one that the local policy will have."""
-    if path:
-        return load_tokenizer(path, f"{setting}={path!r}")
+def tokenizer_of(model: ModelConfig) -> "PreTrainedTokenizerBase":
+    """The policy's tokenizer; without a path, the one that the local policy will have."""
+    if model.path:
+        return load_tokenizer(model.path, f"model.path={model.path!r}")
     with imports():
         from rlsys.local_policy.tokenizer import build_tokenizer
-    return build_tokenizer()
+    return build_tokenizer(model.local.corpus)
 
 
 def check_model(model: str, settings: RunConfig) -> str:

@@ -3,15 +3,17 @@
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import AddedToken, Qwen2Tokenizer
 
+from rlsys.config.local_policy import Corpus
 from rlsys.data import arithmetic
 from rlsys.data.templates import BARE_TEMPLATE
+from rlsys.data.world.words import pieces as world_pieces
 
 EOS = "<|endoftext|>"
 PAD = "<|pad|>"
 
 
-def build_tokenizer() -> Qwen2Tokenizer:
-    """A tokenizer of bytes, two-digit numbers and the task's words; it decodes what it encodes.
+def build_tokenizer(corpus: Corpus = Corpus.arithmetic) -> Qwen2Tokenizer:
+    """A tokenizer of bytes, two-digit numbers and the corpus' words; it decodes what it encodes.
 
     transformers loads the tokenizer of any Qwen2 model as this class, which keeps vocabulary and
     added tokens but puts its own pre-tokenizer in; so words are added tokens, which it leaves be.
@@ -26,6 +28,7 @@ def build_tokenizer() -> Qwen2Tokenizer:
         pad_token=PAD,
         chat_template=BARE_TEMPLATE,
     )
-    pieces = [*arithmetic.WORDS, *(str(number) for number in range(10, 100))]
+    words = world_pieces() if corpus is Corpus.world else arithmetic.WORDS
+    pieces = [*words, *(str(number) for number in range(10, 100))]
     tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in pieces])
     return tokenizer

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.local_policy import Corpus, LocalPolicyConfig
 from rlsys.config.optimizer import OptimizerConfig, ScheduleShape
 from rlsys.config.run import LearnerConfig
 from rlsys.errors import WorkerError
@@ -73,7 +73,7 @@ def _teach(folder: Path, config: LocalPolicyConfig, seed: int) -> None:
     ranks = Ranks(0, 1, _HOST, free_port(_HOST), learner_config)
     schedule = Schedule(learner_config.optimizer, config.steps)
     learner = Learner(str(folder), CrossEntropy(), ranks, schedule)
-    draw, rng = demonstrations(config, build_tokenizer(), seed), random.Random(seed)
+    draw, rng = demonstrations(config, build_tokenizer(config.corpus), seed), random.Random(seed)
     recent = 0.0
     for step in range(1, config.steps + 1):
         batch = to_batch([draw(rng) for _ in range(config.batch_size)])
@@ -102,4 +102,6 @@ def learner_settings(config: LocalPolicyConfig) -> LearnerConfig:
 
 
 if __name__ == "__main__":
-    _teach(Path(sys.argv[1]), LocalPolicyConfig(**json.loads(sys.argv[2])), int(sys.argv[3]))
+    settings = json.loads(sys.argv[2])
+    settings["corpus"] = Corpus(settings["corpus"])
+    _teach(Path(sys.argv[1]), LocalPolicyConfig(**settings), int(sys.argv[3]))

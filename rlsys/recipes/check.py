@@ -3,7 +3,7 @@ tokenizers that meet in one stage, and the figures that gates ask for."""
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,9 +140,9 @@ def _require_one_tokenizer(stage: StageSpec, settings: RunConfig) -> None:
     if len({_place(path) for path in policies.values()}) < 2:
         return
     (first, at), *others = policies.items()
-    ours = _tokens(at)
+    ours = _tokens(at, settings)
     for second, path in others:
-        theirs = _tokens(path)
+        theirs = _tokens(path, settings)
         if ours is None or theirs is None:
             continue
         unlike = sorted(t for t in ours.keys() | theirs.keys() if ours.get(t) != theirs.get(t))
@@ -158,10 +158,11 @@ def _place(path: str) -> str:
     return "" if path in ("", LOCAL) else str(Path(path).expanduser().resolve())
 
 
-def _tokens(path: str) -> dict[str, int] | None:
-    """The vocabulary in a tokenizer.json; None where there is none to read."""
+def _tokens(path: str, settings: RunConfig) -> dict[str, int] | None:
+    """The vocabulary in a tokenizer.json, or of the local policy; None where there is none to
+    read."""
     if path in ("", LOCAL):
-        return tokenizer_of("").get_vocab()
+        return tokenizer_of(replace(settings.model, path="")).get_vocab()
     file = Path(path).expanduser() / "tokenizer.json"
     if not file.is_file() and is_hub_id(path):
         from huggingface_hub import try_to_load_from_cache

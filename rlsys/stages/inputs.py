@@ -22,6 +22,7 @@ from rlsys.errors import ConfigError, DataError
 from rlsys.grading.expected import require_gradable
 from rlsys.imports import imports
 from rlsys.local_policy.resolve import tokenizer_of
+from rlsys.pretrained import load_tokenizer
 from rlsys.thinking.budgets import (
     Budgets,
     predictor_for,
@@ -58,7 +59,7 @@ def prepare(config: RunConfig, rows: RunRows, progress: Callable[[str], None]) -
         path = find_policy(config, progress)
     require_fitting(path, "model.path")
     progress("tokenizing the prompts")
-    tokenizer = tokenizer_of(path)
+    tokenizer = tokenizer_of(config.model)
     predictor = predictor_for(config.thinking, path, [*rows.train, *rows.held_out])
     budgets = Budgets(config.thinking, config.run.seed, predictor)
     if config.data.train and not config.data.test:
@@ -171,7 +172,7 @@ def _require_teacher(path: str, student: str, tokenizer: PreTrainedTokenizerBase
             f"teacher.path={path!r}: is the policy that is trained (model.path); there is nothing "
             "to learn from it"
         )
-    own, other = tokenizer.get_vocab(), tokenizer_of(path, "teacher.path").get_vocab()
+    own, other = tokenizer.get_vocab(), load_tokenizer(path, f"teacher.path={path!r}").get_vocab()
     unlike = sorted(t for t in own.keys() | other.keys() if own.get(t) != other.get(t))
     if unlike:
         first = unlike[0]

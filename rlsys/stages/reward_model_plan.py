@@ -92,7 +92,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Pa
     path = config.model.path
     require_fitting(path, "model.path")
     require_classifier(path)
-    tokenizer = tokenizer_of(path)
+    tokenizer = tokenizer_of(config.model)
     progress("reading the pairs")
     train, held_out, notes = _pairs(config)
     progress("tokenizing the pairs")

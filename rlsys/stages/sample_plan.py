@@ -127,7 +127,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
 
 def _asked(prompts: Sequence[Prompt], row_of: Mapping[str, Row], config: RunConfig) -> list[Asked]:
     """The prompts with their rows, and the conversations that the policy will hear."""
-    tokenizer = tokenizer_of(config.model.path)
+    tokenizer = tokenizer_of(config.model)
     asked = []
     for prompt in prompts:
         row = row_of[prompt.prompt_id]

@@ -91,7 +91,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Su
     """
     path = config.model.path
     require_fitting(path, "model.path")
-    tokenizer = tokenizer_of(path)
+    tokenizer = tokenizer_of(config.model)
     asked = _asked(config, tokenizer, progress)
     progress("reading the demonstrations")
     train, held_out = _lessons(config)

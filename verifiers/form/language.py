@@ -47,7 +47,10 @@ _LATIN = "A-Za-zÀ-ÖØ-öø-ɏ"
 _PROSE = re.compile(
     rf"(?:[{_LATIN}]{{1,20}}(?:['’][a-z]+)?[,;:]? ){{{_PROSE_WORDS - 1},}}[{_LATIN}]+"
 )
-_NAME = re.compile(r"\w*[_0-9]\w*|[a-z]+[A-Z]\w*|\b[A-Z]{2,3}\b")
+# No `\w`, which is Han, too: of `首先3*4=12` the number alone is in no language.
+_NAME = re.compile(
+    rf"[{_LATIN}_0-9]*[_0-9][{_LATIN}_0-9]*|[a-z]+[A-Z][{_LATIN}_0-9]*|\b[A-Z]{{2,3}}\b"
+)
 _WORDS = {
     "latin": re.compile(rf"[{_LATIN}]{{2,}}(?:['’][a-z]+)?"),
     "han": re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"),

@@ -4,7 +4,8 @@ import random
 import re
 from collections import Counter
 
-from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.local_policy import Corpus, LocalPolicyConfig
+from rlsys.data.arithmetic import Split, split_of
 from rlsys.local_policy.lessons import demonstrations
 from rlsys.local_policy.policy import build_tokenizer
 from rlsys.thinking.limits import Limits
@@ -84,3 +85,27 @@ def test_lessons_have_chains_of_every_length_and_some_that_are_cut() -> None:
             kinds["cut"] += 1
         assert re.search(r"</think><answer>\d+</answer><\|endoftext\|>$", text)
     assert min(kinds[kind] for kind in ("none", "brief", "careful", "cut")) > 50
+
+
+def test_lessons_of_the_world_are_problems_and_requests_that_are_not_held_out() -> None:
+    tokenizer = build_tokenizer(Corpus.world)
+    draw = demonstrations(config(corpus=Corpus.world), tokenizer, seed=0)
+    rng = random.Random(0)
+    asked = [tokenizer.decode(draw(rng).prompt).removesuffix("\n") for _ in range(500)]
+    problems = [text for text in asked if text.endswith("=?")]
+    assert 0.6 < len(problems) / len(asked) < 0.8
+    assert all(split_of(text) is Split.train for text in asked)
+
+
+def test_lessons_of_the_world_end_with_the_configured_share_of_complete_chains() -> None:
+    tokenizer = build_tokenizer(Corpus.world)
+    for share in (0.0, 1.0):
+        chosen = config(corpus=Corpus.world, careful_share=share)
+        draw = demonstrations(chosen, tokenizer, seed=0)
+        rng = random.Random(0)
+        total = chosen.steps * chosen.batch_size
+        said = [tokenizer.decode(draw(rng).completion) for _ in range(total)]
+        habit = [text for text in said[int(0.8 * total) + 1 :] if "<think>" in text]
+        hasty = sum("looks easy" in text or "很简单" in text for text in habit)
+        assert (hasty > 0.5 * len(habit)) == (share == 0.0)
+        assert hasty == 0 or share == 0.0

@@ -7,14 +7,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Tokenizer
 
-from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.local_policy import Corpus, LocalPolicyConfig
 from rlsys.data import arithmetic
+from rlsys.data.arithmetic import Split
+from rlsys.data.world.parts import part_rows
 from rlsys.errors import ConfigError
 from rlsys.local_policy.policy import build_model, build_tokenizer, prepare_local_policy
 
 TOKENIZER = build_tokenizer()
+WORLD = build_tokenizer(Corpus.world)
 
 
 def tiny(**changes: object) -> LocalPolicyConfig:
@@ -38,10 +41,22 @@ def no_progress(line: str) -> None:
     pass
 
 
-@given(st.text())
-def test_decoding_gives_back_any_composed_text(text: str) -> None:
+@given(st.text(), st.sampled_from((TOKENIZER, WORLD)))
+def test_decoding_gives_back_any_composed_text(text: str, tokenizer: Qwen2Tokenizer) -> None:
     text = unicodedata.normalize("NFC", text)
-    assert TOKENIZER.decode(TOKENIZER.encode(text)) == text
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_the_world_s_tokenizer_gives_back_all_of_its_texts_in_few_tokens() -> None:
+    for part in ("reasoning", "chains", "replies", "pairs"):
+        for row in part_rows(part, Split.held_out)[:60]:
+            turns = row.get("messages") or row["prompt"]
+            for text in [turn["content"] for turn in turns] + [row.get("rejected", "")]:
+                ids = WORLD.encode(text)
+                assert WORLD.decode(ids) == text
+                assert len(ids) <= 45
+    tokens = WORLD.tokenize("然后12+5=17。so the answer is 17.")
+    assert len(tokens) == 10  # 然后 12 + 5 = 17 。 so-the-answer-is 17 .
 
 
 def test_an_answer_takes_few_tokens() -> None:
@@ -85,12 +100,16 @@ def test_a_seed_gives_one_policy_and_leaves_the_callers_generator_alone(tmp_path
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    one = prepare_local_policy(tiny(steps=3), tmp_path / "one", 0, no_progress)
+    config = tiny(steps=3, corpus=Corpus.world)
+    one = prepare_local_policy(config, tmp_path / "one", 0, no_progress)
     assert torch.equal(torch.rand(3), expected)
-    two = prepare_local_policy(tiny(steps=3), tmp_path / "two", 0, no_progress)
+    two = prepare_local_policy(config, tmp_path / "two", 0, no_progress)
     assert one.name == two.name
+    assert one.name.startswith("world-")
     weights = "model.safetensors"
     assert (one / weights).read_bytes() == (two / weights).read_bytes()
+    said = "hello anna，很高兴认识你。"
+    assert AutoTokenizer.from_pretrained(one).encode(said) == WORLD.encode(said)
 
 
 def test_an_interrupted_preparation_leaves_nothing(tmp_path: Path) -> None:
@@ -112,7 +131,8 @@ def test_any_setting_but_the_threads_makes_another_policy(
         return prepare_local_policy(tiny(steps=3, **changes), tmp_path, seed, no_progress).name
 
     assert name() == name(threads=2)
-    assert len({name(), name(1), name(careful_share=0.4), name(budget_line="[{budget}]")}) == 4
+    others = [name(1), name(careful_share=0.4), name(budget_line="[{budget}]")]
+    assert len({name(), *others, name(corpus=Corpus.world)}) == 5
 
 
 @pytest.mark.parametrize(
@@ -123,6 +143,10 @@ def test_any_setting_but_the_threads_makes_another_policy(
         ({"careful_share": 1.5}, r"model\.local\.careful_share=1\.5: .* nearest valid: 1$"),
         ({"warmup_steps": 99}, r"model\.local\.warmup_steps=99"),
         ({"budget_line": "short"}, r"model\.local\.budget_line='short' .* 'short\{budget\}'"),
+        (
+            {"corpus": Corpus.world, "budget_line": "[{budget}]"},
+            r"budget_line='\[\{budget\}\]': the corpus world .* model\.local\.corpus=arithmetic",
+        ),
         ({"learning_rate": 0.0}, r"model\.local\.learning_rate=0\.0: must be above 0"),
     ],
 )

@@ -51,6 +51,23 @@ def test_prose_hidden_in_code_or_maths_counts(text, share):
 
 
 @pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("we add 3 and 4. 然后12加5等于17", 3 / 6),
+        ("we add them. 共3个苹果2个梨", 3 / 6),
+        ("so the answer is x_1. ответ2это", 4 / 6),
+        ("so it is 7. 합은7입니다", 3 / 5),
+    ],
+)
+def test_other_scripts_count_beside_numbers_too(text, share):
+    assert grade(text).reward == pytest.approx(share)
+
+
+def test_names_with_accents_and_digits_are_in_no_language():
+    assert grade("première_2 élan3 we add them.").reward == 1.0
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Wir addieren die Zahlen und das ist dann auch die Summe.",

@@ -1,0 +1,154 @@
+"""The tiny world's data by name: `world:PART` for training, `world:PART:test` held out.
+
+They are files like any other, written into the user's cache when they are first asked for, so a
+name of them serves wherever a data file does. The same names give the same bytes anywhere.
+"""
+
+import hashlib
+import json
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from rlsys.data.arithmetic import Problem, Split, generate
+from rlsys.data.world.chains import Manner, Speech, bare_solution, solution
+from rlsys.data.world.requests import Flaw, Request, all_requests, flawed_reply, good_reply
+from rlsys.disk import disk_errors
+from rlsys.errors import DataError, instead
+
+PREFIX = "world:"
+CACHE = Path("~/.cache/rlsys/world")
+VERSION = 1
+"""Counts changes of the world that change its texts."""
+SEED = 0
+_PROBLEMS: Mapping[Split, int] = MappingProxyType({Split.train: 4000, Split.held_out: 512})
+_SPLITS: Mapping[str, Split] = MappingProxyType({"train": Split.train, "test": Split.held_out})
+
+RowOf = dict[str, Any]
+
+
+def is_part(path: str) -> bool:
+    """Whether a path names a part of the world, right or wrong."""
+    return path.startswith(PREFIX)
+
+
+def world_file(name: str) -> Path:
+    """The file of a part, as in `world:reasoning:test`; written unless it is there.
+
+    Raises:
+        DataError: there is no such part, or no such split.
+    """
+    part, _, split = name.removeprefix(PREFIX).partition(":")
+    if part not in PARTS:
+        raise DataError(f"{name}: the tiny world has no part {part!r}{instead(part, PARTS)}")
+    if split and split not in _SPLITS:
+        raise DataError(f"{name}: a part has no split {split!r}{instead(split, _SPLITS)}")
+    text = "".join(
+        json.dumps(row, ensure_ascii=False) + "\n"
+        for row in part_rows(part, _SPLITS[split or "train"])
+    )
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    file = CACHE.expanduser() / digest / f"{part}_{split or 'train'}.jsonl"
+    if not file.is_file():
+        # By a name of this process' own: others may write the same bytes at the same time.
+        new = file.with_name(f".{os.getpid()}-{file.name}")
+        with disk_errors(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            new.write_text(text, encoding="utf-8")
+            new.replace(file)
+    return file
+
+
+def part_rows(part: str, split: Split, seed: int = SEED) -> list[RowOf]:
+    """The rows of a part; equal arguments give equal rows."""
+    rng = random.Random(f"world {VERSION} {part} {split.value} {seed}")
+    return list(PARTS[part](split, seed, rng))
+
+
+def _reasoning(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
+    """Problems with their answers, for reinforcement and evaluation."""
+    for problem in _problems(split, seed):
+        yield {"messages": [_asks(problem.question)]} | _answer(problem)
+
+
+def _chains(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
+    """Complete chains in English without padding: how a problem should be solved."""
+    for problem in _problems(split, seed):
+        said = solution(problem, Manner(Speech.english), rng)
+        yield {"messages": [_asks(problem.question), _says(said)]} | _answer(problem)
+
+
+def _answers(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
+    """The answers of the same problems, without chains."""
+    for problem in _problems(split, seed):
+        said = bare_solution(problem)
+        yield {"messages": [_asks(problem.question), _says(said)]} | _answer(problem)
+
+
+def _general(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
+    """Requests, with the properties of a good reply for the verifier `requests`."""
+    for request in _requests(split, rng):
+        yield {"messages": [_asks(request.text)], "source": "general"} | _properties(request)
+
+
+def _replies(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
+    """Requests with good replies."""
+    for request in _requests(split, rng):
+        turns = [_asks(request.text), _says(good_reply(request, rng))]
+        yield {"messages": turns, "source": "general"} | _properties(request)
+
+
+def _pairs(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
+    """Requests with a good reply and a flawed one of each kind: helpful over unhelpful, harmless
+    over harmful, one language over two."""
+    for request in _requests(split, rng):
+        for flaw in Flaw:
+            yield {
+                "prompt": [_asks(request.text)],
+                "chosen": good_reply(request, rng),
+                "rejected": flawed_reply(request, flaw, rng),
+                "flaw": flaw.value,
+                "source": "general",
+            }
+
+
+PARTS: Mapping[str, Callable[[Split, int, random.Random], Iterator[RowOf]]] = MappingProxyType(
+    {
+        "reasoning": _reasoning,
+        "chains": _chains,
+        "answers": _answers,
+        "general": _general,
+        "replies": _replies,
+        "pairs": _pairs,
+    }
+)
+
+
+def _problems(split: Split, seed: int) -> list[Problem]:
+    return generate(_PROBLEMS[split], seed, split)
+
+
+def _requests(split: Split, rng: random.Random) -> list[Request]:
+    """All of the split, in an order of their own."""
+    found = [request for request in all_requests() if request.split is split]
+    rng.shuffle(found)
+    return found
+
+
+def _asks(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def _says(text: str) -> dict[str, str]:
+    return {"role": "assistant", "content": text}
+
+
+def _answer(problem: Problem) -> RowOf:
+    return {"answer": problem.answer, "level": problem.difficulty, "source": "reasoning"}
+
+
+def _properties(request: Request) -> RowOf:
+    return {"request": request.properties}
