@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from rlsys.config.run import LearnerConfig, Offload, Precision
-from rlsys.learning import learner
+from rlsys.learning.objectives import base
 from rlsys.learning.policy import load_causal_lm
 from tests.helpers.learners import fitted, fitted_on_ranks, on_ranks, one_rank, saved
 from tests.unit.learning.test_cross_entropy import demonstrations
@@ -27,10 +27,10 @@ def test_in_bfloat16_nothing_is_loaded_in_float32(
         asked.append(dtype)
         return load_causal_lm(path, dtype)
 
-    monkeypatch.setattr(learner, "load_causal_lm", seen)
+    monkeypatch.setattr(base, "load_causal_lm", seen)
     config = LearnerConfig(dtype=Precision.bfloat16)
     from_half, half = fitted(folder, one_rank(config), BATCH, 3)
-    monkeypatch.setattr(learner, "load_causal_lm", lambda p, _: load_causal_lm(p, torch.float32))
+    monkeypatch.setattr(base, "load_causal_lm", lambda p, _: load_causal_lm(p, torch.float32))
     from_whole, whole = fitted(folder, one_rank(config), BATCH, 3)
     assert asked == [torch.bfloat16]
     # DeepSpeed's master weights begin as the rounded ones either way.
