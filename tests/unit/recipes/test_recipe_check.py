@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from rlsys.errors import RlsysError
 from rlsys.recipes.check import check
 from rlsys.recipes.recipe import read_recipe
+from tests.helpers.places import ROOT
 
 Write = Callable[[dict], Path]
 
@@ -145,3 +147,14 @@ def test_what_is_asked_names_inputs_and_leaves_places_out(write: Write, content:
     assert asked["loop.steps"] == 6
     assert "cluster.address" not in asked
     json.dumps(asked)
+
+
+SHIPPED = sorted((ROOT / "configs" / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_every_shipped_recipe_is_whole_at_each_of_its_scales(file: Path) -> None:
+    scales = OmegaConf.load(file).scales
+    for scale in scales:
+        recipe = read_recipe(file, scale)
+        assert set(check(recipe).settings) == {stage.name for stage in recipe.stages}
