@@ -96,6 +96,7 @@ def main() -> None:
             style="red",
             highlight=False,
             markup=False,
+            emoji=False,  # `:test:` in it is a text
             soft_wrap=True,  # a path or a command in it can be copied as it stands
         )
         end_process(2)

@@ -6,6 +6,8 @@ base.pass_at_16 > 0                    a figure of an earlier stage
 pass_at_1 >= sft1.pass_at_1.high       two figures
 """
 
+import contextlib
+import math
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -102,10 +104,9 @@ def shown(figure: Figure | None) -> str:
 
 
 def _operand(text: str, stages: Collection[str]) -> Measured | float:
-    try:
-        return float(text)
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        if math.isfinite(number := float(text)):
+            return number
     stage, dot, rest = text.partition(".")
     if not dot or stage not in stages:
         stage, rest = "", text

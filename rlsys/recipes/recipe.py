@@ -41,6 +41,7 @@ _NAME = re.compile(r"[A-Za-z]\w*")
 _REFERENCE = re.compile(r"\$\{\s*([\w-]+)\.([\w-]+)\s*\}")
 _OVERLAY = ("config", "overrides", "inputs", "gate")
 _STAGE = ("name", "kind", *_OVERLAY)
+_MAPPINGS = {"overrides": "{loop.steps: 40}", "inputs": "{policy: PATH}"}
 _RECIPE = ("about", "stages", "scales")
 
 
@@ -149,7 +150,7 @@ def read_recipe(file: Path, scale: str = "", overrides: Sequence[str] = ()) -> R
         where = f"{file}: stage {name}"
         _require_keys(one, _STAGE, where)
         for overlay in (overlays.get(ALL, {}), overlays.get(name, {})):
-            one = _laid_over(one, overlay)
+            one = _laid_over(one, overlay, where)
         stages.append(_stage(one, name, names, where, file.parent))
     stages = [_overridden(stage, names, overrides) for stage in stages]
     for stage in stages:
@@ -184,8 +185,14 @@ def _overlays(scales: Any, scale: str, names: Sequence[str], file: Path) -> dict
     return found
 
 
-def _laid_over(stage: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+def _laid_over(stage: dict[str, Any], overlay: dict[str, Any], where: str) -> dict[str, Any]:
     """Overrides and inputs are merged, config and gate replaced."""
+    for key in ("overrides", "inputs"):
+        for said in (stage.get(key) or {}, overlay.get(key) or {}):
+            if not isinstance(said, dict):
+                raise ConfigError(
+                    f"{where}: {key}: expected a mapping, as in {_MAPPINGS[key]}, got {said!r}"
+                )
     merged = {
         key: _merged(stage.get(key) or {}, overlay.get(key) or {})
         for key in ("overrides", "inputs")

@@ -27,7 +27,7 @@ from rlsys.config.merge import MergeConfig, MergeMethod
 from rlsys.config.model_names import FILE
 from rlsys.config.run import RunConfig
 from rlsys.disk import disk_errors, replace_text, sync
-from rlsys.errors import ResumeError
+from rlsys.errors import ConfigError, ResumeError
 from rlsys.lineage.kinds import MERGE
 from rlsys.lineage.manifest import FILE as MANIFEST
 from rlsys.lineage.manifest import Figure, artifact, write_manifest
@@ -139,6 +139,12 @@ class Merger:
         tensors = [first.float()]
         tensors += [one.tensors.read(name).float() for one in self.plan.policies[1:]]
         base = self.plan.base.tensors.read(name).float() if self.plan.base else None
+        for policy, tensor in zip(self.plan.policies, tensors, strict=True):
+            if not tensor.isfinite().all():
+                raise ConfigError(
+                    f"{policy.named}: its tensor {name} holds values that are no "
+                    "finite numbers; leave this policy out, or take an earlier checkpoint of it"
+                )
         result = self._by_method(name, tensors, base).to(first.dtype)
         self.parameters += result.numel()
         self._measure(result.float(), [*tensors, *([base] if base is not None else [])])

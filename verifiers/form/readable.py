@@ -14,8 +14,9 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|[。！？；\n]+")
 
 @dataclass
 class ReadableVerifier:
-    """Share of the words that are in the text's main language, times share of its sentences that
-    differ; each a column of its own, and `one_language` whether there is no word of another.
+    """The share of words in the text's main language, times that of sentences that differ.
+
+    Each is a column of its own; `one_language` is 1 where no word is of another language.
 
     A measure, beside `language`, which wants one language above others.
     """

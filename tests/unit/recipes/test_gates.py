@@ -36,6 +36,12 @@ def test_a_condition_holds_by_its_figures(text: str, holds: bool) -> None:
     assert passes(text) is holds
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_bound_that_nothing_can_meet_is_read_as_a_figures_name(number: str) -> None:
+    condition = read_condition(f"steps < {number}", [], "recipe.yaml: stage rl")
+    assert [one.figure for one in condition.measured] == ["steps", number]
+
+
 def test_a_verdict_says_the_figure_with_its_interval() -> None:
     condition = read_condition("pass_at_1.low > 0.45", [], "")
     assert said(judge(condition, lambda _: FIGURES[""])) == (

@@ -112,6 +112,17 @@ def test_what_a_stage_cannot_be_is_named_with_its_place(
     assert said in refusal(write, content)
 
 
+@pytest.mark.parametrize(("key", "said"), [("overrides", "loop.steps=2"), ("inputs", ["local"])])
+def test_overrides_and_inputs_that_are_no_mapping_are_shown_how_they_are_written(
+    write: Write, content: dict, key: str, said: object
+) -> None:
+    content["stages"][0][key] = said
+    assert f"{key}: expected a mapping, as in {{" in refusal(write, content)
+    del content["stages"][0][key]
+    content["scales"] = {"tiny": {"all": {key: said}}}
+    assert f"{key}: expected a mapping, as in {{" in refusal(write, content, "tiny")
+
+
 def test_a_circle_is_told_all_around(write: Write, content: dict) -> None:
     content["stages"][0]["inputs"]["policy"] = "${rl_a.policy}"
     assert "the stages form a circle: sft1 -> rl_a -> sft1" in refusal(write, content)

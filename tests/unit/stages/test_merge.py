@@ -224,6 +224,20 @@ def test_a_copy_of_the_first_policy_is_told(
     assert note.endswith(f"its weights are those of merge.policies[0]={str(made / 'a')!r}")
 
 
+def test_a_policy_whose_weights_are_no_numbers_is_named_with_its_tensor(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    shutil.copytree(made / "a", tmp_path / "a")
+    shutil.copytree(made / "b", tmp_path / "broken")
+    tensors = weights(tmp_path / "broken")
+    tensors[NORM][0] = float("nan")
+    save_file(tensors, tmp_path / "broken" / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ConfigError, match=f"broken': its tensor {NORM} holds values") as refused:
+        merged("a", "broken", folder=tmp_path)
+    assert "no finite numbers" in " ".join(str(refused.value).split())
+    assert not (tmp_path / "runs" / "m" / "policy").exists()
+
+
 def test_a_merge_that_dies_leaves_nothing_that_looks_whole_and_the_next_one_makes_it_anew(
     tmp_path: Path, merged: Callable[..., MergeSummary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
