@@ -1,5 +1,5 @@
-# make train: the main job. make check, make test, make test-long: as CI runs them. make setup: .venv
-# alone.
+# make train: the main job. make check, make test: as CI runs them. make test-long: what CI has no time
+# for. make setup: .venv alone.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
