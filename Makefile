@@ -29,12 +29,9 @@ test: setup
 	$(BIN)/python -m pytest tests/unit tests/adversarial -n logical --maxprocesses 8 --dist loadfile
 	$(BIN)/python -m pytest tests/actors tests/end_to_end
 
-# What takes longer than a person waits for: kills, restarts and resumes with real engines. Two at a
-# time where bits are compared; what is stopped or killed at a moment has the machine to itself.
-ENDINGS := tests/end_to_end/test_endings.py
+# What takes longer than a person waits for: kills, restarts and resumes with real engines.
 test-long: setup
-	$(BIN)/python -m pytest -m long --ignore=$(ENDINGS) -n 2 --dist loadfile
-	$(BIN)/python -m pytest -m long $(ENDINGS)
+	$(BIN)/python -m pytest -m long
 
 check: setup
 	$(BIN)/ruff check .

@@ -39,8 +39,10 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     command = ("reward-model", "--config", str(workplace.config), f"reward_model.train={file}")
     done = workplace.run(*command, *SETTINGS, "run.name=judge", timeout_s=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    kill_after_step(3, [*command, *SETTINGS, "run.name=cut"], workplace.folder / "cut.log")
-    cut = workplace.folder / "runs" / "cut"
+    kill_after_step(
+        3, [*command, *SETTINGS, "run.name=cut-judge"], workplace.folder / "cut-judge.log"
+    )
+    cut = workplace.folder / "runs" / "cut-judge"
     assert [p.name for p in checkpoint.complete(cut / "checkpoints")] == ["step-000002"]
     done = workplace.run("reward-model", "--resume", str(cut), timeout_s=600)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -48,7 +50,7 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     judge = workplace.folder / "runs" / "judge"
     assert policy(cut) == policy(judge)
     assert metrics(cut) == metrics(judge)
-    summary, straight = workplace.summary("cut"), workplace.summary("judge")
+    summary, straight = workplace.summary("cut-judge"), workplace.summary("judge")
     assert summary["heldout_accuracy"] == straight["heldout_accuracy"]
     assert [one["step"] for one in straight["heldout_accuracy"]] == [0, 3, 6]
     assert straight["heldout_accuracy"][0]["accuracy"] == 0.5

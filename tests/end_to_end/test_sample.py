@@ -26,9 +26,9 @@ def test_a_killed_run_in_other_batches_leaves_the_bytes_of_one_left_alone(
     assert done.returncode == 0, done.stdout + done.stderr
     runs = workplace.folder / "runs"
 
-    cut = runs / "cut"
-    log = workplace.folder / "cut.log"
-    driver = start([*sample, "run.name=cut", "rollout.max_sequences=3"], log)
+    cut = runs / "cut-sample"
+    log = workplace.folder / "cut-sample.log"
+    driver = start([*sample, "run.name=cut-sample", "rollout.max_sequences=3"], log)
     deadline = time.monotonic() + 600
     while len(Samples(cut / "samples").parts("train")) < 5:
         assert driver.poll() is None, log.read_text()
@@ -47,13 +47,13 @@ def test_a_killed_run_in_other_batches_leaves_the_bytes_of_one_left_alone(
     assert done.returncode == 0, done.stdout + done.stderr
     for file in FILES:
         assert (cut / file).read_bytes() == (runs / "whole" / file).read_bytes()
-    made = [read_manifest(runs / name).outputs for name in ("whole", "cut")]
+    made = [read_manifest(runs / name).outputs for name in ("whole", "cut-sample")]
     whole_digests, cut_digests = ({k: one.digest for k, one in of.items()} for of in made)
     assert whole_digests == cut_digests
     beside = read_manifest(cut / FILES[0])
     assert set(beside.inputs) == {"policy"}
     assert beside.outputs["demonstrations"].producer == str(cut)
-    summary = workplace.summary("cut")
+    summary = workplace.summary("cut-sample")
     assert summary["kept"] + sum(summary["thrown_away"].values()) == 4 * PROMPTS
 
     done = workplace.run("sample", "--resume", str(cut), "sample.tokens=[1000,1001]")
