@@ -150,7 +150,7 @@ def _whole(section: DictConfig) -> str:
     """The first setting in a section of `algorithm`, as an override has it."""
     key, inside = "algorithm", section
     while isinstance(inside, DictConfig) and inside:
-        first = next(iter(inside))
+        first = str(next(iter(inside)))
         key, inside = f"{key}.{first}", inside[first]
     return f"{key}={inside}"
 
