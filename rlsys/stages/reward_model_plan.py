@@ -64,14 +64,7 @@ class PairsPlan(Plan):
     ) -> Stage:
         """A reward model of these pairs."""
         config = self.config
-        size = config.reward_model.pairs_per_step
-        batches = Batches(
-            self.train.num_rows,
-            size,
-            config.loop.steps * size / self.train.num_rows,
-            config.run.seed,
-            config.data.shuffle,
-        )
+        batches = Batches.of_run(config, self.train.num_rows, config.reward_model.pairs_per_step)
         rows = LearnedRows(self.train, self.held_out, batches)
         return RewardModelling(config, name, model_path, rows, self.prompts, checkpointer, around)
 

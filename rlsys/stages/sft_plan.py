@@ -64,14 +64,7 @@ class SupervisedPlan(Plan):
     ) -> Stage:
         """Supervised fine-tuning on these demonstrations."""
         config = self.config
-        size = config.sft.rows_per_step
-        batches = Batches(
-            self.train.num_rows,
-            size,
-            config.loop.steps * size / self.train.num_rows,
-            config.run.seed,
-            config.data.shuffle,
-        )
+        batches = Batches.of_run(config, self.train.num_rows, config.sft.rows_per_step)
         rows = LearnedRows(self.train, self.held_out, batches)
         return Supervised(config, name, model_path, rows, self.prompts, checkpointer, around)
 
