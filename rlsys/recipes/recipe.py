@@ -88,18 +88,6 @@ class StageSpec:
         """Settings that its command brings itself."""
         return [f"run.stage={self.row.stage}"] if self.row.stage not in ("", RL) else []
 
-    def placed(self, inputs: Mapping[str, str]) -> dict[str, Any]:
-        """Values of inputs by the settings that they stand in, those of a list by their numbers."""
-        settings: dict[str, Any] = {}
-        for name, value in sorted(inputs.items(), key=lambda one: (len(one[0]), one[0])):
-            key = self.row.setting(name)
-            assert key is not None
-            if name in self.row.inputs:
-                settings[key] = value
-            else:
-                settings.setdefault(key, []).append(value)
-        return settings
-
     def arguments(self, resolve: Callable[[Reference], str]) -> list[str]:
         """`section.key=value` for its command, with inputs where their settings are."""
 
@@ -107,7 +95,7 @@ class StageSpec:
             return resolve(one) if isinstance(one, Reference) else one
 
         settings = {key: _resolved(value, resolve) for key, value in self.overrides.items()}
-        settings |= self.placed({name: path(one) for name, one in self.inputs.items()})
+        settings |= self.row.placed({name: path(one) for name, one in self.inputs.items()})
         return [f"{key}={json.dumps(one, ensure_ascii=False)}" for key, one in settings.items()]
 
 
@@ -220,15 +208,18 @@ def _stage(
     gate = raw.get("gate") or []
     if not isinstance(gate, list):
         gate = [gate]
+    inputs = {
+        key: _input(str(key), value, KINDS[kind], where) for key, value in raw["inputs"].items()
+    }
+    if fault := KINDS[kind].misnumbered(inputs):
+        raise ConfigError(f"{where}: {fault}")
     return StageSpec(
         name=name,
         kind=kind,
         config=folder / Path(config).expanduser(),
         where=where,
         overrides=dict(raw["overrides"]),
-        inputs={
-            key: _input(str(key), value, KINDS[kind], where) for key, value in raw["inputs"].items()
-        },
+        inputs=inputs,
         gate=tuple(read_condition(str(one), names, where) for one in gate),
     )
 
