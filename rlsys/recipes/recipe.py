@@ -80,7 +80,11 @@ class StageSpec:
         """The outputs that it takes, by the names of its inputs; those of its overrides by where
         they stand."""
         named = {n: one for n, one in self.inputs.items() if isinstance(one, Reference)}
-        deep = {key: one for key, value in self.overrides.items() for one in _inside(value)}
+        deep = {
+            f"{key}[{i}]" if i else key: one
+            for key, value in self.overrides.items()
+            for i, one in enumerate(_inside(value))
+        }
         return deep | named
 
     @property
