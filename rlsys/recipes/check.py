@@ -52,7 +52,7 @@ class Checked:
         inputs stand there by their names."""
         named = given(stage.kind, self.settings[stage.name])
         settings = counted(settings_of(self.settings[stage.name]), named)
-        inputs = stage.placed({name: f"<{name}>" for name in stage.inputs})
+        inputs = stage.row.placed({name: f"<{name}>" for name in stage.inputs})
         return {"kind": stage.kind, **settings, **inputs}
 
     def outside(self, stage: StageSpec) -> dict[str, str]:

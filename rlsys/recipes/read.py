@@ -151,15 +151,18 @@ def _stage(
     gate = raw.get("gate") or []
     if not isinstance(gate, list):
         gate = [gate]
+    inputs = {
+        key: _input(str(key), value, KINDS[kind], where) for key, value in raw["inputs"].items()
+    }
+    if fault := KINDS[kind].misnumbered(inputs):
+        raise ConfigError(f"{where}: {fault}")
     return StageSpec(
         name=name,
         kind=kind,
         config=folder / Path(config).expanduser(),
         where=where,
         overrides=dict(raw["overrides"]),
-        inputs={
-            key: _input(str(key), value, KINDS[kind], where) for key, value in raw["inputs"].items()
-        },
+        inputs=inputs,
         gate=tuple(read_condition(str(one), names, where) for one in gate),
     )
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,18 +62,6 @@ class StageSpec:
         """Settings that its command brings itself."""
         return [f"run.stage={self.row.stage}"] if self.row.stage not in ("", RL) else []
 
-    def placed(self, inputs: Mapping[str, str]) -> dict[str, Any]:
-        """Values of inputs by the settings that they stand in, those of a list by their numbers."""
-        settings: dict[str, Any] = {}
-        for name, value in sorted(inputs.items(), key=lambda one: (len(one[0]), one[0])):
-            key = self.row.setting(name)
-            assert key is not None
-            if name in self.row.inputs:
-                settings[key] = value
-            else:
-                settings.setdefault(key, []).append(value)
-        return settings
-
     def arguments(self, resolve: Callable[[Reference], str]) -> list[str]:
         """`section.key=value` for its command, with inputs where their settings are."""
 
@@ -81,7 +69,7 @@ class StageSpec:
             return resolve(one) if isinstance(one, Reference) else one
 
         settings = {key: _resolved(value, resolve) for key, value in self.overrides.items()}
-        settings |= self.placed({name: path(one) for name, one in self.inputs.items()})
+        settings |= self.row.placed({name: path(one) for name, one in self.inputs.items()})
         return [f"{key}={json.dumps(one, ensure_ascii=False)}" for key, one in settings.items()]
 
 

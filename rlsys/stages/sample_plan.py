@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
     distinct: dict[str, Prompt] = {}
     for prompt in of_split:
         distinct.setdefault(prompt.prompt_id, prompt)
-    prompts = list(distinct.values())[: config.sample.prompts or None]
+    prompts = _first(distinct.values(), config.sample.prompts)
     if not prompts:
         raise DataError(
             f"sample.split={config.sample.split.value}: there are no such rows; data.test names "
@@ -128,6 +129,17 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
         notes,
         asked=_asked(prompts, row_of, config),
     )
+
+
+def _first(prompts: Iterable[Prompt], count: int) -> list[Prompt]:
+    """The first `count` of each source; 0: all."""
+    seen: Counter[str] = Counter()
+    chosen = []
+    for prompt in prompts:
+        seen[prompt.source] += 1
+        if not count or seen[prompt.source] <= count:
+            chosen.append(prompt)
+    return chosen
 
 
 def _asked(prompts: Sequence[Prompt], row_of: Mapping[str, Row], config: RunConfig) -> list[Asked]:

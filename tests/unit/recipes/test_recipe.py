@@ -194,15 +194,42 @@ def test_numbered_inputs_make_a_list_in_the_order_of_their_numbers(
     joined = Kind("join", "", {}, ("policy",), (), lists={"policy": "join.policies"})
     for module in (read, recipe):
         monkeypatch.setattr(module, "KINDS", {**KINDS, "join": joined})
-    inputs = {f"policy_{n}": f"p{n}" for n in (10, 2, 1)} | {"policy_3": "${rl_b.policy}"}
+    inputs = {f"policy_{n}": f"p{n}" for n in (10, *range(1, 10))}
+    inputs["policy_3"] = "${rl_b.policy}"
     content["stages"].append(
         {"name": "joined", "kind": "join", "config": "small.yaml", "inputs": inputs}
     )
     found = read_recipe(write(content)).stage("joined")
     assert found.references == {"policy_3": Reference("rl_b", "policy")}
+    others = ", ".join(f'"p{n}"' for n in range(4, 11))
     assert found.arguments(lambda one: f"/made/{one.stage}") == [
-        'join.policies=["p1", "p2", "/made/rl_b", "p10"]'
+        f'join.policies=["p1", "p2", "/made/rl_b", {others}]'
     ]
     del inputs["policy_3"]
     inputs["polici_3"] = "${rl_b.policy}"
     assert "no input 'polici_3'; did you mean 'policy_1'?" in refusal(write, content)
+
+
+def test_several_files_of_data_are_one_setting(write: Write, content: dict) -> None:
+    inputs = {"demonstrations_1": "chains.jsonl", "demonstrations_2": "${rl_b.policy}"}
+    content["stages"][0]["inputs"] = inputs
+    said = "demonstrations_2 takes demonstrations, and not policy"
+    assert said in refusal(write, content)
+    inputs["demonstrations_2"] = "world:chains"
+    arguments = read_recipe(write(content)).stage("sft1").arguments(str)
+    assert arguments == ['sft.train="chains.jsonl,world:chains"']
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["rows_1", "rows_3"], "rows_3: numbers count from 1 without a gap, got [1, 3]"),
+        (["rows", "rows_1"], "rows and rows_1: nearest valid: rows for one, rows_1 and rows_2"),
+        (["rows_1"], "rows_1 alone: nearest valid: rows for one"),
+    ],
+)
+def test_numbers_of_inputs_count_from_one(
+    write: Write, content: dict, names: list[str], said: str
+) -> None:
+    content["stages"][1]["inputs"] = dict.fromkeys(names, "reasoning.jsonl")
+    assert said in refusal(write, content)

@@ -67,6 +67,14 @@ def test_the_first_prompts_are_asked_where_there_is_a_number(config: RunConfig) 
     assert questions(plan(config)) == every
 
 
+def test_the_first_prompts_are_of_each_source(config: RunConfig, tmp_path: Path) -> None:
+    other = write(tmp_path / "others.jsonl", [{"question": "say 7", "answer": "7"}])
+    config.data.train = f"{config.data.train},{other}"
+    config.data.test = write(tmp_path / "test.jsonl", [{"question": "2+9=?", "answer": "11"}])
+    config.sample.prompts = 5
+    assert [one.row.source for one in plan(config).asked] == ["sums"] * 5 + ["others"]
+
+
 def test_a_prompt_is_sampled_under_a_number_that_others_have_no_part_in(config: RunConfig) -> None:
     whole = plan(config)
     config.sample.prompts = 5

@@ -58,6 +58,14 @@ def test_a_part_is_written_once_and_its_bytes_are_its_digest(home: Path) -> None
     assert list(digests(["world:general:test", ""])) == [str(file.resolve())]
 
 
+def test_a_few_of_the_chains_are_rewritten() -> None:
+    few = part_rows("rewritten", Split.train)
+    assert [asked(row) for row in few] == [
+        asked(row) for row in part_rows("chains", Split.train)[: len(few)]
+    ]
+    assert len(few) < 200
+
+
 def test_rows_for_training_have_answers_levels_and_a_source() -> None:
     config = DataConfig(train="world:reasoning", test="world:reasoning:test")
     rows = load_rows(config)
