@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from rlsys.config.run import LoopConfig, RolloutConfig
+from rlsys.config.loop import LoopConfig
+from rlsys.config.run import RolloutConfig
 from rlsys.loop.bound import FIRST, AutomaticBound, Waited, is_automatic
 from rlsys.loop.ready import ReadyGroups
 from rlsys.loop.slots import Slots, num_slots

@@ -26,7 +26,7 @@ from dataclasses import asdict, astuple, dataclass, field
 from math import ceil
 from typing import Any
 
-from rlsys.config.run import AUTO, LoopConfig
+from rlsys.config.loop import AUTO, LoopConfig
 
 FIRST = 2
 """Hides the latency of a pipeline whose completions take less than two steps."""

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from rlsys.config.run import LoopConfig
+from rlsys.config.loop import LoopConfig
 
 
 class Slots:
