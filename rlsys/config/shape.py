@@ -56,9 +56,7 @@ def of_section(section: type, values: Any, path: str, where: str) -> Iterator[st
             yield from _of_list(get_args(hints[name])[0], value, key, where)
         elif get_origin(hints[name]) is dict:
             yield from _of_mapping(get_args(hints[name])[1], value, key, where)
-        elif hints[name] == int | str and (
-            isinstance(value, bool) or not isinstance(value, int | str)
-        ):
+        elif hints[name] == int | str and type(value) not in (int, str):
             yield f"{where}: {key}={value}: expected a whole number or {AUTO}"
 
 

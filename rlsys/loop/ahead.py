@@ -59,35 +59,30 @@ class Ahead:
         self.automatic: AutomaticBound | None = None
         if is_automatic(config):
             self.automatic = AutomaticBound(config.target_effective_sample_size)
-        self._since = 0.0
+        self._since: float | None = None
+        """When the last step ended; None: none has."""
 
     @property
     def lead(self) -> int:
         """Steps by which sampling may run ahead, for groups that begin now."""
         return self.automatic.lead if self.automatic else self.ready.bound
 
-    def begin(self) -> None:
-        """The time is counted from here."""
-        self._since = asyncio.get_running_loop().time()
-        self.room.take()
-
     def saw(self, metrics: Mapping[str, float]) -> None:
         """One more step; data without importance weights count as those of the policy itself.
+
+        The first step says nothing: it waits until the pipeline is filled, whatever the lead.
 
         Args:
             metrics: the learner's.
         """
         if self.automatic is None:
             return
-        ready, now = self.ready, asyncio.get_running_loop().time()
-        waited = Waited(
-            steps=1,
-            passed_s=now - self._since,
-            for_old_s=ready.waited_for_old_s,
-            for_any_s=ready.waited_for_any_s,
-            room_s=self.room.take(),
-        )
-        self._since = now
+        ready = self.ready
+        since, now = self._since, asyncio.get_running_loop().time()
+        self._since, room_s = now, self.room.take()
+        if since is None:
+            return
+        waited = Waited(1, now - since, ready.waited_for_old_s, ready.waited_for_any_s, room_s)
         self.automatic.saw(metrics.get("effective_sample_size", 1.0), waited)
         self._follow(self.automatic)
 

@@ -140,7 +140,6 @@ class Loop:
 
         Raises: the first failure of any part; the other parts are stopped.
         """
-        self.ahead.begin()
         try:
             async with asyncio.TaskGroup() as tasks:
                 admitting = tasks.create_task(self._admit(tasks, steps), name="admit")
