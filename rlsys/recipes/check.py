@@ -66,9 +66,10 @@ class Checked:
         one in an override that is no input of its kind by the name of the override."""
         found = {n: one for n, one in stage.inputs.items() if isinstance(one, Reference)}
         names = {path: n for n, path in given(stage.kind, self.settings[stage.name]).items()}
+        names |= {setting: n for n, setting in stage.row.inputs.items()}
         for key, one in stage.references.items():
             if key not in found:
-                found[names.get(self.stand_in(one, stage), key)] = one
+                found[names.get(key) or names.get(self.stand_in(one, stage), key)] = one
         return found
 
     def stand_in(self, reference: Reference, stage: StageSpec) -> str:

@@ -156,6 +156,21 @@ def test_outputs_in_a_list_of_an_override_are_all_waited_for(write: Write, conte
     assert list(checked.taken(recipe.stage("merged"))) == ["policy_1", "policy_2"]
 
 
+def test_an_override_of_an_inputs_setting_is_that_input(
+    write: Write, content: dict, workplace: Path
+) -> None:
+    content["stages"][0]["inputs"]["policy"] = model(workplace / "one", "a", "b", "c")
+    content["stages"][1] |= {"kind": "distill", "inputs": {"rows": "reasoning.jsonl"}}
+    content["stages"][1]["overrides"] = {
+        "model.path": "${sft1.policy}",
+        "teacher.path": model(workplace / "other", "a", "c", "b"),
+    }
+    assert "policy (${sft1.policy}, made of" in refusal(write, content)
+    content["stages"][1]["overrides"]["teacher.path"] = model(workplace / "same", "a", "b", "c")
+    checked = check(read_recipe(write(content)))
+    assert list(checked.taken(checked.recipe.stage("rl_a"))) == ["policy"]
+
+
 def test_what_stages_leave_reads_what_they_began_with(
     write: Write, content: dict, workplace: Path
 ) -> None:

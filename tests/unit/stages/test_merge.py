@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
 from rlsys.algorithms import merging
@@ -27,30 +27,9 @@ from rlsys.observe.merge_summary import MergeSummary
 from rlsys.observe.runs import State, read_run, runs_in
 from rlsys.run.folder import held
 from rlsys.stages import merge, merge_plan
+from tests.helpers.tiny_policy import write_policy
 
 NORM = "model.norm.weight"
-
-
-def write_policy(folder: Path, seed: int, shard: str = "1GB", **config: Any) -> Path:
-    """A policy as save_pretrained leaves it, with a tokenizer and every weight drawn at random."""
-    tokenizer = build_tokenizer()
-    torch.manual_seed(seed)
-    sizes = {"hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 2}
-    model = Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=len(tokenizer),
-            num_attention_heads=2,
-            num_key_value_heads=2,
-            eos_token_id=tokenizer.eos_token_id,
-            **(sizes | config),
-        )
-    )
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_()
-    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size=shard)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
+import io
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,19 +15,29 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import ray
+from rich.console import Console
 
+from actors.drivers.stage import run_stage
 from rlsys import schema
+from rlsys.config.load import CONFIGS, load, to_yaml
+from rlsys.config.resume import resumed_config
 from rlsys.config.run import RunConfig, SamplingConfig, StageKind
 from rlsys.config.verifiers import RewardConfig
+from rlsys.data.digests import digests
 from rlsys.errors import DataError, ResumeError, VerifierError
 from rlsys.evaluation.sampling_task import SamplingTask
+from rlsys.lineage.manifest import read_manifest
 from rlsys.loop.fleet import Graded, GroupBatch, Sampled
 from rlsys.observe.sample_summary import SampleSummary
 from rlsys.run.checkpointer import Checkpointer, Origin
+from rlsys.run.folder import record_inputs
+from rlsys.stages import sample_plan
 from rlsys.stages.base import Surroundings
 from rlsys.stages.sample import Sampling
 from tests.helpers.candidates import asked
 from tests.helpers.fake_run import Fleet, driven
+from tests.helpers.tiny_policy import write_policy
 
 PROMPTS, N = 12, 4
 FILES = ("demonstrations.jsonl", "rates.jsonl")
@@ -244,3 +256,37 @@ def test_verifiers_that_fail_stop_the_run_and_are_asked_again_on_resume(tmp_path
     assert summary.selection is not None
     assert summary.selection.thrown["no verdict"] == 0
     assert bytes_of(tmp_path / "run") == bytes_of(tmp_path / "whole")
+
+
+def test_other_rules_are_gone_through_from_the_config_to_the_files_without_ray(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = write_policy(tmp_path / "policy", 0)
+    rows = tmp_path / "sums.jsonl"
+    rows.write_text("".join(f'{{"question": "{i}+1=?", "answer": "{i + 1}"}}\n' for i in range(20)))
+    told = [f"model.path={policy}", f"data.train={rows}", f"run.directory={tmp_path}", "sample.n=4"]
+    config = load(CONFIGS / "sample.yaml", [*told, "verifiers.rewards=[{name: math}]"])
+    plan = sample_plan.read(config, False, lambda line: None)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(to_yaml(plan.config))
+    record_inputs(folder, digests(sample_plan.sources(config)))
+    make = partial(plan.stage, "run", str(policy))
+    first, _ = driven(folder, Policy(), plan.config, make, lambda step: None, Origin())
+    first.write(folder)
+
+    monkeypatch.setattr("actors.drivers.stage.connected", lambda config: pytest.fail("Ray"))
+    console = Console(file=io.StringIO(), width=200)
+    wanted = resumed_config(folder, ["sample.per_prompt=1"])
+    anew = run_stage(wanted, "run", console, time.monotonic(), resume=True)
+    assert isinstance(first, SampleSummary)
+    assert isinstance(anew, SampleSummary)
+    assert first.selection is not None
+    assert anew.selection is not None
+    assert anew.selection.kept == first.selection.kept_prompts < first.selection.kept
+    assert anew.steps == anew.planned_steps == len(plan.prompts)
+    assert set(read_manifest(folder).outputs) == {"demonstrations", "rates"}
+    assert not ray.is_initialized()
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "choosing among them anew" in said
+    assert "starting Ray" not in said
