@@ -2,7 +2,7 @@
 
 import asyncio
 
-from rlsys.config.run import LoopConfig
+from rlsys.config.loop import LoopConfig
 
 LOWEST = 1
 """0 is another algorithm: each step would wait for its weights."""

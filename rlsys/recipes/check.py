@@ -94,7 +94,7 @@ class Checked:
         }
 
     def _start(self, stage: StageSpec) -> Start:
-        """Of what a stage leaves: of several policies, the first one's tokenizer and config stay."""
+        """Of what a stage leaves: of several policies, tokenizer and config of the first stay."""
         starts = self.starts(stage)
         return next(starts[name] for name in ("policy", "policy_1") if name in starts)
 

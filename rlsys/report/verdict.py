@@ -28,6 +28,7 @@ def verdict(record: RunRecord) -> Verdict:
     """Of a run that is finished, was stopped, or goes on."""
     tone, headline = _headline(record)
     lines = [_state(record), *_losses(record), *_limits(record), *_signal(record)]
+    lines += _distances(record)
     lines += [
         f"alarm {name}: on in {_steps(steps)}"
         for name, steps in sorted(alarms(record.lines).items())
@@ -37,6 +38,8 @@ def verdict(record: RunRecord) -> Verdict:
 
 def _headline(record: RunRecord) -> tuple[str, str]:
     checks = record.checks
+    if record.settings.get("run.stage") == StageKind.merge.value:
+        return "unknown", "Not measured: a merge asks nothing; `rlsys eval` measures what it made"
     if not checks:
         return "unknown", "Not measured: there is no held-out check yet"
     first, last = checks[0], checks[-1]
@@ -113,6 +116,15 @@ def _signal(record: RunRecord) -> list[str]:
     return [
         f"signal: {groups - seen['without_signal']:,} of {groups:,} groups had one; "
         f"{seen['cut_off']:,} completions were cut off"
+    ]
+
+
+def _distances(record: RunRecord) -> list[str]:
+    """Of a merge, from what was merged."""
+    inputs = record.summary.get("inputs", {})
+    return [
+        f"{name}: the result is {far:.3%} of its norm away ({inputs.get(name)})"
+        for name, far in record.summary.get("distances", {}).items()
     ]
 
 

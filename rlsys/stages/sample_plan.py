@@ -18,12 +18,12 @@ from rlsys.errors import ConfigError, DataError, instead
 from rlsys.evaluation.demonstrations import DEMONSTRATIONS, Asked
 from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.samples import Samples
-from rlsys.evaluation.sampling_task import SamplingTask
+from rlsys.evaluation.sampling_task import SamplingTask, missing
 from rlsys.grading.tryout import try_plugins
 from rlsys.local_policy.resolve import tokenizer_of
 from rlsys.observe.next_steps import sample_commands
 from rlsys.run.checkpointer import Checkpointer, Origin
-from rlsys.run.folder import SAMPLES
+from rlsys.run.folder import SAMPLES, SUMMARY
 from rlsys.stages.base import Stage, Surroundings
 from rlsys.stages.inputs import prepare, read_rows
 from rlsys.stages.plan import Plan
@@ -53,6 +53,11 @@ class SamplePlan(Plan):
         config = self.config
         name = config.sample.split.value
         return SamplingTask(name, tuple(self.prompts), config.sample.n, config.sampling)
+
+    def needs_fleet(self, folder: Path) -> bool:
+        """Not to choose anew in a run that has come to its end."""
+        is_sampled = next(missing([self.task], Samples(folder / SAMPLES), 1), None) is None
+        return not (is_sampled and (folder / SUMMARY).exists())
 
     def outputs(self, folder: Path) -> dict[str, Path]:
         """Both files."""

@@ -183,7 +183,7 @@ def test_a_folder_is_read_in_the_order_of_names_each_file_in_its_own_format(tmp_
     (tmp_path / "README.md").write_bytes(b"not data")
     reading = read_rows(str(tmp_path), DataConfig())
     assert [row.expected for row in reading.rows] == ["1", "4"]
-    assert reading.formats == (RowFormat.trl, RowFormat.question_answer)
+    assert reading.formats == ("trl", "question_answer")
 
 
 def test_a_folder_that_mixes_training_and_test_files_is_refused(tmp_path):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from rlsys.config.data import DataConfig
-from rlsys.config.run import ClusterConfig, LoopConfig, ModelConfig, RunConfig, RunSection
+from rlsys.config.loop import LoopConfig
+from rlsys.config.run import ClusterConfig, ModelConfig, RunConfig, RunSection
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.lineage.settings import counted, settings_digest, settings_of
 

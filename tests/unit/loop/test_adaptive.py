@@ -5,7 +5,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from rlsys.config.run import LoopConfig
+from rlsys.config.loop import LoopConfig
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.loop import StepReport
 from rlsys.loop.slots import AdaptiveBound

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from rlsys.errors import RlsysError
 from rlsys.recipes.check import check
-from rlsys.recipes.recipe import read_recipe
+from rlsys.recipes.read import read_recipe
 from tests.helpers.places import ROOT
 
 Write = Callable[[dict], Path]
@@ -40,6 +40,7 @@ def model(folder: Path, *tokens: str) -> str:
         ({"loop.stesp": 3}, "overrides of stage rl_a: unknown key 'loop.stesp'; did you mean"),
         ({"loop.steps": 0}, "loop.steps=0: must be at least 1; nearest valid: 1"),
         ({"algorithm": "dappo"}, "no preset 'dappo'; did you mean 'dapo'?"),
+        ({"algorithm": {"kl": {"coefficient": 0}}}, "nearest valid: algorithm.kl.coefficient=0"),
         ({"verifiers.rewards": [{"name": "maths"}]}, "did you mean 'math'?"),
     ],
 )

@@ -12,7 +12,7 @@ from rlsys.errors import RecipeError
 from rlsys.lineage.manifest import read_manifest
 from rlsys.recipes.check import Checked, check
 from rlsys.recipes.folder import About, RecipeFolder
-from rlsys.recipes.recipe import read_recipe
+from rlsys.recipes.read import read_recipe
 from rlsys.recipes.runner import Runner, own_cluster
 from rlsys.recipes.status import State, standings
 from tests.helpers.fake_stage import FakeStages

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rlsys.config.data import PromptTemplate
@@ -155,3 +157,20 @@ def test_a_manifest_names_the_policy_the_files_of_rows_and_both_files(config: Ru
         "demonstrations": Path("runs/mine/demonstrations.jsonl"),
         "rates": Path("runs/mine/rates.jsonl"),
     }
+
+
+def test_a_run_that_has_all_completions_and_chooses_anew_needs_no_fleet(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    found = plan(config)
+    assert found.needs_fleet(tmp_path)
+    parts = [tmp_path / "samples" / "train" / f"part-{first:06d}.parquet" for first in (0, 8)]
+    parts[0].parent.mkdir(parents=True)
+    for file, prompts in zip(parts, (found.prompts[:8], found.prompts[8:]), strict=True):
+        pq.write_table(pa.table({"prompt_id": [prompt.prompt_id for prompt in prompts]}), file)
+    # It may have completions without a verdict, which are asked for again.
+    assert found.needs_fleet(tmp_path)
+    (tmp_path / "summary.json").write_text("{}")
+    assert not found.needs_fleet(tmp_path)
+    parts[0].unlink()
+    assert found.needs_fleet(tmp_path)

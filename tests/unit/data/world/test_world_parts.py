@@ -83,7 +83,7 @@ def test_general_rows_tell_the_judge_what_is_asked_for() -> None:
 
 @pytest.mark.parametrize("part", ["chains", "answers", "replies"])
 def test_demonstrations_are_read_as_such(part: str) -> None:
-    lessons = read_lessons(f"world:{part}:test", DataConfig())
+    lessons = read_lessons(f"world:{part}:test", DataConfig()).rows
     assert all(lesson.completion for lesson in lessons)
     has_chain = "first" in lessons[0].completion
     assert part == "replies" or has_chain == (part == "chains")
