@@ -66,6 +66,14 @@ def test_without_rows_to_ask_for_pass_at_1_is_not_measured_and_that_is_said(
     config: RunConfig,
 ) -> None:
     assert not measures_answers(config)
+
+
+def test_no_workers_are_there_for_checks_that_never_come(config: RunConfig) -> None:
+    config.data.test = "rows.jsonl"
+    config.evaluation.final_prompts, config.loop.evaluate_every = 0, 5
+    assert measures_answers(config)
+    config.loop.evaluate_every = 0
+    assert not measures_answers(config)
     found = plan(config)
     assert not found.prompts
     assert found.notes == [
