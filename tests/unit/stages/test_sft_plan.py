@@ -74,6 +74,8 @@ def test_no_workers_are_there_for_checks_that_never_come(config: RunConfig) -> N
     assert measures_answers(config)
     config.loop.evaluate_every = 0
     assert not measures_answers(config)
+    said = "pass@1 is not measured: no check is asked for"
+    assert any(said in note for note in plan(config).notes)
     found = plan(config)
     assert not found.prompts
     assert found.notes == [
