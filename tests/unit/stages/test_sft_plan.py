@@ -66,6 +66,11 @@ def test_without_rows_to_ask_for_pass_at_1_is_not_measured_and_that_is_said(
     config: RunConfig,
 ) -> None:
     assert not measures_answers(config)
+    found = plan(config)
+    assert not found.prompts
+    assert found.notes == [
+        "pass@1 is not measured: data.test names no rows with expected answers to ask for"
+    ]
 
 
 def test_no_workers_are_there_for_checks_that_never_come(config: RunConfig) -> None:
@@ -76,11 +81,6 @@ def test_no_workers_are_there_for_checks_that_never_come(config: RunConfig) -> N
     assert not measures_answers(config)
     said = "pass@1 is not measured: no check is asked for"
     assert any(said in note for note in plan(config).notes)
-    found = plan(config)
-    assert not found.prompts
-    assert found.notes == [
-        "pass@1 is not measured: data.test names no rows with expected answers to ask for"
-    ]
 
 
 def test_nothing_is_learned_that_will_be_asked_for(config: RunConfig, tmp_path: Path) -> None:
