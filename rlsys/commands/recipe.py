@@ -74,7 +74,8 @@ def run(
     folder = RecipeFolder(folder_of(directory, recipe.name))
     folder.root.mkdir(parents=True, exist_ok=True)
     again = ["rlsys", "recipe", "run", str(file), *(["--scale", scale] if scale else [])]
-    again += ["--directory", str(folder.root), *told]
+    again += ["--directory", str(folder.root)]
+    again += [*(["--branches", str(branches)] if branches > 1 else []), *told]
     with held(folder.root):
         folder.describe(About(str(recipe.file), scale, told))
         tell(f"recipe {recipe.name} in {folder.root}: {', '.join(s.name for s in recipe.stages)}")
@@ -188,8 +189,9 @@ def _length(stage: "StageSpec", settings: "RunConfig") -> str:
 
 
 def _memory(settings: "RunConfig", gpu_gib: float | None) -> str:
-    """The memory plan of a stage on GPUs, as far as it is known here."""
-    if not (settings.learner.gpus or settings.rollout.gpus):
+    """The memory plan of a stage on GPUs, as far as it is known here; a merge needs none."""
+    is_merge = settings.run.stage.value == "merge"
+    if is_merge or not (settings.learner.gpus or settings.rollout.gpus):
         return "CPU"
     from actors.gpu_memory import of_this_machine
     from actors.roles import needs

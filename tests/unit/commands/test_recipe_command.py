@@ -94,12 +94,16 @@ def test_a_plan_after_a_run_has_the_measured_minutes(stages: FakeStages) -> None
 
 def test_a_failed_gate_ends_with_the_command_that_goes_on(stages: FakeStages) -> None:
     stages.figures["rl"] = {"steps": 2}
-    done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny", "--directory", "here")
+    side_by_side = ("--branches", "2", "cluster.address=auto")
+    done = rlsys(
+        "recipe", "run", "two.yaml", "--scale", "tiny", "--directory", "here", *side_by_side
+    )
     assert isinstance(done.exception, RecipeError)
     assert "steps > 5: 2" in str(done.exception)
     here = Path("here").resolve()
     assert str(done.exception).endswith(
-        f"to go on: rlsys recipe run two.yaml --scale tiny --directory {here}"
+        f"to go on: rlsys recipe run two.yaml --scale tiny --directory {here} "
+        "--branches 2 cluster.address=auto"
     )
 
 
