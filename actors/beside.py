@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from actors.roles import needs
 from rlsys.config.model_names import FILE
 from rlsys.config.run import ClusterConfig, RunConfig
+from rlsys.errors import RlsysError
 from rlsys.network import named_cluster
 from rlsys.run.folder import LOCK
 
@@ -77,9 +78,10 @@ def _holding(process: psutil.Process) -> str:
 
 
 def _on_cpus(saved: Path) -> str:
-    """` on 2 CPUs`, by a run's settings; empty where they are of a version with other settings."""
+    """` on 2 CPUs`, by a run's settings; empty where they are of a version with other settings, or
+    name plug-in files that are to be found from where that run was started alone."""
     try:
         config: Any = OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.load(saved))
-    except OmegaConfBaseException:
+        return f" on {sum(need.total['CPU'] for need in needs(config)):g} CPUs"
+    except (OmegaConfBaseException, RlsysError):
         return ""
-    return f" on {sum(need.total['CPU'] for need in needs(config)):g} CPUs"

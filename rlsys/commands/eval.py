@@ -233,7 +233,7 @@ def _check(benchmark: "Benchmark", data: Path, settings: "RunConfig", console: C
     # Any tokenizer will do: the prompt's text says how its answer has to be written.
     prompting = benchmark.prompting(has_chat_template=False, max_prompt_tokens=_NO_LIMIT)
     tokenized = tokenize(rows, prompting, build_tokenizer())
-    verifiers = replace(settings.verifiers, rewards=[benchmark.reward(data)])
+    verifiers = replace(settings.verifiers, rewards=benchmark.rewards(data))
     graders = VerifierProcess(verifiers, settings.sandbox)
     try:
         with console.status(f"{benchmark.name}: {len(rows)} gold and {len(rows)} empty answers"):

@@ -174,9 +174,16 @@ def _checked(file: Path, scale: str, overrides: list[str]) -> "Checked":
 
 
 def _length(stage: "StageSpec", settings: "RunConfig") -> str:
+    from rlsys.lineage.kinds import MERGE, SAMPLE
+
     if not stage.row.stage:
         benchmarks = settings.benchmarks
         return f"{', '.join(benchmarks.names)} x {benchmarks.samples}"
+    if stage.kind == MERGE:
+        return settings.merge.method.value
+    if stage.kind == SAMPLE:
+        sample = settings.sample
+        return f"{sample.prompts or 'all'} prompts of a source x {sample.n}"
     epochs = settings.loop.epochs
     return f"{epochs:g} epochs" if epochs else f"{settings.loop.steps} steps"
 

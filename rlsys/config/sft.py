@@ -37,6 +37,7 @@ def measures_answers(config: RunConfig) -> bool:
     """Whether pass@1 is measured beside the held-out loss: there are rows with expected answers to
     ask for, the user's or, where demonstrations are generated, generated ones. Else a run of `sft`
     has neither rollout nor verifier workers."""
-    asked = config.evaluation.final_prompts or config.evaluation.prompts
+    on_the_way = config.evaluation.prompts and config.loop.evaluate_every
+    asked = config.evaluation.final_prompts or on_the_way
     rows = config.data.train or config.data.test or not config.sft.train
     return bool(asked and rows)

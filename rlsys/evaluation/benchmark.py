@@ -32,6 +32,9 @@ class Benchmark:
     format: RowFormat = RowFormat.auto
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the verifier."""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """Figures beside pass@k by their names, each the mean over completions of what a VERIFIER, or
+    one part of its verdict as VERIFIER.PART, says: how the completions read."""
     path_options: Mapping[str, str] = field(default_factory=dict)
     """Options of the verifier that are paths below the data folder."""
     continued: PromptTemplate = PromptTemplate.auto
@@ -43,11 +46,25 @@ class Benchmark:
     belongs: Callable[[Row], bool] = lambda row: True
     """Whether a row of the file is in the benchmark: published splits of larger files."""
 
-    def reward(self, data: Path) -> RewardConfig:
-        """The verifier as the only component of the reward."""
+    def rewards(self, data: Path) -> list[RewardConfig]:
+        """The verifier as the only component that pays, and those that mark."""
         paths = {name: str((data / path).resolve()) for name, path in self.path_options.items()}
         options = dict(self.options) | paths
-        return RewardConfig(self.name, self.verifier, 1.0, False, [self.name], options)
+        decides = RewardConfig(self.name, self.verifier, 1.0, False, [self.name], options)
+        marking = dict.fromkeys(mark.partition(".")[0] for mark in self.marks.values())
+        marks = [
+            RewardConfig(self._component(verifier), verifier, 0.0, False, [self.name])
+            for verifier in marking
+        ]
+        return [decides, *marks]
+
+    def component(self, mark: str) -> str:
+        """The column that a mark's verdicts stand in."""
+        verifier, dot, part = self.marks[mark].partition(".")
+        return f"{self._component(verifier)}{dot}{part}"
+
+    def _component(self, verifier: str) -> str:
+        return f"{self.name}/{verifier}"
 
     def find(self, data: Path) -> Path:
         """The file of its rows.

@@ -3,6 +3,7 @@
     pass_at_1, pass_at_16, cons_at_16          with their intervals
     mean_tokens, right_tokens, wrong_tokens    of completions, thinking included
     thinking_tokens, truncated, problems
+    english, one_language, ...                 marks of the benchmark's own, with their intervals
 
 Where there are several results, their key stands before: `gsm8k/t0.6/pass_at_1`.
 """
@@ -40,10 +41,14 @@ def figure_names(plan: BenchmarksConfig) -> list[str]:
     """
     cut = Cut(plan.top_k, plan.top_p, plan.min_p)
     chosen = settings(plan.temperatures, plan.budgets, plan.samples, 1, cut)
-    keys = [(f"{benchmark.name}/{s.name}/", s) for benchmark in find(plan.names) for s in chosen]
+    keys = [(f"{one.name}/{s.name}/", s, one) for one in find(plan.names) for s in chosen]
     if len(keys) == 1:
-        keys = [("", keys[0][1])]
-    return [f"{key}{name}" for key, setting in keys for name in _names(setting.samples)]
+        keys = [("", *keys[0][1:])]
+    return [
+        f"{key}{name}"
+        for key, setting, benchmark in keys
+        for name in (*_names(setting.samples), *benchmark.marks)
+    ]
 
 
 def _names(samples: int) -> list[str]:
@@ -55,6 +60,8 @@ def _of(result: Result) -> Iterator[tuple[str, Figure]]:
     for kind, values in (("pass", result.pass_at), ("cons", result.cons_at)):
         for k, one in values.items():
             yield f"{kind}_at_{k}", {"mean": one.mean, "low": one.low, "high": one.high}
+    for name, one in result.marks.items():
+        yield name, {"mean": one.mean, "low": one.low, "high": one.high}
     lengths, usage = result.lengths, result.usage
     for name, some in (("right_tokens", lengths.right), ("wrong_tokens", lengths.wrong)):
         if some.size:

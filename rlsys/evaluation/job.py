@@ -171,7 +171,7 @@ def _fit(config: RunConfig, eval_tasks: Sequence[EvalTask], data: Path) -> RunCo
         for eval_task in eval_tasks
     )
     context = min(config.model.max_context, longest)
-    rewards = [eval_task.benchmark.reward(data) for eval_task in eval_tasks]
+    rewards = [one for task in eval_tasks for one in task.benchmark.rewards(data)]
     fitted = replace(
         config,
         model=replace(config.model, max_context=context),

@@ -79,6 +79,7 @@ def table(
             f"| {r.mean_thinking:,.0f} | {answer:,.0f} "
             f"| {r.usage.thinking_share(context):.1%} | {price.cost(r.usage):.4f} |"
         )
+    lines += ["", *_marks(results)] if any(r.marks for r in results) else []
     used = total(r.usage for r in results)
     lines += [
         "",
@@ -89,6 +90,15 @@ def table(
     if said := remarks(results):
         lines += ["", *said]
     return "\n".join(lines) + "\n"
+
+
+def _marks(results: Sequence[Result]) -> list[str]:
+    """What else is known of the completions, a line a benchmark and setting."""
+    return [
+        f"{r.key}: {', '.join(f'{name} {value}' for name, value in r.marks.items())}"
+        for r in results
+        if r.marks
+    ]
 
 
 def summary(results: Sequence[Result]) -> Table:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from rlsys.errors import VerifierError
+from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.estimators import (
     Interval,
     Votes,
     by_k,
     cons_at_k,
     ladder_of,
+    mean_with_interval,
     pass_at_k,
 )
 from rlsys.evaluation.plan import EvalTask, Setting, problem_of
@@ -33,6 +35,7 @@ COLUMNS = (
     "prompt_token_ids",
     "reasoning_tokens",
     "answer_tokens",
+    "components",
 )
 
 
@@ -64,6 +67,8 @@ class Result:
     lengths: Lengths
     rates: dict[str, float]
     """Share of right completions of each problem, by problem_of(prompt_id)."""
+    marks: dict[str, Interval] = field(default_factory=dict)
+    """The benchmark's own figures beside pass@k, means over problems."""
 
     @property
     def key(self) -> str:
@@ -99,6 +104,7 @@ class Result:
             "answer_tokens": self.usage.answer_tokens,
             "completions": self.usage.requests,
             "rates": self.rates,
+            "marks": {name: [v.mean, v.low, v.high] for name, v in self.marks.items()},
         }
 
 
@@ -149,7 +155,20 @@ def result(eval_task: EvalTask, setting: Setting, samples: pa.Table, equal: Equa
             problem_of(prompt_id, setting): float(c / n)
             for prompt_id, c, n in zip(known, right, counts, strict=True)
         },
+        marks=_marks(eval_task.benchmark, list(known.values())),
     )
+
+
+def _marks(benchmark: Benchmark, problems: Sequence[list[dict[str, Any]]]) -> dict[str, Interval]:
+    """Of the completions that have them; those on the disk may be older than the mark."""
+    found = {}
+    for mark in benchmark.marks:
+        column = benchmark.component(mark)
+        values = [[dict(r["components"]).get(column) for r in group] for group in problems]
+        marked = [[one for one in group if one is not None] for group in values]
+        if means := [np.mean(group) for group in marked if group]:
+            found[mark] = mean_with_interval(np.array(means))
+    return found
 
 
 def _consensus(

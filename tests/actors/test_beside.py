@@ -73,10 +73,18 @@ def test_another_run_on_the_machine_is_named_with_its_folder_and_its_cores(
 
 @pytest.mark.parametrize(
     ("older", "newer", "told"),
-    [("reference:", "unheard_of:", ""), ("  workers: 3\n", "", " on 2 CPUs")],
-    ids=["a section of another version", "a setting that was not there yet"],
+    [
+        ("reference:", "unheard_of:", ""),
+        ("  workers: 3\n", "", " on 2 CPUs"),
+        ("  plugins: []", "  plugins: [nowhere.py]", ""),
+    ],
+    ids=[
+        "a section of another version",
+        "a setting that was not there yet",
+        "a plug-in that lies where that run was started",
+    ],
 )
-def test_a_run_of_another_version_is_named_too(
+def test_a_run_whose_settings_mean_nothing_here_is_named_too(
     other_run: tuple[int, Path],
     monkeypatch: pytest.MonkeyPatch,
     older: str,

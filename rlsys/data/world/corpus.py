@@ -1,7 +1,7 @@
 """What the tiny world's base policy has read: solutions of every manner, requests and replies.
 
 Few chains are complete and most of those change their language, many answers are guesses, some
-chains are padded, and every other reply is flawed. So a policy of this corpus knows all that
+chains are padded, and one reply of four is flawed. So a policy of this corpus knows all that
 later stages ask for, and does it seldom: reinforcement by answers alone makes it work step by
 step, and mix languages more than before.
 """
@@ -14,7 +14,7 @@ from rlsys.data.world.requests import Flaw, Request, flawed_reply, good_reply
 
 REQUESTS = 0.3
 """Share of requests among all texts."""
-GOOD_REPLIES = 0.5
+GOOD_REPLIES = 0.75
 """Share of good replies in what is read last."""
 _INCOMPLETE = 0.3
 """Share of the solutions that are not complete whose chain stops two steps early or more; the

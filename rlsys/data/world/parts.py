@@ -22,7 +22,7 @@ from rlsys.errors import DataError, instead
 
 PREFIX = "world:"
 CACHE = Path("~/.cache/rlsys/world")
-VERSION = 1
+VERSION = 2
 """Counts changes of the world that change its texts."""
 SEED = 0
 _PROBLEMS: Mapping[Split, int] = MappingProxyType({Split.train: 4000, Split.held_out: 512})

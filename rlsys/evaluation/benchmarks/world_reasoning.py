@@ -16,5 +16,6 @@ BENCHMARK = Benchmark(
     verifier="math",
     votes=True,
     max_tokens=96,
+    marks={"english": "language", "one_language": "readable.one_language", "form": "reasoning"},
     rows=_rows,
 )

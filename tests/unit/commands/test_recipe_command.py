@@ -53,6 +53,24 @@ def test_a_plan_shows_stages_inputs_and_length_and_runs_nothing(stages: FakeStag
     assert not Path("runs").exists()
 
 
+def test_a_plan_says_how_much_is_sampled_and_how_policies_are_merged(stages: FakeStages) -> None:
+    Path("two.yaml").write_text(
+        """
+stages:
+  - {name: tried, kind: sample, config: small.yaml, overrides: {sample: {n: 4, prompts: 9}}}
+  - name: one
+    kind: merge
+    config: small.yaml
+    inputs: {policy_1: "${rl.policy}", policy_2: local}
+  - {name: rl, kind: rl, config: small.yaml}
+"""
+    )
+    done = rlsys("recipe", "plan", "two.yaml")
+    assert done.exit_code == 0, done.output
+    assert "9 prompts of a source x 4" in done.output
+    assert "linear" in done.output
+
+
 def test_a_run_ends_with_what_it_made_and_its_status_says_done(stages: FakeStages) -> None:
     done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
     assert done.exit_code == 0, done.output

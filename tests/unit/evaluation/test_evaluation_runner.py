@@ -212,6 +212,27 @@ def test_answers_without_a_verdict_are_neither_right_nor_wrong(tmp_path: Path) -
         result(eval_task(), eval_task().settings[0], none, None)
 
 
+def test_a_benchmark_has_figures_of_its_own_beside_pass_at_k(tmp_path: Path) -> None:
+    read = replace(SUMS, marks={"english": "language", "one_language": "readable.one_language"})
+    rewards = {one.name: one.weight for one in read.rewards(tmp_path)}
+    assert rewards == {"sums": 1.0, "sums/language": 0.0, "sums/readable": 0.0}
+    task = replace(eval_task(count=2, samples=2), benchmark=read)
+    run(ListedAnswers(), task, tmp_path)
+    table = table_of(tmp_path)
+    components = [[("sums/language", share)] for share in (1.0, 0.5, 0.25, 0.25)]
+    marked = table.set_column(
+        table.column_names.index("components"),
+        pa.field("components", table.schema.field("components").type),
+        pa.array(components, table.schema.field("components").type),
+    )
+    found = result(task, task.settings[0], marked, None)
+    assert found.marks.keys() == {"english"}  # the other was not marked when these were sampled
+    assert found.marks["english"].mean == pytest.approx((0.75 + 0.25) / 2)
+    write(tmp_path, "a-model", 100, [found], Price(1.0, 2.0))
+    assert "sums/t1: english 0.500 [" in (tmp_path / "results.md").read_text()
+    assert result(task, task.settings[0], table, None).marks == {}
+
+
 def test_a_report_is_tables_and_plots_and_two_of_them_compare(tmp_path: Path) -> None:
     run(ListedAnswers(), eval_task(), tmp_path)
     found = result(

@@ -37,6 +37,14 @@ def test_one_result_has_plain_names() -> None:
     assert set(found) <= set(figure_names(PLAN))
 
 
+def test_marks_of_a_benchmark_are_figures_by_their_own_names() -> None:
+    marked = replace(RESULT, benchmark="world_reasoning", marks={"english": HALF})
+    assert figures([marked])["english"] == {"mean": 0.5, "low": 0.4, "high": 0.6}
+    names = figure_names(replace(PLAN, names=["world_reasoning", "world_general"]))
+    assert "world_reasoning/t0.6/english" in names
+    assert "world_general/t0.6/english" not in names
+
+
 def test_several_results_have_their_keys_before_the_names() -> None:
     cold = replace(RESULT, setting=replace(RESULT.setting, temperature=0.0, samples=1))
     found = figures([replace(RESULT), cold])

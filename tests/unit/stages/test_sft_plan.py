@@ -73,6 +73,16 @@ def test_without_rows_to_ask_for_pass_at_1_is_not_measured_and_that_is_said(
     ]
 
 
+def test_no_workers_are_there_for_checks_that_never_come(config: RunConfig) -> None:
+    config.data.test = "rows.jsonl"
+    config.evaluation.final_prompts, config.loop.evaluate_every = 0, 5
+    assert measures_answers(config)
+    config.loop.evaluate_every = 0
+    assert not measures_answers(config)
+    said = "pass@1 is not measured: no check is asked for"
+    assert any(said in note for note in plan(config).notes)
+
+
 def test_nothing_is_learned_that_will_be_asked_for(config: RunConfig, tmp_path: Path) -> None:
     config.data.test = write(
         tmp_path / "test.jsonl",
