@@ -20,7 +20,7 @@ from rlsys.evaluation.job import Job
 from rlsys.evaluation.plan import claim, describe, free_folder, sampling_tasks
 from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.results import COLUMNS, Result, result
-from rlsys.evaluation.runner import Progress, examine
+from rlsys.evaluation.runner import examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.sampling_task import missing
 from rlsys.evaluation.votes import Equal, equal_by
@@ -28,6 +28,7 @@ from rlsys.lineage.kinds import EVALUATE
 from rlsys.lineage.manifest import Artifact, artifact, write_manifest
 from rlsys.loop.retries import Retries
 from rlsys.thinking.usage import Price
+from rlsys.watch.remaining import Remaining
 from rlsys.watch.waits import Waits
 from verifiers.math.verifier import MathVerifier
 
@@ -140,8 +141,8 @@ class ProgressPrinter:
         self.notice = notice
         self.last = -_LINES_EVERY_S
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, remaining: Remaining) -> None:
         now = time.monotonic()
-        if now - self.last >= _LINES_EVERY_S or progress.done == progress.total:
+        if now - self.last >= _LINES_EVERY_S or remaining.done == remaining.total:
             self.last = now
-            self.notice(str(progress))
+            self.notice(str(remaining))

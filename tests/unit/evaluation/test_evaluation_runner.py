@@ -39,7 +39,7 @@ from rlsys.evaluation.plan import (
 from rlsys.evaluation.repeats import ONE_BY_ONE, caveat
 from rlsys.evaluation.report import remarks, summary, write
 from rlsys.evaluation.results import COLUMNS, result
-from rlsys.evaluation.runner import Progress, duration, examine
+from rlsys.evaluation.runner import examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.votes import count_votes, equal_by
 from rlsys.loop.fleet import Graded, GroupBatch, Sampled
@@ -384,11 +384,6 @@ def test_votes_are_counted_by_the_verifiers_equality() -> None:
 
 def test_what_cannot_be_an_expected_answer_equals_nothing() -> None:
     assert not equal_by(MathVerifier())("x" * 30_000, "1")
-
-
-def test_durations_read_as_people_say_them() -> None:
-    assert [duration(s) for s in (45, 700, 12_600)] == ["45 s", "12 min", "3.5 h"]
-    assert Progress(4, 4).left_s is None
 
 
 def test_answers_that_were_cut_off_are_not_compared_with_others() -> None:
