@@ -30,9 +30,9 @@ class Remaining:
 
     @property
     def estimate(self) -> str:
-        """`, about 9 s left`, as the end of a line; empty before the first of them is done."""
+        """`, about 9 s left`, as the end of a line; empty where nothing is known, or left."""
         left = self.left_s
-        return "" if left is None else f", about {duration(left)} left"
+        return f", about {duration(left)} left" if left else ""
 
     def __str__(self) -> str:
         return f"{self.done:,} of {self.total:,} {self.what}{self.estimate}"

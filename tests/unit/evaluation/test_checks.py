@@ -123,6 +123,7 @@ def test_a_check_for_which_training_waits_says_how_far_it_is_and_one_beside_it_n
         for done in (32, 40)
     ]
     assert ", about " in driver.progress[0]
+    assert ", about " not in driver.progress[1]
 
 
 def test_a_resume_does_not_repeat_what_is_there(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ def test_the_time_left_is_at_the_pace_of_what_was_done_here(
     remaining.add(250)
     assert str(remaining) == "1,250 of 2,000 completions, about 30 s left"
     assert remaining.left_s == 30.0
+    remaining.add(750)
+    assert str(remaining) == "2,000 of 2,000 completions"
 
 
 def test_nothing_is_estimated_of_work_that_was_done_before() -> None:
