@@ -96,7 +96,7 @@ def run_stage(
         if resume:
             origin = plan.origin(folder)
         if config.model.path and kind.trains:
-            _check_space(folder, config, config.model.path)
+            check_space(folder, config, config.model.path)
         display.stage("starting Ray")
         with connected(config.cluster) as cluster:
             for line in (cluster, *beside(config.cluster)):
@@ -104,7 +104,7 @@ def run_stage(
             check_resources(needs(config), config.cluster.queue_s)
             model_path = find_policy(config, display.stage)
             if kind.trains and not config.model.path:
-                _check_space(folder, config, model_path)
+                check_space(folder, config, model_path)
             for line in _check_memory(config, model_path, [need.role for need in needs(config)]):
                 display.note(line)
             taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
@@ -273,7 +273,7 @@ def _check_memory(config: RunConfig, model_path: str, roles: list[str]) -> list[
     return plan.lines()
 
 
-def _check_space(folder: Path, config: RunConfig, model_path: str) -> None:
+def check_space(folder: Path, config: RunConfig, model_path: str) -> None:
     """Raise CheckpointError when the disk obviously has no room for the run's checkpoints."""
     policy_bytes = 4 if config.learner.dtype is Precision.float32 else 2
     is_rl = config.run.stage is StageKind.rl
