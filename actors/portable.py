@@ -26,6 +26,8 @@ _FRAME = re.compile(
 )
 _MARKERS = re.compile(r"^[ |]*[\^~]+[\^~ ]*$", re.MULTILINE)
 """What Python puts below the part of a line that failed."""
+_HEADING = re.compile(r"^ray::.*$", re.MULTILINE)
+"""Ray's, above the traceback of a process."""
 _LIBRARIES = ("/site-packages/", "/dist-packages/", f"/lib/python{sys.version_info[0]}.")
 _THIS = Path(__file__).name
 _MOST_CHARS = 800
@@ -93,11 +95,12 @@ def describe(error: RayTaskError) -> str:
 
 def describe_unmade(error: RayActorError) -> str:
     """The same of an actor whose class could not be imported where it was to run, or whose
-    constructor raised: Ray has the traceback as text, and the exception stands at its end."""
+    constructor raised: Ray has the traceback as text, without calls of its own, and the exception
+    stands at its end."""
     text = _plain(error)
     frames = _frames(text)
-    told = text[frames[-1].end() :] if frames else text
-    return _in_a_line(_MARKERS.sub("", told), frames)
+    ends = [match.end() for match in (*frames, *_HEADING.finditer(text))]
+    return _in_a_line(_MARKERS.sub("", text[max(ends, default=0) :]), frames)
 
 
 def _plain(error: Exception) -> str:

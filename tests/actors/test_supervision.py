@@ -132,7 +132,8 @@ def supervised(cluster: None, logs: Path) -> Callable[..., None]:
         finally:
             supervisor.stop()
             for seat in supervisor.seats:
-                ray.kill(seat.actor)
+                if seat.actor is not None:
+                    ray.kill(seat.actor)
             launcher.end()
 
     notices: list[str] = []
