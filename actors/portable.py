@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayActorError, RayTaskError
 
 from rlsys.errors import RlsysError
 
@@ -24,6 +24,10 @@ _COLOUR = re.compile(r"\x1b\[\d+m")
 _FRAME = re.compile(
     r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>.+)(?:\n[ |]+(?P<code>(?!File ").+))?'
 )
+_MARKERS = re.compile(r"^[ |]*[\^~]+[\^~ ]*$", re.MULTILINE)
+"""What Python puts below the part of a line that failed."""
+_HEADING = re.compile(r"^ray::.*$", re.MULTILINE)
+"""Ray's, above the traceback of a process."""
 _LIBRARIES = ("/site-packages/", "/dist-packages/", f"/lib/python{sys.version_info[0]}.")
 _THIS = Path(__file__).name
 _MOST_CHARS = 800
@@ -86,14 +90,35 @@ def describe(error: RayTaskError) -> str:
         error = error.cause  # it was raised in yet another member, which this one had asked
     cause = error.cause
     told = str(cause) if isinstance(cause, ForeignError) else f"{type(cause).__name__}: {cause}"
+    return _in_a_line(told, _frames(_plain(error)))
+
+
+def describe_unmade(error: RayActorError) -> str:
+    """The same of an actor whose class could not be imported where it was to run, or whose
+    constructor raised: Ray has the traceback as text, without calls of its own, and the exception
+    stands at its end."""
+    text = _plain(error)
+    frames = _frames(text)
+    ends = [match.end() for match in (*frames, *_HEADING.finditer(text))]
+    return _in_a_line(_MARKERS.sub("", text[max(ends, default=0) :]), frames)
+
+
+def _plain(error: Exception) -> str:
+    return _COLOUR.sub("", str(error))
+
+
+def _frames(text: str) -> list[re.Match[str]]:
+    """The calls of a traceback, but for those of this file."""
+    return [match for match in _FRAME.finditer(text) if Path(match["file"]).name != _THIS]
+
+
+def _in_a_line(told: str, frames: list[re.Match[str]]) -> str:
     told = " ".join(told.split())
     if len(told) > _MOST_CHARS:
         told = f"{told[:_MOST_CHARS]}..."
-    text = _COLOUR.sub("", str(error))
-    frames = [match for match in _FRAME.finditer(text) if Path(match["file"]).name != _THIS]
-    own = [match for match in frames if not any(part in match["file"] for part in _LIBRARIES)]
     if not frames:
         return told
+    own = [match for match in frames if not any(part in match["file"] for part in _LIBRARIES)]
     last = (own or frames)[-1]
     code = f": {last['code']}" if last["code"] else ""
     return f"{told}; at {last['file']}:{last['line']}, in {last['name']}{code}"

@@ -14,7 +14,7 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from actors.launch import Launcher
-from actors.portable import describe
+from actors.portable import describe, describe_unmade
 from actors.roles import ROLES
 from actors.roster import Seat
 from rlsys.errors import FleetError, LearnerLostError, RlsysError, WorkerDiedError, WorkerError
@@ -116,8 +116,8 @@ class Supervisor:
         Raises:
             WorkerDiedError: it died, or an object that it needed was lost with a node.
             LearnerLostError: the same of a learner rank.
-            WorkerError: it raised; with its name, the root exception, and where the whole
-                traceback is.
+            WorkerError: it raised, or cannot even be made; with its name, the root exception, and
+                where the whole traceback is.
             RlsysError: it raised one of ours, which says all there is to say.
         """
         try:
@@ -160,6 +160,8 @@ class Supervisor:
         return WorkerError(f"{seat.name} raised {describe(error)}{log}")
 
     def _death(self, seat: Seat, error: RayError) -> RlsysError:
+        if isinstance(error, RayActorError) and error.actor_init_failed:
+            return WorkerError(f"{seat.name} cannot be made: {describe_unmade(error)}")
         if not ROLES[seat.role].is_replaced:
             return _learner_lost(seat, error)
         if isinstance(error, RayActorError):

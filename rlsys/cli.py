@@ -29,7 +29,7 @@ from rlsys.commands import (
     verifiers,
 )
 from rlsys.commands import eval as evaluation
-from rlsys.errors import RlsysError
+from rlsys.errors import RlsysError, first_cause
 from rlsys.watch.signals import end_process
 
 app = typer.Typer(
@@ -100,5 +100,8 @@ def main() -> None:
             soft_wrap=True,  # a path or a command in it can be copied as it stands
         )
         end_process(2)
+    except BaseExceptionGroup as errors:
+        # A bug below groups of tasks, whose own tracebacks would hide that of its cause.
+        raise first_cause(errors) from None
     except SystemExit as ended:
         end_process(ended.code)

@@ -108,9 +108,9 @@ class LearnerLostError(FleetError):
     """A learner rank is gone, and what it learned since the last checkpoint with it."""
 
 
-def first_cause(errors: BaseExceptionGroup) -> BaseException:
-    """The first leaf of an exception group: the failure that stopped the others."""
-    error: BaseException = errors
+def first_cause(error: BaseException) -> BaseException:
+    """The first leaf of an exception group: the failure that stopped the others. Any other error is
+    its own cause."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

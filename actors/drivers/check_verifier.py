@@ -14,6 +14,7 @@ from ray.exceptions import RayError
 
 from actors.cluster import connected
 from actors.member import actor_class
+from actors.portable import describe
 from actors.verifier_worker import VerifierWorker
 from rlsys import schema
 from rlsys.config.run import ClusterConfig
@@ -113,7 +114,7 @@ def _worker(config: VerifiersConfig, plugins: list[Any]) -> Iterator[Any]:
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, RlsysError):
                 raise error.cause from error
-            raise VerifierError(f"the worker does not start: {error}") from error
+            raise VerifierError(f"the worker does not start: {describe(error)}") from error
         yield worker
         ray.get(worker.shutdown.remote(), timeout=30)
     finally:

@@ -20,15 +20,17 @@ from rlsys.evaluation.job import Job
 from rlsys.evaluation.plan import claim, describe, free_folder, sampling_tasks
 from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.results import COLUMNS, Result, result
-from rlsys.evaluation.runner import Progress, examine
+from rlsys.evaluation.runner import examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.sampling_task import missing
 from rlsys.evaluation.votes import Equal, equal_by
 from rlsys.lineage.kinds import EVALUATE
 from rlsys.lineage.manifest import Artifact, artifact, write_manifest
 from rlsys.loop.retries import Retries
+from rlsys.observe.display import Display
 from rlsys.thinking.usage import Price
-from rlsys.watch.waits import Waits
+from rlsys.watch.remaining import Remaining
+from rlsys.watch.waits import WaitBoard, Waits
 from verifiers.math.verifier import MathVerifier
 
 _LINES_EVERY_S = 10.0
@@ -52,23 +54,22 @@ def run(
         started: time.monotonic() of the command's start.
     """
 
-    def notice(line: str) -> None:
-        elapsed = time.monotonic() - started
-        console.print(f"[{elapsed:6.1f} s] {line}", highlight=False, markup=False, soft_wrap=True)
-
     plan = describe(job.model, job.digest, job.config.run.seed, job.eval_tasks)
     folder = free_folder(folder, plan) if numbered else folder
     continued = claim(folder, plan)
     samples = Samples(folder / "samples")
     taken = _taken(job, asked)
-    notice(f"{'continuing' if continued else 'evaluation'} {folder}")
-    if next(missing(sampling_tasks(job.eval_tasks), samples, 1), None) is not None:
-        with connected(job.config.cluster) as cluster:
-            for line in (cluster, *beside(job.config.cluster)):
-                notice(line)
-            _sample(job, samples, notice)
-    notice("working out the figures")
-    results = _results(job, samples)
+    board = WaitBoard()
+    with Display(console, started, board.describe) as display:
+        display.note(f"{'continuing' if continued else 'evaluation'} {folder}")
+        if next(missing(sampling_tasks(job.eval_tasks), samples, 1), None) is not None:
+            display.stage("starting Ray")
+            with connected(job.config.cluster) as cluster:
+                for line in (cluster, *beside(job.config.cluster)):
+                    display.note(line)
+                _sample(job, samples, display, board)
+        display.stage("working out the figures")
+        results = _results(job, samples)
     doubt = caveat(job.config)
     report.write(folder, job.model, job.context, results, price, doubt)
     if doubt:
@@ -78,7 +79,9 @@ def run(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     outputs = {"table": folder / report.TABLE}
     write_manifest(folder, EVALUATE, asked, taken, outputs, figures(results), started)
-    notice(f"tables, samples and plots: {folder}")
+    took = time.monotonic() - started
+    told = f"[{took:6.1f} s] tables, samples and plots: {folder}"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
     return results
 
 
@@ -90,23 +93,27 @@ def _taken(job: Job, asked: RunConfig) -> dict[str, Artifact]:
     return {"policy": artifact(job.model), **files}
 
 
-def _sample(job: Job, samples: Samples, notice: Callable[[str], None]) -> None:
+def _sample(job: Job, samples: Samples, display: Display, board: WaitBoard) -> None:
     config = job.config
     wanted = needs(config, trains=False)
     check_resources(wanted, config.cluster.queue_s)
     folder = samples.folder.parent
-    fleet = RayFleet(config, job.model, job.prompts, [], folder, wanted, notice, notice)
+    fleet = RayFleet(
+        config, job.model, job.prompts, [], folder, wanted, display.stage, display.note
+    )
     waits = Waits(config.loop.stall_timeout_s, fleet.observer)
+    board.show(fleet.starting, waits)
     retries = Retries(waits, config.loop)
     concurrency = config.rollout.workers * config.rollout.max_sequences
     asked = sampling_tasks(job.eval_tasks)
+    show = ProgressPrinter(display.stage)
 
     async def work() -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(fleet.failed(), name="watch fleet")
                 await fleet.start()
-                await examine(fleet, asked, samples, retries, concurrency, ProgressPrinter(notice))
+                await examine(fleet, asked, samples, retries, concurrency, show)
                 watch.cancel()
         except* RlsysError as errors:
             raise first_cause(errors) from errors
@@ -114,7 +121,7 @@ def _sample(job: Job, samples: Samples, notice: Callable[[str], None]) -> None:
     try:
         asyncio.run(work())
     finally:
-        notice("ending the fleet")
+        display.stage("ending the fleet")
         fleet.shutdown()
 
 
@@ -140,8 +147,8 @@ class ProgressPrinter:
         self.notice = notice
         self.last = -_LINES_EVERY_S
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, remaining: Remaining) -> None:
         now = time.monotonic()
-        if now - self.last >= _LINES_EVERY_S or progress.done == progress.total:
+        if now - self.last >= _LINES_EVERY_S or remaining.done == remaining.total:
             self.last = now
-            self.notice(str(progress))
+            self.notice(str(remaining))

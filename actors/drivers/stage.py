@@ -96,12 +96,12 @@ def run_stage(
         if resume:
             origin = plan.origin(folder)
         if config.model.path and kind.trains:
-            _check_space(folder, config, config.model.path)
+            check_space(folder, config, config.model.path)
         has_fleet = plan.needs_fleet(folder)
         with _on_a_cluster(config, display) if has_fleet else nullcontext():
             model_path = find_policy(config, display.stage)
             if kind.trains and not config.model.path:
-                _check_space(folder, config, model_path)
+                check_space(folder, config, model_path)
             for line in _check_memory(config, model_path) if has_fleet else ():
                 display.note(line)
             taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
@@ -281,7 +281,7 @@ def _check_memory(config: RunConfig, model_path: str) -> list[str]:
     return plan.lines()
 
 
-def _check_space(folder: Path, config: RunConfig, model_path: str) -> None:
+def check_space(folder: Path, config: RunConfig, model_path: str) -> None:
     """Raise CheckpointError when the disk obviously has no room for the run's checkpoints."""
     policy_bytes = 4 if config.learner.dtype is Precision.float32 else 2
     is_rl = config.run.stage is StageKind.rl

@@ -1,7 +1,8 @@
 """`rlsys doctor`: is this machine fit to run? Looks and reports; changes and starts nothing.
 
 It imports nothing of the project but what it looks at beside the machine, which imports nothing
-either: so it also works where a broken installation keeps every other command from starting.
+either: so it also works where a broken installation keeps every other command from starting. A run
+is looked at only once that is well.
 """
 
 import importlib.util
@@ -38,18 +39,29 @@ _MIN_SHARED_MEMORY_GIB = 1.0
 _CACHE = "~/.cache/rlsys"
 _ROOT = Path(__file__).resolve().parents[2]
 _SANDBOX_TIMEOUT_S = 120.0
+_PIPE_WIDTH = 200
 
 
 _STYLES = {Level.OK: "green", Level.NOTE: "yellow", Level.PROBLEM: "bold red"}
 
 
 def doctor(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="section.key=value, beside --config: as in run.stage=sft"),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of a run: would it start here? Its rows are read, too."),
+    ] = None,
     imports: Annotated[
         bool, typer.Option(help="Also import the libraries, which takes most of the time.")
     ] = True,
 ) -> None:
     """Check the installation and this machine; exit status 1 when something is broken."""
-    console = Console()
+    if overrides and config is None:
+        raise typer.BadParameter(f"{overrides[0]}: settings are those of a run: --config FILE")
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     num_gpus = count_gpus()
     checks = [
         check_python(),
@@ -69,11 +81,25 @@ def doctor(
         with console.status("importing") as status:
             checks += check_imports(modules, status.update)
     console.print(as_table(checks))
-    broken = sum(check.level is Level.PROBLEM for check in checks)
+    broken = _problems(checks)
+    if config and broken:
+        console.print(f"{config} is not looked at before this is mended")
+    elif config:
+        # It imports what has just been found to work.
+        from rlsys.commands.run_checks import checks_of_run
+
+        with console.status("looking at the run") as status:
+            own = [*checks_of_run(config, overrides or [], num_gpus, ray_address(), status.update)]
+        console.print(as_table(own))
+        broken = _problems(own)
     if broken:
         console.print(f"{broken} problem(s)", style="bold red")
         raise typer.Exit(1)
     console.print("no problem found", style="green")
+
+
+def _problems(checks: Iterable[Check]) -> int:
+    return sum(check.level is Level.PROBLEM for check in checks)
 
 
 def as_table(checks: Iterable[Check]) -> Table:

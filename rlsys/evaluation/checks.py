@@ -9,6 +9,7 @@ from rlsys.evaluation.curve import Curve
 from rlsys.evaluation.heldout import HeldOut, evaluate
 from rlsys.loop.fleet import Fleet
 from rlsys.loop.retries import Retries
+from rlsys.watch.remaining import Remaining
 
 
 class Checks:
@@ -17,7 +18,8 @@ class Checks:
     Args:
         curve: the checks that are made go there, and what is there is not made again.
         show: told of every check.
-        stage: told what begins.
+        stage: told what begins, where training waits for it.
+        progress: told how far that is.
     """
 
     def __init__(
@@ -29,9 +31,10 @@ class Checks:
         curve: Curve,
         show: Callable[[HeldOut], None],
         stage: Callable[[str], None],
+        progress: Callable[[str], None],
     ) -> None:
         self.fleet, self.config, self.retries = fleet, config, retries
-        self.curve, self.show, self.stage = curve, show, stage
+        self.curve, self.show, self.stage, self.progress = curve, show, stage, progress
         self.final = held_out[: config.evaluation.final_prompts]
         self.between = held_out[: config.evaluation.prompts]
 
@@ -43,12 +46,11 @@ class Checks:
             version: what the workers hold.
         """
         if version == 0 and self.final and not self.curve.at(0):
-            self.stage(f"held-out check before training: {len(self.final)} prompts")
-            await self._check(self.final, 0)
+            await self._check_alone("held-out check before training", self.final, 0)
         due = self.curve.interrupted(version, self.config.loop.evaluate_every)
         if due and self.between and version < self.config.loop.steps:
-            self.stage(f"held-out check of step {due} again, for it was interrupted")
-            await self._check(self.between, version)
+            name = f"held-out check of step {due} again, for it was interrupted"
+            await self._check_alone(name, self.between, version)
 
     async def after_step(
         self, step: int, published: "asyncio.Task[None] | None", tasks: asyncio.TaskGroup
@@ -70,15 +72,21 @@ class Checks:
         """The check of the policy that comes out."""
         steps = self.config.loop.steps
         if self.final and not self.curve.at(steps):
-            self.stage(f"held-out check after training: {len(self.final)} prompts")
-            await self._check(self.final, steps)
+            await self._check_alone("held-out check after training", self.final, steps)
 
     async def _check_when(self, published: "asyncio.Task[None] | None", step: int) -> None:
         if published is not None:
             await asyncio.wait([published])
-        await self._check(self.between, step)
+        await self._check(self.between, step, lambda remaining: None)
 
-    async def _check(self, prompts: Sequence[Prompt], step: int) -> None:
-        check = await evaluate(self.fleet, prompts, self.config, self.retries, step)
+    async def _check_alone(self, name: str, prompts: Sequence[Prompt], step: int) -> None:
+        """While nothing else goes on."""
+        self.stage(f"{name}: {len(prompts)} prompts")
+        await self._check(prompts, step, lambda remaining: self.progress(f"{name}: {remaining}"))
+
+    async def _check(
+        self, prompts: Sequence[Prompt], step: int, show: Callable[[Remaining], None]
+    ) -> None:
+        check = await evaluate(self.fleet, prompts, self.config, self.retries, step, show)
         self.curve.add(check)
         self.show(check)

@@ -4,7 +4,7 @@ Its completions are kept as those that are trained on are, in samples/heldout/st
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from rlsys.loop.fleet import Fleet, GroupBatch, Rows, Untrained
 from rlsys.loop.retries import Retries
 from rlsys.loop.verdict_watch import VerdictWatch
 from rlsys.roles import ROLLOUT, VERIFIER
+from rlsys.watch.remaining import Remaining
 
 FOLDER = "heldout"
 _GROUPS_PER_MESSAGE = 16
@@ -48,7 +49,12 @@ class HeldOut:
 
 
 async def evaluate(
-    fleet: Fleet, prompts: Sequence[Prompt], config: RunConfig, retries: Retries, step: int
+    fleet: Fleet,
+    prompts: Sequence[Prompt],
+    config: RunConfig,
+    retries: Retries,
+    step: int,
+    show: Callable[[Remaining], None],
 ) -> HeldOut:
     """Sample config.evaluation.samples completions for each prompt, grade and keep them.
 
@@ -56,6 +62,7 @@ async def evaluate(
 
     Args:
         step: what the workers hold now.
+        show: told of how far it is, part by part.
     Raises:
         VerifierError: no completion got a verdict, or too many got none
             (verifiers.max_infrastructure_share): known after the first completions, not after all.
@@ -66,6 +73,7 @@ async def evaluate(
     share = config.verifiers.max_infrastructure_share
     verdicts = VerdictWatch(share, config.loop, retries.waits.observer.notice)
     reasons: list[str] = []
+    remaining = Remaining(len(prompts) * size)
 
     async def part(begin: int) -> tuple[Rows, tuple[np.ndarray, ...]]:
         chosen = tuple(prompts[begin : begin + _GROUPS_PER_MESSAGE])
@@ -82,6 +90,8 @@ async def evaluate(
         )
         verdicts.saw(len(graded.rewards), graded.infrastructure)
         reasons.extend(graded.infrastructure)
+        remaining.add(len(graded.rewards))
+        show(remaining)
         correct = np.where(np.isnan(graded.rewards), np.nan, graded.correct.astype(float))
         annotations = {ROLLOUT: sampled.rollouts, VERIFIER: graded.grades}
         return Rows(annotations, 0, len(correct)), (

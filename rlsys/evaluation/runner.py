@@ -1,7 +1,6 @@
 """Sampling and grading without training, cell by cell, by the part of a fleet that it needs."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.sampling_task import Cell, SamplingTask, missing
 from rlsys.loop.fleet import Graded, GroupBatch, Sampled
 from rlsys.loop.retries import Retries
+from rlsys.watch.remaining import Remaining
 
 _CELLS = 8
 """Cells that fill the samplers: enough that one long completion does not leave them idle."""
@@ -29,45 +29,13 @@ class Examiners(Protocol):
         ...
 
 
-class Progress:
-    """Completions done and to do, and what time that leaves."""
-
-    def __init__(self, total: int, done: int) -> None:
-        self.total, self.done, self.before = total, done, done
-        self.started = time.monotonic()
-
-    def add(self, completions: int) -> None:
-        """More completions are graded and on disk."""
-        self.done += completions
-
-    @property
-    def left_s(self) -> float | None:
-        """Estimate from the pace so far; None before the first completions."""
-        fresh = self.done - self.before
-        if not fresh:
-            return None
-        return (time.monotonic() - self.started) / fresh * (self.total - self.done)
-
-    def __str__(self) -> str:
-        left = self.left_s
-        estimate = "" if left is None else f", about {duration(left)} left"
-        return f"{self.done:,} of {self.total:,} completions{estimate}"
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.5 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 async def examine(
     fleet: Examiners,
     tasks: Sequence[SamplingTask],
     samples: Samples,
     retries: Retries,
     concurrency: int,
-    show: Callable[[Progress], None],
+    show: Callable[[Remaining], None],
     saw: Callable[[Cell, Sampled, Graded], None] = lambda cell, sampled, graded: None,
 ) -> None:
     """Sample and grade what `samples` does not hold yet.
@@ -86,7 +54,7 @@ async def examine(
     cells = list(missing(tasks, samples, max(1, concurrency // (_CELLS * largest))))
     todo = sum(cell.completions for cell in cells)
     total = sum(task.completions for task in tasks)
-    progress = Progress(total, total - todo)
+    remaining = Remaining(total, total - todo)
     # Twice as many cells as fill the samplers: while some are graded, others are sampled.
     room = asyncio.Semaphore(2 * _CELLS)
 
@@ -95,11 +63,11 @@ async def examine(
             sampled, graded = await _examine_cell(fleet, cell, samples, retries)
         finally:
             room.release()
-        progress.add(cell.completions)
+        remaining.add(cell.completions)
         saw(cell, sampled, graded)
-        show(progress)
+        show(remaining)
 
-    show(progress)
+    show(remaining)
     async with asyncio.TaskGroup() as group:
         for cell in cells:
             await room.acquire()

@@ -33,7 +33,8 @@ def warm_start(
     """Train the policy in a folder, in place.
 
     Args:
-        progress: gets a line with step and loss (nats per completion token) now and then.
+        progress: gets a line with step, loss (nats per completion token) and time left now and
+            then.
     Raises:
         WorkerError: the process ended before the policy was there.
     """
@@ -67,6 +68,7 @@ def _teach(folder: Path, config: LocalPolicyConfig, seed: int) -> None:
         from rlsys.learning.schedule import Schedule
         from rlsys.local_policy.lessons import demonstrations
         from rlsys.local_policy.tokenizer import build_tokenizer
+        from rlsys.watch.remaining import Remaining
     disable_progress_bar()
     learner_config = learner_settings(config)
     torch.manual_seed(seed)
@@ -74,13 +76,15 @@ def _teach(folder: Path, config: LocalPolicyConfig, seed: int) -> None:
     schedule = Schedule(learner_config.optimizer, config.steps)
     learner = Learner(str(folder), CrossEntropy(), ranks, schedule)
     draw, rng = demonstrations(config, build_tokenizer(config.corpus), seed), random.Random(seed)
-    recent = 0.0
+    recent, remaining = 0.0, Remaining(config.steps)
     for step in range(1, config.steps + 1):
         batch = to_batch([draw(rng) for _ in range(config.batch_size)])
         loss = learner.step(batch, step - 1)["loss"]
         recent = loss if step == 1 else 0.9 * recent + 0.1 * loss
+        remaining.add(1)
         if step % _REPORT_EVERY == 0 or step == config.steps:
-            print(f"{_SAID} step {step}/{config.steps}, loss {recent:.3f}", flush=True)
+            told = f"{_SAID} step {step}/{config.steps}, loss {recent:.3f}{remaining.estimate}"
+            print(told, flush=True)
     learner.policy.model.save_pretrained(folder)
 
 

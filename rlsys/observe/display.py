@@ -86,6 +86,11 @@ class Display:
         if not self.live:
             self._print(line)
 
+    def progress(self, line: str) -> None:
+        """How far the stage is: shown in the live table; elsewhere only once nothing has been said
+        for long."""
+        self.stage_line = line
+
     def step(self, step: int, steps: int, metrics: dict[str, float]) -> None:
         """A finished optimizer step, of as many as the run has."""
         self.rows = [*self.rows[1 - _HEADINGS_EVERY :], (step, metrics)]

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from rlsys.data.digests import check_unchanged
 from rlsys.disk import disk_errors, replace_text, sync
-from rlsys.errors import ConfigError, DiskError, ResumeError
+from rlsys.errors import ConfigError, DiskError, ResumeError, first_cause
 from rlsys.evaluation import curve, heldout
 
 LOCK, _INPUTS = "lock", "inputs.json"
@@ -102,8 +102,9 @@ def failure_recorded(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        lines = str(error).strip().splitlines()
-        reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
+        cause = first_cause(error)
+        lines = str(cause).strip().splitlines()
+        reason = f"{type(cause).__name__}: {lines[0] if lines else ''}"
         with suppress(DiskError):  # the disk may be what failed; the error itself says so
             replace_text(folder / FAILURE, json.dumps({"error": reason}) + "\n")
         raise

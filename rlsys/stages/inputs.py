@@ -123,7 +123,8 @@ def held_out_notes(config: RunConfig, there: int) -> list[str]:
     """What pass@1 is measured on, where that is not what was asked for."""
     checks = config.evaluation
     if not there or not checks.final_prompts:
-        return ["no held-out prompts: pass@1 is not measured before and after training"]
+        why = "evaluation.final_prompts=0" if there else "no held-out prompts"
+        return [f"{why}: pass@1 is not measured before and after training"]
     asked = {"final_prompts": checks.final_prompts, "prompts": checks.prompts}
     more = [f"evaluation.{name}={count}" for name, count in asked.items() if count > there]
     if not more:

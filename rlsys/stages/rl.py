@@ -75,6 +75,7 @@ class Reinforcement(Stage):
             self.curve,
             lambda check: around.tell_check(check, config.loop.steps, config.sampling.max_tokens),
             around.display.stage,
+            around.display.progress,
         )
         self.has_begun = False
         self._times: dict[str, Times] = {}

@@ -134,7 +134,7 @@ class Sampling(Stage):
                 self.samples,
                 Retries(self.waits, self.config.loop),
                 rollout.workers * rollout.max_sequences,
-                lambda progress: None,
+                lambda remaining: None,
                 self._saw,
             )
         finally:

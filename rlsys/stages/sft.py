@@ -117,6 +117,7 @@ class Supervised(Stage):
                 check, config.loop.steps, config.sampling.max_tokens
             ),
             around.display.stage,
+            around.display.progress,
         )
         origin = checkpointer.origin
         self.version = self.held_by_workers = origin.version

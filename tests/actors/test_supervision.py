@@ -36,6 +36,20 @@ pytestmark = pytest.mark.slow
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
+class Unmade(Member):
+    """Fails in its constructor."""
+
+    def __init__(self) -> None:
+        raise ValueError("no such\ntensor")
+
+
+class NotThere:
+    """As a class of a package that is not installed where it is to run."""
+
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return __import__, ("no_such_package",)
+
+
 class Idler(Member):
     """Does what it is told."""
 
@@ -90,7 +104,12 @@ def logs(tmp_path: Path) -> Path:
 def supervised(cluster: None, logs: Path) -> Callable[..., None]:
     """Runs a scenario with two members of a role under supervision."""
 
-    def run(scenario: Scenario, role: str = "verifier", max_deaths: int = 5) -> None:
+    def run(
+        scenario: Scenario,
+        role: str = "verifier",
+        max_deaths: int = 5,
+        member: type[Member] = Idler,
+    ) -> None:
         async def bring_up(seat: Seat) -> None:
             log = logs / f"{seat.name}.log"
             seat.identity = await supervisor.call(seat, seat.actor.introduce.remote(log))
@@ -106,14 +125,15 @@ def supervised(cluster: None, logs: Path) -> Callable[..., None]:
                 await scenario(supervisor)
 
         need = Need(role, 2, 0.1, 0.0)
-        launcher = Launcher(ClusterConfig(), {role: STREAMING_COPIES}, lambda seat: (Idler, ()))
+        launcher = Launcher(ClusterConfig(), {role: STREAMING_COPIES}, lambda seat: (member, ()))
         supervisor = Supervisor(seats([need]), launcher, max_deaths, bring_up, notices.append)
         try:
             asyncio.run(whole())
         finally:
             supervisor.stop()
             for seat in supervisor.seats:
-                ray.kill(seat.actor)
+                if seat.actor is not None:
+                    ray.kill(seat.actor)
             launcher.end()
 
     notices: list[str] = []
@@ -242,6 +262,35 @@ def test_an_error_that_cannot_travel_costs_no_member_and_loses_nothing(
         assert seat.where == f"its log: {log}"
 
     supervised(scenario)
+
+
+@pytest.mark.parametrize("role", ["verifier", "learner"])
+def test_a_member_that_cannot_be_made_says_why_in_a_line(supervised: Any, role: str) -> None:
+    async def never(supervisor: Supervisor) -> None:
+        pytest.fail("it was made")
+
+    with pytest.raises(WorkerError) as caught:
+        supervised(never, role=role, member=Unmade)
+    text = str(caught.value)
+    assert type(caught.value) is WorkerError
+    assert text.startswith(f"{role}-0 cannot be made: ValueError: no such tensor; at ")
+    assert text.endswith(', in __init__: raise ValueError("no such\\ntensor")')
+    assert "test_supervision.py:" in text
+
+
+def test_a_member_whose_class_is_not_there_names_what_is_missing(supervised: Any) -> None:
+    async def never(supervisor: Supervisor) -> None:
+        pytest.fail("it was made")
+
+    class Foreign(Idler):
+        needs = NotThere()
+
+    with pytest.raises(WorkerError) as caught:
+        supervised(never, member=Foreign)
+    text = str(caught.value)
+    missing = "verifier-0 cannot be made: ModuleNotFoundError: No module named 'no_such_package'"
+    assert text.startswith(missing)
+    assert "\n" not in text
 
 
 def test_a_member_at_work_shows_its_clock_and_where_it_stands(supervised: Any) -> None:

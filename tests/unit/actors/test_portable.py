@@ -7,10 +7,10 @@ import threading
 import traceback
 
 import pytest
-from ray.exceptions import RayTaskError
+from ray.exceptions import ActorDiedError, RayTaskError
 
 from actors.member import AsyncMember, Member
-from actors.portable import ForeignError, describe
+from actors.portable import ForeignError, describe, describe_unmade
 from rlsys.errors import WeightSyncError
 from rlsys.logs import last_exception
 
@@ -112,6 +112,34 @@ def test_of_an_error_inside_a_library_the_call_of_it_is_told() -> None:
     line = describe(RayTaskError("work", text, caught.value))
     assert line.startswith("JSONDecodeError: Expecting property name")
     assert line.endswith(', in work: json.loads("{")')
+
+
+def unmade(error: Exception) -> str:
+    """What is told of an actor whose constructor raised."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        raise error
+    text = "".join(traceback.format_exception(caught.value))
+    return describe_unmade(ActorDiedError(RayTaskError("Member.__init__", text, caught.value)))
+
+
+def test_of_an_actor_that_could_not_be_made_the_exception_is_told_and_not_rays_words() -> None:
+    line = unmade(ValueError("no such\ntensor"))
+    assert line.startswith(f"ValueError: no such tensor; at {__file__}:")
+    assert line.endswith(", in unmade: raise error")
+
+
+def test_of_a_class_that_a_node_cannot_import_the_package_is_told() -> None:
+    # As Ray tells it, without its own calls.
+    heading = "\x1b[36mray::verifier-0:Member.__init__()\x1b[39m (pid=1, repr=<x.Member object>)"
+    marks = "             ^^^^^^"
+    lines = [
+        *(heading, marks),
+        "RuntimeError: The actor with name Member failed to import on the worker. This may be",
+        *("because needed library dependencies are not installed:", "", heading, marks),
+        "ModuleNotFoundError: No module named 'no_such_package'",
+    ]
+    error = ActorDiedError(RayTaskError("Member.__init__", "\n".join(lines), RuntimeError()))
+    assert describe_unmade(error) == "ModuleNotFoundError: No module named 'no_such_package'"
 
 
 def test_what_another_member_raised_is_told_as_its_own() -> None:

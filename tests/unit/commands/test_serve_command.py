@@ -7,18 +7,22 @@ import runpy
 import shlex
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from rlsys.cli import app
 from rlsys.commands.serve import server_command, split
 from rlsys.config.run import RolloutConfig, RunConfig
 from rlsys.errors import ConfigError
+from rlsys.network import free_port
 from rlsys.sampling.vllm_environment import require_gpus
 from rlsys.serving import server
 from rlsys.serving.ready import VARIABLE, Ready, Served
@@ -191,6 +195,44 @@ def test_gpus_that_are_not_there_are_an_error_before_anything_is_loaded(
     require_gpus(RolloutConfig(gpus=0))
 
 
-def test_the_parser_that_vllm_is_told_to_load_is_there() -> None:
-    command = server_command(RunConfig(), Served("127.0.0.1", 8000, "m", False), [])
-    assert Path(command[command.index("--reasoning-parser-plugin") + 1]).is_file()
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What `rlsys serve` hands to the system for a random model, in the environment it made."""
+    from tests.helpers.tiny_models import ARCHITECTURES, build
+
+    handed: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda program, command: handed.append(command))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # its log lies there
+    folder, port = tmp_path / "model", str(free_port("127.0.0.1"))
+    build(next(one for one in ARCHITECTURES if one.kind == "qwen2"), folder)
+    with mock.patch.dict(os.environ):
+        arguments = ["serve", str(folder), "--port", port, "--name", "adder", "--", "--seed", "3"]
+        done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        yield handed[0]
+
+
+@pytest.mark.slow
+def test_vllm_takes_the_whole_command_and_finds_all_that_it_is_told_to_load(
+    command: list[str],
+) -> None:
+    """All of a server's start by vLLM's own functions but for the engine."""
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.entrypoints.launchers.app import build_app
+    from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+    from vllm.reasoning import ReasoningParserManager
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+    from vllm.v1.sample.logits_processor import build_logitsprocs
+
+    module = command.index("-m") + 1
+    assert command[module] == server.__name__
+    args = make_arg_parser(FlexibleArgumentParser()).parse_args(command[module + 1 :])
+    validate_parsed_serve_args(args)
+    assert (args.served_model_name, args.seed) == (["adder"], 3)
+    ReasoningParserManager.import_reasoning_parser(args.reasoning_parser_plugin)
+    ReasoningParserManager.get_reasoning_parser(args.reasoning_parser)
+    engine = AsyncEngineArgs.from_cli_args(args).create_engine_config()
+    found = build_logitsprocs(engine, torch.device("cpu"), False, False, args.logits_processors)
+    assert "ThinkingProcessor" in [type(one).__name__ for one in found.all]
+    served = build_app(args, ("generate",), engine.model_config)
+    assert Ready in [middleware.cls for middleware in served.user_middleware]

@@ -24,6 +24,7 @@ class Driver:
     told: list[tuple[int, HeldOut]] = field(default_factory=list)
     """Each check, and the step that the run had come to."""
     stages: list[str] = field(default_factory=list)
+    progress: list[str] = field(default_factory=list)
 
     async def train(self, steps: int, version: int = 0) -> None:
         """From `version`, whose weights the fleet holds, to the end."""
@@ -39,6 +40,7 @@ class Driver:
             Curve(self.folder),
             lambda check: self.told.append((loop.state.version, check)),
             self.stages.append,
+            self.progress.append,
         )
         await self.checks.before_training(version)
         await loop.train(steps)
@@ -101,10 +103,27 @@ def test_a_check_that_a_kill_interrupted_is_made_again_on_resume(tmp_path: Path)
     cut_back(tmp_path, 4)
     second = Driver(tmp_path, config(max_staleness=0), FakeFleet(held=4, trained_version=4))
     run(second.train(8, version=4))
-    assert second.stages[0] == "held-out check of step 4 again, for it was interrupted"
+    again = "held-out check of step 4 again, for it was interrupted: 8 prompts"
+    assert second.stages[0] == again
     assert [(step, versions) for step, versions, _ in checks(tmp_path)] == [
         (step, (step, step)) for step in (0, 2, 4, 6, 8)
     ]
+
+
+def test_a_check_for_which_training_waits_says_how_far_it_is_and_one_beside_it_nothing(
+    tmp_path: Path,
+) -> None:
+    settings = config()
+    settings.evaluation.final_prompts = 20
+    driver = Driver(tmp_path, settings, FakeFleet(Latencies(sample=0.2, learn=1.0)))
+    run(driver.train(4))
+    assert [line.partition(", about")[0] for line in driver.progress] == [
+        f"held-out check {when} training: {done} of 40 completions"
+        for when in ("before", "after")
+        for done in (32, 40)
+    ]
+    assert ", about " in driver.progress[0]
+    assert ", about " not in driver.progress[1]
 
 
 def test_a_resume_does_not_repeat_what_is_there(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ from rlsys.evaluation.plan import (
 from rlsys.evaluation.repeats import ONE_BY_ONE, caveat
 from rlsys.evaluation.report import remarks, summary, write
 from rlsys.evaluation.results import COLUMNS, result
-from rlsys.evaluation.runner import Progress, duration, examine
+from rlsys.evaluation.runner import examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.votes import count_votes, equal_by
 from rlsys.loop.fleet import Graded, GroupBatch, Sampled
@@ -156,7 +156,7 @@ def test_an_evaluation_samples_every_problem_once_and_tells_how_far_it_is(tmp_pa
     told = run(fleet, eval_task(), tmp_path)
     assert sorted(fleet.sampled) == ["p0", "p1", "p2", "p3", "p4"]
     assert told[0] == "0 of 20 completions"
-    assert told[-1] == "20 of 20 completions, about 0 s left"
+    assert told[-1] == "20 of 20 completions"
 
 
 def test_a_killed_evaluation_continues_where_it_was(tmp_path: Path) -> None:
@@ -405,11 +405,6 @@ def test_votes_are_counted_by_the_verifiers_equality() -> None:
 
 def test_what_cannot_be_an_expected_answer_equals_nothing() -> None:
     assert not equal_by(MathVerifier())("x" * 30_000, "1")
-
-
-def test_durations_read_as_people_say_them() -> None:
-    assert [duration(s) for s in (45, 700, 12_600)] == ["45 s", "12 min", "3.5 h"]
-    assert Progress(4, 4).left_s is None
 
 
 def test_answers_that_were_cut_off_are_not_compared_with_others() -> None:

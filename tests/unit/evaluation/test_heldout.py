@@ -20,7 +20,9 @@ NAN = float("nan")
 def evaluated(fleet: FakeFleet, count: int, config: RunConfig):  # type: ignore[no-untyped-def]
     async def scenario():  # type: ignore[no-untyped-def]
         retries = Retries(Waits(100.0, Observer()), config.loop)
-        return await evaluate(fleet, make_prompts(count), config, retries, 3)
+        return await evaluate(
+            fleet, make_prompts(count), config, retries, 3, lambda remaining: None
+        )
 
     return run(scenario())
 
@@ -99,7 +101,7 @@ def test_a_check_ends_at_the_first_answers_that_no_verifier_can_grade() -> None:
         config = make_config()
         retries = Retries(Waits(1e4, Observer()), config.loop)
         with pytest.raises(VerifierError, match=r"100% of the newest 64 .* the sandbox is gone"):
-            await evaluate(fleet, make_prompts(64), config, retries, 0)
+            await evaluate(fleet, make_prompts(64), config, retries, 0, lambda remaining: None)
         return asyncio.get_running_loop().time()
 
     assert run(seconds()) < 2
@@ -111,7 +113,9 @@ def test_the_versions_of_the_tokens_are_reported() -> None:
     async def scenario():  # type: ignore[no-untyped-def]
         config = make_config()
         retries = Retries(Waits(100.0, Observer()), config.loop)
-        check = asyncio.create_task(evaluate(fleet, make_prompts(3), config, retries, 4))
+        check = asyncio.create_task(
+            evaluate(fleet, make_prompts(3), config, retries, 4, lambda remaining: None)
+        )
         await asyncio.sleep(0.5)
         fleet.held = 5
         return await check

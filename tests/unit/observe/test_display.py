@@ -101,6 +101,22 @@ def test_a_long_silence_is_broken_by_what_is_waited_for() -> None:
     assert lines in (["starting the fleet", said], ["starting the fleet", said, said])
 
 
+def test_how_far_a_stage_is_breaks_no_silence_and_is_said_when_one_is_broken() -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=80, color_system=None)
+    display = Display(console, time.monotonic(), quiet_s=0.05)
+    with display:
+        display.stage("held-out check before training: 256 prompts")
+        for done in range(256):
+            display.progress(f"held-out check before training: {done} of 256")
+        time.sleep(0.1)
+    lines = [line.split("] ", 1)[1] for line in text.getvalue().splitlines()]
+    assert lines == [
+        "held-out check before training: 256 prompts",
+        "still at: held-out check before training: 255 of 256",
+    ]
+
+
 def test_what_is_waited_for_is_said_once_and_as_it_is_now() -> None:
     text = io.StringIO()
     console = Console(file=text, width=80, color_system=None)

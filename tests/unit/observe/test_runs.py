@@ -79,6 +79,13 @@ def test_an_error_is_a_failure_with_its_first_line_until_the_run_is_taken_up_aga
     assert read_run(folder).state is State.STOPPED
 
 
+def test_a_failure_below_groups_of_tasks_is_its_cause(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a", [])
+    with pytest.raises(ExceptionGroup), failure_recorded(folder):
+        raise ExceptionGroup("tasks", [ExceptionGroup("tasks", [KeyError("the bug")])])
+    assert read_run(folder).remark == "KeyError: 'the bug'"
+
+
 def test_an_interrupted_run_is_stopped_and_has_not_failed(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "a", [])
     with pytest.raises(KeyboardInterrupt), failure_recorded(folder):

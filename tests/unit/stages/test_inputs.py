@@ -98,7 +98,8 @@ def test_no_held_out_prompts_mean_no_check(config: RunConfig, change: str) -> No
         config.data.holdout, config.evaluation.final_prompts = 10, 0
     found = prepared(config)
     assert len(found.held_out) == (0 if change == "holdout" else 10)
-    assert told(config)[-1].startswith("no held-out prompts: pass@1 is not measured")
+    why = "no held-out prompts" if change == "holdout" else "evaluation.final_prompts=0"
+    assert told(config)[-1] == f"{why}: pass@1 is not measured before and after training"
 
 
 def test_held_out_rows_that_are_too_long_are_replaced_by_rows_that_fit(

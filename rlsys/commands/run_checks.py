@@ -1,0 +1,124 @@
+"""What `rlsys doctor --config FILE` adds: all that a run looks at before it starts Ray, and whether
+its fleet has room on this machine. Nothing is started, made or written."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from rlsys.commands.installation import Check, Level
+from rlsys.config.run import RunConfig, StageKind
+from rlsys.errors import ConfigError, RlsysError
+
+
+def checks_of_run(
+    config: Path, overrides: list[str], num_gpus: int, cluster: str, tell: Callable[[str], None]
+) -> Iterator[Check]:
+    """A line for each thing that may keep the run from its first step.
+
+    Args:
+        num_gpus: of this machine.
+        cluster: the address of the one that a run would join; empty: it starts its own.
+        tell: told what is looked at.
+    """
+    try:
+        settings = _settings(config, overrides)
+    except RlsysError as error:
+        yield Check("settings", _told(error), Level.PROBLEM)
+        return
+    yield Check("settings", f"{config}, of rlsys {_command(settings)}")
+    for name, look in (("rows", _rows), ("disk", _disk), ("GPU memory", _gpu_memory)):
+        try:
+            found = look(settings, tell)
+        except RlsysError as error:
+            yield Check(name, _told(error), Level.PROBLEM)
+        else:
+            if found:
+                yield Check(name, found)
+    address = settings.cluster.address or cluster
+    if address and address != "local":
+        yield Check("fleet", f"{address} is asked when the run starts", Level.NOTE)
+    else:
+        there = {"CPU": settings.cluster.num_cpus or os.cpu_count() or 1, "GPU": num_gpus}
+        yield _fleet(settings, there)
+
+
+def _settings(config: Path, overrides: list[str]) -> RunConfig:
+    from rlsys.algorithms.settings import check_algorithm
+    from rlsys.config.load import load
+    from rlsys.config.models import require_answering, require_trainable
+    from verifiers.settings import check_rewards
+
+    settings = load(config, overrides, check_rewards, check_algorithm)
+    stage, path = settings.run.stage, settings.model.path
+    if stage is StageKind.merge:
+        raise ConfigError(
+            "run.stage=merge: it starts no fleet, and `rlsys merge` looks at its policies itself"
+        )
+    if stage is not StageKind.sample:
+        require_trainable(settings)
+    elif path:
+        require_answering(path, f"model.path={path!r}")
+    return settings
+
+
+def _command(settings: RunConfig) -> str:
+    from rlsys.stages.kinds import KINDS
+
+    return KINDS[settings.run.stage].command
+
+
+def _rows(settings: RunConfig, tell: Callable[[str], None]) -> str:
+    """The run's length, and what its user should know of the rows; its plug-ins have graded."""
+    from rlsys.stages.kinds import KINDS
+
+    tell("reading the rows")
+    plan = KINDS[settings.run.stage].read(settings, False, tell)
+    return "\n".join([plan.length, *plan.notes])
+
+
+def _disk(settings: RunConfig, tell: Callable[[str], None]) -> str:
+    from actors.drivers.stage import check_space
+    from rlsys.disk import require_writable
+    from rlsys.stages.kinds import KINDS
+
+    folder = nearest = Path(settings.run.directory).expanduser().resolve()
+    while not nearest.exists():  # it is made with the first run
+        nearest = nearest.parent
+    require_writable(str(nearest))
+    if settings.model.path and KINDS[settings.run.stage].trains:
+        check_space(folder / "new", settings, settings.model.path)
+    return f"{folder} can be written"
+
+
+def _gpu_memory(settings: RunConfig, tell: Callable[[str], None]) -> str:
+    """The memory plan on this machine's GPUs; empty where there are none to plan for."""
+    from actors.gpu_memory import of_this_machine
+    from actors.roles import needs
+    from rlsys.config.memory_plan import require_fit
+    from rlsys.config.model_files import read_config
+
+    path = settings.model.path
+    gib = of_this_machine() if settings.learner.gpus or settings.rollout.gpus else None
+    if gib is None or not path:
+        return ""
+    model = read_config(path, f"model.path={path!r}")
+    plan = require_fit(settings, model, [need.role for need in needs(settings)], gib)
+    return "\n".join(plan.lines()) if plan else ""
+
+
+def _fleet(settings: RunConfig, there: Mapping[str, float]) -> Check:
+    from actors.placement import lacking
+    from actors.roles import needs
+
+    wanted = needs(settings)
+    members = ", ".join(f"{need.count} {need.role}" for need in wanted)
+    if short := lacking(wanted, there):
+        hint = "lower the shares or counts in rollout, learner, reference and verifiers"
+        return Check("fleet", f"{members}: {'; '.join(short)} here", Level.PROBLEM, hint)
+    need = {kind: sum(one.total[kind] for one in wanted) for kind in there}
+    amounts = ", ".join(f"{need[kind]:g} of {there[kind]:g} {kind}s" for kind in there)
+    return Check("fleet", f"{members}: {amounts}")
+
+
+def _told(error: RlsysError) -> str:
+    return f"{type(error).__name__}: {error}"
