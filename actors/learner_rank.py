@@ -226,14 +226,19 @@ class LearnerRank(Member):
     def _connect(self, bucket_bytes: int) -> "VllmSender":
         """The rollout workers' samplers and this rank meet."""
         # Only these transports need vLLM in the learner's process.
-        from rlsys.weights.vllm_sender import BucketSource, Meeting, VllmSender
+        from rlsys.weights.vllm_sender import BucketSource, Meeting, VllmSender, piece_bytes
 
         rollout, transport = self.settings.rollout, self.settings.weights.transport
         out = self.weights_out
-        source = BucketSource(out.shapes(), out.dtype, lambda: out.buckets(bucket_bytes))
+        source = BucketSource(
+            out.shapes(),
+            out.dtype,
+            lambda: out.buckets(bucket_bytes),
+            piece_bytes(transport, bucket_bytes),
+        )
         meeting = Meeting(self.rank, *self.address(), rollout.workers * rollout.tensor_parallel)
         client = RolloutClient(rollout, transport, self.settings.peer_timeout_s)
-        return VllmSender(transport, meeting, source, client, bucket_bytes)
+        return VllmSender(transport, meeting, source, client)
 
     def save(self, folder: Path, spans: list[Span], *batches: pa.RecordBatch) -> None:
         """This rank's part of a checkpoint, and every sample written so far; rank 0 also keeps

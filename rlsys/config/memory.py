@@ -133,16 +133,15 @@ def _learner_buffers(config: RunConfig, shape: Shape) -> float:
     if own.zero_stage == 3 and own.ranks > 1:
         live = zero.get("stage3_max_live_parameters", _LIVE_PARAMETERS)
         buffers += b * min(live, shape.parameters)
-    return buffers + _update_buffers(config, shape, b)
+    return buffers + _update_buffers(config)
 
 
-def _update_buffers(config: RunConfig, shape: Shape, b: int) -> float:
-    """What vLLM's transports keep of a version on the way, at either end: two chunks, and each may
-    grow to twice its size; through the object store a bucket at most is on the GPU."""
-    bucket = float(config.weights.bucket_mib << 20)
-    if config.weights.transport is Transport.object_store:
-        return bucket
-    return 4 * max(bucket, shape.embedding * b)
+def _update_buffers(config: RunConfig) -> float:
+    """What is on the way of a version, at either end: through the object store a bucket; by vLLM's
+    transports four, since two are on the wire while the next is packed of copies, or while layers
+    wait for the rest of their tensors."""
+    buckets = 1 if config.weights.transport is Transport.object_store else 4
+    return float(buckets * config.weights.bucket_mib << 20)
 
 
 def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes: float) -> Memory:
@@ -154,7 +153,10 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
     own = config.rollout
     b = size_of(own.dtype)
     weights = shape.parameters * b / own.tensor_parallel
-    buffers = _GRAPHS + _update_buffers(config, shape, b)
+    buffers = _GRAPHS + _update_buffers(config)
+    if config.weights.transport is not Transport.object_store:
+        # The largest tensor, of which the pieces are laid together.
+        buffers += shape.embedding * b
     if own.kv_cache_gib is not None:
         cache = own.kv_cache_gib * GIB
     else:

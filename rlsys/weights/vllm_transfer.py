@@ -47,6 +47,7 @@ from rlsys.watch import stacks
 from rlsys.weights.bundle import Manifest, Named, views
 from rlsys.weights.load_proof import LoadProof
 from rlsys.weights.mapping import Mapper
+from rlsys.weights.pieces import Joiner
 from rlsys.weights.readback import differing
 from rlsys.weights.reload_proof import changed, held
 
@@ -71,6 +72,7 @@ class ProvedTransfer:
                 if isinstance(method, UnquantizedFusedMoEMethod):
                     method.moe_kernel = None
         self.proof = LoadProof(self.model)
+        self.joiner = Joiner(self.proof.load)
 
     def load_weights(self, tensors: Iterable[Named]) -> None:
         """What vLLM's engines call as their model's load_weights while they receive."""
@@ -123,16 +125,16 @@ class SharedMemoryTransfer(
 class _Receiver(torch.nn.Module):
     """Stands in for the model while one of vLLM's own engines receives."""
 
-    def __init__(self, proof: LoadProof) -> None:
+    def __init__(self, joiner: Joiner) -> None:
         super().__init__()
-        self.load_weights = proof.load
+        self.load_weights = joiner.load
 
 
 class NcclTransfer(ProvedTransfer, NCCLWeightTransferEngine):
     """vLLM's NCCL engine, proved."""
 
     def receive_weights(self, update_info: Any) -> None:
-        model, self.model = self.model, _Receiver(self.proof)
+        model, self.model = self.model, _Receiver(self.joiner)
         try:
             NCCLWeightTransferEngine.receive_weights(self, update_info)
         finally:
@@ -143,7 +145,7 @@ class CudaIpcTransfer(ProvedTransfer, IPCWeightTransferEngine):
     """vLLM's CUDA IPC engine, proved."""
 
     def receive_weights(self, update_info: Any) -> None:
-        model, self.model = self.model, _Receiver(self.proof)
+        model, self.model = self.model, _Receiver(self.joiner)
         try:
             IPCWeightTransferEngine.receive_weights(self, update_info)
         finally:
