@@ -98,7 +98,7 @@ def _sample(job: Job, samples: Samples, notice: Callable[[str], None]) -> None:
     fleet = RayFleet(config, job.model, job.prompts, [], folder, wanted, notice, notice)
     waits = Waits(config.loop.stall_timeout_s, fleet.observer)
     retries = Retries(waits, config.loop)
-    concurrency = config.rollout.workers * config.rollout.max_sequences
+    concurrency = config.rollout.workers * config.rollout.sequences_at_once
     asked = sampling_tasks(job.eval_tasks)
 
     async def work() -> None:

@@ -251,6 +251,6 @@ def _completions_at_once(config: RunConfig) -> int:
     """The most that all samplers decode at the same time."""
     loop = config.loop
     return min(
-        config.rollout.workers * config.rollout.max_sequences,
+        config.rollout.workers * config.rollout.sequences_at_once,
         num_slots(loop, loop.max_staleness) * loop.group_size,
     )
