@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LOCK := requirements/cpu.lock
+# Which machine this is: one whose NVIDIA driver lists a GPU, or one without.
+GPUS := $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c ^GPU)
+LOCK := requirements/$(if $(filter 0,$(GPUS)),cpu,gpu).lock
 STAMP := $(VENV)/.installed-from
 
 .PHONY: setup train test test-long check soak bench pictures clean
@@ -11,18 +13,20 @@ STAMP := $(VENV)/.installed-from
 setup: $(STAMP)
 
 # The stamp is a copy of the lock file, written when the installation is whole: an interrupted
-# one is done again, and so is one from another lock file. Not compiled: that would be half of the
-# installation's CPU time, and Python compiles what is used when it is.
+# one is done again, and so is one from another lock file.
 $(STAMP): $(LOCK) pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rlsys needs Python 3.11 or newer, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-deps --no-compile -r $(LOCK)
+	$(BIN)/python requirements/install.py $(LOCK)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python requirements/check_install.py
+	$(BIN)/python requirements/check_install.py $(LOCK)
 	cp $(LOCK) $@
 
+# vLLM is built for GPUs or for CPUs, so where there is a GPU all roles share it.
+ON_A_GPU := rollout.gpus=0.4 rollout.kv_cache_gib=1 rollout.dtype=bfloat16 learner.gpus=0.4 \
+    learner.dtype=bfloat16 reference.gpus=0.2 reference.dtype=bfloat16
 train: setup
-	$(BIN)/rlsys train --config configs/local.yaml
+	$(BIN)/rlsys train --config configs/local.yaml $(if $(filter 0,$(GPUS)),,$(ON_A_GPU))
 
 # Unit tests on all cores; what starts Ray and vLLM has the machine to itself.
 test: setup

@@ -4,7 +4,8 @@ import asyncio
 import inspect
 import os
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import ray
 
 from actors.portable import portable
+from actors.versions import installed
 from rlsys import logs
 from rlsys.watch import stacks
 from rlsys.watch.accounting import Accounting, Times
@@ -36,6 +38,8 @@ class Identity:
     pid: int
     log: str
     """Where what it prints goes; with its host where that is no file of the run's folder."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of the packages that its node has; see actors.versions."""
 
 
 class _Portable:
@@ -93,4 +97,5 @@ def _introduce(log: Path) -> Identity:
     stacks.register()
     context = ray.get_runtime_context()
     host = ray.util.get_node_ip_address()
-    return Identity(context.get_node_id(), host, os.getpid(), logs.write_to(log))
+    log_of_its_own = logs.write_to(log)
+    return Identity(context.get_node_id(), host, os.getpid(), log_of_its_own, installed())

@@ -22,6 +22,7 @@ from actors.roles import ROLES, Inputs, environment, waves
 from actors.roster import Seat, seats
 from actors.stack_report import debts, of_members, owing, report
 from actors.supervision import Supervisor
+from actors.versions import SameEverywhere, installed
 from rlsys.config.run import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt, to_batch
 from rlsys.errors import LearnerLostError, WorkerDiedError
@@ -99,10 +100,12 @@ class RayFleet:
             self._bring_up,
             notice,
         )
+        self.versions = SameEverywhere()
+        self.versions.require(f"the driver on {ray.util.get_node_ip_address()}", installed())
         self.weight_names: list[str] = []
         self.canary: Canary | None
         """Under the weights that the model has on disk; there once the learner has started."""
-        self.publication = Publication(self.supervisor, canary_ids)
+        self.publication = Publication(self.supervisor, canary_ids, config.weights.transport)
 
     # --- start and end -------------------------------------------------------------------------
 
@@ -193,6 +196,7 @@ class RayFleet:
     async def _identify(self, seat: Seat) -> None:
         introducing = seat.actor.introduce.remote(self.logs / f"{seat.name}.log")
         seat.identity = await self._step(seat, "its process", introducing)
+        self.versions.require(f"{seat.name} on {seat.identity.host}", seat.identity.versions)
 
     async def _step(self, seat: Seat, what: str, ref: Any) -> Any:
         """One step of a member's start, with its name and its deadline."""

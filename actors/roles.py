@@ -25,6 +25,9 @@ from rlsys.learning.tasks import task_of
 from rlsys.plugins import PluginFile
 
 _ALLOCATOR = "PYTORCH_ALLOC_CONF"
+_HANDED_ON = ("HF_", "NCCL_", "VLLM_")
+"""What variables begin with that a user sets for the whole fleet; a member on another node does not
+inherit them from the driver."""
 
 
 @dataclass(frozen=True)
@@ -223,9 +226,11 @@ def waves(needs: Sequence[Need]) -> list[list[str]]:
 
 
 def environment(role: Role, config: RunConfig, logs: Path) -> dict[str, str]:
-    """What libraries read when they are loaded: OpenMP's threads, how glibc copies, the GPUs that
-    are there, and what NCCL leaves of a hang, in the folder of logs."""
-    variables = {"OMP_NUM_THREADS": str(role.threads(config)), **role.environment}
+    """What libraries read when they are loaded: what the driver was given for them, OpenMP's
+    threads, how glibc copies, the GPUs that are there, and what NCCL leaves of a hang, in the
+    folder of logs."""
+    variables = {n: value for n, value in os.environ.items() if n.startswith(_HANDED_ON)}
+    variables |= {"OMP_NUM_THREADS": str(role.threads(config)), **role.environment}
     if not role.need(config).gpus:
         # Ray hides GPUs from none but those whom it gives some: the others would take the first.
         return variables | {"CUDA_VISIBLE_DEVICES": ""}

@@ -104,7 +104,7 @@ def _sample(job: Job, samples: Samples, display: Display, board: WaitBoard) -> N
     waits = Waits(config.loop.stall_timeout_s, fleet.observer)
     board.show(fleet.starting, waits)
     retries = Retries(waits, config.loop)
-    concurrency = config.rollout.workers * config.rollout.max_sequences
+    concurrency = config.rollout.workers * config.rollout.sequences_at_once
     asked = sampling_tasks(job.eval_tasks)
     show = ProgressPrinter(display.stage)
 

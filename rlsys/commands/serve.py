@@ -127,7 +127,7 @@ def server_command(
         *("--model", config.model.path, "--served-model-name", served.name),
         *("--host", served.host, "--port", str(served.port)),
         *("--max-model-len", str(config.model.max_context), "--dtype", rollout.dtype.value),
-        *("--max-num-seqs", str(rollout.max_sequences)),
+        *("--max-num-seqs", str(rollout.sequences_at_once)),
         *("--tensor-parallel-size", str(rollout.tensor_parallel)),
         *("--reasoning-parser", parser, "--reasoning-parser-plugin", str(_PARSER)),
         *("--logits-processors", thinking_processor(config.rollout)),

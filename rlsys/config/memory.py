@@ -9,9 +9,11 @@ Bytes of activations are those that torch keeps for a backward pass through tran
 (tests/unit/config/test_memory.py measures them): with b bytes a number, hidden size h, queries q,
 keys k and intermediate size i, for each token and layer
 
-    2 (4 + b) h  the two norms, in float32 and in b     4 b q  queries, keys, values, output
-    2 b h        their results                          4 b i  the gated MLP
+    2 (4 + b) h  the two norms, in float32 and in b     b (2 q + 2 k)  attention, and its output
+    2 b h        their results                          b q            the output in the row's order
+    4 b i        the gated MLP
     (4 + b) (q + k)  where queries and keys are normalized
+    2 b (q - k)      where heads that share keys are given copies of them
 
 The rest is arithmetic of DeepSpeed 0.19.8 and vLLM 0.32.0, and a constant for CUDA itself.
 """
@@ -69,8 +71,18 @@ def size_of(precision: Precision) -> int:
     return 4 if precision is Precision.float32 else 2
 
 
-def activation_bytes(shape: Shape, precision: Precision) -> int:
-    """Of one token in one layer, kept for the backward pass."""
+def has_copies(learner: LearnerConfig, precision: Precision) -> bool:
+    """Whether heads that share keys are given copies of them on a GPU: its kernel that does without
+    takes neither masks nor float32."""
+    return learner.share_prompts or precision is Precision.float32
+
+
+def activation_bytes(shape: Shape, precision: Precision, copies: bool) -> int:
+    """Of one token in one layer, kept for the backward pass.
+
+    Args:
+        copies: see has_copies.
+    """
     b = size_of(precision)
     norms = 2 * (4 + b) * shape.hidden
     if shape.has_head_norms:
@@ -79,7 +91,9 @@ def activation_bytes(shape: Shape, precision: Precision) -> int:
     routed = 2 * b * shape.hidden * shape.experts_per_token if shape.experts_per_token > 1 else 0
     inputs = 2 * b * shape.hidden + routed
     statistics = 4 * shape.heads
-    return norms + inputs + 4 * b * shape.queries + statistics + 4 * b * shape.intermediate
+    keys = shape.queries if copies else shape.keys
+    attention = b * (3 * shape.queries + 2 * keys) + statistics
+    return norms + inputs + attention + 4 * b * shape.intermediate
 
 
 def learner(config: RunConfig, shape: Shape) -> Memory:
@@ -114,7 +128,7 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
 
 def _activations(own: LearnerConfig, shape: Shape) -> tuple[float, float]:
     """Of one token in all layers: what they keep, and what the one that is at work makes."""
-    layer, b = activation_bytes(shape, own.dtype), size_of(own.dtype)
+    layer, b = activation_bytes(shape, own.dtype, has_copies(own, own.dtype)), size_of(own.dtype)
     gradients = b * (4 * shape.hidden + 3 * shape.intermediate)
     ends = (4 + 3 * b) * shape.hidden
     if own.gradient_checkpointing:
@@ -133,16 +147,15 @@ def _learner_buffers(config: RunConfig, shape: Shape) -> float:
     if own.zero_stage == 3 and own.ranks > 1:
         live = zero.get("stage3_max_live_parameters", _LIVE_PARAMETERS)
         buffers += b * min(live, shape.parameters)
-    return buffers + _update_buffers(config, shape, b)
+    return buffers + _update_buffers(config)
 
 
-def _update_buffers(config: RunConfig, shape: Shape, b: int) -> float:
-    """What vLLM's transports keep of a version on the way, at either end: two chunks, and each may
-    grow to twice its size; through the object store a bucket at most is on the GPU."""
-    bucket = float(config.weights.bucket_mib << 20)
-    if config.weights.transport is Transport.object_store:
-        return bucket
-    return 4 * max(bucket, shape.embedding * b)
+def _update_buffers(config: RunConfig) -> float:
+    """What is on the way of a version, at either end: through the object store a bucket; by vLLM's
+    transports four, since two are on the wire while the next is packed of copies, or while layers
+    wait for the rest of their tensors."""
+    buckets = 1 if config.weights.transport is Transport.object_store else 4
+    return float(buckets * config.weights.bucket_mib << 20)
 
 
 def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes: float) -> Memory:
@@ -154,7 +167,10 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
     own = config.rollout
     b = size_of(own.dtype)
     weights = shape.parameters * b / own.tensor_parallel
-    buffers = _GRAPHS + _update_buffers(config, shape, b)
+    buffers = _GRAPHS + _update_buffers(config)
+    if config.weights.transport is not Transport.object_store:
+        # The largest tensor, of which the pieces are laid together.
+        buffers += shape.embedding * b
     if own.kv_cache_gib is not None:
         cache = own.kv_cache_gib * GIB
     else:
@@ -170,7 +186,7 @@ def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> Memory:
     tokens = max(own.microbatch_tokens, config.model.max_context)
     b = size_of(own.dtype)
     logits = float(_LOGITS * min(config.learner.logprob_chunk, tokens) * shape.vocabulary)
-    at_work = tokens * activation_bytes(shape, own.dtype)
+    at_work = tokens * activation_bytes(shape, own.dtype, has_copies(config.learner, own.dtype))
     return Memory(
         weights=float(shape.parameters * b),
         activations=max(0.0, at_work - logits),

@@ -136,8 +136,9 @@ class RolloutConfig:
     threads: int = ranged(1, least=1, may_change=True)
     """OpenMP threads of each sampler; two hardly help a small policy (docs/performance.md)."""
     dtype: Precision = Precision.float32
-    max_sequences: int = ranged(128, least=1, may_change=True)
-    """Completions sampled at once by one sampler."""
+    max_sequences: int | None = ranged(None, least=1, may_change=True)
+    """Completions sampled at once by one sampler; null: 128 on CPUs, 256 on GPUs, as vLLM has it
+    on those of up to 70 GiB. Larger ones gain by up to 1024 while the cache has room."""
     kv_cache_gib: float | None = ranged(None, above=0, may_change=True)
     """Key-value cache of one sampler, on each of its GPUs; null: 1 on CPUs, and on GPUs what
     gpu_memory_utilization leaves. A GPU that is shared with the learner needs the number: what is
@@ -147,7 +148,12 @@ class RolloutConfig:
     tensor_parallel: int = ranged(1, least=1, may_change=True)
     """GPUs of one sampler."""
     engine_options: dict[str, Any] = field(default_factory=dict)
-    """Any other of vLLM's engine arguments, by its name there, such as max_num_batched_tokens."""
+    """Any other of vLLM's engine arguments, by its name there, such as kv_cache_dtype."""
+
+    @property
+    def sequences_at_once(self) -> int:
+        """`max_sequences`, or what stands for null."""
+        return self.max_sequences or (256 if self.gpus else 128)
 
 
 @dataclass

@@ -188,18 +188,37 @@ def _pick(row: Tensor, index: Tensor) -> Tensor:
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     """[n, heads, A, D] of a bucket; grouped key heads serve several query heads each."""
-    repeats = q.shape[1] // k.shape[1]
-    if repeats > 1:
-        k, v = (x.repeat_interleave(repeats, dim=1) for x in (k, v))
     if q.device.type != "cpu" or k.shape[2] > _SMALL_KEYS:
-        return functional.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale
-        )
+        return _fused(q, k, v, mask, scale)
     if mask is None:
         mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
     bias = torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, float("-inf"))
-    scores = torch.matmul(q * scale, k.transpose(2, 3)) + bias
-    return torch.matmul(scores.softmax(-1), v)
+    # The queries of all heads that share a key head are rows of one product.
+    shape = (q.shape[1] // k.shape[1], q.shape[2])
+    rows = (q * scale).unflatten(1, (k.shape[1], -1)).flatten(2, 3)
+    scores = torch.matmul(rows, k.transpose(2, 3)).unflatten(2, shape) + bias.unsqueeze(-3)
+    out = torch.matmul(scores.softmax(-1).flatten(2, 3), v)
+    return out.unflatten(2, shape).flatten(1, 2)
+
+
+def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """torch's fused kernels, of which not all can share key heads: the others are given copies, and
+    never left to plain products, which would hold [heads, A, K] scores."""
+    is_grouped = q.shape[1] != k.shape[1]
+    if is_grouped and not _shares_heads(q, k, v, mask):
+        k, v = (x.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for x in (k, v))
+        is_grouped = False
+    return functional.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=is_grouped
+    )
+
+
+def _shares_heads(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> bool:
+    """Whether a fused kernel takes these with fewer key heads than query heads."""
+    if q.device.type == "cpu":
+        return True
+    given = torch.backends.cuda.SDPAParams(q, k, v, mask, 0.0, mask is None, True)
+    return torch.backends.cuda.can_use_flash_attention(given)
 
 
 AttentionInterface.register(NAME, packed_attention)

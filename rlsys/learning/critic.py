@@ -10,8 +10,9 @@ from transformers import PreTrainedModel
 from rlsys.algorithms.gae import clipped_value_loss
 from rlsys.config.algorithm import CriticConfig
 from rlsys.learning.layout import Layout
+from rlsys.learning.loading import load_for_training
 from rlsys.learning.microbatches import Microbatches
-from rlsys.learning.policy import checkpoint_layers, hidden_states, load_causal_lm
+from rlsys.learning.policy import checkpoint_layers, hidden_states
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.report import Totals, numbers
 from rlsys.learning.sequences import Sequences
@@ -41,7 +42,7 @@ class Critic:
     def __init__(self, model_path: str, ranks: Ranks, config: CriticConfig) -> None:
         self.config, self.ranks = config, ranks
         self.microbatches = Microbatches(ranks)
-        model = load_causal_lm(model_path, ranks.dtype)
+        model = load_for_training(model_path, ranks)
         if ranks.config.gradient_checkpointing:
             checkpoint_layers(model)
         self.deepspeed = ranks.into_deepspeed(ValueModel(model), config.learning_rate)

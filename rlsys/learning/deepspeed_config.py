@@ -10,7 +10,7 @@ from rlsys.config.run import LearnerConfig, Offload
 
 
 def deepspeed_config(config: LearnerConfig) -> dict[str, Any]:
-    """As deepspeed.initialize takes it."""
+    """As deepspeed.initialize and zero.Init take it."""
     zero: dict[str, Any] = {"stage": config.zero_stage}
     if config.offload is not Offload.none:
         zero["offload_optimizer"] = {"device": "cpu", "pin_memory": True}

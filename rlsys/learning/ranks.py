@@ -80,9 +80,21 @@ class Ranks:
         """Whether a parameter is whole only while it is gathered: ZeRO-3."""
         return self.config.zero_stage == 3
 
-    def gathered(self, parameters: Sequence[torch.nn.Parameter]) -> AbstractContextManager[None]:
-        """Whole parameters, where ZeRO-3 has sharded them; all ranks must enter it."""
-        return self._deepspeed.zero.GatheredParameters(parameters, enabled=self.shards_weights)
+    def gathered(
+        self, parameters: Sequence[torch.nn.Parameter], writer: int | None = None
+    ) -> AbstractContextManager[None]:
+        """Whole parameters, where ZeRO-3 has sharded them; all ranks must enter it.
+
+        writer: the rank whose values all of them take over at the end; None: nothing is written.
+        """
+        return self._deepspeed.zero.GatheredParameters(
+            parameters, modifier_rank=writer, enabled=self.shards_weights
+        )
+
+    def sharding(self) -> AbstractContextManager[None]:
+        """Parameters that are made in this context are sharded at once, as ZeRO-3 has them."""
+        # Not with dtype=, which DeepSpeed 0.19.8 takes for bfloat16 on a CPU without float16.
+        return self._deepspeed.zero.Init(config_dict_or_path=deepspeed_config(self.config))
 
     def sums(self, values: dict[str, float]) -> dict[str, float]:
         """Each value summed over all ranks; all of them must call, with the same names."""

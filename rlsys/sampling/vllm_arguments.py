@@ -15,6 +15,9 @@ from rlsys.sampling.vllm_environment import custom_ops, thinking_processor
 # Before vLLM is imported. One process per engine: on CPU the executor that vLLM picks keeps a
 # second process spinning on a shared-memory queue, a whole core of a laptop's two.
 _UNIPROC = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+_BATCHED_TOKENS = 8192
+"""Of prompts that a GPU takes in one step, as vLLM has it for its own offline class; for an engine
+like ours it would be 2048, and many steps where prompts are long."""
 _NO_SHARE = 0.01
 """Of a GPU, where the cache has a size of its own. vLLM still asks that so much of it is free,
 which a shared GPU may not have, and uses the number for nothing else."""
@@ -42,7 +45,8 @@ def engine_arguments(
         "seed": seed,
         "max_model_len": model.max_context,
         # What is sampled together is rounded together, and timing decides what is together.
-        "max_num_seqs": 1 if deterministic else config.max_sequences,
+        "max_num_seqs": 1 if deterministic else config.sequences_at_once,
+        "max_num_batched_tokens": None if on_cpu else _BATCHED_TOKENS,
         # Between two parts of a prompt vLLM turns a seeded generator back, which torch's
         # generator for CPUs does not know: "CPU Generator does not use offset".
         "enable_chunked_prefill": False if on_cpu and seeded else None,

@@ -254,6 +254,6 @@ def _completions_at_once(config: RunConfig, lead: int) -> int:
     """The most that all samplers decode at the same time, so many steps ahead of training."""
     loop = config.loop
     return min(
-        config.rollout.workers * config.rollout.max_sequences,
+        config.rollout.workers * config.rollout.sequences_at_once,
         num_slots(loop, lead) * loop.group_size,
     )

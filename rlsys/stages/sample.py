@@ -133,7 +133,7 @@ class Sampling(Stage):
                 [self.task],
                 self.samples,
                 Retries(self.waits, self.config.loop),
-                rollout.workers * rollout.max_sequences,
+                rollout.workers * rollout.sequences_at_once,
                 lambda remaining: None,
                 self._saw,
             )

@@ -3,13 +3,12 @@
 vLLM's trainer engines drive the whole update: they ask the rollout workers to begin and to
 receive, through a client, and meanwhile send what a weight source yields. The source here is the
 learner's buckets; it notes a fingerprint of each tensor as it is sent, so the manifest is ready
-when the last one is, without gathering twice.
+when the last one is, without gathering twice. A tensor larger than a chunk goes in pieces.
 
 Written against vLLM 0.32.0 and tested with stand-ins for the process group and the client; it
 has not been run on GPUs.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -26,6 +25,7 @@ from vllm.distributed.weight_transfer.nccl_engine import NCCLTrainerInitInfo
 from rlsys.config.run import Transport
 from rlsys.weights.bundle import Manifest, Named, TensorRecord
 from rlsys.weights.fingerprint import fingerprint
+from rlsys.weights.pieces import Piece, pieces
 
 
 @dataclass(frozen=True)
@@ -39,29 +39,52 @@ class Meeting:
     """Of all rollout workers together; the learner's rank 0 is one more."""
 
 
+def piece_bytes(transport: Transport, bucket_bytes: int) -> int:
+    """Of the largest piece of a tensor, so that no chunk on the wire is larger than a bucket."""
+    return bucket_bytes // 2 if transport is Transport.nccl else bucket_bytes
+
+
 @dataclass
 class BucketSource(WeightSource):
     """The learner's buckets, one fresh pass per publish.
 
     shapes: of the whole tensors, by name, in order.
     gathered: makes the pass; its tensors live until the next bucket is asked for.
+    piece_bytes: of what is sent at a time of a large tensor.
     """
 
     shapes: dict[str, tuple[int, ...]]
     dtype: torch.dtype
     gathered: Callable[[], Iterator[list[Named]]]
+    piece_bytes: int
     records: list[TensorRecord] = field(default_factory=list)
 
+    def pieces_of(self, name: str) -> list[Piece]:
+        """In which a tensor goes."""
+        return pieces(name, self.shapes[name], self.piece_bytes // self.dtype.itemsize)
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest piece."""
+        every = (piece.numel for name in self.shapes for piece in self.pieces_of(name))
+        return max(every) * self.dtype.itemsize
+
     def metadata(self) -> list[ParamMeta]:
-        return [ParamMeta(name, self.dtype, shape) for name, shape in self.shapes.items()]
+        return [
+            ParamMeta(piece.name, self.dtype, piece.shape)
+            for name in self.shapes
+            for piece in self.pieces_of(name)
+        ]
 
     def __iter__(self) -> Iterator[Named]:
         self.records = []
         for bucket in self.gathered():
             for name, tensor in bucket:
                 self.records.append(_record(name, tensor))
-                # vLLM packs later than it asks: ZeRO-3 has let the bucket go by then.
-                yield name, tensor.clone()
+                for piece in self.pieces_of(name):
+                    part = tensor[piece.start : piece.stop] if tensor.dim() else tensor
+                    # vLLM packs later than it asks: ZeRO-3 has let the bucket go by then.
+                    yield piece.name, part.clone()
 
 
 class VllmSender:
@@ -69,7 +92,6 @@ class VllmSender:
 
     Args:
         client: the line to the rollout workers.
-        bucket_bytes: of one staging buffer on the GPU; at least the largest tensor is taken.
     """
 
     def __init__(
@@ -78,10 +100,9 @@ class VllmSender:
         meeting: Meeting,
         source: BucketSource,
         client: VLLMWeightSyncClient,
-        bucket_bytes: int,
     ) -> None:
-        largest = max(math.prod(shape) for shape in source.shapes.values())
-        size = max(bucket_bytes, largest * source.dtype.itemsize)
+        # By NCCL a chunk goes on growing until it is above its size: by one piece at most.
+        size = max(source.piece_bytes, source.largest)
         if transport is Transport.nccl:
             info: NCCLTrainerInitInfo | IPCTrainerInitInfo = NCCLTrainerInitInfo(
                 master_address=meeting.address,
@@ -102,6 +123,10 @@ class VllmSender:
         self.engine.send_weights()
         # The bytes are not in buckets, so no bucket has a size.
         return Manifest(version, (), tuple(self.source.records))
+
+    def close(self) -> None:
+        """Leave the group, for another one."""
+        self.engine.shutdown()
 
 
 def _finish_step() -> None:

@@ -25,9 +25,10 @@ import pyarrow as pa
 from torch import Tensor
 
 from rlsys.errors import CheckpointError, ConfigError
+from rlsys.learning.loading import load_for_training
 from rlsys.learning.microbatches import Microbatch
 from rlsys.learning.network import Network, Outputs
-from rlsys.learning.policy import PolicyModel, load_causal_lm
+from rlsys.learning.policy import PolicyModel
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.report import Update
 from rlsys.learning.sequences import Sequences
@@ -80,7 +81,7 @@ class Objective(ABC):
     def network(self, model_path: str, ranks: Ranks) -> Network:
         """What learns: a causal language model that gives logprobs and entropies [N]."""
         return PolicyModel(
-            load_causal_lm(model_path, ranks.dtype),
+            load_for_training(model_path, ranks),
             self.temperature,
             ranks.config.logprob_chunk,
             self.entropy_gradient,

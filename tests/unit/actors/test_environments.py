@@ -52,6 +52,18 @@ def test_what_the_user_sets_for_the_allocator_wins(monkeypatch: pytest.MonkeyPat
     assert environments(config)["learner"][ALLOCATOR] == "max_split_size_mb:512"
 
 
+def test_what_the_driver_was_given_for_the_hub_nccl_and_vllm_reaches_every_member(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {"HF_TOKEN": "hf_1", "NCCL_SOCKET_IFNAME": "eth1", "VLLM_LOGGING_LEVEL": "INFO"}
+    for name, value in (given | {"SECRET": "2", "OMP_NUM_THREADS": "64"}).items():
+        monkeypatch.setenv(name, value)
+    for variables in environments(RunConfig()).values():
+        assert variables.items() >= given.items()
+        assert "SECRET" not in variables
+        assert variables["OMP_NUM_THREADS"] == "1"
+
+
 def test_members_on_a_shared_gpu_start_one_role_after_another_the_engines_last() -> None:
     assert waves(needs(load(CONFIGS / "one_gpu.yaml", []))) == [
         ["learner", "verifier"],

@@ -34,6 +34,12 @@ SIZES = {
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(autouse=True)
+def as_on_a_gpu(monkeypatch):
+    """Short sequences, too, go through torch's fused kernel, which keeps no scores."""
+    monkeypatch.setattr(attention, "_SMALL_KEYS", 0)
+
+
 def row():
     """A microbatch of TOKENS tokens."""
     prompts = [np.zeros(2, dtype=np.int64)] * SEQUENCES
@@ -71,9 +77,23 @@ def test_a_layer_keeps_what_the_plan_says(config, kind, precision):
     shape = shape_of(config(**SIZES).to_dict())
     assert shape is not None
     measured = (kept[3] - kept[1]) / 2 / TOKENS
-    # On the CPU short sequences keep their scores, which no GPU does: keys, a head.
-    scores = memory.size_of(precision) * SIZES["num_attention_heads"] * TOKENS / SEQUENCES
-    assert memory.activation_bytes(shape, precision) == pytest.approx(measured - scores, rel=0.05)
+    planned = memory.activation_bytes(shape, precision, copies=False)
+    assert planned == pytest.approx(measured, rel=0.05)
+
+
+def test_copies_of_shared_keys_are_counted_where_a_gpu_needs_them(monkeypatch):
+    kept = {}
+    for shares in (True, False):
+        monkeypatch.setattr(attention, "_shares_heads", lambda *_, shares=shares: shares)
+        for layers in (1, 3):
+            config = Qwen2Config(**SIZES | {"num_hidden_layers": layers})
+            kept[shares, layers] = kept_bytes(Qwen2ForCausalLM(config))
+    shape = shape_of(Qwen2Config(**SIZES).to_dict())
+    assert shape is not None
+    for shares in (True, False):
+        planned = memory.activation_bytes(shape, Precision.float32, copies=not shares)
+        measured = (kept[shares, 3] - kept[shares, 1]) / 2 / TOKENS
+        assert planned == pytest.approx(measured, rel=0.02)
 
 
 def growth(work) -> tuple[int, int]:

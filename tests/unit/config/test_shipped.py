@@ -45,8 +45,8 @@ def run(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_wheel_holds_each_config_and_preset(installed: Path) -> None:
     data = next(installed.glob("rlsys-*.data")) / "data" / "share" / "rlsys" / "configs"
-    held = {str(p.relative_to(data)) for p in data.rglob("*.yaml")}
-    assert held == {str(p.relative_to(CONFIGS)) for p in CONFIGS.rglob("*.yaml")}
+    held = {str(p.relative_to(data)) for p in data.rglob("*") if p.is_file()}
+    assert held == {str(p.relative_to(CONFIGS)) for p in CONFIGS.rglob("*") if p.is_file()}
 
 
 def test_the_wheel_holds_what_a_report_is_drawn_with(installed: Path) -> None:

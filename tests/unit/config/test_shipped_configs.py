@@ -12,7 +12,7 @@ from rlsys.config.load import CONFIGS, load
 from rlsys.config.run import Precision, RunConfig
 from tests.helpers.places import ROOT
 
-SHIPPED = ("countdown", "gsm8k", "one_gpu", "two_nodes")
+SHIPPED = ("countdown", "gsm8k", "one_gpu", "one_node", "two_nodes")
 
 
 def shipped(name):
@@ -97,6 +97,12 @@ def test_one_gpu_holds_all_roles_and_their_memory():
     assert all(share > 0 for share in gpus.values())
     assert sum(gpus.values()) <= 1.0 + 1e-9
     assert config.rollout.kv_cache_gib is not None
+
+
+def test_one_node_uses_its_8_gpus() -> None:
+    config = shipped("one_node")
+    assert gpus_by_role(config) == {"rollout": 3, "learner": 4, "reference": 1}
+    assert config.loop.groups_per_step * config.loop.group_size % config.learner.ranks == 0
 
 
 def test_two_nodes_use_their_16_gpus_and_the_learner_fills_one_of_them():

@@ -9,7 +9,12 @@ from rlsys.config.thinking import BudgetRule
 from rlsys.sampling.rollout_rows import may_limit
 from rlsys.sampling.vllm_arguments import engine_arguments
 
-MAY_BE_CHANGED = {"enable_chunked_prefill", "enforce_eager", "disable_log_stats"}
+MAY_BE_CHANGED = {
+    "enable_chunked_prefill",
+    "enforce_eager",
+    "disable_log_stats",
+    "max_num_batched_tokens",
+}
 
 
 @pytest.fixture
@@ -38,6 +43,13 @@ def test_a_cache_of_a_given_size_asks_for_no_share_of_the_gpu(arguments):
     assert given["gpu_memory_utilization"] <= 0.01
     whole = arguments(gpus=1.0)
     assert (whole["kv_cache_memory_bytes"], whole["gpu_memory_utilization"]) == (None, 0.9)
+
+
+def test_a_gpu_samples_more_at_once_and_takes_longer_prompts_in_a_step(arguments):
+    on_cpu, on_gpu = arguments(), arguments(gpus=1.0)
+    assert (on_cpu["max_num_seqs"], on_cpu["max_num_batched_tokens"]) == (128, None)
+    assert (on_gpu["max_num_seqs"], on_gpu["max_num_batched_tokens"]) == (256, 8192)
+    assert arguments(gpus=1.0, max_sequences=7)["max_num_seqs"] == 7
 
 
 def test_on_cpus_the_size_goes_another_way(arguments):

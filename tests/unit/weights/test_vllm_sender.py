@@ -1,6 +1,7 @@
 """vLLM's own trainer engines with stand-ins for GPUs: who is asked for what, and in which order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -60,15 +61,17 @@ def gathered() -> Iterator[list[Named]]:
         yield bucket
 
 
-def sender(monkeypatch: pytest.MonkeyPatch, rank: int) -> tuple[Any, Client, Group]:
-    from rlsys.weights.vllm_sender import BucketSource, Meeting, VllmSender
+def sender(
+    monkeypatch: pytest.MonkeyPatch, rank: int, bucket_bytes: int = 48
+) -> tuple[Any, Client, Group]:
+    from rlsys.weights.vllm_sender import BucketSource, Meeting, VllmSender, piece_bytes
 
     client, group = Client(), Group()
     monkeypatch.setattr(nccl_engine, "open_trainer_endpoint", lambda info: group)
-    source = BucketSource(SHAPES, torch.float32, gathered)
+    largest = piece_bytes(Transport.nccl, bucket_bytes)
+    source = BucketSource(SHAPES, torch.float32, gathered, largest)
     meeting = Meeting(rank, "10.0.0.1", 4321, num_gpus=6)
-    made = VllmSender(Transport.nccl, meeting, source, client, bucket_bytes=8)
-    return made, client, group
+    return VllmSender(Transport.nccl, meeting, source, client), client, group
 
 
 def packed_on_cpu(iterator: Any, group: Group, src: int, post_iter_func: Any, **sizes: int) -> None:
@@ -83,7 +86,7 @@ def test_rank_0_meets_the_engines_with_the_wires_parameters(
     _, client, _ = sender(monkeypatch, rank=0)
     ((name, info),) = client.calls
     assert name == "init"
-    # Seven in all; the largest tensor, a, has 24 bytes and the bucket only 8.
+    # Seven in all; half of a bucket of 48 bytes, which is the largest tensor, a.
     assert info["world_size"] == 7
     assert (info["master_address"], info["master_port"]) == ("10.0.0.1", 4321)
     assert (info["packed"], info["packed_buffer_size_bytes"]) == (True, 24)
@@ -130,3 +133,56 @@ def test_nothing_is_sent_before_the_learners_step_is_done(
     monkeypatch.setattr(vllm_sender, "_finish_step", lambda: client.calls.append(("wait", None)))
     made.send(1)
     assert [name for name, _ in client.calls] == ["wait", "start", "update", "finish"]
+
+
+class Stream:
+    """In place of a CUDA stream: everything is done at once."""
+
+    def synchronize(self) -> None:
+        """Nothing is left to wait for."""
+
+
+class Arriving:
+    """The receivers' end of a Group."""
+
+    def __init__(self, group: Group) -> None:
+        self.coming = iter(group.sent)
+
+    def broadcast(self, tensor: torch.Tensor, src: int, stream: Any = None) -> None:
+        tensor.copy_(next(self.coming))
+
+
+@pytest.mark.parametrize("bucket_bytes", [8, 16, 24, 40, 64, 4096])
+def test_no_chunk_of_vllms_own_packing_is_larger_than_a_bucket(
+    monkeypatch: pytest.MonkeyPatch, bucket_bytes: int
+) -> None:
+    """A row of the widest tensor has 12 bytes, which is what a bucket of 8 has to carry at once."""
+    from vllm.distributed.weight_transfer import packed_tensor
+
+    from rlsys.weights.pieces import Joiner
+
+    monkeypatch.setattr(packed_tensor, "_get_streams", lambda _, count: (Stream(),) * count)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+    monkeypatch.setattr(torch.accelerator, "current_device_index", lambda: 0)
+    made, client, group = sender(monkeypatch, 0, bucket_bytes)
+    manifest = made.send(1)
+    assert max(chunk.nbytes for chunk in group.sent) <= max(bucket_bytes, 2 * 12)
+    assert [record.shape for record in manifest.tensors] == [(2, 3), (5,), (4,)]
+
+    loaded: dict[str, torch.Tensor] = {}
+
+    def load(tensors: Iterable[Named]) -> None:
+        loaded.update(tensors)
+
+    (_, wires), (_, update) = client.calls[0], client.calls[2]
+    described = zip(update["names"], update["shapes"], strict=True)
+    packed_tensor.packed_nccl_broadcast_consumer(
+        iterator=iter([(name, (shape, torch.float32)) for name, shape in described]),
+        group=Arriving(group),
+        src=0,
+        post_unpack_func=Joiner(load).load,
+        buffer_size_bytes=wires["packed_buffer_size_bytes"],
+        device="cpu",
+    )
+    assert loaded.keys() == WEIGHTS.keys()
+    assert all(torch.equal(loaded[name], WEIGHTS[name]) for name in WEIGHTS)

@@ -1,0 +1,44 @@
+"""python requirements/install.py LOCK: install what a lock file names, and nothing else.
+
+On Linux, PyPI's torch is the build for CUDA. The one for CPUs is in PyTorch's own index, and is
+taken from there unless pip is configured for an index or a folder of wheels: then those are to
+have it.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+TORCH_FOR_CPUS = "https://download.pytorch.org/whl/cpu"
+PIP = (sys.executable, "-m", "pip")
+# Not compiled: that would be half of the installation's CPU time, and Python compiles what is used
+# when it is.
+INSTALL = (*PIP, "install", "--quiet", "--no-deps", "--no-compile")
+
+
+def commands(lock: Path, pip_settings: str) -> list[list[str]]:
+    """What to run, in order.
+
+    Args:
+        pip_settings: what `pip config list` prints.
+    """
+    everything = [*INSTALL, "-r", str(lock)]
+    has_source = any(word in pip_settings for word in ("index-url", "find-links"))
+    if lock.name != "cpu.lock" or has_source:
+        return [everything]
+    (torch,) = (line for line in lock.read_text().splitlines() if line.startswith("torch=="))
+    # Alone: for all other packages PyPI is the place to look.
+    return [[*INSTALL, "--index-url", TORCH_FOR_CPUS, torch], everything]
+
+
+def main() -> None:
+    settings = subprocess.run(
+        [*PIP, "config", "list"], capture_output=True, text=True, check=True
+    ).stdout
+    for command in commands(Path(sys.argv[1]), settings):
+        if status := subprocess.run(command, check=False).returncode:
+            sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
