@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import yaml
@@ -235,7 +236,7 @@ def _expected(section: type, key: str, error: Exception) -> str:
     hint = get_type_hints(section)[name]
     hint = get_args(hint)[0] if get_origin(hint) is list else hint
     if below:
-        return _expected(hint, below, error)
+        return _expected(_section_of(hint) or hint, below, error)
     return f"expected {_TYPES[hint]}" if hint in _TYPES else _first_line(error)
 
 
@@ -254,12 +255,20 @@ def _of_section(section: type, values: Any, path: str, where: str) -> Iterator[s
         key = f"{path}.{name}" if path else str(name)
         if name not in hints:
             yield f"{where}: unknown key {key!r}{_instead_of(key, path, list(hints))}"
-        elif is_dataclass(hints[name]):
-            yield from _of_section(cast(type, hints[name]), value, key, where)
+        elif value is None and type(None) in get_args(hints[name]):
+            continue
+        elif below := _section_of(hints[name]):
+            yield from _of_section(below, value, key, where)
         elif get_origin(hints[name]) is list:
             yield from _of_list(get_args(hints[name])[0], value, key, where)
         elif get_origin(hints[name]) is dict:
             yield from _of_mapping(get_args(hints[name])[1], value, key, where)
+
+
+def _section_of(hint: Any) -> type | None:
+    """The section that a field holds, or may hold beside null; None for any other."""
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    return next((cast(type, kind) for kind in kinds if is_dataclass(kind)), None)
 
 
 def _meant(path: str, value: str, where: str) -> str:
@@ -345,8 +354,8 @@ def _all_keys(section: type, prefix: str = "") -> list[str]:
     keys = []
     for name, hint in get_type_hints(section).items():
         keys.append(f"{prefix}{name}")
-        if is_dataclass(hint):
-            keys += _all_keys(cast(type, hint), f"{prefix}{name}.")
+        if below := _section_of(hint):
+            keys += _all_keys(below, f"{prefix}{name}.")
     return keys
 
 

@@ -1,7 +1,8 @@
 """How many bytes of a GPU each role's member needs, from the run's settings and the model's sizes.
 
     learner     weights + gradients + master weights and Adam
-                + max(kept activations + max(logits, a layer at work), gradients in float32)
+                + max(kept activations + max(logits, a layer at work), gradients in float32);
+                with an adapter all but the weights are of the adapter alone
     sampler     weights + key-value cache + what an update needs
     reference   weights + max(logits, a layer at work)
 
@@ -85,10 +86,11 @@ def activation_bytes(shape: Shape, precision: Precision) -> int:
 def learner(config: RunConfig, shape: Shape) -> Memory:
     """Of one rank."""
     own = config.learner
-    b, ranks, count = size_of(own.dtype), own.ranks, shape.parameters
+    b, ranks, adapter = size_of(own.dtype), own.ranks, adapter_parameters(own, shape)
+    count = adapter or shape.parameters
     shares = {stage: ranks if own.zero_stage >= stage else 1 for stage in (1, 2, 3)}
     on_gpu = own.offload is not Offload.parameters
-    weights = count * b / shares[3] if on_gpu else 0.0
+    weights = (shape.parameters + adapter) * b / shares[3] if on_gpu else 0.0
     gradients = count * b / shares[2] if own.offload is Offload.none else 0.0
     # Master weights in float32 and Adam's two moments; ZeRO keeps masters for float32, too.
     held = 12 if own.zero_stage or own.dtype is Precision.bfloat16 else 8
@@ -112,9 +114,20 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
     )
 
 
+def adapter_parameters(own: LearnerConfig, shape: Shape) -> int:
+    """Of learner.lora; 0 without."""
+    if own.lora is None:
+        return 0
+    wanted = own.lora.targets or [name for name, _, _ in shape.linear]
+    sides = sum(rows + columns for name, rows, columns in shape.linear if name in wanted)
+    return shape.layers * own.lora.rank * sides
+
+
 def _activations(own: LearnerConfig, shape: Shape) -> tuple[float, float]:
     """Of one token in all layers: what they keep, and what the one that is at work makes."""
     layer, b = activation_bytes(shape, own.dtype), size_of(own.dtype)
+    if own.lora:
+        layer += b * own.lora.rank * len(shape.linear)
     gradients = b * (4 * shape.hidden + 3 * shape.intermediate)
     ends = (4 + 3 * b) * shape.hidden
     if own.gradient_checkpointing:

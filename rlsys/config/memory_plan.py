@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from rlsys.config import memory
+from rlsys.config.adapter import learner_is_reference
+from rlsys.config.lora import LoraConfig
 from rlsys.config.memory import GIB, Memory
 from rlsys.config.model_shape import Shape, shape_of
 from rlsys.config.run import Offload, RunConfig
@@ -111,7 +113,8 @@ def _members(
         own = memory.sampler(config, shape, model, gib * GIB)
         for _ in range(config.rollout.workers * config.rollout.tensor_parallel):
             yield Member(role, min(share, 1.0), own)
-    if role == "reference" and (share := config.reference.gpus):
+    is_there = not learner_is_reference(config.learner, config.algorithm)
+    if role == "reference" and is_there and (share := config.reference.gpus):
         for _ in range(config.reference.workers):
             yield Member(role, share, memory.scorer(config, config.reference, shape))
 
@@ -147,11 +150,18 @@ def _advice(config: RunConfig, model: dict[str, Any], roles: list[str], gib: flo
             trial = before
             continue
         best = now
-        changed += [f"{path}={getattr(v, 'name', v)}".lower() for path, v in settings.items()]
+        changed += [_told(path, value) for path, value in settings.items()]
         if (plan := plan_of(trial, model, roles, gib)) and plan.fits:
             return f"nearest valid: {' '.join(changed)}"
     most = f" (with {' '.join(changed)})" if changed else ""
     return f"nearest valid: GPUs of {best / GIB / _SPARE:.0f} GiB{most}, or more learner.ranks"
+
+
+def _told(path: str, value: Any) -> str:
+    """As it is typed."""
+    if isinstance(value, LoraConfig):
+        return f"{path}.rank={value.rank}"
+    return f"{path}={getattr(value, 'name', value)}".lower()
 
 
 def _worst(config: RunConfig, model: dict[str, Any], roles: list[str], gib: float) -> float:
@@ -176,4 +186,6 @@ def _changes(config: RunConfig) -> Iterator[dict[str, Any]]:
     }
     if rollout.kv_cache_gib is not None and rollout.kv_cache_gib > 1:
         yield {"rollout.kv_cache_gib": 1.0}
+    if learner.lora is None:
+        yield {"learner.lora": LoraConfig()}
     yield {"learner.zero_stage": 3, "learner.offload": Offload.parameters}

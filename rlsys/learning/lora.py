@@ -1,0 +1,117 @@
+"""An adapter on a policy: LoRA (Hu et al., arXiv:2106.09685, eq. 3).
+
+    y = W x + b + (alpha / rank) B A x        W [out, in], A [rank, in], B [out, rank]
+
+W and b are frozen, A and B are trained. B is 0 at the start, so that the policy begins as it was;
+without its adapter it is that policy at any time, which is the reference. What others are given is
+one weight, W + (alpha / rank) B A.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from rlsys.config.adapter import adapted_layers
+from rlsys.config.lora import LoraConfig
+
+
+class LoraLinear(nn.Linear):
+    """In the place of a linear layer, with that one's weight and bias."""
+
+    def __init__(self, linear: nn.Linear, rank: int, scale: float) -> None:
+        """scale: alpha / rank."""
+        rows, columns, has_bias = linear.out_features, linear.in_features, linear.bias is not None
+        super().__init__(columns, rows, has_bias, device="meta")
+        self.weight, self.bias = linear.weight, linear.bias
+        self.scale, self.is_on = scale, True
+        device, dtype = linear.weight.device, linear.weight.dtype
+        # A as torch begins a linear layer, which is as the paper's authors do.
+        self.lora_A = nn.Linear(columns, rank, bias=False, device=device, dtype=dtype)
+        self.lora_B = nn.Linear(rank, rows, bias=False, device=device, dtype=dtype)
+        nn.init.zeros_(self.lora_B.weight)
+
+    @property
+    def adapter(self) -> tuple[nn.Parameter, nn.Parameter]:
+        """A and B."""
+        return self.lora_A.weight, self.lora_B.weight
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[..., in] to [..., out]."""
+        output = super().forward(input)
+        return output + self.scale * self.lora_B(self.lora_A(input)) if self.is_on else output
+
+
+def add_adapter(model: PreTrainedModel, config: LoraConfig, whole: Sequence[str] = ()) -> None:
+    """Freeze a model but for adapters on its linear layers.
+
+    Args:
+        whole: parts of the model, by name, that are new and trained whole.
+    Raises:
+        ConfigError: a target is no linear layer of the model, or the rank is larger than one.
+    """
+    linear = {name: part for name, part in model.named_modules() if isinstance(part, nn.Linear)}
+    shapes = {name: (part.out_features, part.in_features) for name, part in linear.items()}
+    model.requires_grad_(False)
+    for name in whole:
+        model.get_submodule(name).requires_grad_(True)
+    for name in adapted_layers(shapes, config):
+        parent, _, own = name.rpartition(".")
+        adapted = LoraLinear(linear[name], config.rank, config.alpha / config.rank)
+        setattr(model.get_submodule(parent), own, adapted)
+
+
+@contextmanager
+def without_adapter(model: nn.Module) -> Iterator[None]:
+    """Inside, the model is the one that it was before it was given an adapter."""
+    layers = [part for part in model.modules() if isinstance(part, LoraLinear)]
+    for layer in layers:
+        layer.is_on = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.is_on = True
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One weight of a policy as others know it: by its name in the model without an adapter."""
+
+    name: str
+    parameter: nn.Parameter
+    adapted: LoraLinear | None
+    """The layer whose weight it is, where that has an adapter."""
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All that it is made of, its own first."""
+        return [self.parameter, *(self.adapted.adapter if self.adapted else ())]
+
+    def whole(self, dtype: torch.dtype) -> Tensor:
+        """The weight in this precision, with its adapter in it; a view of the parameter where it
+        has none and is of that precision. Under ZeRO-3 its parameters must be gathered."""
+        own = self.parameter.detach()
+        if self.adapted is None:
+            return own.to(dtype)
+        a, b = (parameter.detach().float() for parameter in self.adapted.adapter)
+        # In float32, so that it is rounded once.
+        return torch.addmm(own.float(), b, a, alpha=self.adapted.scale).to(dtype)
+
+
+def weights_of(model: nn.Module) -> list[Weight]:
+    """All weights of a policy, in its own order."""
+    layers = {
+        f"{name}.weight": part
+        for name, part in model.named_modules()
+        if isinstance(part, LoraLinear)
+    }
+    adapters = {id(one) for layer in layers.values() for one in layer.adapter}
+    return [
+        Weight(name, parameter, layers.get(name))
+        for name, parameter in model.named_parameters()
+        if id(parameter) not in adapters
+    ]
