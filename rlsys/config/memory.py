@@ -70,6 +70,13 @@ def size_of(precision: Precision) -> int:
     return 4 if precision is Precision.float32 else 2
 
 
+def sums_in_float32(own: LearnerConfig) -> bool:
+    """Whether gradients of bfloat16 are added up in float32 over the microbatches of an update.
+    DeepSpeed does so where it shards them: without ZeRO it refuses, and with stage 1 it keeps them
+    whole in float32 beside those in bfloat16."""
+    return own.dtype is Precision.bfloat16 and own.zero_stage >= 2
+
+
 def activation_bytes(shape: Shape, precision: Precision) -> int:
     """Of one token in one layer, kept for the backward pass."""
     b = size_of(precision)
@@ -91,7 +98,8 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
     shares = {stage: ranks if own.zero_stage >= stage else 1 for stage in (1, 2, 3)}
     on_gpu = own.offload is not Offload.parameters
     weights = (shape.parameters + adapter) * b / shares[3] if on_gpu else 0.0
-    gradients = count * b / shares[2] if own.offload is Offload.none else 0.0
+    summed = 4 if sums_in_float32(own) else b
+    gradients = count * summed / shares[2] if own.offload is Offload.none else 0.0
     # Master weights in float32 and Adam's two moments; ZeRO keeps masters for float32, too.
     held = 12 if own.zero_stage or own.dtype is Precision.bfloat16 else 8
     optimizer = count * held / shares[1] if own.offload is Offload.none else 0.0
@@ -99,7 +107,8 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
     logits = float(_LOGITS * min(own.logprob_chunk, tokens) * shape.vocabulary)
     kept, at_work = _activations(own, shape)
     # The layers' backward pass begins when the logits are gone.
-    activations = tokens * kept + max(0.0, tokens * at_work - logits)
+    later = tokens * at_work + (_reduce_bucket(own) if own.zero_stage == 2 else 0.0)
+    activations = tokens * kept + max(0.0, later - logits)
     if b == 2 and optimizer:
         # The step makes float32 of this rank's gradients, when the activations are gone.
         step = count * 4 / shares[1] - gradients
@@ -138,15 +147,22 @@ def _activations(own: LearnerConfig, shape: Shape) -> tuple[float, float]:
 def _learner_buffers(config: RunConfig, shape: Shape) -> float:
     own = config.learner
     b = size_of(own.dtype)
-    zero = own.deepspeed_options.get("zero_optimization", {})
-    buffers = 0.0
-    if own.zero_stage:
-        # On one rank as on several.
-        buffers += b * zero.get("reduce_bucket_size", _REDUCE_BUCKET)
+    # Stage 2 lets it go after each backward pass.
+    buffers = _reduce_bucket(own) if own.zero_stage in (1, 3) else 0.0
     if own.zero_stage == 3 and own.ranks > 1:
-        live = zero.get("stage3_max_live_parameters", _LIVE_PARAMETERS)
+        live = _zero_option(own, "stage3_max_live_parameters", _LIVE_PARAMETERS)
         buffers += b * min(live, shape.parameters)
     return buffers + _update_buffers(config, shape, b)
+
+
+def _reduce_bucket(own: LearnerConfig) -> float:
+    """Gradients that are reduced at a time, on one rank as on several."""
+    return size_of(own.dtype) * _zero_option(own, "reduce_bucket_size", _REDUCE_BUCKET)
+
+
+def _zero_option(own: LearnerConfig, name: str, default: int) -> float:
+    options: dict[str, float] = own.deepspeed_options.get("zero_optimization", {})
+    return options.get(name, default)
 
 
 def _update_buffers(config: RunConfig, shape: Shape, b: int) -> float:
