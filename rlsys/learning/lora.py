@@ -93,13 +93,36 @@ class Weight:
 
     def whole(self, dtype: torch.dtype) -> Tensor:
         """The weight in this precision, with its adapter in it; a view of the parameter where it
-        has none and is of that precision. Under ZeRO-3 its parameters must be gathered."""
+        has none and is of that precision. Under ZeRO-3 its parameters must be gathered. The same
+        parameters always give the same weight."""
         own = self.parameter.detach()
         if self.adapted is None:
             return own.to(dtype)
         a, b = (parameter.detach().float() for parameter in self.adapted.adapter)
-        # In float32, so that it is rounded once.
-        return torch.addmm(own.float(), b, a, alpha=self.adapted.scale).to(dtype)
+        merged = torch.addmm(own.float(), b, a, alpha=self.adapted.scale)
+        return dithered(merged) if dtype is torch.bfloat16 else merged.to(dtype)
+
+
+_STEPS = (49471, 37345)
+"""The fractions of the additive sequence that fills a square most evenly (0.7549 and 0.5698, by the
+root of x^3 = x + 1), of 2^16."""
+
+
+def dithered(values: Tensor) -> Tensor:
+    """[n, m] float32 in bfloat16, each rounded up or down by a threshold of its place, so that what
+    is far below a step of bfloat16 is kept in the mean. A number that bfloat16 has stays.
+
+    A weight that was rounded to the nearest would swallow its adapter: with an update a two
+    thousandth of the weights' size 28 % of it would reach the samplers, with one of a twenty
+    thousandth 3 %.
+    """
+    rows, columns = (
+        torch.arange(size, dtype=torch.int32, device=values.device) * step & 0xFFFF
+        for size, step in zip(values.shape, _STEPS, strict=True)
+    )
+    # A bfloat16 is the upper half of a float32: what the threshold carries over is a step.
+    bits = values.contiguous().view(torch.int32) + (rows[:, None] + columns & 0xFFFF)
+    return (bits & -0x10000).view(torch.float32).to(torch.bfloat16)
 
 
 def weights_of(model: nn.Module) -> list[Weight]:

@@ -22,7 +22,7 @@ from rlsys.learning import learner as learner_module
 from rlsys.learning.adapter_files import FOLDER
 from rlsys.learning.layout import blocks_of, lay_out
 from rlsys.learning.learner import Learner
-from rlsys.learning.lora import LoraLinear, add_adapter, weights_of, without_adapter
+from rlsys.learning.lora import LoraLinear, Weight, add_adapter, weights_of, without_adapter
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.objectives.preference import Preference
 from rlsys.learning.policy import PolicyModel, load_causal_lm
@@ -249,6 +249,35 @@ def test_what_is_published_is_a_model_without_adapters_that_says_the_same(
     bound = 1e-4 if precision is Precision.float32 else 0.25
     says = logprobs(PolicyModel(plain, 1.0, 64))
     assert np.abs(says - logprobs(learner.policy)).max() < bound
+
+
+def share(update: torch.Tensor, arrived: torch.Tensor) -> float:
+    """Of an update, that is there when it has been rounded."""
+    return float((update * arrived).sum() / update.square().sum())
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e-5, 1e-4])
+def test_an_update_below_the_steps_of_bfloat16_arrives_in_the_mean(size: float) -> None:
+    torch.manual_seed(0)
+    linear = nn.Linear(512, 512, bias=False, dtype=torch.bfloat16)
+    nn.init.normal_(linear.weight, std=0.02)
+    layer = LoraLinear(linear, 16, 1.0)
+    weight = Weight("weight", layer.weight, layer)
+    assert torch.equal(weight.whole(torch.bfloat16), layer.weight)
+    nn.init.normal_(layer.lora_B.weight)
+    a, b = (parameter.detach().float() for parameter in layer.adapter)
+    layer.scale = size / float((b @ a).square().mean().sqrt())
+    own, update = layer.weight.detach().float(), layer.scale * (b @ a)
+    arrived = weight.whole(torch.bfloat16).float() - own
+    assert share(update, arrived) == pytest.approx(1.0, abs=0.05)
+    nearest = (own + update).bfloat16().float() - own
+    assert share(update, nearest) == pytest.approx(
+        {1e-6: 0.03, 1e-5: 0.28, 1e-4: 0.99}[size], abs=0.02
+    )
+    # What it costs: an output is off by as much as rounding makes of it anyway.
+    inputs = torch.randn(64, 512)
+    off = inputs @ (arrived - update).T
+    assert off.norm() < 4e-3 * (inputs @ own.T).norm()
 
 
 def test_a_learner_from_its_checkpoint_learns_the_adapter_on_bit_for_bit(
