@@ -37,7 +37,7 @@ class LoraLinear(nn.Linear):
     @property
     def adapter(self) -> tuple[nn.Parameter, nn.Parameter]:
         """A and B."""
-        return self.lora_A.weight, self.lora_B.weight
+        return next(self.lora_A.parameters()), next(self.lora_B.parameters())
 
     def forward(self, input: Tensor) -> Tensor:
         """[..., in] to [..., out]."""

@@ -14,12 +14,14 @@ from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from rlsys import schema
+from rlsys.config.algorithm import CriticConfig
 from rlsys.config.lora import LoraConfig
 from rlsys.config.run import LearnerConfig, Precision
 from rlsys.errors import ConfigError
 from rlsys.learning import checkpoint
 from rlsys.learning import learner as learner_module
 from rlsys.learning.adapter_files import FOLDER
+from rlsys.learning.critic import Critic
 from rlsys.learning.layout import blocks_of, lay_out
 from rlsys.learning.learner import Learner
 from rlsys.learning.lora import LoraLinear, Weight, add_adapter, weights_of, without_adapter
@@ -226,6 +228,13 @@ def test_checkpointed_layers_are_computed_twice_and_learn_the_same(folder: Path)
         assert len(calls) == 1 + is_checkpointed
         found[is_checkpointed] = weights(learner.policy)
     assert same(found[False], found[True])
+
+
+def test_a_critic_learns_an_adapter_of_its_own_and_its_head(folder: Path) -> None:
+    critic = Critic(str(folder), one_rank(with_lora()), CriticConfig())
+    learns = {name for name, p in critic.deepspeed.module.named_parameters() if p.requires_grad}
+    assert {name for name in learns if "lora_" not in name} == {"head.weight", "head.bias"}
+    assert len(learns) == 2 + 2 * 2 * 7
 
 
 # --- what leaves it -------------------------------------------------------------------------------
