@@ -14,6 +14,7 @@ import ray
 
 from actors.member import Member
 from actors.rollout_client import RolloutClient
+from rlsys.config.adapter import learner_is_reference
 from rlsys.config.algorithm import is_per_token
 from rlsys.config.run import LearnerConfig, RolloutConfig, WeightsConfig
 from rlsys.determinism import make_deterministic
@@ -21,6 +22,7 @@ from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
 from rlsys.imports import imports
 from rlsys.learning.join import (
+    annotated,
     read_kept,
     samples_table,
     training_batch,
@@ -29,7 +31,7 @@ from rlsys.learning.join import (
 from rlsys.learning.nccl import limit_collectives
 from rlsys.learning.tasks import ReinforcementTask, Task
 from rlsys.network import free_port
-from rlsys.roles import Annotated, Annotations
+from rlsys.roles import REFERENCE, Annotated, Annotations, role_of
 from rlsys.run.folder import require_mark
 from rlsys.watch.accounting import Accounting
 from rlsys.weights.bundle import Manifest
@@ -153,6 +155,8 @@ class LearnerRank(Member):
         assert isinstance(self.task, ReinforcementTask)
         with self.accounting.busy():
             groups = [_rows(span, batches) for span in spans]
+            if self._says_reference():
+                groups = annotated(groups, self.learner.score_reference)
             batch = training_batch(groups, self.task.columns, advantages, rewards, trained)
             metrics = self.learner.step(batch, version)
             self.version = version + 1
@@ -165,6 +169,13 @@ class LearnerRank(Member):
                 )
                 self._write_samples(table, step)
         return metrics
+
+    def _says_reference(self) -> bool:
+        """Whether the objective reads what the reference says, and the learner is that one."""
+        task = self.task
+        assert isinstance(task, ReinforcementTask)
+        is_asked = any(role_of(column) == REFERENCE for column in task.columns)
+        return is_asked and learner_is_reference(self.settings.learner, task.algorithm)
 
     def fit(self, version: int, batch: pa.RecordBatch) -> dict[str, float]:
         """One step on a batch that is the same on every rank; see Learner.step."""

@@ -17,6 +17,7 @@ from actors.rollout_worker import RolloutSettings, RolloutWorker
 from actors.roster import Seat
 from actors.verifier_worker import VerifierWorker
 from rlsys import roles
+from rlsys.config.adapter import learner_is_reference
 from rlsys.config.run import LearnerConfig, ReferenceConfig, RunConfig, StageKind, Transport
 from rlsys.config.sft import measures_answers
 from rlsys.learning.columns import columns_of
@@ -209,6 +210,8 @@ def _of_run(config: RunConfig) -> set[str]:
     if config.run.stage is StageKind.reward_model:
         return {roles.LEARNER}
     asked = {roles.role_of(column) for column in columns_of(config.algorithm, config.teacher)}
+    if learner_is_reference(config.learner, config.algorithm):
+        asked.discard(roles.REFERENCE)
     return {name for name in ROLES if name not in roles.SCORERS} | asked
 
 

@@ -286,6 +286,6 @@ def check_space(folder: Path, config: RunConfig, model_path: str) -> None:
     policy_bytes = 4 if config.learner.dtype is Precision.float32 else 2
     is_rl = config.run.stage is StageKind.rl
     with_critic = is_rl and config.algorithm.advantage.estimator == "gae"
-    size = checkpoint_bytes(model_path, policy_bytes, with_critic)
+    size = checkpoint_bytes(model_path, policy_bytes, with_critic, config.learner.lora)
     if size is not None:
         checkpoint.check_space(folder / FOLDER, size, config.loop.keep_checkpoints)

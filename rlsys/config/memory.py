@@ -1,7 +1,8 @@
 """How many bytes of a GPU each role's member needs, from the run's settings and the model's sizes.
 
     learner     weights + gradients + master weights and Adam
-                + max(kept activations + max(logits, a layer at work), gradients in float32)
+                + max(kept activations + max(logits, a layer at work), gradients in float32);
+                with an adapter all but the weights are of the adapter alone
     sampler     weights + key-value cache + what an update needs
     reference   weights + max(logits, a layer at work)
 
@@ -77,6 +78,13 @@ def has_copies(learner: LearnerConfig, precision: Precision) -> bool:
     return learner.share_prompts or precision is Precision.float32
 
 
+def sums_in_float32(own: LearnerConfig) -> bool:
+    """Whether gradients of bfloat16 are added up in float32 over the microbatches of an update.
+    DeepSpeed does so where it shards them: without ZeRO it refuses, and with stage 1 it keeps them
+    whole in float32 beside those in bfloat16."""
+    return own.dtype is Precision.bfloat16 and own.zero_stage >= 2
+
+
 def activation_bytes(shape: Shape, precision: Precision, copies: bool) -> int:
     """Of one token in one layer, kept for the backward pass.
 
@@ -99,11 +107,13 @@ def activation_bytes(shape: Shape, precision: Precision, copies: bool) -> int:
 def learner(config: RunConfig, shape: Shape) -> Memory:
     """Of one rank."""
     own = config.learner
-    b, ranks, count = size_of(own.dtype), own.ranks, shape.parameters
+    b, ranks, adapter = size_of(own.dtype), own.ranks, adapter_parameters(own, shape)
+    count = adapter or shape.parameters
     shares = {stage: ranks if own.zero_stage >= stage else 1 for stage in (1, 2, 3)}
     on_gpu = own.offload is not Offload.parameters
-    weights = count * b / shares[3] if on_gpu else 0.0
-    gradients = count * b / shares[2] if own.offload is Offload.none else 0.0
+    weights = (shape.parameters + adapter) * b / shares[3] if on_gpu else 0.0
+    summed = 4 if sums_in_float32(own) else b
+    gradients = count * summed / shares[2] if own.offload is Offload.none else 0.0
     # Master weights in float32 and Adam's two moments; ZeRO keeps masters for float32, too.
     held = 12 if own.zero_stage or own.dtype is Precision.bfloat16 else 8
     optimizer = count * held / shares[1] if own.offload is Offload.none else 0.0
@@ -111,7 +121,8 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
     logits = float(_LOGITS * min(own.logprob_chunk, tokens) * shape.vocabulary)
     kept, at_work = _activations(own, shape)
     # The layers' backward pass begins when the logits are gone.
-    activations = tokens * kept + max(0.0, tokens * at_work - logits)
+    later = tokens * at_work + (_reduce_bucket(own) if own.zero_stage == 2 else 0.0)
+    activations = tokens * kept + max(0.0, later - logits)
     if b == 2 and optimizer:
         # The step makes float32 of this rank's gradients, when the activations are gone.
         step = count * 4 / shares[1] - gradients
@@ -126,9 +137,20 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
     )
 
 
+def adapter_parameters(own: LearnerConfig, shape: Shape) -> int:
+    """Of learner.lora; 0 without."""
+    if own.lora is None:
+        return 0
+    wanted = own.lora.targets or [name for name, _, _ in shape.linear]
+    sides = sum(rows + columns for name, rows, columns in shape.linear if name in wanted)
+    return shape.layers * own.lora.rank * sides
+
+
 def _activations(own: LearnerConfig, shape: Shape) -> tuple[float, float]:
     """Of one token in all layers: what they keep, and what the one that is at work makes."""
     layer, b = activation_bytes(shape, own.dtype, has_copies(own, own.dtype)), size_of(own.dtype)
+    if own.lora:
+        layer += b * own.lora.rank * len(shape.linear)
     gradients = b * (4 * shape.hidden + 3 * shape.intermediate)
     ends = (4 + 3 * b) * shape.hidden
     if own.gradient_checkpointing:
@@ -139,15 +161,22 @@ def _activations(own: LearnerConfig, shape: Shape) -> tuple[float, float]:
 def _learner_buffers(config: RunConfig, shape: Shape) -> float:
     own = config.learner
     b = size_of(own.dtype)
-    zero = own.deepspeed_options.get("zero_optimization", {})
-    buffers = 0.0
-    if own.zero_stage:
-        # On one rank as on several.
-        buffers += b * zero.get("reduce_bucket_size", _REDUCE_BUCKET)
+    # Stage 2 lets it go after each backward pass.
+    buffers = _reduce_bucket(own) if own.zero_stage in (1, 3) else 0.0
     if own.zero_stage == 3 and own.ranks > 1:
-        live = zero.get("stage3_max_live_parameters", _LIVE_PARAMETERS)
+        live = _zero_option(own, "stage3_max_live_parameters", _LIVE_PARAMETERS)
         buffers += b * min(live, shape.parameters)
     return buffers + _update_buffers(config)
+
+
+def _reduce_bucket(own: LearnerConfig) -> float:
+    """Gradients that are reduced at a time, on one rank as on several."""
+    return size_of(own.dtype) * _zero_option(own, "reduce_bucket_size", _REDUCE_BUCKET)
+
+
+def _zero_option(own: LearnerConfig, name: str, default: int) -> float:
+    options: dict[str, float] = own.deepspeed_options.get("zero_optimization", {})
+    return options.get(name, default)
 
 
 def _update_buffers(config: RunConfig) -> float:

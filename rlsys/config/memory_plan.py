@@ -4,12 +4,14 @@ Members with a share of a GPU lie on one together, as long as their shares add u
 plan that does not fit is an error, with the nearest change of a setting that does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from typing import Any
 
 from rlsys.config import memory
+from rlsys.config.adapter import learner_is_reference
+from rlsys.config.lora import LoraConfig
 from rlsys.config.memory import GIB, Memory
 from rlsys.config.model_shape import Shape, shape_of
 from rlsys.config.run import Offload, RunConfig
@@ -41,7 +43,7 @@ class Plan:
     @property
     def fits(self) -> bool:
         """Whether every GPU has room for its members."""
-        return all(_total(gpu) <= _SPARE * self.gpu_bytes for gpu in self.gpus)
+        return all(_fits(_total(gpu), self.gpu_bytes / GIB) for gpu in self.gpus)
 
     def lines(self) -> list[str]:
         """A table in GiB: a line a member, and a sum a GPU."""
@@ -111,7 +113,8 @@ def _members(
         own = memory.sampler(config, shape, model, gib * GIB)
         for _ in range(config.rollout.workers * config.rollout.tensor_parallel):
             yield Member(role, min(share, 1.0), own)
-    if role == "reference" and (share := config.reference.gpus):
+    is_there = not learner_is_reference(config.learner, config.algorithm)
+    if role == "reference" and is_there and (share := config.reference.gpus):
         for _ in range(config.reference.workers):
             yield Member(role, share, memory.scorer(config, config.reference, shape))
 
@@ -134,10 +137,33 @@ def _total(gpu: list[Member]) -> float:
 
 
 def _advice(config: RunConfig, model: dict[str, Any], roles: list[str], gib: float) -> str:
-    """The first change that is enough, of those before it all that helped."""
+    """The first change that is enough, of those before it all that helped; and the same with an
+    adapter, which needs fewer."""
+    changed, best = _enough(config, _changes(config), model, roles, gib)
+    with_adapter: list[str] = []
+    if config.learner.lora is None:
+        changes = [{"learner.lora": LoraConfig()}, *_changes(config)]
+        with_adapter, least = _enough(config, changes, model, roles, gib)
+        with_adapter = with_adapter if _fits(least, gib) else []
+    ways = [" ".join(way) for way in (changed if _fits(best, gib) else [], with_adapter) if way]
+    if ways:
+        return f"nearest valid: {', or '.join(ways)}"
+    most = f" (with {' '.join(changed)})" if changed else ""
+    return f"nearest valid: GPUs of {best / GIB / _SPARE:.0f} GiB{most}, or more learner.ranks"
+
+
+def _enough(
+    config: RunConfig,
+    changes: Iterable[dict[str, Any]],
+    model: dict[str, Any],
+    roles: list[str],
+    gib: float,
+) -> tuple[list[str], float]:
+    """The changes that helped, up to the one that is enough, and the bytes of the fullest GPU
+    then."""
     trial, changed = deepcopy(config), list[str]()
     best = _worst(trial, model, roles, gib)
-    for settings in _changes(config):
+    for settings in changes:
         before = deepcopy(trial)
         for path, value in settings.items():
             section, name = path.split(".")
@@ -147,11 +173,21 @@ def _advice(config: RunConfig, model: dict[str, Any], roles: list[str], gib: flo
             trial = before
             continue
         best = now
-        changed += [f"{path}={getattr(v, 'name', v)}".lower() for path, v in settings.items()]
-        if (plan := plan_of(trial, model, roles, gib)) and plan.fits:
-            return f"nearest valid: {' '.join(changed)}"
-    most = f" (with {' '.join(changed)})" if changed else ""
-    return f"nearest valid: GPUs of {best / GIB / _SPARE:.0f} GiB{most}, or more learner.ranks"
+        changed += [_told(path, value) for path, value in settings.items()]
+        if _fits(best, gib):
+            break
+    return changed, best
+
+
+def _fits(num_bytes: float, gib: float) -> bool:
+    return num_bytes <= _SPARE * gib * GIB
+
+
+def _told(path: str, value: Any) -> str:
+    """As it is typed."""
+    if isinstance(value, LoraConfig):
+        return f"{path}.rank={value.rank}"
+    return f"{path}={getattr(value, 'name', value)}".lower()
 
 
 def _worst(config: RunConfig, model: dict[str, Any], roles: list[str], gib: float) -> float:

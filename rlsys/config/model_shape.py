@@ -34,6 +34,9 @@ class Shape:
     """Queries and keys are normalized."""
     experts_per_token: int
     """1 for a dense MLP."""
+    linear: tuple[tuple[str, int, int], ...]
+    """Linear layers of one layer of the decoder: the last part of its name, out and in. Experts are
+    none."""
 
     @property
     def queries(self) -> int:
@@ -69,20 +72,40 @@ def shape_of(model: dict[str, Any]) -> Shape | None:
     if kind not in _GATED or not all(isinstance(model.get(name), int) for name in needed):
         return None
     experts, chosen, width = _experts(model)
+    dense = width if experts == 1 else 0
     shared = model.get("shared_expert_intermediate_size", 0) if kind == "qwen2_moe" else 0
+    hidden, heads = model["hidden_size"], model["num_attention_heads"]
+    kv_heads = model.get("num_key_value_heads") or heads
+    head_dim = model.get("head_dim") or hidden // heads
+    widths = (hidden, heads * head_dim, kv_heads * head_dim, dense + shared)
     return Shape(
-        hidden=model["hidden_size"],
+        hidden=hidden,
         layers=model["num_hidden_layers"],
-        heads=model["num_attention_heads"],
-        kv_heads=model.get("num_key_value_heads") or model["num_attention_heads"],
-        head_dim=model.get("head_dim") or model["hidden_size"] // model["num_attention_heads"],
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
         vocabulary=model["vocab_size"],
         tied=model.get("tie_word_embeddings", kind in _TIED),
         intermediate=chosen * width + shared,
         held_intermediate=experts * width + shared,
         has_head_norms=kind in _HEAD_NORMS,
         experts_per_token=chosen,
+        linear=_linear(*widths, is_fused=kind == "phi3"),
     )
+
+
+def _linear(
+    hidden: int, queries: int, keys: int, mlp: int, *, is_fused: bool
+) -> tuple[tuple[str, int, int], ...]:
+    """Of attention and of the MLP that is no expert, where there is one."""
+    if is_fused:
+        inner = [("qkv_proj", queries + 2 * keys, hidden)]
+        gated = [("gate_up_proj", 2 * mlp, hidden)]
+    else:
+        inner = [("q_proj", queries, hidden), ("k_proj", keys, hidden), ("v_proj", keys, hidden)]
+        gated = [("gate_proj", mlp, hidden), ("up_proj", mlp, hidden)]
+    dense = [*gated, ("down_proj", hidden, mlp)] if mlp else []
+    return (*inner, ("o_proj", hidden, queries), *dense)
 
 
 def _experts(model: dict[str, Any]) -> tuple[int, int, int]:

@@ -15,6 +15,7 @@ docs/models.md is the list of what was tried, made by tests/unit/learning/test_t
 from collections.abc import Callable
 from pathlib import Path
 
+from rlsys.config.adapter import require_adaptable
 from rlsys.config.model_files import read_config
 from rlsys.config.model_room import Model, room_problems, rope_kinds
 from rlsys.config.model_sizes import EXPERTS
@@ -81,8 +82,8 @@ says, and vLLM does what it says: that way, and what vLLM does where it says not
 
 def require_trainable(config: RunConfig) -> None:
     """Raise ConfigError when the run's model says of itself that it cannot be trained here, or that
-    model.max_context has no room in it, or when its directory holds no weights. The local policy
-    is made to fit."""
+    model.max_context has no room in it, or when its directory holds no weights, or no layers for
+    learner.lora. The local policy is made to fit."""
     path = config.model.path
     if not path:
         return
@@ -93,6 +94,7 @@ def require_trainable(config: RunConfig) -> None:
     if problems := room_problems(config, model):
         raise ConfigError("\n".join(problems))
     require_weights(path, named)
+    require_adaptable(config, path, named)
 
 
 def require_answering(path: str, named: str) -> None:

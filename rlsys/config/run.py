@@ -13,6 +13,7 @@ from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.data import DataConfig
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.loop import LoopConfig
+from rlsys.config.lora import LoraConfig
 from rlsys.config.merge import MergeConfig
 from rlsys.config.observe import ObserveConfig
 from rlsys.config.optimizer import OptimizerConfig
@@ -159,7 +160,7 @@ class RolloutConfig:
 @dataclass
 class ReferenceConfig:
     """The frozen initial policy; not started when algorithm.kl.coefficient is 0, unless a loss of a
-    plug-in reads reference_logprobs."""
+    plug-in reads reference_logprobs, nor with learner.lora, whose learner holds it."""
 
     workers: int = ranged(1, least=1, may_change=True)
     cpus: float = ranged(0.25, least=0, may_change=True)
@@ -215,6 +216,9 @@ class LearnerConfig:
     offload: Offload = field(default=Offload.none, metadata={MAY_CHANGE: True})
     """What lies in the CPU's memory instead of the GPU's: none; optimizer: its states and the
     master weights, 12 bytes a parameter; parameters: the weights, too, with zero_stage=3."""
+    lora: LoraConfig | None = None
+    """An adapter that is trained in the place of the weights (docs/gpu.md); null: all of them are.
+    With one the learner is the reference, too."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     deepspeed_options: dict[str, Any] = field(default_factory=dict)
     """Any other section of DeepSpeed's config, by its name there, such as zero_optimization."""

@@ -6,6 +6,7 @@ OmegaConf would find them, too, but names no path inside lists and none for whol
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import is_dataclass
+from types import UnionType
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
@@ -50,14 +51,22 @@ def of_section(section: type, values: Any, path: str, where: str) -> Iterator[st
         key = f"{path}.{name}" if path else str(name)
         if name not in hints:
             yield f"{where}: unknown key {key!r}{_instead_of(key, path, list(hints))}"
-        elif is_dataclass(hints[name]):
-            yield from of_section(cast(type, hints[name]), value, key, where)
+        elif value is None and type(None) in get_args(hints[name]):
+            continue
+        elif below := _section_of(hints[name]):
+            yield from of_section(below, value, key, where)
         elif get_origin(hints[name]) is list:
             yield from _of_list(get_args(hints[name])[0], value, key, where)
         elif get_origin(hints[name]) is dict:
             yield from _of_mapping(get_args(hints[name])[1], value, key, where)
         elif hints[name] == int | str and type(value) not in (int, str):
             yield f"{where}: {key}={value}: expected a whole number or {AUTO}"
+
+
+def _section_of(hint: Any) -> type | None:
+    """The section that a field holds, or may hold beside null; None for any other."""
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    return next((cast(type, kind) for kind in kinds if is_dataclass(kind)), None)
 
 
 def of_nobody(section: type, layers: Sequence[tuple[str, Any]]) -> Iterator[str]:
@@ -183,8 +192,8 @@ def _all_keys(section: type, prefix: str = "") -> list[str]:
     keys = []
     for name, hint in get_type_hints(section).items():
         keys.append(f"{prefix}{name}")
-        if is_dataclass(hint):
-            keys += _all_keys(cast(type, hint), f"{prefix}{name}.")
+        if below := _section_of(hint):
+            keys += _all_keys(below, f"{prefix}{name}.")
     return keys
 
 
@@ -194,7 +203,7 @@ def expected(section: type, key: str, error: Exception) -> str:
     hint = get_type_hints(section)[name]
     hint = get_args(hint)[0] if get_origin(hint) is list else hint
     if below:
-        return expected(hint, below, error)
+        return expected(_section_of(hint) or hint, below, error)
     return f"expected {_TYPES[hint]}" if hint in _TYPES else first_line(error)
 
 

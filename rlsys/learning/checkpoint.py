@@ -3,7 +3,11 @@
 folder/deepspeed/         DeepSpeed's state of the policy, all ranks
 folder/deepspeed_critic/  the same of a model that the objective has beside it
 folder/rank-0.pt ...      counters, the objective's state, random states
-folder/policy/            the policy in Hugging Face form, with its tokenizer
+folder/policy/            the policy in Hugging Face form, with its tokenizer; an adapter is merged
+folder/adapter/           the adapter by itself, where there is one (adapter_files.py)
+
+With an adapter DeepSpeed's state is that of what is trained: the rest is the model that the run
+began with, which a learner that goes on is made from.
 """
 
 from pathlib import Path
@@ -13,6 +17,7 @@ import torch
 
 from rlsys.determinism import random_states, set_random_states
 from rlsys.errors import CheckpointError
+from rlsys.learning.adapter_files import FOLDER, save_adapter
 from rlsys.learning.learner import Learner
 from rlsys.learning.weights_out import WeightsOut
 from rlsys.pretrained import load_tokenizer
@@ -21,10 +26,17 @@ _SAVED_AT_ONCE = 64 << 20
 """Bytes that ZeRO-3 gathers at a time for a checkpoint."""
 
 
-def save(folder: Path, learner: Learner, weights: WeightsOut, tokenizer_path: str) -> None:
-    """All ranks must call; the caller renames the folder when all are done."""
+def save(folder: Path, learner: Learner, weights: WeightsOut, model_path: str) -> None:
+    """All ranks must call; the caller renames the folder when all are done.
+
+    Args:
+        model_path: of the policy that the learner began with, whose tokenizer goes along.
+    """
+    has_adapter = learner.config.lora is not None
     for name, model in _in_deepspeed(learner).items():
-        model.save_checkpoint(str(folder / name), tag="state")
+        model.save_checkpoint(
+            str(folder / name), tag="state", exclude_frozen_parameters=has_adapter
+        )
     own = {"learner": learner.state_dict(), "random": random_states()}
     torch.save(own, _file_of_rank(folder, learner))
     writes = learner.ranks.rank == 0
@@ -37,7 +49,12 @@ def save(folder: Path, learner: Learner, weights: WeightsOut, tokenizer_path: st
     }
     if writes:
         learner.policy.model.save_pretrained(folder / "policy", state_dict=parameters)
-        load_tokenizer(tokenizer_path).save_pretrained(folder / "policy")
+        load_tokenizer(model_path).save_pretrained(folder / "policy")
+    if learner.config.lora:
+        trained = weights.trained()
+        whole = list(learner.policy.new_parts)
+        if writes:
+            save_adapter(folder / FOLDER, trained, learner.config.lora, model_path, whole)
 
 
 def load(folder: Path, learner: Learner) -> None:
@@ -51,7 +68,9 @@ def load(folder: Path, learner: Learner) -> None:
     if not file.is_file():
         raise CheckpointError(f"{file}: there is no such file, so no state of this rank")
     for name, model in _in_deepspeed(learner).items():
-        path, _ = model.load_checkpoint(str(folder / name), tag="state")
+        path, _ = model.load_checkpoint(
+            str(folder / name), tag="state", load_module_strict=learner.config.lora is None
+        )
         if path is None:
             raise CheckpointError(f"{folder / name}: no state of rank {learner.ranks.rank}")
     own = torch.load(file, weights_only=True)

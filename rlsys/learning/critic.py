@@ -11,6 +11,7 @@ from rlsys.algorithms.gae import clipped_value_loss
 from rlsys.config.algorithm import CriticConfig
 from rlsys.learning.layout import Layout
 from rlsys.learning.loading import load_for_training
+from rlsys.learning.lora import add_adapter
 from rlsys.learning.microbatches import Microbatches
 from rlsys.learning.policy import checkpoint_layers, hidden_states
 from rlsys.learning.ranks import Ranks
@@ -43,6 +44,8 @@ class Critic:
         self.config, self.ranks = config, ranks
         self.microbatches = Microbatches(ranks)
         model = load_for_training(model_path, ranks)
+        if ranks.config.lora:
+            add_adapter(model, ranks.config.lora)
         if ranks.config.gradient_checkpointing:
             checkpoint_layers(model)
         self.deepspeed = ranks.into_deepspeed(ValueModel(model), config.learning_rate)

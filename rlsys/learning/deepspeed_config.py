@@ -6,6 +6,7 @@ learner: {deepspeed_options: {zero_optimization: {zero_hpz_partition_size: 8}}}
 from collections.abc import Mapping
 from typing import Any
 
+from rlsys.config.memory import sums_in_float32
 from rlsys.config.run import LearnerConfig, Offload
 
 
@@ -27,6 +28,8 @@ def deepspeed_config(config: LearnerConfig) -> dict[str, Any]:
         "zero_force_ds_cpu_optimizer": False,
         "bf16": {"enabled": config.dtype.value == "bfloat16"},
     }
+    if sums_in_float32(config):
+        own["data_types"] = {"grad_accum_dtype": "fp32"}
     return _merged(own, config.deepspeed_options)
 
 

@@ -1,7 +1,7 @@
 """Join what the roles say of the same completions: for the learner, for the samples on the disk,
 and for a checkpoint, which keeps what was sampled and not yet trained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,23 @@ def training_batch(
     contract = schema.training(columns)
     taken = {n: whole.column(n) for n in contract.names if n not in made and n not in asked}
     return schema.build(contract, taken | asked | made)
+
+
+def annotated(
+    groups: Sequence[Annotated], score: Callable[[pa.RecordBatch], pa.RecordBatch]
+) -> list[Annotated]:
+    """Groups with what the reference says of them, where the learner is it.
+
+    Args:
+        score: of a `rollouts` batch a `reference` batch.
+    """
+    sampled = [group[ROLLOUT] for group in groups]
+    said = score(pa.concat_batches(sampled))
+    starts = np.cumsum([0, *(rows.num_rows for rows in sampled)])
+    return [
+        {**group, REFERENCE: said.slice(start, rows.num_rows)}
+        for group, rows, start in zip(groups, sampled, starts.tolist(), strict=False)
+    ]
 
 
 def _of(role: str, groups: Sequence[Annotated]) -> pa.RecordBatch:

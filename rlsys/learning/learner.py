@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from rlsys.learning.lora import add_adapter, without_adapter
 from rlsys.learning.microbatches import Microbatches, minibatches
 from rlsys.learning.network import Network
 from rlsys.learning.objectives.base import LossFunction, Objective
 from rlsys.learning.packing_proof import check_packing
 from rlsys.learning.policy import PolicyModel, checkpoint_layers
 from rlsys.learning.ranks import Ranks
-from rlsys.learning.reference import score_sequences
+from rlsys.learning.reference import annotation, score_sequences
 from rlsys.learning.report import (
     SKIPPED,
     Totals,
@@ -32,6 +33,7 @@ from rlsys.learning.report import (
 )
 from rlsys.learning.schedule import Schedule
 from rlsys.learning.sequences import Sequences
+from rlsys.roles import REFERENCE
 
 
 class Learner:
@@ -46,6 +48,8 @@ class Learner:
         """Made so far; skipped ones are not among them."""
         self.microbatches = Microbatches(ranks, objective.whole_groups)
         network = objective.network(model_path, ranks)
+        if self.config.lora:
+            add_adapter(network.model, self.config.lora, network.new_parts)
         if self.config.gradient_checkpointing:
             checkpoint_layers(network.model)
         self.deepspeed = ranks.into_deepspeed(network, schedule.config.learning_rate)
@@ -101,6 +105,25 @@ class Learner:
             self.config.microbatch_tokens,
             sequences.kept,
         )
+
+    @torch.no_grad()
+    def score_reference(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
+        """A `reference` batch of the same rows: logprobs of each answer token under the policy
+        without its adapter, which is the one that the run began with. All ranks must call with the
+        same batch; each scores its share."""
+        sequences = Sequences.from_rollouts(rollouts)
+        lengths = [len(completion) for completion in sequences.completions]
+        starts = np.cumsum([0, *lengths])
+        flat = torch.zeros(int(starts[-1]), device=self.ranks.device)
+        everything = list(range(len(sequences)))
+        with without_adapter(self.policy.model):
+            for own in self.microbatches.own(sequences, everything, np.zeros(len(sequences))):
+                logprobs, _ = self.policy(own.layout, own.num_chunks)
+                parts = logprobs.float().split([lengths[i] for i in own.layout.sequences])
+                for i, part in zip(own.layout.sequences, parts, strict=True):
+                    flat[starts[i] : starts[i + 1]] = part
+        logprobs = self.ranks.summed(flat).cpu().numpy()
+        return annotation(REFERENCE, rollouts, np.split(logprobs, starts[1:-1]))
 
     def prove_packing(self, token_ids: list[int]) -> None:
         """Raise ConfigError unless sequences of one row see nothing of each other in this model."""

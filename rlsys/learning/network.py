@@ -15,6 +15,8 @@ class Network(nn.Module, ABC):
     """Wraps a model; its objective knows what the outputs are."""
 
     model: PreTrainedModel
+    new_parts: tuple[str, ...] = ()
+    """Of the model, by name: what it did not come with, and so learns whole beside an adapter."""
 
     @abstractmethod
     def forward(self, layout: Layout, num_chunks: int | None = None) -> Outputs:

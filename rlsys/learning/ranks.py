@@ -55,7 +55,7 @@ class Ranks:
         """A model as DeepSpeed wraps it, with AdamW, the configured ZeRO stage and precision."""
         config, settings = self.config, self.config.optimizer
         optimizer = torch.optim.AdamW(
-            module.parameters(),
+            [parameter for parameter in module.parameters() if parameter.requires_grad],
             lr=learning_rate,
             betas=(settings.beta1, settings.beta2),
             weight_decay=settings.weight_decay,
@@ -104,6 +104,12 @@ class Ranks:
             sums = sums.to(self.device)
             torch.distributed.all_reduce(sums)
         return dict(zip(names, sums.tolist(), strict=True))
+
+    def summed(self, values: torch.Tensor) -> torch.Tensor:
+        """[n] values on this rank's device, each summed over all ranks; all of them must call."""
+        if self.world_size > 1:
+            torch.distributed.all_reduce(values)
+        return values
 
     def concatenated(self, values: torch.Tensor) -> torch.Tensor:
         """[n] values on the CPU, those of all ranks; all of them must call."""

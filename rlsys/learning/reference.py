@@ -1,5 +1,7 @@
 """Scoring: logprobs of sampled completions under a frozen policy, such as the reference."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -25,7 +27,7 @@ class FrozenPolicy:
         learner: LearnerConfig,
         temperature: float,
     ) -> None:
-        self.contract = CONTRACTS[role]
+        self.role = role
         if config.gpus == 0:
             torch.set_num_threads(config.threads)
         self.config = config
@@ -56,14 +58,19 @@ class FrozenPolicy:
             self.config.microbatch_tokens,
             kept_column(rollouts),
         )
-        return schema.build(
-            self.contract,
-            {
-                "group_id": rollouts.column("group_id"),
-                "sample_index": rollouts.column("sample_index"),
-                self.contract.names[-1]: logprobs,
-            },
-        )
+        return annotation(self.role, rollouts, logprobs)
+
+
+def annotation(
+    role: str, rollouts: pa.RecordBatch, logprobs: Sequence[np.ndarray]
+) -> pa.RecordBatch:
+    """What a role that scores says of a `rollouts` batch.
+
+    Args:
+        logprobs: [T_i] of each row's completion, nats.
+    """
+    keys = {name: rollouts.column(name) for name in ("group_id", "sample_index")}
+    return schema.build(CONTRACTS[role], keys | {f"{role}_logprobs": logprobs})
 
 
 @torch.no_grad()

@@ -16,6 +16,8 @@ from rlsys.pretrained import load_tokenizer, padding_id
 class ScoreModel(Network):
     """Wraps what AutoModelForSequenceClassification loads; its head reads the last token."""
 
+    new_parts = ("score",)
+
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model

@@ -92,6 +92,20 @@ class Sequences:
         )
 
     @classmethod
+    def from_rollouts(cls, batch: pa.RecordBatch) -> "Sequences":
+        """All rows of a `rollouts` batch, as a frozen policy scores them."""
+        schema.check(batch, schema.ROLLOUTS)
+        completions = list_column(batch, "token_ids")
+        return cls(
+            prompts=list_column(batch, "prompt_token_ids"),
+            completions=completions,
+            groups=batch.column("group_id").to_pylist(),
+            trained=[np.ones(len(completion), dtype=bool) for completion in completions],
+            columns={},
+            kept=kept_column(batch),
+        )
+
+    @classmethod
     def from_pairs(cls, batch: pa.RecordBatch) -> "Sequences":
         """The rows of a `pairs` batch, each a group of two: the chosen side, then the rejected."""
         schema.check(batch, schema.PAIRS)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from rlsys.learning.lora import weights_of
 from rlsys.learning.network import Network
 from rlsys.learning.policy import PolicyModel
 from rlsys.learning.ranks import Ranks
@@ -53,21 +54,28 @@ class WeightsOut:
             yield list(self.saved_form.of(bucket))
 
     def gathered(self, bucket_bytes: int) -> Iterator[list[Named]]:
-        """All parameters under their own names.
+        """All parameters under their own names, an adapter's within the weight that it changes.
 
         ZeRO-3 gathers a bucket as it is asked for and lets it go when the next one is: its
         tensors must not be used after that. All ranks must go through all buckets.
         """
         dtype = self.dtype
-        named = list(self.policy.model.named_parameters())
+        weights = weights_of(self.policy.model)
         sizes = [
-            math.prod(shape) * max(dtype.itemsize, parameter.itemsize)
-            for shape, (_, parameter) in zip(self._own_shapes().values(), named, strict=True)
+            math.prod(shape) * max(dtype.itemsize, weight.parameter.itemsize)
+            for shape, weight in zip(self._own_shapes().values(), weights, strict=True)
         ]
         for indices in plan_buckets(sizes, bucket_bytes):
-            bucket = [named[i] for i in indices]
-            with self.ranks.gathered([parameter for _, parameter in bucket]):
-                yield [(name, parameter.detach().to(dtype)) for name, parameter in bucket]
+            bucket = [weights[i] for i in indices]
+            with self.ranks.gathered([p for weight in bucket for p in weight.parameters]):
+                yield [(weight.name, weight.whole(dtype)) for weight in bucket]
+
+    def trained(self) -> dict[str, torch.Tensor]:
+        """Copies on the CPU of what is trained of a policy with an adapter, by its name in the
+        model. All ranks must call."""
+        own = {n: p for n, p in self.policy.model.named_parameters() if p.requires_grad}
+        with self.ranks.gathered(list(own.values())):
+            return {n: p.detach().to("cpu", self.dtype, copy=True) for n, p in own.items()}
 
     def canary(self, token_ids: list[int]) -> Canary:
         """Logprobs of a fixed sequence under the present weights, at temperature 1."""
@@ -79,7 +87,9 @@ class WeightsOut:
         return Canary(token_ids, logprobs.tolist(), self.ranks.config.dtype)
 
     def _own_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the policy's parameters, by their names in the model; whole shapes."""
-        named: list[tuple[str, Any]] = list(self.policy.model.named_parameters())
+        """Of the policy's weights, by their names in the model; whole shapes."""
+        named: list[tuple[str, Any]] = [
+            (w.name, w.parameter) for w in weights_of(self.policy.model)
+        ]
         sharded = self.ranks.shards_weights
         return {name: tuple(p.ds_shape if sharded else p.shape) for name, p in named}

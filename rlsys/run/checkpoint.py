@@ -17,6 +17,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from rlsys.config.adapter import adapted_layers, adapter_parameters, linear_layers
+from rlsys.config.lora import LoraConfig
 from rlsys.config.weight_files import shapes_of
 from rlsys.disk import sync
 from rlsys.errors import CheckpointError, WorkerError
@@ -179,15 +181,21 @@ def _size(num_bytes: int) -> str:
     return f"{num_bytes / 2**30:.2f} GiB"
 
 
-def checkpoint_bytes(model_path: str, policy_bytes: int, with_critic: bool) -> int | None:
+def checkpoint_bytes(
+    model_path: str, policy_bytes: int, with_critic: bool, lora: LoraConfig | None = None
+) -> int | None:
     """Bytes of one checkpoint but for the kept samples; None when the model is not a folder of
     safetensors, so that its size is not known before it is loaded.
 
     Args:
         policy_bytes: per parameter, of the policy in Hugging Face form.
+        lora: the adapter, where that is all that is trained.
     """
     shapes = shapes_of(model_path, model_path)
     if not shapes:
         return None
-    parameters = sum(map(math.prod, shapes.values()))
-    return parameters * (_LEARNER_BYTES * (2 if with_critic else 1) + policy_bytes)
+    parameters = trained = sum(map(math.prod, shapes.values()))
+    if lora:
+        trained = adapter_parameters(adapted_layers(linear_layers(shapes), lora), lora)
+        parameters += trained  # merged in the policy, and by itself beside it
+    return trained * _LEARNER_BYTES * (2 if with_critic else 1) + parameters * policy_bytes

@@ -125,7 +125,7 @@ def test_every_section_of_the_settings_is_explained():
 
 def test_settings_named_in_the_pages_exist():
     sections = {field.name for field in dataclasses.fields(RunConfig)}
-    config = load(ROOT / "configs" / "base.yaml")
+    config = load(ROOT / "configs" / "base.yaml", ["learner.lora={}"])
     for page in PAGES:
         for name in own_names(page):
             section, _, setting = name.partition("=")[0].partition(".")

@@ -77,10 +77,39 @@ def test_what_is_advised_fits() -> None:
     with pytest.raises(ConfigError) as caught:
         require_fit(config, QWEN_7B | {"num_hidden_layers": 8}, roles, 60.0)
     first = str(caught.value).splitlines()[0]
-    advised = re.findall(r"[a-z_]+\.[a-z_]+=\S+", first.partition("nearest valid: ")[2])
-    assert advised
-    changed = shipped("one_gpu", "learner.gradient_checkpointing=false", *advised)
-    require_fit(changed, QWEN_7B | {"num_hidden_layers": 8}, roles, 60.0)
+    ways = first.partition("nearest valid: ")[2].split(", or ")
+    assert ["lora" in way for way in ways] == [False, True]
+    for way in ways:
+        changed = shipped("one_gpu", "learner.gradient_checkpointing=false", *way.split())
+        require_fit(changed, QWEN_7B | {"num_hidden_layers": 8}, roles, 60.0)
+
+
+def test_one_gpu_holds_7_billion_with_an_adapter_and_no_reference() -> None:
+    found = plan(shipped("one_gpu_lora"), QWEN_7B)
+    assert [[member.role for member in gpu] for gpu in found.gpus] == [["learner", "rollout"]]
+    assert found.fits
+    (learner, _), *_ = found.gpus
+    # A and B of rank 32 on the seven layers of each of 28: 80.7 M numbers.
+    adapter = 28 * 32 * (2 * 7168 + 2 * (3584 + 512) + 3 * (3584 + 18944))
+    assert adapter == 80_740_352
+    assert learner.memory.weights == pytest.approx(2 * (7.615e9 + adapter), rel=0.01)
+    assert learner.memory.gradients == 4 * adapter
+    assert learner.memory.optimizer == 12 * adapter
+    # Even where the roles name it.
+    everybody = plan_of(shipped("one_gpu_lora"), QWEN_7B, ["learner", "rollout", "reference"], 80)
+    assert everybody == found
+    whole = shipped("one_gpu_lora", "learner.lora=null")
+    with pytest.raises(ConfigError, match=r", or learner\.lora\.rank=16\n"):
+        require_fit(whole, QWEN_7B, [need.role for need in needs(whole)], 80.0)
+
+
+def test_a_penalty_in_the_reward_of_completions_keeps_the_reference() -> None:
+    """It is counted before the completions come to the learner."""
+    kl = ("algorithm.kl.placement=reward", "algorithm.kl.estimator=k1", "reference.gpus=0.0")
+    for more, is_there in (((), True), (("algorithm=reinforce_pp",), False)):
+        config = shipped("one_gpu_lora", *more, *kl)
+        assert ("reference" in [need.role for need in needs(config)]) == is_there
+    assert "reference" not in [need.role for need in needs(shipped("one_gpu_lora"))]
 
 
 def test_a_model_that_no_setting_makes_fit_names_the_gpu_that_it_needs() -> None:
@@ -112,7 +141,8 @@ def test_sharding_and_offloading_take_from_each_rank_what_they_say() -> None:
 
     sharded, whole = learner(), learner("learner.zero_stage=1")
     assert whole.weights == pytest.approx(8 * sharded.weights)
-    assert whole.gradients == pytest.approx(8 * sharded.gradients)
+    # Sharded they are in float32, whole in bfloat16.
+    assert whole.gradients == pytest.approx(4 * sharded.gradients)
     assert whole.optimizer == sharded.optimizer == pytest.approx(12 * 7.615e9 / 8, rel=0.01)
     assert learner("learner.offload=optimizer").optimizer == 0
     assert learner("learner.offload=parameters").weights == 0

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rlsys.config.lora import LoraConfig
 from rlsys.errors import CheckpointError, WorkerError
 from rlsys.run import checkpoint
 from rlsys.run.checkpoint import checkpoint_bytes
@@ -226,3 +227,11 @@ def test_a_checkpoints_size_is_told_by_the_models_headers(tmp_path: Path) -> Non
     assert checkpoint_bytes(str(tmp_path), 2, with_critic=False) == 22 * (16 + 2)
     assert checkpoint_bytes(str(tmp_path), 2, with_critic=True) == 22 * (32 + 2)
     assert checkpoint_bytes("org/name-on-a-hub", 2, with_critic=False) is None
+
+
+def test_a_checkpoint_of_an_adapter_holds_the_merged_policy_and_little_else(tmp_path: Path) -> None:
+    shapes = {"model.layers.0.mlp.up_proj.weight": (30, 10), "model.embed_tokens.weight": (50, 10)}
+    write_weights(tmp_path, shapes)
+    adapter = 2 * (30 + 10)
+    found = checkpoint_bytes(str(tmp_path), 4, with_critic=False, lora=LoraConfig(rank=2))
+    assert found == 16 * adapter + 4 * (800 + adapter)

@@ -1,0 +1,91 @@
+"""What an adapter (learner.lora) asks of a model and of a run, before anything is loaded: layers
+that are there, a rank that they have room for, and who is the reference."""
+
+import re
+from collections.abc import Mapping
+
+from rlsys.config.algorithm import AlgorithmConfig, KlPlacement, is_per_token
+from rlsys.config.lora import LoraConfig
+from rlsys.config.run import LearnerConfig, RunConfig
+from rlsys.config.weight_files import Shape, shapes_of
+from rlsys.errors import ConfigError, instead
+
+_PATH = "learner.lora"
+_IN_A_LAYER = re.compile(r"\.\d+\..*?(\w+)$")
+"""A linear layer of one of the decoder's layers, which have numbers, and the last part of its
+name: `model.layers.0.self_attn.q_proj`."""
+_NEVER = {"experts", "gate", "router", "shared_expert_gate"}
+"""Parts of the names of experts, which are stacked in one parameter, and of what chooses them."""
+
+
+def layer_of(name: str) -> str | None:
+    """By which a linear layer can be named in learner.lora.targets; None for one that never has an
+    adapter."""
+    found = _IN_A_LAYER.search(name)
+    return found[1] if found and not _NEVER & set(name.split(".")) else None
+
+
+def adapted_layers(linear: Mapping[str, Shape], config: LoraConfig) -> dict[str, Shape]:
+    """Those of a model's linear layers that have an adapter.
+
+    Args:
+        linear: [out, in] of every linear layer, by its whole name.
+    Raises:
+        ConfigError: a target is no layer, there are no layers at all, or the rank is larger than
+            one of them.
+    """
+    layers = {name: shape for name, shape in linear.items() if layer_of(name)}
+    there = {str(layer_of(name)) for name in layers}
+    if not there:
+        raise ConfigError(
+            f"{_PATH}: the model has no linear layers of its own that could have an adapter; "
+            f"nearest valid: {_PATH}=null"
+        )
+    for target in config.targets:
+        if target not in there:
+            raise ConfigError(
+                f"{_PATH}.targets: the model has no linear layer {target!r} that could have an "
+                f"adapter{instead(target, there)}"
+            )
+    wanted = set(config.targets) or there
+    chosen = {name: shape for name, shape in layers.items() if layer_of(name) in wanted}
+    smallest = min(chosen, key=lambda name: min(chosen[name]))
+    if config.rank > (most := min(chosen[smallest])):
+        raise ConfigError(
+            f"{_PATH}.rank={config.rank}: {smallest} is {chosen[smallest][0]} x "
+            f"{chosen[smallest][1]}, whose change has rank {most} at most; nearest valid: {most}"
+        )
+    return chosen
+
+
+def adapter_parameters(chosen: Mapping[str, Shape], config: LoraConfig) -> int:
+    """Numbers that the adapters of these layers have."""
+    return config.rank * sum(rows + columns for rows, columns in chosen.values())
+
+
+def linear_layers(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The linear layers among a checkpoint's tensors: its matrices, but for the embedding."""
+    return {
+        name.removesuffix(".weight"): shape
+        for name, shape in shapes.items()
+        if name.endswith(".weight") and len(shape) == 2
+    }
+
+
+def require_adaptable(config: RunConfig, path: str, named: str) -> None:
+    """Raise ConfigError where a model's directory shows that it has no room for the adapter.
+    Nothing is said of a hub id."""
+    shapes = shapes_of(path, named)
+    if config.learner.lora and shapes:
+        adapted_layers(linear_layers(shapes), config.learner.lora)
+
+
+def learner_is_reference(learner: LearnerConfig, algorithm: AlgorithmConfig) -> bool:
+    """Whether the learner says what the reference would: the policy without its adapter is the one
+    that the run began with. Not where a KL penalty in the reward of whole completions is counted
+    before they come to the learner."""
+    kl = algorithm.kl
+    before = kl.coefficient > 0 and kl.placement is KlPlacement.reward
+    return learner.lora is not None and not (
+        before and not is_per_token(algorithm.advantage.estimator)
+    )

@@ -1,0 +1,96 @@
+"""What learner.lora asks of a model is found in the heads of its weight files; none is loaded."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rlsys.config.adapter import layer_of
+from rlsys.config.load import load, to_yaml
+from rlsys.config.lora import LoraConfig
+from rlsys.errors import ConfigError
+from tests.helpers.model_folders import config_of, error_of, write_weights
+
+LAYER = "model.layers.0."
+SHAPES = {
+    "model.embed_tokens.weight": (100, 64),
+    f"{LAYER}self_attn.q_proj.weight": (64, 64),
+    f"{LAYER}self_attn.k_proj.weight": (16, 64),
+    f"{LAYER}mlp.experts.0.down_proj.weight": (64, 4),
+    f"{LAYER}mlp.gate.weight": (8, 64),
+    f"{LAYER}input_layernorm.weight": (64,),
+    "lm_head.weight": (100, 64),
+}
+
+
+@pytest.mark.parametrize(
+    ("lora", "error"),
+    [
+        ({"rank": 17}, "rank=17: model.layers.0.self_attn.k_proj is 16 x 64, .* valid: 16"),
+        ({"targets": ["q_prj"]}, r"'q_prj' .*did you mean 'q_proj'\?; there are: k_proj, q_proj"),
+        ({"targets": ["down_proj"]}, "no linear layer 'down_proj' that could have an adapter"),
+        ({"targets": ["lm_head"]}, "no linear layer 'lm_head' that could have an adapter"),
+    ],
+)
+def test_what_the_model_has_no_room_for_is_refused_before_it_is_loaded(
+    tmp_path: Path, lora: dict[str, object], error: str
+) -> None:
+    config = config_of(tmp_path)
+    write_weights(tmp_path, SHAPES)
+    config.learner.lora = LoraConfig(**lora)  # type: ignore[arg-type]
+    assert re.search(error, error_of(config))
+
+
+def test_experts_and_what_chooses_them_never_have_an_adapter() -> None:
+    assert layer_of("model.layers.3.self_attn.q_proj") == "q_proj"
+    assert layer_of("transformer.h.0.mlp.shared_expert.up_proj") == "up_proj"
+    for name in ("mlp.experts.7.up_proj", "mlp.gate", "mlp.shared_expert_gate"):
+        assert layer_of(f"model.layers.3.{name}") is None
+    assert layer_of("lm_head") is None
+
+
+def test_a_model_without_linear_layers_of_its_own_is_refused(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    write_weights(tmp_path, {"model.embed_tokens.weight": (100, 64)})
+    config.learner.lora = LoraConfig()
+    assert "nearest valid: learner.lora=null" in error_of(config)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "found"),
+    [
+        ([], None),
+        (["learner.lora={}"], LoraConfig()),
+        (["learner.lora.rank=8"], LoraConfig(rank=8)),
+        (["learner.lora={targets: [q_proj]}"], LoraConfig(targets=["q_proj"])),
+        (["learner.lora.rank=8", "learner.lora=null"], None),
+    ],
+)
+def test_the_section_is_there_when_a_setting_of_it_is(
+    tmp_path: Path, overrides: list[str], found: LoraConfig | None
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("loop: {steps: 3}\n")
+    config = load(file, overrides)
+    assert config.learner.lora == found
+    file.write_text(to_yaml(config))
+    assert load(file).learner.lora == found
+
+
+@pytest.mark.parametrize(
+    ("override", "error"),
+    [
+        ("learner.lora=8", "learner.lora=8: expected a section of settings"),
+        ("learner.lora.rnk=8", r"unknown key 'learner.lora.rnk'; did you mean 'learner.lora.rank'"),
+        ("learner.lora.rank=x", "learner.lora.rank='x': expected a whole number"),
+        ("learner.lora.rank=0", "learner.lora.rank=0: must be at least 1; nearest valid: 1"),
+        ("learner.lora.alpha=0", "learner.lora.alpha=0.0: must be above 0; nearest valid: 32"),
+    ],
+)
+def test_a_wrong_setting_of_the_section_is_named_as_any_other(
+    tmp_path: Path, override: str, error: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("loop: {steps: 3}\n")
+    with pytest.raises(ConfigError, match=error):
+        load(file, [override])
