@@ -80,8 +80,9 @@ def test_the_default_policy_has_about_three_million_parameters() -> None:
 def test_the_prepared_policy_loads_learned_and_is_made_once(tmp_path: Path) -> None:
     lines: list[str] = []
     folder = prepare_local_policy(tiny(), tmp_path, 0, lines.append)
-    losses = [float(line.split("loss ")[1]) for line in lines if "loss" in line]
-    assert losses[-1] < losses[0]
+    steps = [line.partition("loss ")[2].partition(", about ") for line in lines if "loss" in line]
+    assert float(steps[-1][0]) < float(steps[0][0])
+    assert [left.endswith(" s left") for _, _, left in steps] == [True, False]
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     text = "<think>we need 2 steps. first 13-7=6 é</think>"
