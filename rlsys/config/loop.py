@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from rlsys.config.ranges import ranged
 
+AUTO = "auto"
+"""Of a setting that the run finds itself."""
+
 
 @dataclass
 class LoopConfig:
@@ -22,15 +25,13 @@ class LoopConfig:
     groups_per_call: int = ranged(1, least=1)
     """Groups that one call samples, grades or scores; more where completions are short,
     since every remote call costs 1 to 2 ms of CPU."""
-    max_staleness: int = ranged(2, least=0)
-    """Optimizer steps between the oldest token's policy version and the version trained;
-    0 is the synchronous algorithm. 2 hides the pipeline's latency without measurable harm."""
-    adaptive_staleness: bool = False
-    """true: the bound moves between 1 and max_staleness with the measured effective sample size;
-    off, since a fixed bound is easier to compare runs by."""
+    max_staleness: int | str = ranged(AUTO, least=0)
+    """The most optimizer steps between the oldest token's policy version and the version trained;
+    0 is the synchronous algorithm. auto: 2 at first, more while the learner is held up by it and
+    the data stay useful, less where they do not (rlsys/loop/bound.py)."""
     target_effective_sample_size: float = ranged(0.5, above=0, below=1)
-    """Share of a step's tokens that importance weights must leave useful; below it, the adaptive
-    bound tightens. At 0.5 a step teaches as much as half of it would on-policy."""
+    """Share of a step's tokens that importance weights must leave useful; below it, an automatic
+    bound shrinks. At 0.5 a step teaches as much as half of it would on-policy."""
     max_group_failures: int = ranged(3, least=1, may_change=True)
     """How often one call for a group may raise before the group is dropped as `failed`: its data
     are at fault."""

@@ -11,6 +11,7 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rlsys.config.loop import AUTO
 from rlsys.config.renamed import RENAMED, RENAMED_VALUES
 from rlsys.config.run import RunConfig
 from rlsys.errors import instead, nearest
@@ -55,6 +56,8 @@ def of_section(section: type, values: Any, path: str, where: str) -> Iterator[st
             yield from _of_list(get_args(hints[name])[0], value, key, where)
         elif get_origin(hints[name]) is dict:
             yield from _of_mapping(get_args(hints[name])[1], value, key, where)
+        elif hints[name] == int | str and type(value) not in (int, str):
+            yield f"{where}: {key}={value}: expected a whole number or {AUTO}"
 
 
 def of_nobody(section: type, layers: Sequence[tuple[str, Any]]) -> Iterator[str]:

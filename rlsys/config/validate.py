@@ -22,6 +22,7 @@ from rlsys.config import sample as sample_config
 from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
+from rlsys.config.loop import AUTO
 from rlsys.config.model_names import find_model
 from rlsys.config.run import MOST_KEPT, RunConfig, StageKind
 from rlsys.config.sft import measures_answers
@@ -82,11 +83,9 @@ def _run(config: RunConfig) -> Iterator[str]:
 
 
 def _staleness(config: RunConfig) -> Iterator[str]:
-    if config.loop.adaptive_staleness and config.loop.max_staleness < 1:
-        yield (
-            "loop.adaptive_staleness=true: the bound moves between 1 and loop.max_staleness="
-            f"{config.loop.max_staleness}; nearest valid: loop.max_staleness=1"
-        )
+    bound = config.loop.max_staleness
+    if isinstance(bound, str) and bound != AUTO:
+        yield f"loop.max_staleness={bound}: a number of steps, or {AUTO}; nearest valid: {AUTO}"
 
 
 def _batch(config: RunConfig) -> Iterator[str]:
@@ -236,7 +235,7 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
     """What would let timing into the numbers is refused where they must repeat."""
     if not config.run.deterministic:
         return
-    needed = {
+    needed: dict[str, tuple[float | str, float]] = {
         "rollout.threads": (config.rollout.threads, 1),
         "learner.threads": (config.learner.threads, 1),
         "rollout.gpus": (config.rollout.gpus, 0),

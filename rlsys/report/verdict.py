@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rlsys.config.loop import AUTO
 from rlsys.config.run import StageKind
 from rlsys.evaluation import curve
 from rlsys.observe.balance import balance, limits
@@ -94,9 +95,11 @@ def _limits(record: RunRecord) -> list[str]:
     if counted:
         found = balance(times, counted)
         waits = times[found.bottleneck].waits
-        lines = limits(found, max(waits, key=lambda name: waits[name], default="nothing"))
+        longest_wait = max(waits, key=lambda name: waits[name], default="nothing")
+        is_given = record.settings["loop.max_staleness"] != AUTO
+        lines = limits(found, longest_wait, may_overlap_more=is_given)
         bound = record.summary["staleness"]["covering_bound"]
-        if bound > record.settings["loop.max_staleness"]:
+        if bound > record.summary["staleness"]["bound"]:
             lines.append(f"staleness: loop.max_staleness={bound} covers the longest completion")
         return lines
     busiest = max(times, key=lambda role: times[role].busy_s / times[role].wall_s)
