@@ -6,10 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,10 @@ import pytest
 
 from rlsys.network import free_port
 from tests.helpers.places import ROOT
+from tests.helpers.serving import SIZES, START_S, printed, started
 from tests.helpers.workplace import Workplace
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
-_START_S = 240.0
-SIZES = ("hidden_size=64", "intermediate_size=128", "layers=2", "heads=2", "steps=40", "threads=1")
 
 
 @pytest.fixture
@@ -29,31 +25,6 @@ def policy(workplace: Workplace) -> tuple[str, ...]:
     """`local`, as the tiny one of the workplace."""
     sizes = (f"model.local.{size}" for size in SIZES)
     return ("local", f"model.cache={workplace.folder / 'cache'}", *sizes, "model.max_context=128")
-
-
-@contextmanager
-def started(log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`rlsys ARGUMENTS`, which prints to a file; ended with the block."""
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rlsys", *arguments], cwd=ROOT, stdout=file, stderr=file
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def printed(log: Path, pattern: str, process: subprocess.Popen[bytes]) -> re.Match[str]:
-    """Wait for a line."""
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline:
-        if match := re.search(pattern, log.read_text()):
-            return match
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.2)
-    raise AssertionError(log.read_text())
 
 
 def asked(url: str, **body: object) -> dict[str, Any]:
@@ -107,7 +78,7 @@ def test_a_conversation_in_a_pipe_says_what_it_loads_beside_it(policy: tuple[str
         input="3*4+4=?\n/quit\n",
         capture_output=True,
         text=True,
-        timeout=_START_S,
+        timeout=START_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

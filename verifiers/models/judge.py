@@ -32,6 +32,8 @@ _RULES = (
     "integer from 0 to 10."
 )
 _MAX_SCORE = 10
+_OWN = ("model", "messages", "temperature", "max_tokens", "response_format")
+"""Fields of a request that the judge sets itself."""
 _SCHEMA = {
     "type": "json_schema",
     "json_schema": {
@@ -80,12 +82,22 @@ class JudgeVerifier(InBatches):
     """Longer answers are rejected."""
     pass_score: int = ranged(6, least=0, most=10)
     """From which score on the status is correct."""
+    request: dict[str, Any] = field(default_factory=dict)
+    """Other fields of each request, as the endpoint has them. A server holds back the schema while
+    a model reasons, and one that reasons to the end of max_tokens has graded nothing:
+    {max_reasoning_tokens: 256} of `rlsys serve`, or another server's way to say that."""
     name: str = field(default="judge", init=False)
 
     def __post_init__(self) -> None:
         self._part = read_part(self.name, self.part)
         if not self.model:
             raise VerifierError("judge: the option model is empty: it names the endpoint's model")
+        for name in self.request:
+            if name in _OWN:
+                raise VerifierError(
+                    f"judge: the option request has {name!r}, which the judge sets itself; others "
+                    "may stand there"
+                )
         key = os.environ.get(self.api_key_env, "") if self.api_key_env else ""
         if self.api_key_env and not key:
             raise VerifierError(
@@ -125,6 +137,7 @@ class JudgeVerifier(InBatches):
             f"Answer:\n{fence}\n{text}\n{fence}\n\nReply with the JSON object."
         )
         return {
+            **self.request,
             "model": self.model,
             "messages": [
                 {"role": "system", "content": _RULES.format(rubric=self.rubric, fence=fence)},

@@ -126,9 +126,14 @@ def _read(body: bytes) -> Reply:
     """The content of the first choice, if the model came to its end."""
     try:
         choice = json.loads(body)["choices"][0]
-        content, finish = choice["message"]["content"], choice.get("finish_reason")
+        message, finish = choice["message"], choice.get("finish_reason")
+        content = message["content"]
+        reasoning = message.get("reasoning") or message.get("reasoning_content")
     except (ValueError, LookupError, TypeError, AttributeError):
         return Reply(None, f"no chat completion: {body[:_SHOWN].decode(errors='replace')!r}")
+    if not content and reasoning and finish == "length":
+        said = "the model reasoned until max_tokens ended: bound that by the judge's option request"
+        return Reply(None, f"{said}, or give it more")
     if not isinstance(content, str) or finish == "length":
         return Reply(None, f"the reply was cut off or empty (finish_reason {finish!r})")
     return Reply(content)

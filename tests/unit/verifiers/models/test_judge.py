@@ -149,6 +149,11 @@ def test_requests_of_a_batch_run_at_the_same_time_and_keep_their_order():
     assert server.most_open == 4
 
 
+REASONED = {
+    "choices": [{"message": {"content": None, "reasoning": "so"}, "finish_reason": "length"}]
+}
+
+
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
@@ -165,6 +170,11 @@ def test_requests_of_a_batch_run_at_the_same_time_and_keep_their_order():
         (200, says('{"reason": "", "score": 0, "score": 10}'), "unparsable reply"),
         (200, says('{"reason": "", "score": 10}', "length"), "cut off"),
         (200, says(None), "cut off or empty"),
+        (
+            200,
+            REASONED,
+            "reasoned until max_tokens ended: bound that by the judge's option request",
+        ),
     ],
 )
 def test_whatever_is_no_grade_is_no_verdict(status, body, reason):
@@ -219,6 +229,17 @@ def test_key_comes_from_the_named_variable_only(monkeypatch):
         JudgeVerifier(model="m", api_key_env="JUDGE_KEY_2")
 
 
+def test_other_fields_of_a_request_are_sent_beside_the_judges_own():
+    grade = says('{"reason": "", "score": 5}')
+    bound = {"max_reasoning_tokens": 8, "chat_template_kwargs": {"enable_thinking": False}}
+    _, server = ask(lambda request: (200, grade), "4", request=bound)
+    request = server.requests[0][2]
+    assert bound.items() <= request.items()
+    for name in request.keys() - bound.keys():
+        with pytest.raises(VerifierError, match=f"has '{name}', which the judge sets itself"):
+            JudgeVerifier(model="m", request={name: 1})
+
+
 def test_empty_and_overlong_answers_are_not_sent():
     verdicts, server = ask(fair, "", "<think>2 + 2 = 4", "x" * 11, max_chars=10)
     assert [v.status for v in verdicts] == [Status.UNPARSABLE, Status.UNPARSABLE, Status.REJECTED]
@@ -231,6 +252,7 @@ def test_empty_and_overlong_answers_are_not_sent():
         ({"base_url": "localhost:8000"}, "nearest valid: 'http://localhost:8000/v1'"),
         ({"model": ""}, "the option model is empty"),
         ({"part": "answers"}, "part='answers'; did you mean 'answer'"),
+        ({"request": {"temperature": 1}}, "request has 'temperature', which the judge sets itself"),
     ],
 )
 def test_impossible_option_is_one_error(options, message):
