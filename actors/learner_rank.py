@@ -1,7 +1,7 @@
 """A learner rank: a Learner as a Ray actor. Rank 0 also publishes, and writes samples."""
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import ray
 from actors.member import Member
 from actors.rollout_client import RolloutClient
 from rlsys.config.algorithm import is_per_token
-from rlsys.config.run import LearnerConfig, RolloutConfig, Transport, WeightsConfig
+from rlsys.config.run import LearnerConfig, RolloutConfig, WeightsConfig
 from rlsys.determinism import make_deterministic
 from rlsys.disk import write_table
 from rlsys.errors import WeightSyncError
@@ -49,6 +49,8 @@ class Span:
     size: int
 
 
+Head = tuple[tuple[Manifest, Canary] | None, list[ray.ObjectRef]]
+"""What a publish returns, from rank 0: what was published, and where it lies in the store."""
 STREAMING_COPIES = {"GLIBC_TUNABLES": "glibc.cpu.x86_non_temporal_threshold=1000000"}
 """Environment of a process that publishes: glibc copies 1 MB and more past the caches, which is
 twice as fast on x86, since memory that is overwritten whole need not be read first. By itself it
@@ -85,7 +87,9 @@ class LearnerRank(Member):
         self.task, self.settings = task, settings
         self.version = 0
         self.sender: VllmSender | None = None
-        """For vLLM's own transports, once the samplers have been met."""
+        """For vLLM's own transports, once samplers have been met."""
+        self.met: Mapping[str, int] = {}
+        """Those that were met."""
         self.accounting = Accounting(idle=task.idle)
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples")
         self.written: Future[None] | None = None
@@ -197,34 +201,49 @@ class LearnerRank(Member):
         write_table(samples_table(groups, step, split, reasons), self.samples / file)
 
     @ray.method(num_returns=2)
-    def publish(
-        self, version: int, canary_ids: list[int]
-    ) -> tuple[tuple[Manifest, Canary] | None, list[ray.ObjectRef]]:
-        """The manifest with the canary's logprobs, and refs of the buckets; from rank 0."""
+    def publish(self, version: int, canary_ids: list[int], recipients: Mapping[str, int]) -> Head:
+        """The manifest with the canary's logprobs, and refs of the buckets; from rank 0.
+
+        Args:
+            recipients: rollout workers to send to by vLLM's own transports, each by its name with
+                how many have had that name; none: into the store.
+        """
         if version != self.version:
             raise WeightSyncError(
                 f"learner-{self.rank} holds version {self.version} and was asked for {version}"
             )
+        return self._publish(version, canary_ids, recipients)
+
+    @ray.method(num_returns=2)
+    def publish_stored(self, version: int, canary_ids: list[int]) -> Head:
+        """As `publish`, into the store; nothing where another version is held by now."""
+        return self._publish(version, canary_ids, {}) if version == self.version else (None, [])
+
+    def _publish(self, version: int, canary_ids: list[int], recipients: Mapping[str, int]) -> Head:
         with self.accounting.busy():
-            published = self._send(version)
+            published = self._send(version, recipients)
             canary = self.weights_out.canary(canary_ids)
         if published is None:
             return None, []
         manifest, buckets = published
         return (manifest, canary), buckets
 
-    def _send(self, version: int) -> tuple[Manifest, list[ray.ObjectRef]] | None:
+    def _send(
+        self, version: int, recipients: Mapping[str, int]
+    ) -> tuple[Manifest, list[ray.ObjectRef]] | None:
         """Into the store, or with vLLM's own transports into the samplers, without refs."""
-        weights = self.settings.weights
-        bucket_bytes = weights.bucket_mib << 20
-        if weights.transport is Transport.object_store:
+        bucket_bytes = self.settings.weights.bucket_mib << 20
+        if not recipients:
             return self.weights_out.publish(version, bucket_bytes, put_pieces)
-        self.sender = self.sender or self._connect(bucket_bytes)
+        if self.sender is None or self.met != recipients:
+            if self.sender is not None:
+                self.sender.close()
+            self.sender, self.met = self._connect(bucket_bytes, recipients), recipients
         manifest = self.sender.send(version)
         return (manifest, []) if self.rank == 0 else None
 
-    def _connect(self, bucket_bytes: int) -> "VllmSender":
-        """The rollout workers' samplers and this rank meet."""
+    def _connect(self, bucket_bytes: int, names: Collection[str]) -> "VllmSender":
+        """These rollout workers' samplers and this rank meet."""
         # Only these transports need vLLM in the learner's process.
         from rlsys.weights.vllm_sender import BucketSource, Meeting, VllmSender, piece_bytes
 
@@ -236,8 +255,9 @@ class LearnerRank(Member):
             lambda: out.buckets(bucket_bytes),
             piece_bytes(transport, bucket_bytes),
         )
-        meeting = Meeting(self.rank, *self.address(), rollout.workers * rollout.tensor_parallel)
-        client = RolloutClient(rollout, transport, self.settings.peer_timeout_s)
+        gpus_each = rollout.tensor_parallel
+        meeting = Meeting(self.rank, *self.address(), len(names) * gpus_each)
+        client = RolloutClient(names, gpus_each, transport, self.settings.peer_timeout_s)
         return VllmSender(transport, meeting, source, client)
 
     def save(self, folder: Path, spans: list[Span], *batches: pa.RecordBatch) -> None:

@@ -1,16 +1,20 @@
 """The newest weights, from the learner to every rollout worker."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from actors.roster import Seat
 from actors.supervision import Supervisor
-from rlsys.errors import WorkerDiedError
+from rlsys.config.run import Transport
+from rlsys.errors import LearnerLostError, WorkerDiedError
 from rlsys.loop.fleet import PublishReport
 from rlsys.roles import LEARNER, ROLLOUT
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
+
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -21,37 +25,60 @@ class Published:
     canary: Canary
     buffer: Any
     """Ref of the list of the buckets' refs; empty where the learner has sent them itself."""
+    recipients: Mapping[str, int]
+    """To whom it did, each by its name with how many have had that name."""
+
+    def reached(self, seat: Seat) -> bool:
+        """Whether who sits there has been sent it, or can read it in the store."""
+        return not self.recipients or self.recipients.get(seat.name) == seat.incarnation
 
 
 class Publication:
     """Has the learner pack its weights, and rollout workers pull and prove them.
 
+    vLLM's own transports have a fixed group. While a worker of it is away, weights go through the
+    store; once all are there, the group is formed anew.
+
     Args:
         canary_ids: the tokens whose logprobs the canary is.
     """
 
-    def __init__(self, supervisor: Supervisor, canary_ids: list[int]) -> None:
-        self.supervisor, self.canary_ids = supervisor, canary_ids
+    def __init__(self, supervisor: Supervisor, canary_ids: list[int], transport: Transport) -> None:
+        self.supervisor, self.canary_ids, self.transport = supervisor, canary_ids, transport
         self.newest: Published | None = None
         self.reports: dict[Seat, PublishReport] = {}
 
     async def pack(self, version: int) -> None:
-        """The learner's weights as one buffer, and the canary's logprobs under them."""
-        buffers: list[Any] = []
+        """The learner's weights as one buffer, and the canary's logprobs under them.
 
-        def publish(seat: Seat) -> Any:
-            head, buffer = seat.actor.publish.remote(version, self.canary_ids)
-            buffers.append(buffer)
-            return head
-
-        heads = await self.supervisor.call_all(self.supervisor.of(LEARNER), publish)
-        manifest, canary = heads[0]
-        self.newest = Published(manifest, canary, buffers[0])
+        Raises:
+            LearnerLostError: a worker died while the learner sent to it, which waits for ever then.
+        """
+        recipients = self._recipients()
+        packing = self._packed(
+            recipients, lambda actor: actor.publish.remote(version, self.canary_ids, recipients)
+        )
+        # At the start nobody is watched yet.
+        if recipients and self.newest:
+            self.newest = await self._while_all_live(packing)
+        else:
+            self.newest = await packing
 
     async def pull(self, seat: Seat) -> None:
-        """A rollout worker loads and proves the newest weights."""
-        assert self.newest is not None
+        """A rollout worker loads and proves the newest weights. One that these were not sent to
+        reads them in the store, or waits for newer ones, where the learner has gone on."""
         new = self.newest
+        assert new is not None
+        if not new.reached(seat):
+            version = new.manifest.version
+            stored = await self._packed(
+                {}, lambda actor: actor.publish_stored.remote(version, self.canary_ids)
+            )
+            if stored is None:
+                while self.newest is new:
+                    await asyncio.sleep(_LOOK_S)
+                return
+            new = stored
         ref = seat.actor.update_weights.remote(new.manifest, new.canary, new.buffer)
         self.reports[seat] = await self.supervisor.call(seat, ref)
 
@@ -69,6 +96,44 @@ class Publication:
         await self.supervisor.some_ready(ROLLOUT)
         reports = [self.reports[seat] for seat in self.supervisor.ready(ROLLOUT)]
         return max(reports, key=lambda report: report.total_s)
+
+    def _recipients(self) -> dict[str, int]:
+        """To whom the learner sends by itself; nobody where the store carries, or has to."""
+        seats = self.supervisor.of(ROLLOUT)
+        is_whole = self.newest is None or all(seat.ready for seat in seats)
+        if self.transport is Transport.object_store or not is_whole:
+            return {}
+        return {seat.name: seat.incarnation for seat in seats}
+
+    async def _packed(
+        self, recipients: Mapping[str, int], publish: Callable[[Any], tuple[Any, Any]]
+    ) -> Published | None:
+        """What the ranks published; None: nothing."""
+        buffers: list[Any] = []
+
+        def ask(seat: Seat) -> Any:
+            head, buffer = publish(seat.actor)
+            buffers.append(buffer)
+            return head
+
+        heads = await self.supervisor.call_all(self.supervisor.of(LEARNER), ask)
+        return None if heads[0] is None else Published(*heads[0], buffers[0], recipients)
+
+    async def _while_all_live(self, packing: Any) -> Published | None:
+        sending = asyncio.ensure_future(packing)
+        dying = asyncio.ensure_future(self.supervisor.one_away(ROLLOUT))
+        try:
+            await asyncio.wait((sending, dying), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                return sending.result()
+            raise LearnerLostError(
+                f"{dying.result().name} died while the learner sent weights to it "
+                f"(weights.transport={self.transport.value}), and the learner waits for it for "
+                "ever. What it learned since the last checkpoint is gone"
+            )
+        finally:
+            sending.cancel()
+            dying.cancel()
 
     async def _try_pull(self, seat: Seat) -> None:
         try:

@@ -105,7 +105,7 @@ class RayFleet:
         self.weight_names: list[str] = []
         self.canary: Canary | None
         """Under the weights that the model has on disk; there once the learner has started."""
-        self.publication = Publication(self.supervisor, canary_ids)
+        self.publication = Publication(self.supervisor, canary_ids, config.weights.transport)
 
     # --- start and end -------------------------------------------------------------------------
 

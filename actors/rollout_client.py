@@ -1,31 +1,35 @@
 """The learner's line to the rollout workers, for transports in which it drives their updates."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError
 
-from rlsys.config.run import RolloutConfig, Transport
+from rlsys.config.run import Transport
 from rlsys.errors import StallError
 
 
 class RolloutClient:
-    """vLLM's weight-sync client (four calls) on the rollout actors, all of them at once.
+    """vLLM's weight-sync client (four calls) on rollout actors, all of them at once.
+
+    names: of the actors.
+    gpus_each: of one sampler.
 
     A call that is not answered within timeout_s, half of loop.stall_timeout_s, raises StallError
     with the names of the workers that owe a reply: the driver, which waits for the learner, does
     not know them.
     """
 
-    def __init__(self, config: RolloutConfig, transport: Transport, timeout_s: float) -> None:
-        self.config, self.transport, self.timeout_s = config, transport, timeout_s
-        self.workers = {
-            name: ray.get_actor(name) for name in (f"rollout-{i}" for i in range(config.workers))
-        }
+    def __init__(
+        self, names: Iterable[str], gpus_each: int, transport: Transport, timeout_s: float
+    ) -> None:
+        self.gpus_each, self.transport, self.timeout_s = gpus_each, transport, timeout_s
+        self.workers = {name: ray.get_actor(name) for name in names}
 
     def init_weight_transfer_engine(self, init_info: dict[str, Any]) -> None:
         """Each sampler gets its own ranks in the group: vLLM knows of one sampler only."""
-        size = self.config.tensor_parallel
+        size = self.gpus_each
         infos = [
             init_info | {"rank_offset": 1 + i * size}
             if self.transport is Transport.nccl

@@ -17,7 +17,6 @@ from rlsys.config.run import (
     ModelConfig,
     RolloutConfig,
     SamplingConfig,
-    Transport,
     WeightsConfig,
 )
 from rlsys.config.thinking import ThinkingConfig
@@ -93,8 +92,6 @@ class RolloutWorker(AsyncMember):
         from disk, by which the model is proved."""
         self.sampler.update.names = names
         await self.sampler.prove_model(canary)
-        if self.settings.weights.transport is Transport.object_store:
-            await self.sampler.update.connect({})
 
     @ray.method(num_returns=2)
     async def sample(

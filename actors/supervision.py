@@ -90,6 +90,14 @@ class Supervisor:
                 raise self.failure
             await self._change()
 
+    async def one_away(self, role: str) -> Seat:
+        """Wait for a member of the role to be gone; returns its seat."""
+        while True:
+            for seat in self.of(role):
+                if not seat.ready:
+                    return seat
+            await self._change()
+
     async def work(
         self, role: str, call: Callable[[Any], list[Any]], other_than: Seat | None = None
     ) -> tuple[Seat, Any, Any]:
@@ -211,6 +219,7 @@ class Supervisor:
         if seat.ready:
             seat.ready = False
             self._pools[seat.role].remove(seat)
+            self._wake()
 
     def _fail(self, error: RlsysError) -> None:
         if self.failure is None:

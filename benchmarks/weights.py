@@ -142,7 +142,6 @@ class Rollout:
         )
         await self.sampler.start()
         self.sampler.update.names = [name for name, _ in shapes]
-        await self.sampler.update.connect({})
 
     async def update(self, manifest: Manifest, refs: list[ray.ObjectRef]) -> None:
         """As RolloutWorker.update_weights, without the canary."""

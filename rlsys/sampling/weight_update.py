@@ -2,9 +2,10 @@
 
     begin -> receive (once, or once per bucket) -> finish
 
-With the object store, `load` does all three. With vLLM's NCCL and CUDA IPC transports the
+From the object store, `load` does all three. With vLLM's NCCL and CUDA IPC transports the
 learner's rank 0 asks for `begin` and `receive`, since its sending and their receiving meet; `load`
-then only finishes, with the manifest that the learner made while it sent.
+then only finishes, with the manifest that the learner made while it sent. A sampler that was not
+there when they met loads from the store.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rlsys.config.run import PrefixCache, Transport, WeightsConfig
+from rlsys.config.run import PrefixCache, WeightsConfig
 from rlsys.errors import WeightSyncError
 from rlsys.weights.bundle import Manifest, check_names, found
 from rlsys.weights.mapping import locate
@@ -77,15 +78,14 @@ class WeightUpdate:
             WeightSyncError: a tensor is missing, unknown, altered, or was loaded nowhere; named.
         """
         check_names(manifest, self.names)
-        if self.config.transport is Transport.object_store:
+        if buckets:
             update_info = _update_info(manifest, buckets)
             await self.begin()
-            await self.receive(update_info)
+            await self._call("receive_stored", update_info=update_info)
         if self._paused_at is None:
             raise WeightSyncError(
-                f"{self.name}: started after the learner met its samplers, so "
-                f"weights.transport={self.config.transport.value} cannot bring it version "
-                f"{manifest.version}; resume the run from its last checkpoint"
+                f"{self.name}: the learner sent it nothing of version {manifest.version}, by "
+                f"weights.transport={self.config.transport.value}"
             )
         await self._call("finish_proved", manifest=manifest.to_dict())
         await self.vllm.update_weight_version(str(manifest.version))

@@ -124,6 +124,10 @@ class VllmSender:
         # The bytes are not in buckets, so no bucket has a size.
         return Manifest(version, (), tuple(self.source.records))
 
+    def close(self) -> None:
+        """Leave the group, for another one."""
+        self.engine.shutdown()
+
 
 def _finish_step() -> None:
     """vLLM reads on streams of its own, which do not wait for a step that is under way."""

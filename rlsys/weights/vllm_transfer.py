@@ -63,6 +63,7 @@ class ProvedTransfer:
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         stacks.register()
+        self.mapper = Mapper()
 
     def start_weight_update(self) -> None:
         initialize_layerwise_reload(self.model)
@@ -77,6 +78,17 @@ class ProvedTransfer:
     def load_weights(self, tensors: Iterable[Named]) -> None:
         """What vLLM's engines call as their model's load_weights while they receive."""
         self.proof.load(tensors)
+
+    def receive_stored(self, stored: "SharedMemoryUpdate") -> None:
+        """Load what lies in the node's object store; so can a sampler of any transport, which has
+        to when it is new to a group that is formed already."""
+        self.load_weights(self.mapped(stored))
+
+    def mapped(self, stored: "SharedMemoryUpdate") -> Iterator[Named]:
+        """Views of what the learner published, in this process."""
+        manifest = Manifest.from_dict(stored.manifest)
+        spans = zip(stored.places, manifest.bucket_bytes, strict=True)
+        return views(manifest, [self.mapper.view(*place, size) for place, size in spans])
 
     def finish_weight_update(self) -> None:
         finalize_layerwise_reload(self.model, self.model_config)
@@ -107,16 +119,10 @@ class SharedMemoryTransfer(
     update_info_cls = SharedMemoryUpdate
 
     def init_transfer_engine(self, init_info: SharedMemoryInit) -> None:
-        self.mapper = Mapper()
+        """Nobody has to be met."""
 
     def receive_weights(self, update_info: SharedMemoryUpdate) -> None:
-        self.load_weights(self.mapped(update_info))
-
-    def mapped(self, update_info: SharedMemoryUpdate) -> Iterator[Named]:
-        """Views of what the learner published, in this process."""
-        manifest = Manifest.from_dict(update_info.manifest)
-        spans = zip(update_info.places, manifest.bucket_bytes, strict=True)
-        return views(manifest, [self.mapper.view(*place, size) for place, size in spans])
+        self.receive_stored(update_info)
 
     def shutdown(self) -> None:
         """Nothing is held between updates."""
@@ -132,6 +138,11 @@ class _Receiver(torch.nn.Module):
 
 class NcclTransfer(ProvedTransfer, NCCLWeightTransferEngine):
     """vLLM's NCCL engine, proved."""
+
+    def init_transfer_engine(self, init_info: Any) -> None:
+        # A group that has lost a member is formed anew, and nothing is waited for in the old one.
+        self.shutdown()
+        NCCLWeightTransferEngine.init_transfer_engine(self, init_info)
 
     def receive_weights(self, update_info: Any) -> None:
         model, self.model = self.model, _Receiver(self.joiner)
@@ -193,6 +204,12 @@ class WorkerExtension:
         self.finish_weight_update()  # type: ignore[attr-defined]
         return changed(self.from_disk, held(engine.model))
 
+    def receive_stored(self, update_info: dict[str, Any]) -> None:
+        """Load what lies in the node's object store, whatever the transport."""
+        engine = self.weight_transfer_engine
+        with set_current_vllm_config(engine.vllm_config):
+            engine.receive_stored(SharedMemoryUpdate(**update_info))
+
     def finish_proved(self, manifest: dict[str, Any]) -> None:
         """Prove what was received and loaded, and end the update. Version 0 has the weights from
         disk, so the model must hold them bit for bit as it did then, unless their precision on the
@@ -214,7 +231,7 @@ class WorkerExtension:
     def differing(self, update_info: dict[str, Any]) -> list[str]:
         """Published tensors that the model does not hold; see readback.differing."""
         engine = self.weight_transfer_engine
-        tensors = engine.mapped(engine.parse_update_info(update_info))
+        tensors = engine.mapped(SharedMemoryUpdate(**update_info))
         return differing(engine.model, engine.proof.placed, tensors)
 
 

@@ -121,7 +121,7 @@ def learned(cluster: None, policy: str, folder: Path, ranks: int, **learner: Any
             metrics = ray.get(calls, timeout=120)
             assert [m["skipped_updates"] for m in metrics] == [step == 2] * ranks
         assert metrics[0]["trained_sequences"] == GROUPS * SIZE - 1
-        heads = [m.publish.remote(3, [5, 6, 7]) for m in members]
+        heads = [m.publish.remote(3, [5, 6, 7], {}) for m in members]
         (manifest, _), *_ = ray.get([head for head, _ in heads], timeout=60)
         weights = {n: t.astype(np.float64) for n, t in pulled(manifest, heads[0][1]).items()}
         return Learned(weights, losses, gradients)

@@ -63,7 +63,7 @@ class Learner:
         ray.get([m.save.remote(folder, kept, *self.refs) for m in self.members], timeout=60)
 
     def weights(self, version: int) -> dict[str, np.ndarray]:
-        heads = [m.publish.remote(version, [5, 6, 7]) for m in self.members]
+        heads = [m.publish.remote(version, [5, 6, 7], {}) for m in self.members]
         (manifest, _), *_ = ray.get([head for head, _ in heads], timeout=60)
         return pulled(manifest, heads[0][1])
 

@@ -10,7 +10,7 @@ import ray
 from ray import cloudpickle
 
 from actors.rollout_client import RolloutClient
-from rlsys.config.run import RolloutConfig, Transport
+from rlsys.config.run import Transport
 from rlsys.errors import StallError
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def client(cluster: None) -> Iterator[RolloutClient]:
         made.options(name=f"rollout-{i}", num_cpus=0).remote(answers=i != 1) for i in range(3)
     ]
     ray.get([worker.is_up.remote() for worker in workers])
-    yield RolloutClient(RolloutConfig(workers=3), Transport.nccl, 10.0)
+    yield RolloutClient([f"rollout-{i}" for i in range(3)], 1, Transport.nccl, 10.0)
     for worker in workers:
         ray.kill(worker)
 

@@ -75,7 +75,6 @@ async def prove(sampler: Sampler, learner: Learner, folder: Path) -> None:
     sampler.update.names = list(learner.form.shapes)
     first = learner.canary()
     await sampler.prove_model(first)
-    await sampler.update.connect({})
     for version in range(3):
         manifest, buckets = published(version, learner.weights(), folder)
         await sampler.update.load(manifest, buckets)

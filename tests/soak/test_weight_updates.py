@@ -21,6 +21,7 @@ from rlsys.config.run import (
     PrefixCache,
     RolloutConfig,
     SamplingConfig,
+    Transport,
     WeightsConfig,
 )
 from rlsys.errors import WeightSyncError
@@ -68,17 +69,17 @@ def with_sampler(
     policy: str,
     work: Callable[[Sampler], Coroutine[Any, Any, Any]],
     prefix_cache: PrefixCache = PrefixCache.by_version,
+    transport: Transport = Transport.object_store,
 ) -> Any:
     """Run `work` on a new sampler that expects the policy's tensors."""
     os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"  # to sabotage the sampler's process
-    weights = WeightsConfig(prefix_cache=prefix_cache)
+    weights = WeightsConfig(prefix_cache=prefix_cache, transport=transport)
     sampler = Sampler("rollout-0", policy, ModelConfig(), RolloutConfig(), weights, 0)
 
     async def run() -> Any:
         await sampler.start()
         try:
             sampler.update.names = [name for name, _ in weights_of(policy, 0.0)]
-            await sampler.update.connect({})
             return await work(sampler)
         finally:
             sampler.shutdown()
@@ -119,6 +120,20 @@ def test_a_new_request_after_an_update_sees_new_weights_only(
         return new
 
     np.testing.assert_allclose(with_sampler(policy, work, policy_after), fresh, atol=1e-4)
+
+
+@pytest.mark.parametrize("transport", [Transport.nccl, Transport.cuda_ipc])
+def test_a_sampler_that_its_transport_has_not_reached_takes_weights_from_the_store(
+    policy: str, fresh: np.ndarray, tmp_path: Path, transport: Transport
+) -> None:
+    async def work(sampler: Sampler) -> np.ndarray:
+        await sampler.update.load(*published(1, weights_of(policy, 0.05), tmp_path))
+        with pytest.raises(WeightSyncError, match="sent it nothing of version 2"):
+            await sampler.update.load(published(2, weights_of(policy, 0.05), tmp_path)[0], [])
+        return await logprobs(sampler, PROMPT)
+
+    found = with_sampler(policy, work, transport=transport)
+    np.testing.assert_allclose(found, fresh, atol=1e-4)
 
 
 def test_keeping_the_cache_as_it_is_would_serve_old_keys_and_values(

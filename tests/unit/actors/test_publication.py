@@ -1,0 +1,197 @@
+"""Who is sent new weights, and who reads them in the store: real supervision of stand-ins."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import ray
+from ray.exceptions import RayActorError
+
+from actors import supervision
+from actors.placement import Need
+from actors.publication import Publication
+from actors.roster import Seat, seats
+from actors.supervision import Supervisor
+from rlsys.config.run import Precision, Transport
+from rlsys.errors import LearnerLostError
+from rlsys.loop.fleet import PublishReport
+from rlsys.weights.bundle import Manifest
+from rlsys.weights.canary import Canary
+
+CANARY = Canary([5], [], Precision.float32)
+
+
+def replied(value: Any) -> asyncio.Future[Any]:
+    reply = asyncio.get_running_loop().create_future()
+    reply.set_result(value)
+    return reply
+
+
+def remote(method: Callable[..., Any]) -> SimpleNamespace:
+    return SimpleNamespace(remote=method)
+
+
+class Fleet:
+    """One learner rank and three rollout workers, and what they are asked for."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.seats = seats([Need("learner", 1, 1.0, 1.0), Need("rollout", 3, 1.0, 1.0)])
+        self.asked: list[str] = []
+        self.version = 0
+        """That the learner holds."""
+        self.stuck = False
+        self.supervisor = Supervisor(self.seats, self, 3, self.bring_up, lambda _: None)  # type: ignore[arg-type]
+        self.publication = Publication(self.supervisor, [5], transport)
+        self.up = asyncio.Event()
+        """Lets a replaced worker come back."""
+
+    async def start(self) -> None:
+        for seat in self.seats:
+            await self.seat(seat)
+        await self.publication.pack(0)
+        for seat in self.seats[1:]:
+            await self.publication.pull(seat)
+        for seat in self.seats:
+            self.supervisor.admit(seat)
+        self.asked.clear()
+
+    async def seat(self, seat: Seat) -> None:
+        """As the launcher does."""
+        seat.incarnation += 1
+        seat.lifeline = asyncio.get_running_loop().create_future()
+        if seat.role == "learner":
+            seat.actor = SimpleNamespace(
+                publish=remote(self.publish), publish_stored=remote(self.publish_stored)
+            )
+        else:
+            seat.actor = SimpleNamespace(
+                update_weights=remote(lambda manifest, _, buffer: self.pulled(seat, manifest))
+            )
+
+    async def bring_up(self, seat: Seat) -> None:
+        await self.up.wait()
+        held = None
+        while held is not self.publication.newest:
+            held = self.publication.newest
+            await self.publication.pull(seat)
+
+    def publish(self, version: int, ids: list[int], recipients: dict[str, int]) -> Any:
+        self.version = version
+        to = ", ".join(f"{name}#{count}" for name, count in recipients.items())
+        self.asked.append(f"publish {version} to {to or 'the store'}")
+        if self.stuck:
+            return asyncio.get_running_loop().create_future(), []
+        return self.head(version), []
+
+    def publish_stored(self, version: int, ids: list[int]) -> Any:
+        self.asked.append(f"store {version}")
+        return (self.head(version) if version == self.version else replied(None)), []
+
+    def head(self, version: int) -> Any:
+        return replied((Manifest(version, (), ()), CANARY))
+
+    def pulled(self, seat: Seat, manifest: Manifest) -> Any:
+        self.asked.append(f"{seat.name}#{seat.incarnation} holds {manifest.version}")
+        return replied(PublishReport(manifest.version, 0.0, 0.0, 0.0, 0))
+
+    async def kill(self, index: int) -> None:
+        """One rollout worker, whose end is noticed when this returns."""
+        seat = self.supervisor.of("rollout")[index]
+        seat.lifeline.set_exception(RayActorError())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    async def all_ready(self) -> None:
+        while len(self.supervisor.ready("rollout")) < 3:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision.ray, "kill", lambda actor: None)
+    assert ray is supervision.ray
+
+
+def run(transport: Transport, scene: Callable[[Fleet], Coroutine[Any, Any, None]]) -> None:
+    async def played() -> None:
+        fleet = Fleet(transport)
+        await fleet.start()
+        try:
+            await scene(fleet)
+        finally:
+            fleet.supervisor.stop()
+
+    asyncio.run(asyncio.wait_for(played(), 10))
+
+
+ALL = "rollout-0#1, rollout-1#1, rollout-2#1"
+
+
+@pytest.mark.parametrize(
+    ("transport", "to"), [(Transport.object_store, "the store"), (Transport.nccl, ALL)]
+)
+def test_a_whole_fleet_is_sent_each_version(transport: Transport, to: str) -> None:
+    async def scene(fleet: Fleet) -> None:
+        await fleet.publication.to_all(1)
+        assert fleet.asked[0] == f"publish 1 to {to}"
+        assert sorted(fleet.asked[1:]) == [f"rollout-{i}#1 holds 1" for i in range(3)]
+
+    run(transport, scene)
+
+
+def test_while_one_is_away_the_store_carries_and_then_the_group_is_formed_anew() -> None:
+    async def scene(fleet: Fleet) -> None:
+        await fleet.kill(1)
+        await fleet.publication.to_all(1)
+        assert fleet.asked[0] == "publish 1 to the store"
+        assert sorted(fleet.asked[1:]) == ["rollout-0#1 holds 1", "rollout-2#1 holds 1"]
+        fleet.up.set()
+        await fleet.all_ready()
+        assert fleet.asked[-1] == "rollout-1#2 holds 1"
+        await fleet.publication.to_all(2)
+        assert "publish 2 to rollout-0#1, rollout-1#2, rollout-2#1" in fleet.asked
+
+    run(Transport.nccl, scene)
+
+
+def test_a_replaced_worker_reads_in_the_store_what_was_sent_to_the_others() -> None:
+    async def scene(fleet: Fleet) -> None:
+        await fleet.publication.to_all(1)
+        fleet.asked.clear()
+        fleet.up.set()
+        await fleet.kill(2)
+        await fleet.all_ready()
+        assert fleet.asked == ["store 1", "rollout-2#2 holds 1"]
+
+    run(Transport.nccl, scene)
+
+
+def test_where_the_learner_has_gone_on_it_waits_for_the_next_version() -> None:
+    async def scene(fleet: Fleet) -> None:
+        await fleet.publication.to_all(1)
+        fleet.asked.clear()
+        fleet.version = 2  # its step is done, and not published yet
+        fleet.up.set()
+        await fleet.kill(2)
+        await asyncio.sleep(0.1)
+        assert fleet.asked == ["store 1"]
+        await fleet.publication.to_all(2)
+        await fleet.all_ready()
+        assert "publish 2 to the store" in fleet.asked
+        assert fleet.asked[-1] == "rollout-2#2 holds 2"
+
+    run(Transport.nccl, scene)
+
+
+def test_a_worker_that_dies_while_it_is_sent_weights_costs_the_learner() -> None:
+    async def scene(fleet: Fleet) -> None:
+        fleet.stuck = True
+        publishing = asyncio.ensure_future(fleet.publication.to_all(1))
+        await asyncio.sleep(0.05)
+        await fleet.kill(0)
+        with pytest.raises(LearnerLostError, match=r"rollout-0 died while .*transport=nccl"):
+            await publishing
+
+    run(Transport.nccl, scene)
