@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rlsys.commands.gpus import check_compiler, check_driver, count_gpus, driver_version
 from rlsys.commands.installation import (
     MIN_VERSIONS,
     Check,
@@ -50,15 +51,16 @@ def doctor(
 ) -> None:
     """Check the installation and this machine; exit status 1 when something is broken."""
     console = Console()
-    num_gpus = count_gpus()
+    num_gpus, cuda = count_gpus(), build_of("torch")
     checks = [
         check_python(),
         *(check_package(name, least) for name, least in MIN_VERSIONS.items()),
         check_vllm(),
-        check_torch_build(num_gpus, build_of("torch")),
-        check_companions(build_of("torch")),
+        check_torch_build(num_gpus, cuda),
+        check_companions(cuda),
         check_verifiers_module(_ROOT),
         check_devices(num_gpus),
+        *([check_driver(driver_version(), cuda), check_compiler(cuda)] if num_gpus else []),
         check_shared_memory(Path("/dev/shm")),
         check_ray_cluster(ray_address()),
         check_cache(Path(_CACHE).expanduser()),
@@ -167,19 +169,6 @@ def check_sandbox(report: str) -> Check:
     if level == "strong":
         return Check("sandbox", level)
     return Check("sandbox", level, Level.NOTE, f"{reasons.strip()} (docs/security.md)")
-
-
-def count_gpus() -> int:
-    """GPUs that the driver lists; 0 without nvidia-smi."""
-    if shutil.which("nvidia-smi") is None:
-        return 0
-    try:
-        listed = subprocess.run(
-            ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=30, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
 def ray_address() -> str:

@@ -98,7 +98,7 @@ def check_torch_build(num_gpus: int, cuda: str | None) -> Check:
     if cuda is None:
         return Check("torch build", "no torch", Level.PROBLEM, "install with `make setup`")
     if not cuda and num_gpus:
-        hint = "the GPUs stay unused; install the gpu extra to use them"
+        hint = "the GPUs stay unused: use requirements/gpu.lock (`make clean setup`)"
         return Check("torch build", "CPU", Level.NOTE, hint)
     if cuda and not num_gpus:
         hint = "no GPU here: use requirements/cpu.lock (`make clean setup`)"

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.commands import doctor, installation
+from rlsys.commands import doctor, gpus, installation
 from rlsys.commands.installation import Check, Level
 from tests.helpers.places import ROOT
 
@@ -76,6 +76,34 @@ def test_exactly_one_vllm_of_the_tested_version_is_wanted(installed):
 )
 def test_torch_build_must_fit_the_machine(num_gpus, cuda, level):
     assert installation.check_torch_build(num_gpus, cuda).level is level
+
+
+@pytest.mark.parametrize(
+    ("driver", "cuda", "level"),
+    [
+        ("580.65.06", "13.0", Level.OK),
+        ("590.10", "13.0", Level.OK),
+        ("570.133.20", "13.0", Level.PROBLEM),
+        ("570.133.20", "12.9", Level.OK),
+        ("570.133.20", "", Level.OK),
+        ("570.133.20", None, Level.OK),
+    ],
+)
+def test_the_driver_must_run_torchs_cuda(driver, cuda, level):
+    assert gpus.check_driver(driver, cuda).level is level
+
+
+def test_triton_needs_a_compiler_and_a_build_for_cpus_none(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus.check_compiler("13.0").level is Level.PROBLEM
+    assert gpus.check_compiler("").level is Level.OK
+    for name in ("gcc", "nvidia-smi"):
+        (tmp_path / name).write_text("#!/bin/sh\necho 580.65.06\necho 580.65.06\n")
+        (tmp_path / name).chmod(0o755)
+    assert gpus.check_compiler("13.0").level is Level.OK
+    assert gpus.driver_version() == "580.65.06"
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho no devices\nexit 9\n")
+    assert gpus.driver_version() == ""
 
 
 def test_cuda_companions_are_a_problem_only_beside_a_cpu_build(installed):
