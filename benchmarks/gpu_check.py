@@ -1,15 +1,20 @@
 """What a GPU alone can show, in parts, on a machine that has one; no downloads, random weights.
 
-    python benchmarks/gpu_check.py [--parts attention logprobs learner sampler] [--cpu]
+    python benchmarks/gpu_check.py [--parts attention logprobs learner ...] [--cpu]
 
 attention  a packed row against each sequence alone in float32: the largest difference, nats
 logprobs   chunked logprobs in the learner's precision against whole float32 logits
 learner    steps of a model of 0.5 B parameters: tokens/s, and peak memory beside the plan's
 sampler    vLLM's start, the canary's difference from the learner, and whether an update leaves the
            model as loading from disk does
+loop       ten steps of `rlsys train`, with weights through the store: seconds of a step, tokens/s,
+           what an update takes, and how long each role works
+cuda_ipc   three steps with weights by CUDA IPC, on one GPU
+nccl       three steps with weights by NCCL, on two GPUs
 
 Each part is a process of its own, and one that fails does not keep the others from reporting; it
-prints one JSON object, or its error's last lines. --cpu rehearses them with a tiny model.
+prints one JSON object, or its error's last lines. --cpu rehearses them with a tiny model, and skips
+the two transports of GPUs.
 """
 
 import argparse
@@ -28,6 +33,7 @@ import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from rlsys.config import memory
+from rlsys.config.load import CONFIGS
 from rlsys.config.memory import GIB
 from rlsys.config.model_shape import shape_of
 from rlsys.config.run import LearnerConfig, Precision, RolloutConfig, RunConfig
@@ -205,11 +211,87 @@ async def _sampled(device: str, path: str, canary: Canary) -> dict[str, Any]:
         sampler.release()
 
 
+REWARD = '''
+from verifiers.base import Completion, Status, Verdict
+
+
+class Even:
+    """Pays for an even number of characters: a signal in what a random model says."""
+
+    name = "even"
+
+    def verify(self, completion: Completion) -> Verdict:
+        is_even = len(completion.text) % 2 == 0
+        return Verdict(float(is_even), Status.CORRECT if is_even else Status.WRONG)
+
+    def self_test(self):
+        return [(Completion("", "ab", None), 1.0), (Completion("", "abc", None), 0.0)]
+
+
+VERIFIERS = {"even": Even}
+'''
+
+
+def trained(device: str, folder: Path, steps: int, *overrides: str) -> dict[str, Any]:
+    """What `rlsys train` leaves of some steps with the random model, the medians over steps."""
+    reward = folder / "even.py"
+    reward.write_text(REWARD)
+    command = [sys.executable, "-m", "rlsys", "train", "--config", str(CONFIGS / "local.yaml")]
+    settings = {
+        "run.name": "check",
+        "run.directory": str(folder / "runs"),
+        "model.path": model_folder(device, folder / "model"),
+        "verifiers.plugins": f"[{reward}]",
+        "verifiers.rewards": "[{name: even, weight: 1.0}]",
+        "loop.steps": str(steps),
+        "evaluation.prompts": "0",
+        "evaluation.final_prompts": "0",
+    }
+    command += [*(f"{name}={value}" for name, value in settings.items()), *overrides]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+    run = folder / "runs" / "check"
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert len(lines) == steps
+    wanted = [
+        *("throughput/step_s", "throughput/consumed_tokens_per_s", "weights/pause_s"),
+        *("weights/total_s", "weights/canary_error", "policy/learn_s"),
+    ]
+    wanted += [name for name in lines[-1] if name.startswith("time/") and name.endswith("/busy")]
+    values = {name: [line[name] for line in lines if name in line] for name in wanted}
+    return {name: round(float(np.median(found)), 4) for name, found in values.items() if found}
+
+
+ONE_GPU = (
+    *("rollout.gpus=0.5", "rollout.kv_cache_gib=4", "learner.gpus=0.5", "reference.gpus=0"),
+    *("rollout.dtype=bfloat16", "learner.dtype=bfloat16", "algorithm.kl.coefficient=0"),
+)
+TWO_GPUS = (*ONE_GPU, "rollout.gpus=1", "learner.gpus=1")
+
+
+def check_loop(device: str, folder: Path) -> dict[str, Any]:
+    return trained(device, folder, 10, *(ONE_GPU if device == "cuda" else ()))
+
+
+def check_cuda_ipc(device: str, folder: Path) -> dict[str, Any]:
+    if device == "cpu":
+        return {"skipped": "needs a GPU"}
+    return trained(device, folder, 3, *ONE_GPU, "weights.transport=cuda_ipc")
+
+
+def check_nccl(device: str, folder: Path) -> dict[str, Any]:
+    if torch.cuda.device_count() < 2:
+        return {"skipped": f"needs two GPUs, torch sees {torch.cuda.device_count()}"}
+    return trained(device, folder, 3, *TWO_GPUS, "weights.transport=nccl")
+
+
 PARTS: dict[str, Callable[[str, Path], dict[str, Any]]] = {
     "attention": check_attention,
     "logprobs": check_logprobs,
     "learner": check_learner,
     "sampler": check_sampler,
+    "loop": check_loop,
+    "cuda_ipc": check_cuda_ipc,
+    "nccl": check_nccl,
 }
 
 
