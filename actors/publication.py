@@ -117,7 +117,10 @@ class Publication:
             return head
 
         heads = await self.supervisor.call_all(self.supervisor.of(LEARNER), ask)
-        return None if heads[0] is None else Published(*heads[0], buffers[0], recipients)
+        if heads[0] is None:
+            return None
+        manifest, canary = heads[0]
+        return Published(manifest, canary, buffers[0], recipients)
 
     async def _while_all_live(self, packing: Any) -> Published | None:
         sending = asyncio.ensure_future(packing)

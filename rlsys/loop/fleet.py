@@ -113,7 +113,7 @@ class PublishReport:
     total_s: float
     """The pause, and the canary's proof beside sampling that goes on."""
     canary_error: float
-    """Largest difference to the learner's logprobs, nats."""
+    """To the learner's logprobs, nats that nine in ten tokens are below."""
     num_bytes: int
 
 

@@ -218,7 +218,7 @@ class Sampler:
     ) -> float:
         """Compare this sampler's logprobs of the canary with the learner's.
 
-        Returns: the largest difference, nats.
+        Returns: the difference, nats; see Canary.error.
         Raises:
             WeightSyncError: it is more than rounding, by what was measured before the first update;
                 names the tensors that the model does not hold, as far as `buckets` and the sampler
@@ -240,7 +240,7 @@ class Sampler:
         return error
 
     async def canary_error(self, canary: Canary) -> float:
-        """Largest difference between this sampler's and the given logprobs, nats."""
+        """Of this sampler's logprobs against the given ones, nats; see Canary.error."""
         from vllm import SamplingParams
 
         params = SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False)
@@ -251,7 +251,7 @@ class Sampler:
             for token, entry in zip(canary.token_ids, output.prompt_logprobs, strict=True)
             if entry is not None  # the first token has none
         ]
-        return float(np.max(np.abs(np.array(own) - np.array(canary.logprobs))))
+        return canary.error(own)
 
     @property
     def _model(self) -> str:

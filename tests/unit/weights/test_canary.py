@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rlsys.config.run import ModelConfig, Precision, RolloutConfig, WeightsConfig
@@ -103,3 +104,19 @@ def test_a_model_that_an_update_packs_otherwise_is_refused_with_the_tensors() ->
 def test_the_coarser_precision_of_the_two_counts(own: Precision) -> None:
     learner = Canary([1, 2], [-1.0], Precision.bfloat16)
     assert learner.rounding(own) == CANARY.rounding(Precision.bfloat16) == 0.25
+
+
+def test_a_few_tokens_may_be_far_off_and_most_may_not() -> None:
+    canary = Canary(list(range(21)), [-1.0] * 20, Precision.bfloat16)
+    few, many = np.array(canary.logprobs), np.array(canary.logprobs)
+    few[[3, 11]] += (-0.5, 0.4)
+    many[::2] += 0.3
+    assert canary.error(few.tolist()) < 0.05
+    assert canary.error(many.tolist()) == pytest.approx(0.3)
+    assert canary.error(canary.logprobs) == 0.0
+
+
+def test_logprobs_that_are_no_numbers_are_never_near() -> None:
+    found = sampler_that_shows([Canary([1, 2], [-1.0], Precision.float32).error([float("nan")])])
+    with pytest.raises(WeightSyncError, match="do not compute the same model"):
+        asyncio.run(found.prove_model(CANARY))
