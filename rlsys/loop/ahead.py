@@ -55,7 +55,7 @@ class Ahead:
         self, config: LoopConfig, rollout: RolloutConfig, ready: ReadyGroups, slots: Slots
     ) -> None:
         self.config, self.ready, self.slots = config, ready, slots
-        self.room = SamplersRoom(rollout.workers * rollout.max_sequences)
+        self.room = SamplersRoom(rollout.workers * rollout.sequences_at_once)
         self.automatic: AutomaticBound | None = None
         if is_automatic(config):
             self.automatic = AutomaticBound(config.target_effective_sample_size)
