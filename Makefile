@@ -26,7 +26,7 @@ $(STAMP): $(LOCK) pyproject.toml
 ON_A_GPU := rollout.gpus=0.4 rollout.kv_cache_gib=1 rollout.dtype=bfloat16 learner.gpus=0.4 \
     learner.dtype=bfloat16 reference.gpus=0.2 reference.dtype=bfloat16
 train: setup
-	$(BIN)/rlsys train --config configs/local.yaml $(if $(filter 0,$(GPUS)),,$(ON_A_GPU))
+	$(BIN)/rlsys train --config configs/local.yaml $(if $(findstring gpu,$(LOCK)),$(ON_A_GPU))
 
 # Unit tests on all cores; what starts Ray and vLLM has the machine to itself.
 test: setup
