@@ -204,9 +204,11 @@ class RayFleet:
         self.progress(f"{names} ready" + ("" if waits == "nothing" else f"; waiting for {waits}"))
 
     def shutdown(self, kindly_s: float = 15.0) -> None:
-        """End every member, kindly first: samplers have processes and samples of their own."""
+        """End every member, kindly first: samplers have processes and samples of their own. One
+        that was never placed has none, and there may be no Ray."""
         self.supervisor.stop()
-        while_there(lambda: self._end(kindly_s))
+        if self.launcher.group is not None:
+            while_there(lambda: self._end(kindly_s))
 
     def _end(self, kindly_s: float) -> None:
         end_members(self.supervisor.seats, kindly_s, self.progress)

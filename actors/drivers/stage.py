@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -97,15 +97,12 @@ def run_stage(
             origin = plan.origin(folder)
         if config.model.path and kind.trains:
             _check_space(folder, config, config.model.path)
-        display.stage("starting Ray")
-        with connected(config.cluster) as cluster:
-            for line in (cluster, *beside(config.cluster)):
-                display.note(line)
-            check_resources(needs(config), config.cluster.queue_s)
+        has_fleet = plan.needs_fleet(folder)
+        with _on_a_cluster(config, display) if has_fleet else nullcontext():
             model_path = find_policy(config, display.stage)
             if kind.trains and not config.model.path:
                 _check_space(folder, config, model_path)
-            for line in _check_memory(config, model_path, [need.role for need in needs(config)]):
+            for line in _check_memory(config, model_path) if has_fleet else ():
                 display.note(line)
             taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
             holding.enter_context(_in_its_folder(folder, inputs, origin, display))
@@ -115,6 +112,17 @@ def run_stage(
     summary.wall_s = time.monotonic() - started
     _leave(summary, job, console)
     return summary
+
+
+@contextmanager
+def _on_a_cluster(config: RunConfig, display: Display) -> Iterator[None]:
+    """Ray for the block's duration, with room for the fleet."""
+    display.stage("starting Ray")
+    with connected(config.cluster) as cluster:
+        for line in (cluster, *beside(config.cluster)):
+            display.note(line)
+        check_resources(needs(config), config.cluster.queue_s)
+        yield
 
 
 @contextmanager
@@ -254,7 +262,7 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         fleet.shutdown(_STOPPING_S if driver.signals.stop else _ENDING_S)
 
 
-def _check_memory(config: RunConfig, model_path: str, roles: list[str]) -> list[str]:
+def _check_memory(config: RunConfig, model_path: str) -> list[str]:
     """The memory plan of a run on GPUs.
 
     Raises:
@@ -266,7 +274,7 @@ def _check_memory(config: RunConfig, model_path: str, roles: list[str]) -> list[
     if gib is None:
         return ["note: no node says how much memory its GPUs have, so there is no memory plan"]
     model = read_config(model_path, f"model.path={model_path!r}")
-    plan = require_fit(config, model, roles, gib)
+    plan = require_fit(config, model, [need.role for need in needs(config)], gib)
     if plan is None:
         kind = model.get("model_type")
         return [f"note: no memory plan, as the sizes of {kind!r} are not known here"]

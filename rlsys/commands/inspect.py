@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from rlsys.config.data import DataConfig
     from rlsys.config.run import RunConfig
     from rlsys.config.verifiers import RewardConfig
     from rlsys.data.inspection.gold_check import GoldCheck, Grade
@@ -60,9 +61,9 @@ def inspect(
     overrides = [*(overrides or ()), *([f"model.path={model}"] if model else ())]
     settings = load(config or CONFIGS / "base.yaml", overrides, check_rewards, check_algorithm)
     if settings.run.stage is StageKind.sft:
-        _show_demonstrations(file, settings, rows, console)
+        _show_demonstrations(file, settings, rows, grade_all, console)
     elif settings.run.stage is StageKind.reward_model:
-        _show_pairs(file, settings, rows, console)
+        _show_pairs(file, settings, rows, grade_all, console)
     else:
         _show_tasks(file, settings, rows, grade_all, None if config else overrides, console)
 
@@ -88,8 +89,7 @@ def _show_tasks(
     from rlsys.local_policy.resolve import tokenizer_of
 
     with console.status("reading the rows"):
-        # Every row that cannot be read is told, whatever a run would do with it.
-        reading = read_rows(file, replace(settings.data, skip_unreadable_rows=True))
+        reading = read_rows(file, _lenient(settings))
     if chosen_beside is not None:
         settings = _fitted(settings, reading.rows, chosen_beside)
     with console.status("tokenizing the prompts"):
@@ -129,31 +129,43 @@ def _graded(
     return gold, shown
 
 
-def _show_demonstrations(file: str, settings: "RunConfig", rows: int, console: Console) -> None:
+def _show_demonstrations(
+    file: str, settings: "RunConfig", rows: int, every_row: bool, console: Console
+) -> None:
     """As `rlsys sft` with these settings would learn from the file."""
     from rlsys.data.demonstrations import read_lessons
     from rlsys.data.inspection.demonstrations import render_demonstrations
     from rlsys.local_policy.resolve import tokenizer_of
 
-    lessons = read_lessons(file, settings.data, settings.sft.all_turns)
+    reading = read_lessons(file, _lenient(settings), settings.sft.all_turns)
     tokenizer = tokenizer_of(settings.model)
     limit = settings.model.max_context
-    for part in render_demonstrations(lessons, settings.data, tokenizer, limit, rows):
+    for part in render_demonstrations(reading, settings.data, tokenizer, limit, rows, every_row):
         console.print(part)
+    if reading.unreadable and not settings.data.skip_unreadable_rows:
+        raise typer.Exit(1)
 
 
-def _show_pairs(file: str, settings: "RunConfig", rows: int, console: Console) -> None:
+def _show_pairs(
+    file: str, settings: "RunConfig", rows: int, every_row: bool, console: Console
+) -> None:
     """As `rlsys reward-model` with these settings would learn from the file."""
     from rlsys.data.inspection.pairs import render_pairs
-    from rlsys.data.pairs import read_pairs
+    from rlsys.data.pairs import read_pairs, tokenized
     from rlsys.local_policy.resolve import tokenizer_of
 
-    found = read_pairs(file, settings.data.source)
-    tokenizer = tokenizer_of(settings.model)
-    for part in render_pairs(found, tokenizer, settings.model.max_context, rows):
+    reading = read_pairs(file, _lenient(settings))
+    tokenizer, limit = tokenizer_of(settings.model), settings.model.max_context
+    made = tokenized(reading.rows, tokenizer, limit)
+    for part in render_pairs(reading, made, tokenizer, limit, rows, every_row):
         console.print(part)
-    if found.faults.counts and not settings.data.skip_unreadable_rows:
+    if (reading.unreadable or made.unreadable) and not settings.data.skip_unreadable_rows:
         raise typer.Exit(1)
+
+
+def _lenient(settings: "RunConfig") -> "DataConfig":
+    """Every row that cannot be read is told, whatever a run would do with it."""
+    return replace(settings.data, skip_unreadable_rows=True)
 
 
 def _print_choices(verifiers: str, model: str, console: Console) -> None:

@@ -28,7 +28,9 @@ def lineage(
         elif step.folder:
             by = f"  by a stage in {step.folder}"
         remark = f"  ({step.remark})" if step.remark else ""
-        digest = f"{step.digest[:19] or 'digest unknown'}"
+        digest = step.digest[:19] or "digest unknown"
+        if made and step.path == step.folder:
+            digest = f"settings {digest}"  # a stage's folder has no digest of its own
         return f"{step.name}  {step.path}  {digest}{by}{remark}"
 
     for depth, step in lines(back(path)):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from rlsys.commands.train import Resume, require_stage, run_name
 from rlsys.errors import ConfigError
@@ -15,7 +14,6 @@ from rlsys.imports import imports
 
 if TYPE_CHECKING:
     from rlsys.config.run import RunConfig
-    from rlsys.stages.merge import MergeSummary
 
 _LOG_WIDTH = 200
 _LINE_EVERY_S = 5.0
@@ -51,28 +49,7 @@ def merge(
     progress = _Progress(console, started)
     plan = merge_plan.read(settings, progress)
     summary = stage.run(settings, folder, plan, started, progress)
-    _show(summary, console)
-    console.print(
-        f"rlsys chat {near(folder)}  # talk to it", highlight=False, markup=False, soft_wrap=True
-    )
-
-
-def _show(summary: "MergeSummary", console: Console) -> None:
-    table = Table(title=summary.run, title_justify="left", box=None)
-    for heading in ("input", "weight", "distance to the result", "folder"):
-        table.add_column(heading, overflow="fold")
-    weights = [f"{weight:.4g}" for weight in summary.weights]
-    for i, (name, folder) in enumerate(summary.inputs.items()):
-        weight = weights[i] if i < len(weights) else ""
-        table.add_row(name, weight, f"{summary.distances[name]:.3%} of its norm", folder)
-    console.print(table, highlight=False)
-    for line in (
-        f"{summary.method}: {summary.tensors:,} tensors, {summary.parameters:,} parameters "
-        f"in {summary.wall_s:.1f} s",
-        *summary.notes,
-        f"policy: {summary.policy}",
-    ):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    summary.show(console, [f"rlsys chat {near(folder)}  # talk to it"])
 
 
 def _new_run(config: Path | None, overrides: list[str]) -> "tuple[RunConfig, Path]":
@@ -83,7 +60,7 @@ def _new_run(config: Path | None, overrides: list[str]) -> "tuple[RunConfig, Pat
 
     told = [f"run.stage={StageKind.merge.value}", *overrides]
     settings = load(config or CONFIGS / "base.yaml", told)
-    require_stage(StageKind.merge, settings, f"--config {config}")
+    require_stage(StageKind.merge, settings, f"--config {config}" if config else "")
     require_writable(settings.run.directory)
     name = run_name(settings, config or Path("merge"))
     return settings, Path(settings.run.directory).expanduser().resolve() / name

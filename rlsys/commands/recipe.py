@@ -167,7 +167,7 @@ def plan(
 
 def _checked(file: Path, scale: str, overrides: list[str]) -> "Checked":
     from rlsys.recipes.check import check
-    from rlsys.recipes.recipe import read_recipe
+    from rlsys.recipes.read import read_recipe
 
     return check(read_recipe(file, scale, overrides))
 

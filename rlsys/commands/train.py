@@ -138,12 +138,16 @@ def _old_run(stage: StageKind, run: str, overrides: list[str]) -> tuple[RunConfi
 
 
 def require_stage(stage: StageKind, settings: RunConfig, named: str) -> None:
-    """Raise ConfigError where the settings are of a run of the other command."""
+    """Raise ConfigError where the settings are of a run of the other command.
+
+    Args:
+        named: the option that brought them; empty: overrides alone did.
+    """
     if settings.run.stage is not stage:
+        command = f"rlsys {_COMMANDS[settings.run.stage]}"
         raise ConfigError(
-            f"{named}: run.stage={settings.run.stage.value} is what "
-            f"`rlsys {_COMMANDS[settings.run.stage]}` does; nearest valid: "
-            f"rlsys {_COMMANDS[settings.run.stage]} {named}"
+            f"{f'{named}: ' if named else ''}run.stage={settings.run.stage.value} is what "
+            f"`{command}` does; nearest valid: {f'{command} {named}'.strip()}"
         )
 
 

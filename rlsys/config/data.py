@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
 from rlsys.config.ranges import KEY, Range, ranged
 from rlsys.errors import ConfigError
@@ -45,8 +46,8 @@ class DataConfig:
     train: str = ""
     """File (.parquet, .jsonl, .json, .csv, .arrow, also .gz) or folder of such files with the
     training rows; a data set that was saved to disk; or the id of one on the Hugging Face hub, as
-    ORG/NAME:SPLIT or ORG/NAME:CONFIG:SPLIT. Empty: the arithmetic task that the project
-    generates."""
+    ORG/NAME:SPLIT or ORG/NAME:CONFIG:SPLIT. Several of them stand with commas between them. Empty:
+    the arithmetic task that the project generates."""
     test: str = ""
     """As `train`, the held-out rows; empty: `holdout` rows are split off `train`."""
     holdout: int = ranged(256, least=0)
@@ -82,6 +83,14 @@ class DataConfig:
     skip_unreadable_rows: bool = False
     """true leaves out rows that cannot be read, and counts them; false stops and says which,
     since a row is more often misread than broken."""
+
+
+def paths_in(setting: str) -> list[str]:
+    """The paths that a setting of data names, of which there may be several with commas between
+    them. One that is there is one path, commas in its name or not."""
+    if Path(setting).expanduser().exists():
+        return [setting]
+    return [path for part in setting.split(",") if (path := part.strip())]
 
 
 def validate(config: DataConfig) -> None:

@@ -27,6 +27,11 @@ class MergeMethod(Enum):
         return self not in (MergeMethod.linear, MergeMethod.slerp)
 
     @property
+    def thins(self) -> bool:
+        """Whether only a share of each difference's entries is kept."""
+        return self.needs_base and self is not MergeMethod.task_arithmetic
+
+    @property
     def averages(self) -> bool:
         """Whether each entry lies between those of the policies, so that no weight is negative."""
         return self in (MergeMethod.slerp, MergeMethod.ties, MergeMethod.dare_ties)
@@ -48,7 +53,8 @@ class MergeConfig:
     base: str = ""
     """As model.path: what the policies were trained from; unused by linear and slerp."""
     scale: float = ranged(1.0, least=-10, most=10)
-    """By what the merged difference from `base` is multiplied before it is added to it: lambda."""
+    """By what the merged difference from `base` is multiplied before it is added to it: lambda.
+    linear and slerp have none."""
     density: float = ranged(0.5, above=0, most=1)
     """Share of each difference's entries that ties and dare keep, in every tensor."""
 
@@ -81,7 +87,28 @@ def problems(config: MergeConfig) -> Iterator[str]:
             f"merge.base={config.base!r}: {method} has no use for a base; nearest valid: "
             "merge.base='', or merge.method=task_arithmetic"
         )
+    yield from _without_effect(config)
     yield from _weight_problems(config, weights)
+
+
+def _without_effect(config: MergeConfig) -> Iterator[str]:
+    """Settings that would change nothing, and the one with which the policies change nothing."""
+    method, default = config.method, MergeConfig()
+    for name, is_used, other in (
+        ("scale", method.needs_base, MergeMethod.task_arithmetic),
+        ("density", method.thins, MergeMethod.ties),
+    ):
+        value, usual = getattr(config, name), getattr(default, name)
+        if not is_used and value != usual:
+            yield (
+                f"merge.{name}={value:g}: {method.value} has no use for it; nearest valid: "
+                f"merge.{name}={usual:g}, or merge.method={other.value}"
+            )
+    if method.needs_base and config.scale == 0:
+        yield (
+            "merge.scale=0: the result would be the base, and the policies would take no part; "
+            f"nearest valid: {default.scale:g}"
+        )
 
 
 def _weight_problems(config: MergeConfig, weights: list[float]) -> Iterator[str]:

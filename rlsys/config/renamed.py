@@ -40,7 +40,10 @@ _ALGORITHM: Mapping[str, str] = MappingProxyType(
 )
 
 RENAMED: Mapping[str, str] = MappingProxyType(
-    {"loop.groups_per_message": "loop.groups_per_call"}
+    {
+        "loop.groups_per_message": "loop.groups_per_call",
+        "loop.adaptive_staleness": "loop.max_staleness",
+    }
     | {f"algorithm.{old}": f"algorithm.{new}" for old, new in _ALGORITHM.items()}
 )
 """By the old path of a setting, the new one."""

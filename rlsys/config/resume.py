@@ -72,8 +72,8 @@ def resumed_config(
 
 
 def _new_run(config: RunConfig, folder: Path) -> str:
-    """What else to do; a run that samples has no weights of its own."""
-    if config.run.stage is StageKind.sample:
+    """What else to do; only a run that trains has weights that another one may begin with."""
+    if config.run.stage in (StageKind.sample, StageKind.merge, StageKind.reward_model):
         return "start a new run"
     weights = f"model.path={folder}/checkpoints/latest/policy"
     return f"start a new run from the checkpoint's weights ({weights})"

@@ -46,7 +46,7 @@ class SampleConfig:
     """train: the rows that a run of `rlsys train` with the same `data:` would train on, so that no
     demonstration is of a held-out prompt. held_out: the others, to see where a policy stands."""
     prompts: int = ranged(0, least=0)
-    """The first so many prompts of the split; 0: all."""
+    """The first so many prompts of each source of the split; 0: all."""
     finished: bool = field(default=True, metadata=_RULE)
     """Only completions that ended by themselves, not at sampling.max_tokens."""
     right: bool = field(default=True, metadata=_RULE)

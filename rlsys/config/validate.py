@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from rlsys import hub
-from rlsys.config import algorithm_checks, engine_options, ranges
+from rlsys.config import algorithm_checks, engine_options, gpu_checks, ranges
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
 from rlsys.config import local_policy as recipes_config
@@ -22,12 +22,11 @@ from rlsys.config import sample as sample_config
 from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
+from rlsys.config.loop import AUTO
 from rlsys.config.model_names import find_model
-from rlsys.config.run import MOST_KEPT, Offload, RunConfig, StageKind, Transport
+from rlsys.config.run import MOST_KEPT, RunConfig, StageKind
 from rlsys.config.sft import measures_answers
 from rlsys.errors import ConfigError
-
-_PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 
 def validate(config: RunConfig, *more: Callable[[RunConfig], None]) -> None:
@@ -84,11 +83,9 @@ def _run(config: RunConfig) -> Iterator[str]:
 
 
 def _staleness(config: RunConfig) -> Iterator[str]:
-    if config.loop.adaptive_staleness and config.loop.max_staleness < 1:
-        yield (
-            "loop.adaptive_staleness=true: the bound moves between 1 and loop.max_staleness="
-            f"{config.loop.max_staleness}; nearest valid: loop.max_staleness=1"
-        )
+    bound = config.loop.max_staleness
+    if isinstance(bound, str) and bound != AUTO:
+        yield f"loop.max_staleness={bound}: a number of steps, or {AUTO}; nearest valid: {AUTO}"
 
 
 def _batch(config: RunConfig) -> Iterator[str]:
@@ -234,75 +231,11 @@ def _model(config: RunConfig) -> Iterator[str]:
         yield f"model.path={path!r}: no such directory, and {hub.silence()}"
 
 
-def _shares(config: RunConfig) -> Iterator[str]:
-    """A learner rank and a reference worker compute on one GPU or a share of it, a sampler on
-    rollout.tensor_parallel whole ones, or on a share where that is 1."""
-    for role in ("learner", "reference"):
-        gpus = getattr(config, role).gpus
-        if gpus > 1:
-            more = "learner.ranks" if role == "learner" else "reference.workers"
-            yield f"{role}.gpus={gpus:g}: each uses one GPU; nearest valid: 1, and more {more}"
-    gpus, size = config.rollout.gpus, config.rollout.tensor_parallel
-    if max(gpus, size) > 1 and gpus not in (0, size):
-        yield (
-            f"rollout.gpus={gpus:g}: a sampler is spread over rollout.tensor_parallel={size} GPUs; "
-            f"nearest valid: rollout.gpus={size}"
-        )
-
-
-def _shared_gpu(config: RunConfig) -> Iterator[str]:
-    rollout, learner = config.rollout, config.learner
-    if 0 < rollout.gpus < 1 and 0 < learner.gpus < 1 and rollout.kv_cache_gib is None:
-        yield (
-            f"rollout.kv_cache_gib=null: with rollout.gpus={rollout.gpus:g} a sampler shares its "
-            f"GPU with the learner (learner.gpus={learner.gpus:g}), and cannot see how much that "
-            "one will need; nearest valid: rollout.kv_cache_gib=8 (docs/gpu.md)"
-        )
-    if learner.offload is Offload.parameters and learner.zero_stage < 3:
-        yield (
-            f"learner.offload=parameters: learner.zero_stage={learner.zero_stage} keeps whole "
-            "weights on every rank; nearest valid: learner.offload=optimizer, or "
-            "learner.zero_stage=3"
-        )
-    if learner.offload is not Offload.none and not learner.zero_stage:
-        yield (
-            f"learner.offload={learner.offload.name}: needs ZeRO, but learner.zero_stage=0; "
-            "nearest valid: learner.zero_stage=1"
-        )
-
-
-def _transport(config: RunConfig) -> Iterator[str]:
-    learner, rollout, transport = config.learner, config.rollout, config.weights.transport
-    if transport is not Transport.object_store and not (learner.gpus and rollout.gpus):
-        yield (
-            f"weights.transport={transport.value} moves weights between GPUs, but learner.gpus="
-            f"{learner.gpus:g} and rollout.gpus={rollout.gpus:g}; nearest valid: object_store"
-        )
-    shares = learner.ranks * learner.gpus + rollout.workers * rollout.gpus
-    if transport is Transport.cuda_ipc and (learner.ranks > 1 or shares > 1 + 1e-9):
-        yield (
-            f"weights.transport=cuda_ipc: one learner rank and the rollout workers share one GPU, "
-            f"but learner.ranks={learner.ranks} and together they ask for {shares:g} GPUs; "
-            "nearest valid: nccl"
-        )
-    if transport is Transport.nccl:
-        for role in ("learner", "rollout"):
-            # NCCL refuses two members of one communicator on one device.
-            if 0 < (gpus := getattr(config, role).gpus) < 1:
-                yield (
-                    f"{role}.gpus={gpus:g}: weights.transport=nccl needs a whole GPU for each "
-                    f"learner rank and each sampler; nearest valid: {role}.gpus=1, or cuda_ipc for "
-                    "one shared GPU"
-                )
-    if config.cluster.placement not in _PLACEMENTS:
-        yield (f"cluster.placement={config.cluster.placement!r}: one of {', '.join(_PLACEMENTS)}")
-
-
 def _deterministic(config: RunConfig) -> Iterator[str]:
     """What would let timing into the numbers is refused where they must repeat."""
     if not config.run.deterministic:
         return
-    needed = {
+    needed: dict[str, tuple[float | str, float]] = {
         "rollout.threads": (config.rollout.threads, 1),
         "learner.threads": (config.learner.threads, 1),
         "rollout.gpus": (config.rollout.gpus, 0),
@@ -321,12 +254,12 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
 
 
 _ALWAYS = (
-    *(_positions, _run, _schedule, _model, _shares, _shared_gpu, _transport, _deterministic),
+    *(_positions, _run, _schedule, _model, gpu_checks.problems, _deterministic),
     engine_options.problems,
 )
 _WHERE_SAMPLED = (_context, _greedy, _truncation, _thinking)
 _WHERE_ONLY_SAMPLED = (
-    *(_context, _greedy, _thinking, _positions, _run, _model, _shares, _deterministic),
+    *(_context, _greedy, _thinking, _positions, _run, _model, gpu_checks.shares, _deterministic),
     *(engine_options.problems, sample_config.problems),
 )
 _WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe)

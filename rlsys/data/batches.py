@@ -13,6 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from rlsys.config.run import RunConfig
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -25,6 +27,12 @@ class Batches:
     seed: int
     shuffle: bool = True
     """A new order in each pass; false keeps that of the rows."""
+
+    @classmethod
+    def of_run(cls, config: RunConfig, num_rows: int, size: int) -> "Batches":
+        """Those of as many steps as a run has."""
+        epochs = config.loop.steps * size / num_rows
+        return cls(num_rows, size, epochs, config.run.seed, config.data.shuffle)
 
     @property
     def steps(self) -> int:

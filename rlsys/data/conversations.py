@@ -93,7 +93,7 @@ def _row(
 
 def _with_roles(raw: RawRow, column: str) -> RawRow:
     """The row with ShareGPT's turns as messages."""
-    turns = decode_object(raw.values[column])
+    turns = decode_object(raw.values.get(column))
     if not isinstance(turns, list) or not all(
         isinstance(turn, dict) and "from" in turn and "value" in turn for turn in turns
     ):

@@ -20,9 +20,18 @@ import pyarrow as pa
 from rlsys import schema
 from rlsys.config.data import DataConfig
 from rlsys.data.conversations import read_instruction, turns_of
-from rlsys.data.files import find_files, read_file
+from rlsys.data.files import RawFile
 from rlsys.data.raw import RawRow
-from rlsys.data.rows import ChatMessage, PromptKind, Row, build_row, conversation, question
+from rlsys.data.read import Layout, Reading, read_all
+from rlsys.data.rows import (
+    ChatMessage,
+    PromptKind,
+    Row,
+    build_row,
+    conversation,
+    question,
+    require_unicode,
+)
 from rlsys.data.sources import source_of
 from rlsys.data.templates import Tokenizer, tokenize
 from rlsys.errors import DataError
@@ -68,28 +77,61 @@ class Demonstrations:
     num_too_long: int
 
 
-def read_lessons(path: str, config: DataConfig, all_turns: bool = False) -> list[Lesson]:
+def read_lessons(path: str, config: DataConfig, all_turns: bool = False) -> Reading[Lesson]:
     """The demonstrations of a file, or of the files of a folder.
 
     Args:
         all_turns: each turn of the assistant is a lesson of its own, not the last one alone.
     Raises:
-        DataError: a row cannot be read, or a file's columns are none of FORMATS.
+        DataError: as rlsys.data.read.read_all; or a file's columns are none of FORMATS, or its
+            rows are of several of them.
     """
-    lessons: list[Lesson] = []
-    for file in find_files(path):
-        raw = read_file(file)
-        if raw.broken:
-            raise raw.broken[0]
-        columns = next((c for c in FORMATS if set(c) <= set(raw.columns)), None)
-        if columns is None:
-            known = "; ".join(" + ".join(c) for c in FORMATS)
-            raise DataError(
-                f"{file}: the columns are {', '.join(raw.columns)}; a demonstration needs {known}"
-            )
-        for row in raw.rows:
-            lessons += _lessons(row, columns, config, all_turns)
-    return lessons
+
+    def layout(file: RawFile) -> Layout[Lesson]:
+        columns = _columns_of(file)
+        _require_one_form(file, columns)
+        return Layout(
+            file, _said(columns), lambda row: list(_lessons(row, columns, config, all_turns))
+        )
+
+    return read_all(path, config, layout)
+
+
+def _columns_of(file: RawFile) -> tuple[str, ...]:
+    """The form of a file."""
+    columns = next((c for c in FORMATS if set(c) <= set(file.columns)), None)
+    if columns is None:
+        raise DataError(
+            f"{file.path}: the columns are {', '.join(file.columns)}; a demonstration needs "
+            f"{'; '.join(map(_said, FORMATS))}"
+        )
+    return columns
+
+
+def _require_one_form(file: RawFile, columns: tuple[str, ...]) -> None:
+    """Raise DataError where some rows have nothing in these columns, but in those of another form:
+    none of them is broken, and none may be left out for another."""
+    others: dict[tuple[str, ...], list[RawRow]] = {}
+    for row in file.rows:
+        filled = {name for name, value in row.values.items() if value is not None}
+        if not filled & set(columns) and (
+            form := next((c for c in FORMATS if set(c) <= filled), ())
+        ):
+            others.setdefault(form, []).append(row)
+    if others:
+        count = len(file.rows) - sum(map(len, others.values()))
+        also = "; ".join(
+            f"{len(rows):,} of {_said(form)}, the first row {rows[0].number}"
+            for form, rows in others.items()
+        )
+        raise DataError(
+            f"{file.path}: rows of several forms: {count:,} of {_said(columns)}; {also}; put each "
+            "form into a file of its own, in one folder"
+        )
+
+
+def _said(columns: tuple[str, ...]) -> str:
+    return " + ".join(columns)
 
 
 def tokenized(
@@ -109,7 +151,7 @@ def tokenized(
         if following is not None and following[0] is lesson.prompt:
             pairs.append((following[1], lesson.completion))
             following = next(kept, None)
-    texts = [_said(prompt.text, said, tokenizer) for prompt, said in pairs]
+    texts = [_following(prompt.text, said, tokenizer) for prompt, said in pairs]
     encoded = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
     rows = [
         Demonstration(prompt.source, tuple(prompt.token_ids), (*ids, tokenizer.eos_token_id))
@@ -137,6 +179,14 @@ def to_batch(rows: Sequence[Demonstration]) -> pa.RecordBatch:
 
 
 def _lessons(
+    raw: RawRow, columns: tuple[str, ...], config: DataConfig, all_turns: bool
+) -> Iterator[Lesson]:
+    for lesson in _shown(raw, columns, config, all_turns):
+        require_unicode(raw, columns[-1], lesson.completion)
+        yield lesson
+
+
+def _shown(
     raw: RawRow, columns: tuple[str, ...], config: DataConfig, all_turns: bool
 ) -> Iterator[Lesson]:
     if columns[0] in ("messages", "conversations"):
@@ -189,7 +239,7 @@ def _row(raw: RawRow, config: DataConfig, text: str | None, messages: Sequence[C
     )
 
 
-def _said(prompt: str, completion: str, tokenizer: Tokenizer) -> str:
+def _following(prompt: str, completion: str, tokenizer: Tokenizer) -> str:
     """What follows the prompt's text."""
     if prompt.rstrip().endswith(THINK):
         completion = completion.lstrip().removeprefix(THINK)

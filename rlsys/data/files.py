@@ -1,5 +1,6 @@
 """From a path to raw rows: Parquet, Arrow, CSV, JSON lines and JSON arrays, each optionally in a
-folder; data sets of Hugging Face, and the parts of the tiny world."""
+folder; data sets of Hugging Face, and the parts of the tiny world. Several paths stand with commas
+between them."""
 
 import gzip
 import json
@@ -13,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rlsys.config.data import paths_in
 from rlsys.data.csv_files import read_csv
 from rlsys.data.data_sets import hub_files, is_hub_id, saved_files
 from rlsys.data.raw import RawRow, RowError, shown
@@ -38,11 +40,17 @@ class RawFile:
 
 def find_files(path: str) -> list[Path]:
     """The file itself, or the data files of a folder in the order of their names; those of a data
-    set that was saved to a folder, or that the hub has; a part of the tiny world.
+    set that was saved to a folder, or that the hub has; a part of the tiny world. Those of several
+    paths in their order.
 
     Raises:
-        DataError: nothing is there, or the folder mixes training and test files.
+        DataError: nothing is there, the folder mixes training and test files, or a path is named
+            twice.
     """
+    paths = paths_in(path)
+    if len(paths) > 1:
+        _require_distinct(paths)
+        return [file for one in paths for file in find_files(one)]
     if is_part(path):
         return [world_file(path)]
     found = Path(path).expanduser()
@@ -70,6 +78,12 @@ def find_files(path: str) -> list[Path]:
         names = ", ".join(file.name for file in files)
         raise DataError(f"{path}: the folder mixes training and test files ({names}); name one")
     return files
+
+
+def _require_distinct(paths: Sequence[str]) -> None:
+    for path in paths:
+        if paths.count(path) > 1:
+            raise DataError(f"{','.join(paths)}: names {path} {paths.count(path)} times")
 
 
 def read_file(path: Path) -> RawFile:

@@ -10,6 +10,7 @@ from rlsys.data.rows import ChatMessage, PromptKind, Row, content_id
 from rlsys.data.spoiled import spoiled_solution
 from rlsys.errors import ConfigError
 
+_FILE = "generated arithmetic"
 _TRAIN = 4000
 _HELD_OUT_SEED = 0
 """The held-out problems are the same for every seed of a run, so that runs can be compared."""
@@ -47,7 +48,7 @@ def generated_pairs(seed: int) -> list[Pair]:
             (asked, ChatMessage(role="assistant", content=said))
             for said in (careful_solution(problem), spoiled_solution(problem, rng))
         )
-        pairs.append(Pair(SOURCE, f"generated arithmetic, pair {number}", better, worse))
+        pairs.append(Pair(SOURCE, _FILE, number, better, worse))
     return pairs
 
 
@@ -67,7 +68,7 @@ def _rows(problems: list[Problem]) -> list[Row]:
                 expected=expected,
                 info={},
                 difficulty=float(problem.difficulty),
-                file="generated arithmetic",
+                file=_FILE,
                 number=number,
             )
         )

@@ -104,10 +104,6 @@ def without(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     return [row for row in rows if prompt_key(row) not in taken]
 
 
-def _notes(path: str, reading: Reading) -> tuple[str, ...]:
-    notes = list(find_repeats(reading.rows).notes())
-    if reading.unreadable:
-        count = len(reading.unreadable)
-        rows = "1 unreadable row" if count == 1 else f"{count} unreadable rows"
-        notes.insert(0, f"{rows} left out, the first: {reading.unreadable[0]}")
-    return tuple(f"{path}: {note}" for note in notes)
+def _notes(path: str, reading: Reading[Row]) -> tuple[str, ...]:
+    repeats = find_repeats(reading.rows).notes()
+    return (*reading.notes(path), *(f"{path}: {note}" for note in repeats))

@@ -13,20 +13,20 @@ tokenizer's chat template, where it has one.
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from jinja2 import TemplateError
 
 from rlsys import schema
+from rlsys.config.data import DataConfig
 from rlsys.data.conversations import turns_of
-from rlsys.data.files import find_files, read_file
-from rlsys.data.raw import RawRow, is_filled, shown
-from rlsys.data.rows import ChatMessage
+from rlsys.data.files import RawFile
+from rlsys.data.raw import RawRow, RowError, is_filled, shown
+from rlsys.data.read import Layout, Reading, read_all
+from rlsys.data.rows import ChatMessage, require_unicode
 from rlsys.data.sources import source_of
 from rlsys.errors import DataError
 from rlsys.json_text import decode_object
@@ -44,15 +44,8 @@ _SPEAKS = re.compile(r"\n\n(Human|Assistant):")
 Turns = tuple[ChatMessage, ...]
 Side = Turns | str
 """A whole conversation, or a text as it stands."""
-
-
-class Fault(StrEnum):
-    """Why nothing can be learned from a pair."""
-
-    NO_CHOSEN = "without a chosen answer"
-    NO_REJECTED = "without a rejected answer"
-    EQUAL = "with two equal sides"
-    PROMPTS = "whose sides answer different prompts"
+_OTHER_ANSWER = "another answer than the chosen one"
+_SAME_PROMPT = "an answer to the prompt of the chosen one"
 
 
 @dataclass(frozen=True)
@@ -60,10 +53,16 @@ class Pair:
     """Two conversations that begin alike and end in the assistant's turn."""
 
     source: str
-    where: str
-    """For error messages."""
+    file: str
+    number: int
+    """In its file, counted from 1."""
     chosen: Side
     rejected: Side
+
+    @property
+    def where(self) -> str:
+        """Where the pair lies, for error messages."""
+        return f"{self.file}, row {self.number}"
 
     @property
     def prompt(self) -> Side:
@@ -93,70 +92,33 @@ class TokenPair:
         return len(self.prompt) + max(len(self.chosen), len(self.rejected))
 
 
-@dataclass
-class Faults:
-    """Pairs that cannot be learned from: how many of each fault, and where the first is."""
-
-    counts: Counter[Fault] = field(default_factory=Counter)
-    first: dict[Fault, str] = field(default_factory=dict)
-
-    def add(self, fault: Fault, where: str) -> None:
-        """One more."""
-        self.counts[fault] += 1
-        self.first.setdefault(fault, where)
-
-    def __str__(self) -> str:
-        return "; ".join(
-            f"{count:,} {fault}, the first in {self.first[fault]}"
-            for fault, count in sorted(self.counts.items())
-        )
-
-
-@dataclass(frozen=True)
-class ReadPairs:
-    """What a file holds."""
-
-    pairs: list[Pair]
-    faults: Faults
-
-
 @dataclass(frozen=True)
 class TokenPairs:
     """What was made of pairs, and how many were left out."""
 
     rows: list[TokenPair]
     num_too_long: int
-    faults: Faults
-    """Pairs that a template or a tokenizer makes equal, or leaves without a common beginning."""
+    unreadable: tuple[RowError, ...]
+    """Of those that a template or a tokenizer makes equal, or leaves without a common beginning."""
 
 
-def read_pairs(path: str, source: str = "") -> ReadPairs:
+def read_pairs(path: str, config: DataConfig) -> Reading[Pair]:
     """The pairs of a file, or of the files of a folder.
 
-    Args:
-        source: their name; empty: what the rows say, else the file's name.
     Raises:
-        DataError: a row cannot be read, or the columns are not those of pairs.
+        DataError: as rlsys.data.read.read_all; or the columns are not those of pairs.
     """
-    pairs: list[Pair] = []
-    faults = Faults()
-    for file in find_files(path):
-        raw = read_file(file)
-        if raw.broken:
-            raise raw.broken[0]
-        absent = [name for name in SIDES if name not in raw.columns]
+
+    def layout(file: RawFile) -> Layout[Pair]:
+        absent = [name for name in SIDES if name not in file.columns]
         if absent:
             raise DataError(
-                f"{file}: the columns are {', '.join(raw.columns)}; a preference pair needs "
+                f"{file.path}: the columns are {', '.join(file.columns)}; a preference pair needs "
                 "chosen + rejected, and prompt where these are answers alone"
             )
-        for row in raw.rows:
-            found = _pair(row, source)
-            if isinstance(found, Fault):
-                faults.add(found, _where(row))
-            else:
-                pairs.append(found)
-    return ReadPairs(pairs, faults)
+        return Layout(file, " + ".join(SIDES), lambda row: [_pair(row, config.source)])
+
+    return read_all(path, config, layout)
 
 
 def tokenized(
@@ -171,7 +133,7 @@ def tokenized(
     """
     encoder, padding = DialogueEncoder(tokenizer), padding_id(tokenizer)
     rows: list[TokenPair] = []
-    faults = Faults()
+    unreadable: list[RowError] = []
     num_too_long = 0
     for pair in pairs:
         chosen, rejected = (
@@ -181,13 +143,15 @@ def tokenized(
         if max(len(chosen), len(rejected)) > max_tokens:
             num_too_long += 1
         elif chosen == rejected:
-            faults.add(Fault.EQUAL, pair.where)
+            same = "the same tokens, as they are rendered"
+            unreadable.append(RowError(pair.file, pair.number, "rejected", _OTHER_ANSWER, same))
         elif not (shared := _num_common(chosen, rejected)):
-            faults.add(Fault.PROMPTS, pair.where)
+            apart = "other tokens from the first one on, as they are rendered"
+            unreadable.append(RowError(pair.file, pair.number, "rejected", _SAME_PROMPT, apart))
         else:
             sides = (tuple(ids[shared:]) for ids in (chosen, rejected))
             rows.append(TokenPair(pair.source, tuple(chosen[:shared]), *sides))
-    return TokenPairs(rows, num_too_long, faults)
+    return TokenPairs(rows, num_too_long, tuple(unreadable))
 
 
 def to_batch(rows: Sequence[TokenPair]) -> pa.RecordBatch:
@@ -202,22 +166,39 @@ def to_batch(rows: Sequence[TokenPair]) -> pa.RecordBatch:
     )
 
 
-def _pair(raw: RawRow, source: str) -> Pair | Fault:
-    for side, fault in zip(SIDES, (Fault.NO_CHOSEN, Fault.NO_REJECTED), strict=True):
+def _pair(raw: RawRow, source: str) -> Pair:
+    for side in SIDES:
         if not is_filled(raw.values.get(side)):
-            return fault
+            raise raw.error(side, "an answer", shown(raw.values.get(side)))
     prompt = _prompt(raw)
     chosen, rejected = (_side(raw, name, prompt) for name in SIDES)
     if chosen == rejected:
-        return Fault.EQUAL
-    pair = Pair(source or source_of(raw, "source"), _where(raw), chosen, rejected)
-    if isinstance(chosen, str) and isinstance(rejected, str):
-        return pair if pair.prompt else Fault.PROMPTS
-    if isinstance(chosen, str) or isinstance(rejected, str):
+        raise raw.error("rejected", _OTHER_ANSWER, shown(raw.values["rejected"]))
+    if prompt is None:
+        _require_whole(raw, chosen, rejected)
+    pair = Pair(source or source_of(raw, "source"), raw.file, raw.number, chosen, rejected)
+    if isinstance(chosen, str) != isinstance(rejected, str):
         raise raw.error("rejected", "a side of the same form as chosen", shown(raw.values))
+    if not pair.prompt or not _answers(chosen, rejected):
+        raise raw.error("rejected", _SAME_PROMPT, shown(raw.values["rejected"]))
+    return pair
+
+
+def _require_whole(raw: RawRow, *sides: Side) -> None:
+    """Raise RowError for answers alone whose prompt is there, and holds nothing."""
+    column = next((name for name in PROMPTS if name in raw.values), None)
+    alone = [side for side in sides if isinstance(side, str) or side[0]["role"] == "assistant"]
+    if column is not None and alone:
+        raise raw.error(column, "a text or a list of messages", shown(raw.values[column]))
+
+
+def _answers(chosen: Side, rejected: Side) -> bool:
+    """Whether both go on with the assistant's turn where they differ; of texts nobody knows."""
+    if isinstance(chosen, str) or isinstance(rejected, str):
+        return True
     shared = _num_shared(chosen, rejected)
     following = {turns[shared]["role"] for turns in (chosen, rejected) if shared < len(turns)}
-    return pair if shared and following == {"assistant"} else Fault.PROMPTS
+    return following == {"assistant"}
 
 
 def _prompt(raw: RawRow) -> Turns | None:
@@ -230,6 +211,8 @@ def _prompt(raw: RawRow) -> Turns | None:
         turns = _dialogue(value) or (ChatMessage(role="user", content=value),)
     else:
         turns = tuple(turns_of(raw, column))
+    for turn in turns:
+        require_unicode(raw, column, turn["content"])
     if is_filled(raw.values.get("system")):
         turns = (ChatMessage(role="system", content=raw.text("system")), *turns)
     return turns
@@ -238,6 +221,7 @@ def _prompt(raw: RawRow) -> Turns | None:
 def _side(raw: RawRow, column: str, prompt: Turns | None) -> Side:
     value = decode_object(raw.values[column])
     if isinstance(value, str):
+        require_unicode(raw, column, value)
         if prompt is not None:
             return (*prompt, ChatMessage(role="assistant", content=value.strip()))
         turns = _dialogue(value)
@@ -246,6 +230,8 @@ def _side(raw: RawRow, column: str, prompt: Turns | None) -> Side:
     else:
         listed = value if isinstance(value, list) else [value]
         turns = tuple(turns_of(RawRow(raw.file, raw.number, raw.values | {column: listed}), column))
+        for turn in turns:
+            require_unicode(raw, column, turn["content"])
         if prompt is not None and turns[0]["role"] == "assistant":
             turns = (*prompt, *turns)
     if turns[-1]["role"] != "assistant":
@@ -256,7 +242,8 @@ def _side(raw: RawRow, column: str, prompt: Turns | None) -> Side:
 def _dialogue(text: str) -> Turns | None:
     """The turns of a text as Anthropic's HH has them, without one that is only opened at its end;
     None for any other text."""
-    before, *parts = _SPEAKS.split(f"\n\n{text.strip()}")
+    lines = text.strip().replace("\r\n", "\n")
+    before, *parts = _SPEAKS.split(f"\n\n{lines}")
     if before or not parts:
         return None
     said = [
@@ -295,7 +282,3 @@ def _num_common(chosen: Sequence[int], rejected: Sequence[int]) -> int:
     """Tokens that both begin with, and that leave each side one of its own."""
     most = min(len(chosen), len(rejected)) - 1
     return next((i for i in range(most) if chosen[i] != rejected[i]), max(0, most))
-
-
-def _where(raw: RawRow) -> str:
-    return f"{raw.file}, row {raw.number}"

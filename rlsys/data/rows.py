@@ -99,10 +99,7 @@ def build_row(
             what is expected, or that or info cannot be written as JSON.
     """
     for message in messages:
-        try:
-            message["content"].encode()
-        except UnicodeEncodeError as error:
-            raise raw.error("prompt", "valid Unicode", f"a lone surrogate: {error}") from None
+        require_unicode(raw, "prompt", message["content"])
         if kind not in (PromptKind.PROGRAM, PromptKind.PATCH):
             refuse_placeholders(raw, message["content"])
     if text is None and len(messages) == 1:
@@ -125,6 +122,14 @@ def build_row(
         file=raw.file,
         number=raw.number,
     )
+
+
+def require_unicode(raw: RawRow, column: str, text: str) -> None:
+    """Raise RowError for half of a character, which no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise raw.error(column, "valid Unicode", f"a lone surrogate: {error}") from None
 
 
 def question(content: str) -> list[ChatMessage]:

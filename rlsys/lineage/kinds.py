@@ -5,11 +5,12 @@ another one's `policy` or `teacher`, and a manifest says under these words what 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from rlsys.config.data import paths_in
 from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
 
@@ -22,6 +23,8 @@ _OTHERWISE: Mapping[str, str] = MappingProxyType(
     }
 )
 _NUMBERED = re.compile(r"(\w+)_(\d+)")
+_OF_DATA = ("rows", "demonstrations", "pairs")
+"""What several files may hold together, which a setting then names with commas between them."""
 _CHECKED = ("pass_at_1", "pass_at_1_before", "gain", "mean_tokens", "truncated")
 _TRAINED = ("steps", "epochs", "consumed_tokens", "wall_s", "train_s")
 _HELD_OUT = ("heldout_loss", "heldout_loss_before", "heldout_loss_lowest")
@@ -56,7 +59,40 @@ class Kind:
         if name in self.inputs:
             return self.inputs[name]
         numbered = _NUMBERED.fullmatch(name)
-        return self.lists.get(numbered[1]) if numbered else None
+        return self._of_several.get(numbered[1]) if numbered else None
+
+    def placed(self, inputs: Mapping[str, str]) -> dict[str, str | list[str]]:
+        """Values of inputs by the settings that they stand in, several of one setting by their
+        numbers: as a list, or where the setting is a text with commas between them."""
+        settings: dict[str, list[str]] = {}
+        for name in sorted(inputs, key=lambda one: (len(one), one)):
+            key = self.setting(name)
+            assert key is not None
+            settings.setdefault(key, []).append(inputs[name])
+        lists = set(self.lists.values())
+        return {key: some if key in lists else ",".join(some) for key, some in settings.items()}
+
+    def misnumbered(self, names: Collection[str]) -> str:
+        """What is wrong with the numbers of inputs: they count from 1, and a setting that takes one
+        file as well has its plain name then. Empty: nothing."""
+        for word in dict.fromkeys(m[1] for name in names if (m := _NUMBERED.fullmatch(name))):
+            numbers = sorted(
+                int(m[2]) for n in names if (m := _NUMBERED.fullmatch(n)) and m[1] == word
+            )
+            if numbers != list(range(1, len(numbers) + 1)):
+                return f"{word}_{numbers[-1]}: numbers count from 1 without a gap, got {numbers}"
+            if word not in self.lists and (word in names or len(numbers) == 1):
+                both = f"{word} and {word}_1" if word in names else f"{word}_1 alone"
+                return f"{both}: nearest valid: {word} for one, {word}_1 and {word}_2 for two"
+        return ""
+
+    @property
+    def _of_several(self) -> dict[str, str]:
+        """Settings that take numbered inputs, by the name before the number."""
+        return {
+            **{name: key for name, key in self.inputs.items() if word_of(name) in _OF_DATA},
+            **self.lists,
+        }
 
 
 _LEARNS = {
@@ -131,7 +167,13 @@ def given(kind: str, config: RunConfig) -> dict[str, str]:
     """The inputs that a stage's settings name, by the words of its kind: those of the table, then
     the models and files that its rewards and losses are made of."""
     settings, row = flat(asdict(config)), KINDS[kind]
-    named = {name: str(settings[key]) for name, key in row.inputs.items() if settings[key]}
+    named: dict[str, str] = {}
+    for name, key in row.inputs.items():
+        paths = paths_in(settings[key]) if word_of(name) in _OF_DATA else [settings[key]]
+        if len(paths) > 1:
+            named |= {f"{name}_{n}": path for n, path in enumerate(paths, start=1)}
+        elif settings[key]:
+            named[name] = str(settings[key])
     for name, key in row.lists.items():
         named |= {f"{name}_{n}": str(path) for n, path in enumerate(settings[key], start=1)}
     return named | _judges(config) | _plugins(config)

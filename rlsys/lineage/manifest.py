@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsys.config.run import RunConfig
+from rlsys.data.world.parts import is_part
 from rlsys.disk import replace_text
 from rlsys.errors import LineageError
 from rlsys.lineage.digests import cached_commit, digest_of, is_hub_id
@@ -32,7 +33,7 @@ class Artifact:
     """A policy, a data file, a table: where it is, and which state of it is meant."""
 
     path: str
-    """Absolute, or an id of the hub."""
+    """Absolute, an id of the hub, or a part of the tiny world."""
     digest: str
     """Empty: an id of the hub of which this machine's cache holds nothing."""
     producer: str | None = None
@@ -79,6 +80,8 @@ def artifact(path: str | Path) -> Artifact:
         LineageError: as digest_of.
     """
     where = Path(path).expanduser()
+    if is_part(path):
+        return Artifact(str(path), digest_of(path))
     if not where.exists() and is_hub_id(str(path)):
         return Artifact(str(path), cached_commit(str(path)))
     digest = digest_of(where)

@@ -35,7 +35,9 @@ def counted(settings: Mapping[str, Any], inputs: Mapping[str, str | Path]) -> di
             return {key: said(item) for key, item in value.items()}
         if not isinstance(value, str) or not value:
             return value
-        return next((names[place] for place in _places(value) if place in names), value)
+        paths = [value] if set(_places(value)) & names.keys() else value.split(",")
+        found = [next((names[p] for p in _places(one) if p in names), one) for one in paths]
+        return ",".join(found)
 
     every = flat(dict(settings))
     return {key: said(every[key]) for key in sorted(every) if not key.startswith(_NOT_COUNTED)}

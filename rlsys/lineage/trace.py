@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rlsys.data.world.parts import is_part
 from rlsys.errors import LineageError
 from rlsys.lineage.digests import digest_of
 from rlsys.lineage.manifest import Artifact, Manifest, read_manifest
@@ -62,7 +63,7 @@ def _step(name: str, one: Artifact) -> Step:
     remark = ""
     if one.producer and made is None:
         remark = f"{one.producer}, which made it, is gone or was run again since"
-    elif not Path(one.path).exists():
+    elif not Path(one.path).exists() and not is_part(one.path):
         # Of a hub's id that is as it should be.
         remark = "is not there any more" if Path(one.path).is_absolute() else ""
     elif digest_of(one.path) != one.digest:

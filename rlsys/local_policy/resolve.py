@@ -32,7 +32,6 @@ _NO_TRAINING = (
     "thinking.budgets=none",
     "thinking.in_prompt=false",
     "thinking.enforced=true",
-    "loop.adaptive_staleness=false",
     "loop.max_staleness=0",
     "loop.groups_per_call=1",
 )

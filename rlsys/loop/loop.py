@@ -33,6 +33,7 @@ from rlsys.config.thinking import BudgetRule
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
 from rlsys.errors import RlsysError, WorkerDiedError, WorkerError, first_cause
+from rlsys.loop.ahead import Ahead, first_bound
 from rlsys.loop.drops import Drops
 from rlsys.loop.fleet import Fleet, GroupBatch, PublishReport, Sampled, Scored
 from rlsys.loop.joined import ready_groups
@@ -40,7 +41,7 @@ from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.outcome import has_signal, learn_request
 from rlsys.loop.ready import ReadyGroup, ReadyGroups, Stopped
 from rlsys.loop.retries import Retries
-from rlsys.loop.slots import AdaptiveBound, Slots, num_slots
+from rlsys.loop.slots import Slots, num_slots
 from rlsys.loop.verdict_watch import SignalWatch, VerdictWatch
 from rlsys.thinking.budgets import Budgets, with_budget
 from rlsys.thinking.difficulty import SolveRatePredictor
@@ -83,6 +84,8 @@ class StepReport:
     """For how long an old group was waited for, though enough others were ready."""
     bound: int
     """Largest staleness of groups that are admitted now."""
+    lead: int
+    """Steps by which sampling may run ahead."""
     longest_group_s: float
     """From admission to readiness, of the groups that became ready during the step."""
 
@@ -112,9 +115,9 @@ class Loop:
         share = config.verifiers.max_infrastructure_share
         self.verdicts = VerdictWatch(share, config.loop, observer.notice)
         self.signal = SignalWatch(config.loop)
-        self.ready = ReadyGroups(config.loop.groups_per_step, config.loop.max_staleness)
-        self.slots = Slots(num_slots(config.loop, config.loop.max_staleness))
-        self.adaptive = AdaptiveBound(config.loop) if config.loop.adaptive_staleness else None
+        self.ready = ReadyGroups(config.loop.groups_per_step, first_bound(config.loop))
+        self.slots = Slots(num_slots(config.loop, self.ready.bound))
+        self.ahead = Ahead(config.loop, config.rollout, self.ready, self.slots)
         self.moving_budgets = config.thinking.budgets is BudgetRule.solve_rate
         self.rates = SolveRatePredictor()
         """What the policy made of each prompt so far, where budgets follow that."""
@@ -131,7 +134,7 @@ class Loop:
         """Train until `steps` optimizer steps are done, everywhere.
 
         A slot covers one group from its admission until the weights trained on it are pulled, so
-        at most (max_staleness + 1) * groups_per_step groups are alive.
+        at most (lead + 1) * groups_per_step groups are alive.
 
         After `stop` it returns as soon as no step is in the learner, with fewer steps done.
 
@@ -149,7 +152,7 @@ class Loop:
                     )
                     waited_for_old_s = self.ready.waited_for_old_s
                     staleness, metrics = await self._learn(groups)
-                    self._adapt(metrics)
+                    self.ahead.saw(metrics)
                     if self.publishing:
                         await self.waits.on("driver: previous publish", self.publishing)
                     self.publishing = tasks.create_task(self._publish(len(groups)), name="publish")
@@ -165,6 +168,7 @@ class Loop:
                         self.last_publish,
                         waited_for_old_s,
                         self.ready.bound,
+                        self.ahead.lead,
                         self.longest_group_s,
                     )
                     self.longest_group_s = 0.0
@@ -185,13 +189,6 @@ class Loop:
     def _is_synchronous(self) -> bool:
         """Synchronous steps end with their publish, so that a step's report is whole."""
         return self.config.loop.max_staleness == 0
-
-    def _adapt(self, metrics: dict[str, float]) -> None:
-        """Let the bound, and the slots with it, follow the step's effective sample size."""
-        if self.adaptive is None or "effective_sample_size" not in metrics:
-            return
-        self.ready.bound = self.adaptive.saw(metrics["effective_sample_size"])
-        self.slots.resize(num_slots(self.config.loop, self.ready.bound))
 
     async def _admit(self, tasks: asyncio.TaskGroup, steps: int) -> None:
         """Start new groups while slots allow and the run still needs them."""
@@ -252,11 +249,12 @@ class Loop:
         # One that was restored from a checkpoint may have been sampled before.
         sampled = flight.sampled
         if sampled is None:
-            sampled = await self.retries.with_retries(
-                "driver: rollout worker",
-                lambda: self.fleet.sample(batch, self.config.sampling),
-                for_completions=True,
-            )
+            with self.ahead.room.taken(batch.num_completions):
+                sampled = await self.retries.with_retries(
+                    "driver: rollout worker",
+                    lambda: self.fleet.sample(batch, self.config.sampling),
+                    for_completions=True,
+                )
             flight.sampled = sampled
             for group_id in batch.group_ids:
                 ledger.move(group_id, State.SAMPLED)

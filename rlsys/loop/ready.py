@@ -76,6 +76,8 @@ class ReadyGroups:
         self.waited_for_old_s = 0.0
         """For how long, for the last batch, an older group was waited for though enough were
         ready."""
+        self.waited_for_any_s = 0.0
+        """For how long, for the last batch, too few were ready."""
 
     def admit(self, group_id: int, version: int, deadline: int | None = None) -> None:
         """A group begins its life while workers hold `version`.
@@ -120,15 +122,18 @@ class ReadyGroups:
             Stopped: the buffer was closed.
         """
         event_loop = asyncio.get_running_loop()
-        self.waited_for_old_s = 0.0
+        self.waited_for_old_s = self.waited_for_any_s = 0.0
         while self._is_closed or (batch := self.admissible(version)) is None:
             if self._is_closed:
                 raise Stopped
             self._changed.clear()
             enough, since = len(self._ready) >= self.groups_per_step, event_loop.time()
             await self._changed.wait()
+            waited_s = event_loop.time() - since
             if enough:
-                self.waited_for_old_s += event_loop.time() - since
+                self.waited_for_old_s += waited_s
+            else:
+                self.waited_for_any_s += waited_s
         self.remove(batch)
         return batch
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from rlsys.config.run import LoopConfig
+from rlsys.config.loop import LoopConfig
 from rlsys.errors import WorkerDiedError, WorkerError
 from rlsys.watch.waits import Waits
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from rlsys.config.run import LoopConfig
+from rlsys.config.loop import LoopConfig
 from rlsys.errors import NoSignalError, VerifierError
 
 _STEPS = 4

@@ -48,6 +48,9 @@ class Pace:
     completions_at_once: int
     """The most that the samplers decode at the same time."""
     max_staleness: int
+    """As it is now."""
+    is_automatic: bool = False
+    """Whether the run chooses that itself, so that no advice is needed."""
 
     @property
     def longest_completion_s(self) -> float:
@@ -62,13 +65,15 @@ def covering_bound(pace: Pace, least_step_s: float) -> int:
     """The max_staleness under which the longest completion need not be waited for.
 
     The run's own bound when that is large enough, or held the run up for a short time only, or is
-    0: that is another algorithm, and not for speed's sake to be changed.
+    chosen by the run itself, or is 0: that is another algorithm, and not for speed's sake to be
+    changed.
 
     Args:
         least_step_s: of a step of the bottleneck that never waits.
     """
     shortly = pace.waited_for_old_s <= _LONG * pace.train_s
-    if shortly or not pace.max_staleness or least_step_s <= 0:
+    is_given = pace.is_automatic or not pace.max_staleness
+    if shortly or is_given or least_step_s <= 0:
         return pace.max_staleness
     return max(pace.max_staleness, ceil(pace.longest_completion_s / least_step_s))
 
@@ -109,11 +114,12 @@ def balance(times: Mapping[str, Times], members: Mapping[str, int]) -> Balance:
     return Balance(busy, bottleneck, dict(members), needed, gain, following, least_s)
 
 
-def limits(found: Balance, longest_wait: str) -> list[str]:
+def limits(found: Balance, longest_wait: str, may_overlap_more: bool = True) -> list[str]:
     """Which role limits the run, in two sentences for people.
 
     Args:
         longest_wait: what the bottleneck waited for longest.
+        may_overlap_more: whether the bound of staleness is one that a person could raise.
     """
     name, count = found.bottleneck, found.members[found.bottleneck]
     share = found.busy[name]
@@ -124,9 +130,10 @@ def limits(found: Balance, longest_wait: str) -> list[str]:
     )
     lines = [f"balance: {count} {name}, busy {share:.0%}, keeps up with {work or 'no other role'}"]
     if share < _FULLY_BUSY:
+        remedy = "; a larger loop.max_staleness lets roles work at the same time"
         lines.append(
-            f"no role is busy all the time: {name}, the busiest, waits for {longest_wait}; "
-            "a larger loop.max_staleness lets roles work at the same time"
+            f"no role is busy all the time: {name}, the busiest, waits for {longest_wait}"
+            f"{remedy if may_overlap_more else ''}"
         )
     elif found.gain < 1.05:
         lines.append(
@@ -144,7 +151,7 @@ def limits(found: Balance, longest_wait: str) -> list[str]:
 
 def advice(found: Balance, longest_wait: str, pace: Pace) -> list[str]:
     """What limits the run, and which bound of staleness would help; see `limits`."""
-    lines = limits(found, longest_wait)
+    lines = limits(found, longest_wait, may_overlap_more=not pace.is_automatic)
     least_step_s = found.least_s / max(pace.steps, 1)
     bound = covering_bound(pace, least_step_s)
     if bound > pace.max_staleness:

@@ -32,6 +32,7 @@ def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
         "staleness/max": float(report.staleness.max()),
         "staleness/waited_for_old_s": report.waited_for_old_s,
         "staleness/bound": float(report.bound),
+        "staleness/lead": float(report.lead),
         "staleness/longest_group_s": report.longest_group_s,
         "throughput/consumed_tokens": float(tokens.sum()),
         "throughput/step_s": seconds,

@@ -70,7 +70,8 @@ def read_run(folder: Path) -> Run:
     # A run that was resumed for more steps still has the summary of fewer.
     if summary and summary["steps"] >= steps:
         after = summary.get("pass_at_1_after", summary.get("pass_at_1"))
-        return Run(folder, State.FINISHED, step, steps, after, changed, "")
+        done = max(step, int(summary["steps"]))  # a merge has no metrics
+        return Run(folder, State.FINISHED, done, steps, after, changed, "")
     return Run(folder, State.STOPPED, step, steps, check, changed, "")
 
 

@@ -49,6 +49,7 @@ class Summary(StageSummary):
             "staleness": {
                 "mean": self.staleness_mean,
                 "max": self.staleness_max,
+                "bound": self.pace.max_staleness,
                 "waited_for_old_s": round(self.pace.waited_for_old_s, 3),
                 "longest_completion_s": round(self.pace.longest_completion_s, 3),
                 "covering_bound": covering_bound(

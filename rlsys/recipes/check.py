@@ -10,7 +10,7 @@ from typing import Any
 from rlsys.algorithms.settings import check_algorithm
 from rlsys.config.load import load
 from rlsys.config.model_names import LOCAL, find_model
-from rlsys.config.run import RunConfig
+from rlsys.config.run import ModelConfig, RunConfig
 from rlsys.config.weight_files import require_weights
 from rlsys.data.files import SUFFIXES, find_files
 from rlsys.errors import ConfigError, RlsysError, instead
@@ -22,6 +22,21 @@ from rlsys.lineage.settings import counted, settings_of
 from rlsys.local_policy.resolve import tokenizer_of, workers
 from rlsys.recipes.recipe import Recipe, Reference, StageSpec
 from verifiers.settings import check_rewards
+
+
+@dataclass(frozen=True)
+class Start:
+    """The policy that a stage's own one was made of, back through all stages before it."""
+
+    path: str
+    """Or an id of the hub; empty: the local policy."""
+    model: ModelConfig
+    """Of the first of these stages, which says what the local policy reads."""
+
+    @property
+    def place(self) -> object:
+        """What tells one from another."""
+        return Path(self.path).expanduser().resolve() if self.path else self.model.local.corpus
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,7 @@ class Checked:
         inputs stand there by their names."""
         named = given(stage.kind, self.settings[stage.name])
         settings = counted(settings_of(self.settings[stage.name]), named)
-        inputs = stage.placed({name: f"<{name}>" for name in stage.inputs})
+        inputs = stage.row.placed({name: f"<{name}>" for name in stage.inputs})
         return {"kind": stage.kind, **settings, **inputs}
 
     def outside(self, stage: StageSpec) -> dict[str, str]:
@@ -53,8 +68,35 @@ class Checked:
         names = {path: n for n, path in given(stage.kind, self.settings[stage.name]).items()}
         for key, one in stage.references.items():
             if key not in found:
-                found[names.get(_stand_in(one, self.settings), key)] = one
+                found[names.get(self.stand_in(one, stage), key)] = one
         return found
+
+    def stand_in(self, reference: Reference, stage: StageSpec) -> str:
+        """What is checked in the place of an output that a stage takes and that is yet to be made:
+        of a policy, the one that it is made of, whose config it will have. Of policies in a list
+        each is another one, though all may be made of one."""
+        if reference.output == "policy" and not stage.row.lists:
+            return self._start(self.recipe.stage(reference.stage)).path or LOCAL
+        return f"{reference.stage}.{reference.output}"
+
+    def starts(self, stage: StageSpec) -> dict[str, Start]:
+        """Of every policy that a stage is given, by the names of its inputs."""
+        settings, taken = self.settings[stage.name], self.taken(stage)
+        named = given(stage.kind, settings)
+        if "policy" in stage.row.inputs:
+            named = {"policy": ""} | named
+        return {
+            name: self._start(self.recipe.stage(taken[name].stage))
+            if name in taken
+            else Start("" if path == LOCAL else path, settings.model)
+            for name, path in named.items()
+            if word_of(name) == "policy"
+        }
+
+    def _start(self, stage: StageSpec) -> Start:
+        """Of what a stage leaves: of several policies, tokenizer and config of the first stay."""
+        starts = self.starts(stage)
+        return next(starts[name] for name in ("policy", "policy_1") if name in starts)
 
 
 def check(recipe: Recipe) -> Checked:
@@ -64,13 +106,13 @@ def check(recipe: Recipe) -> Checked:
         ConfigError, DataError: naming the recipe's file, the stage and the nearest valid choice.
     """
     settings: dict[str, RunConfig] = {}
-    for stage in recipe.stages:
-        settings[stage.name] = _settings(stage, recipe, settings)
     checked = Checked(recipe, settings)
+    for stage in recipe.stages:
+        settings[stage.name] = _settings(stage, checked)
     for stage in recipe.stages:
         for name, path in checked.outside(stage).items():
             _require_there(name, path, stage, settings[stage.name])
-        _require_one_tokenizer(stage, settings[stage.name])
+        _require_one_tokenizer(stage, checked)
         for measured in (m for condition in stage.gate for m in condition.measured):
             of = recipe.stage(measured.stage or stage.name)
             known = _figures(of, settings[of.name])
@@ -82,9 +124,9 @@ def check(recipe: Recipe) -> Checked:
     return checked
 
 
-def _settings(stage: StageSpec, recipe: Recipe, before: Mapping[str, RunConfig]) -> RunConfig:
+def _settings(stage: StageSpec, checked: Checked) -> RunConfig:
     """As the stage's command will load them."""
-    overrides = stage.arguments(lambda one: _stand_in(one, before))
+    overrides = stage.arguments(lambda one: checked.stand_in(one, stage))
     try:
         if stage.kind == EVALUATE:
             return workers(stage.config, overrides)
@@ -101,14 +143,6 @@ def _settings(stage: StageSpec, recipe: Recipe, before: Mapping[str, RunConfig])
             f"valid: kind: {kind_of(found)}"
         )
     return found
-
-
-def _stand_in(reference: Reference, settings: Mapping[str, RunConfig]) -> str:
-    """What is checked in the place of an output that is yet to be made: of a policy, the one that
-    its stage begins with."""
-    if reference.output == "policy":
-        return settings[reference.stage].model.path or LOCAL
-    return f"{reference.stage}.{reference.output}"
 
 
 def _require_there(name: str, path: str, stage: StageSpec, settings: RunConfig) -> None:
@@ -130,44 +164,42 @@ def _require_there(name: str, path: str, stage: StageSpec, settings: RunConfig) 
         raise type(error)(f"{said}: {error}") from error
 
 
-def _require_one_tokenizer(stage: StageSpec, settings: RunConfig) -> None:
+def _require_one_tokenizer(stage: StageSpec, checked: Checked) -> None:
     """Raise ConfigError where the policies that meet in a stage read other tokens, as far as their
-    tokenizers' files can be read here."""
-    named = given(stage.kind, settings)
-    if "policy" in stage.row.inputs:
-        named = {"policy": ""} | named
-    policies = {name: path for name, path in named.items() if word_of(name) == "policy"}
-    if len({_place(path) for path in policies.values()}) < 2:
+    tokenizers' files can be read here. What a stage leaves reads what the stage began with."""
+    starts, taken = checked.starts(stage), checked.taken(stage)
+    if len({start.place for start in starts.values()}) < 2:
         return
-    (first, at), *others = policies.items()
-    ours = _tokens(at, settings)
-    for second, path in others:
-        theirs = _tokens(path, settings)
+
+    def said(name: str) -> str:
+        path = starts[name].path or LOCAL
+        return f"{name} ({f'{taken[name]}, made of {path}' if name in taken else path})"
+
+    first, *others = starts
+    ours = _tokens(starts[first])
+    for second in others:
+        theirs = _tokens(starts[second])
         if ours is None or theirs is None:
             continue
         unlike = sorted(t for t in ours.keys() | theirs.keys() if ours.get(t) != theirs.get(t))
         if unlike:
             raise ConfigError(
-                f"{stage.where}: {first} ({at or LOCAL}) and {second} ({path or LOCAL}) have "
-                f"tokenizers that differ in {len(unlike):,} tokens, such as {unlike[0]!r}; "
-                "policies that meet in one stage have to read the same tokens: take one family"
+                f"{stage.where}: {said(first)} and {said(second)} have tokenizers that differ in "
+                f"{len(unlike):,} tokens, such as {unlike[0]!r}; policies that meet in one stage "
+                "have to read the same tokens: take one family"
             )
 
 
-def _place(path: str) -> str:
-    return "" if path in ("", LOCAL) else str(Path(path).expanduser().resolve())
-
-
-def _tokens(path: str, settings: RunConfig) -> dict[str, int] | None:
+def _tokens(start: Start) -> dict[str, int] | None:
     """The vocabulary in a tokenizer.json, or of the local policy; None where there is none to
     read."""
-    if path in ("", LOCAL):
-        return tokenizer_of(replace(settings.model, path="")).get_vocab()
-    file = Path(path).expanduser() / "tokenizer.json"
-    if not file.is_file() and is_hub_id(path):
+    if not start.path:
+        return tokenizer_of(replace(start.model, path="")).get_vocab()
+    file = Path(start.path).expanduser() / "tokenizer.json"
+    if not file.is_file() and is_hub_id(start.path):
         from huggingface_hub import try_to_load_from_cache
 
-        cached = try_to_load_from_cache(path, "tokenizer.json")
+        cached = try_to_load_from_cache(start.path, "tokenizer.json")
         file = Path(cached) if isinstance(cached, str) else file
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

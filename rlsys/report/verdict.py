@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rlsys.config.loop import AUTO
 from rlsys.config.run import StageKind
 from rlsys.evaluation import curve
 from rlsys.observe.balance import balance, limits
@@ -28,6 +29,7 @@ def verdict(record: RunRecord) -> Verdict:
     """Of a run that is finished, was stopped, or goes on."""
     tone, headline = _headline(record)
     lines = [_state(record), *_losses(record), *_limits(record), *_signal(record)]
+    lines += _distances(record)
     lines += [
         f"alarm {name}: on in {_steps(steps)}"
         for name, steps in sorted(alarms(record.lines).items())
@@ -37,6 +39,8 @@ def verdict(record: RunRecord) -> Verdict:
 
 def _headline(record: RunRecord) -> tuple[str, str]:
     checks = record.checks
+    if record.settings.get("run.stage") == StageKind.merge.value:
+        return "unknown", "Not measured: a merge asks nothing; `rlsys eval` measures what it made"
     if not checks:
         return "unknown", "Not measured: there is no held-out check yet"
     first, last = checks[0], checks[-1]
@@ -91,9 +95,11 @@ def _limits(record: RunRecord) -> list[str]:
     if counted:
         found = balance(times, counted)
         waits = times[found.bottleneck].waits
-        lines = limits(found, max(waits, key=lambda name: waits[name], default="nothing"))
+        longest_wait = max(waits, key=lambda name: waits[name], default="nothing")
+        is_given = record.settings["loop.max_staleness"] != AUTO
+        lines = limits(found, longest_wait, may_overlap_more=is_given)
         bound = record.summary["staleness"]["covering_bound"]
-        if bound > record.settings["loop.max_staleness"]:
+        if bound > record.summary["staleness"]["bound"]:
             lines.append(f"staleness: loop.max_staleness={bound} covers the longest completion")
         return lines
     busiest = max(times, key=lambda role: times[role].busy_s / times[role].wall_s)
@@ -113,6 +119,15 @@ def _signal(record: RunRecord) -> list[str]:
     return [
         f"signal: {groups - seen['without_signal']:,} of {groups:,} groups had one; "
         f"{seen['cut_off']:,} completions were cut off"
+    ]
+
+
+def _distances(record: RunRecord) -> list[str]:
+    """Of a merge, from what was merged."""
+    inputs = record.summary.get("inputs", {})
+    return [
+        f"{name}: the result is {far:.3%} of its norm away ({inputs.get(name)})"
+        for name, far in record.summary.get("distances", {}).items()
     ]
 
 

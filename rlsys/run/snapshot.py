@@ -16,7 +16,6 @@ from rlsys.loop.fleet import GroupBatch, Rows, Sampled
 from rlsys.loop.ledger import Ledger, State
 from rlsys.loop.loop import InFlight, Loop, LoopState
 from rlsys.loop.ready import ReadyGroup
-from rlsys.loop.slots import Slots, num_slots
 from rlsys.roles import ROLLOUT, Annotations
 
 
@@ -42,7 +41,7 @@ def take(loop: Loop) -> Snapshot:
         "failures_in_a_row": state.failures_in_a_row,
         "ledger": state.ledger.to_dict(),
         "prompts": loop.prompts.state_dict(),
-        "adaptive": loop.adaptive.state_dict() if loop.adaptive else None,
+        "ahead": loop.ahead.state_dict(),
         "solve_rates": loop.rates.state_dict(),
         "ready": [
             _group_out(group)
@@ -73,9 +72,7 @@ def restore(loop: Loop, state: dict[str, Any], kept: Sequence[Annotations]) -> N
         LedgerError: the state does not close.
     """
     loop.prompts.load_state_dict(state["prompts"])
-    if loop.adaptive:
-        loop.adaptive.load_state_dict(state["adaptive"])
-        loop.ready.bound = loop.adaptive.bound
+    loop.ahead.load_state_dict(state["ahead"])
     loop.rates.load_state_dict(state["solve_rates"])
     living: dict[int, State] = {}
     for entry, own in zip(state["ready"], kept, strict=False):
@@ -98,7 +95,7 @@ def restore(loop: Loop, state: dict[str, Any], kept: Sequence[Annotations]) -> N
         failures_in_a_row=state["failures_in_a_row"],
     )
     loop.drops.step = state["version"] + 1
-    loop.slots = Slots(num_slots(loop.config.loop, loop.ready.bound), taken=len(living))
+    loop.slots.taken = len(living)
 
 
 def _restore_flight(

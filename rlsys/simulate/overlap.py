@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
+from rlsys.loop.ahead import first_bound
+from rlsys.loop.bound import MOST, is_automatic
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.observe.balance import Pace, balance, covering_bound
 from rlsys.run.progress import Progress
@@ -50,23 +52,32 @@ class Block:
     """Per stage, seconds of work per consumed token when nothing waits; the largest is ideal."""
     step_tokens: float
     """Consumed tokens of a step."""
+    bound: int
+    """Largest staleness that was allowed at the end."""
     advised_bound: int
     """max_staleness that the run's summary would name."""
+    mean_staleness: float
+    """Over groups and all steps."""
     ledger: str
 
 
-async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int) -> Block:
+async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, seed: int) -> Block:
     """The real loop on a scenario's fleet; to be run under a virtual clock.
 
     Measured are `steps` steps in the middle of a longer run: before them as many as it takes until
     the oldest living groups are as old as they get, after them those for which nothing new is
     admitted.
 
+    Args:
+        max_staleness: `auto` is given as many steps before as take it from its first value to its
+            largest.
     Raises:
         LedgerError: a group was lost or trained twice.
     """
     config = RunConfig()
     config.loop.max_staleness = max_staleness
+    config.rollout.workers = scenario.members.rollout
+    config.rollout.max_sequences = scenario.sampler.max_sequences
     config.loop.groups_per_step = scenario.groups_per_step
     config.loop.group_size = scenario.group_size
     config.loop.stall_timeout_s = 1e6
@@ -83,13 +94,14 @@ async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int
 
     prompts = PromptStream([Prompt("p", "simulated", "?", [1], '"1"', "{}")], seed)
     loop = Loop(fleet, prompts, config, after_step, Observer())
-    warm_up = 10 + 2 * max_staleness
-    await loop.train(warm_up + steps + max_staleness + 1)
+    most = MOST if is_automatic(config.loop) else first_bound(config.loop)
+    warm_up = 10 + 2 * most
+    await loop.train(warm_up + steps + most + 1)
     loop.state.ledger.check()
     (start, _, before), *_, (end, _, after) = window = ends[warm_up - 1 : warm_up + steps]
     tokens = sum(tokens for _, tokens, _ in window[1:])
     found = balance(await fleet.times(), fleet.num_members())
-    completions = (max_staleness + 1) * scenario.groups_per_step * scenario.group_size
+    completions = (loop.ahead.lead + 1) * scenario.groups_per_step * scenario.group_size
     pace = Pace(
         steps=len(ends),
         train_s=asyncio.get_running_loop().time(),
@@ -100,12 +112,15 @@ async def simulate(scenario: Scenario, max_staleness: int, steps: int, seed: int
         completions_at_once=min(
             scenario.members.rollout * scenario.sampler.max_sequences, completions
         ),
-        max_staleness=config.loop.max_staleness,
+        max_staleness=loop.ready.bound,
+        is_automatic=is_automatic(config.loop),
     )
     return Block(
         token_s=(end - start) / tokens,
         busy_token_s={role: (after[role] - before[role]) / tokens for role in after},
         step_tokens=tokens / (len(window) - 1),
+        bound=loop.ready.bound,
         advised_bound=covering_bound(pace, found.least_s / len(ends)),
+        mean_staleness=progress.staleness_mean,
         ledger=loop.state.ledger.line(),
     )

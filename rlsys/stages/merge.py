@@ -4,19 +4,19 @@
     run.directory/NAME/policy/        config, tokenizer and weights, as save_pretrained leaves them
     run.directory/NAME/summary.json   what was merged, and how far the result is from each policy
     run.directory/NAME/manifest.json  the digests of all of them, once everything is there
+    run.directory/NAME/lock           held while it goes on; failure.json says why one failed
 
 The policy appears by one rename, so one of that name is whole. A merge that was killed is made
 anew when it is resumed: it takes no longer than to read its policies.
 """
 
 import hashlib
-import json
 import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,35 +30,13 @@ from rlsys.disk import disk_errors, replace_text, sync
 from rlsys.errors import ConfigError, ResumeError
 from rlsys.lineage.kinds import MERGE
 from rlsys.lineage.manifest import FILE as MANIFEST
-from rlsys.lineage.manifest import Figure, artifact, write_manifest
-from rlsys.run.folder import LOCK, SUMMARY, held
+from rlsys.lineage.manifest import artifact, write_manifest
+from rlsys.observe.merge_summary import MergeSummary
+from rlsys.run.folder import failure_recorded, held
 from rlsys.stages.merge_plan import MergePlan
 
 POLICY = "policy"
 _BESIDE_WEIGHTS = ("*.json", "*.txt", "*.jinja", "*.model")
-
-
-@dataclass
-class MergeSummary:
-    """The evidence of one merge."""
-
-    run: str
-    policy: str
-    method: str
-    inputs: dict[str, str]
-    """The folder of each: policy_1, policy_2, base."""
-    weights: list[float]
-    scale: float
-    density: float
-    seed: int
-    tensors: int
-    copied: list[str]
-    """Tensors of whole numbers, which are the first policy's."""
-    parameters: int
-    distances: dict[str, float]
-    """|merged - input| / |input| over all merged tensors, of each input."""
-    wall_s: float = 0.0
-    notes: list[str] = field(default_factory=list)
 
 
 def run(
@@ -75,42 +53,50 @@ def run(
     Raises:
         ResumeError: the run is done, or another process makes it now.
     """
-    if (folder / MANIFEST).is_file():
-        raise ResumeError(f"{folder} is done: its policy is {folder / POLICY}")
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    replace_text(folder / FILE, to_yaml(config))
-    progress("digests of the policies")
-    inputs = {name: artifact(path) for name, path in plan.inputs.items()}
-    merger = Merger(config.merge, plan, config.run.seed, progress)
-    with _appearing(folder / POLICY) as policy:
-        _copy_beside_weights(plan, policy)
-        plan.policies[0].tensors.write_like(policy, merger.merged)
-    summary = MergeSummary(
+    # Of a run, so that `rlsys runs` says how far it is.
+    config = replace(config, loop=replace(config.loop, steps=plan.tensors, epochs=0.0))
+    with held(folder), failure_recorded(folder):
+        if (folder / MANIFEST).is_file():
+            raise ResumeError(f"{folder} is done: its policy is {folder / POLICY}")
+        replace_text(folder / FILE, to_yaml(config))
+        progress("digests of the policies")
+        inputs = {name: artifact(path) for name, path in plan.inputs.items()}
+        merger = Merger(config.merge, plan, config.run.seed, progress)
+        with _appearing(folder / POLICY) as policy:
+            _copy_beside_weights(plan, policy)
+            plan.policies[0].tensors.write_like(policy, merger.merged)
+        summary = _summary(config, folder, plan, merger, time.monotonic() - started)
+        summary.write(folder)
+        made = {POLICY: folder / POLICY}
+        write_manifest(folder, MERGE, config, inputs, made, summary.figures(), started)
+    return summary
+
+
+def _summary(
+    config: RunConfig, folder: Path, plan: MergePlan, merger: "Merger", wall_s: float
+) -> MergeSummary:
+    merge = config.merge
+    return MergeSummary(
         run=folder.name,
+        steps=merger.tensors,
+        planned_steps=plan.tensors,
+        wall_s=wall_s,
+        times={},
+        members={},
+        notes=[*plan.notes, *merger.notes()],
         policy=str(folder / POLICY),
-        method=config.merge.method.value,
+        method=merge.method.value,
         inputs={name: str(path) for name, path in plan.inputs.items()},
-        weights=config.merge.shares,
-        scale=config.merge.scale,
-        density=config.merge.density,
+        weights=merge.shares,
+        scale=merge.scale,
+        density=merge.density,
         seed=config.run.seed,
-        tensors=merger.tensors,
         copied=merger.copied,
         parameters=merger.parameters,
         distances=merger.distances(),
-        notes=[*plan.notes, *merger.notes()],
     )
-    summary.wall_s = round(time.monotonic() - started, 3)
-    replace_text(folder / SUMMARY, json.dumps(asdict(summary), indent=2) + "\n")
-    figures: dict[str, Figure] = {
-        "wall_s": summary.wall_s,
-        "tensors": summary.tensors,
-        "parameters": summary.parameters,
-        **{f"distance_{name}": value for name, value in summary.distances.items()},
-    }
-    write_manifest(folder, MERGE, config, inputs, {POLICY: folder / POLICY}, figures, started)
-    return summary
 
 
 class Merger:
@@ -122,7 +108,6 @@ class Merger:
         self.config, self.plan, self.seed, self.progress = config, plan, seed, progress
         self.tensors = self.parameters = 0
         self.copied: list[str] = []
-        self._total = len(plan.policies[0].tensors.shapes)
         self._squares = {name: [0.0, 0.0] for name in plan.inputs}
         """Of each input: the squared norms of its distance to the result, and of itself."""
         self._differs = [False] * len(plan.policies)
@@ -132,7 +117,7 @@ class Merger:
         """One tensor of the result, in the number format of the first policy's."""
         first = self.plan.policies[0].tensors.read(name)
         self.tensors += 1
-        self.progress(f"merging: {self.tensors:,} of {self._total:,} tensors")
+        self.progress(f"merging: {self.tensors:,} of {self.plan.tensors:,} tensors")
         if not first.is_floating_point():
             self.copied.append(name)
             return first
@@ -215,24 +200,16 @@ def _copy_beside_weights(plan: MergePlan, policy: Path) -> None:
 @contextmanager
 def _appearing(folder: Path) -> Iterator[Path]:
     """A folder to fill, which stands under its own name once the block is done, in the place of one
-    that stood there.
-
-    Raises:
-        ResumeError: another process fills it now.
-    """
+    that stood there."""
     building = folder.with_name(f".{folder.name}.unfinished")
     with disk_errors(building):
-        building.mkdir(exist_ok=True)
-    with held(building):
-        with disk_errors(building):
-            for left in building.iterdir():
-                if left.name != LOCK:
-                    left.unlink()
-        yield building
-        with disk_errors(folder):
-            (building / LOCK).unlink()
-            sync(building)
-            if folder.is_dir():
-                shutil.rmtree(folder)
-            building.rename(folder)
-            sync(folder.parent)
+        if building.is_dir():
+            shutil.rmtree(building)
+        building.mkdir()
+    yield building
+    with disk_errors(folder):
+        sync(building)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        building.rename(folder)
+        sync(folder.parent)

@@ -42,6 +42,11 @@ class MergePlan:
     """What the user should know."""
 
     @property
+    def tensors(self) -> int:
+        """How many are merged."""
+        return len(self.policies[0].tensors.shapes)
+
+    @property
     def inputs(self) -> dict[str, Path]:
         """The folder of each: policy_1, policy_2, base."""
         found = {f"policy_{i}": one.folder for i, one in enumerate(self.policies, 1)}

@@ -45,6 +45,10 @@ class Plan(ABC):
     ) -> Stage:
         """The stage itself, once there is a fleet."""
 
+    def needs_fleet(self, folder: Path) -> bool:
+        """Whether anything is to be done with one; there may be a run in the folder."""
+        return True
+
     def inputs(self, model_path: str) -> dict[str, str]:
         """What it reads, by the words of a manifest (rlsys/lineage/kinds.py)."""
         return given(kind_of(self.config), self.config) | {"policy": model_path}

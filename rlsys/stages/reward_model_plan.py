@@ -12,7 +12,8 @@ import pyarrow as pa
 from rlsys.config.run import RunConfig
 from rlsys.data.batches import Batches
 from rlsys.data.generated import generated_pairs
-from rlsys.data.pairs import Faults, Pair, TokenPairs, read_pairs, to_batch, tokenized
+from rlsys.data.pairs import Pair, TokenPairs, read_pairs, to_batch, tokenized
+from rlsys.data.read import left_out, require_readable
 from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import ConfigError, DataError
 from rlsys.local_policy.resolve import tokenizer_of
@@ -63,14 +64,7 @@ class PairsPlan(Plan):
     ) -> Stage:
         """A reward model of these pairs."""
         config = self.config
-        size = config.reward_model.pairs_per_step
-        batches = Batches(
-            self.train.num_rows,
-            size,
-            config.loop.steps * size / self.train.num_rows,
-            config.run.seed,
-            config.data.shuffle,
-        )
+        batches = Batches.of_run(config, self.train.num_rows, config.reward_model.pairs_per_step)
         rows = LearnedRows(self.train, self.held_out, batches)
         return RewardModelling(config, name, model_path, rows, self.prompts, checkpointer, around)
 
@@ -96,8 +90,8 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Pa
     progress("reading the pairs")
     train, held_out, notes = _pairs(config)
     progress("tokenizing the pairs")
-    learned = _tokenized("train", train, config, tokenizer, notes)
-    measured = _tokenized("test", held_out, config, tokenizer, notes)
+    learned = _tokenized(train, config, tokenizer, notes)
+    measured = _tokenized(held_out, config, tokenizer, notes)
     if not learned.rows:
         raise DataError(
             f"reward_model.train={config.reward_model.train!r}: no pair is left to train on: "
@@ -154,51 +148,30 @@ def split(pairs: Sequence[Pair], count: int) -> tuple[list[Pair], list[Pair]]:
 def _pairs(config: RunConfig) -> tuple[list[Pair], list[Pair], list[str]]:
     """Pairs to train on, held-out ones, and notes of what was left out."""
     own = config.reward_model
-    notes: list[str] = []
     if not own.train:
-        return *split(generated_pairs(config.run.seed), own.holdout), notes
-    parts = []
-    for name in ("train", *(["test"] if own.test else [])):
-        path = getattr(own, name)
-        found = read_pairs(path, config.data.source)
-        notes += _without_faults(name, found.faults, len(found.pairs), config)
-        parts.append(found.pairs)
-    if own.test:
-        asked = {pair.key for pair in parts[1]}
-        train = [pair for pair in parts[0] if pair.key not in asked]
-        if overlap := len(parts[0]) - len(train):
-            notes.append(f"{overlap} pairs left out: their prompts are held out")
-        return train, parts[1], notes
-    return *split(parts[0], own.holdout), notes
+        return *split(generated_pairs(config.run.seed), own.holdout), []
+    read = read_pairs(own.train, config.data)
+    notes = read.notes(own.train)
+    if not own.test:
+        return *split(read.rows, own.holdout), notes
+    test = read_pairs(own.test, config.data)
+    asked = {pair.key for pair in test.rows}
+    train = [pair for pair in read.rows if pair.key not in asked]
+    notes += test.notes(own.test)
+    if overlap := len(read.rows) - len(train):
+        notes.append(f"{overlap} pairs left out: their prompts are held out")
+    return train, test.rows, notes
 
 
 def _tokenized(
-    name: str,
     pairs: Sequence[Pair],
     config: RunConfig,
     tokenizer: PreTrainedTokenizerBase,
     notes: list[str],
 ) -> TokenPairs:
+    """With a note of pairs that rendering leaves nothing to learn from, if they may be left out."""
     found = tokenized(pairs, tokenizer, config.model.max_context)
-    others = len(pairs) - found.faults.counts.total()
-    notes += _without_faults(name, found.faults, others, config)
+    require_readable(found.unreadable, len(pairs) - len(found.unreadable), config.data)
+    if found.unreadable:
+        notes.append(left_out(found.unreadable))
     return found
-
-
-def _without_faults(name: str, faults: Faults, others: int, config: RunConfig) -> list[str]:
-    """A note of pairs that are left out, if they may be.
-
-    Raises:
-        DataError: they may not.
-    """
-    if not faults.counts:
-        return []
-    count = faults.counts.total()
-    if config.data.skip_unreadable_rows:
-        return [f"{count} pairs left out of reward_model.{name}: {faults}"]
-    path = getattr(config.reward_model, name) or config.reward_model.train
-    raise DataError(
-        f"reward_model.{name}={path!r}: nothing can be learned from {count:,} of "
-        f"{count + others:,} pairs: {faults}; nearest valid: data.skip_unreadable_rows=true, which "
-        "leaves them out"
-    )

@@ -12,6 +12,7 @@ from rlsys.data.templates import Prompt
 from rlsys.errors import SickPolicyError, WorkerError
 from rlsys.evaluation.checks import Checks
 from rlsys.evaluation.curve import Curve
+from rlsys.loop.bound import is_automatic
 from rlsys.loop.loop import Loop, StepReport
 from rlsys.loop.outcome import count_signal
 from rlsys.loop.ready import ReadyGroup
@@ -237,8 +238,9 @@ class Reinforcement(Stage):
                 longest_group_s=progress.longest_group_s,
                 longest_completion=progress.longest_completion,
                 consumed_tokens=progress.consumed_tokens,
-                completions_at_once=_completions_at_once(config),
-                max_staleness=loop.max_staleness,
+                completions_at_once=_completions_at_once(config, self.loop.ahead.lead),
+                max_staleness=self.loop.ready.bound,
+                is_automatic=is_automatic(loop),
             ),
             resumes=progress.resumes,
             signal=progress.signal,
@@ -247,10 +249,10 @@ class Reinforcement(Stage):
         )
 
 
-def _completions_at_once(config: RunConfig) -> int:
-    """The most that all samplers decode at the same time."""
+def _completions_at_once(config: RunConfig, lead: int) -> int:
+    """The most that all samplers decode at the same time, so many steps ahead of training."""
     loop = config.loop
     return min(
         config.rollout.workers * config.rollout.max_sequences,
-        num_slots(loop, loop.max_staleness) * loop.group_size,
+        num_slots(loop, lead) * loop.group_size,
     )

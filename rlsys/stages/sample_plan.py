@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,12 +18,12 @@ from rlsys.errors import ConfigError, DataError, instead
 from rlsys.evaluation.demonstrations import DEMONSTRATIONS, Asked
 from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.samples import Samples
-from rlsys.evaluation.sampling_task import SamplingTask
+from rlsys.evaluation.sampling_task import SamplingTask, missing
 from rlsys.grading.tryout import try_plugins
 from rlsys.local_policy.resolve import tokenizer_of
 from rlsys.observe.next_steps import sample_commands
 from rlsys.run.checkpointer import Checkpointer, Origin
-from rlsys.run.folder import SAMPLES
+from rlsys.run.folder import SAMPLES, SUMMARY
 from rlsys.stages.base import Stage, Surroundings
 from rlsys.stages.inputs import prepare, read_rows
 from rlsys.stages.plan import Plan
@@ -52,6 +53,11 @@ class SamplePlan(Plan):
         config = self.config
         name = config.sample.split.value
         return SamplingTask(name, tuple(self.prompts), config.sample.n, config.sampling)
+
+    def needs_fleet(self, folder: Path) -> bool:
+        """Not to choose anew in a run that has come to its end."""
+        is_sampled = next(missing([self.task], Samples(folder / SAMPLES), 1), None) is None
+        return not (is_sampled and (folder / SUMMARY).exists())
 
     def outputs(self, folder: Path) -> dict[str, Path]:
         """Both files."""
@@ -95,7 +101,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
     distinct: dict[str, Prompt] = {}
     for prompt in of_split:
         distinct.setdefault(prompt.prompt_id, prompt)
-    prompts = list(distinct.values())[: config.sample.prompts or None]
+    prompts = _first(distinct.values(), config.sample.prompts)
     if not prompts:
         raise DataError(
             f"sample.split={config.sample.split.value}: there are no such rows; data.test names "
@@ -123,6 +129,17 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
         notes,
         asked=_asked(prompts, row_of, config),
     )
+
+
+def _first(prompts: Iterable[Prompt], count: int) -> list[Prompt]:
+    """The first `count` of each source; 0: all."""
+    seen: Counter[str] = Counter()
+    chosen = []
+    for prompt in prompts:
+        seen[prompt.source] += 1
+        if not count or seen[prompt.source] <= count:
+            chosen.append(prompt)
+    return chosen
 
 
 def _asked(prompts: Sequence[Prompt], row_of: Mapping[str, Row], config: RunConfig) -> list[Asked]:

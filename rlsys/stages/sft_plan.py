@@ -64,14 +64,7 @@ class SupervisedPlan(Plan):
     ) -> Stage:
         """Supervised fine-tuning on these demonstrations."""
         config = self.config
-        size = config.sft.rows_per_step
-        batches = Batches(
-            self.train.num_rows,
-            size,
-            config.loop.steps * size / self.train.num_rows,
-            config.run.seed,
-            config.data.shuffle,
-        )
+        batches = Batches.of_run(config, self.train.num_rows, config.sft.rows_per_step)
         rows = LearnedRows(self.train, self.held_out, batches)
         return Supervised(config, name, model_path, rows, self.prompts, checkpointer, around)
 
@@ -94,7 +87,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Su
     tokenizer = tokenizer_of(config.model)
     asked = _asked(config, tokenizer, progress)
     progress("reading the demonstrations")
-    train, held_out = _lessons(config)
+    train, held_out, left_out = _lessons(config)
     progress("tokenizing the demonstrations")
     known = {prompt_key(row) for row in asked.rows}
     kept = [lesson for lesson in train if prompt_key(lesson.prompt) not in known]
@@ -120,7 +113,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Su
         config,
         length,
         asked.prompts,
-        [*asked.notes, *notes],
+        [*asked.notes, *left_out, *notes],
         train=to_batch(rows),
         held_out=to_batch(measured.rows),
     )
@@ -180,16 +173,18 @@ def _held_out_rows(config: RunConfig) -> RunRows:
     return replace(found, train=[])
 
 
-def _lessons(config: RunConfig) -> tuple[list[Lesson], list[Lesson]]:
-    """Demonstrations to train on, and held-out ones."""
+def _lessons(config: RunConfig) -> tuple[list[Lesson], list[Lesson], list[str]]:
+    """Demonstrations to train on, held-out ones, and notes of what cannot be read."""
     sft = config.sft
-    if sft.train:
-        lessons = read_lessons(sft.train, config.data, sft.all_turns)
+    if not sft.train:
+        train, notes = generated_lessons(config.run.seed), []
     else:
-        lessons = generated_lessons(config.run.seed)
-    if sft.test:
-        return lessons, read_lessons(sft.test, config.data, sft.all_turns)
-    return split(lessons, sft.holdout)
+        read = read_lessons(sft.train, config.data, sft.all_turns)
+        train, notes = read.rows, read.notes(sft.train)
+    if not sft.test:
+        return *split(train, sft.holdout), notes
+    test = read_lessons(sft.test, config.data, sft.all_turns)
+    return train, test.rows, [*notes, *test.notes(sft.test)]
 
 
 def split(lessons: Sequence[Lesson], count: int) -> tuple[list[Lesson], list[Lesson]]:

@@ -8,25 +8,14 @@ import pytest
 from rlsys.data.generated import generated_pairs
 from rlsys.lineage.manifest import read_manifest
 from rlsys.run import checkpoint
-from tests.helpers.repeatable import kill_after_step, metrics, policy
+from tests.helpers.repeatable import ON_TWO_RANKS, kill_after_step, metrics, policy
 from tests.helpers.workplace import Workplace
 from verifiers.base import Completion
 from verifiers.models.reward_model import RewardModelVerifier
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
-STEPS = 6
-SETTINGS = (
-    f"loop.steps={STEPS}",
-    "loop.checkpoint_every=2",
-    "loop.evaluate_every=3",
-    "reward_model.pairs_per_step=16",
-    "learner.ranks=2",
-    "learner.cpus=0.25",
-    "learner.zero_stage=2",
-    "learner.microbatch_tokens=256",
-    "run.deterministic=true",
-)
+SETTINGS = ("reward_model.pairs_per_step=16", *ON_TWO_RANKS)
 
 
 def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(

@@ -56,6 +56,13 @@ def test_a_killed_run_in_other_batches_leaves_the_bytes_of_one_left_alone(
     summary = workplace.summary("cut-sample")
     assert summary["kept"] + sum(summary["thrown_away"].values()) == 4 * PROMPTS
 
+    done = workplace.run("sample", "--resume", str(cut), "sample.per_prompt=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "choosing among them anew" in done.stdout
+    assert "starting Ray" not in done.stdout
+    summary = workplace.summary("cut-sample")
+    assert summary["kept"] == summary["kept_prompts"]
+
     done = workplace.run("sample", "--resume", str(cut), "sample.tokens=[1000,1001]")
     assert done.returncode == 2
     assert "sampling.max_tokens=64" in done.stderr

@@ -169,7 +169,7 @@ async def _pass(latency: Latency) -> None:
     await asyncio.sleep(latency if isinstance(latency, float) else latency())
 
 
-def make_config(max_staleness: int = 2, groups_per_step: int = 4, **loop: Any) -> RunConfig:
+def make_config(max_staleness: int | str = 2, groups_per_step: int = 4, **loop: Any) -> RunConfig:
     """Groups of 4, a stall after 1,000 s; `loop` sets further fields of its section."""
     config = RunConfig()
     config.loop.max_staleness = max_staleness

@@ -29,6 +29,18 @@ DETERMINISTIC = (
     "evaluation.final_prompts=4",
 )
 
+ON_TWO_RANKS = (
+    "run.deterministic=true",
+    f"loop.steps={STEPS}",
+    "loop.checkpoint_every=2",
+    "loop.evaluate_every=3",
+    "learner.ranks=2",
+    "learner.cpus=0.25",
+    "learner.zero_stage=2",
+    "learner.microbatch_tokens=256",
+)
+"""Of a stage that is taught from rows."""
+
 
 def kill_after_step(step: int, arguments: list[str], log: Path) -> None:
     """Start `rlsys ARGUMENTS`, kill -9 it as soon as it says that the step is done, and see that

@@ -13,35 +13,43 @@ from rich.text import Text
 from rlsys.config.data import DataConfig
 from rlsys.data.demonstrations import Demonstration, Lesson, tokenized
 from rlsys.data.inspection.rows import shortened
+from rlsys.data.inspection.show import naming, render_lines, unreadable_lines
 from rlsys.data.inspection.survey import quantiles
+from rlsys.data.read import Reading
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
 def render_demonstrations(
-    lessons: Sequence[Lesson],
+    reading: Reading[Lesson],
     config: DataConfig,
     tokenizer: PreTrainedTokenizerBase,
     max_tokens: int,
     rows: int,
+    every_row: bool = False,
 ) -> Iterator[RenderableType]:
     """The file in figures, then its first `rows` demonstrations that are not left out.
 
+    Args:
+        every_row: name all rows that cannot be read, however many.
     Raises:
         DataError: as rlsys.data.demonstrations.tokenized.
     """
-    found = tokenized(lessons, config, tokenizer, max_tokens)
-    table = Table.grid(padding=(0, 2))
-    left_out = len(lessons) - len(found.rows)
-    for name, said in (
-        ("demonstrations", f"{len(lessons):,}, of which {left_out:,} are left out"),
-        ("limits", f"data.max_prompt_tokens={config.max_prompt_tokens}, {max_tokens} in all"),
-        ("prompt tokens", lengths([len(row.prompt) for row in found.rows])),
-        ("completion tokens", lengths([len(row.completion) for row in found.rows])),
-    ):
-        table.add_row(Text(name, style="bold"), Text(said))
-    yield table
+    found = tokenized(reading.rows, config, tokenizer, max_tokens)
+    total, too_long = len(reading.rows), len(reading.rows) - len(found.rows)
+    limits = f"data.max_prompt_tokens={config.max_prompt_tokens}, {max_tokens} in all"
+    yield render_lines(
+        [
+            ("format", ", ".join(dict.fromkeys(reading.formats)), ""),
+            ("rows", f"{len(reading.unreadable):,} unreadable", ""),
+            *unreadable_lines(reading.unreadable, naming(reading.files, every_row)),
+            ("demonstrations", f"{total:,}, of which {too_long:,} are left out", ""),
+            ("limits", limits, ""),
+            ("prompt tokens", lengths([len(row.prompt) for row in found.rows]), ""),
+            ("completion tokens", lengths([len(row.completion) for row in found.rows]), ""),
+        ]
+    )
     for number, row in enumerate(found.rows[:rows], 1):
         yield _panel(number, row, tokenizer)
 

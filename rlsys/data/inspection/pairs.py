@@ -13,34 +13,41 @@ from rich.text import Text
 
 from rlsys.data.inspection.demonstrations import lengths
 from rlsys.data.inspection.rows import shortened
-from rlsys.data.pairs import ReadPairs, TokenPair, tokenized
+from rlsys.data.inspection.show import naming, render_lines, unreadable_lines
+from rlsys.data.pairs import Pair, TokenPair, TokenPairs
+from rlsys.data.read import Reading
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
 def render_pairs(
-    found: ReadPairs, tokenizer: PreTrainedTokenizerBase, max_tokens: int, rows: int
+    reading: Reading[Pair],
+    made: TokenPairs,
+    tokenizer: PreTrainedTokenizerBase,
+    max_tokens: int,
+    rows: int,
+    every_row: bool = False,
 ) -> Iterator[RenderableType]:
     """The file in figures, then its first `rows` pairs that are not left out.
 
-    Raises:
-        DataError: as rlsys.data.pairs.tokenized.
+    Args:
+        made: of the pairs that were read.
+        every_row: name all that cannot be learned from, however many.
     """
-    made = tokenized(found.pairs, tokenizer, max_tokens)
-    total = len(found.pairs) + found.faults.counts.total()
-    faults = [str(faults) for faults in (found.faults, made.faults) if faults.counts]
-    table = Table.grid(padding=(0, 2))
-    for name, said in (
-        ("pairs", f"{total:,}, of which {len(made.rows):,} can be learned from"),
-        ("faults", "; ".join(faults) or "none"),
-        ("too long", f"{made.num_too_long:,} (model.max_context={max_tokens})"),
-        ("shared tokens", _lengths([len(row.prompt) for row in made.rows])),
-        ("chosen tokens", _lengths([len(row.chosen) for row in made.rows])),
-        ("rejected tokens", _lengths([len(row.rejected) for row in made.rows])),
-    ):
-        table.add_row(Text(name, style="bold"), Text(said))
-    yield table
+    unreadable = [*reading.unreadable, *made.unreadable]
+    total = len(reading.rows) + len(reading.unreadable)
+    yield render_lines(
+        [
+            ("pairs", f"{total:,}, of which {len(made.rows):,} can be learned from", ""),
+            ("rows", f"{len(unreadable):,} unreadable", ""),
+            *unreadable_lines(unreadable, naming(reading.files, every_row)),
+            ("too long", f"{made.num_too_long:,} (model.max_context={max_tokens})", ""),
+            ("shared tokens", _lengths([len(row.prompt) for row in made.rows]), ""),
+            ("chosen tokens", _lengths([len(row.chosen) for row in made.rows]), ""),
+            ("rejected tokens", _lengths([len(row.rejected) for row in made.rows]), ""),
+        ]
+    )
     for number, row in enumerate(made.rows[:rows], 1):
         yield _panel(number, row, tokenizer)
 

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -44,11 +44,24 @@ def render_survey(
         verifiers: by which gold answers were graded, or why none was.
         every_row: name all rows of a fault, however many.
     """
+    return render_lines(_lines(survey, gold, verifiers, naming(survey.files, every_row)))
+
+
+def naming(files: Sequence[str], every_row: bool) -> Where:
+    """How rows of these files are named.
+
+    Args:
+        every_row: all rows of a fault, however many.
+    """
+    most = sys.maxsize if every_row else _SHOWN_RUNS
+    return partial(rows_said, several=len(files) > 1, most=most)
+
+
+def render_lines(lines: Iterable[Line]) -> RenderableType:
+    """A name and what is to be said in each."""
     table = Table.grid(padding=(0, 2))
     named = ""
-    most = sys.maxsize if every_row else _SHOWN_RUNS
-    where = partial(rows_said, several=len(survey.files) > 1, most=most)
-    for name, said, style in _lines(survey, gold, verifiers, where):
+    for name, said, style in lines:
         table.add_row(Text("" if name == named else name, style="bold"), Text(said, style=style))
         named = name
     return table
@@ -58,7 +71,7 @@ def _lines(survey: Survey, gold: GoldCheck | None, verifiers: str, where: Where)
     yield "files", ", ".join(survey.files), ""
     yield "format", ", ".join(survey.formats), ""
     yield "rows", f"{survey.num_rows:,} read, {len(survey.unreadable):,} unreadable", ""
-    yield from _unreadable(survey.unreadable, where)
+    yield from unreadable_lines(survey.unreadable, where)
     yield from _lengths(survey, where)
     yield "sources", _counts(survey.sources), ""
     yield "answers", _counts(survey.kinds), ""
@@ -75,7 +88,8 @@ def _lines(survey: Survey, gold: GoldCheck | None, verifiers: str, where: Where)
         yield "odd", "nothing", ""
 
 
-def _unreadable(errors: Sequence[RowError], where: Where) -> Iterator[Line]:
+def unreadable_lines(errors: Sequence[RowError], where: Where) -> Iterator[Line]:
+    """All rows that cannot be read, by reason, and what a run does with them."""
     alike: dict[tuple[str, str], list[RowError]] = {}
     for error in errors:
         # What was found counts by its type and flaw, not by its value.

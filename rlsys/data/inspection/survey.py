@@ -41,7 +41,7 @@ class Survey:
     oddities: list[Oddity]
 
 
-def survey(reading: Reading, config: DataConfig, tokenizer: Tokenizer) -> Survey:
+def survey(reading: Reading[Row], config: DataConfig, tokenizer: Tokenizer) -> Survey:
     """Render and tokenize all rows, and look through them.
 
     Raises:
@@ -53,7 +53,7 @@ def survey(reading: Reading, config: DataConfig, tokenizer: Tokenizer) -> Survey
     fits = [len(prompt.token_ids) <= config.max_prompt_tokens for _, prompt in pairs]
     return Survey(
         files=reading.files,
-        formats=tuple(dict.fromkeys(layout.name for layout in reading.formats)),
+        formats=tuple(dict.fromkeys(reading.formats)),
         num_rows=len(reading.rows),
         unreadable=reading.unreadable,
         sources=Counter(row.source for row in reading.rows),

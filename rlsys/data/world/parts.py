@@ -5,6 +5,7 @@ name of them serves wherever a data file does. The same names give the same byte
 """
 
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -25,6 +26,8 @@ VERSION = 1
 """Counts changes of the world that change its texts."""
 SEED = 0
 _PROBLEMS: Mapping[Split, int] = MappingProxyType({Split.train: 4000, Split.held_out: 512})
+_REWRITTEN = 160
+"""Problems whose solutions somebody has rewritten: few, as people's work is."""
 _SPLITS: Mapping[str, Split] = MappingProxyType({"train": Split.train, "test": Split.held_out})
 
 RowOf = dict[str, Any]
@@ -81,6 +84,11 @@ def _chains(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
         yield {"messages": [_asks(problem.question), _says(said)]} | _answer(problem)
 
 
+def _rewritten(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
+    """A few of the chains, as people would rewrite those of a policy."""
+    return itertools.islice(_chains(split, seed, rng), _REWRITTEN)
+
+
 def _answers(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
     """The answers of the same problems, without chains."""
     for problem in _problems(split, seed):
@@ -119,6 +127,7 @@ PARTS: Mapping[str, Callable[[Split, int, random.Random], Iterator[RowOf]]] = Ma
     {
         "reasoning": _reasoning,
         "chains": _chains,
+        "rewritten": _rewritten,
         "answers": _answers,
         "general": _general,
         "replies": _replies,

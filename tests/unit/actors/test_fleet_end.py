@@ -7,9 +7,10 @@ import ray
 from ray.exceptions import RayTaskError
 
 from actors.launch import end_members
-from actors.roles import rollout_settings
+from actors.ray_fleet import RayFleet
+from actors.roles import needs, rollout_settings
 from actors.rollout_worker import RolloutWorker
-from rlsys.config.run import RunConfig
+from rlsys.config.run import RunConfig, StageKind
 
 
 def test_a_rollout_worker_whose_sampler_did_not_start_ends_all_the_same() -> None:
@@ -39,3 +40,15 @@ def test_a_member_that_does_not_end_is_named_with_its_cause_and_without_its_repr
     end_members(seats, 1.0, said.append)
     assert said == ["rollout-0 did not end by itself: ValueError: no room"]
     assert killed == [each.actor for each in seats]
+
+
+def test_a_fleet_that_was_never_placed_ends_without_ray(tmp_path) -> None:
+    config = RunConfig()
+    config.run.stage = StageKind.sample
+    told: list[str] = []
+    fleet = RayFleet(
+        config, "nowhere", [], [], tmp_path, needs(config, trains=False), told.append, told.append
+    )
+    fleet.shutdown()
+    assert not ray.is_initialized()
+    assert told == []

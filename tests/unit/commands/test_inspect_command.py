@@ -191,10 +191,28 @@ def test_demonstrations_are_shown_with_what_is_learned_of_them(tmp_path):
     assert "0 x 6, 1 x 2" in done.output
 
 
+def test_all_demonstrations_that_cannot_be_read_are_named_by_reason(tmp_path):
+    talk = [{"role": "user", "content": "1+2=?"}, {"role": "assistant", "content": "3"}]
+    rows = [{"messages": talk}, {"messages": None}, {"messages": talk[:1]}, {"messages": None}]
+    file = tmp_path / "chains.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{")
+    told = ["inspect", str(file), "--config", "configs/sft.yaml"]
+    done = CliRunner().invoke(app, told)
+    assert done.exit_code == 1
+    said = " ".join(done.output.split())
+    assert "4 unreadable" in said
+    assert "2, rows 2, 4: column messages: expected a list of messages" in said
+    assert "1, row 3: column messages: expected an assistant's turn behind another" in said
+    assert "1, row 5: expected a JSON object" in said
+    assert CliRunner().invoke(app, [*told, "data.skip_unreadable_rows=true"]).exit_code == 0
+
+
 def test_pairs_are_shown_with_both_sides_and_their_faults_are_counted(tmp_path):
     rows = [
         {"prompt": "1+1=?", "chosen": "so 2", "rejected": "so 30"},
         {"prompt": "1+2=?", "chosen": "3", "rejected": None},
+        {"prompt": "1+2=?", "chosen": "3", "rejected": "3"},
+        {"prompt": "1+2=?", "chosen": "4", "rejected": None},
     ]
     file = tmp_path / "pairs.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -202,8 +220,10 @@ def test_pairs_are_shown_with_both_sides_and_their_faults_are_counted(tmp_path):
     done = CliRunner().invoke(app, told)
     assert done.exit_code == 1
     said = " ".join(done.output.replace("│", " ").split())
-    assert "pairs 2, of which 1 can be learned from" in said
-    assert "1 without a rejected answer, the first in" in said
+    assert "pairs 4, of which 1 can be learned from" in said
+    assert "2, rows 2, 4: column rejected: expected an answer, got None" in said
+    assert "1, row 3: column rejected: expected another answer than the chosen one" in said
+    assert "data.skip_unreadable_rows=true leaves them out" in said
     assert "shared 1+1=? so shared ids 18 12 18 30 32 200" in said
     assert "chosen 2<|endoftext|> chosen ids 19 0" in said
     assert "rejected 30<|endoftext|>" in said

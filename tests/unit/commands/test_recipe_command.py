@@ -98,6 +98,15 @@ def test_a_folder_of_no_recipe_is_one_clear_error(stages: FakeStages) -> None:
     assert "no recipe was run here" in str(done.exception)
 
 
+def test_the_digest_of_a_stages_folder_is_said_to_be_that_of_its_settings(
+    stages: FakeStages,
+) -> None:
+    rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
+    first, second, *_ = rlsys("lineage", "runs/two-tiny/table").output.splitlines()
+    assert "runs/two-tiny/table  settings sha256:" in first
+    assert "settings" not in second
+
+
 def test_lineage_is_told_down_to_what_comes_from_outside(stages: FakeStages) -> None:
     rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
     output = rlsys("lineage", "runs/two-tiny/table/results.json").output

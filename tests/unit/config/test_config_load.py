@@ -271,6 +271,17 @@ def test_one_item_of_a_list_cannot_be_overridden(write) -> None:  # type: ignore
     assert "replaced as a whole" in message
 
 
+def test_a_mapping_in_the_place_of_a_preset_is_told_how_its_settings_are_named(write) -> None:  # type: ignore[no-untyped-def]
+    message = error_of(write(""), ["algorithm={kl: {coefficient: 0}}"])
+    assert message.endswith("nearest valid: algorithm.kl.coefficient=0")
+
+
+def test_a_folder_is_no_config_and_what_is_in_it_is_named(write) -> None:  # type: ignore[no-untyped-def]
+    folder = write("").parent
+    assert error_of(folder).startswith(f"{folder} is a folder, and no config file; there are: ")
+    assert str(folder / "mine.yaml") in error_of(folder)
+
+
 def test_an_override_that_is_no_yaml_is_refused(write) -> None:  # type: ignore[no-untyped-def]
     message = error_of(write(""), ["loop.steps=3", "sampling.stop=["])
     assert message.startswith("override 'sampling.stop=[': did not find")

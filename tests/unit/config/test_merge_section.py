@@ -53,6 +53,25 @@ def test_a_base_without_a_use_is_refused() -> None:
     assert "merge.base='x': linear has no use for a base" in said(base="x")
 
 
+@pytest.mark.parametrize("method", list(MergeMethod))
+def test_a_scale_or_a_density_without_effect_is_refused(method: MergeMethod) -> None:
+    base = "base" if method.needs_base else ""
+    told = said(method=method, base=base, scale=0.5, density=0.2)
+    plain = method in (MergeMethod.linear, MergeMethod.slerp)
+    no_scale = f"merge.scale=0.5: {method.value} has no use for it; nearest valid: merge.scale=1"
+    assert (no_scale in told) == plain
+    no_density = f"merge.density=0.2: {method.value} has no use for it; nearest valid: merge.dens"
+    assert (no_density in told) == (plain or method is MergeMethod.task_arithmetic)
+
+
+def test_a_scale_of_0_would_leave_the_base() -> None:
+    told = said(method=MergeMethod.ties, base="base", scale=0.0)
+    assert told == (
+        "merge.scale=0: the result would be the base, and the policies would take no part; "
+        "nearest valid: 1"
+    )
+
+
 def test_slerp_is_of_two_policies() -> None:
     told = said(method=MergeMethod.slerp, policies=["a", "b", "c"])
     assert "slerp goes from one policy to another, and there are 3" in told

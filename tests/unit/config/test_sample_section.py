@@ -28,6 +28,11 @@ def sampled(*overrides: str) -> RunConfig:
         ("sample.least.reasoning.length=1", r"in braces: sample\.least=\{reasoning\.length: VALUE"),
         ("sample.least={}", r"sample\.least=\{\}: .* nearest valid: sample\.least\.NAME=null"),
         ("sample.least=0.9", r"sample\.least=0\.9: expected a mapping"),
+        ("sample.least={accuracy:0.9}", r"nearest valid: sample\.least=\{accuracy: 0\.9\}"),
+        ("sample.least={accuracy: 1, reasoning:-.5}", r"sample\.least=\{reasoning: -\.5\}"),
+        ("sample.per_source={sums:600}", r"valid: sample\.per_source=\{sums: 600\}"),
+        ("sample.least.acuracy=null", r"no such name to take away; there are: none"),
+        ("sample.per_source={sums}", r"per_source\.sums=null: there is no such name"),
         ("sample.per_source={sums: 1.5}", r"per_source\.sums=1\.5: expected a whole number"),
         ("sample.per_source={sums: -1}", r"per_source\.sums=-1: must be at least 0"),
         ("sample.prefer=shortest", r"sample\.prefer='shortest'.*first, short, long"),
@@ -38,6 +43,13 @@ def sampled(*overrides: str) -> RunConfig:
 def test_a_rule_that_cannot_work_names_the_nearest_that_can(override: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         sampled(override)
+
+
+def test_a_number_right_behind_a_colon_is_missed_in_a_file_too(tmp_path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("sample: {least: {accuracy:0.9}}")
+    with pytest.raises(ConfigError, match="a space stands behind the colon"):
+        load(file)
 
 
 def test_marks_of_components_and_of_their_parts_can_be_asked_for() -> None:

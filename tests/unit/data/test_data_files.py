@@ -183,7 +183,7 @@ def test_a_folder_is_read_in_the_order_of_names_each_file_in_its_own_format(tmp_
     (tmp_path / "README.md").write_bytes(b"not data")
     reading = read_rows(str(tmp_path), DataConfig())
     assert [row.expected for row in reading.rows] == ["1", "4"]
-    assert reading.formats == (RowFormat.trl, RowFormat.question_answer)
+    assert reading.formats == ("trl", "question_answer")
 
 
 def test_a_folder_that_mixes_training_and_test_files_is_refused(tmp_path):
@@ -201,3 +201,22 @@ def test_an_empty_folder_is_an_error(tmp_path):
 def test_a_parquet_file_of_real_size_is_read_whole(benchmark):
     path = benchmark("countdown/countdown_train.parquet")
     assert len(read_rows(path, DataConfig()).rows) == 8001
+
+
+def test_several_paths_are_read_in_their_order(tmp_path):
+    for name in ("b", "a", "c,d"):
+        (tmp_path / f"{name}.jsonl").write_bytes(ROW)
+    paths = [str(tmp_path / f"{name}.jsonl") for name in ("b", "a")]
+    found = read_rows(", ".join(paths), DataConfig())
+    assert [row.source for row in found.rows] == ["b", "a"]
+    assert found.files == tuple(paths)
+    assert len(read_rows(str(tmp_path / "c,d.jsonl"), DataConfig()).rows) == 1
+
+
+def test_several_paths_name_each_file_once(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(ROW)
+    with pytest.raises(DataError, match=f"names {path} 2 times"):
+        read_rows(f"{path},{path}", DataConfig())
+    with pytest.raises(DataError, match="no data file"):
+        read_rows(f"{path},{tmp_path / 'b.jsonl'}", DataConfig())

@@ -14,7 +14,7 @@ def made(write_rows, chat_tokenizer):
 
     def make(*rows, tokenizer=chat_tokenizer, all_turns=False, max_tokens=1000):
         config = DataConfig(max_prompt_tokens=400)
-        lessons = read_lessons(write_rows(*rows), config, all_turns)
+        lessons = read_lessons(write_rows(*rows), config, all_turns).rows
         found = tokenized(lessons, config, tokenizer, max_tokens)
         return [
             ("".join(map(chr, row.prompt)), "".join(map(chr, row.completion))) for row in found.rows
@@ -68,7 +68,7 @@ def test_thinking_that_the_prompt_opens_is_not_opened_twice(made):
 def test_what_is_too_long_is_left_out_and_counted(write_rows, chat_tokenizer):
     config = DataConfig(max_prompt_tokens=5)
     rows = [{"prompt": p, "completion": c} for p, c in (("a", "b"), ("aaaaaa", "b"), ("a", "bbbb"))]
-    lessons = read_lessons(write_rows(*rows), config)
+    lessons = read_lessons(write_rows(*rows), config).rows
     found = tokenized(lessons, config, chat_tokenizer, max_tokens=4)
     assert (len(found.rows), found.num_too_long) == (1, 2)
     with pytest.raises(DataError, match="all 3 demonstrations are longer than 2 tokens"):
@@ -89,8 +89,31 @@ def test_a_row_that_shows_nothing_is_one_error(write_rows, row, error):
         read_lessons(write_rows(row), DataConfig())
 
 
+def test_rows_of_several_forms_in_one_file_are_one_error(write_rows):
+    messages, texts = {"messages": TALK}, {"prompt": "a", "completion": "b"}
+    with pytest.raises(DataError) as refused:
+        read_lessons(
+            write_rows(messages, texts, messages, texts | {"messages": None}), DataConfig()
+        )
+    said = "rows of several forms: 2 of messages; 2 of prompt + completion, the first row 2; put"
+    assert said in str(refused.value)
+
+
+def test_a_row_without_its_columns_is_named_or_left_out_and_counted(write_rows):
+    file = write_rows({"messages": TALK}, {"talk": TALK}, {"messages": None}, {"messages": TALK})
+    with pytest.raises(DataError, match=r"row 2, column messages: .*no such column among talk"):
+        read_lessons(file, DataConfig())
+    read = read_lessons(file, DataConfig(skip_unreadable_rows=True))
+    assert (len(read.rows), [error.number for error in read.unreadable]) == (2, [2, 3])
+
+
+def test_half_of_a_character_that_would_be_learned_is_named(write_rows):
+    with pytest.raises(DataError, match="column completion: expected valid Unicode"):
+        read_lessons(write_rows({"prompt": "a", "completion": "\ud83d"}), DataConfig())
+
+
 def test_the_batch_is_the_learners_contract(write_rows, chat_tokenizer):
-    lessons = read_lessons(write_rows({"prompt": "a", "completion": "bc"}), DataConfig())
+    lessons = read_lessons(write_rows({"prompt": "a", "completion": "bc"}), DataConfig()).rows
     batch = to_batch(tokenized(lessons, DataConfig(), chat_tokenizer, 100).rows)
     assert schema.check(batch, schema.DEMONSTRATIONS) is batch
     assert batch.column("token_ids").to_pylist() == [[ord("b"), ord("c"), 3]]

@@ -38,7 +38,7 @@ def read(path, **settings):
 
 def test_a_task_written_by_hand_is_asked_with_its_class(write_rows):
     reading = read(write_rows(BY_HAND))
-    assert reading.formats == (RowFormat.leetcode,)
+    assert reading.formats == ("leetcode",)
     (row,) = reading.rows
     assert (row.source, row.kind, row.expected) == ("leetcode", PromptKind.PROGRAM, None)
     assert row.messages[0]["content"].startswith("Fill in this class.")
@@ -118,4 +118,4 @@ def test_a_method_is_not_graded_as_a_function(write_rows):
 
 def test_functions_stay_rows_of_humaneval(write_rows):
     row = BY_HAND | {"prompt": "class Node: ...\n\ndef top(xs):\n", "entry_point": "top"}
-    assert read(write_rows(row)).formats == (RowFormat.humaneval,)
+    assert read(write_rows(row)).formats == ("humaneval",)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rlsys.config.data import DataConfig, RowFormat
+from rlsys.config.data import DataConfig
 from rlsys.data.read import read_rows
 from rlsys.data.rows import PromptKind
 from rlsys.errors import DataError
@@ -142,7 +142,7 @@ def test_openrlhf_columns_are_named_by_the_config(write_rows):
 def test_openrlhf_defaults_to_input_and_label_and_reads_messages(write_rows):
     path = write_rows({"input": [{"role": "user", "content": "2+2?"}], "label": 4})
     reading = read_rows(path, DataConfig())
-    assert reading.formats == (RowFormat.openrlhf,)
+    assert reading.formats == ("openrlhf",)
     assert reading.rows[0].kind is PromptKind.CONVERSATION
     assert reading.rows[0].expected == 4
 
@@ -152,7 +152,7 @@ def test_a_prompt_with_a_label_is_read_as_slime_and_openrlhf_write_it(write_rows
     path = write_rows({"prompt": "2+2?", "label": label, "metadata": {"from": "dapo"}})
     reading = read_rows(path, DataConfig())
     row = reading.rows[0]
-    assert reading.formats == (RowFormat.openrlhf,)
+    assert reading.formats == ("openrlhf",)
     assert (row.kind, row.text, row.expected) == (PromptKind.QUESTION, "2+2?", label)
     assert row.info == {"metadata": {"from": "dapo"}}
 
@@ -165,7 +165,7 @@ def test_a_prompt_of_messages_with_a_label_is_a_conversation(write_rows):
 def test_a_label_beside_an_answer_is_not_the_answer(write_rows):
     path = write_rows({"prompt": "P", "answer": "7", "label": "hard"})
     reading = read_rows(path, DataConfig())
-    assert reading.formats == (RowFormat.trl,)
+    assert reading.formats == ("trl",)
     assert (reading.rows[0].expected, reading.rows[0].info) == ("7", {"label": "hard"})
 
 

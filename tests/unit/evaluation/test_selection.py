@@ -86,7 +86,7 @@ def test_a_demonstration_says_what_was_said_and_where_it_comes_from(tmp_path: Pa
             "seed": 7,
         }
     ]
-    (lesson,) = read_lessons(str(tmp_path / FILES[0]), DataConfig())
+    (lesson,) = read_lessons(str(tmp_path / FILES[0]), DataConfig()).rows
     assert (lesson.prompt.messages[0]["content"], lesson.completion) == ("0+1=?", "two")
     assert lesson.prompt.source == "sums"
 
@@ -105,7 +105,7 @@ def test_where_a_prompt_is_no_conversation_all_are_texts_as_they_stand(tmp_path:
     chosen(tmp_path, prompts)
     told = [(row["prompt_text"], row["text"]) for row in lines(tmp_path, FILES[0])]
     assert told == [("0+1=?\n", " two"), ("Q: 1+1=?\nA:", " two")]
-    lessons = read_lessons(str(tmp_path / FILES[0]), DataConfig())
+    lessons = read_lessons(str(tmp_path / FILES[0]), DataConfig()).rows
     assert [(one.prompt.text, one.completion) for one in lessons] == told
 
 

@@ -13,6 +13,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel, Qw
 from transformers import Qwen2ForCausalLM as Qwen2
 
 from rlsys import schema
+from rlsys.config.data import DataConfig
 from rlsys.config.run import LearnerConfig
 from rlsys.data.pairs import read_pairs, to_batch, tokenized
 from rlsys.learning.checkpoint import load, save
@@ -251,7 +252,7 @@ def test_a_known_preference_is_recovered_and_the_verifier_scores_by_it(tmp_path:
     rows = [f"{i},{said(True)},{said(False)}" for i in range(200)]
     file.write_text("\n".join(["prompt,chosen,rejected", *rows]) + "\n")
     policy = small_policy(tmp_path / "policy")
-    found = tokenized(read_pairs(str(file)).pairs, build_tokenizer(), 64)
+    found = tokenized(read_pairs(str(file), DataConfig()).rows, build_tokenizer(), 64)
     batch = to_batch(found.rows)
     learner = learner_of(policy, Preference(), one_rank(LearnerConfig()))
     before = learner.measure(batch.slice(160), 0)

@@ -48,3 +48,11 @@ def test_a_reward_model_and_a_plugin_file_are_inputs(tmp_path: Path) -> None:
         "reward_model_2": "org/other",
         "plugin": str(file),
     }
+
+
+def test_several_files_of_a_setting_are_inputs_by_their_numbers() -> None:
+    config = RunConfig(sft=SftConfig(train="a.jsonl, world:chains"))
+    assert given("sft", config) == {
+        "demonstrations_1": "a.jsonl",
+        "demonstrations_2": "world:chains",
+    }

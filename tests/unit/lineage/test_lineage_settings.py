@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.run import ClusterConfig, LoopConfig, ModelConfig, RunConfig, RunSection
+from rlsys.config.data import DataConfig
+from rlsys.config.loop import LoopConfig
+from rlsys.config.run import ClusterConfig, ModelConfig, RunConfig, RunSection
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.lineage.settings import counted, settings_digest, settings_of
 
@@ -47,3 +49,9 @@ def test_an_input_deep_in_a_list_counts_by_its_name() -> None:
     config = RunConfig(verifiers=VerifiersConfig(rewards=[judge]))
     found = counted(settings_of(config), {"reward_model": "/made/judge"})["verifiers.rewards"]
     assert found[0]["options"] == {"model": "<reward_model>"}
+
+
+def test_the_files_of_one_setting_are_named_each() -> None:
+    settings = settings_of(RunConfig(data=DataConfig(train="a.jsonl,b.jsonl")))
+    names = {"rows_1": "a.jsonl", "rows_2": "b.jsonl"}
+    assert counted(settings, names)["data.train"] == "<rows_1>,<rows_2>"

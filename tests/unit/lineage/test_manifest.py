@@ -127,3 +127,9 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(LineageError, match="is no manifest of rlsys"):
         read_manifest(tmp_path)
+
+
+def test_a_part_of_the_world_is_called_by_its_name() -> None:
+    found = artifact("world:general:test")
+    assert (found.path, found.producer) == ("world:general:test", None)
+    assert found.digest.startswith("sha256:")

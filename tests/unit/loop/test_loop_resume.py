@@ -240,15 +240,15 @@ def test_a_synchronous_run_that_is_resumed_trains_the_same_batches(tmp_path: Pat
         assert np.array_equal(other.advantages, request.advantages)
 
 
-def test_an_adaptive_bound_goes_on_with_its_slots_and_deadlines(tmp_path: Path) -> None:
-    config = make_config(max_staleness=3, adaptive_staleness=True)
+def test_an_automatic_bound_goes_on_with_its_slots_and_deadlines(tmp_path: Path) -> None:
+    config = make_config(max_staleness="auto")
     loop = make_loop(FakeFleet(Latencies(sample=50.0)), config)
 
     async def scenario() -> Loop:
         training = asyncio.create_task(loop.train(5))
         await asyncio.sleep(1.0)
         for _ in range(20):
-            loop._adapt({"effective_sample_size": 0.01})
+            loop.ahead.saw({"effective_sample_size": 0.01})
         state = json.loads(json.dumps(snapshot.take(loop).state))
         training.cancel()
         resumed = make_loop(FakeFleet(), config)
@@ -257,8 +257,8 @@ def test_an_adaptive_bound_goes_on_with_its_slots_and_deadlines(tmp_path: Path) 
 
     resumed = run(scenario())
     assert resumed.ready.bound == 1
-    # 16 groups were alive before the bound tightened; none is free until 9 have ended.
-    assert (resumed.slots.size, resumed.slots.taken) == (8, 16)
+    # 12 groups were alive before the lead shrank; none is free until 5 have ended.
+    assert (resumed.slots.size, resumed.slots.taken) == (8, 12)
     assert resumed.ready.deadline(0) == 1
 
 

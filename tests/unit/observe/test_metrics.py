@@ -34,7 +34,7 @@ def group(rewards: list[float], tokens: list[int], **components: list[float]) ->
 
 def report(groups: list[ReadyGroup], publish: PublishReport | None = None) -> StepReport:
     staleness = np.arange(len(groups))
-    return StepReport(5, groups, staleness, {"kl": 0.5, "entropy": 0.25}, publish, 4.5, 2, 7.5)
+    return StepReport(5, groups, staleness, {"kl": 0.5, "entropy": 0.25}, publish, 4.5, 3, 2, 7.5)
 
 
 def test_a_steps_metrics_by_hand() -> None:
@@ -54,7 +54,8 @@ def test_a_steps_metrics_by_hand() -> None:
         "staleness/mean": 0.5,
         "staleness/max": 1.0,
         "staleness/waited_for_old_s": 4.5,
-        "staleness/bound": 2.0,
+        "staleness/bound": 3.0,
+        "staleness/lead": 2.0,
         "staleness/longest_group_s": 7.5,
         "throughput/consumed_tokens": 100.0,
         "throughput/step_s": 4.0,

@@ -84,6 +84,7 @@ def test_the_file_has_the_promised_keys(summary: Summary, tmp_path: Path) -> Non
         "staleness": {
             "mean": 1.25,
             "max": 2,
+            "bound": 2,
             "waited_for_old_s": 40.0,
             "longest_completion_s": 1.7,
             "covering_bound": 3,

@@ -14,7 +14,7 @@ from rlsys.local_policy.resolve import workers
 from rlsys.recipes import check as checks
 from rlsys.recipes.check import Checked, check
 from rlsys.recipes.folder import RecipeFolder
-from rlsys.recipes.recipe import read_recipe
+from rlsys.recipes.read import read_recipe
 
 _LOADED: dict[object, RunConfig] = {}
 

@@ -12,7 +12,7 @@ from rlsys.lineage.digests import digest_of
 from rlsys.lineage.manifest import Artifact, Figure, read_manifest, write_manifest
 from rlsys.recipes.card import write_card, write_cards
 from rlsys.recipes.folder import RecipeFolder
-from rlsys.recipes.recipe import read_recipe
+from rlsys.recipes.read import read_recipe
 
 BASE = Artifact("Qwen/Qwen2.5-0.5B", "commit:0123")
 CHAINS = Artifact("open-r1/chains:train", "commit:4567")

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from rlsys.config.load import CONFIGS
 from rlsys.errors import ConfigError
 from rlsys.lineage.kinds import KINDS, Kind
-from rlsys.recipes import recipe
-from rlsys.recipes.recipe import Reference, read_recipe
+from rlsys.recipes import read, recipe
+from rlsys.recipes.read import read_recipe
+from rlsys.recipes.recipe import Reference
 
 Write = Callable[[dict], Path]
 
@@ -143,26 +145,91 @@ def test_a_recipe_without_stages_is_refused(write: Write, content: dict) -> None
     assert "expected a list of stages" in refusal(write, content)
 
 
-def test_a_recipe_that_is_not_there_names_the_nearest(write: Write, content: dict) -> None:
+def test_a_recipe_that_is_not_there_names_the_nearest_recipe_and_no_config(
+    write: Write, content: dict
+) -> None:
     file = write(content)
-    with pytest.raises(ConfigError, match="did you mean"):
+    with pytest.raises(ConfigError, match=r"no recipe .*; did you mean 'branches.yaml'\?"):
         read_recipe(file.with_name("branchs.yaml"))
+    with pytest.raises(ConfigError) as refused:
+        read_recipe(file.with_name("smal.yaml"))
+    assert str(refused.value).endswith(", branches.yaml")
+    assert str(CONFIGS / "recipes" / "sft_rl.yaml") in str(refused.value)
+    assert "small.yaml" not in str(refused.value)
+
+
+def test_a_folder_is_no_recipe_and_those_in_it_are_named(write: Write, content: dict) -> None:
+    folder = write(content).parent
+    with pytest.raises(
+        ConfigError, match=r"is a folder, and no recipe; there are: .*branches.yaml"
+    ):
+        read_recipe(folder)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ({"model.path": "x"}, "override model.path: x"),
+        ({"model": {"path": "${rl_b.policy}"}}, "override model.path: ${rl_b.policy}"),
+    ],
+)
+def test_an_input_and_an_override_that_say_the_same_setting_are_named(
+    write: Write, content: dict, override: dict, said: str
+) -> None:
+    content["stages"][1]["overrides"] = override
+    told = refusal(write, content)
+    assert f"stage rl_a: input policy: ${{sft1.policy}} and {said} say the same setting" in told
+
+
+def test_the_command_line_does_not_lose_to_an_input_in_silence(write: Write, content: dict) -> None:
+    with pytest.raises(
+        ConfigError, match=r"input rows: reasoning.jsonl and override data.train: x"
+    ):
+        read_recipe(write(content), "", ["rl_a.data.train=x"])
 
 
 def test_numbered_inputs_make_a_list_in_the_order_of_their_numbers(
     write: Write, content: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     joined = Kind("join", "", {}, ("policy",), (), lists={"policy": "join.policies"})
-    monkeypatch.setattr(recipe, "KINDS", {**KINDS, "join": joined})
-    inputs = {f"policy_{n}": f"p{n}" for n in (10, 2, 1)} | {"policy_3": "${rl_b.policy}"}
+    for module in (read, recipe):
+        monkeypatch.setattr(module, "KINDS", {**KINDS, "join": joined})
+    inputs = {f"policy_{n}": f"p{n}" for n in (10, *range(1, 10))}
+    inputs["policy_3"] = "${rl_b.policy}"
     content["stages"].append(
         {"name": "joined", "kind": "join", "config": "small.yaml", "inputs": inputs}
     )
     found = read_recipe(write(content)).stage("joined")
     assert found.references == {"policy_3": Reference("rl_b", "policy")}
+    others = ", ".join(f'"p{n}"' for n in range(4, 11))
     assert found.arguments(lambda one: f"/made/{one.stage}") == [
-        'join.policies=["p1", "p2", "/made/rl_b", "p10"]'
+        f'join.policies=["p1", "p2", "/made/rl_b", {others}]'
     ]
     del inputs["policy_3"]
     inputs["polici_3"] = "${rl_b.policy}"
     assert "no input 'polici_3'; did you mean 'policy_1'?" in refusal(write, content)
+
+
+def test_several_files_of_data_are_one_setting(write: Write, content: dict) -> None:
+    inputs = {"demonstrations_1": "chains.jsonl", "demonstrations_2": "${rl_b.policy}"}
+    content["stages"][0]["inputs"] = inputs
+    said = "demonstrations_2 takes demonstrations, and not policy"
+    assert said in refusal(write, content)
+    inputs["demonstrations_2"] = "world:chains"
+    arguments = read_recipe(write(content)).stage("sft1").arguments(str)
+    assert arguments == ['sft.train="chains.jsonl,world:chains"']
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["rows_1", "rows_3"], "rows_3: numbers count from 1 without a gap, got [1, 3]"),
+        (["rows", "rows_1"], "rows and rows_1: nearest valid: rows for one, rows_1 and rows_2"),
+        (["rows_1"], "rows_1 alone: nearest valid: rows for one"),
+    ],
+)
+def test_numbers_of_inputs_count_from_one(
+    write: Write, content: dict, names: list[str], said: str
+) -> None:
+    content["stages"][1]["inputs"] = dict.fromkeys(names, "reasoning.jsonl")
+    assert said in refusal(write, content)

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from rlsys.errors import RlsysError
 from rlsys.recipes.check import check
-from rlsys.recipes.recipe import read_recipe
+from rlsys.recipes.read import read_recipe
 from tests.helpers.places import ROOT
 
 Write = Callable[[dict], Path]
@@ -40,6 +40,7 @@ def model(folder: Path, *tokens: str) -> str:
         ({"loop.stesp": 3}, "overrides of stage rl_a: unknown key 'loop.stesp'; did you mean"),
         ({"loop.steps": 0}, "loop.steps=0: must be at least 1; nearest valid: 1"),
         ({"algorithm": "dappo"}, "no preset 'dappo'; did you mean 'dapo'?"),
+        ({"algorithm": {"kl": {"coefficient": 0}}}, "nearest valid: algorithm.kl.coefficient=0"),
         ({"verifiers.rewards": [{"name": "maths"}]}, "did you mean 'math'?"),
     ],
 )
@@ -107,6 +108,86 @@ def test_policies_of_unlike_tokenizers_do_not_meet(
         (workplace / "student" / "tokenizer.json").read_bytes()
     )
     check(read_recipe(write(content)))
+
+
+def merged(**inputs: str) -> dict:
+    """A merge of what two branches leave."""
+    inputs = {"policy_1": "${rl_a.policy}", "policy_2": "${rl_b.policy}"} | inputs
+    return {"name": "merged", "kind": "merge", "config": "small.yaml", "inputs": inputs}
+
+
+def test_branches_of_one_start_are_merged_and_go_on(write: Write, content: dict) -> None:
+    content["stages"].append(merged())
+    content["stages"].append(
+        {"name": "rl", "kind": "rl", "config": "small.yaml"}
+        | {"inputs": {"policy": "${merged.policy}"}}
+    )
+    checked = check(read_recipe(write(content)))
+    taken = checked.taken(checked.recipe.stage("merged"))
+    assert {name: one.stage for name, one in taken.items()} == {
+        "policy_1": "rl_a",
+        "policy_2": "rl_b",
+    }
+    assert checked.asked(checked.recipe.stage("merged"))["merge.policies"] == [
+        "<policy_1>",
+        "<policy_2>",
+    ]
+    assert checked.settings["rl"].model.path == ""
+
+
+def test_a_merge_with_the_base_of_its_branches_is_checked_and_one_output_twice_refused(
+    write: Write, content: dict
+) -> None:
+    content["stages"].append(merged(base="${sft1.policy}"))
+    content["stages"][-1]["overrides"] = {"merge.method": "ties"}
+    check(read_recipe(write(content)))
+    content["stages"][-1]["inputs"]["policy_2"] = "${rl_a.policy}"
+    assert "'rl_a.policy' is given 2 times" in refusal(write, content)
+
+
+def test_outputs_in_a_list_of_an_override_are_all_waited_for(write: Write, content: dict) -> None:
+    content["stages"].insert(0, merged())
+    del content["stages"][0]["inputs"]
+    policies = ["${rl_a.policy}", "${rl_b.policy}"]
+    content["stages"][0]["overrides"] = {"merge.policies": policies}
+    recipe = read_recipe(write(content))
+    assert [stage.name for stage in recipe.stages][:4] == ["sft1", "rl_a", "rl_b", "merged"]
+    checked = check(recipe)
+    assert list(checked.taken(recipe.stage("merged"))) == ["policy_1", "policy_2"]
+
+
+def test_what_stages_leave_reads_what_they_began_with(
+    write: Write, content: dict, workplace: Path
+) -> None:
+    content["stages"][1]["inputs"]["policy"] = model(workplace / "one", "a", "b", "c")
+    content["stages"][2]["inputs"]["policy"] = model(workplace / "other", "a", "c", "b")
+    content["stages"].append(merged())
+    told = refusal(write, content)
+    assert f"policy_2 (${{rl_b.policy}}, made of {workplace / 'other'}) have tokenizers" in told
+    assert "differ in 2 tokens, such as 'b'" in told
+
+
+def test_what_a_merge_leaves_reads_what_its_first_policy_does(
+    write: Write, content: dict, workplace: Path
+) -> None:
+    for number in (1, 2):
+        content["stages"][number]["inputs"]["policy"] = model(workplace / f"m{number}", "a", "b")
+    content["stages"].append(merged())
+    teacher = {"policy": "${sft1.policy}", "teacher": "${merged.policy}"}
+    content["stages"].append(
+        {"name": "opd", "kind": "distill", "config": "small.yaml", "inputs": teacher}
+    )
+    told = refusal(write, content)
+    assert "policy (${sft1.policy}, made of local)" in told
+    assert f"teacher (${{merged.policy}}, made of {workplace / 'm1'}) have tokenizers" in told
+
+
+def test_local_policies_of_two_corpora_do_not_meet(write: Write, content: dict) -> None:
+    """Each begins with its own, though neither is named by a path."""
+    content["stages"][2]["inputs"].pop("policy")
+    content["stages"][2]["overrides"] = {"model.local.corpus": "world"}
+    content["stages"].append(merged())
+    assert "policy_2 (${rl_b.policy}, made of local) have tokenizers" in refusal(write, content)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from rlsys.errors import RecipeError
 from rlsys.lineage.manifest import read_manifest
 from rlsys.recipes.check import Checked, check
 from rlsys.recipes.folder import About, RecipeFolder
-from rlsys.recipes.recipe import read_recipe
+from rlsys.recipes.read import read_recipe
 from rlsys.recipes.runner import Runner, own_cluster
 from rlsys.recipes.status import State, standings
 from tests.helpers.fake_stage import FakeStages
@@ -283,3 +283,24 @@ def test_stages_side_by_side_have_a_cluster_each_where_none_is_named(
     assert not own_cluster(2, "head:6379")
     monkeypatch.setenv("RAY_ADDRESS", "auto")
     assert not own_cluster(2, "")
+
+
+def test_each_of_several_files_counts(
+    write: Write, content: dict, folder: RecipeFolder, stages: FakeStages, workplace: Path
+) -> None:
+    content["stages"][0]["inputs"] = {
+        "demonstrations_1": "chains.jsonl",
+        "demonstrations_2": "general.jsonl",
+    }
+    checked = check(read_recipe(write(content)))
+    run(checked, folder, stages)
+    made = read_manifest(folder.stage("sft1"))
+    assert [Path(made.inputs[f"demonstrations_{n}"].path).stem for n in (1, 2)] == [
+        "chains",
+        "general",
+    ]
+    assert set(states(checked, folder).values()) == {State.DONE}
+    (workplace / "general.jsonl").write_text('{"prompt": "2 + 2 =", "completion": "4"}\n')
+    (stale, *_) = standings(checked, folder)
+    assert stale.state is State.OUT_OF_DATE
+    assert "demonstrations_2 (general.jsonl) is not what it was" in stale.remarks[0]

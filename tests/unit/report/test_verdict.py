@@ -53,7 +53,7 @@ def test_what_limits_a_run_that_ended_counts_members(tmp_path: Path) -> None:
         "steps": 4,
         "pass_at_1_after": None,
         "balance": {"members": {"rollout": 2, "learner": 1}},
-        "staleness": {"covering_bound": 5},
+        "staleness": {"bound": 2, "covering_bound": 5},
         "signal": {"groups": 10, "without_signal": 4, "cut_off": 1},
         "notes": ["a note"],
     }

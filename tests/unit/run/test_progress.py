@@ -18,7 +18,7 @@ def report(
         for i, n in enumerate(tokens)
     ]
     return StepReport(
-        1, groups, np.array(staleness), {}, None, waited_for_old_s, 2, longest_group_s
+        1, groups, np.array(staleness), {}, None, waited_for_old_s, 2, 2, longest_group_s
     )
 
 

@@ -53,6 +53,18 @@ def test_an_asynchronous_step_takes_as_long_as_the_slowest_stage() -> None:
     assert block.ledger == "admitted 44 = trained 44 + dropped 0 + alive 0"
 
 
+def test_an_automatic_bound_makes_such_a_run_as_fast_on_younger_data() -> None:
+    sampler = replace(SCENARIO.sampler, max_sequences=64)
+    slow = replace(SCENARIO, sampler=sampler, lengths=LogNormal(mean=10, sigma=1.2, limit=100))
+    automatic = run(simulate(slow, "auto", steps=40, seed=0))
+    fixed = run(simulate(slow, automatic.bound, steps=40, seed=0))
+    small = run(simulate(slow, 2, steps=40, seed=0))
+    assert automatic.token_s < 0.9 * small.token_s
+    # Two waits of up to 5 % each are worth their younger data.
+    assert automatic.token_s < 1.1 * fixed.token_s
+    assert automatic.mean_staleness < 3 < 7 < fixed.mean_staleness
+
+
 def test_a_run_held_up_by_its_longest_answers_advises_a_bound_that_makes_it_faster() -> None:
     # The longest answers take 100 x 0.125 s and more, three steps of the learner and more.
     sampler = replace(SCENARIO.sampler, max_sequences=64)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from rlsys.config.run import LoopConfig, RunConfig
+from rlsys.config.loop import LoopConfig
+from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 from rlsys.stages.length import resolve_length
 

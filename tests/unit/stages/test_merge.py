@@ -23,9 +23,10 @@ from rlsys.errors import ConfigError, ResumeError
 from rlsys.lineage.digests import digest_of
 from rlsys.lineage.manifest import read_manifest
 from rlsys.local_policy.tokenizer import build_tokenizer
+from rlsys.observe.merge_summary import MergeSummary
+from rlsys.observe.runs import State, read_run, runs_in
 from rlsys.run.folder import held
 from rlsys.stages import merge, merge_plan
-from rlsys.stages.merge import MergeSummary
 
 NORM = "model.norm.weight"
 
@@ -103,7 +104,7 @@ def test_every_tensor_is_merged_in_float32_and_saved_as_the_first_policys(
         expected = (0.25 * a[name].float() + 0.75 * b[name].float()).to(torch.bfloat16)
         assert tensor.dtype == torch.bfloat16
         assert torch.equal(tensor, expected), name
-    assert summary.tensors == len(a)
+    assert summary.steps == summary.planned_steps == len(a)
     assert summary.parameters == sum(tensor.numel() for tensor in a.values())
 
 
@@ -111,7 +112,8 @@ def test_every_tensor_is_merged_in_float32_and_saved_as_the_first_policys(
 def test_methods_with_a_base_are_those_of_the_functions(
     made: Path, merged: Callable[..., MergeSummary], method: str
 ) -> None:
-    summary = merged("a", "b", method=method, base=made / "base", scale=0.5, density=0.3, seed=7)
+    thinned = {} if method == "task_arithmetic" else {"density": 0.3}
+    summary = merged("a", "b", method=method, base=made / "base", scale=0.5, seed=7, **thinned)
     base, a, b = (weights(made / name)[NORM].float() for name in ("base", "a", "b"))
     arguments: list[Any] = [base, [a, b], [0.5, 0.5], 0.5]
     if method != "task_arithmetic":
@@ -245,20 +247,22 @@ def test_a_merge_that_dies_leaves_nothing_that_looks_whole_and_the_next_one_make
 
     def dies(self: Any, name: str) -> torch.Tensor:
         if self.tensors == 3:
-            raise KeyboardInterrupt
+            raise ValueError("no such number")
         return whole(self, name)
 
     with monkeypatch.context() as patched:
         patched.setattr(merge.Merger, "merged", dies)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(ValueError, match="no such number"):
             merged("a", "b")
     folder = tmp_path / "runs" / "m"
-    assert {path.name for path in folder.iterdir()} == {"config.yaml", ".policy.unfinished"}
+    there = {path.name for path in folder.iterdir()}
+    assert there == {"config.yaml", "lock", "failure.json", ".policy.unfinished"}
+    assert read_run(folder).state is State.FAILED
     (folder / ".policy.unfinished" / "left").touch()
     done = CliRunner().invoke(app, ["merge", "--resume", str(folder)])
     assert done.exit_code == 0, done.output
     written = {path.name for path in folder.iterdir()}
-    assert written == {"config.yaml", "policy", "summary.json", "manifest.json"}
+    assert written == {"config.yaml", "lock", "policy", "summary.json", "manifest.json"}
     assert not (folder / "policy" / "left").exists()
     again = CliRunner().invoke(app, ["merge", "--resume", str(folder)])
     assert isinstance(again.exception, ResumeError)
@@ -308,9 +312,43 @@ def test_a_merge_of_the_same_name_that_goes_on_is_left_alone(
     building = tmp_path / "runs" / "m" / ".policy.unfinished"
     building.mkdir(parents=True)
     (building / "theirs").touch()
-    with held(building), pytest.raises(ResumeError, match="is still running"):
+    with held(building.parent), pytest.raises(ResumeError, match="is still running"):
         merged("a", "b")
     assert (building / "theirs").exists()
+
+
+def test_a_merge_is_a_run_among_others_and_has_a_report(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    summary = merged("a", "b")
+    (run,) = runs_in(tmp_path / "runs")
+    assert (run.folder.name, run.state, run.remark) == ("m", State.FINISHED, "")
+    assert run.step == run.steps == summary.steps
+    assert run.pass_at_1 is None
+    listed = CliRunner().invoke(app, ["runs", str(tmp_path / "runs")])
+    assert f"{run.steps}/{run.steps}" in listed.output
+    out = tmp_path / "report.html"
+    told = ["report", str(tmp_path / "runs" / "m"), "--out", str(out)]
+    done = CliRunner().invoke(app, told)
+    assert done.exit_code == 0, done.output
+    page = out.read_text()
+    assert "a merge asks nothing" in page
+    assert f"policy_2: the result is {summary.distances['policy_2']:.3%} of its norm away" in page
+
+
+def test_the_advice_to_whoever_changes_a_merge_is_to_begin_a_new_one(
+    tmp_path: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    merged("a", "b")
+    told = ["merge", "--resume", str(tmp_path / "runs" / "m"), "merge.weights=[0.9,0.1]"]
+    error = str(CliRunner().invoke(app, told).exception)
+    assert "leave it, or start a new run. A resumed run may change" in error
+    assert "new run from" not in error
+
+
+def test_settings_of_another_stage_name_no_config_where_there_is_none() -> None:
+    error = str(CliRunner().invoke(app, ["merge", "run.stage=sft"]).exception)
+    assert error == "run.stage=sft is what `rlsys sft` does; nearest valid: rlsys sft"
 
 
 def refusal(merged: Callable[..., MergeSummary], *names: str, **settings: Any) -> str:

@@ -151,7 +151,7 @@ def test_a_test_file_is_held_out_and_its_prompts_are_not_learned(
     assert found.notes == ["1 pairs left out: their prompts are held out"]
 
 
-def test_faults_are_one_error_with_their_counts_or_left_out(
+def test_what_cannot_be_learned_from_is_one_error_or_left_out_and_counted(
     config: RunConfig, tmp_path: Path
 ) -> None:
     rows = [*(pair(i) for i in range(50)), pair(60, rejected=None), pair(61, "2", "2")]
@@ -159,14 +159,16 @@ def test_faults_are_one_error_with_their_counts_or_left_out(
     with pytest.raises(DataError) as error:
         plan(config)
     assert str(error.value) == (
-        f"reward_model.train={path!r}: nothing can be learned from 3 of 53 pairs: 2 with two equal "
-        f"sides, the first in {path}, row 52; 1 without a rejected answer, the first in {path}, "
-        "row 51; nearest valid: data.skip_unreadable_rows=true, which leaves them out"
+        f"{path}, row 51, column rejected: expected an answer, got None (NoneType); "
+        "data.skip_unreadable_rows=true leaves out this row and 2 more"
+        f"\n  {path}, row 52, column rejected: expected another answer than the chosen one, got "
+        f"'2' (str)\n  {path}, row 53, column rejected: expected another answer than the chosen "
+        "one, got '2' (str)"
     )
     config.data.skip_unreadable_rows = True
     found = plan(config)
     assert found.train.num_rows + found.held_out.num_rows == 50
-    assert found.notes[0].startswith("3 pairs left out of reward_model.train: 2 with two equal")
+    assert found.notes[0].startswith(f"{path}: 3 unreadable rows left out, the first: {path}, row")
 
 
 def test_long_pairs_are_left_out_and_counted(config: RunConfig, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rlsys.config.data import PromptTemplate
@@ -63,6 +65,14 @@ def test_the_first_prompts_are_asked_where_there_is_a_number(config: RunConfig) 
     assert questions(plan(config)) == every[:5]
     config.sample.prompts = 500
     assert questions(plan(config)) == every
+
+
+def test_the_first_prompts_are_of_each_source(config: RunConfig, tmp_path: Path) -> None:
+    other = write(tmp_path / "others.jsonl", [{"question": "say 7", "answer": "7"}])
+    config.data.train = f"{config.data.train},{other}"
+    config.data.test = write(tmp_path / "test.jsonl", [{"question": "2+9=?", "answer": "11"}])
+    config.sample.prompts = 5
+    assert [one.row.source for one in plan(config).asked] == ["sums"] * 5 + ["others"]
 
 
 def test_a_prompt_is_sampled_under_a_number_that_others_have_no_part_in(config: RunConfig) -> None:
@@ -147,3 +157,20 @@ def test_a_manifest_names_the_policy_the_files_of_rows_and_both_files(config: Ru
         "demonstrations": Path("runs/mine/demonstrations.jsonl"),
         "rates": Path("runs/mine/rates.jsonl"),
     }
+
+
+def test_a_run_that_has_all_completions_and_chooses_anew_needs_no_fleet(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    found = plan(config)
+    assert found.needs_fleet(tmp_path)
+    parts = [tmp_path / "samples" / "train" / f"part-{first:06d}.parquet" for first in (0, 8)]
+    parts[0].parent.mkdir(parents=True)
+    for file, prompts in zip(parts, (found.prompts[:8], found.prompts[8:]), strict=True):
+        pq.write_table(pa.table({"prompt_id": [prompt.prompt_id for prompt in prompts]}), file)
+    # It may have completions without a verdict, which are asked for again.
+    assert found.needs_fleet(tmp_path)
+    (tmp_path / "summary.json").write_text("{}")
+    assert not found.needs_fleet(tmp_path)
+    parts[0].unlink()
+    assert found.needs_fleet(tmp_path)

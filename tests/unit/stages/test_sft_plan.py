@@ -119,11 +119,29 @@ def test_turns_of_one_conversation_are_in_one_part(tmp_path: Path) -> None:
     for i in range(40):
         talk = shown(f"{i}+1=?")["messages"]
         rows.append({"messages": [*talk, *shown(f"and {i}?")["messages"]]})
-    lessons = read_lessons(write(tmp_path / "talks.jsonl", rows), RunConfig().data, all_turns=True)
+    lessons = read_lessons(
+        write(tmp_path / "talks.jsonl", rows), RunConfig().data, all_turns=True
+    ).rows
     train, held_out = split(lessons, 100)
     assert (len(train), len(held_out)) == (72, 8)
     numbers = [{lesson.prompt.number for lesson in part} for part in (train, held_out)]
     assert not numbers[0] & numbers[1]
+
+
+def test_demonstrations_that_cannot_be_read_are_left_out_and_counted(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    rows = [*(shown(f"{i}+1=?") for i in range(30)), {"messages": None}, {"messages": []}]
+    config.sft.train = write(tmp_path / "some.jsonl", rows)
+    config.sft.test = write(tmp_path / "more.jsonl", [shown("9+9=?", "18"), {"messages": 3}])
+    with pytest.raises(DataError, match=r"row 31, column messages.* this row and 1 more"):
+        plan(config)
+    config.data.skip_unreadable_rows = True
+    found = plan(config)
+    assert (found.train.num_rows, found.held_out.num_rows) == (30, 1)
+    first, second, *_ = found.notes
+    assert first.startswith(f"{config.sft.train}: 2 unreadable rows left out, the first: ")
+    assert second.startswith(f"{config.sft.test}: 1 unreadable row left out, the first: ")
 
 
 def test_rows_that_show_nothing_to_say_are_named(config: RunConfig, tmp_path: Path) -> None:

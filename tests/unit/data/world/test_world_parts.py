@@ -58,6 +58,14 @@ def test_a_part_is_written_once_and_its_bytes_are_its_digest(home: Path) -> None
     assert list(digests(["world:general:test", ""])) == [str(file.resolve())]
 
 
+def test_a_few_of_the_chains_are_rewritten() -> None:
+    few = part_rows("rewritten", Split.train)
+    assert [asked(row) for row in few] == [
+        asked(row) for row in part_rows("chains", Split.train)[: len(few)]
+    ]
+    assert len(few) < 200
+
+
 def test_rows_for_training_have_answers_levels_and_a_source() -> None:
     config = DataConfig(train="world:reasoning", test="world:reasoning:test")
     rows = load_rows(config)
@@ -75,7 +83,7 @@ def test_general_rows_tell_the_judge_what_is_asked_for() -> None:
 
 @pytest.mark.parametrize("part", ["chains", "answers", "replies"])
 def test_demonstrations_are_read_as_such(part: str) -> None:
-    lessons = read_lessons(f"world:{part}:test", DataConfig())
+    lessons = read_lessons(f"world:{part}:test", DataConfig()).rows
     assert all(lesson.completion for lesson in lessons)
     has_chain = "first" in lessons[0].completion
     assert part == "replies" or has_chain == (part == "chains")

@@ -1,0 +1,87 @@
+"""Which members may share a GPU, how weights go between them, and how the cluster places them."""
+
+from collections.abc import Iterator
+
+from rlsys.config.run import Offload, RunConfig, Transport
+
+_PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
+
+
+def shares(config: RunConfig) -> Iterator[str]:
+    """A learner rank and a reference worker compute on one GPU or a share of it, a sampler on
+    rollout.tensor_parallel whole ones, or on a share where that is 1."""
+    for role in ("learner", "reference"):
+        gpus = getattr(config, role).gpus
+        if gpus > 1:
+            more = "learner.ranks" if role == "learner" else "reference.workers"
+            yield f"{role}.gpus={gpus:g}: each uses one GPU; nearest valid: 1, and more {more}"
+    gpus, size = config.rollout.gpus, config.rollout.tensor_parallel
+    if max(gpus, size) > 1 and gpus not in (0, size):
+        yield (
+            f"rollout.gpus={gpus:g}: a sampler is spread over rollout.tensor_parallel={size} GPUs; "
+            f"nearest valid: rollout.gpus={size}"
+        )
+
+
+def problems(config: RunConfig) -> Iterator[str]:
+    """Of a run that trains."""
+    yield from shares(config)
+    yield from _shared_gpu(config)
+    yield from _offload(config)
+    yield from _transport(config)
+    yield from _placement(config)
+
+
+def _shared_gpu(config: RunConfig) -> Iterator[str]:
+    rollout, learner = config.rollout, config.learner
+    if 0 < rollout.gpus < 1 and 0 < learner.gpus < 1 and rollout.kv_cache_gib is None:
+        yield (
+            f"rollout.kv_cache_gib=null: with rollout.gpus={rollout.gpus:g} a sampler shares its "
+            f"GPU with the learner (learner.gpus={learner.gpus:g}), and cannot see how much that "
+            "one will need; nearest valid: rollout.kv_cache_gib=8 (docs/gpu.md)"
+        )
+
+
+def _offload(config: RunConfig) -> Iterator[str]:
+    learner = config.learner
+    if learner.offload is Offload.parameters and learner.zero_stage < 3:
+        yield (
+            f"learner.offload=parameters: learner.zero_stage={learner.zero_stage} keeps whole "
+            "weights on every rank; nearest valid: learner.offload=optimizer, or "
+            "learner.zero_stage=3"
+        )
+    if learner.offload is not Offload.none and not learner.zero_stage:
+        yield (
+            f"learner.offload={learner.offload.name}: needs ZeRO, but learner.zero_stage=0; "
+            "nearest valid: learner.zero_stage=1"
+        )
+
+
+def _transport(config: RunConfig) -> Iterator[str]:
+    learner, rollout, transport = config.learner, config.rollout, config.weights.transport
+    if transport is not Transport.object_store and not (learner.gpus and rollout.gpus):
+        yield (
+            f"weights.transport={transport.value} moves weights between GPUs, but learner.gpus="
+            f"{learner.gpus:g} and rollout.gpus={rollout.gpus:g}; nearest valid: object_store"
+        )
+    shares = learner.ranks * learner.gpus + rollout.workers * rollout.gpus
+    if transport is Transport.cuda_ipc and (learner.ranks > 1 or shares > 1 + 1e-9):
+        yield (
+            f"weights.transport=cuda_ipc: one learner rank and the rollout workers share one GPU, "
+            f"but learner.ranks={learner.ranks} and together they ask for {shares:g} GPUs; "
+            "nearest valid: nccl"
+        )
+    if transport is Transport.nccl:
+        for role in ("learner", "rollout"):
+            # NCCL refuses two members of one communicator on one device.
+            if 0 < (gpus := getattr(config, role).gpus) < 1:
+                yield (
+                    f"{role}.gpus={gpus:g}: weights.transport=nccl needs a whole GPU for each "
+                    f"learner rank and each sampler; nearest valid: {role}.gpus=1, or cuda_ipc for "
+                    "one shared GPU"
+                )
+
+
+def _placement(config: RunConfig) -> Iterator[str]:
+    if config.cluster.placement not in _PLACEMENTS:
+        yield f"cluster.placement={config.cluster.placement!r}: one of {', '.join(_PLACEMENTS)}"

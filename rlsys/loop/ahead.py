@@ -1,0 +1,101 @@
+"""How far sampling runs ahead of training: the waiting that is seen, and the slots that follow."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rlsys.config.loop import LoopConfig
+from rlsys.config.run import RolloutConfig
+from rlsys.loop.bound import FIRST, AutomaticBound, Waited, is_automatic
+from rlsys.loop.ready import ReadyGroups
+from rlsys.loop.slots import Slots, num_slots
+
+
+def first_bound(config: LoopConfig) -> int:
+    """Of a run that begins."""
+    return FIRST if isinstance(config.max_staleness, str) else config.max_staleness
+
+
+class SamplersRoom:
+    """For how long samplers might have sampled more than they did, for want of groups."""
+
+    def __init__(self, capacity: int) -> None:
+        """capacity: completions that all samplers sample at once."""
+        self.capacity = capacity
+        self._sampling = 0
+        self._since = self._room_s = 0.0
+
+    @contextmanager
+    def taken(self, completions: int) -> Iterator[None]:
+        """So many more are sampled inside."""
+        self._change(completions)
+        try:
+            yield
+        finally:
+            self._change(-completions)
+
+    def take(self) -> float:
+        """Seconds times the share of the capacity, since the last call."""
+        self._change(0)
+        room_s, self._room_s = self._room_s, 0.0
+        return room_s
+
+    def _change(self, completions: int) -> None:
+        now = asyncio.get_running_loop().time()
+        self._room_s += (now - self._since) * max(0.0, 1 - self._sampling / self.capacity)
+        self._since = now
+        self._sampling += completions
+
+
+class Ahead:
+    """Holds the ready groups' bound and the number of slots to what a run's steps have shown."""
+
+    def __init__(
+        self, config: LoopConfig, rollout: RolloutConfig, ready: ReadyGroups, slots: Slots
+    ) -> None:
+        self.config, self.ready, self.slots = config, ready, slots
+        self.room = SamplersRoom(rollout.workers * rollout.max_sequences)
+        self.automatic: AutomaticBound | None = None
+        if is_automatic(config):
+            self.automatic = AutomaticBound(config.target_effective_sample_size)
+        self._since: float | None = None
+        """When the last step ended; None: none has."""
+
+    @property
+    def lead(self) -> int:
+        """Steps by which sampling may run ahead, for groups that begin now."""
+        return self.automatic.lead if self.automatic else self.ready.bound
+
+    def saw(self, metrics: Mapping[str, float]) -> None:
+        """One more step; data without importance weights count as those of the policy itself.
+
+        The first step says nothing: it waits until the pipeline is filled, whatever the lead.
+
+        Args:
+            metrics: the learner's.
+        """
+        if self.automatic is None:
+            return
+        ready = self.ready
+        since, now = self._since, asyncio.get_running_loop().time()
+        self._since, room_s = now, self.room.take()
+        if since is None:
+            return
+        waited = Waited(1, now - since, ready.waited_for_old_s, ready.waited_for_any_s, room_s)
+        self.automatic.saw(metrics.get("effective_sample_size", 1.0), waited)
+        self._follow(self.automatic)
+
+    def _follow(self, automatic: AutomaticBound) -> None:
+        self.ready.bound = automatic.bound
+        self.slots.resize(num_slots(self.config, automatic.lead))
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """For a checkpoint, as JSON values; None where nothing moves."""
+        return self.automatic.state_dict() if self.automatic else None
+
+    def load_state_dict(self, state: dict[str, Any] | None) -> None:
+        """Go on where `state_dict` was taken."""
+        if self.automatic and state:
+            self.automatic.load_state_dict(state)
+            self._follow(self.automatic)
