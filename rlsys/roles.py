@@ -8,7 +8,8 @@ row for each.
     reference  -> reference   reference_logprobs, per token
     teacher    -> teacher     teacher_logprobs, per token
 
-What a learner's objective needs is named by its column; the role that brings it follows.
+What a learner's objective needs is named by its column; the role that brings it follows. With an
+adapter (learner.lora) the learner says what the reference would, in a batch of the same contract.
 """
 
 from collections.abc import Mapping

@@ -51,10 +51,9 @@ def of_section(section: type, values: Any, path: str, where: str) -> Iterator[st
         key = f"{path}.{name}" if path else str(name)
         if name not in hints:
             yield f"{where}: unknown key {key!r}{_instead_of(key, path, list(hints))}"
-        elif value is None and type(None) in get_args(hints[name]):
-            continue
         elif below := _section_of(hints[name]):
-            yield from of_section(below, value, key, where)
+            if value is not None or hints[name] is below:
+                yield from of_section(below, value, key, where)
         elif get_origin(hints[name]) is list:
             yield from _of_list(get_args(hints[name])[0], value, key, where)
         elif get_origin(hints[name]) is dict:
@@ -86,8 +85,8 @@ def of_nobody(section: type, layers: Sequence[tuple[str, Any]]) -> Iterator[str]
 def _mappings(section: type, prefix: str) -> Iterator[str]:
     """Settings that are mappings from names of the user's own to numbers."""
     for name, hint in get_type_hints(section).items():
-        if is_dataclass(hint):
-            yield from _mappings(cast(type, hint), f"{prefix}{name}.")
+        if below := _section_of(hint):
+            yield from _mappings(below, f"{prefix}{name}.")
         elif get_origin(hint) is dict and _number_in(get_args(hint)[1]) is not None:
             yield f"{prefix}{name}"
 

@@ -120,9 +120,13 @@ def dithered(values: Tensor) -> Tensor:
         torch.arange(size, dtype=torch.int32, device=values.device) * step & 0xFFFF
         for size, step in zip(values.shape, _STEPS, strict=True)
     )
-    # A bfloat16 is the upper half of a float32: what the threshold carries over is a step.
-    bits = values.contiguous().view(torch.int32) + (rows[:, None] + columns & 0xFFFF)
-    return (bits & -0x10000).view(torch.float32).to(torch.bfloat16)
+    # A bfloat16 is the upper half of a float32: what a threshold carries over is a step. In place,
+    # as one layer may take hundreds of MiB.
+    bits = rows[:, None] + columns
+    bits &= 0xFFFF
+    bits += values.contiguous().view(torch.int32)
+    bits &= -0x10000
+    return bits.view(torch.float32).to(torch.bfloat16)
 
 
 def weights_of(model: nn.Module) -> list[Weight]:
