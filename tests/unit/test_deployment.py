@@ -109,13 +109,20 @@ def test_make_train_uses_the_gpu_where_there_is_one(path: Path) -> None:
 
 def test_torch_for_cpus_comes_from_pytorchs_index_where_pip_knows_no_other(tmp_path: Path) -> None:
     for settings in ("", "global.cert='x'\n:env:.default-timeout='180'\n"):
-        torch, everything = install.commands(LOCKS / "cpu.lock", settings)
+        torch, everything = install.commands(LOCKS / "cpu.lock", settings, {})
         assert torch[-3:] == ["--index-url", install.TORCH_FOR_CPUS, "torch==2.13.0"]
         assert everything[-2:] == ["-r", str(LOCKS / "cpu.lock")]
     for settings in ("global.extra-index-url='file:///simple'", ":env:.find-links='/opt/wheels'"):
-        (everything,) = install.commands(LOCKS / "cpu.lock", settings)
+        (everything,) = install.commands(LOCKS / "cpu.lock", settings, {})
         assert "--index-url" not in everything
-    assert len(install.commands(LOCKS / "gpu.lock", "")) == 1
+    assert len(install.commands(LOCKS / "gpu.lock", "", {})) == 1
+
+
+def test_what_python_may_not_compile_later_is_compiled_at_the_installation() -> None:
+    (usual,) = install.commands(LOCKS / "gpu.lock", "", {})
+    (compiled,) = install.commands(LOCKS / "gpu.lock", "", {"PYTHONDONTWRITEBYTECODE": "1"})
+    assert "--no-compile" in usual
+    assert "--no-compile" not in compiled
 
 
 # --- an image, and those who run it -----------------------------------------------------------
