@@ -61,7 +61,7 @@ def environment(path: Path, **more: str) -> dict[str, str]:
 def made(path: Path, target: str) -> str:
     """What make would do."""
     done = subprocess.run(
-        ["make", "--dry-run", "--always-make", target],
+        ["make", "--dry-run", "--always-make", "--no-print-directory", target],
         cwd=ROOT,
         env=environment(path),
         capture_output=True,

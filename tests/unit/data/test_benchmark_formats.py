@@ -135,7 +135,11 @@ def test_code_contests_with_unequal_lists_is_an_error(write_rows):
 )
 def test_all_rows_of_the_benchmark_files_are_read(benchmark, name, num_rows, layout):
     reading = read(benchmark(name))
-    assert (len(reading.rows), reading.formats, reading.unreadable) == (num_rows, (layout,), ())
+    assert (len(reading.rows), reading.formats, reading.unreadable) == (
+        num_rows,
+        (layout.value,),
+        (),
+    )
 
 
 def test_countdown_rows_keep_the_struct(benchmark):
