@@ -22,7 +22,7 @@ from verifiers.models.judge import JudgeVerifier
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
-CONTEXT = 2048
+CONTEXT = 4096
 TOKENS = 1500
 """Of a reply: a reason of 600 characters is as many tokens, and more where they are not ASCII."""
 BOUNDED = {"max_reasoning_tokens": 8}
@@ -47,7 +47,13 @@ def test_a_served_policy_judges_what_another_one_says(workplace: Workplace, tmp_
     sizes = [f"model.local.{size}" for size in (*SIZES, f"max_positions={CONTEXT}")]
     cache = f"model.cache={workplace.folder / 'cache'}"
     serving = ("serve", "local", cache, *sizes, f"model.max_context={CONTEXT}")
-    with started(log, *serving, "--port", port, "--name", "judge") as server:
+    # A policy without judgement would fill a reply with spaces, where the grammar lets it.
+    tight = (
+        "--",
+        "--structured-outputs-config",
+        '{"backend": "xgrammar", "disable_any_whitespace": true}',
+    )
+    with started(log, *serving, "--port", port, "--name", "judge", *tight) as server:
         url = printed(log, r"ready: (\S+)  model: judge", server)[1]
         _grades(url)
         _marks_in_a_run(url, workplace, tmp_path)
