@@ -17,9 +17,9 @@ Old data are worth less the further the policy has moved since they were sampled
 sample size says how much less: Kish's (sum w)^2 / (n sum w^2) of the importance weights
 (algorithms/off_policy.py), 1 when nothing has moved.
 
-Example: in the scenario `power_law` of benchmarks/overlap.py a completion in a thousand takes 16
-steps. The bound grows to 27 and the lead to 3; data are 3.6 steps old in the mean, where a fixed
-bound that is as fast, 21, makes them 19.
+Example: in the scenario `power_law` of benchmarks/overlap.py the longest completions take 16 steps.
+The bound grows to 27, and data are 3.7 steps old in the mean, where 27 as a fixed bound makes them
+24.
 """
 
 from dataclasses import asdict, astuple, dataclass, field

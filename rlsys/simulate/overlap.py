@@ -74,13 +74,7 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
     Raises:
         LedgerError: a group was lost or trained twice.
     """
-    config = RunConfig()
-    config.loop.max_staleness = max_staleness
-    config.rollout.workers = scenario.members.rollout
-    config.rollout.max_sequences = scenario.sampler.max_sequences
-    config.loop.groups_per_step = scenario.groups_per_step
-    config.loop.group_size = scenario.group_size
-    config.loop.stall_timeout_s = 1e6
+    config = _config(scenario, max_staleness)
     fleet = SimulatedFleet(
         scenario.sampler, scenario.lengths, scenario.costs, scenario.members, seed
     )
@@ -124,3 +118,14 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
         mean_staleness=progress.staleness_mean,
         ledger=loop.state.ledger.line(),
     )
+
+
+def _config(scenario: Scenario, max_staleness: int | str) -> RunConfig:
+    config = RunConfig()
+    config.loop.max_staleness = max_staleness
+    config.rollout.workers = scenario.members.rollout
+    config.rollout.max_sequences = scenario.sampler.max_sequences
+    config.loop.groups_per_step = scenario.groups_per_step
+    config.loop.group_size = scenario.group_size
+    config.loop.stall_timeout_s = 1e6
+    return config
