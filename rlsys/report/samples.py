@@ -94,15 +94,19 @@ def choose(folder: Path, most_bytes: int) -> Chosen:
 
 
 def vocabulary(folder: Path, groups: Sequence[dict[str, Any]]) -> dict[int, str]:
-    """The text of each token that these groups have, by the tokenizer of the run's newest
-    checkpoint; empty before there is one."""
+    """The text of each token that these groups have; see texts_of."""
+    return texts_of(folder, sorted({t for g in groups for row in g["rows"] for t in row["tokens"]}))
+
+
+def texts_of(folder: Path, ids: Sequence[int]) -> dict[int, str]:
+    """The text of each token, by the tokenizer of a run's newest checkpoint; empty before there is
+    one."""
     found = sorted(folder.glob("checkpoints/step-*/policy/tokenizer.json"))
     if not found:
         return {}
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(found[-1]))
-    ids = sorted({token for g in groups for row in g["rows"] for token in row["tokens"]})
     texts = {}
     for token in ids:
         text = tokenizer.decode([token], skip_special_tokens=False)
