@@ -1,6 +1,7 @@
 """What became of a completion, from what a run leaves on the disk."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,20 @@ def test_the_command_tells_it_in_lines(run: Path) -> None:
         "    1        0  -0.5000   1.5000  high          +0.5000  id 6",
     ):
         assert told in done.output
+
+
+def test_the_page_is_opened_at_the_completion(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "trace.html"
+    asked = ["trace", "a", "2", "7", "0", "--directory", str(run.parent), "--out", str(file)]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    found = re.search(r'id="data">(.*?)</script>', file.read_text())
+    assert found is not None
+    data = json.loads(found[1])
+    assert data["open"] == {"run": "a", "step": 2, "group": 7, "sample": 0}
+    (shown,) = data["runs"]
+    assert "minibatch 1, learner-0, microbatch 3" in shown["verdict"]["lines"][-1]
+    assert shown["samples"]["index"]["size"] == [2]
 
 
 def test_a_completion_without_a_verdict_took_no_part(run: Path) -> None:
