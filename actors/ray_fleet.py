@@ -329,6 +329,10 @@ class RayFleet:
     async def times(self) -> dict[str, Times]:
         return await vitals.times(self.supervisor)
 
+    def member_times(self) -> dict[str, Times]:
+        """Per member, between the newest two calls of `times`."""
+        return vitals.member_times(self.supervisor)
+
     async def stacks(self) -> str:
         """Where the driver and the members that it waits for stand, for the report of a stall."""
         return await report(self.supervisor.seats)

@@ -20,6 +20,14 @@ class TimeBook:
         self._before = Times()
         self._last = Times()
         self._seen_at: float | None = None
+        self._told = Times()
+        self.lately = Times()
+        """The seat's times between the newest two that were told."""
+
+    def tell(self, times: Times) -> Times:
+        """The seat's times as somebody who asked is told them."""
+        self.lately, self._told = times - self._told, times
+        return times
 
     def saw(self, times: Times) -> Times:
         """The sitting actor's own times; returns the seat's."""

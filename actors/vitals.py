@@ -15,8 +15,13 @@ async def times(supervisor: Supervisor) -> dict[str, Times]:
     seen = await asyncio.gather(*(_times_of(supervisor, seat) for seat in supervisor.seats))
     result: dict[str, Times] = {}
     for seat, its_times in zip(supervisor.seats, seen, strict=True):
-        result[seat.role] = result.get(seat.role, Times()) + its_times
+        result[seat.role] = result.get(seat.role, Times()) + seat.times.tell(its_times)
     return result
+
+
+def member_times(supervisor: Supervisor) -> dict[str, Times]:
+    """Per member, between the newest two times that somebody asked for all of them."""
+    return {seat.name: seat.times.lately for seat in supervisor.seats}
 
 
 async def samplers_still_s(supervisor: Supervisor) -> float:

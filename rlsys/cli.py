@@ -13,6 +13,7 @@ from rlsys.commands import (
     chat,
     checkpoint,
     doctor,
+    explain,
     grade,
     inspect,
     lineage,
@@ -70,6 +71,7 @@ app.command()(push.push)
 app.command()(runs.runs)
 app.command()(report.report)
 app.command(context_settings={"ignore_unknown_options": True})(trace.trace)
+app.command()(explain.explain)
 app.command()(checkpoint.checkpoint)
 app.command()(stacks.stacks)
 app.command()(inspect.inspect)

@@ -31,6 +31,7 @@ from rlsys.lineage.kinds import kind_of
 from rlsys.lineage.manifest import Artifact, artifact
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
+from rlsys.observe.member_times import MemberTimes
 from rlsys.observe.next_steps import policy_of
 from rlsys.observe.run_summary import RunSummary
 from rlsys.observe.stage_summary import StageSummary
@@ -243,6 +244,7 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         TensorBoard(job.folder, origin.version if origin.resumed else None),
         RayGauges(job.name),
         *trackers(config, job.name, job.folder, display.note),
+        MemberTimes(job.folder, fleet.member_times),
     ]
     event_loop = WatchedEventLoop()
     driver = Driver(

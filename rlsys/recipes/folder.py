@@ -21,7 +21,7 @@ from rlsys.errors import ConfigError, LineageError
 from rlsys.lineage import manifest
 from rlsys.lineage.manifest import Manifest, read_manifest
 
-_ABOUT = "recipe.json"
+ABOUT = "recipe.json"
 
 
 NOBODY = [0.0, 0.0]
@@ -82,14 +82,14 @@ class RecipeFolder:
         """
         (self.root / "logs").mkdir(parents=True, exist_ok=True)
         (self.root / "asked").mkdir(exist_ok=True)
-        if (self.root / _ABOUT).is_file():
+        if (self.root / ABOUT).is_file():
             there = self.about()
             if (Path(there.file).name, there.scale) != (Path(about.file).name, about.scale):
                 raise ConfigError(
                     f"--directory {self.root}: holds {there.file} at scale {there.scale or 'none'};"
                     " name another folder"
                 )
-        replace_text(self.root / _ABOUT, json.dumps(asdict(about), indent=1) + "\n")
+        replace_text(self.root / ABOUT, json.dumps(asdict(about), indent=1) + "\n")
 
     def about(self) -> About:
         """Which recipe is run here.
@@ -98,10 +98,10 @@ class RecipeFolder:
             ConfigError: none is.
         """
         try:
-            return About(**json.loads((self.root / _ABOUT).read_text(encoding="utf-8")))
+            return About(**json.loads((self.root / ABOUT).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise ConfigError(
-                f"{self.root}: no {_ABOUT} that can be read, so no recipe was run here; "
+                f"{self.root}: no {ABOUT} that can be read, so no recipe was run here; "
                 "`rlsys recipe run` makes such a folder (--directory)"
             ) from error
 

@@ -1,7 +1,6 @@
 """How each stage of a recipe stands: done, running, out of date and why, its gate failed."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from rlsys.lineage.manifest import Manifest
@@ -11,6 +10,7 @@ from rlsys.recipes.freshness import differences, other_versions
 from rlsys.recipes.gates import said
 from rlsys.recipes.recipe import StageSpec, before
 from rlsys.recipes.runner import verdicts_of
+from rlsys.recipes.table import minutes
 
 
 class State(StrEnum):
@@ -45,7 +45,7 @@ def standings(checked: Checked, folder: RecipeFolder) -> list[Standing]:
         stale = [n for n in before(stage) if n in found and _is_stale(found[n])]
         behind = [f"behind {name}, which is {found[name].state}" for name in stale]
         state, remarks = _state(stage, checked, folder, made, begun, behind)
-        found[stage.name] = Standing(stage, state, remarks, _minutes(made) if made else None)
+        found[stage.name] = Standing(stage, state, remarks, minutes(made) if made else None)
     return list(found.values())
 
 
@@ -78,8 +78,3 @@ def _state(
 def _is_stale(one: Standing) -> bool:
     """Whether what it leaves, or left, is not what those behind it should have."""
     return one.state not in (State.DONE, State.GATE_FAILED)
-
-
-def _minutes(made: Manifest) -> float:
-    began, ended = (datetime.fromisoformat(when) for when in (made.started, made.ended))
-    return (ended - began).total_seconds() / 60

@@ -111,8 +111,7 @@ def series(record: RunRecord, drawn: Sequence[dict[str, Any]]) -> dict[str, list
     """
     wanted = {metric for chart in drawn for metric, _ in chart["lines"]}
     names = dict.fromkeys(name for line in record.lines for name in line)
-    stretch = math.ceil(len(record.lines) / _POINTS) or 1
-    parts = [record.lines[i : i + stretch] for i in range(0, len(record.lines), stretch)]
+    parts = _stretches(record.lines)
     columns: dict[str, list[float | None]] = {
         "step": [part[-1]["step"] for part in parts],
         "s": [_rounded(sum(line.get(SECONDS, 0.0) for line in part)) for part in parts],
@@ -121,6 +120,34 @@ def series(record: RunRecord, drawn: Sequence[dict[str, Any]]) -> dict[str, list
         if name in wanted or name.startswith("time/"):
             columns[name] = [_mean([line.get(name) for line in part]) for part in parts]
     return columns
+
+
+def member_series(record: RunRecord) -> dict[str, dict[str, list[float | None]]]:
+    """Per member the shares of each of its states, in the stretches of `series`; empty where no
+    role has several members, whose own shares say no more than the role's."""
+    by_step = {line["step"]: line["members"] for line in record.members}
+    names = dict.fromkeys(name for members in by_step.values() for name in members)
+    roles = [name.rpartition("-")[0] for name in names]
+    if len(set(roles)) == len(roles):
+        return {}
+    columns: dict[str, dict[str, list[float | None]]] = {}
+    for name in sorted(names, key=lambda one: (len(one), one)):
+        own = [by_step.get(line["step"], {}).get(name) for line in record.lines]
+        states = dict.fromkeys(state for shares in own for state in shares or ())
+        columns[name] = {
+            state: [
+                _mean([None if one is None else one.get(state, 0.0) for one in part])
+                for part in _stretches(own)
+            ]
+            for state in states
+        }
+    return columns
+
+
+def _stretches(lines: Sequence[Any]) -> list[Sequence[Any]]:
+    """At most _POINTS parts of as many lines each."""
+    stretch = math.ceil(len(lines) / _POINTS) or 1
+    return [lines[i : i + stretch] for i in range(0, len(lines), stretch)]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

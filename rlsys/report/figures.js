@@ -1,4 +1,4 @@
-// Curves over the steps, and where each role's time went.
+// Curves over the steps.
 
 const WIDTH = 420, HEIGHT = 220, LEFT = 52, RIGHT = 8, TOP = 10, BOTTOM = 24;
 
@@ -161,75 +161,8 @@ function showChart(chart) {
   );
 }
 
-// A run's roles with their states; busy first, then the longest waits.
-function rolesOf(run) {
-  const roles = {};
-  for (const key of Object.keys(run.series)) {
-    if (!key.startsWith("time/")) continue;
-    const [, role, ...state] = key.split("/");
-    const total = run.series[key].reduce((sum, share, i) => sum + (share || 0) * run.series.s[i], 0);
-    (roles[role] = roles[role] || []).push({ state: state.join("/"), values: run.series[key], total });
-  }
-  for (const states of Object.values(roles)) {
-    states.sort((a, b) => (b.state === "busy") - (a.state === "busy") || b.total - a.total);
-  }
-  return roles;
-}
-
-// One role: a column per stretch of steps, as wide as it took, its states on top of each other.
-function showRole(run, role, states) {
-  const edges = [0];
-  run.series.s.forEach((s) => edges.push(edges[edges.length - 1] + s));
-  const whole = edges[edges.length - 1] || 1;
-  const floor = run.series.s.map(() => 0);
-  const paths = states.map((one, index) => {
-    let path = "";
-    one.values.forEach((share, i) => {
-      if (!share) return;
-      const x = (edges[i] / whole) * 1000, width = (run.series.s[i] / whole) * 1000;
-      const y = 100 - (floor[i] + share) * 100;
-      path += `M${x.toFixed(2)} ${y.toFixed(2)}h${width.toFixed(2)}v${(share * 100).toFixed(2)}h${(-width).toFixed(2)}Z`;
-      floor[i] += share;
-    });
-    return svg("path", { class: `f${color(index)}`, d: path });
-  });
-  const cursor = svg("line", { class: "cursor", x1: -9, x2: -9, y1: 0, y2: 100 });
-  const drawing = svg(
-    "svg",
-    {
-      class: "role", viewBox: "0 0 1000 100", preserveAspectRatio: "none", role: "img",
-      tabindex: 0, "aria-label": visible(`time of ${role}`),
-    },
-    paths, cursor,
-  );
-  const reading = el("p", { class: "reading" });
-  const columnAt = (share) =>
-    Math.max(0, edges.findLastIndex((edge, i) => i < run.series.s.length && edge <= share * whole));
-  walk(drawing, run.series.s.length, columnAt, (i) => {
-    const x = ((edges[i] + run.series.s[i] / 2) / whole) * 1000;
-    cursor.setAttribute("x1", x);
-    cursor.setAttribute("x2", x);
-    const parts = states.map((s) => `${s.state} ${percent(s.values[i])}`);
-    reading.textContent = visible(`step ${run.series.step[i]}, ${number(run.series.s[i])} s: ${parts.join(", ")}`);
-  });
-  const shown = states.filter((s) => s.total > whole * 0.001);
-  const legend = shown.map((s) => swatch(
-    states.indexOf(s), `${s.state === "busy" ? "busy" : "waits: " + s.state} ${percent(s.total / whole)}`));
-  return [el("p", { class: "role-name" }, visible(role)), drawing, el("p", { class: "legend" }, legend), reading];
-}
-
 function percent(share) {
   return share === null || share === undefined ? "\u2013" : `${Math.round(share * 100)} %`;
-}
-
-function showTimes(run) {
-  const roles = Object.entries(rolesOf(run));
-  if (!roles.length) return null;
-  return el(
-    "figure", {}, el("h3", {}, visible(run.name)),
-    el("p", { class: "faint" }, "from the first step to the last; a column is a step, as wide as it took"),
-    roles.map(([role, states]) => showRole(run, role, states)),
-  );
 }
 
 function addSection(title, className, parts) {
@@ -238,4 +171,3 @@ function addSection(title, className, parts) {
 }
 
 addSection("Curves", "charts", DATA.charts.map(showChart));
-addSection("Where time goes", "times", DATA.runs.map(showTimes));

@@ -17,7 +17,7 @@ from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation import curve
 from rlsys.evaluation.heldout import HeldOut
 from rlsys.observe.runs import Run, read_run
-from rlsys.run.folder import LOCK, METRICS, SUMMARY
+from rlsys.run.folder import LOCK, MEMBERS, METRICS, SUMMARY
 from rlsys.watch.accounting import Times
 
 _OWN = ("run.name", "run.directory")
@@ -34,6 +34,8 @@ class RunRecord:
     """Flat: `loop.steps`."""
     lines: list[dict[str, float]]
     """Metrics of each step, in the order of the steps."""
+    members: list[dict[str, Any]]
+    """Where each member's time went, by step; empty of a run that kept it not."""
     checks: list[HeldOut]
     summary: dict[str, Any]
     """Empty while there is none of the newest step."""
@@ -78,6 +80,7 @@ def read_record(folder: Path) -> RunRecord:
         run=run,
         settings=flat(settings),
         lines=_read_lines(folder / METRICS),
+        members=_read_lines(folder / MEMBERS),
         checks=curve.read(folder / curve.FILE),
         summary=summary if is_current else {},
     )
@@ -118,7 +121,7 @@ def _shown(record: RunRecord, key: str) -> str:
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 
 
-def _read_lines(path: Path) -> list[dict[str, float]]:
+def _read_lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")

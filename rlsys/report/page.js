@@ -86,9 +86,18 @@ function showSettings() {
   return el("section", {}, title, rows.length ? table : el("p", {}, "None."));
 }
 
+function showTable(table) {
+  const head = table.headings.map((one) => el("th", { scope: "col" }, visible(one)));
+  const rows = table.rows.map((row) => el("tr", {}, row.map((cell, i) =>
+    i ? el("td", {}, visible(cell)) : el("th", { scope: "row" }, visible(cell)))));
+  return el("section", {}, el("h2", {}, visible(table.title)), el("div", { class: "scroll", tabindex: 0 },
+    el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows))));
+}
+
 const REPORT = document.getElementById("report");
 REPORT.append(
   el("h1", {}, DATA.runs.length > 1 ? `${DATA.runs.length} runs` : visible(DATA.runs[0].name)),
+  ...(DATA.tables || []).map(showTable),
   ...DATA.runs.map(showVerdict),
   DATA.settings.length || DATA.runs.length > 1 ? showSettings() : "",
 );

@@ -17,13 +17,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rlsys.report.charts import charts, series
+from rlsys.report.charts import charts, member_series, series
 from rlsys.report.folder import RunRecord, alarms, differing, read_record
+from rlsys.report.lineage import lineage_of
 from rlsys.report.samples import Chosen, as_group, choose, vocabulary
 from rlsys.report.verdict import Verdict, verdict
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("page.js", "figures.js", "chunks.js", "answers.js", "samples.js")
+_SCRIPTS = (
+    "page.js",
+    "figures.js",
+    "timeline.js",
+    "lineage.js",
+    "chunks.js",
+    "answers.js",
+    "samples.js",
+)
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -46,11 +55,16 @@ _PAGE = """<!doctype html>
 """
 
 
-def report(folders: Sequence[Path], sample_bytes: int = 12 * 2**20) -> str:
+def report(
+    folders: Sequence[Path],
+    sample_bytes: int = 12 * 2**20,
+    tables: Sequence[dict[str, Any]] = (),
+) -> str:
     """The page of these runs, in this order.
 
     Args:
         sample_bytes: of packed completions, over all runs; a phone opens the default in seconds.
+        tables: above the runs: `title`, `headings`, and `rows` of texts.
 
     Raises:
         DataError: a run's metrics cannot be read.
@@ -63,6 +77,7 @@ def report(folders: Sequence[Path], sample_bytes: int = 12 * 2**20) -> str:
         "runs": runs,
         "charts": drawn,
         "settings": [{"key": key, "values": values} for key, values in differing(records)],
+        "tables": list(tables),
     }
     title = ", ".join(record.name for record in records)
     return render(title, data, [own.chunks for own in chosen])
@@ -86,6 +101,8 @@ def completion_page(
         "name": folder.name,
         "verdict": asdict(Verdict("unknown", headline, list(told))),
         "series": {"step": [], "s": []},
+        "members": {},
+        "lineage": [],
         "alarms": {},
         "checks": [],
         "samples": samples_of(folder, chosen),
@@ -135,6 +152,8 @@ def _run(record: RunRecord, drawn: Sequence[dict[str, Any]], chosen: Chosen) -> 
         "name": record.name,
         "verdict": asdict(verdict(record)),
         "series": series(record, drawn),
+        "members": member_series(record),
+        "lineage": lineage_of(record.run.folder),
         "alarms": alarms(record.lines),
         "checks": [
             {"step": c.step, "pass_at_1": c.pass_at_1, "low": c.low, "high": c.high}

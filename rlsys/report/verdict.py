@@ -98,8 +98,10 @@ def _limits(record: RunRecord) -> list[str]:
         longest_wait = max(waits, key=lambda name: waits[name], default="nothing")
         is_given = record.settings["loop.max_staleness"] != AUTO
         lines = limits(found, longest_wait, may_overlap_more=is_given)
-        bound = record.summary["staleness"]["covering_bound"]
-        if bound > record.summary["staleness"]["bound"]:
+        staleness = record.summary["staleness"]
+        # A run of an earlier version says none.
+        if "bound" in staleness and staleness["covering_bound"] > staleness["bound"]:
+            bound = staleness["covering_bound"]
             lines.append(f"staleness: loop.max_staleness={bound} covers the longest completion")
         return lines
     busiest = max(times, key=lambda role: times[role].busy_s / times[role].wall_s)

@@ -20,6 +20,8 @@ from rlsys.evaluation import curve, heldout
 LOCK, _INPUTS = "lock", "inputs.json"
 SAMPLES, LOGS = "samples", "logs"
 METRICS = "metrics.jsonl"
+MEMBERS = "members.jsonl"
+"""Where each member's time went in each step."""
 SUMMARY = "summary.json"
 STACKS = "stacks.txt"
 """Where the driver and its members stood when somebody asked last."""
@@ -152,11 +154,11 @@ def cut_back(folder: Path, step: int) -> None:
 
     Half a line, which a killed driver may leave, goes too.
     """
-    metrics = folder / METRICS
-    if metrics.exists():
-        whole, _, _ = metrics.read_text(encoding="utf-8").rpartition("\n")
-        lines = [line for line in whole.splitlines() if json.loads(line)["step"] <= step]
-        replace_text(metrics, "".join(f"{line}\n" for line in lines))
+    for path in (folder / METRICS, folder / MEMBERS):
+        if path.exists():
+            whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
+            lines = [line for line in whole.splitlines() if json.loads(line)["step"] <= step]
+            replace_text(path, "".join(f"{line}\n" for line in lines))
     checked = curve.cut_back(folder, step)
     with disk_errors(folder / SAMPLES):
         for path in list((folder / SAMPLES).rglob("step-*")):

@@ -48,3 +48,29 @@ def test_a_place_where_no_file_can_be_is_refused(here: Path, out: str) -> None:
     done = CliRunner().invoke(app, ["report", "mine", "--out", out])
     assert isinstance(done.exception, ConfigError)
     assert f"--out {out}" in str(done.exception)
+
+
+def test_a_recipes_folder_stands_for_its_stages_that_train(here: Path) -> None:
+    recipe = here / "runs" / "r"
+    make_run(recipe / "zero", [metrics(1)])
+    (recipe / "asked").mkdir()
+    (recipe / "asked" / "zero.json").write_text('{"asked": {}, "inputs": {}, "process": [0, 0]}')
+    (recipe / "recipe.json").write_text('{"file": "x/r1.yaml", "scale": "", "overrides": []}')
+    done = CliRunner().invoke(app, ["report", "r"])
+    assert done.exit_code == 0, done.output
+    page = (here / "report-zero.html").read_text()
+    assert '"tables":[{"title":"Recipe r1","headings":["stage","kind","state"' in page
+    assert '["zero","","stopped","","","",""]' in page
+
+
+def test_a_run_that_is_over_is_written_once_by_watch(here: Path) -> None:
+    make_run(here / "runs" / "mine", [metrics(1)])
+    done = CliRunner().invoke(app, ["report", "mine", "--watch"])
+    assert done.exit_code == 0, done.output
+    assert (here / "report-mine.html").is_file()
+
+
+def test_watch_and_serve_are_two_ways(here: Path) -> None:
+    make_run(here / "runs" / "mine", [metrics(1)])
+    done = CliRunner().invoke(app, ["report", "mine", "--watch", "--serve", "0"])
+    assert isinstance(done.exception, ConfigError)

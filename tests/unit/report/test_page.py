@@ -200,7 +200,7 @@ def test_completions_are_found_by_what_they_are(tmp_path: Path) -> None:
         tmp_path,
         """(async () => {
             const form = all("form")[0];
-            const told = all("p").find((p) => p.attributes.role === "status");
+            const told = all("p").filter((p) => p.attributes.role === "status").slice(-1)[0];
             const count = async () => {
                 await SEARCHED;
                 const n = Number(text(told).split(" ")[0]);
@@ -256,6 +256,42 @@ def test_curves_times_and_alarms_are_drawn_for_several_runs(tmp_path: Path) -> N
     assert "■ busy 90 %■ waits: slots 10 %" in seen["legend"]
     assert seen["settings"] == ["seed7"]
     assert seen["broken"] == 0
+
+
+@needs_node
+def test_time_is_zoomed_for_all_bands_of_a_run_together(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", [metrics(step) for step in range(1, 9)])
+    members = {f"rollout-{i}": {"busy": 0.5 + i / 4, "slots": 0.5 - i / 4} for i in range(2)}
+    lines = [json.dumps({"step": step, "members": members}) for step in range(1, 9)]
+    (run / "members.jsonl").write_text("\n".join(lines) + "\n")
+    seen = in_node(
+        report([run]),
+        tmp_path,
+        """(() => {
+            const bands = all("svg").filter((one) => /^role/.test(one.attributes.class));
+            const boxes = () => [...new Set(bands.map((one) => one.attributes.viewBox))];
+            const named = (label) => all("button").find((one) => text(one) === label);
+            const told = () => text(all("p").find((p) => p.attributes.role === "status"));
+            const found = [[boxes(), told()]];
+            for (const label of ["zoom in", "later", "all"]) {
+                press(named(label));
+                found.push([boxes(), told()]);
+            }
+            bands[0].fire("pointerdown", { clientX: 105 });
+            bands[0].fire("pointerup", { clientX: 210 });
+            found.push([boxes(), told()]);
+            const names = all("p").filter((p) => p.attributes.class === "role-name").map(text);
+            return { found, names };
+        })()""",
+    )
+    assert seen["found"] == [
+        [["0 0 1000 100"], "0 s to 16 s: steps 1 to 8"],
+        [["250 0 500 100"], "4 s to 12 s: steps 3 to 6"],
+        [["500 0 500 100"], "8 s to 16 s: steps 5 to 8"],
+        [["0 0 1000 100"], "0 s to 16 s: steps 1 to 8"],
+        [["250 0 250 100"], "4 s to 8 s: steps 3 to 4"],
+    ]
+    assert seen["names"] == ["rollout", "rollout-0", "rollout-1", "learner", "driver"]
 
 
 @needs_node

@@ -38,11 +38,13 @@ def test_a_run_that_is_still_running_is_refused_until_it_is_killed(tmp_path: Pat
 def test_metrics_and_samples_after_the_resumed_step_are_taken_away(tmp_path: Path) -> None:
     lines = "".join(json.dumps({"step": step}) + "\n" for step in (1, 2, 3))
     (tmp_path / "metrics.jsonl").write_text(lines + '{"step": 4, "rew')
+    (tmp_path / "members.jsonl").write_text(lines)
     (tmp_path / "samples").mkdir()
     for step in (1, 2, 3, 4):
         (tmp_path / "samples" / f"step-{step:06d}.parquet").write_text("")
     cut_back(tmp_path, 2)
-    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
+    for name in ("metrics.jsonl", "members.jsonl"):
+        assert (tmp_path / name).read_text() == '{"step": 1}\n{"step": 2}\n'
     assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == [
         "step-000001.parquet",
         "step-000002.parquet",

@@ -1,0 +1,157 @@
+"""Every figure of a run, one number a step: its metrics, and shares that only its samples can say.
+
+    reward/mean, policy/kl, ...            metrics.jsonl
+    reason/answer 'x' as expected          share of a step's completions with that reason
+    source/gsm8k                           share of prompts of that source
+    worker/rollout-1                       mean reward of what it sampled
+    ended/length                           share that ended so
+    prompt/characters, prompt/difficulty   means
+
+A reason's numbers and quoted parts are left out, so that those of one kind are counted together.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from rlsys.run.folder import SAMPLES
+
+_COLUMNS = (
+    "group_id",
+    "sample_index",
+    "source",
+    "prompt_text",
+    "difficulty",
+    "text",
+    "token_ids",
+    "reward",
+    "status",
+    "reason",
+    "components",
+    "finish_reason",
+    "worker",
+)
+_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|-?\d[\d.,/]*")
+_MOST = 40
+"""Values of a column that are followed; of rare ones no step says anything."""
+_QUIET_GROUPS = ("time", "alarm", "step")
+"""Groups of metrics that follow from others."""
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Figures:
+    """Of the steps of two windows."""
+
+    steps: list[int]
+    values: dict[str, list[float]] = field(default_factory=dict)
+    """[steps] each, NaN where a step has none."""
+    shows: dict[str, Callable[[Row], float]] = field(default_factory=dict)
+    """By figure: how well a completion shows it where it is high; 0: not at all."""
+    rows: dict[int, list[Row]] = field(default_factory=dict)
+    """Completions that were trained, by step."""
+
+    def add_metrics(self, lines: Mapping[int, Mapping[str, float]]) -> None:
+        """All of metrics.jsonl but what follows from others."""
+        names = dict.fromkeys(name for step in self.steps for name in lines.get(step, {}))
+        for name in names:
+            if name.partition("/")[0] not in _QUIET_GROUPS:
+                own = [lines.get(step, {}).get(name, np.nan) for step in self.steps]
+                self.values[name] = own
+
+    def add_samples(self, folder: Path) -> None:
+        """Shares of what the steps' completions have in common."""
+        for step in self.steps:
+            path = folder / SAMPLES / f"step-{step:06d}.parquet"
+            if path.exists():
+                there = pq.read_schema(path).names
+                columns = [name for name in _COLUMNS if name in there]
+                self.rows[step] = pq.read_table(path, columns=columns).to_pylist()
+        for prefix, of in _SHARES.items():
+            self._add_shares(prefix, of)
+        for name, number in _NUMBERS.items():
+            self.values[name] = [self._mean(step, number) for step in self.steps]
+        self._add_workers()
+        self._add_metrics_examples()
+
+    def _add_shares(self, prefix: str, of: Callable[[Row], str]) -> None:
+        counts: dict[str, int] = defaultdict(int)
+        for rows in self.rows.values():
+            for row in rows:
+                counts[of(row)] += 1
+        for value in sorted(counts, key=lambda one: -counts[one])[:_MOST]:
+            if len(counts) == 1:
+                break
+            self.values[f"{prefix}/{value}"] = [
+                self._mean(step, lambda row, value=value: float(of(row) == value))
+                for step in self.steps
+            ]
+            self.shows[f"{prefix}/{value}"] = lambda row, value=value: float(of(row) == value)
+
+    def _add_workers(self) -> None:
+        workers = sorted({row["worker"] for rows in self.rows.values() for row in rows})
+        for worker in workers if len(workers) > 1 else ():
+            name = f"worker/{worker}"
+            self.values[name] = [
+                self._mean(step, lambda row, worker=worker: _reward_of(row, worker))
+                for step in self.steps
+            ]
+            self.shows[name] = lambda row, worker=worker: float(row["worker"] == worker)
+
+    def _add_metrics_examples(self) -> None:
+        for name in self.values:
+            group, _, rest = name.partition("/")
+            if group == "status":
+                self.shows[name] = lambda row, rest=rest: float(row["status"] == rest)
+            elif group == "completion" and rest in ("mean_tokens", "max_tokens"):
+                self.shows[name] = lambda row: float(len(row["token_ids"]))
+            elif name == "completion/truncated":
+                self.shows[name] = lambda row: float(row["finish_reason"] == "length")
+
+    def _mean(self, step: int, of: Callable[[Row], float]) -> float:
+        known = [value for row in self.rows.get(step, ()) if np.isfinite(value := of(row))]
+        return float(np.mean(known)) if known else np.nan
+
+    def examples(self, name: str, steps: Sequence[int], most: int) -> list[tuple[int, Row]]:
+        """Completions of these steps that show a figure best, each with its step."""
+        shows = self.shows.get(name)
+        if shows is None:
+            return []
+        found = [
+            (value, step, row)
+            for step in steps
+            for row in self.rows.get(step, ())
+            if (value := shows(row)) > 0
+        ]
+        found.sort(key=lambda one: (-one[0], one[1], one[2]["group_id"], one[2]["sample_index"]))
+        return [(step, row) for _, step, row in found[:most]]
+
+
+def kind_of(reason: str | None) -> str:
+    """A reason without what differs from completion to completion."""
+    return " ".join(_VARIABLE.sub("#", reason or "none").split())[:100]
+
+
+def _reward_of(row: Row, worker: str) -> float:
+    reward = row["reward"]
+    return float(reward) if row["worker"] == worker and reward is not None else np.nan
+
+
+_SHARES: dict[str, Callable[[Row], str]] = {
+    "reason": lambda row: kind_of(row["reason"]),
+    "source": lambda row: row["source"] or "none",
+    "ended": lambda row: row["finish_reason"],
+}
+_NUMBERS: dict[str, Callable[[Row], float]] = {
+    "prompt/characters": lambda row: float(len(row["prompt_text"])),
+    "prompt/difficulty": lambda row: (
+        np.nan if row["difficulty"] is None else float(row["difficulty"])
+    ),
+}
