@@ -24,6 +24,7 @@ from actors.stack_report import debts, of_members, owing, report
 from actors.supervision import Supervisor
 from actors.versions import SameEverywhere, installed
 from rlsys.config.run import RunConfig, SamplingConfig
+from rlsys.config.transport import transport_of
 from rlsys.data.templates import Prompt, to_batch
 from rlsys.errors import LearnerLostError, WorkerDiedError
 from rlsys.loop.fleet import (
@@ -105,7 +106,7 @@ class RayFleet:
         self.weight_names: list[str] = []
         self.canary: Canary | None
         """Under the weights that the model has on disk; there once the learner has started."""
-        self.publication = Publication(self.supervisor, canary_ids, config.weights.transport)
+        self.publication = Publication(self.supervisor, canary_ids, transport_of(config))
 
     # --- start and end -------------------------------------------------------------------------
 

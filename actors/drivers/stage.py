@@ -23,6 +23,7 @@ from rlsys.config.memory_plan import require_fit
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import FILE
 from rlsys.config.run import Precision, RunConfig, StageKind
+from rlsys.config.transport import told
 from rlsys.data.digests import digests
 from rlsys.disk import replace_text
 from rlsys.errors import LearnerLostError
@@ -34,6 +35,7 @@ from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
 from rlsys.observe.next_steps import policy_of
 from rlsys.observe.run_summary import RunSummary
 from rlsys.observe.stage_summary import StageSummary
+from rlsys.roles import LEARNER, ROLLOUT
 from rlsys.run import checkpoint, wish
 from rlsys.run.checkpoint import checkpoint_bytes
 from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin, newest
@@ -102,7 +104,7 @@ def run_stage(
             model_path = find_policy(config, display.stage)
             if kind.trains and not config.model.path:
                 check_space(folder, config, model_path)
-            for line in _check_memory(config, model_path) if has_fleet else ():
+            for line in _on_gpus(config, model_path) if has_fleet else ():
                 display.note(line)
             taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
             holding.enter_context(_in_its_folder(folder, inputs, origin, display))
@@ -262,23 +264,28 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         fleet.shutdown(_STOPPING_S if driver.signals.stop else _ENDING_S)
 
 
-def _check_memory(config: RunConfig, model_path: str) -> list[str]:
-    """The memory plan of a run on GPUs.
+def _on_gpus(config: RunConfig, model_path: str) -> list[str]:
+    """Of a run on GPUs, how its weights travel, and its memory plan.
 
     Raises:
         ConfigError: it does not fit on the smallest GPU of the cluster.
     """
     if not (config.learner.gpus or config.rollout.gpus):
         return []
+    members = [need.role for need in needs(config)]
+    lines = [told(config)] if {LEARNER, ROLLOUT} <= set(members) else []
     gib = smallest_gpu_gib()
     if gib is None:
-        return ["note: no node says how much memory its GPUs have, so there is no memory plan"]
+        return [
+            *lines,
+            "note: no node says how much memory its GPUs have, so there is no memory plan",
+        ]
     model = read_config(model_path, f"model.path={model_path!r}")
-    plan = require_fit(config, model, [need.role for need in needs(config)], gib)
+    plan = require_fit(config, model, members, gib)
     if plan is None:
         kind = model.get("model_type")
-        return [f"note: no memory plan, as the sizes of {kind!r} are not known here"]
-    return plan.lines()
+        return [*lines, f"note: no memory plan, as the sizes of {kind!r} are not known here"]
+    return [*lines, *plan.lines()]
 
 
 def check_space(folder: Path, config: RunConfig, model_path: str) -> None:

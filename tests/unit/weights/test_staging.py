@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from rlsys.weights import staging
+from rlsys.weights.bundle import pack
+from rlsys.weights.fingerprint import fingerprint
 from rlsys.weights.staging import Copier, Ring, room_for
 
 
@@ -131,3 +133,27 @@ def test_a_copy_of_what_is_on_the_cpu_is_its_own() -> None:
     source.zero_()
     assert found.tolist() == [[0, 3], [1, 4], [2, 5]]
     assert found.is_contiguous()
+
+
+def test_a_gpus_bucket_is_copied_while_the_one_before_is_sent() -> None:
+    """And asked for only then: what it lies in may be gathered in the memory of the one before."""
+    ring, log = Ring(64), []
+
+    def gathered() -> Iterator[list[tuple[str, torch.Tensor]]]:
+        for number in range(3):
+            log.append(f"gather {number}")
+            yield [(f"w{number}", on_gpu(number, 10))]
+
+    def send(pieces: list[Any]) -> list[float]:
+        (values,) = (piece.view("float32").tolist() for piece in pieces)
+        log.append(f"send {values[0]:g}")
+        return values
+
+    manifest, sent = pack(3, gathered(), send, ring)
+    assert sent == [[0, 10], [1, 10], [2, 10]]
+    assert log == ["gather 0", "gather 1", "send 0", "gather 2", "send 1", "send 2"]
+    assert [(record.name, record.num_bytes) for record in manifest.tensors] == [
+        (f"w{number}", 8) for number in range(3)
+    ]
+    expected = [fingerprint(torch.tensor([number, 10.0])) for number in range(3)]
+    assert [record.fingerprint for record in manifest.tensors] == expected
