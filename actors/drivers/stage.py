@@ -18,6 +18,7 @@ from actors.placement import check_resources
 from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
 from actors.roles import needs
+from rlsys.config.adapter import adapter_note
 from rlsys.config.load import to_yaml
 from rlsys.config.memory_plan import require_fit
 from rlsys.config.model_files import read_config
@@ -106,6 +107,8 @@ def run_stage(
                 check_space(folder, config, model_path)
             for line in _on_gpus(config, model_path) if has_fleet else ():
                 display.note(line)
+            for line in _trained_part(kind, config, model_path):
+                display.note(line)
             taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
             holding.enter_context(_in_its_folder(folder, inputs, origin, display))
             replace_text(folder / FILE, to_yaml(config))
@@ -152,7 +155,11 @@ def _in_its_folder(
 def _leave(summary: RunSummary, job: "Job", console: Console) -> None:
     """The evidence on disk, and what a person sees of it."""
     folder, config = job.folder, job.plan.config
-    summary.notes = [*job.plan.notes, *job.plan.closing_notes(summary, folder / SAMPLES)]
+    summary.notes = [
+        *job.plan.notes,
+        *_trained_part(job.kind, config, job.model_path),
+        *job.plan.closing_notes(summary, folder / SAMPLES),
+    ]
     if isinstance(summary, StageSummary):
         summary.policy = str(policy_of(folder) or "")
     commands = job.plan.next_commands(folder, summary.steps, job.resume)
@@ -168,6 +175,12 @@ def _leave(summary: RunSummary, job: "Job", console: Console) -> None:
         summary.show(console, commands)
     else:
         console.print(summary.notes[-1], highlight=False, markup=False, soft_wrap=True)
+
+
+def _trained_part(kind: Kind, config: RunConfig, model_path: str) -> list[str]:
+    """What is trained of the policy, where that is an adapter."""
+    lora = config.learner.lora
+    return [adapter_note(lora, model_path)] if kind.trains and lora else []
 
 
 def _how_it_stopped(summary: RunSummary, job: "Job") -> str:
