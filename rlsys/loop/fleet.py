@@ -27,11 +27,6 @@ class GroupBatch:
     size: int
     """Completions per group."""
 
-    @property
-    def num_completions(self) -> int:
-        """Of all its groups."""
-        return len(self.group_ids) * self.size
-
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
