@@ -1,7 +1,7 @@
 """A learner rank: a Learner as a Ray actor. Rank 0 also publishes, and writes samples."""
 
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import ray
 
 from actors.member import Member
 from actors.rollout_client import RolloutClient
+from actors.spans import Span, rows_of
 from rlsys.config.adapter import learner_is_reference
 from rlsys.config.algorithm import is_per_token
 from rlsys.config.run import LearnerConfig, RolloutConfig, WeightsConfig
@@ -32,24 +33,15 @@ from rlsys.learning.join import (
 from rlsys.learning.nccl import limit_collectives
 from rlsys.learning.tasks import ReinforcementTask, Task
 from rlsys.network import free_port
-from rlsys.roles import REFERENCE, Annotated, Annotations, role_of
+from rlsys.roles import REFERENCE, Annotations, role_of
 from rlsys.run.folder import require_mark
 from rlsys.watch.accounting import Accounting
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
 if TYPE_CHECKING:
+    from rlsys.learning.checkpoint import Copied
     from rlsys.weights.vllm_sender import VllmSender
-
-
-@dataclass(frozen=True)
-class Span:
-    """One group's rows in the batches of a call."""
-
-    batches: Mapping[str, int]
-    """By role, which of the call's batches."""
-    row: int
-    size: int
 
 
 Head = tuple[tuple[Manifest, Canary] | None, list[ray.ObjectRef]]
@@ -96,6 +88,8 @@ class LearnerRank(Member):
         self.accounting = Accounting(idle=task.idle)
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples")
         self.written: Future[None] | None = None
+        self.copied: Copied | None = None
+        """A state on its way into a checkpoint."""
 
     def address(self) -> tuple[str, int]:
         """This node's address and a free port, for the ranks to meet at."""
@@ -155,7 +149,7 @@ class LearnerRank(Member):
         """One optimizer step; see Learner.step. Arrays are [N], rows in span order."""
         assert isinstance(self.task, ReinforcementTask)
         with self.accounting.busy():
-            groups = [_rows(span, batches) for span in spans]
+            groups = [rows_of(span, batches) for span in spans]
             if self._says_reference():
                 groups = annotated(groups, self.learner.score_reference)
             batch = training_batch(groups, self.task.columns, advantages, rewards, trained)
@@ -210,7 +204,7 @@ class LearnerRank(Member):
     ) -> None:
         """Completions that no `learn` brings along, to a file below the samples; see Untrained.
         Beside learning, which does not wait for it."""
-        groups = [_rows(span, batches) for span in spans]
+        groups = [rows_of(span, batches) for span in spans]
         write_table(samples_table(groups, step, split, reasons), self.samples / file)
 
     @ray.method(num_returns=2)
@@ -273,17 +267,25 @@ class LearnerRank(Member):
         client = RolloutClient(names, gpus_each, transport, self.settings.peer_timeout_s)
         return VllmSender(transport, meeting, source, client)
 
-    def save(self, folder: Path, spans: list[Span], *batches: pa.RecordBatch) -> None:
-        """This rank's part of a checkpoint, and every sample written so far; rank 0 also keeps
-        the rows of `spans`."""
-        from rlsys.learning.checkpoint import save
+    def copy_state(self, folder: Path) -> None:
+        """Copy this rank's part of a checkpoint in `folder`, which `save` writes while the rank
+        goes on."""
+        from rlsys.learning.checkpoint import copied
 
         with self.accounting.busy():
-            if self.written:
-                self.written.result()
-            if self.rank == 0:
-                write_kept(folder / KEPT, [_rows(span, batches) for span in spans])
-            save(folder, self.learner, self.weights_out, self.model_path)
+            self.copied = copied(folder, self.learner, self.weights_out, self.model_path)
+
+    @ray.method(concurrency_group="checkpoint")
+    def save(self, folder: Path, spans: list[Span], *batches: pa.RecordBatch) -> None:
+        """What was copied, once every sample written so far is on the disk; rank 0 also keeps the
+        rows of `spans`."""
+        copied, self.copied = self.copied, None
+        assert copied is not None
+        if self.written:
+            self.written.result()
+        if self.rank == 0:
+            write_kept(folder / KEPT, [rows_of(span, batches) for span in spans])
+        copied.write()
 
     def restore(self, folder: Path) -> list[Annotations]:
         """The rows that rank 0 kept in a checkpoint, in Ray's store again."""
@@ -302,8 +304,3 @@ def put_pieces(pieces: list[np.ndarray]) -> ray.ObjectRef:
     """Into Ray's store; what each costs beside its copy is half for a buffer of what it is for an
     array."""
     return ray.put([PickleBuffer(piece.data) for piece in pieces])
-
-
-def _rows(span: Span, batches: Sequence[pa.RecordBatch]) -> Annotated:
-    """A span's rows of each role's batch."""
-    return {role: batches[i].slice(span.row, span.size) for role, i in span.batches.items()}

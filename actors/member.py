@@ -18,7 +18,7 @@ from rlsys import logs
 from rlsys.watch import stacks
 from rlsys.watch.accounting import Accounting, Times
 
-_CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1, "disk": 1})
+_CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1, "disk": 1, "checkpoint": 1})
 """Ray's threads beside the one that works: looking at a member never queues behind its work, nor
 behind the disk, and neither does its work."""
 

@@ -15,15 +15,16 @@ from actors.cluster import while_there
 from actors.drivers.lookout import keep_stacks
 from actors.launch import Launcher, end_members
 from actors.layout import layout
-from actors.learner_rank import Span
 from actors.placement import Need
 from actors.publication import Publication
 from actors.roles import ROLES, Inputs, environment, waves
 from actors.roster import Seat, seats
+from actors.spans import spans_of
 from actors.stack_report import debts, of_members, owing, report
 from actors.supervision import Supervisor
 from actors.versions import SameEverywhere, installed
 from rlsys.config.run import RunConfig, SamplingConfig
+from rlsys.config.transport import transport_of
 from rlsys.data.templates import Prompt, to_batch
 from rlsys.errors import LearnerLostError, WorkerDiedError
 from rlsys.loop.fleet import (
@@ -105,7 +106,7 @@ class RayFleet:
         self.weight_names: list[str] = []
         self.canary: Canary | None
         """Under the weights that the model has on disk; there once the learner has started."""
-        self.publication = Publication(self.supervisor, canary_ids, config.weights.transport)
+        self.publication = Publication(self.supervisor, canary_ids, transport_of(config))
 
     # --- start and end -------------------------------------------------------------------------
 
@@ -270,7 +271,7 @@ class RayFleet:
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         rows = [Rows(group.annotations, group.row, len(group.rewards)) for group in request.groups]
-        batches, spans = _spans(rows)
+        batches, spans = spans_of(rows)
         arrays = (request.advantages, request.rewards, request.trained)
         results = await self.supervisor.call_all(
             self.supervisor.of(LEARNER),
@@ -300,7 +301,7 @@ class RayFleet:
         return await self.publication.to_all(version)
 
     async def write_samples(self, untrained: Untrained) -> None:
-        batches, spans = _spans(untrained.groups)
+        batches, spans = spans_of(untrained.groups)
         first = self.supervisor.of(LEARNER)[0]
         where = (untrained.file, untrained.step, untrained.split, list(untrained.reasons))
         written = first.actor.write_samples.remote(*where, spans, *batches)
@@ -315,8 +316,13 @@ class RayFleet:
                 f"samples/{untrained.file} is not written: some completions are gone ({lost})"
             )
 
+    async def copy_state(self, folder: Path) -> None:
+        await self.supervisor.call_all(
+            self.supervisor.of(LEARNER), lambda seat: seat.actor.copy_state.remote(folder)
+        )
+
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
-        batches, spans = _spans(kept)
+        batches, spans = spans_of(kept)
         await self.supervisor.call_all(
             self.supervisor.of(LEARNER),
             lambda seat: seat.actor.save.remote(folder, spans, *batches),
@@ -344,17 +350,3 @@ class RayFleet:
     def member_stacks(self) -> str:
         """Where those members stand; it blocks, and is for another thread."""
         return of_members(debts(self.supervisor.seats))
-
-
-def _spans(rows: Sequence[Rows]) -> tuple[list[Any], list[Span]]:
-    """The distinct refs of some rows, and where in their batches each entry lies."""
-    index: dict[Any, int] = {}
-    spans = [
-        Span(
-            {role: index.setdefault(ref, len(index)) for role, ref in entry.annotations.items()},
-            entry.row,
-            entry.size,
-        )
-        for entry in rows
-    ]
-    return list(index), spans

@@ -20,6 +20,7 @@ from rlsys import roles
 from rlsys.config.adapter import learner_is_reference
 from rlsys.config.run import LearnerConfig, ReferenceConfig, RunConfig, StageKind, Transport
 from rlsys.config.sft import measures_answers
+from rlsys.config.transport import decided
 from rlsys.learning.columns import columns_of
 from rlsys.learning.nccl import recorder_environment
 from rlsys.learning.tasks import task_of
@@ -93,7 +94,7 @@ def rank_settings(config: RunConfig) -> RankSettings:
     """What each of the learner's ranks is told."""
     return RankSettings(
         config.learner,
-        config.weights,
+        decided(config),
         config.rollout,
         config.loop.peer_timeout_s,
         config.run.deterministic,
@@ -105,7 +106,7 @@ def rollout_settings(config: RunConfig) -> RolloutSettings:
     return RolloutSettings(
         config.model,
         config.rollout,
-        config.weights,
+        decided(config),
         config.sampling,
         config.thinking,
         config.run.seed,

@@ -1,10 +1,14 @@
 """What a GPU alone can show, in parts, on a machine that has one; no downloads, random weights.
 
-    python benchmarks/gpu_check.py [--parts attention logprobs learner ...] [--cpu]
+    python benchmarks/gpu_check.py [--parts attention logprobs learner ...] [--device cpu]
 
-attention  a packed row against each sequence alone in float32: the largest difference, nats
+attention  a packed row against each sequence alone in float32 and bfloat16: the largest difference,
+           nats; one call of the kernel for rows against a call for each bucket, with both times
 logprobs   chunked logprobs in the learner's precision against whole float32 logits
-learner    steps of a model of 0.5 B parameters: tokens/s, and peak memory beside the plan's
+learner    steps of models of 0.5 B and 1.5 B parameters: tokens/s, MFU, and peak memory beside the
+           plan's
+lora       the same of an adapter of rank 16
+checkpoint how long a step waits for a state to be copied, and how long its writing takes
 sampler    vLLM's start, the canary's difference from the learner, and whether an update leaves the
            model as loading from disk does
 loop       ten steps of `rlsys train`, with weights through the store: seconds of a step, tokens/s,
@@ -13,8 +17,8 @@ cuda_ipc   three steps with weights by CUDA IPC, on one GPU
 nccl       three steps with weights by NCCL, on two GPUs
 
 Each part is a process of its own, and one that fails does not keep the others from reporting; it
-prints one JSON object, or its error's last lines. --cpu rehearses them with a tiny model, and skips
-the two transports of GPUs.
+prints one JSON object, or its error's last lines. --device cpu rehearses them with a tiny model,
+and skips the two transports of GPUs.
 """
 
 import argparse
@@ -26,83 +30,46 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from gpu_models import (
+    LENGTHS,
+    SHAPES,
+    largest,
+    model_folder,
+    scores,
+    sequences,
+    trained,
+)
 
 from rlsys.config import memory
-from rlsys.config.load import CONFIGS
+from rlsys.config.lora import LoraConfig
 from rlsys.config.memory import GIB
 from rlsys.config.model_shape import shape_of
 from rlsys.config.run import LearnerConfig, Precision, RolloutConfig, RunConfig
+from rlsys.learning import varlen
 from rlsys.learning.layout import blocks_of, lay_out
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
-from rlsys.local_policy.tokenizer import build_tokenizer
+from rlsys.network import free_port
 from rlsys.weights.canary import Canary
 
+if TYPE_CHECKING:
+    from rlsys.learning.learner import Learner
+
 PART_S = 240.0
-SHAPES = {
-    "cuda": {
-        "hidden_size": 896,
-        "intermediate_size": 4864,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 14,
-        "num_key_value_heads": 2,
-    },
-    "cpu": {
-        "hidden_size": 64,
-        "intermediate_size": 96,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-    },
+PEAK_FLOPS = {
+    "A100": 312e12,
+    "H100 PCIe": 756e12,
+    "H100": 989e12,
+    "H200": 989e12,
+    "L40S": 362e12,
+    "B200": 2250e12,
 }
-VOCABULARY = {"cuda": 151_936, "cpu": 4000}
-LENGTHS = {"cuda": (1024, 8), "cpu": (64, 4)}
-"""Tokens of a sequence, and sequences of a microbatch."""
-
-
-def model_folder(device: str, folder: Path) -> str:
-    """A random model and a tokenizer for it."""
-    torch.manual_seed(0)
-    config = AutoConfig.for_model(
-        "qwen2",
-        **SHAPES[device],
-        vocab_size=VOCABULARY[device],
-        max_position_embeddings=4096,
-        tie_word_embeddings=True,
-    )
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    with torch.device(device):
-        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
-    model.save_pretrained(folder)
-    build_tokenizer().save_pretrained(folder)
-    return str(folder)
-
-
-def sequences(device: str) -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
-    """Prompts, answers and groups of a microbatch."""
-    rng = np.random.default_rng(0)
-    length, count = LENGTHS[device]
-    prompts = [rng.integers(0, 1000, 16) for _ in range(count)]
-    answers = [rng.integers(0, 1000, length - 16) for _ in range(count)]
-    return prompts, answers, list(range(count))
-
-
-def scores(policy: PolicyModel, device: str, apart: bool) -> list[np.ndarray]:
-    """Logprobs of the microbatch, in one row or each sequence in one of its own."""
-    prompts, answers, groups = sequences(device)
-    room = 1 if apart else 1 << 30
-    return score_sequences(policy, prompts, answers, groups, False, room)
-
-
-def largest(a: list[np.ndarray], b: list[np.ndarray]) -> float:
-    """Nats."""
-    return float(max(np.abs(x - y).max() for x, y in zip(a, b, strict=True)))
+"""Of bfloat16 without sparsity, by a part of the device's name: NVIDIA's data sheets."""
 
 
 def check_attention(device: str, folder: Path) -> dict[str, Any]:
@@ -112,7 +79,31 @@ def check_attention(device: str, folder: Path) -> dict[str, Any]:
         policy = PolicyModel(load_causal_lm(path, dtype), 1.0, 2048).to(device)
         together, apart = (scores(policy, device, alone) for alone in (False, True))
         found[f"packed_{str(dtype).removeprefix('torch.')}"] = largest(together, apart)
+    return found | _by_one_call(policy, device)
+
+
+def _by_one_call(policy: PolicyModel, device: str) -> dict[str, Any]:
+    """The kernel for rows, where it is used, against buckets in the same precision."""
+    row = torch.zeros(1, 1, 64, dtype=torch.bfloat16, device=device)
+    if not varlen.can_be_asked(row, row, row):
+        return {"one_call": "skipped: for bfloat16 on GPUs of compute capability 8.0"}
+    found: dict[str, Any] = {}
+    usual = varlen.can_be_asked
+    for name, shared in (("apart", False), ("shared_prompts", True)):
+        by_call, found[f"one_call_{name}_s"] = _timed(policy, device, shared)
+        varlen.can_be_asked = lambda *rows: False
+        in_buckets, found[f"buckets_{name}_s"] = _timed(policy, device, shared)
+        varlen.can_be_asked = usual
+        found[f"one_call_{name}"] = largest(by_call, in_buckets)
     return found
+
+
+def _timed(policy: PolicyModel, device: str, shared: bool) -> tuple[list[np.ndarray], float]:
+    """Logprobs of the microbatch, and the seconds that they take once all is warm."""
+    scores(policy, device, apart=False, share_prompts=shared)
+    started = time.monotonic()
+    found = scores(policy, device, apart=False, share_prompts=shared)
+    return found, round(time.monotonic() - started, 4)
 
 
 def check_logprobs(device: str, folder: Path) -> dict[str, Any]:
@@ -128,7 +119,31 @@ def check_logprobs(device: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def ranks_of(device: str) -> tuple[Ranks, RunConfig]:
+def mfu(tokens_per_s: float, size: str, parameters: int, length: int) -> float | None:
+    """Model FLOPs utilization: what the model needs, forward and backward, of what the device can;
+    layers that are computed twice count once (PaLM, arXiv:2204.02311, appendix B).
+
+    MFU = tokens/s * (6 N + 12 L H Q T) / peak,  N parameters, L layers, H heads of size Q, T tokens
+
+    Returns: None for a device whose peak is not known here.
+    """
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    peak = next((peak for part, peak in PEAK_FLOPS.items() if part in name), None)
+    if peak is None:
+        return None
+    shape = SHAPES[size]
+    attention = 12 * shape["num_hidden_layers"] * shape["hidden_size"] * length
+    return tokens_per_s * (6 * parameters + attention) / peak
+
+
+def learner_of(
+    device: str, folder: Path, size: str, lora: LoraConfig | None
+) -> tuple["Learner", RunConfig]:
+    """One that learns from demonstrations, with layers that are computed twice."""
+    from rlsys.learning.learner import Learner
+    from rlsys.learning.objectives.cross_entropy import CrossEntropy
+    from rlsys.learning.schedule import Schedule
+
     length, count = LENGTHS[device]
     config = RunConfig()
     config.model.max_context = length
@@ -137,26 +152,22 @@ def ranks_of(device: str) -> tuple[Ranks, RunConfig]:
         dtype=Precision.bfloat16 if device == "cuda" else Precision.float32,
         microbatch_tokens=length * count,
         gradient_checkpointing=True,
+        lora=lora,
     )
-    return Ranks(0, 1, "127.0.0.1", 29_517, config.learner), config
-
-
-def check_learner(device: str, folder: Path) -> dict[str, Any]:
-    from rlsys.learning.learner import Learner
-    from rlsys.learning.objectives.cross_entropy import CrossEntropy
-    from rlsys.learning.schedule import Schedule
-
-    path = model_folder(device, folder)
-    ranks, config = ranks_of(device)
+    ranks = Ranks(0, 1, "127.0.0.1", free_port(), config.learner)
     schedule = Schedule(config.learner.optimizer, 10)
-    learner = Learner(path, CrossEntropy(), ranks, schedule)
-    prompts, answers, groups = sequences(device)
+    return Learner(model_folder(device, folder, size), CrossEntropy(), ranks, schedule), config
+
+
+def steps(device: str, learner: "Learner", count: int) -> list[float]:
+    """Seconds of each, of two microbatches."""
+    prompts, answers, _ = sequences(device)
+    groups = list(range(len(prompts)))
     layout = lay_out(blocks_of(groups, len(groups), False), prompts, answers, None).to(
         torch.device(device)
     )
-    tokens = sum(map(len, prompts)) + sum(map(len, answers))
     seconds = []
-    for _ in range(4):
+    for _ in range(count):
         started = time.monotonic()
         for is_last in (False, True):
             learner.deepspeed.set_gradient_accumulation_boundary(is_last)
@@ -166,17 +177,61 @@ def check_learner(device: str, folder: Path) -> dict[str, Any]:
         if device == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.monotonic() - started)
+    return seconds
+
+
+def learned(device: str, folder: Path, size: str, lora: LoraConfig | None) -> dict[str, Any]:
+    """Speed, and memory beside the plan's, of a learner of one size."""
+    learner, config = learner_of(device, folder, size, lora)
+    seconds = float(np.median(steps(device, learner, 4)[1:]))
+    length, count = LENGTHS[device]
     shape = shape_of(json.loads((folder / "config.json").read_text()))
     assert shape is not None
     planned = memory.learner(config, shape)
     others = planned.cuda + (config.weights.bucket_mib << 20)
+    tokens_per_s = 2 * length * count / seconds
+    used = mfu(tokens_per_s, size, shape.parameters, length)
     found = {
-        "tokens_per_s": round(2 * tokens / float(np.median(seconds[1:]))),
+        "tokens_per_s": round(tokens_per_s),
+        "mfu": "unknown peak of this device" if used is None else round(used, 3),
         "planned_gib": round((planned.total - others) / GIB, 3),
     }
     if device == "cuda":
         found["peak_gib"] = round(torch.cuda.max_memory_allocated() / GIB, 3)
+        torch.cuda.reset_peak_memory_stats()
     return found
+
+
+def check_learner(device: str, folder: Path) -> dict[str, Any]:
+    sizes = ("half", "one_and_a_half") if device == "cuda" else ("half",)
+    return {size: learned(device, folder / size, size, None) for size in sizes}
+
+
+def check_lora(device: str, folder: Path) -> dict[str, Any]:
+    return learned(device, folder, "one_and_a_half", LoraConfig(rank=16))
+
+
+def check_checkpoint(device: str, folder: Path) -> dict[str, Any]:
+    from rlsys.learning.checkpoint import copied
+    from rlsys.learning.weights_out import WeightsOut
+
+    learner, _ = learner_of(device, folder / "model", "half", None)
+    steps(device, learner, 1)
+    out = WeightsOut(learner.policy, learner.ranks)
+    kept = folder / "kept"
+    kept.mkdir()
+    found = {}
+    for attempt in ("first", "second"):  # the first one pins its buffers
+        started = time.monotonic()
+        state = copied(kept, learner, out, str(folder / "model"))
+        found[f"copied_{attempt}_s"] = round(time.monotonic() - started, 3)
+    started = time.monotonic()
+    state.write()
+    written = sum(file.stat().st_size for file in kept.rglob("*") if file.is_file())
+    return found | {
+        "written_s": round(time.monotonic() - started, 3),
+        "gib": round(written / GIB, 3),
+    }
 
 
 def check_sampler(device: str, folder: Path) -> dict[str, Any]:
@@ -213,56 +268,6 @@ async def _sampled(device: str, path: str, canary: Canary) -> dict[str, Any]:
         sampler.release()
 
 
-REWARD = '''
-from verifiers.base import Completion, Status, Verdict
-
-
-class Even:
-    """Pays for an even number of characters: a signal in what a random model says."""
-
-    name = "even"
-
-    def verify(self, completion: Completion) -> Verdict:
-        is_even = len(completion.text) % 2 == 0
-        return Verdict(float(is_even), Status.CORRECT if is_even else Status.WRONG)
-
-    def self_test(self):
-        return [(Completion("", "ab", None), 1.0), (Completion("", "abc", None), 0.0)]
-
-
-VERIFIERS = {"even": Even}
-'''
-
-
-def trained(device: str, folder: Path, steps: int, *overrides: str) -> dict[str, Any]:
-    """What `rlsys train` leaves of some steps with the random model, the medians over steps."""
-    reward = folder / "even.py"
-    reward.write_text(REWARD)
-    command = [sys.executable, "-m", "rlsys", "train", "--config", str(CONFIGS / "local.yaml")]
-    settings = {
-        "run.name": "check",
-        "run.directory": str(folder / "runs"),
-        "model.path": model_folder(device, folder / "model"),
-        "verifiers.plugins": f"[{reward}]",
-        "verifiers.rewards": "[{name: even, weight: 1.0}]",
-        "loop.steps": str(steps),
-        "evaluation.prompts": "0",
-        "evaluation.final_prompts": "0",
-    }
-    command += [*(f"{name}={value}" for name, value in settings.items()), *overrides]
-    subprocess.run(command, check=True, stdout=sys.stderr)
-    run = folder / "runs" / "check"
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert len(lines) == steps
-    wanted = [
-        *("throughput/step_s", "throughput/consumed_tokens_per_s", "weights/pause_s"),
-        *("weights/total_s", "weights/canary_error", "policy/learn_s"),
-    ]
-    wanted += [name for name in lines[-1] if name.startswith("time/") and name.endswith("/busy")]
-    values = {name: [line[name] for line in lines if name in line] for name in wanted}
-    return {name: round(float(np.median(found)), 4) for name, found in values.items() if found}
-
-
 ONE_GPU = (
     *("rollout.gpus=0.5", "rollout.kv_cache_gib=4", "learner.gpus=0.5", "reference.gpus=0"),
     *("rollout.dtype=bfloat16", "learner.dtype=bfloat16", "algorithm.kl.coefficient=0"),
@@ -290,6 +295,8 @@ PARTS: dict[str, Callable[[str, Path], dict[str, Any]]] = {
     "attention": check_attention,
     "logprobs": check_logprobs,
     "learner": check_learner,
+    "lora": check_lora,
+    "checkpoint": check_checkpoint,
     "sampler": check_sampler,
     "loop": check_loop,
     "cuda_ipc": check_cuda_ipc,
@@ -301,19 +308,20 @@ def main() -> int:
     """Every part by itself; status 1 when one failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--cpu", action="store_true", help="rehearse with a tiny model")
-    parser.add_argument("--here", action="store_true", help="one part, in this process")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: rehearse")
+    parser.add_argument("--here", action="store_true", help="in this process, to the first failure")
     asked = parser.parse_args()
-    device = "cpu" if asked.cpu else "cuda"
+    device = asked.device
     if device == "cuda" and not torch.cuda.is_available():
-        sys.exit("torch sees no GPU; --cpu rehearses")
+        sys.exit("torch sees no GPU; --device cpu rehearses")
     if asked.here:
-        with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(PARTS[asked.parts[0]](device, Path(folder))), flush=True)
+        for part in asked.parts:
+            with tempfile.TemporaryDirectory() as folder:
+                print(json.dumps(PARTS[part](device, Path(folder))), flush=True)
         return 0
     failed = 0
     for part in asked.parts:
-        command = [sys.executable, __file__, "--here", "--parts", part, *["--cpu"] * asked.cpu]
+        command = [sys.executable, __file__, "--here", "--parts", part, "--device", device]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=PART_S, check=False

@@ -18,11 +18,13 @@ from actors.placement import check_resources
 from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
 from actors.roles import needs
+from rlsys.config.adapter import adapter_note
 from rlsys.config.load import to_yaml
 from rlsys.config.memory_plan import require_fit
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import FILE
 from rlsys.config.run import Precision, RunConfig, StageKind
+from rlsys.config.transport import told
 from rlsys.data.digests import digests
 from rlsys.disk import replace_text
 from rlsys.errors import LearnerLostError
@@ -36,6 +38,7 @@ from rlsys.observe.next_steps import policy_of
 from rlsys.observe.run_summary import RunSummary
 from rlsys.observe.stage_summary import StageSummary
 from rlsys.observe.tracking import trackers
+from rlsys.roles import LEARNER, ROLLOUT
 from rlsys.run import checkpoint, wish
 from rlsys.run.checkpoint import checkpoint_bytes
 from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin, newest
@@ -104,7 +107,9 @@ def run_stage(
             model_path = find_policy(config, display.stage)
             if kind.trains and not config.model.path:
                 check_space(folder, config, model_path)
-            for line in _check_memory(config, model_path) if has_fleet else ():
+            for line in _on_gpus(config, model_path) if has_fleet else ():
+                display.note(line)
+            for line in _trained_part(kind, config, model_path):
                 display.note(line)
             taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
             holding.enter_context(_in_its_folder(folder, inputs, origin, display))
@@ -152,7 +157,11 @@ def _in_its_folder(
 def _leave(summary: RunSummary, job: "Job", console: Console) -> None:
     """The evidence on disk, and what a person sees of it."""
     folder, config = job.folder, job.plan.config
-    summary.notes = [*job.plan.notes, *job.plan.closing_notes(summary, folder / SAMPLES)]
+    summary.notes = [
+        *job.plan.notes,
+        *_trained_part(job.kind, config, job.model_path),
+        *job.plan.closing_notes(summary, folder / SAMPLES),
+    ]
     if isinstance(summary, StageSummary):
         summary.policy = str(policy_of(folder) or "")
     commands = job.plan.next_commands(folder, summary.steps, job.resume)
@@ -168,6 +177,12 @@ def _leave(summary: RunSummary, job: "Job", console: Console) -> None:
         summary.show(console, commands)
     else:
         console.print(summary.notes[-1], highlight=False, markup=False, soft_wrap=True)
+
+
+def _trained_part(kind: Kind, config: RunConfig, model_path: str) -> list[str]:
+    """What is trained of the policy, where that is an adapter."""
+    lora = config.learner.lora
+    return [adapter_note(lora, model_path)] if kind.trains and lora else []
 
 
 def _how_it_stopped(summary: RunSummary, job: "Job") -> str:
@@ -266,23 +281,28 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         fleet.shutdown(_STOPPING_S if driver.signals.stop else _ENDING_S)
 
 
-def _check_memory(config: RunConfig, model_path: str) -> list[str]:
-    """The memory plan of a run on GPUs.
+def _on_gpus(config: RunConfig, model_path: str) -> list[str]:
+    """Of a run on GPUs, how its weights travel, and its memory plan.
 
     Raises:
         ConfigError: it does not fit on the smallest GPU of the cluster.
     """
     if not (config.learner.gpus or config.rollout.gpus):
         return []
+    members = [need.role for need in needs(config)]
+    lines = [told(config)] if {LEARNER, ROLLOUT} <= set(members) else []
     gib = smallest_gpu_gib()
     if gib is None:
-        return ["note: no node says how much memory its GPUs have, so there is no memory plan"]
+        return [
+            *lines,
+            "note: no node says how much memory its GPUs have, so there is no memory plan",
+        ]
     model = read_config(model_path, f"model.path={model_path!r}")
-    plan = require_fit(config, model, [need.role for need in needs(config)], gib)
+    plan = require_fit(config, model, members, gib)
     if plan is None:
         kind = model.get("model_type")
-        return [f"note: no memory plan, as the sizes of {kind!r} are not known here"]
-    return plan.lines()
+        return [*lines, f"note: no memory plan, as the sizes of {kind!r} are not known here"]
+    return [*lines, *plan.lines()]
 
 
 def check_space(folder: Path, config: RunConfig, model_path: str) -> None:

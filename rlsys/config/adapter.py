@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from rlsys.config.algorithm import AlgorithmConfig, KlPlacement, is_per_token
 from rlsys.config.lora import LoraConfig
+from rlsys.config.model_files import read_config
+from rlsys.config.model_shape import shape_of
 from rlsys.config.run import LearnerConfig, RunConfig
 from rlsys.config.weight_files import Shape, shapes_of
 from rlsys.errors import ConfigError, instead
@@ -72,12 +74,40 @@ def linear_layers(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
     }
 
 
+def layers_to_adapt(path: str, named: str) -> dict[str, Shape]:
+    """The linear layers of a model, by the heads of its weight files, or by its config.json where
+    those are not at hand, as for a hub id; empty where neither tells."""
+    if shapes := shapes_of(path, named):
+        return linear_layers(shapes)
+    shape = shape_of(read_config(path, named))
+    if shape is None:
+        return {}
+    return {
+        f"layers.{number}.{name}": (rows, columns)
+        for number in range(shape.layers)
+        for name, rows, columns in shape.linear
+    }
+
+
 def require_adaptable(config: RunConfig, path: str, named: str) -> None:
-    """Raise ConfigError where a model's directory shows that it has no room for the adapter.
-    Nothing is said of a hub id."""
-    shapes = shapes_of(path, named)
-    if config.learner.lora and shapes:
-        adapted_layers(linear_layers(shapes), config.learner.lora)
+    """Raise ConfigError where a model's files show that it has no room for the adapter."""
+    lora = config.learner.lora
+    if lora and (layers := layers_to_adapt(path, named)):
+        adapted_layers(layers, lora)
+
+
+def adapter_note(lora: LoraConfig, path: str) -> str:
+    """What is trained of a model, for people."""
+    layers = layers_to_adapt(path, f"model.path={path!r}")
+    if not layers:
+        return f"an adapter of rank {lora.rank} is trained"
+    chosen = adapted_layers(layers, lora)
+    kinds = ", ".join(sorted({str(layer_of(name)) for name in chosen}))
+    count = adapter_parameters(chosen, lora)
+    return (
+        f"an adapter of rank {lora.rank} is trained: {count:,} parameters in {len(chosen)} linear "
+        f"layers ({kinds})"
+    )
 
 
 def learner_is_reference(learner: LearnerConfig, algorithm: AlgorithmConfig) -> bool:

@@ -59,7 +59,8 @@ def _offload(config: RunConfig) -> Iterator[str]:
 
 def _transport(config: RunConfig) -> Iterator[str]:
     learner, rollout, transport = config.learner, config.rollout, config.weights.transport
-    if transport is not Transport.object_store and not (learner.gpus and rollout.gpus):
+    by_gpu = transport in (Transport.nccl, Transport.cuda_ipc)
+    if by_gpu and not (learner.gpus and rollout.gpus):
         yield (
             f"weights.transport={transport.value} moves weights between GPUs, but learner.gpus="
             f"{learner.gpus:g} and rollout.gpus={rollout.gpus:g}; nearest valid: object_store"

@@ -31,6 +31,7 @@ from rlsys.config.run import (
     RunConfig,
     Transport,
 )
+from rlsys.config.transport import transport_of
 
 GIB = 2**30
 _CUDA = 0.7 * GIB
@@ -183,7 +184,7 @@ def _update_buffers(config: RunConfig) -> float:
     """What is on the way of a version, at either end: through the object store a bucket; by vLLM's
     transports four, since two are on the wire while the next is packed of copies, or while layers
     wait for the rest of their tensors."""
-    buckets = 1 if config.weights.transport is Transport.object_store else 4
+    buckets = 1 if transport_of(config) is Transport.object_store else 4
     return float(buckets * config.weights.bucket_mib << 20)
 
 
@@ -197,7 +198,7 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
     b = size_of(own.dtype)
     weights = shape.parameters * b / own.tensor_parallel
     buffers = _GRAPHS + _update_buffers(config)
-    if config.weights.transport is not Transport.object_store:
+    if transport_of(config) is not Transport.object_store:
         # The largest tensor, of which the pieces are laid together.
         buffers += shape.embedding * b
     if own.kv_cache_gib is not None:

@@ -227,6 +227,7 @@ class LearnerConfig:
 class Transport(Enum):
     """How the bytes of new weights reach the samplers."""
 
+    auto = "auto"
     object_store = "object_store"
     nccl = "nccl"
     cuda_ipc = "cuda_ipc"
@@ -244,10 +245,12 @@ class PrefixCache(Enum):
 class WeightsConfig:
     """How new weights travel from the learner to the rollout workers."""
 
-    transport: Transport = Transport.object_store
-    """object_store: through Ray's store, one copy per node, which the samplers map; works
-    everywhere. nccl: vLLM's broadcast from GPU to GPU, over several nodes. cuda_ipc: learner and
-    samplers share one GPU and hand over its memory. The last two have not been run on GPUs yet."""
+    transport: Transport = Transport.auto
+    """auto: nccl where each learner rank and each sampler has whole GPUs, else object_store; the
+    run's start says which (docs/gpu.md). object_store: through Ray's store, one copy per node,
+    which the samplers map; works everywhere. nccl: vLLM's broadcast from GPU to GPU, over several
+    nodes. cuda_ipc: learner and samplers share one GPU and hand over its memory. The last two have
+    not been run on GPUs yet."""
     bucket_mib: int = ranged(256, least=1)
     """MiB of weights that are gathered and sent at a time; bounds the extra memory of ZeRO-3."""
     prefix_cache: PrefixCache = PrefixCache.by_version

@@ -2,15 +2,17 @@
 
 Linear layers, norms and embeddings see one row of S tokens end to end. Attention alone must know
 where sequences end: a plan gathers segments of like length into small padded batches (buckets),
-each is computed, and the results are put back in the row's order. A segment is a stretch of tokens
-that attend to their context (none, or a shared prompt) and to each other causally.
+each is computed, and the results are put back in the row's order. Where a GPU has a kernel for
+sequences of variable length, one call does it (varlen.py).
 
 Importing this module registers the function with transformers as attn_implementation="packed".
 """
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -20,8 +22,12 @@ from torch.nn import functional
 from transformers import AttentionInterface
 
 from rlsys.errors import ConfigError
+from rlsys.learning import varlen
+from rlsys.learning.segments import Segment
+from rlsys.learning.varlen import VarlenPlan, plan_varlen
 
 Ints = NDArray[np.int64]
+_LOG = logging.getLogger(__name__)
 
 NAME = "packed"
 
@@ -33,17 +39,6 @@ for 36 tokens of 4 heads in bfloat16; the products take 0.1 ms (docs/performance
 
 
 @dataclass(frozen=True)
-class Segment:
-    """Tokens [start, start + size) of the row, whose context is [context, context + context_size),
-    which ends where the segment's positions begin."""
-
-    start: int
-    size: int
-    context: int = 0
-    context_size: int = 0
-
-
-@dataclass(frozen=True)
 class Bucket:
     """n segments padded to A queries and K keys; padding repeats the row's first token."""
 
@@ -51,42 +46,64 @@ class Bucket:
     keys: Tensor  # [n, K] int64, into the row; context first, right-aligned against the segment
     mask: Tensor | None  # [n, 1, A, K] bool, true where a query sees a key; None: causal, K = A
 
-    def to(self, device: torch.device) -> "Bucket":
-        """The same on another device."""
-        mask = None if self.mask is None else self.mask.to(device)
-        return Bucket(self.queries.to(device), self.keys.to(device), mask)
-
 
 @dataclass(frozen=True)
 class AttentionPlan:
-    """Who attends to whom in a row of S tokens."""
+    """Who attends to whom in a row of S tokens, in the form that is asked for, made once."""
 
-    buckets: tuple[Bucket, ...]
-    place: Tensor  # [S] int64: where each token lies among all buckets' queries, end to end
+    segments: tuple[Segment, ...]
+    device: torch.device
 
     def to(self, device: torch.device) -> "AttentionPlan":
         """The same on another device."""
-        return AttentionPlan(tuple(b.to(device) for b in self.buckets), self.place.to(device))
+        return AttentionPlan(self.segments, device)
+
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest segment with its context."""
+        return max(s.context_size + s.size for s in self.segments)
+
+    @cached_property
+    def _members(self) -> list[list[Segment]]:
+        return _buckets(self.segments)
+
+    @cached_property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """Segments of like length, side by side."""
+        return tuple(
+            Bucket(
+                torch.from_numpy(queries).to(self.device),
+                torch.from_numpy(keys).to(self.device),
+                None if mask is None else torch.from_numpy(mask).to(self.device),
+            )
+            for queries, keys, mask in map(_indices, self._members)
+        )
+
+    @cached_property
+    def place(self) -> Tensor:
+        """[S] int64: where each token lies among all buckets' queries, end to end."""
+        place = np.empty(sum(s.size for s in self.segments), dtype=np.int64)
+        offset = 0
+        for members in self._members:
+            width = members[0].size
+            for number, segment in enumerate(members):
+                first = offset + number * width
+                own = slice(segment.start, segment.start + segment.size)
+                place[own] = first + np.arange(segment.size)
+            offset += len(members) * width
+        return torch.from_numpy(place).to(self.device)
+
+    @cached_property
+    def varlen(self) -> VarlenPlan:
+        """The row as it is, with where each segment begins."""
+        return plan_varlen(self.segments, self.device)
 
 
 def plan_attention(segments: Sequence[Segment]) -> AttentionPlan:
-    """Sort segments into buckets of like length.
-
-    Args:
-        segments: at least one of at least one token; together they hold each token once.
+    """Args:
+    segments: at least one of at least one token; together they hold each token once.
     """
-    place = np.empty(sum(s.size for s in segments), dtype=np.int64)
-    buckets = []
-    offset = 0
-    for members in _buckets(segments):
-        queries, keys, mask = _indices(members)
-        for number, segment in enumerate(members):
-            first = offset + number * queries.shape[1]
-            place[segment.start : segment.start + segment.size] = first + np.arange(segment.size)
-        offset += queries.size
-        as_tensor = None if mask is None else torch.from_numpy(mask)
-        buckets.append(Bucket(torch.from_numpy(queries), torch.from_numpy(keys), as_tensor))
-    return AttentionPlan(tuple(buckets), torch.from_numpy(place))
+    return AttentionPlan(tuple(segments), torch.device("cpu"))
 
 
 def _buckets(segments: Sequence[Segment]) -> list[list[Segment]]:
@@ -161,23 +178,65 @@ def packed_attention(
         raise ConfigError("model.path: the model's layers do not hand the attention plan through")
     if softcap is not None or s_aux is not None:
         raise ConfigError("model.path: attention with a soft cap or sinks cannot be trained here")
+    longest = attention_plan.longest
+    if sliding_window is not None and longest > sliding_window:
+        raise ConfigError(
+            f"model.path: a sequence of {longest} tokens is longer than the model's sliding "
+            f"window; nearest valid: model.max_context={sliding_window}"
+        )
     scale = 1.0 / math.sqrt(query.shape[-1]) if scaling is None else scaling
-    rows = [x[0].transpose(0, 1) for x in (query, key, value)]  # [S, heads, D]
+    rows = query[0].transpose(0, 1), key[0].transpose(0, 1), value[0].transpose(0, 1)
+    if varlen.can_be_asked(*rows) and _agrees(query.device, query.dtype, *map(_heads, rows)):
+        return varlen.attend(*rows, attention_plan.varlen, scale)[None], None
+    return _by_buckets(rows, attention_plan, scale)[None], None
+
+
+def _heads(row: Tensor) -> tuple[int, int]:
+    """How many, and their size."""
+    return row.shape[1], row.shape[2]
+
+
+def _by_buckets(rows: tuple[Tensor, Tensor, Tensor], plan: AttentionPlan, scale: float) -> Tensor:
+    """[S, heads, D], of queries, keys and values of that form."""
     parts = []
-    for bucket in attention_plan.buckets:
-        longest = bucket.keys.shape[1]
-        if sliding_window is not None and longest > sliding_window:
-            raise ConfigError(
-                f"model.path: a sequence of {longest} tokens is longer than the model's sliding "
-                f"window; nearest valid: model.max_context={sliding_window}"
-            )
+    for bucket in plan.buckets:
         q, k, v = (
             _pick(row, index)
             for row, index in zip(rows, (bucket.queries, bucket.keys, bucket.keys), strict=True)
         )
         out = _attend(q, k, v, bucket.mask, scale)
         parts.append(out.transpose(1, 2).flatten(0, 1))
-    return torch.cat(parts).index_select(0, attention_plan.place)[None], None
+    return torch.cat(parts).index_select(0, plan.place)
+
+
+_TRIAL = (Segment(0, 5), Segment(5, 3, 0, 5), Segment(8, 4, 0, 5), Segment(12, 7))
+"""A prompt with two answers, and a sequence of its own."""
+_ROUNDING = 0.05
+"""The most that two kernels in 16 bits may differ by, in results of size 1; a key too few or too
+many makes ten times as much."""
+
+
+@cache
+@torch.no_grad()
+def _agrees(device: torch.device, dtype: torch.dtype, *heads: tuple[int, int]) -> bool:
+    """Whether one call for a row says what buckets say, tried once before it is relied on: which
+    way a kernel aligns a mask with more keys than queries is nowhere promised.
+
+    Args:
+        heads: of queries, keys and values.
+    """
+    drawn = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(19, *own, generator=drawn).to(device, dtype) for own in heads)
+    plan, scale = plan_attention(_TRIAL).to(device), 1.0 / math.sqrt(heads[0][1])
+    try:
+        found = varlen.attend(q, k, v, plan.varlen, scale)
+    except RuntimeError as error:
+        _LOG.warning("attention in buckets, as the kernel for rows refuses: %s", error)
+        return False
+    off = float((found - _by_buckets((q, k, v), plan, scale)).abs().max())
+    if off > _ROUNDING:
+        _LOG.warning("attention in buckets, from which the kernel for rows is %.2g off", off)
+    return off <= _ROUNDING
 
 
 def _pick(row: Tensor, index: Tensor) -> Tensor:

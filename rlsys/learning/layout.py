@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from rlsys.data.kept_tokens import KeptTokens, padded
-from rlsys.learning.attention import AttentionPlan, Segment, plan_attention
+from rlsys.learning.attention import AttentionPlan, plan_attention
+from rlsys.learning.segments import Segment
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from rlsys.learning.reference import score_sequences
 from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
 from rlsys.weights.canary import Canary
 from rlsys.weights.saved_form import SavedForm
+from rlsys.weights.staging import ALIGNED, Ring
 
 T = TypeVar("T")
 
@@ -25,15 +26,18 @@ class WeightsOut:
     def __init__(self, policy: Network, ranks: Ranks) -> None:
         self.policy, self.ranks = policy, ranks
         self.saved_form = SavedForm(policy.model, self._own_shapes())
+        self._ring: Ring | None = None
 
     def publish(
         self, version: int, bucket_bytes: int, send: Callable[[list[np.ndarray]], T]
     ) -> tuple[Manifest, list[T]] | None:
-        """The weights in buckets, each given to `send`; see bundle.pack. All ranks must call;
-        rank 0 returns the manifest and what `send` returned."""
+        """The weights in buckets, each given to `send`; see bundle.pack. All ranks must call, with
+        the same bucket_bytes; rank 0 returns the manifest and what `send` returned."""
         buckets = self.buckets(bucket_bytes)
         if self.ranks.rank == 0:
-            return pack(version, buckets, send)
+            if self.ranks.device.type != "cpu" and self._ring is None:
+                self._ring = Ring(self._bucket_room(bucket_bytes))
+            return pack(version, buckets, send, self._ring)
         for _ in buckets:
             pass
         return None
@@ -69,6 +73,11 @@ class WeightsOut:
             bucket = [weights[i] for i in indices]
             with self.ranks.gathered([p for weight in bucket for p in weight.parameters]):
                 yield [(weight.name, weight.whole(dtype)) for weight in bucket]
+
+    def _bucket_room(self, bucket_bytes: int) -> int:
+        """Bytes of a buffer that takes any bucket, with what lies between its tensors."""
+        largest = max(map(math.prod, self._own_shapes().values())) * self.dtype.itemsize
+        return max(bucket_bytes, largest) + ALIGNED * len(self.shapes())
 
     def trained(self) -> dict[str, torch.Tensor]:
         """Copies on the CPU of what is trained of a policy with an adapter, by its name in the

@@ -1,12 +1,10 @@
 """How far sampling runs ahead of training: the waiting that is seen, and the slots that follow."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from rlsys.config.loop import LoopConfig
-from rlsys.config.run import RolloutConfig
 from rlsys.loop.bound import FIRST, AutomaticBound, Waited, is_automatic
 from rlsys.loop.ready import ReadyGroups
 from rlsys.loop.slots import Slots, num_slots
@@ -17,45 +15,11 @@ def first_bound(config: LoopConfig) -> int:
     return FIRST if isinstance(config.max_staleness, str) else config.max_staleness
 
 
-class SamplersRoom:
-    """For how long samplers might have sampled more than they did, for want of groups."""
-
-    def __init__(self, capacity: int) -> None:
-        """capacity: completions that all samplers sample at once."""
-        self.capacity = capacity
-        self._sampling = 0
-        self._since = self._room_s = 0.0
-
-    @contextmanager
-    def taken(self, completions: int) -> Iterator[None]:
-        """So many more are sampled inside."""
-        self._change(completions)
-        try:
-            yield
-        finally:
-            self._change(-completions)
-
-    def take(self) -> float:
-        """Seconds times the share of the capacity, since the last call."""
-        self._change(0)
-        room_s, self._room_s = self._room_s, 0.0
-        return room_s
-
-    def _change(self, completions: int) -> None:
-        now = asyncio.get_running_loop().time()
-        self._room_s += (now - self._since) * max(0.0, 1 - self._sampling / self.capacity)
-        self._since = now
-        self._sampling += completions
-
-
 class Ahead:
     """Holds the ready groups' bound and the number of slots to what a run's steps have shown."""
 
-    def __init__(
-        self, config: LoopConfig, rollout: RolloutConfig, ready: ReadyGroups, slots: Slots
-    ) -> None:
+    def __init__(self, config: LoopConfig, ready: ReadyGroups, slots: Slots) -> None:
         self.config, self.ready, self.slots = config, ready, slots
-        self.room = SamplersRoom(rollout.workers * rollout.sequences_at_once)
         self.automatic: AutomaticBound | None = None
         if is_automatic(config):
             self.automatic = AutomaticBound(config.target_effective_sample_size)
@@ -79,10 +43,10 @@ class Ahead:
             return
         ready = self.ready
         since, now = self._since, asyncio.get_running_loop().time()
-        self._since, room_s = now, self.room.take()
+        self._since = now
         if since is None:
             return
-        waited = Waited(1, now - since, ready.waited_for_old_s, ready.waited_for_any_s, room_s)
+        waited = Waited(1, now - since, ready.waited_for_old_s, ready.waited_for_any_s)
         self.automatic.saw(metrics.get("effective_sample_size", 1.0), waited)
         self._follow(self.automatic)
 

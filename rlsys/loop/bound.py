@@ -9,9 +9,11 @@ be trained, and is the larger one.
 Both begin at FIRST, and are looked at when as many steps have passed as the bound, and _LOOK:
 
     the learner waits for an old group, while enough others are ready   the bound grows by half
-    it waits for any, and samplers have room that no slot fills         the lead grows by one, and
+    it waits for any, since too few are ready                           the lead grows by one, and
                                                                         back if no step is shorter
     data are worth too little                                           both shrink
+
+A lead that makes no step shorter is not tried again, unless the bound was in its way and grows.
 
 Old data are worth less the further the policy has moved since they were sampled, and the effective
 sample size says how much less: Kish's (sum w)^2 / (n sum w^2) of the importance weights
@@ -38,8 +40,6 @@ _LOOK = 8
 """Steps whose times are compared: fewer differ by chance."""
 _LONG = 0.05
 """Share of the time from which on a wait is worth older data."""
-_ROOM = 0.01
-"""Share of what samplers can sample that was not used; little, since the lead is only tried."""
 _GAIN = 0.02
 """Share of a step's time that a larger lead must have saved to stay."""
 _MEMORY = 0.8
@@ -62,8 +62,6 @@ class Waited:
     """The learner waited for an old group, while enough others were ready."""
     for_any_s: float = 0.0
     """It waited for any, since too few were ready."""
-    room_s: float = 0.0
-    """Samplers had room: seconds times the share of what they can sample at once."""
 
     def __add__(self, other: "Waited") -> "Waited":
         return Waited(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -104,18 +102,20 @@ class AutomaticBound:
             self.bound = max(self.lead, self.bound - ceil(self.bound / 4))
             self.before_s = None
         elif self.smoothed > (1 + self.target) / 2:
-            self._look_at_lead()
-            if self.waited.for_old_s > _LONG * self.waited.passed_s:
+            waits_for_old = self.waited.for_old_s > _LONG * self.waited.passed_s
+            grows = waits_for_old and self.bound < MOST
+            self._look_at_lead(may_be_enough=not grows)
+            if grows:
                 self.bound = min(MOST, self.bound + ceil(self.bound / 2))
 
-    def _look_at_lead(self) -> None:
+    def _look_at_lead(self, may_be_enough: bool) -> None:
+        """may_be_enough: a lead that saved nothing is not tried again."""
         waited, step_s = self.waited, self.waited.passed_s / self.waited.steps
         if self.before_s is not None and step_s > (1 - _GAIN) * self.before_s:
-            self.lead, self.is_enough = self.lead - 1, True
+            self.lead, self.is_enough = self.lead - 1, may_be_enough
         self.before_s = None
         waits = waited.for_any_s > _LONG * waited.passed_s
-        has_room = waited.room_s > _ROOM * waited.passed_s
-        if waits and has_room and not self.is_enough and self.lead < MOST:
+        if waits and not self.is_enough and self.lead < MOST:
             self.lead, self.before_s = self.lead + 1, step_s
             self.bound = max(self.bound, self.lead)
 

@@ -27,11 +27,6 @@ class GroupBatch:
     size: int
     """Completions per group."""
 
-    @property
-    def num_completions(self) -> int:
-        """Of all its groups."""
-        return len(self.group_ids) * self.size
-
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
@@ -148,8 +143,13 @@ class Fleet(Protocol):
         """They are on the disk when this returns."""
         ...
 
+    async def copy_state(self, folder: Path) -> None:
+        """Copy the learner's state as it is now, for `save` to write into this folder, which is
+        there; the learner may go on once this returns."""
+        ...
+
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
-        """Learner state, policy and the kept rows into an existing folder."""
+        """The copied state, the policy and the kept rows are in the folder when this returns."""
         ...
 
     async def restore(self, folder: Path) -> list[Annotations]:

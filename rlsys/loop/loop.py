@@ -117,7 +117,7 @@ class Loop:
         self.signal = SignalWatch(config.loop)
         self.ready = ReadyGroups(config.loop.groups_per_step, first_bound(config.loop))
         self.slots = Slots(num_slots(config.loop, self.ready.bound))
-        self.ahead = Ahead(config.loop, config.rollout, self.ready, self.slots)
+        self.ahead = Ahead(config.loop, self.ready, self.slots)
         self.moving_budgets = config.thinking.budgets is BudgetRule.solve_rate
         self.rates = SolveRatePredictor()
         """What the policy made of each prompt so far, where budgets follow that."""
@@ -249,12 +249,11 @@ class Loop:
         # One that was restored from a checkpoint may have been sampled before.
         sampled = flight.sampled
         if sampled is None:
-            with self.ahead.room.taken(batch.num_completions):
-                sampled = await self.retries.with_retries(
-                    "driver: rollout worker",
-                    lambda: self.fleet.sample(batch, self.config.sampling),
-                    for_completions=True,
-                )
+            sampled = await self.retries.with_retries(
+                "driver: rollout worker",
+                lambda: self.fleet.sample(batch, self.config.sampling),
+                for_completions=True,
+            )
             flight.sampled = sampled
             for group_id in batch.group_ids:
                 ledger.move(group_id, State.SAMPLED)

@@ -37,6 +37,9 @@ class MemberTimes:
     def later(self, step: int, metrics: Metrics) -> None:
         """Nothing."""
 
+    def summary(self, step: int, figures: Metrics) -> None:
+        """Nothing."""
+
     def close(self) -> None:
         """Flush and let go."""
         self._lines.close()

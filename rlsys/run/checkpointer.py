@@ -1,7 +1,8 @@
 """A run's checkpoints, and the way back to one."""
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from rlsys.errors import CheckpointError, ResumeError
 from rlsys.loop.fleet import Fleet, Rows
 from rlsys.roles import Annotations
-from rlsys.run import checkpoint
+from rlsys.run import checkpoint, wish
 from rlsys.run.folder import SUMMARY
 from rlsys.watch.waits import Waits
 
@@ -55,13 +56,16 @@ def _steps_summed_up(folder: Path) -> int:
 
 
 class Checkpointer:
-    """Writes a run's checkpoints, and gives back what the origin's kept."""
+    """Writes a run's checkpoints beside training, and gives back what the origin's kept."""
 
     def __init__(self, folder: Path, fleet: Fleet, origin: Origin, keep: int) -> None:
         """keep: the newest ones that stay."""
         self.folder, self.fleet, self.origin, self.keep = folder, fleet, origin, keep
-        self.saved = origin.version
-        """Version of the newest checkpoint; 0: there may be none."""
+        self.begun = origin.version
+        """Version of the newest checkpoint that is written, or being written; 0: there may be
+        none."""
+        self._writing: asyncio.Task[None] | None = None
+        self._grants_wish = False
 
     def require_policy(self, model_path: str) -> None:
         """Raise CheckpointError where the run began with another policy than this."""
@@ -78,22 +82,64 @@ class Checkpointer:
             return []
         return await waits.on("driver: kept groups", self.fleet.restore(self.origin.checkpoint))
 
-    async def write(
-        self, waits: Waits, version: int, state: dict[str, Any], kept: Sequence[Rows]
+    def is_wished(self) -> bool:
+        """Whether somebody has left a wish for a checkpoint, and none is on its way for it."""
+        return wish.is_open(self.folder, wish.Wish.checkpoint) and not self._grants_wish
+
+    async def begin(
+        self,
+        waits: Waits,
+        version: int,
+        state: dict[str, Any],
+        kept: Sequence[Rows],
+        tasks: asyncio.TaskGroup,
     ) -> None:
-        """Write a stage's state, samples and the learner, which must have learned nothing since.
+        """Copy the learner, which must have learned nothing since, and have it written with a
+        stage's state and samples; it may go on when this returns. The one before is written by
+        then: there is one at a time.
+
+        Args:
+            tasks: stop with the error, where the disk is full or fails.
+        Raises:
+            CheckpointError: the same of the one before.
+        """
+        await self.written(waits)
+        copied = asyncio.Event()
+
+        async def save(folder: Path) -> None:
+            await self.fleet.copy_state(folder)
+            copied.set()
+            await waits.on("driver: checkpoint", self.fleet.save(folder, kept))
+
+        self.begun, self._grants_wish = version, wish.is_open(self.folder, wish.Wish.checkpoint)
+        self._writing = asyncio.create_task(self._write(version, state, save), name="checkpoint")
+        copying = asyncio.create_task(copied.wait(), name="copy state")
+        either = asyncio.wait((self._writing, copying), return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await waits.on("driver: state copied", either)
+        finally:
+            copying.cancel()
+        # One that is cancelled, as a stop does it, leaves the writing itself alone.
+        tasks.create_task(self.written(waits), name="watch checkpoint")
+
+    async def written(self, waits: Waits) -> None:
+        """Wait until nothing is on its way to the disk.
 
         Raises:
             CheckpointError: the disk is full or fails; earlier checkpoints are whole.
         """
-        await waits.on(
-            "driver: checkpoint",
-            checkpoint.write(
-                self.folder / FOLDER,
-                version,
-                state,
-                lambda folder: self.fleet.save(folder, kept),
-                self.keep,
-            ),
-        )
-        self.saved = version
+        if self._writing is not None:
+            await waits.on("driver: checkpoint written", self._writing)
+
+    async def at_rest(self) -> None:
+        """The same for a stage that has failed, whose error is the one to tell."""
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _write(
+        self, version: int, state: dict[str, Any], save: Callable[[Path], Awaitable[None]]
+    ) -> None:
+        await checkpoint.write(self.folder / FOLDER, version, state, save, self.keep)
+        if self._grants_wish:
+            wish.close(self.folder, wish.Wish.checkpoint)
+            self._grants_wish = False

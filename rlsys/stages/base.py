@@ -26,7 +26,7 @@ from rlsys.observe.learnable import cut_off_at
 from rlsys.observe.loggers import Loggers
 from rlsys.observe.metrics import check_metrics
 from rlsys.observe.run_summary import RunSummary
-from rlsys.run import wish
+from rlsys.run.checkpointer import Checkpointer
 from rlsys.watch.accounting import Times
 from rlsys.watch.lag import LagMeter
 from rlsys.watch.signals import Signals
@@ -74,19 +74,15 @@ class Surroundings:
         return times | {"driver": self.own_times()}
 
     async def save_if_due(
-        self, folder: Path, step: int, due: bool, save: Callable[[], Awaitable[None]]
+        self, checkpointer: Checkpointer, step: int, due: bool, save: Callable[[], Awaitable[None]]
     ) -> None:
         """After a step: save when it is due, and when somebody asks, who is told of it."""
-        asked = self.signals.asked_to_save or wish.is_open(folder, wish.Wish.checkpoint)
+        asked = self.signals.asked_to_save or checkpointer.is_wished()
         if asked or due:
+            self.signals.asked_to_save = False
             await save()
         if asked:
-            self.display.note(f"step {step}: a checkpoint was asked for and is written")
-
-    def has_saved(self, folder: Path) -> None:
-        """There is one."""
-        self.signals.asked_to_save = False
-        wish.close(folder, wish.Wish.checkpoint)
+            self.display.note(f"step {step}: a checkpoint was asked for and is being written")
 
     def tell_check(self, check: HeldOut, steps: int, max_tokens: int) -> None:
         """Note a held-out check everywhere; a curve has it at the version that it measured.

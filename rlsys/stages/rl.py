@@ -9,7 +9,7 @@ from typing import Any
 from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
-from rlsys.errors import SickPolicyError, WorkerError
+from rlsys.errors import RlsysError, SickPolicyError, WorkerError
 from rlsys.evaluation.checks import Checks
 from rlsys.evaluation.curve import Curve
 from rlsys.loop.bound import is_automatic
@@ -101,12 +101,17 @@ class Reinforcement(Stage):
         self._began = self._last_step = time.monotonic()
         self._times = self._begin = await self.around.times(self.waits)
         self.has_begun = True
-        with garbage.seldom_collected():
-            await self.loop.train(self.config.loop.steps)
+        try:
+            with garbage.seldom_collected():
+                await self.loop.train(self.config.loop.steps)
+        except RlsysError:
+            await self.checkpointer.at_rest()
+            raise
         last = self.record.last
-        if last is not None and last.state["version"] > self.checkpointer.saved:
+        if last is not None and last.state["version"] > self.checkpointer.begun:
             self.around.display.stage("writing a checkpoint")
-            await self._checkpoint()
+            await self._checkpoint_now()
+        await self.checkpointer.written(self.waits)
         self.has_begun = False
         self._count_time(time.monotonic(), await self.around.times(self.waits))
         if not self.around.signals.stop:
@@ -147,7 +152,7 @@ class Reinforcement(Stage):
             raise SickPolicyError(f"{error}. {await self._kept_policy()}")
         assert self.loop.publishing is not None
         await self.checks.after_step(report.step, self.loop.publishing, tasks)
-        await self._checkpoint_if_due(report.step)
+        await self._checkpoint_if_due(report.step, tasks)
 
     def _metrics(self, report: StepReport, times: dict[str, Times]) -> dict[str, float]:
         """Of a step, which is counted in the run's sums."""
@@ -175,20 +180,27 @@ class Reinforcement(Stage):
             for line in await self._example(report.groups[0]):
                 note(line)
 
-    async def _checkpoint_if_due(self, step: int) -> None:
+    async def _checkpoint_if_due(self, step: int, tasks: asyncio.TaskGroup) -> None:
         """Every so many steps, after the last one, and when somebody asks."""
         loop = self.config.loop
         due = step == loop.steps or step % loop.checkpoint_every == 0
-        # A policy that may be past learning does not take the place of an older one.
-        keeps_older = self.alarms.health.is_beyond and bool(policy_of(self.folder))
-        await self.around.save_if_due(self.folder, step, due and not keeps_older, self._checkpoint)
+        if self.alarms.health.is_beyond:
+            # A policy that may be past learning does not take the place of an older one.
+            await self.checkpointer.written(self.waits)
+            due = due and not policy_of(self.folder)
+        await self.around.save_if_due(self.checkpointer, step, due, lambda: self._checkpoint(tasks))
 
-    async def _checkpoint(self) -> None:
+    async def _checkpoint(self, tasks: asyncio.TaskGroup) -> None:
+        """Of the newest step; training may go on while it is written."""
         assert self.record.last is not None
         last = self.record.last
         version = last.state["version"]
-        await self.checkpointer.write(self.waits, version, self.state_dict(), last.kept)
-        self.around.has_saved(self.folder)
+        await self.checkpointer.begin(self.waits, version, self.state_dict(), last.kept, tasks)
+
+    async def _checkpoint_now(self) -> None:
+        """The same, written when this returns."""
+        async with asyncio.TaskGroup() as tasks:
+            await self._checkpoint(tasks)
 
     async def _example(self, group: ReadyGroup) -> list[str]:
         """What the policy writes, as lines; none where the worker that holds it has died."""
@@ -202,8 +214,9 @@ class Reinforcement(Stage):
 
     async def _kept_policy(self) -> str:
         """Which policy a run that has to stop leaves: one of before, where there is one."""
+        await self.checkpointer.written(self.waits)
         if not policy_of(self.folder):
-            await self._checkpoint()
+            await self._checkpoint_now()
             return f"The policy as it is now, the only one kept: {policy_of(self.folder)}"
         return f"The newest policy of before: {policy_of(self.folder)}"
 

@@ -144,14 +144,18 @@ class Supervised(Stage):
         self.around.display.stage("training: waiting for the first step")
         self._last_step, self._times = time.monotonic(), await self.around.times(self.waits)
         self.has_begun = True
-        async with asyncio.TaskGroup() as tasks:
-            while self.version < self.config.loop.steps and not self.is_stopped:
-                await self._step(self.version + 1)
-                await self._check_if_due(tasks)
-                self._last_step = time.monotonic()
-        if self.version > self.checkpointer.saved:
-            self.around.display.stage("writing a checkpoint")
-            await self._checkpoint()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while self.version < self.config.loop.steps and not self.is_stopped:
+                    await self._step(self.version + 1, tasks)
+                    await self._check_if_due(tasks)
+                    self._last_step = time.monotonic()
+                if self.version > self.checkpointer.begun:
+                    self.around.display.stage("writing a checkpoint")
+                    await self._checkpoint(tasks)
+        except ExceptionGroup:
+            await self.checkpointer.at_rest()
+            raise
         self.has_begun = False
         if not self.is_stopped:
             await self._publish()
@@ -176,12 +180,13 @@ class Supervised(Stage):
 
     # --- a step --------------------------------------------------------------------------------
 
-    async def _step(self, step: int) -> None:
+    async def _step(self, step: int, tasks: asyncio.TaskGroup) -> None:
         rows = self.rows.batches.rows(step)
         batch = self.rows.train.take(pa.array(rows))
         learner = await self.waits.on("driver: step", self.fleet.fit(self.version, batch))
         self.version = step
         if not math.isfinite(learner["loss"]):
+            await self.checkpointer.written(self.waits)
             raise SickPolicyError(
                 f"step {step}: the loss is {learner['loss']}; a smaller learner.optimizer."
                 f"learning_rate than {self.config.learner.optimizer.learning_rate:g} or a longer "
@@ -194,7 +199,7 @@ class Supervised(Stage):
             metrics |= await self._measure(step)
         self.around.loggers.step(step, metrics)
         self.around.display.step(step, self.config.loop.steps, metrics)
-        await self._checkpoint_if_due(step)
+        await self._checkpoint_if_due(step, tasks)
 
     async def _metrics(self, learner: dict[str, float]) -> dict[str, float]:
         """Of the step that has just ended, which is counted in the sums."""
@@ -259,14 +264,14 @@ class Supervised(Stage):
             await self.waits.on("driver: publish", self.fleet.publish(self.version))
             self.held_by_workers = self.version
 
-    async def _checkpoint_if_due(self, step: int) -> None:
+    async def _checkpoint_if_due(self, step: int, tasks: asyncio.TaskGroup) -> None:
         loop = self.config.loop
         due = step == loop.steps or step % loop.checkpoint_every == 0
-        await self.around.save_if_due(self.folder, step, due, self._checkpoint)
+        await self.around.save_if_due(self.checkpointer, step, due, lambda: self._checkpoint(tasks))
 
-    async def _checkpoint(self) -> None:
-        await self.checkpointer.write(self.waits, self.version, self.state_dict(), [])
-        self.around.has_saved(self.folder)
+    async def _checkpoint(self, tasks: asyncio.TaskGroup) -> None:
+        """Of the newest step; training may go on while it is written."""
+        await self.checkpointer.begin(self.waits, self.version, self.state_dict(), [], tasks)
 
     def _kept_policy(self) -> str:
         policy = policy_of(self.folder)

@@ -16,8 +16,9 @@ import torch
 from numpy.lib.stride_tricks import as_strided
 
 from rlsys.errors import WeightSyncError
-from rlsys.weights.fingerprint import fingerprint, proving
+from rlsys.weights.fingerprint import Proof, fingerprint, proving
 from rlsys.weights.mapping import address
+from rlsys.weights.staging import Ring, Staged
 
 T = TypeVar("T")
 Named = tuple[str, torch.Tensor]
@@ -93,7 +94,10 @@ def plan_buckets(sizes: Sequence[int], limit: int) -> list[list[int]]:
 
 
 def pack(
-    version: int, buckets: Iterable[list[Named]], send: Callable[[list[np.ndarray]], T]
+    version: int,
+    buckets: Iterable[list[Named]],
+    send: Callable[[list[np.ndarray]], T],
+    ring: Ring | None = None,
 ) -> tuple[Manifest, list[T]]:
     """Send each bucket, with its fingerprints taken meanwhile.
 
@@ -101,19 +105,20 @@ def pack(
     puts them one after another has every tensor in one span of memory: see `found`.
 
     Args:
-        buckets: named tensors; a bucket is asked for when the one before has been sent.
-        send: called with the pieces, uint8 [bytes] each.
+        buckets: named tensors; a bucket is asked for when the one before has been sent, or is on
+            its way into the ring.
+        send: called with the pieces, uint8 [bytes] each; is done with them when it returns.
+        ring: by which a GPU's buckets come, the next one while one is sent.
     Returns: the manifest, and what `send` returned for each bucket.
     """
     records: list[TensorRecord] = []
     sizes: list[int] = []
     sent: list[T] = []
     with proving() as prove:
-        for number, bucket in enumerate(buckets):
-            proofs = [prove(tensor) for _, tensor in bucket]
-            sent.append(send([piece for _, tensor in bucket for piece in _pieces(tensor)]))
+        for number, bucket in enumerate(_readable(buckets, prove, ring)):
+            sent.append(send([piece for _, tensor, _ in bucket for piece in _pieces(tensor)]))
             offset = 0
-            for (name, tensor), proof in zip(bucket, proofs, strict=True):
+            for name, tensor, proof in bucket:
                 dtype, shape = str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)
                 size = tensor.nbytes
                 records.append(
@@ -124,8 +129,33 @@ def pack(
     return Manifest(version, tuple(sizes), tuple(records)), sent
 
 
+def _readable(
+    buckets: Iterable[list[Named]], prove: Callable[[torch.Tensor], Proof], ring: Ring | None
+) -> Iterator[list[tuple[str, torch.Tensor, Proof]]]:
+    """Each bucket in the CPU's memory, with its proofs on their way."""
+    before: tuple[list[str], Staged, list[Proof]] | None = None
+    for bucket in buckets:
+        names, tensors = [name for name, _ in bucket], [tensor for _, tensor in bucket]
+        proofs = [prove(tensor) for tensor in tensors]
+        if ring is None:
+            yield list(zip(names, tensors, proofs, strict=True))
+            continue
+        staged = ring.fill(tensors)
+        if before is not None:
+            yield _arrived(*before)
+        before = names, staged, proofs
+    if before is not None:
+        yield _arrived(*before)
+
+
+def _arrived(
+    names: list[str], staged: Staged, proofs: list[Proof]
+) -> list[tuple[str, torch.Tensor, Proof]]:
+    return list(zip(names, staged.wait(), proofs, strict=True))
+
+
 def _pieces(tensor: torch.Tensor) -> list[np.ndarray]:
-    data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
     return [data[start : start + _PIECE] for start in range(0, data.nbytes, _PIECE)]
 
 

@@ -1,8 +1,10 @@
 """A fingerprint of a tensor's bytes, at the speed of reading them, the same on CPU and GPU."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
@@ -28,6 +30,11 @@ def fingerprint(tensor: torch.Tensor) -> int:
         tensor: any dtype, shape and device; read as its bytes in row-major order.
     Returns: a signed 64-bit integer.
     """
+    return int(_total(tensor))
+
+
+def _total(tensor: torch.Tensor) -> torch.Tensor | int:
+    """A fingerprint, which a GPU may still be at work on."""
     data = tensor.detach().contiguous().view(-1).view(torch.uint8)
     if data.data_ptr() % 8 or data.storage_offset() % 8:
         data = data.clone()  # words must be aligned
@@ -42,7 +49,32 @@ def fingerprint(tensor: torch.Tensor) -> int:
         tail = data.new_zeros(_BLOCK)
         tail[: num_bytes - whole] = data[whole:]
         total = total + (2 * blocks + 1) * tail.view(torch.int64).sum()
-    return int(total)
+    return total
+
+
+class Proof(Protocol):
+    """A fingerprint that is being taken."""
+
+    def result(self) -> int:
+        """Waits for it."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Enqueued:
+    """On the stream that was current: whoever asks before that one is done gets nonsense, unless it
+    is still the current one."""
+
+    total: torch.Tensor | int
+
+    def result(self) -> int:
+        return int(self.total)
+
+
+def proof(tensor: torch.Tensor) -> Proof:
+    """A tensor's fingerprint, of a GPU's without waiting for the GPU: a wait for each of hundreds
+    of tensors would keep it from what comes next."""
+    return _Enqueued(fingerprint(tensor) if tensor.is_cpu else _total(tensor))
 
 
 def order_fingerprint(tensor: torch.Tensor) -> int:
@@ -68,19 +100,17 @@ def order_fingerprint(tensor: torch.Tensor) -> int:
 
 
 @contextmanager
-def proving() -> Iterator[Callable[[torch.Tensor], Future[int]]]:
+def proving() -> Iterator[Callable[[torch.Tensor], Proof]]:
     """Yields a function that takes fingerprints beside its caller's other work.
 
-    A large tensor of the CPU's is read on another thread; a small one at once, and a GPU's, too, on
-    the stream of the caller. No tensor may change before its future is done.
+    A large tensor of the CPU's is read on another thread, a small one at once, and a GPU's on the
+    stream of the caller. No tensor may change before its proof is there.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fingerprints") as thread:
 
-        def prove(tensor: torch.Tensor) -> Future[int]:
+        def prove(tensor: torch.Tensor) -> Proof:
             if tensor.is_cpu and tensor.nbytes >= _LARGE:
                 return thread.submit(fingerprint, tensor)
-            proof: Future[int] = Future()
-            proof.set_result(fingerprint(tensor))
-            return proof
+            return proof(tensor)
 
         yield prove

@@ -8,7 +8,6 @@ therefore watched: during vLLM's layerwise reload every load goes through its pa
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from functools import wraps
 from typing import Any
 
@@ -17,7 +16,7 @@ from vllm.model_executor.model_loader.reload.utils import get_layer_tensors
 
 from rlsys.errors import WeightSyncError
 from rlsys.weights.bundle import Manifest, Named
-from rlsys.weights.fingerprint import proving
+from rlsys.weights.fingerprint import Proof, proving
 
 _ROWS = ("q", "k", "v")
 """What vLLM calls the parts of a layer that it merges of three, in the order of their rows."""
@@ -28,7 +27,9 @@ class LoadProof:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.fingerprints: dict[str, int] = {}
+        self.proofs: dict[str, Proof] = {}
+        """Of what arrived; asked for at the end alone, so that one chunk can arrive while the one
+        before is loaded."""
         self.placed: dict[str, list[str]] = {}
         """By module, the tensors it was handed, in the order of their rows: q, k and v may come in
         any, others come in theirs."""
@@ -49,16 +50,14 @@ class LoadProof:
         places = sorted((t.data_ptr(), t.data_ptr() + t.nbytes, name) for name, t in named)
         self._starts = [start for start, _, _ in places]
         self._spans = [(end, name) for _, end, name in places]
-        proofs: dict[str, Future[int]] = {}
         with proving() as prove:
 
             def handed_over() -> Iterator[Named]:
                 for name, tensor in named:
-                    proofs[name] = prove(tensor)
+                    self.proofs[name] = prove(tensor)
                     yield name, tensor
 
             self.model.load_weights(handed_over())
-        self.fingerprints |= {name: proof.result() for name, proof in proofs.items()}
 
     def watch(self, tensors: Iterable[Named]) -> None:
         """The same for a policy's files, of which one tensor is in memory at a time: nothing is
@@ -78,7 +77,8 @@ class LoadProof:
         self.release()
         head = f"version {manifest.version}:"
         for record in manifest.tensors:
-            arrived = self.fingerprints.get(record.name)
+            proof = self.proofs.get(record.name)
+            arrived = None if proof is None else proof.result()
             if arrived != record.fingerprint:
                 state = "did not arrive" if arrived is None else "was altered on its way"
                 raise WeightSyncError(f"{head} tensor {record.name} {state}")

@@ -2,8 +2,8 @@
 
 vLLM's trainer engines drive the whole update: they ask the rollout workers to begin and to
 receive, through a client, and meanwhile send what a weight source yields. The source here is the
-learner's buckets; it notes a fingerprint of each tensor as it is sent, so the manifest is ready
-when the last one is, without gathering twice. A tensor larger than a chunk goes in pieces.
+learner's buckets. A fingerprint of each tensor is taken as it is sent and read when all are, so
+nothing is gathered twice, and no tensor waits for another's proof. A large tensor goes in pieces.
 
 Written against vLLM 0.32.0 and tested with stand-ins for the process group and the client; it
 has not been run on GPUs.
@@ -24,7 +24,7 @@ from vllm.distributed.weight_transfer.nccl_engine import NCCLTrainerInitInfo
 
 from rlsys.config.run import Transport
 from rlsys.weights.bundle import Manifest, Named, TensorRecord
-from rlsys.weights.fingerprint import fingerprint
+from rlsys.weights.fingerprint import Proof, proof
 from rlsys.weights.pieces import Piece, pieces
 
 
@@ -57,7 +57,8 @@ class BucketSource(WeightSource):
     dtype: torch.dtype
     gathered: Callable[[], Iterator[list[Named]]]
     piece_bytes: int
-    records: list[TensorRecord] = field(default_factory=list)
+    sent: list[tuple[str, torch.Tensor, Proof]] = field(default_factory=list)
+    """Of the newest pass, the tensors as they are known without their bytes."""
 
     def pieces_of(self, name: str) -> list[Piece]:
         """In which a tensor goes."""
@@ -77,14 +78,35 @@ class BucketSource(WeightSource):
         ]
 
     def __iter__(self) -> Iterator[Named]:
-        self.records = []
+        self.sent = []
         for bucket in self.gathered():
+            ready = _Ready() if torch.cuda.is_available() else None
             for name, tensor in bucket:
-                self.records.append(_record(name, tensor))
+                if ready:
+                    ready.read(tensor)
+                self.sent.append((name, tensor.to("meta"), proof(tensor)))
                 for piece in self.pieces_of(name):
+                    if ready:
+                        ready.read(tensor)
                     part = tensor[piece.start : piece.stop] if tensor.dim() else tensor
                     # vLLM packs later than it asks: ZeRO-3 has let the bucket go by then.
                     yield piece.name, part.clone()
+
+
+class _Ready:
+    """A bucket that one stream has gathered, and others read: vLLM packs each chunk on a stream of
+    its own, and a bucket goes into several. As nobody waits for the GPU between them, reading has
+    to come after gathering, and memory that is let go to stay until it is read."""
+
+    def __init__(self) -> None:
+        self.gathered = torch.cuda.Event()
+        self.gathered.record(torch.cuda.current_stream())
+
+    def read(self, tensor: torch.Tensor) -> None:
+        """Before the stream of this moment reads it."""
+        stream = torch.cuda.current_stream()
+        stream.wait_event(self.gathered)
+        tensor.record_stream(stream)
 
 
 class VllmSender:
@@ -122,7 +144,7 @@ class VllmSender:
         _finish_step()
         self.engine.send_weights()
         # The bytes are not in buckets, so no bucket has a size.
-        return Manifest(version, (), tuple(self.source.records))
+        return Manifest(version, (), tuple(_record(*sent) for sent in self.source.sent))
 
     def close(self) -> None:
         """Leave the group, for another one."""
@@ -135,7 +157,6 @@ def _finish_step() -> None:
         torch.cuda.synchronize()
 
 
-def _record(name: str, tensor: torch.Tensor) -> TensorRecord:
+def _record(name: str, tensor: torch.Tensor, proof: Proof) -> TensorRecord:
     dtype = str(tensor.dtype).removeprefix("torch.")
-    proof = fingerprint(tensor)
-    return TensorRecord(name, dtype, tuple(tensor.shape), 0, 0, tensor.nbytes, proof)
+    return TensorRecord(name, dtype, tuple(tensor.shape), 0, 0, tensor.nbytes, proof.result())

@@ -170,6 +170,8 @@ class CudaIpcTransfer(ProvedTransfer, IPCWeightTransferEngine):
 
 
 _ENGINES: dict[Transport, type[WeightTransferEngine]] = {
+    # Of a sampler that no learner sends to, as in an evaluation.
+    Transport.auto: SharedMemoryTransfer,
     Transport.object_store: SharedMemoryTransfer,
     Transport.nccl: NcclTransfer,
     Transport.cuda_ipc: CudaIpcTransfer,

@@ -10,8 +10,9 @@ import pytest
 import ray
 from ray import cloudpickle
 
-from actors.learner_rank import LearnerRank, Span
+from actors.learner_rank import LearnerRank
 from actors.member import actor_class
+from actors.spans import Span
 from rlsys.config.algorithm import Aggregation, OffPolicy, Ratio, WeightLevel
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.optimizer import OptimizerConfig

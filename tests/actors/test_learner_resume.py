@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import ray
 
-from actors.learner_rank import LearnerRank, Span
+from actors.learner_rank import LearnerRank
 from actors.member import actor_class
+from actors.spans import Span
 from rlsys import schema
 from rlsys.config.run import RunConfig
 from rlsys.grading.batches import grades_batch
@@ -60,6 +61,7 @@ class Learner:
     def save(self, folder: Path) -> None:
         folder.mkdir()
         kept = [self.spans[2], Span({ROLLOUT: 0}, 0, GROUPS * SIZE)]
+        ray.get([m.copy_state.remote(folder) for m in self.members], timeout=60)
         ray.get([m.save.remote(folder, kept, *self.refs) for m in self.members], timeout=60)
 
     def weights(self, version: int) -> dict[str, np.ndarray]:

@@ -51,6 +51,7 @@ class Latencies:
     pack: Latency = 0.01
     pull: Latency = 0.1
     write: Latency = 0.0
+    save: Latency = 0.0
 
 
 def no_failure(call: str, group_id: int, attempt: int) -> bool:
@@ -138,8 +139,13 @@ class FakeFleet:
         await _pass(self.latencies.write)
         self.written.append(answers)
 
+    async def copy_state(self, folder: Path) -> None:
+        async with self.learner:
+            self.log.append(f"copy {self.trained_version}")
+
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
-        self.log.append(f"save {folder}")
+        await _pass(self.latencies.save)
+        self.log.append("saved")
         self.saved = [dict(rows.annotations) | {ROLLOUT: _part(rows)} for rows in kept]
 
     async def restore(self, folder: Path) -> list[Annotations]:

@@ -99,6 +99,7 @@ async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]
             await fleet.start()
             stream = PromptStream(prepared.train, config.run.seed, config.data.shuffle)
             learned = await train_plainly(fleet, stream, config, STEPS)
+            await fleet.copy_state(folder / "saved")
             await fleet.save(folder / "saved", [])
         finally:
             fleet.shutdown()

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
-from actors.learner_rank import LearnerRank, Span
+from actors.learner_rank import LearnerRank
+from actors.spans import Span
 from rlsys.config.lora import LoraConfig
 from rlsys.grading.batches import grades_batch
 from rlsys.learning.attention import NAME

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.adapter import layer_of
+from rlsys.config.adapter import adapter_note, layer_of
 from rlsys.config.load import load, to_yaml
 from rlsys.config.lora import LoraConfig
 from rlsys.errors import ConfigError
@@ -94,3 +94,31 @@ def test_a_wrong_setting_of_the_section_is_named_as_any_other(
     file.write_text("loop: {steps: 3}\n")
     with pytest.raises(ConfigError, match=error):
         load(file, [override])
+
+
+def test_a_rank_that_a_models_config_has_no_room_for_is_refused_without_its_weights(
+    tmp_path: Path,
+) -> None:
+    """As of a hub id, whose weights come later; here they are saved in a form without a head."""
+    sizes = {"hidden_size": 128, "num_hidden_layers": 2, "intermediate_size": 256}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 32}
+    config = config_of(tmp_path, **sizes, **heads)
+    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "pytorch_model.bin").write_bytes(b"weights")
+    config.learner.lora = LoraConfig(rank=33)
+    found = error_of(config)
+    assert "learner.lora.rank=33: layers.0.k_proj is 32 x 128, whose change has rank 32" in found
+    assert "nearest valid: 32" in found
+    config.learner.lora = LoraConfig(rank=16, targets=["q_prj"])
+    assert "did you mean 'q_proj'?" in error_of(config)
+
+
+def test_the_parameters_of_an_adapter_are_named(tmp_path: Path) -> None:
+    config_of(tmp_path)
+    write_weights(tmp_path, SHAPES)
+    # (64 + 64 + 16 + 64) sides of two layers; experts and what chooses them have none.
+    assert adapter_note(LoraConfig(rank=2), str(tmp_path)) == (
+        "an adapter of rank 2 is trained: 416 parameters in 2 linear layers (k_proj, q_proj)"
+    )
+    only = LoraConfig(rank=2, targets=["k_proj"])
+    assert adapter_note(only, str(tmp_path)).endswith("160 parameters in 1 linear layers (k_proj)")

@@ -119,7 +119,7 @@ def test_a_model_that_no_setting_makes_fit_names_the_gpu_that_it_needs() -> None
 
 
 def test_an_engine_of_its_own_fills_its_share_of_the_gpu() -> None:
-    found = plan(shipped("two_nodes"), QWEN_7B)
+    found = plan(shipped("two_nodes", "weights.transport=object_store"), QWEN_7B)
     (engine,) = next(gpu for gpu in found.gpus if gpu[0].role == "rollout")
     assert engine.memory.weights == pytest.approx(15.2e9, rel=0.01)
     # The update's bucket comes on top of the share.
@@ -149,7 +149,7 @@ def test_sharding_and_offloading_take_from_each_rank_what_they_say() -> None:
 
 
 def test_nccl_costs_four_buckets_at_both_ends_and_the_largest_tensor_at_one() -> None:
-    config = shipped("two_nodes")
+    config = shipped("two_nodes", "weights.transport=object_store")
     before = plan(config, QWEN_7B)
     config.weights.transport = Transport.nccl
     after = plan(config, QWEN_7B)

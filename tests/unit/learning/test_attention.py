@@ -6,7 +6,8 @@ from torch import nn
 
 from rlsys.errors import ConfigError
 from rlsys.learning import attention
-from rlsys.learning.attention import Segment, packed_attention, plan_attention
+from rlsys.learning.attention import packed_attention, plan_attention
+from rlsys.learning.segments import Segment
 from tests.helpers.attention_plans import who_sees_whom
 
 

@@ -13,7 +13,7 @@ from rlsys import schema
 from rlsys.config.optimizer import ScheduleShape
 from rlsys.config.run import LearnerConfig
 from rlsys.errors import CheckpointError
-from rlsys.learning.checkpoint import load, save
+from rlsys.learning.checkpoint import copied, load
 from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.objectives.policy_gradient import PolicyGradient
@@ -77,9 +77,11 @@ def test_a_learner_from_its_checkpoint_learns_on_bit_for_bit(policy: Path, tmp_p
     stepped(straight, range(2))
     adapted = straight.objective.state_dict()
     assert adapted["kl_coefficient"] > ALGORITHM.kl.coefficient
-    save(folder, straight, WeightsOut(straight.policy, straight.ranks), str(policy))
+    kept = copied(folder, straight, WeightsOut(straight.policy, straight.ranks), str(policy))
     at_save = weights(straight.policy)
     expected = stepped(straight, range(2, 4))
+    # What is written is the state that was copied, however far the learner is by now.
+    kept.write()
 
     resumed = reinforced(policy)
     load(folder, resumed)
@@ -98,7 +100,7 @@ def test_the_policy_lies_in_the_checkpoint_as_a_model_of_hugging_face(
     folder.mkdir()
     learner = reinforced(policy)
     stepped(learner, range(1))
-    save(folder, learner, WeightsOut(learner.policy, learner.ranks), str(policy))
+    copied(folder, learner, WeightsOut(learner.policy, learner.ranks), str(policy)).write()
     found = AutoModelForCausalLM.from_pretrained(folder / "policy", dtype=torch.float32)
     assert same(weights(learner.policy), weights(found))
     assert (folder / "policy" / "tokenizer.json").is_file()
@@ -113,7 +115,7 @@ def test_the_state_of_another_objective_is_refused(policy: Path, tmp_path: Path)
     folder = tmp_path / "checkpoint"
     folder.mkdir()
     learner = reinforced(policy)
-    save(folder, learner, WeightsOut(learner.policy, learner.ranks), str(policy))
+    copied(folder, learner, WeightsOut(learner.policy, learner.ranks), str(policy)).write()
     supervised = learner_of(policy, CrossEntropy(), one_rank(LearnerConfig()))
     with pytest.raises(CheckpointError, match=r"cross_entropy has no state, .*kl_coefficient"):
         load(folder, supervised)

@@ -298,7 +298,7 @@ def test_a_learner_from_its_checkpoint_learns_the_adapter_on_bit_for_bit(
     for version in range(2):
         straight.step(demonstrations(version), version)
     out = WeightsOut(straight.policy, straight.ranks)
-    checkpoint.save(target, straight, out, str(folder))
+    checkpoint.copied(target, straight, out, str(folder)).write()
     at_save = weights(straight.policy)
     straight.step(demonstrations(2), 2)
 
@@ -318,7 +318,7 @@ def test_a_checkpoint_has_the_merged_policy_and_the_adapter_and_no_frozen_weight
     learner = learner_with(folder, with_lora())
     learner.step(demonstrations(), 0)
     out = WeightsOut(learner.policy, learner.ranks)
-    checkpoint.save(target, learner, out, str(folder))
+    checkpoint.copied(target, learner, out, str(folder)).write()
 
     merged = AutoModelForCausalLM.from_pretrained(target / "policy", dtype=torch.float32)
     (bucket,) = out.gathered(1 << 30)
@@ -346,7 +346,9 @@ def test_vllm_reads_the_adapter_as_one_of_pefts(folder: Path, tmp_path: Path) ->
     target = tmp_path / "checkpoint"
     target.mkdir()
     learner = learner_with(folder, with_lora(lora=LoraConfig(4, 8.0, ["q_proj", "up_proj"])))
-    checkpoint.save(target, learner, WeightsOut(learner.policy, learner.ranks), str(folder))
+    checkpoint.copied(
+        target, learner, WeightsOut(learner.policy, learner.ranks), str(folder)
+    ).write()
     helper = PEFTHelper.from_local_dir(str(target / FOLDER), 64)
     assert (helper.r, helper.vllm_lora_scaling_factor) == (4, 2.0)
     assert helper.target_modules == ["q_proj", "up_proj"]
@@ -448,7 +450,9 @@ def test_a_reward_model_learns_its_head_whole_beside_the_adapter(
     batch = schema.build(schema.PAIRS, columns)
     losses = [learner.step(batch, version)["loss"] for version in range(5)]
     assert losses[-1] < 0.5 * losses[0]
-    checkpoint.save(target, learner, WeightsOut(learner.policy, learner.ranks), str(folder))
+    checkpoint.copied(
+        target, learner, WeightsOut(learner.policy, learner.ranks), str(folder)
+    ).write()
     described = json.loads((target / FOLDER / "adapter_config.json").read_text())
     assert (described["task_type"], described["modules_to_save"]) == ("SEQ_CLS", ["score"])
     head = load_file(target / FOLDER / "adapter_model.safetensors")["base_model.model.score.weight"]

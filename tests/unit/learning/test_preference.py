@@ -16,7 +16,7 @@ from rlsys import schema
 from rlsys.config.data import DataConfig
 from rlsys.config.run import LearnerConfig
 from rlsys.data.pairs import read_pairs, to_batch, tokenized
-from rlsys.learning.checkpoint import load, save
+from rlsys.learning.checkpoint import copied, load
 from rlsys.learning.learner import Learner
 from rlsys.learning.microbatches import Microbatches
 from rlsys.learning.objectives.preference import Preference
@@ -206,7 +206,7 @@ def test_a_resumed_learner_goes_on_bit_for_bit(folder: Path, tmp_path: Path) -> 
     uninterrupted = fitted(learner_for(folder), pairs(), 4)
     first = learner_for(folder)
     fitted(first, pairs(), 2)
-    save(tmp_path, first, WeightsOut(first.policy, first.ranks), str(folder))
+    copied(tmp_path, first, WeightsOut(first.policy, first.ranks), str(folder)).write()
     second = learner_for(folder)
     load(tmp_path, second)
     losses, found = fitted(second, pairs(), 2)
@@ -263,7 +263,7 @@ def test_a_known_preference_is_recovered_and_the_verifier_scores_by_it(tmp_path:
     assert after["accuracy"] > 0.95
     assert after["loss"] < 0.3
 
-    save(tmp_path, learner, WeightsOut(learner.policy, learner.ranks), str(policy))
+    copied(tmp_path, learner, WeightsOut(learner.policy, learner.ranks), str(policy)).write()
     verifier = RewardModelVerifier(model=str(tmp_path / "policy"), part="whole")
     asked = {"question": "7"}
     polite, rude = verifier.verify_all(

@@ -1,11 +1,9 @@
 import asyncio
 import random
 
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from rlsys.loop.ahead import SamplersRoom
 from rlsys.loop.fleet import LearnRequest
 from rlsys.loop.loop import StepReport
 from rlsys.simulate.clock import run
@@ -27,22 +25,6 @@ class Learner(FakeFleet):
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         metrics = await super().learn(request)
         return metrics | {"effective_sample_size": self.sizes[request.version]}
-
-
-def test_room_is_the_share_of_the_samplers_that_nothing_fills_over_time() -> None:
-    async def scenario() -> list[float]:
-        room = SamplersRoom(10)
-        room.take()
-        await asyncio.sleep(2.0)  # all of it
-        with room.taken(4):
-            await asyncio.sleep(5.0)  # 0.6 of it
-            with room.taken(20):
-                await asyncio.sleep(7.0)  # none
-            first = room.take()
-            await asyncio.sleep(1.0)
-        return [first, room.take()]
-
-    assert run(scenario()) == pytest.approx([2.0 + 3.0, 0.6])
 
 
 @settings(max_examples=12, deadline=None, derandomize=True, phases=[Phase.generate])
@@ -80,7 +62,7 @@ def test_whatever_the_bound_does_each_group_is_trained_within_that_of_its_admiss
             assert request.version - begun <= allowed
 
 
-def test_samplers_with_room_are_given_more_groups_until_the_learner_hardly_waits() -> None:
+def test_samplers_are_given_more_groups_until_the_learner_hardly_waits() -> None:
     # Sampling takes six steps of the learner, whatever is sampled beside it.
     fleet = FakeFleet(Latencies(sample=6.0, learn=1.0))
     seen: list[StepReport] = []

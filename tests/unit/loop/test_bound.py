@@ -38,23 +38,44 @@ def test_before_enough_steps_have_passed_nothing_moves() -> None:
     assert bound.bound == 3
 
 
-def test_waiting_for_any_group_makes_the_lead_larger_where_samplers_have_room() -> None:
+def test_waiting_for_any_group_makes_the_lead_larger() -> None:
     bound = AutomaticBound(0.5)
-    looked(bound, for_any_s=3.0, room_s=0.0)
+    looked(bound, for_any_s=0.4)
     assert bound.lead == FIRST
-    looked(bound, for_any_s=3.0, room_s=2.0)
+    looked(bound, for_any_s=3.0)
     assert (bound.lead, bound.bound) == (3, 3)
 
 
 def test_a_larger_lead_that_makes_no_step_shorter_is_taken_back_and_not_tried_again() -> None:
     bound = AutomaticBound(0.5)
-    looked(bound, for_any_s=3.0, room_s=2.0)
-    looked(bound, passed_s=7.0, for_any_s=1.0, room_s=1.0)  # 7 s in place of 10: it helped
+    looked(bound, for_any_s=3.0)
+    looked(bound, passed_s=7.0, for_any_s=1.0)  # 7 s in place of 10: it helped
     assert bound.lead == 4
-    looked(bound, passed_s=6.9, for_any_s=1.0, room_s=1.0)  # 1.4 % shorter: it did not
+    looked(bound, passed_s=6.9, for_any_s=1.0)  # 1.4 % shorter: it did not
     assert bound.lead == 3
-    looked(bound, 3, for_any_s=3.0, room_s=2.0)
+    looked(bound, 3, for_any_s=3.0)
     assert bound.lead == 3
+
+
+def test_a_lead_that_the_bound_kept_from_helping_is_tried_again() -> None:
+    bound = AutomaticBound(0.5)
+    looked(bound, for_any_s=3.0)
+    assert (bound.lead, bound.bound) == (3, 3)
+    # Steps are no shorter, as the learner waits for groups that the bound keeps it from passing by.
+    looked(bound, passed_s=11.0, for_old_s=3.0)
+    assert (bound.lead, bound.bound, bound.is_enough) == (2, 5, False)
+    looked(bound, for_any_s=3.0)
+    assert bound.lead == 3
+    looked(bound, passed_s=8.0, for_any_s=1.0)
+    assert bound.lead == 4
+
+
+def test_at_its_largest_a_bound_keeps_nobody_from_judging_the_lead() -> None:
+    bound = AutomaticBound(0.5, bound=MOST)
+    looked(bound, for_any_s=3.0, for_old_s=3.0)
+    assert bound.lead == 3
+    looked(bound, for_any_s=3.0, for_old_s=3.0)
+    assert (bound.lead, bound.is_enough) == (2, True)
 
 
 def test_data_that_are_worth_too_little_make_both_smaller_down_to_1() -> None:
@@ -69,12 +90,12 @@ def test_data_that_are_worth_too_little_make_both_smaller_down_to_1() -> None:
 def test_data_of_middling_worth_let_nothing_grow() -> None:
     bound = AutomaticBound(0.5)
     bound.smoothed = 0.7
-    assert looked(bound, 4, size=0.7, for_old_s=5.0, for_any_s=5.0, room_s=5.0) == [FIRST] * 4
+    assert looked(bound, 4, size=0.7, for_old_s=5.0, for_any_s=5.0) == [FIRST] * 4
 
 
 def test_it_goes_on_from_a_checkpoint_with_a_target_of_its_own() -> None:
     first, second = AutomaticBound(0.5), AutomaticBound(0.6)
-    looked(first, 3, for_old_s=1.0, for_any_s=1.0, room_s=1.0)
+    looked(first, 3, for_old_s=1.0, for_any_s=1.0)
     first.saw(0.9, Waited(1, 10.0, for_old_s=2.0))
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
     assert second.target == 0.6

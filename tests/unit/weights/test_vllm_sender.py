@@ -152,6 +152,68 @@ class Arriving:
         tensor.copy_(next(self.coming))
 
 
+def test_proofs_are_read_when_everything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is read between two chunks makes the second wait for the first."""
+    from rlsys.weights import vllm_sender
+
+    made, client, _ = sender(monkeypatch, rank=0)
+    monkeypatch.setattr(nccl_engine, "packed_nccl_broadcast_producer", packed_on_cpu)
+
+    class Late:
+        def result(self) -> int:
+            client.calls.append(("proof", None))
+            return 7
+
+    monkeypatch.setattr(vllm_sender, "proof", lambda tensor: Late())
+    client.calls.clear()
+    manifest = made.send(1)
+    assert [name for name, _ in client.calls] == ["start", "update", "finish"] + ["proof"] * 3
+    assert [record.fingerprint for record in manifest.tensors] == [7] * 3
+
+
+class Reading:
+    """A stream on which a chunk is packed; the log says what it waits for and reads."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self.name, self.log = name, log
+
+    def wait_event(self, event: Any) -> None:
+        self.log.append(f"{self.name} waits for what {event.stream.name} gathered")
+
+
+class Gathered:
+    def record(self, stream: Reading) -> None:
+        self.stream = stream
+
+
+class Held(torch.Tensor):
+    """Its memory stays for the streams that read it."""
+
+    def record_stream(self, stream: Any) -> None:
+        stream.log.append(f"kept for {stream.name}")
+
+
+def test_a_bucket_that_goes_into_two_chunks_is_read_by_both_streams_when_it_is_gathered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from rlsys.weights.vllm_sender import BucketSource
+
+    log: list[str] = []
+    first, second = Reading("first", log), Reading("second", log)
+    current = [first]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: current[0])
+    monkeypatch.setattr(torch.cuda, "Event", Gathered)
+    bucket = [(name, WEIGHTS[name].as_subclass(Held)) for name in ("a", "b")]
+    coming = iter(BucketSource(SHAPES, torch.float32, lambda: iter([bucket]), 1 << 20))
+    assert next(coming)[0] == "a"
+    log.clear()
+    current[0] = second
+    assert next(coming)[0] == "b"
+    assert set(log) == {"second waits for what first gathered", "kept for second"}
+    assert log[0] == "second waits for what first gathered"
+
+
 @pytest.mark.parametrize("bucket_bytes", [8, 16, 24, 40, 64, 4096])
 def test_no_chunk_of_vllms_own_packing_is_larger_than_a_bucket(
     monkeypatch: pytest.MonkeyPatch, bucket_bytes: int

@@ -166,5 +166,5 @@ def test_a_checkpoint_on_demand_is_written_after_the_step_and_the_run_goes_on(
     assert summary.steps == STEPS
     first, last = steps_saved(tmp_path)
     assert (2 <= first <= 3, last) == (True, STEPS)
-    assert said == [f"step {first}: a checkpoint was asked for and is written"]
+    assert said == [f"step {first}: a checkpoint was asked for and is being written"]
     assert not wish.is_open(tmp_path, wish.Wish.checkpoint)

@@ -1,0 +1,57 @@
+"""The check of a GPU machine runs on CPUs, too: what it will do there is rehearsed."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from gpu_check import mfu
+
+from tests.helpers.places import ROOT
+
+pytestmark = pytest.mark.slow
+
+PARTS = ("attention", "logprobs", "learner", "lora", "checkpoint")
+"""Those that start no fleet."""
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, dict[str, float]]:
+    script = ROOT / "benchmarks" / "gpu_check.py"
+    command = [sys.executable, str(script), "--device", "cpu", "--here", "--parts", *PARTS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    return dict(zip(PARTS, map(json.loads, lines), strict=True))
+
+
+def test_rows_and_chunks_are_what_sequences_alone_are_in_float32(
+    found: dict[str, dict[str, float]],
+) -> None:
+    assert found["attention"]["packed_float32"] < 1e-4
+    assert found["logprobs"]["chunked_float32"] < 1e-4
+    # What can only be looked at elsewhere says so.
+    assert str(found["attention"]["one_call"]).startswith("skipped: ")
+
+
+def test_learners_say_how_fast_they_are_and_what_the_plan_gives_them(
+    found: dict[str, dict[str, float]],
+) -> None:
+    for figures in (found["learner"]["half"], found["lora"]):
+        assert figures["tokens_per_s"] > 0  # type: ignore[index]
+        assert figures["planned_gib"] > 0  # type: ignore[index]
+        assert figures["mfu"] == "unknown peak of this device"  # type: ignore[index]
+
+
+def test_a_checkpoint_is_copied_and_written(found: dict[str, dict[str, float]]) -> None:
+    assert set(found["checkpoint"]) == {"copied_first_s", "copied_second_s", "written_s", "gib"}
+    assert found["checkpoint"]["gib"] > 0
+
+
+def test_mfu_is_palms_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100 80GB HBM3")
+    # 6 N = 3e9; 12 layers' worth of heads: 12 * 24 * 896 * 1024 = 2.64e8. Of 9.89e14 a second.
+    assert mfu(100_000, "half", 500_000_000, 1024) == pytest.approx(0.33005, rel=1e-4)
