@@ -13,6 +13,7 @@ from rlsys.commands import (
     chat,
     checkpoint,
     doctor,
+    fleet,
     grade,
     inspect,
     lineage,
@@ -73,6 +74,7 @@ app.command()(stacks.stacks)
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
 app.command()(plan.plan)
+app.command()(fleet.fleet)
 app.command("eval")(evaluation.evaluate)
 app.command()(evaluation.compare)
 app.command()(chat.chat)

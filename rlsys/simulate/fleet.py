@@ -26,6 +26,7 @@ from rlsys.loop.fleet import (
     Untrained,
 )
 from rlsys.roles import LEARNER, REFERENCE, ROLLOUT, VERIFIER, Annotations
+from rlsys.simulate.cores import SharedCores
 from rlsys.simulate.laws import LengthLaw
 from rlsys.simulate.sampler import SamplerLaw, SimulatedSampler
 from rlsys.watch.accounting import Times
@@ -47,6 +48,8 @@ class Costs:
     """The learner makes new weights ready."""
     pull_s: float
     """A rollout worker takes them; it does not sample meanwhile."""
+    between_s: float = 0.0
+    """The learner waits before a step, and nobody works for it: calls, and the driver."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Members:
 class Pool:
     """Members that work on one call at a time, first come, first served."""
 
-    def __init__(self, members: int) -> None:
-        self.members = members
+    def __init__(self, members: int, role: str = "", cores: SharedCores | None = None) -> None:
+        self.members, self.role, self.cores = members, role, cores
         self.busy_s = 0.0
         self._free_at = [0.0] * members
         """Heap: when each member has done all that it was given."""
@@ -70,9 +73,14 @@ class Pool:
     async def work(self, seconds: float) -> None:
         """Wait for a free member, and keep it busy."""
         now = asyncio.get_running_loop().time()
-        end = max(now, self._free_at[0]) + seconds
-        heapq.heapreplace(self._free_at, end)
-        await asyncio.sleep(end - now)
+        start = max(now, self._free_at[0])
+        heapq.heapreplace(self._free_at, start + seconds)
+        if self.cores is None:
+            await asyncio.sleep(start + seconds - now)
+        else:
+            await asyncio.sleep(start - now)
+            with self.cores.working(self.role):
+                await asyncio.sleep(seconds)
         self.busy_s += seconds
 
 
@@ -97,16 +105,26 @@ class SimulatedFleet:
     """Draws a completion's length, keeps members busy for as long as the laws say, holds nothing.
 
     Rewards are 0 or 1 with equal chance.
+
+    Args:
+        cores: that all members share; None: each has a device of its own.
     """
 
     def __init__(
-        self, sampler: SamplerLaw, lengths: LengthLaw, costs: Costs, members: Members, seed: int
+        self,
+        sampler: SamplerLaw,
+        lengths: LengthLaw,
+        costs: Costs,
+        members: Members,
+        seed: int,
+        cores: SharedCores | None = None,
     ) -> None:
         self.law, self.costs, self.members = sampler, costs, members
-        self.samplers = [SimulatedSampler(sampler) for _ in range(members.rollout)]
+        self.samplers = [SimulatedSampler(sampler, cores) for _ in range(members.rollout)]
         self.dispatch = LeastLoaded(range(members.rollout))
-        self.verifiers, self.references = Pool(members.verifier), Pool(members.reference)
-        self.learner = Pool(1)
+        self.verifiers = Pool(members.verifier, VERIFIER, cores)
+        self.references = Pool(members.reference, REFERENCE, cores)
+        self.learner = Pool(1, LEARNER, cores)
         self.scorers = (REFERENCE,) if costs.reference_token_s else ()
         random = np.random.default_rng(seed)
         self.lengths = _Draws(lambda count: lengths.draw(random, count))
@@ -141,6 +159,8 @@ class SimulatedFleet:
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         tokens = sum(int(group.num_tokens.sum()) for group in request.groups)
+        if self.costs.between_s:
+            await asyncio.sleep(self.costs.between_s)
         await self.learner.work(self.costs.learn_step_s + self.costs.learn_token_s * tokens)
         return {"loss": 0.0}
 
