@@ -12,6 +12,7 @@ from rlsys.commands import (
     algorithms,
     chat,
     checkpoint,
+    dashboard,
     doctor,
     fleet,
     grade,
@@ -69,6 +70,7 @@ app.command()(lineage.lineage)
 app.command()(push.push)
 app.command()(runs.runs)
 app.command()(report.report)
+app.command()(dashboard.dashboard)
 app.command()(checkpoint.checkpoint)
 app.command()(stacks.stacks)
 app.command()(inspect.inspect)

@@ -5,7 +5,8 @@ step. The first step is left out: it fills the fleet.
 
     verifier    seconds worked per completion
     reference   seconds worked per token
-    learner     policy/learn_s = fixed + per_token x tokens, by least squares over the steps
+    learner     policy/learn_s = fixed + per_token x tokens, by least squares over the steps, where
+                these differ enough to tell
     sampler     a decoding step of n sequences takes step_s + n x sequence_s; what one took in a
                 step is sampled_s of its groups over their longest completions, and n follows from
                 the tokens that the samplers made meanwhile
@@ -37,6 +38,11 @@ from rlsys.simulate.sampler import SamplerLaw
 _LEAST_STEPS = 4
 _ROUNDS = 6
 """Of calibration; each takes most of what is left."""
+_WIDE = 2.0
+"""From this largest over the smallest on, points tell a line's slope through their noise."""
+_LEARNER_FIXED, _SAMPLER_FIXED = 0.0, 0.5
+"""Where they do not: a learner computes tokens, of which none is for free; a decoding step reads
+the weights once and computes each of its sequences, about the same at usual batches."""
 _LENGTHS = 4096
 """Completions whose lengths stand for all."""
 
@@ -108,7 +114,7 @@ def read(folder: Path, config: RunConfig) -> Run:
         role: _column(rows, f"time/{role}/busy") * step_s * count for role, count in counts.items()
     }
     learn_s, pull_s = _column(rows, "policy/learn_s"), _column(rows, "weights/pause_s")
-    fixed_s, token_s = line(tokens, learn_s)
+    fixed_s, token_s = line(tokens, learn_s, _LEARNER_FIXED)
     loop, ranks = config.loop, config.learner.ranks
     sampler, lengths = _sampler(folder, rows, busy[ROLLOUT], tokens, config)
     costs = Costs(
@@ -146,16 +152,22 @@ def calibrated(run: Run, cores: float | None) -> Laws:
     return laws
 
 
-def line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """a and b, both at least 0, of the y = a + b x that is nearest to the points."""
-    if np.ptp(x) > 0:
+def line(x: np.ndarray, y: np.ndarray, fixed: float) -> tuple[float, float]:
+    """a and b, both at least 0, of the y = a + b x that is nearest to the points.
+
+    Args:
+        fixed: a's share of the mean of y, where x is much the same in all points: then they say
+            nothing of it.
+    """
+    if x.max() >= _WIDE * x.min():
         slope, start = np.polyfit(x, y, 1)
         if slope >= 0 and start >= 0:
             return float(start), float(slope)
-    through_zero = float((x * y).sum() / (x * x).sum())
-    flat = float(y.mean())
-    left = [((y - through_zero * x) ** 2).sum(), ((y - flat) ** 2).sum()]
-    return (0.0, through_zero) if left[0] <= left[1] else (flat, 0.0)
+        if slope >= 0:
+            return 0.0, float((x * y).sum() / (x * x).sum())
+        fixed = 1.0
+    mean = float(y.mean())
+    return fixed * mean, (1 - fixed) * mean / float(x.mean())
 
 
 def _sampler(
@@ -183,7 +195,7 @@ def _sampler(
         lengths += found.tolist()
     if not lengths:
         raise ConfigError(f"{folder / SAMPLES}: no samples of its steps, so no lengths to go by")
-    step_s, sequence_s = line(np.array(at_once), np.array(decode_s))
+    step_s, sequence_s = line(np.array(at_once), np.array(decode_s), _SAMPLER_FIXED)
     every = max(1, len(lengths) // _LENGTHS)
     law = SamplerLaw(step_s, sequence_s, config.rollout.sequences_at_once)
     return law, Measured(tuple(sorted(lengths)[::every]))

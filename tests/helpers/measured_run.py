@@ -21,15 +21,15 @@ def config() -> RunConfig:
 
 
 def leave_run(folder: Path, steps: int = 8) -> Path:
-    """Learning takes 2 s and 10 ms a token; sampling works 6 s of each step, verifiers 0.8 s, the
+    """Learning takes 1 s and 10 ms a token; sampling works 6 s of each step, verifiers 0.8 s, the
     reference 2 s; a decoding step takes 50 ms."""
     (folder / "samples").mkdir(parents=True)
     (folder / "config.yaml").write_text(to_yaml(config()))
     lines = []
     for step in range(1, steps + 1):
-        lengths = [20 + step] * (GROUPS * SIZE)
+        lengths = [10 + 10 * step] * (GROUPS * SIZE)
         tokens = sum(lengths)
-        learn_s = 2.0 + 0.01 * tokens
+        learn_s = 1.0 + 0.01 * tokens
         metrics = {
             "step": step,
             "throughput/step_s": STEP_S if step > 1 else 99.0,

@@ -15,18 +15,19 @@ def test_the_laws_of_a_run_are_what_its_steps_were_made_by(tmp_path: Path) -> No
     found = measured.read(leave_run(tmp_path / "run"), config())
     costs = found.laws.costs
     assert (found.steps, found.step_s) == (8, STEP_S)
-    assert costs.learn_step_s == pytest.approx(2.0)
+    assert costs.learn_step_s == pytest.approx(1.0)
     assert costs.learn_token_s == pytest.approx(0.01)
     assert costs.pack_s == pytest.approx(0.25)
     assert costs.pull_s == pytest.approx(0.5)
     assert costs.grade_s == pytest.approx(0.8 / 8)
-    # 2 s of each of 7 steps, for 8 completions of 22 to 28 tokens.
-    assert costs.reference_token_s == pytest.approx(2 * 7 / (8 * sum(range(22, 29))))
+    # 2 s of each of 7 steps, for 8 completions each.
+    lengths = range(30, 100, 10)
+    assert costs.reference_token_s == pytest.approx(2 * 7 / (8 * sum(lengths)))
     law = found.laws.sampler
-    for tokens in (22 * 8, 28 * 8):
+    for tokens in (lengths[0] * 8, lengths[-1] * 8):
         at_once = tokens * 0.05 / 6
         assert law.step_s + law.sequence_s * at_once == pytest.approx(0.05)
-    assert set(found.laws.lengths.tokens) == set(range(22, 29))
+    assert set(found.laws.lengths.tokens) == set(lengths)
 
 
 def test_a_simulation_by_calibrated_laws_is_as_busy_and_as_long_as_the_run(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_ranks_share_the_learners_tokens_and_not_its_fixed_costs(tmp_path: Path)
     laws = measured.read(leave_run(tmp_path / "run"), config()).laws
     costs = laws.scenario(config(), measured.members_of(config(), laws.costs), ranks=4).costs
     assert costs.learn_token_s == pytest.approx(0.01 / 4)
-    assert costs.learn_step_s == pytest.approx(2.0)
+    assert costs.learn_step_s == pytest.approx(1.0)
 
 
 def test_a_run_of_few_steps_is_refused(tmp_path: Path) -> None:
@@ -53,12 +54,15 @@ def test_a_run_of_few_steps_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("y", "line"),
+    ("x", "y", "line"),
     [
-        ([3.0, 5.0, 7.0], (1.0, 2.0)),
-        ([5.0, 4.0, 3.1], (12.1 / 3, 0.0)),  # falls: it does not depend on x
-        ([1.0, 3.0, 5.0], (0.0, 22 / 14)),  # would begin below zero: proportional
+        ([1.0, 2.0, 3.0], [3.0, 5.0, 7.0], (1.0, 2.0)),
+        ([1.0, 2.0, 3.0], [5.0, 4.0, 3.0], (4.0, 0.0)),  # falls: it does not depend on x
+        ([1.0, 2.0, 3.0], [1.0, 3.0, 5.0], (0.0, 22 / 14)),  # would begin below zero
+        ([3.0, 4.0, 5.0], [7.0, 9.0, 8.0], (2.0, 1.5)),  # too narrow: a quarter of it is fixed
     ],
 )
-def test_a_line_has_no_negative_part(y: list[float], line: tuple[float, float]) -> None:
-    assert measured.line(np.array([1.0, 2.0, 3.0]), np.array(y)) == pytest.approx(line)
+def test_a_line_has_no_negative_part_and_narrow_points_say_nothing_of_it(
+    x: list[float], y: list[float], line: tuple[float, float]
+) -> None:
+    assert measured.line(np.array(x), np.array(y), fixed=0.25) == pytest.approx(line)
