@@ -1,4 +1,4 @@
-# make train: the main job. make check, make test: as CI runs them. make test-long: what CI has no time
+# make train: the main job. make check, make docs, make test: as CI runs them. make test-long: what CI has no time
 # for. make setup: .venv alone.
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,7 @@ GPUS := $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c ^GPU)
 LOCK := requirements/$(if $(filter 0,$(GPUS)),cpu,gpu).lock
 STAMP := $(VENV)/.installed-from
 
-.PHONY: setup train test test-long check soak bench pictures clean
+.PHONY: setup train test test-long check soak bench pictures docs clean
 
 setup: $(STAMP)
 
@@ -51,8 +51,20 @@ RUN ?= runs/local
 pictures: setup
 	$(BIN)/python benchmarks/pictures.py $(RUN)
 
+# The docs as a site, in build/site, by packages of its own: nothing else needs them. A link to a page
+# or heading that is not there fails it (with --quiet nothing would).
+DOCS := build/docs-venv
+docs: $(DOCS)/.installed
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+	@echo build/site/index.html
+
+$(DOCS)/.installed: requirements/docs.lock
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --no-deps -r requirements/docs.lock
+	touch $@
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) build
 
 # Long: minutes to tens of minutes each; results go into docs/performance.md and algorithms.md.
 bench: setup

@@ -1,9 +1,8 @@
 """The run's metrics in Ray's own registry (Prometheus), beside the dashboard's."""
 
-import re
-
 from ray.util.metrics import Gauge
 
+from rlsys.observe.dashboard import gauge_name
 from rlsys.observe.loggers import Metrics
 
 
@@ -19,7 +18,7 @@ class RayGauges:
     def step(self, step: int, metrics: Metrics) -> None:
         """Set every gauge to its newest value."""
         for name, value in metrics.items():
-            plain = "rlsys_" + re.sub(r"[^a-zA-Z0-9_]", "_", name)
+            plain = gauge_name(name)
             if plain not in self.gauges:
                 self.gauges[plain] = Gauge(plain, description=name, tag_keys=("run",))
             self.gauges[plain].set(value, tags=self.tags)

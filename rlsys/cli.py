@@ -12,8 +12,10 @@ from rlsys.commands import (
     algorithms,
     chat,
     checkpoint,
+    dashboard,
     doctor,
     explain,
+    fleet,
     grade,
     inspect,
     lineage,
@@ -72,11 +74,13 @@ app.command()(runs.runs)
 app.command()(report.report)
 app.command(context_settings={"ignore_unknown_options": True})(trace.trace)
 app.command()(explain.explain)
+app.command()(dashboard.dashboard)
 app.command()(checkpoint.checkpoint)
 app.command()(stacks.stacks)
 app.command()(inspect.inspect)
 app.command()(doctor.doctor)
 app.command()(plan.plan)
+app.command()(fleet.fleet)
 app.command("eval")(evaluation.evaluate)
 app.command()(evaluation.compare)
 app.command()(chat.chat)

@@ -38,6 +38,15 @@ class ObserveConfig:
     tell a trend; 0: no alarm."""
     length_alarm_growth: float = ranged(0.1, least=0)
     """Growth of the mean completion length, as a share, that counts as growth."""
+    truncated: float = ranged(0.33, least=0, most=1)
+    """Share of completions cut off at sampling.max_tokens, above which an alarm is on: of a third
+    nobody sees the answer, and the policy learns to be short rather than right. 1: no alarm."""
+    waiting: float = ranged(0.5, least=0, most=1)
+    """Share of wall time in which the learner waits for groups, or samplers for slots, above which
+    an alarm is on: half of what that role costs is spent on nothing. 1: no alarm; none either with
+    loop.max_staleness=0, where roles take turns."""
+    share_window: int = ranged(5, least=1)
+    """Steps whose mean is held against these two."""
 
     kl: WatchedRange = field(default_factory=lambda: WatchedRange(most=1.0, stop_above=10.0))
     """Nats per token to the reference. Long runs without a KL term reach some tenths; at 10 the

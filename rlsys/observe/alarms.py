@@ -7,10 +7,21 @@ from rlsys.loop.outcome import SignalCount
 from rlsys.observe.health import HealthAlarm
 from rlsys.observe.inflation import LengthAlarm
 from rlsys.observe.learnable import SignalAlarm
+from rlsys.observe.shares import ShareAlarms
 
 NOTHING_TO_LEARN = "nothing_to_learn"
 _ON = "alarm/"
 """Before the names, in the metrics."""
+_SAID = "docs/failures.md#while-it-trains-what-is-said-and-the-run-goes-on"
+_RANGES = "docs/running.md#figures-that-leave-their-range"
+_PAGES = {
+    NOTHING_TO_LEARN: _SAID,
+    "length_inflation": "docs/algorithms.md#length-inflation-made-visible",
+    "truncated": _SAID,
+    "learner_waits": "docs/fleet.md",
+    "samplers_wait": "docs/reliability.md#staleness",
+}
+"""Where an alarm is explained; that of a figure with a range, where the ranges are."""
 _QUIET_STEPS = 10
 """A figure at the edge of its range goes in and out; one that was out within so many steps is not
 said again."""
@@ -23,11 +34,15 @@ class Alarms:
 
     Args:
         max_tokens: at which completions are cut off.
+        is_synchronous: whether sampling and learning take turns.
     """
 
-    def __init__(self, config: ObserveConfig, max_tokens: int) -> None:
+    def __init__(
+        self, config: ObserveConfig, max_tokens: int, is_synchronous: bool = False
+    ) -> None:
         self.signal = SignalAlarm(max_tokens)
         self.length, self.health = LengthAlarm(config), HealthAlarm(config)
+        self.shares = ShareAlarms(config, is_synchronous)
         self._last_on: dict[str, int] = {}
         """The newest step in which each was on."""
 
@@ -41,9 +56,10 @@ class Alarms:
             NOTHING_TO_LEARN: self.signal.step(signal),
             "length_inflation": self.length.step(length, pass_at_1),
             **self.health.step(step, metrics),
+            **self.shares.step(metrics),
         }
         warnings = {
-            name: f"warning: {text}"
+            name: f"warning: {text} ({_PAGES.get(name, _RANGES)})"
             for name, text in begun.items()
             if text and step - self._last_on.get(name, -_QUIET_STEPS) >= _QUIET_STEPS
         }
@@ -56,6 +72,7 @@ class Alarms:
             f"{_ON}length_inflation": float(self.length.on),
             f"{_ON}{NOTHING_TO_LEARN}": float(self.signal.on),
             **self.health.metrics(),
+            **self.shares.metrics(),
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -64,6 +81,7 @@ class Alarms:
             "signal": self.signal.state_dict(),
             "length": self.length.state_dict(),
             "health": self.health.state_dict(),
+            "shares": self.shares.state_dict(),
             "last_on": dict(self._last_on),
         }
 
@@ -72,4 +90,5 @@ class Alarms:
         self.signal.load_state_dict(state["signal"])
         self.length.load_state_dict(state["length"])
         self.health.load_state_dict(state["health"])
+        self.shares.load_state_dict(state["shares"])
         self._last_on = dict(state["last_on"])

@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: a live table on a terminal, plain lines elsewhere."""
 
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from rich.text import Text
 from rlsys.observe.columns import COLUMNS, LEFT, Column, cells, duration, headings, that_fit
 
 _ROWS_SHOWN = 12
+_INDENT = " " * 10
+"""Of what continues a line that begins with the time."""
 _PLAIN_WIDTH = 100
 """Of a step's line where there is no terminal: one that is later read in a terminal fits."""
 _HEADINGS_EVERY = 20
@@ -166,12 +169,19 @@ class Display:
         elapsed = time.monotonic() - self.started
         waits = self.waiting()
         stage = self._stage_without_waits() if waits else self.stage_line
-        text = Text(f"{elapsed:6.1f} s  {stage}", style="bold")
+        text = Text(self._wrapped(stage, f"{elapsed:6.1f} s  "), style="bold")
         if waits:
-            text.append(f"\n          waiting for {waits}", style="not bold")
+            text.append(f"\n{self._wrapped(f'waiting for {waits}')}", style="not bold")
         if self.rows:
-            text.append(f"\n{self._table()}\n{self._times(_PACE_OF)}", style="not bold")
+            times = self._wrapped(self._times(_PACE_OF), "")
+            text.append(f"\n{self._table()}\n{times}", style="not bold")
         return text
+
+    def _wrapped(self, line: str, begin: str = _INDENT) -> str:
+        """On as many lines as the screen's width asks for, words whole."""
+        then = _INDENT if begin else ""
+        width = self.console.width
+        return "\n".join(textwrap.wrap(line, width, initial_indent=begin, subsequent_indent=then))
 
     def _table(self) -> str:
         number = max(self._digits, len(self.step_name))

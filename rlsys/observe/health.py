@@ -16,6 +16,18 @@ WATCHED = {
     "gradient_norm": "policy/gradient_norm",
 }
 """Metrics by the setting of their range; `alarm/NAME` is 1 while one is outside."""
+_ADVICE = {
+    "kl": "where it keeps growing, a lower learner.optimizer.learning_rate or a higher "
+    "algorithm.kl.coefficient",
+    "effective_sample_size": "the data are too old or the step too large: a smaller "
+    "loop.max_staleness, or a lower learner.optimizer.learning_rate",
+    "entropy": "the policy says always the same, or anything at all: compare algorithm.clip.high, "
+    "sampling.temperature and learner.optimizer.learning_rate with the presets",
+    "ratio": "the learner's policy is far from the sampler's: a smaller loop.max_staleness",
+    "gradient_norm": "a lower learner.optimizer.learning_rate, or a longer "
+    "learner.optimizer.warmup_steps",
+}
+"""What to try, for each."""
 _CAUSES = (
     "Usual causes: learner.optimizer.learning_rate is too high for this model, "
     "algorithm.kl.coefficient too low, or the data too old (loop.max_staleness)"
@@ -62,7 +74,7 @@ class HealthAlarm:
                 seen.worst, seen.worst_step = value, step
             seen.steps += 1
             if not was_on:
-                warnings[name] = f"{key}={figure(value)} {self._range(name)}"
+                warnings[name] = f"{key}={figure(value)} {self._range(name)}: {_ADVICE[name]}"
         return warnings
 
     @property

@@ -26,6 +26,7 @@ from rlsys.loop.fleet import (
     Untrained,
 )
 from rlsys.roles import LEARNER, REFERENCE, ROLLOUT, VERIFIER, Annotations
+from rlsys.simulate.cores import SharedCores
 from rlsys.simulate.laws import LengthLaw
 from rlsys.simulate.sampler import SamplerLaw, SimulatedSampler
 from rlsys.watch.accounting import Times
@@ -47,6 +48,8 @@ class Costs:
     """The learner makes new weights ready."""
     pull_s: float
     """A rollout worker takes them; it does not sample meanwhile."""
+    between_s: float = 0.0
+    """The learner waits before a step, and nobody works for it: calls, and the driver."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Members:
 class Pool:
     """Members that work on one call at a time, first come, first served."""
 
-    def __init__(self, members: int) -> None:
-        self.members = members
+    def __init__(self, members: int, role: str = "", cores: SharedCores | None = None) -> None:
+        self.members, self.role, self.cores = members, role, cores
         self.busy_s = 0.0
         self._free_at = [0.0] * members
         """Heap: when each member has done all that it was given."""
@@ -70,9 +73,14 @@ class Pool:
     async def work(self, seconds: float) -> None:
         """Wait for a free member, and keep it busy."""
         now = asyncio.get_running_loop().time()
-        end = max(now, self._free_at[0]) + seconds
-        heapq.heapreplace(self._free_at, end)
-        await asyncio.sleep(end - now)
+        start = max(now, self._free_at[0])
+        heapq.heapreplace(self._free_at, start + seconds)
+        if self.cores is None:
+            await asyncio.sleep(start + seconds - now)
+        else:
+            await asyncio.sleep(start - now)
+            with self.cores.working(self.role):
+                await asyncio.sleep(seconds)
         self.busy_s += seconds
 
 
@@ -98,7 +106,9 @@ class SimulatedFleet:
 
     Rewards are 0 or 1 with equal chance.
 
-    speeds: of each sampler, as multiples of the law's; none: all are as the law says.
+    Args:
+        cores: that all members share; None: each has a device of its own.
+        speeds: of each sampler, as multiples of the law's; none: all are as the law says.
     """
 
     def __init__(
@@ -109,14 +119,16 @@ class SimulatedFleet:
         members: Members,
         seed: int,
         speeds: Sequence[float] = (),
+        cores: SharedCores | None = None,
     ) -> None:
         self.costs, self.members = costs, members
         laws = [sampler.times(speed) for speed in speeds or [1.0] * members.rollout]
         self.full_speed = sum(law.full_speed for law in laws)
-        self.samplers = [SimulatedSampler(law) for law in laws]
+        self.samplers = [SimulatedSampler(law, cores) for law in laws]
         self.dispatch = LeastLoaded(range(members.rollout))
-        self.verifiers, self.references = Pool(members.verifier), Pool(members.reference)
-        self.learner = Pool(1)
+        self.verifiers = Pool(members.verifier, VERIFIER, cores)
+        self.references = Pool(members.reference, REFERENCE, cores)
+        self.learner = Pool(1, LEARNER, cores)
         self.scorers = (REFERENCE,) if costs.reference_token_s else ()
         random = np.random.default_rng(seed)
         self.lengths = _Draws(lambda count: lengths.draw(random, count))
@@ -151,6 +163,8 @@ class SimulatedFleet:
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         tokens = sum(int(group.num_tokens.sum()) for group in request.groups)
+        if self.costs.between_s:
+            await asyncio.sleep(self.costs.between_s)
         await self.learner.work(self.costs.learn_step_s + self.costs.learn_token_s * tokens)
         return {"loss": 0.0}
 

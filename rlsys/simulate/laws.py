@@ -26,6 +26,16 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """Lengths that were measured, each as likely as the others."""
+
+    tokens: tuple[int, ...]
+
+    def draw(self, random: np.random.Generator, count: int) -> np.ndarray:
+        return random.choice(np.array(self.tokens, dtype=np.int64), count)
+
+
+@dataclass(frozen=True)
 class LogNormal:
     """Most completions are short, a few many times as long."""
 

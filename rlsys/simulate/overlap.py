@@ -40,6 +40,7 @@ class Scenario:
     members: Members
     groups_per_step: int
     group_size: int
+    groups_per_call: int = 1
     speeds: tuple[float, ...] = ()
     """Of each sampler, where they differ."""
 
@@ -76,7 +77,7 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
     Raises:
         LedgerError: a group was lost or trained twice.
     """
-    config = _config(scenario, max_staleness)
+    config = loop_config(scenario, max_staleness)
     fleet = SimulatedFleet(
         scenario.sampler,
         scenario.lengths,
@@ -127,12 +128,14 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
     )
 
 
-def _config(scenario: Scenario, max_staleness: int | str) -> RunConfig:
+def loop_config(scenario: Scenario, max_staleness: int | str) -> RunConfig:
+    """Of the loop that runs on a scenario's fleet."""
     config = RunConfig()
     config.loop.max_staleness = max_staleness
     config.rollout.workers = scenario.members.rollout
     config.rollout.max_sequences = scenario.sampler.max_sequences
     config.loop.groups_per_step = scenario.groups_per_step
     config.loop.group_size = scenario.group_size
+    config.loop.groups_per_call = scenario.groups_per_call
     config.loop.stall_timeout_s = 1e6
     return config

@@ -12,6 +12,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rlsys.roles import ROLLOUT
+from rlsys.simulate.cores import SharedCores
+
 
 @dataclass(frozen=True)
 class SamplerLaw:
@@ -23,7 +26,7 @@ class SamplerLaw:
     """What each sequence adds to a step: its attention and arithmetic."""
     max_sequences: int
 
-    def decode_step_s(self, sequences: int) -> float:
+    def decode_step_s(self, sequences: float) -> float:
         """Seconds of one step of a batch."""
         return self.step_s + sequences * self.sequence_s
 
@@ -52,6 +55,7 @@ class SimulatedSampler:
     """Decodes sequences of given lengths; holds a weight version."""
 
     law: SamplerLaw
+    cores: SharedCores | None = None
     held: int = 0
     tokens: float = 0.0
     """Decoded so far."""
@@ -67,6 +71,8 @@ class SimulatedSampler:
     """Tokens that a sequence running since the start would have."""
     _since: float = 0.0
     _paused: bool = False
+    _works: bool = False
+    """As the cores were told."""
     _timer: asyncio.TimerHandle | None = None
     _order: Iterator[int] = field(default_factory=itertools.count)
 
@@ -137,6 +143,9 @@ class SimulatedSampler:
 
     def _arm(self) -> None:
         """One timer, for the next event that anyone waits for."""
+        if self.cores and self._works != bool(self._running):
+            self._works = bool(self._running)
+            self.cores.change(ROLLOUT, 1 if self._works else -1)
         if self._timer:
             self._timer.cancel()
             self._timer = None

@@ -60,7 +60,8 @@ class Reinforcement(Stage):
         self.folder = checkpointer.folder
         self.curve = Curve(self.folder)
         self.record = Record(self.folder, checkpointer.origin)
-        self.alarms = Alarms(config.observe, config.sampling.max_tokens)
+        is_synchronous = config.loop.max_staleness == 0
+        self.alarms = Alarms(config.observe, config.sampling.max_tokens, is_synchronous)
         if content := checkpointer.origin.content:
             self.alarms.load_state_dict(content["alarms"])
         stream = PromptStream(inputs.train, config.run.seed, config.data.shuffle)

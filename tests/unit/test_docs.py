@@ -54,6 +54,13 @@ def test_links_lead_to_files_and_headings_that_exist(page):
             assert heading in slugs, target
 
 
+def test_the_site_has_every_page():
+    in_nav = re.findall(
+        r"^ +- .*?(\w+\.md)$", text("mkdocs.yml").split("\nnav:\n")[1], re.MULTILINE
+    )
+    assert sorted(in_nav) == sorted(page.name for page in ROOT.glob("docs/*.md"))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_named_in_the_pages_exist(page):
     for name in code_names(page.read_text()):

@@ -1,6 +1,7 @@
 """Alarms that look at several steps, and a run that ends and resumes between them."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from rlsys.config.observe import ObserveConfig
 from rlsys.loop.outcome import SignalCount
 from rlsys.observe.alarms import Alarms
+from rlsys.observe.shares import SHARES
+from tests.helpers.places import ROOT
 
 CONFIG = ObserveConfig(length_alarm_window=2)
 
@@ -85,3 +88,52 @@ def test_a_figure_that_goes_in_and_out_is_said_once_in_ten_steps() -> None:
             alarms = Alarms(ObserveConfig(), 128)
             alarms.load_state_dict(state)
     assert said == [1, 21]
+
+
+def told(alarms: Alarms, *steps: dict[str, float]) -> list[dict[str, str]]:
+    return [
+        alarms.step(number, SOME, figures(20.0) | more)
+        for number, more in enumerate(steps, start=1)
+    ]
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_a_share_that_is_too_large_in_the_mean_of_some_steps_is_told(name: str) -> None:
+    metric = SHARES[name].metric
+    alarms = Alarms(ObserveConfig(share_window=2, truncated=0.5), 128)
+    # One step says nothing; the means are 0.5, 0.75 and 0.85.
+    steps = [{metric: share} for share in (0.1, 0.9, 0.6, 0.9, 0.8, 0.0)]
+    said = [[of for of in step if of == name] for step in told(alarms, *steps)]
+    assert said == [[], [], [name], [], [], []]
+    assert alarms.metrics()[f"alarm/{name}"] == 0
+
+
+def test_roles_that_take_turns_may_wait() -> None:
+    alarms = Alarms(ObserveConfig(share_window=1), 128, is_synchronous=True)
+    waits = {"time/learner/ready groups": 0.9, "time/rollout/slots": 0.9}
+    (step,) = told(alarms, waits | {"completion/truncated": 0.4})
+    assert list(step) == ["truncated"]
+    assert step["truncated"].startswith(
+        "warning: 40% of the completions are cut off before their end (observe.truncated=0.33): "
+    )
+
+
+def test_every_warning_ends_with_a_page_that_is_there() -> None:
+    alarms = Alarms(ObserveConfig(share_window=1, length_alarm_window=2), 128)
+    bad = {f"policy/{name}": float("nan") for name in ("kl", "entropy", "ratio", "gradient_norm")}
+    bad |= {"policy/effective_sample_size": 0.0} | {one.metric: 0.9 for one in SHARES.values()}
+    lines = [
+        line
+        for length in (20.0, 20.0, 30.0, 30.0)
+        for line in alarms.step(
+            1, replace(NOTHING, groups=8, without_signal=8), figures(length) | bad
+        ).values()
+    ]
+    assert len(lines) == len(alarms.metrics())
+    for line in lines:
+        found = re.search(r"\((docs/\w+\.md)(?:#([\w-]+))?\)$", line)
+        assert found is not None, line
+        page = (ROOT / found[1]).read_text()
+        headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+        slugs = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+        assert found[2] is None or found[2] in slugs

@@ -153,6 +153,26 @@ def test_a_terminal_gets_a_live_table_of_the_last_twelve_steps() -> None:
     assert "training: step 120 of 200, 5:20 left" in text.getvalue()
 
 
+def test_all_that_a_terminal_shows_fits_its_eighty_columns() -> None:
+    display, _ = make(terminal=True)
+    waits = [
+        "rollout-0: vLLM loads the policy 22.0 s",
+        "learner-0: DeepSpeed loads the policy 22 s",
+    ]
+    display.waiting = lambda: ", ".join(waits)
+    more = {"time/reference/busy": 0.3, "time/verifier/busy": 0.1}
+    display.step(19_999, 20_000, METRICS | more)
+    display.progress(
+        "starting learner-0, rollout-0, rollout-1, verifier-0, verifier-1, reference-0"
+    )
+    shown = display._render().plain
+    assert max(map(len, shown.splitlines())) <= 80
+    words = " ".join(shown.split())
+    assert display.stage_line in words
+    assert f"waiting for {', '.join(waits)}" in words
+    assert "busy: learner 62%, rollout 90%, reference 30%, verifier 10%; rollout, the" in words
+
+
 def test_a_check_stands_in_the_row_of_its_own_step_and_is_carried_to_no_other() -> None:
     """It ends while later steps are done."""
     display, text = make(width=200, terminal=True)

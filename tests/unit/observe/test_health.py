@@ -47,7 +47,9 @@ def test_a_figure_outside_warns_when_it_leaves_and_is_counted_while_it_is_out() 
     alarm = HealthAlarm(ObserveConfig())
     out, further = HEALTHY | {"policy/kl": 2.0}, HEALTHY | {"policy/kl": 3.0}
     said = run(alarm, [HEALTHY, out, further, HEALTHY, out])
-    warning = ["policy/kl=2.00 outside observe.kl.most=1"]
+    advice = "where it keeps growing, a lower learner.optimizer.learning_rate or a higher "
+    advice += "algorithm.kl.coefficient"
+    warning = [f"policy/kl=2.00 outside observe.kl.most=1: {advice}"]
     assert said == [[], warning, [], [], warning]
     assert alarm.metrics()["alarm/kl"] == 1
     assert sum(alarm.metrics().values()) == 1
@@ -73,7 +75,7 @@ def test_each_figure_has_a_range(name: str, value: float, bounds: str) -> None:
     alarm = HealthAlarm(ObserveConfig())
     ((setting, warning),) = alarm.step(1, HEALTHY | {WATCHED[name]: value}).items()
     assert setting == name
-    assert warning.endswith(f"outside observe.{name}.{bounds}")
+    assert f"outside observe.{name}.{bounds}: " in warning
 
 
 def test_steps_in_a_row_beyond_the_stop_bounds_stop_the_run_and_say_which() -> None:

@@ -55,7 +55,9 @@ def test_a_run_that_recovers_goes_on_and_its_summary_says_what_was(tmp_path: Pat
     summary, said = trained(tmp_path, Passing(since=2), nothing)
     assert summary.steps == STEPS
     assert summary.alarms == ["policy/kl outside observe.kl.most=1 in 2 steps, worst 184 at step 2"]
-    assert said == ["step 2: warning: policy/kl=184 outside observe.kl.most=1"]
+    (line,) = said
+    assert line.startswith("step 2: warning: policy/kl=184 outside observe.kl.most=1: where it ")
+    assert line.endswith("(docs/running.md#figures-that-leave-their-range)")
 
 
 def test_without_a_signal_the_first_warning_shows_what_the_policy_writes(tmp_path: Path) -> None:

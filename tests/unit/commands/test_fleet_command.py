@@ -1,0 +1,55 @@
+"""`rlsys fleet`: a step foretold, and devices divided."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rlsys.cli import app
+from rlsys.errors import ConfigError
+from tests.helpers.measured_run import STEP_S, leave_run
+
+
+def told(*arguments: str) -> str:
+    found = CliRunner().invoke(app, ["fleet", *arguments])
+    if found.exception:
+        raise found.exception
+    return found.output
+
+
+def test_a_run_is_foretold_as_it_went_and_its_table_says_the_same(tmp_path: Path) -> None:
+    run, table = leave_run(tmp_path / "run"), tmp_path / "laws.yaml"
+    config = str(run / "config.yaml")
+    said = told("--config", config, "--from", str(run), "--out", str(table), "--devices", "8")
+    assert f"{run}: 8 steps, {STEP_S:.3f} s each" in said
+    first = re.search(r"sharing 2 cores\): ([\d.]+) s a step", said)
+    assert first is not None
+    assert float(first[1]) == pytest.approx(STEP_S, rel=0.05)
+    assert re.search(r"best: max_staleness=\d+ .*\n  rollout\.workers=\d+ learner\.ranks=\d", said)
+    again = re.search(r": ([\d.]+) s a step", told("--config", config, "--laws", str(table)))
+    assert again is not None
+    assert float(again[1]) == pytest.approx(float(first[1]), rel=0.05)
+
+
+def test_speeds_come_from_a_run_or_from_a_table() -> None:
+    with pytest.raises(ConfigError, match="either --from RUN or --laws FILE"):
+        told("--config", "configs/local.yaml")
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("sampler: {step_s: 0.1, sequence_s: 0.1}", "lengths: at least one is needed"),
+        ("sampler: {step_s: -1, sequence_s: 0.1}\nlengths: [3]", "sampler.step_s=-1.0: must be"),
+        ("sampler: {step: 1}", "sampler.step"),
+    ],
+)
+def test_a_table_that_cannot_be_is_an_error_that_names_the_figure(
+    tmp_path: Path, table: str, problem: str
+) -> None:
+    file = tmp_path / "laws.yaml"
+    costs = "grade_s: 0, reference_token_s: 0, learn_token_s: 1, learn_step_s: 0, pack_s: 0"
+    file.write_text(f"{table}\ncosts: {{{costs}, pull_s: 0}}\n")
+    with pytest.raises(ConfigError, match=re.escape(problem)):
+        told("--config", "configs/local.yaml", "--laws", str(file))

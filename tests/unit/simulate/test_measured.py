@@ -1,0 +1,68 @@
+"""The laws of a run are those that it was made by."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rlsys.errors import ConfigError
+from rlsys.simulate import measured
+from rlsys.simulate.replay import replay
+from tests.helpers.measured_run import STEP_S, config, leave_run
+
+
+def test_the_laws_of_a_run_are_what_its_steps_were_made_by(tmp_path: Path) -> None:
+    found = measured.read(leave_run(tmp_path / "run"), config())
+    costs = found.laws.costs
+    assert (found.steps, found.step_s) == (8, STEP_S)
+    assert costs.learn_step_s == pytest.approx(1.0)
+    assert costs.learn_token_s == pytest.approx(0.01)
+    assert costs.pack_s == pytest.approx(0.25)
+    assert costs.pull_s == pytest.approx(0.5)
+    assert costs.grade_s == pytest.approx(0.8 / 8)
+    # 2 s of each of 7 steps, for 8 completions each.
+    lengths = range(30, 100, 10)
+    assert costs.reference_token_s == pytest.approx(2 * 7 / (8 * sum(lengths)))
+    law = found.laws.sampler
+    for tokens in (lengths[0] * 8, lengths[-1] * 8):
+        at_once = tokens * 0.05 / 6
+        assert law.step_s + law.sequence_s * at_once == pytest.approx(0.05)
+    assert set(found.laws.lengths.tokens) == set(lengths)
+
+
+def test_a_simulation_by_calibrated_laws_is_as_busy_and_as_long_as_the_run(tmp_path: Path) -> None:
+    found = measured.read(leave_run(tmp_path / "run"), config())
+    laws = measured.calibrated(found, cores=2)
+    scenario = laws.scenario(config(), measured.members_of(config(), laws.costs), ranks=1)
+    again = replay(scenario, 1, found.steps, cores=2)
+    assert again.step_s == pytest.approx(STEP_S, rel=0.05)
+    assert again.busy_s == pytest.approx(found.busy_s, rel=0.05)
+
+
+def test_ranks_share_the_learners_tokens_and_not_its_fixed_costs(tmp_path: Path) -> None:
+    laws = measured.read(leave_run(tmp_path / "run"), config()).laws
+    costs = laws.scenario(config(), measured.members_of(config(), laws.costs), ranks=4).costs
+    assert costs.learn_token_s == pytest.approx(0.01 / 4)
+    assert costs.learn_step_s == pytest.approx(1.0)
+
+
+def test_a_run_of_few_steps_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="3 steps of reinforcement are there to measure, at leas"):
+        measured.read(leave_run(tmp_path / "run", steps=3), config())
+    with pytest.raises(ConfigError, match="0 steps"):
+        measured.read(tmp_path, config())
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "line"),
+    [
+        ([1.0, 2.0, 3.0], [3.0, 5.0, 7.0], (1.0, 2.0)),
+        ([1.0, 2.0, 3.0], [5.0, 4.0, 3.0], (4.0, 0.0)),  # falls: it does not depend on x
+        ([1.0, 2.0, 3.0], [1.0, 3.0, 5.0], (0.0, 22 / 14)),  # would begin below zero
+        ([3.0, 4.0, 5.0], [7.0, 9.0, 8.0], (2.0, 1.5)),  # too narrow: a quarter of it is fixed
+    ],
+)
+def test_a_line_has_no_negative_part_and_narrow_points_say_nothing_of_it(
+    x: list[float], y: list[float], line: tuple[float, float]
+) -> None:
+    assert measured.line(np.array(x), np.array(y), fixed=0.25) == pytest.approx(line)
