@@ -20,9 +20,9 @@ from rlsys.learning.microbatches import Microbatches, minibatches
 from rlsys.learning.network import Network
 from rlsys.learning.objectives.base import LossFunction, Objective
 from rlsys.learning.packing_proof import check_packing
-from rlsys.learning.policy import PolicyModel, checkpoint_layers
+from rlsys.learning.policy import checkpoint_layers
 from rlsys.learning.ranks import Ranks
-from rlsys.learning.reference import annotation, score_sequences
+from rlsys.learning.reference import annotation
 from rlsys.learning.report import (
     SKIPPED,
     Totals,
@@ -94,36 +94,19 @@ class Learner:
         return totals.means(self.ranks)
 
     def score(self, sequences: Sequences) -> list[np.ndarray]:
-        """Logprobs of every completion under the policy as it is, without gradient."""
-        assert isinstance(self.policy, PolicyModel)
-        return score_sequences(
-            self.policy,
-            sequences.prompts,
-            sequences.completions,
-            sequences.groups,
-            self.config.share_prompts,
-            self.config.microbatch_tokens,
-            sequences.kept,
+        """Logprobs of every completion under the policy as it is, without gradient. All ranks must
+        call with the same sequences; each scores its share."""
+        return self.microbatches.numbers(
+            sequences, lambda own: self.policy(own.layout, own.num_chunks)[0]
         )
 
-    @torch.no_grad()
     def score_reference(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
         """A `reference` batch of the same rows: logprobs of each answer token under the policy
         without its adapter, which is the one that the run began with. All ranks must call with the
         same batch; each scores its share."""
         sequences = Sequences.from_rollouts(rollouts)
-        lengths = [len(completion) for completion in sequences.completions]
-        starts = np.cumsum([0, *lengths])
-        flat = torch.zeros(int(starts[-1]), device=self.ranks.device)
-        everything = list(range(len(sequences)))
         with without_adapter(self.policy.model):
-            for own in self.microbatches.own(sequences, everything, np.zeros(len(sequences))):
-                logprobs, _ = self.policy(own.layout, own.num_chunks)
-                parts = logprobs.float().split([lengths[i] for i in own.layout.sequences])
-                for i, part in zip(own.layout.sequences, parts, strict=True):
-                    flat[starts[i] : starts[i + 1]] = part
-        logprobs = self.ranks.summed(flat).cpu().numpy()
-        return annotation(REFERENCE, rollouts, np.split(logprobs, starts[1:-1]))
+            return annotation(REFERENCE, rollouts, self.score(sequences))
 
     def prove_packing(self, token_ids: list[int]) -> None:
         """Raise ConfigError unless sequences of one row see nothing of each other in this model."""
