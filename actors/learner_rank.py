@@ -31,7 +31,7 @@ from rlsys.learning.join import (
 from rlsys.learning.nccl import limit_collectives
 from rlsys.learning.tasks import ReinforcementTask, Task
 from rlsys.network import free_port
-from rlsys.roles import REFERENCE, Annotated, Annotations, role_of
+from rlsys.roles import Annotated, Annotations
 from rlsys.run.folder import require_mark
 from rlsys.watch.accounting import Accounting
 from rlsys.weights.bundle import Manifest
@@ -174,8 +174,7 @@ class LearnerRank(Member):
         """Whether the objective reads what the reference says, and the learner is that one."""
         task = self.task
         assert isinstance(task, ReinforcementTask)
-        is_asked = any(role_of(column) == REFERENCE for column in task.columns)
-        return is_asked and learner_is_reference(self.settings.learner, task.algorithm)
+        return task.asks_reference and learner_is_reference(self.settings.learner, task.algorithm)
 
     def fit(self, version: int, batch: pa.RecordBatch) -> dict[str, float]:
         """One step on a batch that is the same on every rank; see Learner.step."""

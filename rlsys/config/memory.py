@@ -111,7 +111,8 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
     count = adapter or shape.parameters
     shares = {stage: ranks if own.zero_stage >= stage else 1 for stage in (1, 2, 3)}
     on_gpu = own.offload is not Offload.parameters
-    weights = (shape.parameters + adapter) * b / shares[3] if on_gpu else 0.0
+    copies = 2 if own.holds_reference else 1
+    weights = (copies * shape.parameters + adapter) * b / shares[3] if on_gpu else 0.0
     summed = 4 if sums_in_float32(own) else b
     gradients = count * summed / shares[2] if own.offload is Offload.none else 0.0
     # Master weights in float32 and Adam's two moments; ZeRO keeps masters for float32, too.

@@ -213,3 +213,5 @@ def _changes(config: RunConfig) -> Iterator[dict[str, Any]]:
     if rollout.kv_cache_gib is not None and rollout.kv_cache_gib > 1:
         yield {"rollout.kv_cache_gib": 1.0}
     yield {"learner.zero_stage": 3, "learner.offload": Offload.parameters}
+    if learner.ranks > 1 and learner.lora is None:
+        yield {"learner.zero_stage": 3, "learner.holds_reference": True}

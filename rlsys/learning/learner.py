@@ -20,7 +20,7 @@ from rlsys.learning.microbatches import Microbatches, minibatches
 from rlsys.learning.network import Network
 from rlsys.learning.objectives.base import LossFunction, Objective
 from rlsys.learning.packing_proof import check_packing
-from rlsys.learning.policy import checkpoint_layers
+from rlsys.learning.policy import PolicyModel, checkpoint_layers
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import annotation
 from rlsys.learning.report import (
@@ -40,8 +40,15 @@ class Learner:
     """One rank's policy, wrapped by DeepSpeed."""
 
     def __init__(
-        self, model_path: str, objective: Objective, ranks: Ranks, schedule: Schedule
+        self,
+        model_path: str,
+        objective: Objective,
+        ranks: Ranks,
+        schedule: Schedule,
+        reference: PolicyModel | None = None,
     ) -> None:
+        """reference: the policy that the run began with, where these ranks hold it beside their
+        own."""
         self.objective, self.ranks, self.schedule = objective, ranks, schedule
         self.config = ranks.config
         self.updates = 0
@@ -54,6 +61,7 @@ class Learner:
             checkpoint_layers(network.model)
         self.deepspeed = ranks.into_deepspeed(network, schedule.config.learning_rate)
         self.policy: Network = self.deepspeed.module
+        self.reference = reference
 
     def step(self, batch: pa.RecordBatch, version: int) -> dict[str, float]:
         """One step: config.minibatches updates.
@@ -96,17 +104,21 @@ class Learner:
     def score(self, sequences: Sequences) -> list[np.ndarray]:
         """Logprobs of every completion under the policy as it is, without gradient. All ranks must
         call with the same sequences; each scores its share."""
-        return self.microbatches.numbers(
-            sequences, lambda own: self.policy(own.layout, own.num_chunks)[0]
-        )
+        return self._scored(sequences, self.policy)
 
     def score_reference(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
-        """A `reference` batch of the same rows: logprobs of each answer token under the policy
-        without its adapter, which is the one that the run began with. All ranks must call with the
-        same batch; each scores its share."""
+        """A `reference` batch of the same rows: logprobs of each answer token under the policy that
+        the run began with, which is the one held beside the policy, or else the policy without its
+        adapter. All ranks must call with the same batch; each scores its share."""
         sequences = Sequences.from_rollouts(rollouts)
         with without_adapter(self.policy.model):
-            return annotation(REFERENCE, rollouts, self.score(sequences))
+            logprobs = self._scored(sequences, self.reference or self.policy)
+        return annotation(REFERENCE, rollouts, logprobs)
+
+    def _scored(self, sequences: Sequences, policy: Network) -> list[np.ndarray]:
+        return self.microbatches.numbers(
+            sequences, lambda own: policy(own.layout, own.num_chunks)[0]
+        )
 
     def prove_packing(self, token_ids: list[int]) -> None:
         """Raise ConfigError unless sequences of one row see nothing of each other in this model."""

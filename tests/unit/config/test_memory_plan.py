@@ -103,6 +103,26 @@ def test_one_gpu_holds_7_billion_with_an_adapter_and_no_reference() -> None:
         require_fit(whole, QWEN_7B, [need.role for need in needs(whole)], 80.0)
 
 
+def test_a_reference_that_the_ranks_hold_is_shared_out_as_the_policy_is() -> None:
+    config = shipped("two_nodes", "learner.zero_stage=3", "learner.holds_reference=true")
+    found = plan(config, QWEN_7B)
+    assert "reference" not in {member.role for gpu in found.gpus for member in gpu}
+    assert found.gpus[0][0].memory.weights == pytest.approx(2 * 15.2e9 / 8, rel=0.01)
+    alone = plan(shipped("two_nodes", "learner.zero_stage=3"), QWEN_7B)
+    assert alone.gpus[0][0].memory.weights == pytest.approx(15.2e9 / 8, rel=0.01)
+
+
+def test_where_the_reference_alone_is_too_large_the_ranks_are_advised_to_hold_it() -> None:
+    config = shipped("two_nodes", "rollout.tensor_parallel=2", "rollout.gpus=2")
+    roles = [need.role for need in needs(config)]
+    model = QWEN_7B | {"num_hidden_layers": 100}
+    with pytest.raises(ConfigError, match=r"learner\.holds_reference=true") as caught:
+        require_fit(config, model, roles, 40.0)
+    way = str(caught.value).splitlines()[0].partition("nearest valid: ")[2].split(", or ")[0]
+    changed = shipped("two_nodes", "rollout.tensor_parallel=2", "rollout.gpus=2", *way.split())
+    require_fit(changed, model, [need.role for need in needs(changed)], 40.0)
+
+
 def test_a_penalty_in_the_reward_of_completions_keeps_the_reference() -> None:
     """It is counted before the completions come to the learner."""
     kl = ("algorithm.kl.placement=reward", "algorithm.kl.estimator=k1", "reference.gpus=0.0")
