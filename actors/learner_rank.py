@@ -3,10 +3,11 @@
 import socket
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import PickleBuffer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,10 +31,11 @@ from rlsys.learning.join import (
 )
 from rlsys.learning.nccl import limit_collectives
 from rlsys.learning.tasks import ReinforcementTask, Task
+from rlsys.loop.fleet import Rows
 from rlsys.network import free_port
 from rlsys.roles import Annotated, Annotations
 from rlsys.run.folder import require_mark
-from rlsys.watch.accounting import Accounting
+from rlsys.watch.accounting import TURN, Accounting
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
@@ -93,6 +95,8 @@ class LearnerRank(Member):
         self.met: Mapping[str, int] = {}
         """Those that were met."""
         self.accounting = Accounting(idle=task.idle)
+        self.turn = ExitStack()
+        """Open while the samplers have the GPU."""
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples")
         self.written: Future[None] | None = None
 
@@ -175,6 +179,21 @@ class LearnerRank(Member):
         task = self.task
         assert isinstance(task, ReinforcementTask)
         return task.asks_reference and learner_is_reference(self.settings.learner, task.algorithm)
+
+    def sleep(self) -> None:
+        """Give the GPU to the samplers: what learning needs lies in the CPU's memory until
+        `wake_up`."""
+        from rlsys.learning.offloading import offload
+
+        self.turn.enter_context(self.accounting.waiting(TURN))
+        offload(self.learner)
+
+    def wake_up(self) -> None:
+        """Have the GPU again."""
+        from rlsys.learning.offloading import reload
+
+        reload(self.learner)
+        self.turn.close()
 
     def fit(self, version: int, batch: pa.RecordBatch) -> dict[str, float]:
         """One step on a batch that is the same on every rank; see Learner.step."""
@@ -304,3 +323,17 @@ def put_pieces(pieces: list[np.ndarray]) -> ray.ObjectRef:
 def _rows(span: Span, batches: Sequence[pa.RecordBatch]) -> Annotated:
     """A span's rows of each role's batch."""
     return {role: batches[i].slice(span.row, span.size) for role, i in span.batches.items()}
+
+
+def spans_of(rows: Sequence[Rows]) -> tuple[list[Any], list[Span]]:
+    """The distinct refs of some rows, and where in their batches each entry lies."""
+    index: dict[Any, int] = {}
+    spans = [
+        Span(
+            {role: index.setdefault(ref, len(index)) for role, ref in entry.annotations.items()},
+            entry.row,
+            entry.size,
+        )
+        for entry in rows
+    ]
+    return list(index), spans

@@ -7,8 +7,11 @@ logprobs   chunked logprobs in the learner's precision against whole float32 log
 learner    steps of a model of 0.5 B parameters: tokens/s, and peak memory beside the plan's
 sampler    vLLM's start, the canary's difference from the learner, and whether an update leaves the
            model as loading from disk does
+sleep      GiB that a sampler gives up when it sleeps, seconds until it sleeps and until it is awake
+           with its weights loaded anew, and whether it then says of the canary what it said before
 loop       ten steps of `rlsys train`, with weights through the store: seconds of a step, tokens/s,
            what an update takes, and how long each role works
+turns      three steps in which learner and sampler have the GPU by turns (cluster.colocate)
 cuda_ipc   three steps with weights by CUDA IPC, on one GPU
 nccl       three steps with weights by NCCL, on two GPUs
 
@@ -177,7 +180,7 @@ def check_learner(device: str, folder: Path) -> dict[str, Any]:
     return found
 
 
-def check_sampler(device: str, folder: Path) -> dict[str, Any]:
+def check_sampler(device: str, folder: Path, sleeps: bool = False) -> dict[str, Any]:
     """The learner's canary is of float32 on the CPU where there is no GPU."""
     path = model_folder(device, folder)
     ids = list(range(5, 69))
@@ -187,10 +190,14 @@ def check_sampler(device: str, folder: Path) -> dict[str, Any]:
     (logprobs,) = score_sequences(policy, [prompt], [answer], [0], False, 1 << 30)
     precision = Precision.bfloat16 if device == "cuda" else Precision.float32
     del policy
-    return asyncio.run(_sampled(device, path, Canary(ids, logprobs.tolist(), precision)))
+    return asyncio.run(_sampled(device, path, Canary(ids, logprobs.tolist(), precision), sleeps))
 
 
-async def _sampled(device: str, path: str, canary: Canary) -> dict[str, Any]:
+def check_sleep(device: str, folder: Path) -> dict[str, Any]:
+    return check_sampler(device, folder, sleeps=True)
+
+
+async def _sampled(device: str, path: str, canary: Canary, sleeps: bool) -> dict[str, Any]:
     from rlsys.config.run import ModelConfig, WeightsConfig
     from rlsys.sampling.sampler import Sampler
 
@@ -200,15 +207,39 @@ async def _sampled(device: str, path: str, canary: Canary) -> dict[str, Any]:
         kv_cache_gib=4.0 if device == "cuda" else 1.0,
     )
     started = time.monotonic()
-    sampler = Sampler("rollout-0", path, ModelConfig(max_context=512), shape, WeightsConfig(), 0)
+    model = ModelConfig(max_context=512)
+    sampler = Sampler("rollout-0", path, model, shape, WeightsConfig(), 0, sleeps=sleeps)
     await sampler.start()
     try:
         loaded = time.monotonic() - started
         await sampler.prove_model(canary)
+        if sleeps:
+            return await _slept(device, sampler, canary)
         return {"start_s": round(loaded, 1), "canary_nats": sampler.shown, "reload": "as from disk"}
     finally:
         sampler.shutdown()
         sampler.release()
+
+
+async def _slept(device: str, sampler: Any, canary: Canary) -> dict[str, Any]:
+    """A turn of somebody else's; the weights come from disk instead of from a learner."""
+
+    def free_gib() -> float:
+        return torch.cuda.mem_get_info()[0] / GIB if device == "cuda" else 0.0
+
+    vllm, before, started = sampler.vllm, free_gib(), time.monotonic()
+    await sampler.update.sleep()
+    asleep, freed = time.monotonic(), free_gib() - before
+    await vllm.wake_up(["weights"])
+    await sampler.update.changed_by_reloading()
+    await vllm.wake_up(["kv_cache"])
+    awake = time.monotonic()
+    again = await sampler.canary_error(canary)
+    assert again == sampler.shown, (again, sampler.shown)
+    seconds = {"sleep_s": asleep - started, "wake_s": awake - asleep}
+    return {"freed_gib": round(freed, 2), "canary_nats": again} | {
+        name: round(value, 2) for name, value in seconds.items()
+    }
 
 
 REWARD = '''
@@ -256,7 +287,9 @@ def trained(device: str, folder: Path, steps: int, *overrides: str) -> dict[str,
         *("throughput/step_s", "throughput/consumed_tokens_per_s", "weights/pause_s"),
         *("weights/total_s", "weights/canary_error", "policy/learn_s"),
     ]
-    wanted += [name for name in lines[-1] if name.startswith("time/") and name.endswith("/busy")]
+    wanted += [
+        name for name in lines[-1] if name.startswith("time/") and name.endswith(("/busy", "/turn"))
+    ]
     values = {name: [line[name] for line in lines if name in line] for name in wanted}
     return {name: round(float(np.median(found)), 4) for name, found in values.items() if found}
 
@@ -270,6 +303,11 @@ TWO_GPUS = (*ONE_GPU, "rollout.gpus=1", "learner.gpus=1")
 
 def check_loop(device: str, folder: Path) -> dict[str, Any]:
     return trained(device, folder, 10, *(ONE_GPU if device == "cuda" else ()))
+
+
+def check_turns(device: str, folder: Path) -> dict[str, Any]:
+    turns = ("cluster.colocate=true", "loop.max_staleness=0")
+    return trained(device, folder, 3, *(ONE_GPU if device == "cuda" else ()), *turns)
 
 
 def check_cuda_ipc(device: str, folder: Path) -> dict[str, Any]:
@@ -289,7 +327,9 @@ PARTS: dict[str, Callable[[str, Path], dict[str, Any]]] = {
     "logprobs": check_logprobs,
     "learner": check_learner,
     "sampler": check_sampler,
+    "sleep": check_sleep,
     "loop": check_loop,
+    "turns": check_turns,
     "cuda_ipc": check_cuda_ipc,
     "nccl": check_nccl,
 }

@@ -211,6 +211,12 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
     return Memory(weights=weights, cache=cache, buffers=buffers)
 
 
+def asleep(role: str) -> Memory:
+    """What stays on the GPU of a member that has given it to another (cluster.colocate): CUDA's
+    context, and a sampler's graphs."""
+    return Memory(buffers=_GRAPHS if role == "rollout" else 0.0)
+
+
 def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> Memory:
     """Of one worker of a frozen policy, which keeps nothing for a backward pass."""
     tokens = max(own.microbatch_tokens, config.model.max_context)

@@ -272,6 +272,11 @@ class ClusterConfig:
     on this machine, else a new one."""
     num_cpus: int = ranged(0, least=0)
     """CPUs that a cluster started here offers; 0: as many as the machine has."""
+    colocate: bool = False
+    """true: learner and sampler have one GPU by turns, the whole of it each: the sampler sleeps
+    while the learner has it, and the learner's states lie in the CPU's memory meanwhile
+    (docs/gpu.md). Synchronous by nature: needs loop.max_staleness=0. false: they compute at the
+    same time, on GPUs of their own or on shares that are theirs for the whole run."""
     placement: str = "PACK"
     """Ray placement strategy: PACK, SPREAD, STRICT_PACK or STRICT_SPREAD."""
     queue_s: float = ranged(0.0, least=0)

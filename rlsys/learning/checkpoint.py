@@ -11,7 +11,6 @@ began with, which a learner that goes on is made from.
 """
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -33,7 +32,7 @@ def save(folder: Path, learner: Learner, weights: WeightsOut, model_path: str) -
         model_path: of the policy that the learner began with, whose tokenizer goes along.
     """
     has_adapter = learner.config.lora is not None
-    for name, model in _in_deepspeed(learner).items():
+    for name, model in learner.in_deepspeed.items():
         model.save_checkpoint(
             str(folder / name), tag="state", exclude_frozen_parameters=has_adapter
         )
@@ -67,7 +66,7 @@ def load(folder: Path, learner: Learner) -> None:
     file = _file_of_rank(folder, learner)
     if not file.is_file():
         raise CheckpointError(f"{file}: there is no such file, so no state of this rank")
-    for name, model in _in_deepspeed(learner).items():
+    for name, model in learner.in_deepspeed.items():
         path, _ = model.load_checkpoint(
             str(folder / name), tag="state", load_module_strict=learner.config.lora is None
         )
@@ -76,11 +75,6 @@ def load(folder: Path, learner: Learner) -> None:
     own = torch.load(file, weights_only=True)
     learner.load_state_dict(own["learner"])
     set_random_states(own["random"])
-
-
-def _in_deepspeed(learner: Learner) -> dict[str, Any]:
-    """What DeepSpeed wraps, by the name of its folder."""
-    return {"deepspeed": learner.deepspeed, **learner.objective.in_deepspeed}
 
 
 def _file_of_rank(folder: Path, learner: Learner) -> Path:

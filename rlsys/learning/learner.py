@@ -124,6 +124,11 @@ class Learner:
         """Raise ConfigError unless sequences of one row see nothing of each other in this model."""
         check_packing(self.policy, np.array(token_ids), self.config.dtype)
 
+    @property
+    def in_deepspeed(self) -> dict[str, Any]:
+        """What DeepSpeed wraps, by the name of its folder in a checkpoint."""
+        return {"deepspeed": self.deepspeed, **self.objective.in_deepspeed}
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold beside what DeepSpeed keeps."""
         return {"updates": self.updates, "objective": self.objective.state_dict()}

@@ -57,8 +57,17 @@ def _steps_summed_up(folder: Path) -> int:
 class Checkpointer:
     """Writes a run's checkpoints, and gives back what the origin's kept."""
 
-    def __init__(self, folder: Path, fleet: Fleet, origin: Origin, keep: int) -> None:
-        """keep: the newest ones that stay."""
+    def __init__(
+        self,
+        folder: Path,
+        fleet: Fleet,
+        origin: Origin,
+        keep: int,
+        after_completions: bool = False,
+    ) -> None:
+        """keep: the newest ones that stay.
+        after_completions: writing one waits for completions that are being sampled."""
+        self.after_completions = after_completions
         self.folder, self.fleet, self.origin, self.keep = folder, fleet, origin, keep
         self.saved = origin.version
         """Version of the newest checkpoint; 0: there may be none."""
@@ -95,5 +104,6 @@ class Checkpointer:
                 lambda folder: self.fleet.save(folder, kept),
                 self.keep,
             ),
+            for_completions=self.after_completions,
         )
         self.saved = version
