@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import PickleBuffer
@@ -33,9 +34,9 @@ from rlsys.learning.join import (
 from rlsys.learning.nccl import limit_collectives
 from rlsys.learning.tasks import ReinforcementTask, Task
 from rlsys.network import free_port
-from rlsys.roles import REFERENCE, Annotations, role_of
+from rlsys.roles import Annotations
 from rlsys.run.folder import require_mark
-from rlsys.watch.accounting import Accounting
+from rlsys.watch.accounting import TURN, Accounting
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
@@ -86,6 +87,8 @@ class LearnerRank(Member):
         self.met: Mapping[str, int] = {}
         """Those that were met."""
         self.accounting = Accounting(idle=task.idle)
+        self.turn = ExitStack()
+        """Open while the samplers have the GPU."""
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples")
         self.written: Future[None] | None = None
         self.copied: Copied | None = None
@@ -170,8 +173,22 @@ class LearnerRank(Member):
         """Whether the objective reads what the reference says, and the learner is that one."""
         task = self.task
         assert isinstance(task, ReinforcementTask)
-        is_asked = any(role_of(column) == REFERENCE for column in task.columns)
-        return is_asked and learner_is_reference(self.settings.learner, task.algorithm)
+        return task.asks_reference and learner_is_reference(self.settings.learner, task.algorithm)
+
+    def sleep(self) -> None:
+        """Give the GPU to the samplers: what learning needs lies in the CPU's memory until
+        `wake_up`."""
+        from rlsys.learning.offloading import offload
+
+        self.turn.enter_context(self.accounting.waiting(TURN))
+        offload(self.learner)
+
+    def wake_up(self) -> None:
+        """Have the GPU again."""
+        from rlsys.learning.offloading import reload
+
+        reload(self.learner)
+        self.turn.close()
 
     def fit(self, version: int, batch: pa.RecordBatch) -> dict[str, float]:
         """One step on a batch that is the same on every rank; see Learner.step."""

@@ -1,7 +1,7 @@
 """The newest weights, from the learner to every rollout worker."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,8 @@ class Publication:
         self.supervisor, self.canary_ids, self.transport = supervisor, canary_ids, transport
         self.newest: Published | None = None
         self.reports: dict[Seat, PublishReport] = {}
+        self.held: dict[Seat, tuple[Published, int]] = {}
+        """What each was seen to hold, and which of those that sat there that was."""
 
     async def pack(self, version: int) -> None:
         """The learner's weights as one buffer, and the canary's logprobs under them.
@@ -67,35 +69,50 @@ class Publication:
     async def pull(self, seat: Seat) -> None:
         """A rollout worker loads and proves the newest weights. One that these were not sent to
         reads them in the store, or waits for newer ones, where the learner has gone on."""
-        new = self.newest
-        assert new is not None
-        if not new.reached(seat):
-            version = new.manifest.version
+        newest = self.newest
+        assert newest is not None
+        new = newest
+        if self._holds(seat, newest):
+            return
+        if not newest.reached(seat):
+            version = newest.manifest.version
             stored = await self._packed(
                 {}, lambda actor: actor.publish_stored.remote(version, self.canary_ids)
             )
             if stored is None:
-                while self.newest is new:
+                while self.newest is newest:
                     await asyncio.sleep(_LOOK_S)
                 return
             new = stored
         ref = seat.actor.update_weights.remote(new.manifest, new.canary, new.buffer)
         self.reports[seat] = await self.supervisor.call(seat, ref)
+        self.held[seat] = (newest, seat.incarnation)
 
-    async def to_all(self, version: int) -> PublishReport:
-        """Every rollout worker holds and has proved `version` when this returns; the slowest one's
-        figures, whose pull is what the slots wait for."""
-        await self.pack(version)
-        pulls = [asyncio.ensure_future(self._try_pull(s)) for s in self.supervisor.ready(ROLLOUT)]
+    async def to_all(self) -> PublishReport:
+        """Every rollout worker holds and has proved the newest weights when this returns; the
+        slowest one's figures, whose pull is what the slots wait for."""
+        await self.to_these(self.supervisor.ready(ROLLOUT))
+        # One that died meanwhile pulls on its way back; without any, sampling cannot go on.
+        await self.supervisor.some_ready(ROLLOUT)
+        reports = [self.reports[seat] for seat in self.supervisor.ready(ROLLOUT)]
+        return max(reports, key=lambda report: report.total_s)
+
+    async def to_these(self, seats: Iterable[Seat]) -> None:
+        """These rollout workers hold the newest weights when this returns, or have died."""
+        pulls = [asyncio.ensure_future(self._try_pull(seat)) for seat in seats]
         try:
             await asyncio.gather(*pulls)
         finally:
             for pull in pulls:
                 pull.cancel()
-        # One that died meanwhile pulls on its way back; without any, sampling cannot go on.
-        await self.supervisor.some_ready(ROLLOUT)
-        reports = [self.reports[seat] for seat in self.supervisor.ready(ROLLOUT)]
-        return max(reports, key=lambda report: report.total_s)
+
+    def _holds(self, seat: Seat, published: Published) -> bool:
+        held, incarnation = self.held.get(seat, (None, 0))
+        return held is published and incarnation == seat.incarnation
+
+    def forget(self, seat: Seat) -> None:
+        """Who sits there holds no weights any more."""
+        self.held.pop(seat, None)
 
     def _recipients(self) -> dict[str, int]:
         """To whom the learner sends by itself; nobody where the store carries, or has to."""

@@ -22,6 +22,7 @@ from actors.roster import Seat, seats
 from actors.spans import spans_of
 from actors.stack_report import debts, of_members, owing, report
 from actors.supervision import Supervisor
+from actors.turns import Turns, are_taken
 from actors.versions import SameEverywhere, installed
 from rlsys.config.run import RunConfig, SamplingConfig
 from rlsys.config.transport import transport_of
@@ -107,6 +108,8 @@ class RayFleet:
         self.canary: Canary | None
         """Under the weights that the model has on disk; there once the learner has started."""
         self.publication = Publication(self.supervisor, canary_ids, transport_of(config))
+        has_turns = are_taken(config.cluster.colocate, present)
+        self.turns = Turns(self.supervisor, self.publication, self.starting, has_turns)
 
     # --- start and end -------------------------------------------------------------------------
 
@@ -131,22 +134,24 @@ class RayFleet:
         await asyncio.gather(*(self._identify(seat) for seat in supervisor.seats))
         for line in layout(supervisor.seats):
             self.notice(line)
-        for wave in waves(self.needs):
+        for wave in waves(self.needs, self.turns.are_taken):
             await asyncio.gather(*(self._start_role(role, checkpoint, version) for role in wave))
         if self.has_learner and self.has_rollout:
             self.progress("proving that the rollout workers hold the learner's weights")
-            packing = self.publication.pack(version)
+            for seat in supervisor.of(ROLLOUT):
+                await self.turns.take(ROLLOUT, self._prove_model(seat))
+            packing = self.turns.take(LEARNER, self.publication.pack(version))
             await self.starting.on("driver: first weights", packing)
             for seat in supervisor.of(ROLLOUT):
-                await self._hand_weights(seat)
+                await self.turns.take(ROLLOUT, self._hand_weights(seat))
         for seat in supervisor.seats:
             supervisor.admit(seat)
 
     async def _start_role(self, role: str, checkpoint: Path | None, version: int) -> None:
         if role == LEARNER:
-            await self._start_learner(checkpoint, version)
-        else:
-            await asyncio.gather(*(self._start_member(s) for s in self.supervisor.of(role)))
+            return await self._start_learner(checkpoint, version)
+        starting = self._start_members(role)
+        await (self.turns.take(role, starting) if ROLES[role].samples else starting)
 
     async def _start_learner(self, checkpoint: Path | None, version: int) -> None:
         """The ranks meet at rank 0, and say what the policy's tensors are called."""
@@ -166,22 +171,31 @@ class RayFleet:
         self._is_up(names)
         self.weight_names, self.canary = said[0]
 
+    async def _start_members(self, role: str) -> None:
+        await asyncio.gather(*(self._start_member(s) for s in self.supervisor.of(role)))
+
     async def _start_member(self, seat: Seat) -> None:
         """The actor is there and its sampler loaded when this returns."""
         role = ROLES[seat.role]
         arguments = [self.prompt_table] if role.samples else []
         said = await self._step(seat, role.loading, seat.actor.start.remote(*arguments))
         self._is_up(seat.name)
+        if role.samples:
+            self.turns.joined(seat)
         if said:
             self.notice(f"{seat.name}: {said}")
 
+    async def _prove_model(self, seat: Seat) -> None:
+        """A rollout worker learns which tensors to expect, and proves the model by its weights from
+        disk, which it still has."""
+        expecting = seat.actor.expect_weights.remote(self.weight_names, self.canary)
+        await self._step(seat, "list of weights", expecting)
+
     async def _hand_weights(self, seat: Seat) -> None:
-        """A rollout worker learns which tensors to expect, and holds the newest weights, proved.
+        """A rollout worker holds the newest weights, proved.
 
         Newer ones may be published meanwhile: it is up to date when this returns.
         """
-        expecting = seat.actor.expect_weights.remote(self.weight_names, self.canary)
-        await self._step(seat, "list of weights", expecting)
         held = None
         while held is not self.publication.newest:
             held = self.publication.newest
@@ -190,9 +204,14 @@ class RayFleet:
     async def _bring_up(self, seat: Seat) -> None:
         """A new actor on a dead one's seat."""
         await self._identify(seat)
-        await self._start_member(seat)
-        if ROLES[seat.role].samples and self.has_learner:
-            await self._hand_weights(seat)
+        if not ROLES[seat.role].samples:
+            return await self._start_member(seat)
+        self.turns.left(seat)
+        async with self.turns.of(ROLLOUT, at_once=True):
+            await self._start_member(seat)
+            if self.has_learner:
+                await self._prove_model(seat)
+                await self._hand_weights(seat)
 
     async def _identify(self, seat: Seat) -> None:
         introducing = seat.actor.introduce.remote(self.logs / f"{seat.name}.log")
@@ -229,9 +248,10 @@ class RayFleet:
     async def sample(self, batch: GroupBatch, sampling: SamplingConfig) -> Sampled:
         rows = [(self.row_of[p.prompt_id], p.token_budget) for p in batch.prompts]
         ids = list(batch.group_ids)
-        _, rollouts, meta = await self.supervisor.work(
+        working = self.supervisor.work(
             ROLLOUT, lambda actor: actor.sample.remote(ids, rows, batch.size, sampling)
         )
+        _, rollouts, meta = await self.turns.take(ROLLOUT, working)
         return replace(meta, rollouts=rollouts)
 
     async def grade(self, sampled: Sampled) -> Graded:
@@ -273,32 +293,26 @@ class RayFleet:
         rows = [Rows(group.annotations, group.row, len(group.rewards)) for group in request.groups]
         batches, spans = spans_of(rows)
         arrays = (request.advantages, request.rewards, request.trained)
-        results = await self.supervisor.call_all(
-            self.supervisor.of(LEARNER),
-            lambda seat: seat.actor.learn.remote(
+        results = await self._ranks(
+            lambda actor: actor.learn.remote(
                 request.step, request.version, spans, *arrays, *batches
-            ),
+            )
         )
         return results[0]
 
     async def fit(self, version: int, batch: pa.RecordBatch) -> dict[str, float]:
         """One step of supervised fine-tuning, on every rank, from this version to the next."""
         shared = ray.put(batch)
-        results = await self.supervisor.call_all(
-            self.supervisor.of(LEARNER), lambda seat: seat.actor.fit.remote(version, shared)
-        )
-        return results[0]
+        return (await self._ranks(lambda actor: actor.fit.remote(version, shared)))[0]
 
     async def measure(self, batch: pa.RecordBatch) -> dict[str, float]:
         """The figures of the learner's objective on a batch, which it does not learn from."""
         shared = ray.put(batch)
-        results = await self.supervisor.call_all(
-            self.supervisor.of(LEARNER), lambda seat: seat.actor.measure.remote(shared)
-        )
-        return results[0]
+        return (await self._ranks(lambda actor: actor.measure.remote(shared)))[0]
 
     async def publish(self, version: int) -> PublishReport:
-        return await self.publication.to_all(version)
+        await self.turns.take(LEARNER, self.publication.pack(version))
+        return await self.turns.take(ROLLOUT, self.publication.to_all())
 
     async def write_samples(self, untrained: Untrained) -> None:
         batches, spans = spans_of(untrained.groups)
@@ -317,9 +331,7 @@ class RayFleet:
             )
 
     async def copy_state(self, folder: Path) -> None:
-        await self.supervisor.call_all(
-            self.supervisor.of(LEARNER), lambda seat: seat.actor.copy_state.remote(folder)
-        )
+        await self._ranks(lambda actor: actor.copy_state.remote(folder))
 
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         batches, spans = spans_of(kept)
@@ -327,6 +339,12 @@ class RayFleet:
             self.supervisor.of(LEARNER),
             lambda seat: seat.actor.save.remote(folder, spans, *batches),
         )
+
+    async def _ranks(self, call: Callable[[Any], Any]) -> list[Any]:
+        """What each of the learner's ranks replies, in their turn."""
+        ranks = self.supervisor.of(LEARNER)
+        calling = self.supervisor.call_all(ranks, lambda seat: call(seat.actor))
+        return await self.turns.take(LEARNER, calling)
 
     async def restore(self, folder: Path) -> list[Annotations]:
         first = self.supervisor.of(LEARNER)[0]

@@ -111,6 +111,7 @@ def rollout_settings(config: RunConfig) -> RolloutSettings:
         config.thinking,
         config.run.seed,
         config.run.deterministic,
+        config.cluster.colocate,
     )
 
 
@@ -216,12 +217,13 @@ def _of_run(config: RunConfig) -> set[str]:
     return {name for name in ROLES if name not in roles.SCORERS} | asked
 
 
-def waves(needs: Sequence[Need]) -> list[list[str]]:
+def waves(needs: Sequence[Need], colocated: bool = False) -> list[list[str]]:
     """The roles in the order of their start: all at once, or one after the other where members
-    share a GPU: the learner, what scores, and the samplers last. A sampler looks at what memory is
-    free, which must not change under it, and the learner's start takes more than it keeps."""
+    share a GPU, or have it by turns: the learner, what scores, and the samplers last. A sampler
+    looks at what memory is free, which must not change under it, and the learner's start takes more
+    than it keeps."""
     present = [need.role for need in needs]
-    if not any(0 < need.gpus < 1 for need in needs):
+    if not (colocated or any(0 < need.gpus < 1 for need in needs)):
         return [present]
     last = [role for role in present if role == roles.ROLLOUT]
     between = [[role] for role in present if role in roles.SCORERS]

@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from rlsys.loop.fleet import PublishReport, Sampled
 from rlsys.sampling.rollout_rows import may_limit
 from rlsys.sampling.sampler import Sampler
 from rlsys.schema import list_column
-from rlsys.watch.accounting import Accounting
+from rlsys.watch.accounting import TURN, Accounting
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
@@ -44,6 +44,7 @@ class RolloutSettings:
     thinking: ThinkingConfig
     seed: int
     deterministic: bool
+    colocated: bool
 
 
 class RolloutWorker(AsyncMember):
@@ -70,7 +71,10 @@ class RolloutWorker(AsyncMember):
             seed=settings.seed if seeded or settings.deterministic else own,
             seeded=seeded,
             deterministic=settings.deterministic,
+            sleeps=settings.colocated,
         )
+        self.turn = ExitStack()
+        """Open while the learner has the GPU."""
         self.settings = settings
         # An evaluation's benchmarks have limits of their own.
         self.always_limits = seeded
@@ -144,6 +148,7 @@ class RolloutWorker(AsyncMember):
         with self.accounting.busy(), self._ending_with_sampler():
             # Views of this node's store: one copy per node, whoever reads it.
             pulled = await asyncio.gather(*buckets)
+            self.turn.close()
             with self.accounting.waiting("weights"):
                 pause = await self.sampler.update.load(manifest, pulled)
             error = await self.sampler.prove_weights(manifest, canary, pulled)
@@ -154,6 +159,12 @@ class RolloutWorker(AsyncMember):
             canary_error=error,
             num_bytes=manifest.total_bytes,
         )
+
+    async def sleep(self) -> None:
+        """Give the GPU to the learner; the next update takes it back."""
+        self.turn.enter_context(self.accounting.waiting(TURN))
+        with self._ending_with_sampler():
+            await self.sampler.update.sleep()
 
     @ray.method(concurrency_group="control")
     async def still_s(self) -> float:

@@ -11,8 +11,11 @@ lora       the same of an adapter of rank 16
 checkpoint how long a step waits for a state to be copied, and how long its writing takes
 sampler    vLLM's start, the canary's difference from the learner, and whether an update leaves the
            model as loading from disk does
+sleep      GiB that a sampler gives up when it sleeps, seconds until it sleeps and until it is awake
+           with its weights loaded anew, and whether it then says of the canary what it said before
 loop       ten steps of `rlsys train`, with weights through the store: seconds of a step, tokens/s,
            what an update takes, and how long each role works
+turns      three steps in which learner and sampler have the GPU by turns (cluster.colocate)
 cuda_ipc   three steps with weights by CUDA IPC, on one GPU
 nccl       three steps with weights by NCCL, on two GPUs
 
@@ -234,7 +237,7 @@ def check_checkpoint(device: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def check_sampler(device: str, folder: Path) -> dict[str, Any]:
+def check_sampler(device: str, folder: Path, sleeps: bool = False) -> dict[str, Any]:
     """The learner's canary is of float32 on the CPU where there is no GPU."""
     path = model_folder(device, folder)
     ids = list(range(5, 69))
@@ -244,10 +247,14 @@ def check_sampler(device: str, folder: Path) -> dict[str, Any]:
     (logprobs,) = score_sequences(policy, [prompt], [answer], [0], False, 1 << 30)
     precision = Precision.bfloat16 if device == "cuda" else Precision.float32
     del policy
-    return asyncio.run(_sampled(device, path, Canary(ids, logprobs.tolist(), precision)))
+    return asyncio.run(_sampled(device, path, Canary(ids, logprobs.tolist(), precision), sleeps))
 
 
-async def _sampled(device: str, path: str, canary: Canary) -> dict[str, Any]:
+def check_sleep(device: str, folder: Path) -> dict[str, Any]:
+    return check_sampler(device, folder, sleeps=True)
+
+
+async def _sampled(device: str, path: str, canary: Canary, sleeps: bool) -> dict[str, Any]:
     from rlsys.config.run import ModelConfig, WeightsConfig
     from rlsys.sampling.sampler import Sampler
 
@@ -257,15 +264,39 @@ async def _sampled(device: str, path: str, canary: Canary) -> dict[str, Any]:
         kv_cache_gib=4.0 if device == "cuda" else 1.0,
     )
     started = time.monotonic()
-    sampler = Sampler("rollout-0", path, ModelConfig(max_context=512), shape, WeightsConfig(), 0)
+    model = ModelConfig(max_context=512)
+    sampler = Sampler("rollout-0", path, model, shape, WeightsConfig(), 0, sleeps=sleeps)
     await sampler.start()
     try:
         loaded = time.monotonic() - started
         await sampler.prove_model(canary)
+        if sleeps:
+            return await _slept(device, sampler, canary)
         return {"start_s": round(loaded, 1), "canary_nats": sampler.shown, "reload": "as from disk"}
     finally:
         sampler.shutdown()
         sampler.release()
+
+
+async def _slept(device: str, sampler: Any, canary: Canary) -> dict[str, Any]:
+    """A turn of somebody else's; the weights come from disk instead of from a learner."""
+
+    def free_gib() -> float:
+        return torch.cuda.mem_get_info()[0] / GIB if device == "cuda" else 0.0
+
+    vllm, before, started = sampler.vllm, free_gib(), time.monotonic()
+    await sampler.update.sleep()
+    asleep, freed = time.monotonic(), free_gib() - before
+    await vllm.wake_up(["weights"])
+    await sampler.update.changed_by_reloading()
+    await vllm.wake_up(["kv_cache"])
+    awake = time.monotonic()
+    again = await sampler.canary_error(canary)
+    assert again == sampler.shown, (again, sampler.shown)
+    seconds = {"sleep_s": asleep - started, "wake_s": awake - asleep}
+    return {"freed_gib": round(freed, 2), "canary_nats": again} | {
+        name: round(value, 2) for name, value in seconds.items()
+    }
 
 
 ONE_GPU = (
@@ -277,6 +308,11 @@ TWO_GPUS = (*ONE_GPU, "rollout.gpus=1", "learner.gpus=1")
 
 def check_loop(device: str, folder: Path) -> dict[str, Any]:
     return trained(device, folder, 10, *(ONE_GPU if device == "cuda" else ()))
+
+
+def check_turns(device: str, folder: Path) -> dict[str, Any]:
+    turns = ("cluster.colocate=true", "loop.max_staleness=0")
+    return trained(device, folder, 3, *(ONE_GPU if device == "cuda" else ()), *turns)
 
 
 def check_cuda_ipc(device: str, folder: Path) -> dict[str, Any]:
@@ -298,7 +334,9 @@ PARTS: dict[str, Callable[[str, Path], dict[str, Any]]] = {
     "lora": check_lora,
     "checkpoint": check_checkpoint,
     "sampler": check_sampler,
+    "sleep": check_sleep,
     "loop": check_loop,
+    "turns": check_turns,
     "cuda_ipc": check_cuda_ipc,
     "nccl": check_nccl,
 }

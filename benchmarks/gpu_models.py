@@ -132,6 +132,8 @@ def trained(device: str, folder: Path, steps: int, *overrides: str) -> dict[str,
         *("throughput/step_s", "throughput/consumed_tokens_per_s", "weights/pause_s"),
         *("weights/total_s", "weights/canary_error", "policy/learn_s"),
     ]
-    wanted += [name for name in lines[-1] if name.startswith("time/") and name.endswith("/busy")]
+    wanted += [
+        name for name in lines[-1] if name.startswith("time/") and name.endswith(("/busy", "/turn"))
+    ]
     values = {name: [line[name] for line in lines if name in line] for name in wanted}
     return {name: round(float(np.median(found)), 4) for name, found in values.items() if found}

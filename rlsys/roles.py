@@ -9,7 +9,8 @@ row for each.
     teacher    -> teacher     teacher_logprobs, per token
 
 What a learner's objective needs is named by its column; the role that brings it follows. With an
-adapter (learner.lora) the learner says what the reference would, in a batch of the same contract.
+adapter (learner.lora), or the reference on its ranks (learner.holds_reference), the learner says
+what the reference would, in a batch of the same contract.
 """
 
 from collections.abc import Mapping

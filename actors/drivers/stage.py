@@ -253,7 +253,8 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         display.stage,
         display.note,
     )
-    checkpointer = Checkpointer(job.folder, fleet, origin, config.loop.keep_checkpoints)
+    keep, has_turns = config.loop.keep_checkpoints, fleet.turns.are_taken
+    checkpointer = Checkpointer(job.folder, fleet, origin, keep, has_turns)
     loggers: list[Logger] = [
         JsonLines(job.folder),
         TensorBoard(job.folder, origin.version if origin.resumed else None),

@@ -2,7 +2,7 @@
 that are there, a rank that they have room for, and who is the reference."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rlsys.config.algorithm import AlgorithmConfig, KlPlacement, is_per_token
 from rlsys.config.lora import LoraConfig
@@ -111,11 +111,34 @@ def adapter_note(lora: LoraConfig, path: str) -> str:
 
 
 def learner_is_reference(learner: LearnerConfig, algorithm: AlgorithmConfig) -> bool:
-    """Whether the learner says what the reference would: the policy without its adapter is the one
-    that the run began with. Not where a KL penalty in the reward of whole completions is counted
-    before they come to the learner."""
+    """Whether the learner says what the reference would: its policy without the adapter is the one
+    that the run began with, or its ranks hold that one beside the policy. Not where its word comes
+    too late."""
+    holds = learner.lora is not None or learner.holds_reference
+    return holds and not is_asked_before(algorithm)
+
+
+def is_asked_before(algorithm: AlgorithmConfig) -> bool:
+    """Whether what the reference says is needed before completions come to the learner: for a KL
+    penalty in the reward of whole completions."""
     kl = algorithm.kl
     before = kl.coefficient > 0 and kl.placement is KlPlacement.reward
-    return learner.lora is not None and not (
-        before and not is_per_token(algorithm.advantage.estimator)
-    )
+    return before and not is_per_token(algorithm.advantage.estimator)
+
+
+def reference_problems(config: RunConfig) -> Iterator[str]:
+    """What learner.holds_reference does not go with."""
+    if not config.learner.holds_reference:
+        return
+    path = "learner.holds_reference=true"
+    if config.learner.lora:
+        yield (
+            f"{path}: with learner.lora the learner's policy without its adapter is the reference; "
+            "nearest valid: learner.holds_reference=false"
+        )
+    if is_asked_before(config.algorithm):
+        yield (
+            f"{path}: with algorithm.kl.placement=reward the reference is asked before completions "
+            "come to the learner; nearest valid: algorithm.kl.placement=loss, or a reference "
+            "worker by learner.holds_reference=false"
+        )

@@ -26,6 +26,7 @@ OF_ENGINE: Mapping[str, str] = MappingProxyType(
         "kv_cache_memory_bytes": "rollout.kv_cache_gib",
         "enable_prefix_caching": "weights.prefix_cache",
         "weight_transfer_config": "weights.transport",
+        "enable_sleep_mode": "cluster.colocate",
         "logits_processors": "",
         "worker_extension_cls": "",
         "logprobs_mode": "",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rlsys.config.run import Offload, RunConfig, Transport
+from rlsys.config.run import Offload, RunConfig, StageKind, Transport
 
 _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
@@ -27,13 +27,54 @@ def problems(config: RunConfig) -> Iterator[str]:
     """Of a run that trains."""
     yield from shares(config)
     yield from _shared_gpu(config)
+    yield from _turns(config)
     yield from _offload(config)
     yield from _transport(config)
     yield from _placement(config)
 
 
+def _turns(config: RunConfig) -> Iterator[str]:
+    """cluster.colocate: one GPU, or none, that learner and sampler have one after the other."""
+    if not config.cluster.colocate:
+        return
+    path, learner = "cluster.colocate=true", config.learner
+    if config.run.stage is StageKind.rl and config.loop.max_staleness != 0:
+        yield (
+            f"loop.max_staleness={config.loop.max_staleness}: with {path} sampling and learning "
+            "take turns, so that no step can be learned beside it; nearest valid: 0"
+        )
+    if config.weights.transport is not Transport.object_store:
+        yield (
+            f"weights.transport={config.weights.transport.value}: with {path} the learner has left "
+            "the GPU when the sampler is there to be sent weights; nearest valid: object_store"
+        )
+    if learner.zero_stage not in (1, 2):
+        yield (
+            f"learner.zero_stage={learner.zero_stage}: with {path} DeepSpeed has to move what the "
+            "learner holds, which it does at stages 1 and 2; nearest valid: "
+            f"{2 if learner.zero_stage else 1}"
+        )
+    yield from _one_gpu(config, path)
+
+
+def _one_gpu(config: RunConfig, path: str) -> Iterator[str]:
+    learner, rollout = config.learner, config.rollout
+    if not (learner.gpus or rollout.gpus):
+        return
+    if not (learner.gpus and rollout.gpus and learner.gpus + rollout.gpus <= 1 + 1e-9):
+        yield (
+            f"{path}: learner and sampler have one GPU by turns, but learner.gpus={learner.gpus:g} "
+            f"and rollout.gpus={rollout.gpus:g}; nearest valid: learner.gpus=0.5 rollout.gpus=0.5"
+        )
+    for name, count in (("learner.ranks", learner.ranks), ("rollout.workers", rollout.workers)):
+        if count > 1:
+            yield f"{name}={count}: with {path} there is one GPU for it; nearest valid: 1"
+
+
 def _shared_gpu(config: RunConfig) -> Iterator[str]:
     rollout, learner = config.rollout, config.learner
+    if config.cluster.colocate:
+        return
     if 0 < rollout.gpus < 1 and 0 < learner.gpus < 1 and rollout.kv_cache_gib is None:
         yield (
             f"rollout.kv_cache_gib=null: with rollout.gpus={rollout.gpus:g} a sampler shares its "

@@ -112,7 +112,8 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
     count = adapter or shape.parameters
     shares = {stage: ranks if own.zero_stage >= stage else 1 for stage in (1, 2, 3)}
     on_gpu = own.offload is not Offload.parameters
-    weights = (shape.parameters + adapter) * b / shares[3] if on_gpu else 0.0
+    copies = 2 if own.holds_reference else 1
+    weights = (copies * shape.parameters + adapter) * b / shares[3] if on_gpu else 0.0
     summed = 4 if sums_in_float32(own) else b
     gradients = count * summed / shares[2] if own.offload is Offload.none else 0.0
     # Master weights in float32 and Adam's two moments; ZeRO keeps masters for float32, too.
@@ -209,6 +210,12 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
         # At least one answer has to fit; vLLM refuses to start with less.
         cache = max(cache, one)
     return Memory(weights=weights, cache=cache, buffers=buffers)
+
+
+def asleep(role: str) -> Memory:
+    """What stays on the GPU of a member that has given it to another (cluster.colocate): CUDA's
+    context, and a sampler's graphs."""
+    return Memory(buffers=_GRAPHS if role == "rollout" else 0.0)
 
 
 def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> Memory:

@@ -22,6 +22,9 @@ _SPARE = 0.97
 """Of a GPU's memory that a plan may use up: the driver keeps some, and blocks leave gaps."""
 
 
+_TURNS = ("learner", "rollout")
+
+
 @dataclass(frozen=True)
 class Member:
     """One process on a GPU, or as many of them as are alike."""
@@ -39,11 +42,27 @@ class Plan:
     parameters: int
     gpus: list[list[Member]]
     gpu_bytes: float
+    by_turns: bool = False
+    """Whether learner and sampler have their GPU one after the other."""
 
     @property
     def fits(self) -> bool:
         """Whether every GPU has room for its members."""
-        return all(_fits(_total(gpu), self.gpu_bytes / GIB) for gpu in self.gpus)
+        return _fits(self.fullest, self.gpu_bytes / GIB)
+
+    @property
+    def fullest(self) -> float:
+        """Bytes of the GPU that needs most, at its worst moment."""
+        return max(map(self._total, self.gpus))
+
+    def _total(self, gpu: list[Member]) -> float:
+        """Of all members at once; by turns, of the turn that needs most, with what the other
+        leaves."""
+        turns = [member for member in gpu if member.role in _TURNS] if self.by_turns else []
+        always = sum(member.memory.total for member in gpu if member not in turns)
+        rest = sum(memory.asleep(member.role).total for member in turns)
+        at_work = [m.memory.total - memory.asleep(m.role).total for m in turns]
+        return always + rest + max(at_work, default=0.0)
 
     def lines(self) -> list[str]:
         """A table in GiB: a line a member, and a sum a GPU."""
@@ -60,9 +79,9 @@ class Plan:
                 numbers = "".join(f"{x / GIB:>12.1f}" for x in [*parts, member.memory.total])
                 lines.append(f"{member.role:<10}{numbers}")
             roles = " and ".join(dict.fromkeys(member.role for member in gpu))
-            lines.append(
-                f"a GPU of {roles}: {_total(gpu) / GIB:.1f} of {self.gpu_bytes / GIB:.1f} GiB"
-            )
+            turns = " by turns" if self.by_turns else ""
+            needed, there = self._total(gpu) / GIB, self.gpu_bytes / GIB
+            lines.append(f"a GPU of {roles}{turns}: {needed:.1f} of {there:.1f} GiB")
         return lines
 
 
@@ -81,7 +100,8 @@ def plan_of(config: RunConfig, model: dict[str, Any], roles: list[str], gib: flo
     members = [member for role in roles for member in _members(config, shape, model, role, gib)]
     if not members:
         return None
-    return Plan(str(model["model_type"]), shape.parameters, _placed(members), gib * GIB)
+    by_turns = config.cluster.colocate
+    return Plan(str(model["model_type"]), shape.parameters, _placed(members), gib * GIB, by_turns)
 
 
 def require_fit(
@@ -130,10 +150,6 @@ def _placed(members: list[Member]) -> list[list[Member]]:
         else:
             gpus.append([member])
     return gpus
-
-
-def _total(gpu: list[Member]) -> float:
-    return sum(member.memory.total for member in gpu)
 
 
 def _advice(config: RunConfig, model: dict[str, Any], roles: list[str], gib: float) -> str:
@@ -192,7 +208,7 @@ def _told(path: str, value: Any) -> str:
 
 def _worst(config: RunConfig, model: dict[str, Any], roles: list[str], gib: float) -> float:
     plan = plan_of(config, model, roles, gib)
-    return max(map(_total, plan.gpus)) if plan else 0.0
+    return plan.fullest if plan else 0.0
 
 
 def _changes(config: RunConfig) -> Iterator[dict[str, Any]]:
@@ -212,4 +228,14 @@ def _changes(config: RunConfig) -> Iterator[dict[str, Any]]:
     }
     if rollout.kv_cache_gib is not None and rollout.kv_cache_gib > 1:
         yield {"rollout.kv_cache_gib": 1.0}
+    if config.cluster.colocate:
+        return
+    if learner.ranks == rollout.workers == 1 and learner.gpus + rollout.gpus <= _SHARES:
+        yield {
+            "cluster.colocate": True,
+            "loop.max_staleness": 0,
+            "learner.zero_stage": min(max(1, learner.zero_stage), 2),
+        }
     yield {"learner.zero_stage": 3, "learner.offload": Offload.parameters}
+    if learner.ranks > 1 and learner.lora is None:
+        yield {"learner.zero_stage": 3, "learner.holds_reference": True}

@@ -160,7 +160,8 @@ class RolloutConfig:
 @dataclass
 class ReferenceConfig:
     """The frozen initial policy; not started when algorithm.kl.coefficient is 0, unless a loss of a
-    plug-in reads reference_logprobs, nor with learner.lora, whose learner holds it."""
+    plug-in reads reference_logprobs, nor where the learner holds it (learner.lora,
+    learner.holds_reference)."""
 
     workers: int = ranged(1, least=1, may_change=True)
     cpus: float = ranged(0.25, least=0, may_change=True)
@@ -219,6 +220,10 @@ class LearnerConfig:
     lora: LoraConfig | None = None
     """An adapter that is trained in the place of the weights (docs/gpu.md); null: all of them are.
     With one the learner is the reference, too."""
+    holds_reference: bool = False
+    """true: the learner's ranks hold the reference beside the policy, in shards with zero_stage=3,
+    in the learner's precision, and no reference worker is started. For a policy of which no GPU
+    holds a whole copy."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     deepspeed_options: dict[str, Any] = field(default_factory=dict)
     """Any other section of DeepSpeed's config, by its name there, such as zero_optimization."""
@@ -270,6 +275,11 @@ class ClusterConfig:
     on this machine, else a new one."""
     num_cpus: int = ranged(0, least=0)
     """CPUs that a cluster started here offers; 0: as many as the machine has."""
+    colocate: bool = False
+    """true: learner and sampler have one GPU by turns, the whole of it each: the sampler sleeps
+    while the learner has it, and the learner's states lie in the CPU's memory meanwhile
+    (docs/gpu.md). Synchronous by nature: needs loop.max_staleness=0. false: they compute at the
+    same time, on GPUs of their own or on shares that are theirs for the whole run."""
     placement: str = "PACK"
     """Ray placement strategy: PACK, SPREAD, STRICT_PACK or STRICT_SPREAD."""
     queue_s: float = ranged(0.0, least=0)

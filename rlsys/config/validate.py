@@ -22,6 +22,7 @@ from rlsys.config import sample as sample_config
 from rlsys.config import sandbox as sandbox_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
+from rlsys.config.adapter import reference_problems
 from rlsys.config.loop import AUTO
 from rlsys.config.model_names import find_model
 from rlsys.config.run import MOST_KEPT, RunConfig, StageKind
@@ -262,7 +263,7 @@ _WHERE_ONLY_SAMPLED = (
     *(_context, _greedy, _thinking, _positions, _run, _model, gpu_checks.shares, _deterministic),
     *(engine_options.problems, sample_config.problems),
 )
-_WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe)
+_WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe, reference_problems)
 
 
 def _merge(config: RunConfig) -> Iterator[str]:

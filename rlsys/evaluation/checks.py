@@ -64,7 +64,8 @@ class Checks:
         if not (every and step % every == 0 and self.between) or step == self.config.loop.steps:
             return None
         checking = tasks.create_task(self._check_when(published, step), name="held-out check")
-        if self.config.run.deterministic:
+        # Where the samplers have the GPU by turns, the learner could do nothing meanwhile.
+        if self.config.run.deterministic or self.config.cluster.colocate:
             await checking
         return checking
 

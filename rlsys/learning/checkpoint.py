@@ -69,7 +69,7 @@ def copied(folder: Path, learner: Learner, weights: WeightsOut, model_path: str)
     copier = Copier()
     has_adapter = learner.config.lora is not None
     files: dict[Path, Any] = {}
-    for name, model in _in_deepspeed(learner).items():
+    for name, model in learner.in_deepspeed.items():
         with _kept(model.checkpoint_engine, copier, files):
             model.save_checkpoint(
                 str(folder / name), tag="state", exclude_frozen_parameters=has_adapter
@@ -130,7 +130,7 @@ def load(folder: Path, learner: Learner) -> None:
     file = _file_of_rank(folder, learner)
     if not file.is_file():
         raise CheckpointError(f"{file}: there is no such file, so no state of this rank")
-    for name, model in _in_deepspeed(learner).items():
+    for name, model in learner.in_deepspeed.items():
         path, _ = model.load_checkpoint(
             str(folder / name), tag="state", load_module_strict=learner.config.lora is None
         )
@@ -139,11 +139,6 @@ def load(folder: Path, learner: Learner) -> None:
     own = torch.load(file, weights_only=True)
     learner.load_state_dict(own["learner"])
     set_random_states(own["random"])
-
-
-def _in_deepspeed(learner: Learner) -> dict[str, Any]:
-    """What DeepSpeed wraps, by the name of its folder."""
-    return {"deepspeed": learner.deepspeed, **learner.objective.in_deepspeed}
 
 
 def _file_of_rank(folder: Path, learner: Learner) -> Path:

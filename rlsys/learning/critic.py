@@ -50,16 +50,10 @@ class Critic:
             checkpoint_layers(model)
         self.deepspeed = ranks.into_deepspeed(ValueModel(model), config.learning_rate)
 
-    @torch.no_grad()
     def values(self, sequences: Sequences) -> list[np.ndarray]:
-        """Value of the state before each answer token, float32, reward units."""
-        values = [np.empty(0, dtype=np.float32)] * len(sequences)
-        for layout in self.microbatches.everything(sequences):
-            flat = self.deepspeed.module(layout).cpu().numpy()
-            ends = np.cumsum([len(sequences.completions[i]) for i in layout.sequences])
-            for i, part in zip(layout.sequences, np.split(flat, ends[:-1]), strict=True):
-                values[i] = part
-        return values
+        """Value of the state before each answer token, float32, reward units. All ranks must call,
+        each computes its share."""
+        return self.microbatches.numbers(sequences, lambda own: self.deepspeed.module(own.layout))
 
     def learn(
         self, sequences: Sequences, chosen: Sequence[int], weights: np.ndarray

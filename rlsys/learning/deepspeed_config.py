@@ -33,6 +33,13 @@ def deepspeed_config(config: LearnerConfig) -> dict[str, Any]:
     return _merged(own, config.deepspeed_options)
 
 
+def frozen_config(config: LearnerConfig) -> dict[str, Any]:
+    """The same of a model that is only computed with: there is no optimizer to offload."""
+    frozen = deepspeed_config(config)
+    frozen["zero_optimization"].pop("offload_optimizer", None)
+    return frozen
+
+
 def _merged(own: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """Both, sections within sections; no name is in both but a section's."""
     merged = dict(own)

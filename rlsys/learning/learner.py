@@ -23,7 +23,7 @@ from rlsys.learning.objectives.base import LossFunction, Objective
 from rlsys.learning.packing_proof import check_packing
 from rlsys.learning.policy import PolicyModel, checkpoint_layers
 from rlsys.learning.ranks import Ranks
-from rlsys.learning.reference import annotation, score_sequences
+from rlsys.learning.reference import annotation
 from rlsys.learning.report import (
     SKIPPED,
     Totals,
@@ -45,8 +45,15 @@ class Learner:
     """One rank's policy, wrapped by DeepSpeed."""
 
     def __init__(
-        self, model_path: str, objective: Objective, ranks: Ranks, schedule: Schedule
+        self,
+        model_path: str,
+        objective: Objective,
+        ranks: Ranks,
+        schedule: Schedule,
+        reference: PolicyModel | None = None,
     ) -> None:
+        """reference: the policy that the run began with, where these ranks hold it beside their
+        own."""
         self.objective, self.ranks, self.schedule = objective, ranks, schedule
         self.config = ranks.config
         self.updates = 0
@@ -61,6 +68,7 @@ class Learner:
             checkpoint_layers(network.model)
         self.deepspeed = ranks.into_deepspeed(network, schedule.config.learning_rate)
         self.policy: Network = self.deepspeed.module
+        self.reference = reference
 
     def step(self, batch: pa.RecordBatch, version: int) -> dict[str, float]:
         """One step: config.minibatches updates.
@@ -105,40 +113,32 @@ class Learner:
         return totals.means(self.ranks)
 
     def score(self, sequences: Sequences) -> list[np.ndarray]:
-        """Logprobs of every completion under the policy as it is, without gradient."""
-        assert isinstance(self.policy, PolicyModel)
-        return score_sequences(
-            self.policy,
-            sequences.prompts,
-            sequences.completions,
-            sequences.groups,
-            self.config.share_prompts,
-            self.config.microbatch_tokens,
-            sequences.kept,
-        )
+        """Logprobs of every completion under the policy as it is, without gradient. All ranks must
+        call with the same sequences; each scores its share."""
+        return self._scored(sequences, self.policy)
 
-    @torch.no_grad()
     def score_reference(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
-        """A `reference` batch of the same rows: logprobs of each answer token under the policy
-        without its adapter, which is the one that the run began with. All ranks must call with the
-        same batch; each scores its share."""
+        """A `reference` batch of the same rows: logprobs of each answer token under the policy that
+        the run began with, which is the one held beside the policy, or else the policy without its
+        adapter. All ranks must call with the same batch; each scores its share."""
         sequences = Sequences.from_rollouts(rollouts)
-        lengths = [len(completion) for completion in sequences.completions]
-        starts = np.cumsum([0, *lengths])
-        flat = torch.zeros(int(starts[-1]), device=self.ranks.device)
-        everything = list(range(len(sequences)))
         with without_adapter(self.policy.model):
-            for own in self.microbatches.own(sequences, everything, np.zeros(len(sequences))):
-                logprobs, _ = self.policy(own.layout, own.num_chunks)
-                parts = logprobs.float().split([lengths[i] for i in own.layout.sequences])
-                for i, part in zip(own.layout.sequences, parts, strict=True):
-                    flat[starts[i] : starts[i + 1]] = part
-        logprobs = self.ranks.summed(flat).cpu().numpy()
-        return annotation(REFERENCE, rollouts, np.split(logprobs, starts[1:-1]))
+            logprobs = self._scored(sequences, self.reference or self.policy)
+        return annotation(REFERENCE, rollouts, logprobs)
+
+    def _scored(self, sequences: Sequences, policy: Network) -> list[np.ndarray]:
+        return self.microbatches.numbers(
+            sequences, lambda own: policy(own.layout, own.num_chunks)[0]
+        )
 
     def prove_packing(self, token_ids: list[int]) -> None:
         """Raise ConfigError unless sequences of one row see nothing of each other in this model."""
         check_packing(self.policy, np.array(token_ids), self.config.dtype)
+
+    @property
+    def in_deepspeed(self) -> dict[str, Any]:
+        """What DeepSpeed wraps, by the name of its folder in a checkpoint."""
+        return {"deepspeed": self.deepspeed, **self.objective.in_deepspeed}
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold beside what DeepSpeed keeps."""

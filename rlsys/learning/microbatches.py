@@ -6,7 +6,7 @@ a collective call. Weights are counted over the whole minibatch, so what is lear
 on how it is split.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,12 +72,26 @@ class Microbatches:
                 number == last,
             )
 
-    def everything(self, sequences: Sequences) -> Iterator[Layout]:
-        """All sequences in rows, on every rank the same."""
-        blocks, lengths = self._blocks(sequences, range(len(sequences)))
-        (plan,) = plan_microbatches(lengths, self.config.microbatch_tokens, 1)
-        for row in plan:
-            yield _layout([blocks[b] for b in row], sequences).to(self.ranks.device)
+    @torch.no_grad()
+    def numbers(
+        self, sequences: Sequences, of_row: Callable[[Microbatch], torch.Tensor]
+    ) -> list[np.ndarray]:
+        """A number for each token of every completion, [T_i] float32, without gradient. All ranks
+        must call with the same sequences; each computes its share of them.
+
+        Args:
+            of_row: [N] of a row's completion tokens.
+        """
+        ends = np.cumsum([len(completion) for completion in sequences.completions])
+        starts = [0, *ends.tolist()]
+        flat = torch.zeros(starts[-1], device=self.ranks.device)
+        everything = list(range(len(sequences)))
+        for own in self.own(sequences, everything, np.zeros(len(sequences), dtype=np.float32)):
+            lengths = own.layout.mask.sum(1).tolist()
+            parts = of_row(own).float().split(lengths)
+            for i, part in zip(own.layout.sequences, parts, strict=True):
+                flat[starts[i] : starts[i] + len(part)] = part
+        return np.split(self.ranks.summed(flat).cpu().numpy(), starts[1:-1])
 
     def _planned(
         self, sequences: Sequences, chosen: Sequence[int]

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from rlsys.config.run import LearnerConfig
-from rlsys.learning.deepspeed_config import deepspeed_config
+from rlsys.learning.deepspeed_config import deepspeed_config, frozen_config
+
+N = TypeVar("N", bound=torch.nn.Module)
 
 
 class Ranks:
@@ -67,6 +69,15 @@ class Ranks:
             config=deepspeed_config(config),
         )
         return wrapped
+
+    def frozen(self, module: N) -> N:
+        """A network that is only computed with: under ZeRO-3 in shards, which DeepSpeed gathers
+        layer by layer, else whole on this rank's device. All ranks must call."""
+        module.requires_grad_(False)
+        if not self.shards_weights:
+            return module.to(self.device)
+        self._deepspeed.initialize(model=module, config=frozen_config(self.config))
+        return module
 
     @property
     def dtype(self) -> torch.dtype:

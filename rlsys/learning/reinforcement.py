@@ -6,9 +6,11 @@ from rlsys import schema
 from rlsys.algorithms.registry import Registry
 from rlsys.learning.critic import Critic
 from rlsys.learning.learner import Learner
+from rlsys.learning.loading import load_for_training
 from rlsys.learning.objectives.base import check_columns
 from rlsys.learning.objectives.distillation import teacher_terms
 from rlsys.learning.objectives.policy_gradient import PolicyGradient
+from rlsys.learning.policy import PolicyModel
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.schedule import Schedule
 from rlsys.learning.tasks import ReinforcementTask
@@ -29,4 +31,14 @@ def reinforcement_learner(model_path: str, task: ReinforcementTask, ranks: Ranks
     objective = PolicyGradient(algorithm, config, task.sampling, critic, terms, loss)
     check_columns(objective, schema.training(task.columns).names)
     schedule = Schedule(config.optimizer, task.steps * config.minibatches)
-    return Learner(model_path, objective, ranks, schedule)
+    holds = config.holds_reference and task.asks_reference
+    reference = held_reference(model_path, task, ranks) if holds else None
+    return Learner(model_path, objective, ranks, schedule, reference)
+
+
+def held_reference(model_path: str, task: ReinforcementTask, ranks: Ranks) -> PolicyModel:
+    """The policy that the run began with, frozen, on the learner's ranks: under ZeRO-3 each holds
+    its share, as of the policy, so that no GPU has to have room for the whole."""
+    model = load_for_training(model_path, ranks)
+    policy = PolicyModel(model, task.sampling.temperature, ranks.config.logprob_chunk)
+    return ranks.frozen(policy).eval()

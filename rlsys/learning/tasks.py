@@ -18,6 +18,7 @@ from rlsys.config.run import Precision, RunConfig, SamplingConfig, StageKind, Te
 from rlsys.imports import imports
 from rlsys.learning.columns import columns_of
 from rlsys.plugins import PluginFile
+from rlsys.roles import REFERENCE, role_of
 
 if TYPE_CHECKING:
     from rlsys.learning.learner import Learner
@@ -90,6 +91,11 @@ class ReinforcementTask(Task):
     def columns(self) -> tuple[str, ...]:
         """What the objective reads that other roles bring."""
         return columns_of(self.algorithm, self.teacher, self.plugins)
+
+    @property
+    def asks_reference(self) -> bool:
+        """Whether the objective reads what the reference says."""
+        return any(role_of(column) == REFERENCE for column in self.columns)
 
     def learner(self, model_path: str, ranks: "Ranks") -> "Learner":
         """Of the policy gradient."""

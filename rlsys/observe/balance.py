@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from rlsys.watch.accounting import Times
+from rlsys.watch.accounting import TURN, Times
 
 _FULLY_BUSY = 0.85
 """From this share of the wall time on, a role is what limits the run; below, roles wait for each
@@ -151,7 +151,9 @@ def limits(found: Balance, longest_wait: str, may_overlap_more: bool = True) -> 
 
 def advice(found: Balance, longest_wait: str, pace: Pace) -> list[str]:
     """What limits the run, and which bound of staleness would help; see `limits`."""
-    lines = limits(found, longest_wait, may_overlap_more=not pace.is_automatic)
+    # By turns nothing could go on at the same time, whatever the bound.
+    may_overlap_more = not pace.is_automatic and longest_wait != TURN
+    lines = limits(found, longest_wait, may_overlap_more)
     least_step_s = found.least_s / max(pace.steps, 1)
     bound = covering_bound(pace, least_step_s)
     if bound > pace.max_staleness:

@@ -58,8 +58,17 @@ def _steps_summed_up(folder: Path) -> int:
 class Checkpointer:
     """Writes a run's checkpoints beside training, and gives back what the origin's kept."""
 
-    def __init__(self, folder: Path, fleet: Fleet, origin: Origin, keep: int) -> None:
-        """keep: the newest ones that stay."""
+    def __init__(
+        self,
+        folder: Path,
+        fleet: Fleet,
+        origin: Origin,
+        keep: int,
+        after_completions: bool = False,
+    ) -> None:
+        """keep: the newest ones that stay.
+        after_completions: copying a state waits for completions that are being sampled."""
+        self.after_completions = after_completions
         self.folder, self.fleet, self.origin, self.keep = folder, fleet, origin, keep
         self.begun = origin.version
         """Version of the newest checkpoint that is written, or being written; 0: there may be
@@ -116,7 +125,7 @@ class Checkpointer:
         copying = asyncio.create_task(copied.wait(), name="copy state")
         either = asyncio.wait((self._writing, copying), return_when=asyncio.FIRST_COMPLETED)
         try:
-            await waits.on("driver: state copied", either)
+            await waits.on("driver: state copied", either, for_completions=self.after_completions)
         finally:
             copying.cancel()
         # One that is cancelled, as a stop does it, leaves the writing itself alone.

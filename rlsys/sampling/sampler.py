@@ -48,17 +48,19 @@ class Sampler:
         seed: int,
         seeded: bool = False,
         deterministic: bool = False,
+        sleeps: bool = False,
     ) -> None:
         """seeded: each completion has random numbers of its own, which depend on `seed`, group and
         place in the group alone, not on the sampler, nor on what it samples beside it.
         deterministic: so does the arithmetic, which is otherwise rounded by what is sampled beside
-        a completion; implies `seeded`."""
+        a completion; implies `seeded`.
+        sleeps: it gives its GPU to the learner at times."""
         self.name = name
         self.model_path = model_path
         self.model = model
         self.config, self.weights = config, weights
         self.seed, self.deterministic = seed, deterministic
-        self.seeded = seeded or deterministic
+        self.seeded, self.sleeps = seeded or deterministic, sleeps
         self._requests = 0
         self._is_proved = False
         """Whether loading the model's weights again is known to leave it as it was."""
@@ -93,6 +95,7 @@ class Sampler:
                 self.seeded,
                 self.deterministic,
                 limits,
+                self.sleeps,
             ),
             weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
         )

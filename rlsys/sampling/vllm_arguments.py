@@ -32,11 +32,13 @@ def engine_arguments(
     seeded: bool,
     deterministic: bool,
     limits: bool,
+    sleeps: bool = False,
 ) -> dict[str, Any]:
     """Keywords of AsyncEngineArgs; plain values, since vLLM must not be imported here.
 
     Args:
         limits: whether a request may limit its thinking.
+        sleeps: whether it is to give its memory up at times.
     """
     on_cpu = config.gpus == 0
     own = {
@@ -60,6 +62,8 @@ def engine_arguments(
         "enable_prefix_caching": not (deterministic or weights.prefix_cache is PrefixCache.off),
         "disable_log_stats": True,
         "use_tqdm_on_load": False,
+        # Of a GPU's memory: on CPUs vLLM takes the calls and keeps everything, but not the option.
+        "enable_sleep_mode": sleeps and not on_cpu,
         "logits_processors": [thinking_processor(config)] if limits else None,
         "worker_extension_cls": "rlsys.weights.vllm_transfer.WorkerExtension",
         **_memory(config),

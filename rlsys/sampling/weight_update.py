@@ -6,6 +6,9 @@ From the object store, `load` does all three. With vLLM's NCCL and CUDA IPC tran
 learner's rank 0 asks for `begin` and `receive`, since its sending and their receiving meet; `load`
 then only finishes, with the manifest that the learner made while it sent. A sampler that was not
 there when they met loads from the store.
+
+An engine that has its GPU by turns sleeps between them, and wakes within an update: its weights
+are there to be loaded into when that begins, its cache before sampling goes on.
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ class WeightUpdate:
         self.version = 0
         self._paused_at: float | None = None
         """Since when, while an update is under way."""
+        self.sleeps = False
+        """Whether the engine has given up weights and cache."""
 
     @property
     def cache_salt(self) -> str | None:
@@ -61,9 +66,19 @@ class WeightUpdate:
         await self._call("load_policy", path=path)
         await self.vllm.resume_generation()
 
+    async def sleep(self) -> None:
+        """Give up weights and cache, until the next update: what was sampled with them is over, and
+        the next turn begins with weights from the store. Requests in flight, which nobody waits for
+        any more, are ended."""
+        if not self.sleeps:
+            await self.vllm.sleep(level=2, mode="abort")
+            self.sleeps = True
+
     async def begin(self) -> None:
         """Hold sampling up and make the model ready for new weights."""
         self._paused_at = time.monotonic()
+        if self.sleeps:
+            await self.vllm.wake_up(["weights"])
         # Not AsyncLLM.pause_generation: it sleeps for 0.02 s, for the order of log lines only.
         clear = self.config.prefix_cache is PrefixCache.recompute
         await self.vllm.engine_core.pause_scheduler_async(mode="keep", clear_cache=clear)
@@ -96,6 +111,9 @@ class WeightUpdate:
         await self._call("finish_proved", manifest=manifest.to_dict())
         await self.vllm.update_weight_version(str(manifest.version))
         self.version = manifest.version
+        if self.sleeps:
+            await self.vllm.wake_up(["kv_cache"])
+            self.sleeps = False
         await self.vllm.resume_generation()
         pause = time.monotonic() - self._paused_at
         self._paused_at = None

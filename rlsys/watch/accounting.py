@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+TURN = "turn"
+"""What a member waits for while another has the GPU that they have by turns."""
+
 
 @dataclass(frozen=True)
 class Times:

@@ -77,6 +77,11 @@ class Fleet:
             held = self.publication.newest
             await self.publication.pull(seat)
 
+    async def publish_all(self, version: int) -> PublishReport:
+        """As the fleet does."""
+        await self.publication.pack(version)
+        return await self.publication.to_all()
+
     def publish(self, version: int, ids: list[int], recipients: dict[str, int]) -> Any:
         self.version = version
         to = ", ".join(f"{name}#{count}" for name, count in recipients.items())
@@ -134,7 +139,7 @@ ALL = "rollout-0#1, rollout-1#1, rollout-2#1"
 )
 def test_a_whole_fleet_is_sent_each_version(transport: Transport, to: str) -> None:
     async def scene(fleet: Fleet) -> None:
-        await fleet.publication.to_all(1)
+        await fleet.publish_all(1)
         assert fleet.asked[0] == f"publish 1 to {to}"
         assert sorted(fleet.asked[1:]) == [f"rollout-{i}#1 holds 1" for i in range(3)]
 
@@ -144,13 +149,13 @@ def test_a_whole_fleet_is_sent_each_version(transport: Transport, to: str) -> No
 def test_while_one_is_away_the_store_carries_and_then_the_group_is_formed_anew() -> None:
     async def scene(fleet: Fleet) -> None:
         await fleet.kill(1)
-        await fleet.publication.to_all(1)
+        await fleet.publish_all(1)
         assert fleet.asked[0] == "publish 1 to the store"
         assert sorted(fleet.asked[1:]) == ["rollout-0#1 holds 1", "rollout-2#1 holds 1"]
         fleet.up.set()
         await fleet.all_ready()
         assert fleet.asked[-1] == "rollout-1#2 holds 1"
-        await fleet.publication.to_all(2)
+        await fleet.publish_all(2)
         assert "publish 2 to rollout-0#1, rollout-1#2, rollout-2#1" in fleet.asked
 
     run(Transport.nccl, scene)
@@ -158,7 +163,7 @@ def test_while_one_is_away_the_store_carries_and_then_the_group_is_formed_anew()
 
 def test_a_replaced_worker_reads_in_the_store_what_was_sent_to_the_others() -> None:
     async def scene(fleet: Fleet) -> None:
-        await fleet.publication.to_all(1)
+        await fleet.publish_all(1)
         fleet.asked.clear()
         fleet.up.set()
         await fleet.kill(2)
@@ -170,14 +175,14 @@ def test_a_replaced_worker_reads_in_the_store_what_was_sent_to_the_others() -> N
 
 def test_where_the_learner_has_gone_on_it_waits_for_the_next_version() -> None:
     async def scene(fleet: Fleet) -> None:
-        await fleet.publication.to_all(1)
+        await fleet.publish_all(1)
         fleet.asked.clear()
         fleet.version = 2  # its step is done, and not published yet
         fleet.up.set()
         await fleet.kill(2)
         await asyncio.sleep(0.1)
         assert fleet.asked == ["store 1"]
-        await fleet.publication.to_all(2)
+        await fleet.publish_all(2)
         await fleet.all_ready()
         assert "publish 2 to the store" in fleet.asked
         assert fleet.asked[-1] == "rollout-2#2 holds 2"
@@ -188,7 +193,7 @@ def test_where_the_learner_has_gone_on_it_waits_for_the_next_version() -> None:
 def test_a_worker_that_dies_while_it_is_sent_weights_costs_the_learner() -> None:
     async def scene(fleet: Fleet) -> None:
         fleet.stuck = True
-        publishing = asyncio.ensure_future(fleet.publication.to_all(1))
+        publishing = asyncio.ensure_future(fleet.publish_all(1))
         await asyncio.sleep(0.05)
         await fleet.kill(0)
         with pytest.raises(LearnerLostError, match=r"rollout-0 died while .*transport=nccl"):

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from rlsys.config.adapter import adapter_note, layer_of
-from rlsys.config.load import load, to_yaml
+from rlsys.config.load import CONFIGS, load, to_yaml
 from rlsys.config.lora import LoraConfig
+from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
 from tests.helpers.model_folders import config_of, error_of, write_weights
 
@@ -122,3 +123,23 @@ def test_the_parameters_of_an_adapter_are_named(tmp_path: Path) -> None:
     )
     only = LoraConfig(rank=2, targets=["k_proj"])
     assert adapter_note(only, str(tmp_path)).endswith("160 parameters in 1 linear layers (k_proj)")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["learner.lora={}"], "nearest valid: learner.holds_reference=false"),
+        (
+            ["algorithm.kl.placement=reward", "algorithm.kl.estimator=k1"],
+            "nearest valid: algorithm.kl.placement=loss, or a reference worker by",
+        ),
+    ],
+)
+def test_a_reference_on_the_learners_ranks_is_refused_where_it_cannot_be(
+    overrides: list[str], message: str
+) -> None:
+    holding = "learner.holds_reference=true"
+    validate(load(CONFIGS / "local.yaml", [holding]))
+    with pytest.raises(ConfigError, match=r"learner\.holds_reference=true: ") as caught:
+        validate(load(CONFIGS / "local.yaml", [holding, *overrides]))
+    assert message in str(caught.value)

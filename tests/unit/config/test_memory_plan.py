@@ -10,6 +10,7 @@ from rlsys.config.load import CONFIGS, load
 from rlsys.config.memory import GIB
 from rlsys.config.memory_plan import Plan, plan_of, require_fit
 from rlsys.config.run import RunConfig, Transport
+from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
 
 QWEN_HALF = {
@@ -103,6 +104,26 @@ def test_one_gpu_holds_7_billion_with_an_adapter_and_no_reference() -> None:
         require_fit(whole, QWEN_7B, [need.role for need in needs(whole)], 80.0)
 
 
+def test_a_reference_that_the_ranks_hold_is_shared_out_as_the_policy_is() -> None:
+    config = shipped("two_nodes", "learner.zero_stage=3", "learner.holds_reference=true")
+    found = plan(config, QWEN_7B)
+    assert "reference" not in {member.role for gpu in found.gpus for member in gpu}
+    assert found.gpus[0][0].memory.weights == pytest.approx(2 * 15.2e9 / 8, rel=0.01)
+    alone = plan(shipped("two_nodes", "learner.zero_stage=3"), QWEN_7B)
+    assert alone.gpus[0][0].memory.weights == pytest.approx(15.2e9 / 8, rel=0.01)
+
+
+def test_where_the_reference_alone_is_too_large_the_ranks_are_advised_to_hold_it() -> None:
+    config = shipped("two_nodes", "rollout.tensor_parallel=2", "rollout.gpus=2")
+    roles = [need.role for need in needs(config)]
+    model = QWEN_7B | {"num_hidden_layers": 100}
+    with pytest.raises(ConfigError, match=r"learner\.holds_reference=true") as caught:
+        require_fit(config, model, roles, 40.0)
+    way = str(caught.value).splitlines()[0].partition("nearest valid: ")[2].split(", or ")[0]
+    changed = shipped("two_nodes", "rollout.tensor_parallel=2", "rollout.gpus=2", *way.split())
+    require_fit(changed, model, [need.role for need in needs(changed)], 40.0)
+
+
 def test_a_penalty_in_the_reward_of_completions_keeps_the_reference() -> None:
     """It is counted before the completions come to the learner."""
     kl = ("algorithm.kl.placement=reward", "algorithm.kl.estimator=k1", "reference.gpus=0.0")
@@ -158,6 +179,45 @@ def test_nccl_costs_four_buckets_at_both_ends_and_the_largest_tensor_at_one() ->
         more = now[0].memory.buffers - was[0].memory.buffers
         wanted = {"learner": 3 * 256 << 20, "rollout": (3 * 256 << 20) + embedding, "reference": 0}
         assert more == wanted[now[0].role]
+
+
+def test_by_turns_the_larger_turn_counts_and_what_the_other_leaves() -> None:
+    cache = "rollout.kv_cache_gib=50"
+    together = plan(shipped("one_gpu_turns", cache, "cluster.colocate=false"), QWEN_7B)
+    by_turns = plan(shipped("one_gpu_turns", cache), QWEN_7B)
+    assert by_turns.gpus == together.gpus
+    learner, sampler = (member.memory for member in by_turns.gpus[0])
+    assert together.fullest == learner.total + sampler.total
+    # CUDA of both processes, and the sampler's graphs.
+    assert by_turns.fullest / GIB == pytest.approx(sampler.total / GIB + 0.7)
+    assert not together.fits
+    assert by_turns.fits
+    assert plan(shipped("one_gpu_turns"), QWEN_7B).fits
+    assert by_turns.lines()[-1].startswith("a GPU of learner and rollout by turns: ")
+    smaller = plan(shipped("one_gpu_turns", "rollout.kv_cache_gib=1"), QWEN_7B)
+    assert smaller.fullest / GIB == pytest.approx(learner.total / GIB + 0.7 + 1.5)
+
+
+def test_who_always_has_a_share_is_counted_in_either_turn() -> None:
+    lent = ("learner.holds_reference=false", "reference.gpus=0.0")
+    apart = plan(shipped("one_gpu_turns", *lent), QWEN_HALF)
+    beside = plan(
+        shipped("one_gpu_turns", *lent[:1], "rollout.gpus=0.4", "reference.gpus=0.1"), QWEN_HALF
+    )
+    (reference,) = (m.memory for m in beside.gpus[0] if m.role == "reference")
+    assert beside.fullest == pytest.approx(apart.fullest + reference.total)
+
+
+def test_turns_are_advised_where_they_make_it_fit() -> None:
+    settings = ("learner.offload=optimizer", "reference.gpus=0.0", "algorithm.kl.coefficient=0")
+    config = shipped("one_gpu", *settings)
+    roles = [need.role for need in needs(config)]
+    with pytest.raises(ConfigError, match=r"cluster\.colocate=true") as caught:
+        require_fit(config, QWEN_7B, roles, 30.0)
+    way = str(caught.value).splitlines()[0].partition("nearest valid: ")[2].split(", or ")[0]
+    changed = shipped("one_gpu", *settings, *way.split())
+    validate(changed)
+    require_fit(changed, QWEN_7B, roles, 30.0)
 
 
 def test_a_model_of_another_kind_and_a_run_on_cpus_have_no_plan() -> None:

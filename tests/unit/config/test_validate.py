@@ -163,6 +163,38 @@ def test_nccl_is_between_whole_gpus(config: RunConfig) -> None:
     validate(config)
 
 
+def test_turns_are_synchronous_through_the_store_and_on_one_gpu(config: RunConfig) -> None:
+    config.cluster.colocate = True
+    message = error_of(config)
+    assert message.startswith("loop.max_staleness=auto: with cluster.colocate=true sampling and")
+    config.loop.max_staleness = 0
+    validate(config)
+    config.learner.gpus = config.rollout.gpus = 0.5
+    # A sampler that has the GPU to itself sees what is free.
+    assert config.rollout.kv_cache_gib is None
+    validate(config)
+    wrong: list[tuple[object, str, object, str]] = [
+        (config.weights, "transport", Transport.cuda_ipc, "nearest valid: object_store"),
+        (config.learner, "zero_stage", 0, "nearest valid: 1"),
+        (config.learner, "zero_stage", 3, "nearest valid: 2"),
+        (config.learner, "gpus", 1.0, "nearest valid: learner.gpus=0.5 rollout.gpus=0.5"),
+        (config.rollout, "gpus", 0.0, "nearest valid: learner.gpus=0.5 rollout.gpus=0.5"),
+        (
+            config.learner,
+            "ranks",
+            2,
+            "learner.ranks=2: with cluster.colocate=true there is one GPU",
+        ),
+        (config.rollout, "workers", 2, "there is one GPU for it; nearest valid: 1"),
+    ]
+    for section, name, value, said in wrong:
+        before = getattr(section, name)
+        setattr(section, name, value)
+        assert said in error_of(config)
+        setattr(section, name, before)
+    validate(config)
+
+
 def test_pass_at_k_needs_groups_of_k(config: RunConfig) -> None:
     config.algorithm.advantage.estimator = "pass_at_k"
     config.algorithm.advantage.k, config.loop.group_size = 9, 8

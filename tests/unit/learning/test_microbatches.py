@@ -1,6 +1,7 @@
 """How a minibatch is split among ranks and rows, planned without a process group."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -25,6 +26,10 @@ class Planned:
     @property
     def shards_weights(self) -> bool:
         return self.config.zero_stage == 3
+
+    def summed(self, values: torch.Tensor) -> torch.Tensor:
+        """Of this rank alone."""
+        return values
 
 
 def sequences(lengths: list[int], groups: list[int] | None = None) -> Sequences:
@@ -104,15 +109,24 @@ def test_the_head_is_called_as_often_on_every_rank_where_its_weight_is_gathered(
         assert {row.num_chunks for rows in ranks for row in rows} == expected
 
 
-def test_everything_is_in_rows_of_its_own_on_every_rank_alike() -> None:
-    batch = sequences([3, 9, 1])
-    config = LearnerConfig(microbatch_tokens=8)
-    rows = [
-        [
-            layout.sequences
-            for layout in Microbatches(cast(Ranks, Planned(rank, 2, config))).everything(batch)
-        ]
-        for rank in range(2)
-    ]
-    assert rows[0] == rows[1]
-    assert sorted(i for row in rows[0] for i in row) == [0, 1, 2]
+def test_each_rank_computes_its_share_of_the_numbers_of_all_tokens() -> None:
+    lengths = [3, 9, 1, 0, 4]
+    batch = sequences(lengths, groups=[0, 0, 0, 1, 1])
+    for settings in ({"microbatch_tokens": 8}, {"share_prompts": True}):
+        shares, computed = [], []
+        for rank in range(3):
+            rows: list[int] = []
+            ranks = cast(Ranks, Planned(rank, 3, LearnerConfig(**settings)))  # type: ignore[arg-type]
+            found = Microbatches(ranks).numbers(batch, partial(tokens_of, rows))
+            assert [len(values) for values in found] == lengths
+            shares.append(np.concatenate(found))
+            computed.append(sum(rows))
+        # A completion's tokens are its own numbers here, and 0 is what others leave.
+        assert np.sum(shares, axis=0).tolist() == np.concatenate(batch.completions).tolist()
+        assert sum(computed) == sum(lengths)
+        assert max(computed) < sum(lengths)
+
+
+def tokens_of(rows: list[int], own: Microbatch) -> torch.Tensor:
+    rows.append(len(own.layout.targets))
+    return own.layout.targets

@@ -75,6 +75,13 @@ def test_advice_for_a_synchronous_run_is_to_overlap() -> None:
     )
 
 
+def test_a_run_by_turns_is_not_advised_to_overlap() -> None:
+    times = {"learner": Times(55.0, 100.0), "rollout": Times(38.0, 100.0)}
+    found = balance(times, {"learner": 1, "rollout": 1})
+    lines = advice(found, "turn", replace(PACE, max_staleness=0))
+    assert lines[1:] == ["no role is busy all the time: learner, the busiest, waits for turn"]
+
+
 def test_advice_for_a_balanced_run_is_to_leave_it() -> None:
     times = {"learner": Times(97.0, 100.0), "rollout": Times(96.0, 100.0)}
     found = balance(times, {"learner": 1, "rollout": 1})

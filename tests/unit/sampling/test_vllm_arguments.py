@@ -21,10 +21,10 @@ MAY_BE_CHANGED = {
 def arguments(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
 
-    def of(limits=True, **rollout):
+    def of(limits=True, sleeps=False, **rollout):
         config, weights = RolloutConfig(**rollout), WeightsConfig()
         return engine_arguments(
-            str(tmp_path), ModelConfig(), config, weights, 0, False, False, limits
+            str(tmp_path), ModelConfig(), config, weights, 0, False, False, limits, sleeps
         )
 
     return of
@@ -50,6 +50,13 @@ def test_a_gpu_samples_more_at_once_and_takes_longer_prompts_in_a_step(arguments
     assert (on_cpu["max_num_seqs"], on_cpu["max_num_batched_tokens"]) == (128, None)
     assert (on_gpu["max_num_seqs"], on_gpu["max_num_batched_tokens"]) == (256, 8192)
     assert arguments(gpus=1.0, max_sequences=7)["max_num_seqs"] == 7
+
+
+def test_memory_that_can_be_given_up_is_asked_for_on_a_gpu_and_by_turns_alone(arguments):
+    assert arguments(gpus=0.5, sleeps=True)["enable_sleep_mode"]
+    assert not arguments(gpus=0.5)["enable_sleep_mode"]
+    # vLLM refuses it on CPUs.
+    assert not arguments(sleeps=True)["enable_sleep_mode"]
 
 
 def test_on_cpus_the_size_goes_another_way(arguments):
