@@ -166,9 +166,8 @@ def steps(device: str, learner: "Learner", count: int) -> list[float]:
     """Seconds of each, of two microbatches."""
     prompts, answers, _ = sequences(device)
     groups = list(range(len(prompts)))
-    layout = lay_out(blocks_of(groups, len(groups), False), prompts, answers, None).to(
-        torch.device(device)
-    )
+    layout = lay_out(blocks_of(groups, len(groups), False), prompts, answers, None)
+    layout = layout.to(torch.device(device))
     seconds = []
     for _ in range(count):
         started = time.monotonic()

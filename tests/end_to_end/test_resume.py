@@ -16,8 +16,9 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     train = ("train", "--config", str(workplace.config), *DETERMINISTIC)
     done = workplace.run(*train, "run.name=straight")
     assert done.returncode == 0, done.stdout + done.stderr
-    kill_after_step(3, [*train, "run.name=killed"], workplace.folder / "killed.log")
     killed = workplace.folder / "runs" / "killed"
+    newest = killed / "checkpoints" / "step-000002"
+    kill_after_step(3, [*train, "run.name=killed"], workplace.folder / "killed.log", newest)
     assert [p.name for p in checkpoint.complete(killed / "checkpoints")] == ["step-000002"]
     done = workplace.run("train", "--resume", str(killed))
     assert done.returncode == 0, done.stdout + done.stderr

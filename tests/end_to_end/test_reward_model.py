@@ -28,10 +28,13 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     command = ("reward-model", "--config", str(workplace.config), f"reward_model.train={file}")
     done = workplace.run(*command, *SETTINGS, "run.name=judge", timeout_s=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    kill_after_step(
-        3, [*command, *SETTINGS, "run.name=cut-judge"], workplace.folder / "cut-judge.log"
-    )
     cut = workplace.folder / "runs" / "cut-judge"
+    kill_after_step(
+        3,
+        [*command, *SETTINGS, "run.name=cut-judge"],
+        workplace.folder / "cut-judge.log",
+        cut / "checkpoints" / "step-000002",
+    )
     assert [p.name for p in checkpoint.complete(cut / "checkpoints")] == ["step-000002"]
     done = workplace.run("reward-model", "--resume", str(cut), timeout_s=600)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -25,8 +25,9 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     sft = ("sft", "--config", str(workplace.config), f"sft.train={file}", *SETTINGS)
     done = workplace.run(*sft, "run.name=taught")
     assert done.returncode == 0, done.stdout + done.stderr
-    kill_after_step(3, [*sft, "run.name=cut"], workplace.folder / "cut.log")
     cut = workplace.folder / "runs" / "cut"
+    newest = cut / "checkpoints" / "step-000002"
+    kill_after_step(3, [*sft, "run.name=cut"], workplace.folder / "cut.log", newest)
     assert [p.name for p in checkpoint.complete(cut / "checkpoints")] == ["step-000002"]
     done = workplace.run("train", "--resume", str(cut))
     assert done.returncode == 2

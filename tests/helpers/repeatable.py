@@ -42,11 +42,20 @@ ON_TWO_RANKS = (
 """Of a stage that is taught from rows."""
 
 
-def kill_after_step(step: int, arguments: list[str], log: Path) -> None:
+def kill_after_step(
+    step: int, arguments: list[str], log: Path, checkpoint: Path | None = None
+) -> None:
     """Start `rlsys ARGUMENTS`, kill -9 it as soon as it says that the step is done, and see that
-    no process of its is left behind."""
+    no process of its is left behind.
+
+    checkpoint: must be whole before that; it is written while the next steps are made.
+    """
     driver = start(arguments, log)
     wait_for(f"step {step}/", log, driver)
+    deadline = time.monotonic() + 60
+    while checkpoint is not None and not checkpoint.exists():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.005)
     family = psutil.Process(driver.pid).children(recursive=True)
     assert len(family) > 5
     driver.kill()
