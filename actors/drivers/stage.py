@@ -35,6 +35,7 @@ from rlsys.observe.member_times import MemberTimes
 from rlsys.observe.next_steps import policy_of
 from rlsys.observe.run_summary import RunSummary
 from rlsys.observe.stage_summary import StageSummary
+from rlsys.observe.tracking import trackers
 from rlsys.run import checkpoint, wish
 from rlsys.run.checkpoint import checkpoint_bytes
 from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin, newest
@@ -243,6 +244,7 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         TensorBoard(job.folder, origin.version if origin.resumed else None),
         RayGauges(job.name),
         MemberTimes(job.folder, fleet.member_times),
+        *trackers(config, job.name, job.folder, display.note),
     ]
     event_loop = WatchedEventLoop()
     driver = Driver(
