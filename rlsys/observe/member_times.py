@@ -37,6 +37,9 @@ class MemberTimes:
     def later(self, step: int, metrics: Metrics) -> None:
         """Nothing."""
 
+    def summary(self, step: int, figures: Metrics) -> None:
+        """Nothing: summary.json has the times of the whole run."""
+
     def close(self) -> None:
         """Flush and let go."""
         self._lines.close()
