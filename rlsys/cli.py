@@ -10,6 +10,7 @@ from rich.console import Console
 from rlsys import __version__
 from rlsys.commands import (
     algorithms,
+    audit,
     chat,
     checkpoint,
     dashboard,
@@ -74,6 +75,7 @@ app.command()(runs.runs)
 app.command()(report.report)
 app.command(context_settings={"ignore_unknown_options": True})(trace.trace)
 app.command()(explain.explain)
+app.command()(audit.audit)
 app.command()(dashboard.dashboard)
 app.command()(checkpoint.checkpoint)
 app.command()(stacks.stacks)

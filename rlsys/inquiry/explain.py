@@ -36,10 +36,21 @@ _CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "age of the data",
         ("staleness/", "policy/effective", "policy/chi", "policy/ratio", "policy/mismatch"),
     ),
-    ("completions", ("completion/", "ended/", "policy/entropy")),
+    # Without what follows from the verdicts, such as the length of wrong completions.
+    (
+        "completions",
+        (
+            "completion/mean_tokens$",
+            "completion/max_tokens",
+            "completion/truncated",
+            "ended/",
+            "policy/entropy",
+        ),
+    ),
     ("learning", ("policy/", "log_ratio/", "heldout/")),
-    ("outcome", ("reward/", "status/", "groups/", "throughput/", "driver/")),
+    ("outcome", ("",)),
 )
+"""Beginnings of figures' names, or whole names before a `$`, by what they say of a run."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +152,7 @@ def _explained(figures: Figures, at: int) -> Explanation:
     order = [cause for cause, _ in _CAUSES]
     changes.sort(key=lambda one: (one.at, order.index(one.cause), one.found.p_value))
     outcome = breaks[OUTCOME]
+    fell = outcome.after < outcome.before
     return Explanation(
         step=steps[at],
         before=(steps[0], steps[at - 1]),
@@ -148,7 +160,7 @@ def _explained(figures: Figures, at: int) -> Explanation:
         outcome=outcome,
         changes=changes,
         unchanged=len(breaks) - len(changes),
-        points_to=list(_points_to(changes)) if outcome.after < outcome.before else [],
+        points_to=list(_points_to(changes, figures.workers)) if fell else [],
     )
 
 
@@ -163,13 +175,15 @@ def _clearest(values: Sequence[float], at: int) -> int:
 
 
 def _cause_of(name: str) -> str:
-    return next(
-        cause for cause, prefixes in (*_CAUSES, ("outcome", ("",))) if name.startswith(prefixes)
-    )
+    return next(cause for cause, begins in _CAUSES if f"{name}$".startswith(begins))
 
 
-def _points_to(changes: Sequence[Change]) -> Iterator[str]:
-    """What may be behind the others, each in a sentence; nothing where only effects changed."""
+def _points_to(changes: Sequence[Change], workers: int) -> Iterator[str]:
+    """What may be behind the others, each in a sentence; nothing where only effects changed.
+
+    Args:
+        workers: that sampled; what all of them show is not theirs.
+    """
     by_cause: dict[str, list[Change]] = {}
     for one in changes:
         by_cause.setdefault(one.cause, []).append(one)
@@ -194,8 +208,12 @@ def _points_to(changes: Sequence[Change]) -> Iterator[str]:
             f"a verifier: from step {fresh[0].at} on it says what it hardly said before "
             f"({fresh[0].name.removeprefix('reason/')!r}), while completions were as they had been"
         )
+    fallen = [one for one in by_cause.get("workers", ()) if one.name.startswith("worker/")]
+    for one in fallen if len(fallen) < workers else ():
+        yield f"a worker: the reward of {one.name.removeprefix('worker/')} from step {one.at} on"
     for one in by_cause.get("workers", ()):
-        yield f"a worker: {one.name} from step {one.at} on"
+        if one.name.startswith("weights/"):
+            yield f"the weights' way to the workers: {one.name} from step {one.at} on"
     for one in changes:
         if one.name == "completion/truncated" and one.found.after > one.found.before:
             yield f"sampling.max_tokens: more completions are cut off from step {one.at} on"

@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ class Figures:
     """By figure: how well a completion shows it where it is high; 0: not at all."""
     rows: dict[int, list[Row]] = field(default_factory=dict)
     """Completions that were trained, by step."""
+    workers: int = 0
+    """That sampled them."""
 
     def add_metrics(self, lines: Mapping[int, Mapping[str, float]]) -> None:
         """All of metrics.jsonl but what follows from others."""
@@ -89,27 +92,23 @@ class Figures:
         for value in sorted(counts, key=lambda one: -counts[one])[:_MOST]:
             if len(counts) == 1:
                 break
-            self.values[f"{prefix}/{value}"] = [
-                self._mean(step, lambda row, value=value: float(of(row) == value))
-                for step in self.steps
-            ]
-            self.shows[f"{prefix}/{value}"] = lambda row, value=value: float(of(row) == value)
+            name, is_it = f"{prefix}/{value}", _equals(of, value)
+            self.values[name] = [self._mean(step, is_it) for step in self.steps]
+            self.shows[name] = is_it
 
     def _add_workers(self) -> None:
         workers = sorted({row["worker"] for rows in self.rows.values() for row in rows})
+        self.workers = len(workers)
         for worker in workers if len(workers) > 1 else ():
-            name = f"worker/{worker}"
-            self.values[name] = [
-                self._mean(step, lambda row, worker=worker: _reward_of(row, worker))
-                for step in self.steps
-            ]
-            self.shows[name] = lambda row, worker=worker: float(row["worker"] == worker)
+            name, reward = f"worker/{worker}", partial(_reward_of, worker)
+            self.values[name] = [self._mean(step, reward) for step in self.steps]
+            self.shows[name] = _equals(_worker_of, worker)
 
     def _add_metrics_examples(self) -> None:
         for name in self.values:
             group, _, rest = name.partition("/")
             if group == "status":
-                self.shows[name] = lambda row, rest=rest: float(row["status"] == rest)
+                self.shows[name] = _equals(lambda row: str(row["status"]), rest)
             elif group == "completion" and rest in ("mean_tokens", "max_tokens"):
                 self.shows[name] = lambda row: float(len(row["token_ids"]))
             elif name == "completion/truncated":
@@ -139,7 +138,15 @@ def kind_of(reason: str | None) -> str:
     return " ".join(_VARIABLE.sub("#", reason or "none").split())[:100]
 
 
-def _reward_of(row: Row, worker: str) -> float:
+def _equals(of: Callable[[Row], str], value: str) -> Callable[[Row], float]:
+    return lambda row: float(of(row) == value)
+
+
+def _worker_of(row: Row) -> str:
+    return str(row["worker"])
+
+
+def _reward_of(worker: str, row: Row) -> float:
     reward = row["reward"]
     return float(reward) if row["worker"] == worker and reward is not None else np.nan
 

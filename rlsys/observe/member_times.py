@@ -38,7 +38,7 @@ class MemberTimes:
         """Nothing."""
 
     def summary(self, step: int, figures: Metrics) -> None:
-        """Nothing."""
+        """Nothing: summary.json has the times of the whole run."""
 
     def close(self) -> None:
         """Flush and let go."""

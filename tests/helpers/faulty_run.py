@@ -34,6 +34,8 @@ class World:
     gradient: float = 0.5
     infrastructure: float = 0.0
     """Chance of no verdict."""
+    bad_worker: bool = False
+    """Whether nothing is right that rollout-1 samples; it samples every other group."""
 
 
 def faulty_run(
@@ -56,13 +58,15 @@ def faulty_run(
 def _rows(world: World, chance: float, random: np.random.Generator) -> list[dict[str, Any]]:
     """Completions; those of a prompt are as easy as it is."""
     rows = []
-    for _ in range(GROUPS):
+    for group in range(GROUPS):
+        worker = f"rollout-{group % 2}"
         own = np.clip(chance + random.normal(0, 0.2), 0, 1)
         for _ in range(SIZE):
             none, right = random.random() < world.infrastructure, random.random() < own
+            right = right and not (world.bad_worker and worker == "rollout-1")
             status = "infrastructure" if none else "correct" if right else "wrong"
             length = max(1, round(random.normal(world.tokens, 4)))
-            rows.append({"status": status, "length": length})
+            rows.append({"status": status, "length": length, "worker": worker})
     return rows
 
 
@@ -84,6 +88,7 @@ def _metrics(
         **shares,
         "completion/mean_tokens": float(np.mean([row["length"] for row in rows])),
         "completion/truncated": 0.0,
+        "completion/reward_per_token": float(np.sum(graded) / sum(row["length"] for row in rows)),
         "policy/learning_rate": world.learning_rate,
         "policy/kl": about(world.kl),
         "policy/gradient_norm": about(world.gradient),
@@ -104,7 +109,12 @@ def _samples(step: int, world: World, rows: list[dict[str, Any]]) -> pa.Table:
         rewards = {"correct": 1.0, "wrong": 0.0, "infrastructure": None}
         graded = batches.grades(group_id, [rewards[row["status"]] for row in own])
         reasons = [world.reason if row["status"] == "wrong" else "" for row in own]
-        sampled = _with(sampled, source=[world.source] * SIZE, prompt_text=[world.asked] * SIZE)
+        sampled = _with(
+            sampled,
+            source=[world.source] * SIZE,
+            prompt_text=[world.asked] * SIZE,
+            worker=[row["worker"] for row in own],
+        )
         graded = _with(graded, status=[row["status"] for row in own], reason=reasons)
         groups.append({ROLLOUT: sampled, VERIFIER: graded})
     return samples_table(groups, step)

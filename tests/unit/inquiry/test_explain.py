@@ -63,6 +63,14 @@ def test_a_learning_rate_ten_times_too_high_is_named_before_what_it_does(tmp_pat
     assert {"policy/kl", "policy/gradient_norm"} <= {one.name for one in found.changes}
 
 
+def test_a_worker_whose_completions_are_wrong_is_named_and_the_others_are_not(
+    tmp_path: Path,
+) -> None:
+    found = explained(tmp_path / "a", replace(WELL, bad_worker=True))
+    assert found.points_to == ["a worker: the reward of rollout-1 from step 20 on"]
+    assert "worker/rollout-0" not in {one.name for one in found.changes}
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_run_without_a_fault_has_nothing_to_explain(tmp_path: Path, seed: int) -> None:
     run = faulty_run(tmp_path / "a", WELL, WELL, 20, seed=seed)
