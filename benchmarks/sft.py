@@ -75,7 +75,7 @@ def _prepare(folder: Path) -> float:
 
     from rlsys.config.local_policy import LocalPolicyConfig
     from rlsys.data.generated import generated_lessons
-    from rlsys.local_policy.policy import build_model
+    from rlsys.local_policy.shapes import build_model
     from rlsys.local_policy.tokenizer import build_tokenizer
 
     torch.manual_seed(0)

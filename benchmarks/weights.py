@@ -38,7 +38,8 @@ import torch
 from actors.learner_rank import STREAMING_COPIES, put_pieces
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.run import ModelConfig, RolloutConfig, WeightsConfig
-from rlsys.local_policy.policy import build_model, build_tokenizer
+from rlsys.local_policy.shapes import build_model
+from rlsys.local_policy.tokenizer import build_tokenizer
 from rlsys.sampling.sampler import Sampler
 from rlsys.weights import fingerprint
 from rlsys.weights.bundle import Manifest, Named, found, pack, plan_buckets, views

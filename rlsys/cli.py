@@ -27,6 +27,7 @@ from rlsys.commands import (
     serve,
     stacks,
     thinking,
+    trace,
     train,
     verifiers,
 )
@@ -71,6 +72,7 @@ app.command()(push.push)
 app.command()(runs.runs)
 app.command()(report.report)
 app.command()(dashboard.dashboard)
+app.command(context_settings={"ignore_unknown_options": True})(trace.trace)
 app.command()(checkpoint.checkpoint)
 app.command()(stacks.stacks)
 app.command()(inspect.inspect)

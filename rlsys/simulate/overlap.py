@@ -41,6 +41,8 @@ class Scenario:
     groups_per_step: int
     group_size: int
     groups_per_call: int = 1
+    speeds: tuple[float, ...] = ()
+    """Of each sampler, where they differ."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,12 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
     """
     config = loop_config(scenario, max_staleness)
     fleet = SimulatedFleet(
-        scenario.sampler, scenario.lengths, scenario.costs, scenario.members, seed
+        scenario.sampler,
+        scenario.lengths,
+        scenario.costs,
+        scenario.members,
+        seed,
+        scenario.speeds,
     )
     ends: list[tuple[float, int, dict[str, float]]] = []
     progress = Progress()

@@ -48,7 +48,13 @@ async def _replay(
 ) -> Replay:
     cores = SharedCores(count)
     fleet = SimulatedFleet(
-        scenario.sampler, scenario.lengths, scenario.costs, scenario.members, seed, cores
+        scenario.sampler,
+        scenario.lengths,
+        scenario.costs,
+        scenario.members,
+        seed,
+        scenario.speeds,
+        cores,
     )
     ends: list[tuple[float, dict[str, float]]] = []
     tokens: list[int] = []
