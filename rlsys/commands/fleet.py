@@ -48,6 +48,7 @@ def fleet(
         from rlsys.simulate.table import to_yaml
 
         replace_text(out.expanduser(), to_yaml(found))
+    found = _as_configured(settings, found)
     typer.echo(_configured(settings, found))
     if devices:
         typer.echo(_divided(settings, found, devices))
@@ -64,6 +65,17 @@ def _of_run(run: str, directory: str) -> "Laws":
     found = measured.calibrated(measured_run, _shared(measured_run.config))
     typer.echo(f"{folder}: {measured_run.steps} steps, {measured_run.step_s:.3f} s each")
     return found
+
+
+def _as_configured(config: "RunConfig", laws: "Laws") -> "Laws":
+    """With a reference where the settings have one."""
+    from actors.roles import needs
+    from rlsys.roles import REFERENCE
+
+    is_there = any(need.role == REFERENCE for need in needs(config))
+    if is_there and not laws.costs.reference_token_s:
+        typer.echo("note: these laws are of a fleet without a reference; its work is left out")
+    return laws if is_there else laws.without_reference()
 
 
 def _of_table(file: Path | None) -> "Laws":

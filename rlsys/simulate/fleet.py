@@ -107,8 +107,8 @@ class SimulatedFleet:
     Rewards are 0 or 1 with equal chance.
 
     Args:
-        cores: that all members share; None: each has a device of its own.
         speeds: of each sampler, as multiples of the law's; none: all are as the law says.
+        cores: that all members share; None: each has a device of its own.
     """
 
     def __init__(

@@ -56,6 +56,10 @@ class Laws:
     costs: Costs
     """With a learner of one rank."""
 
+    def without_reference(self) -> "Laws":
+        """Of a fleet in which nobody scores completions under a frozen policy."""
+        return replace(self, costs=replace(self.costs, reference_token_s=0.0))
+
     def scenario(self, config: RunConfig, members: Members, ranks: int) -> Scenario:
         """A fleet of so many members. The learner's ranks share its tokens evenly, and what an
         optimizer step costs beside them stays."""

@@ -53,7 +53,8 @@ async def _replay(
         scenario.costs,
         scenario.members,
         seed,
-        cores=cores,
+        scenario.speeds,
+        cores,
     )
     ends: list[tuple[float, dict[str, float]]] = []
     tokens: list[int] = []

@@ -32,6 +32,17 @@ def test_a_run_is_foretold_as_it_went_and_its_table_says_the_same(tmp_path: Path
     assert float(again[1]) == pytest.approx(float(first[1]), rel=0.05)
 
 
+def test_a_reference_works_where_the_settings_have_one(tmp_path: Path) -> None:
+    run, table = leave_run(tmp_path / "run"), tmp_path / "laws.yaml"
+    config = str(run / "config.yaml")
+    said = told("--config", config, "--from", str(run), "--out", str(table))
+    assert "1 verifier, 1 reference, sharing" in said
+    said = told("--config", config, "--laws", str(table), "algorithm.kl.coefficient=0")
+    assert "1 verifier, sharing" in said
+    table.write_text(re.sub("reference_token_s: .*", "reference_token_s: 0", table.read_text()))
+    assert "without a reference" in told("--config", config, "--laws", str(table))
+
+
 def test_speeds_come_from_a_run_or_from_a_table() -> None:
     with pytest.raises(ConfigError, match="either --from RUN or --laws FILE"):
         told("--config", "configs/local.yaml")

@@ -7,10 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from rlsys.config.run import RunConfig
+from rlsys.disk import write_table
 from rlsys.errors import ConfigError
 from rlsys.observe.loggers import Loggers
 from rlsys.observe.trackers import TRACKERS, check_loggers
@@ -38,7 +38,8 @@ def config_of(name: str, every: int = 2) -> RunConfig:
 def leave_samples(folder: Path, step: int, count: int) -> None:
     (folder / "samples").mkdir(exist_ok=True)
     rows = [ROW | {"text": str(i), "token_ids": [i]} for i in range(count)]
-    pq.write_table(pa.Table.from_pylist(rows), folder / f"samples/step-{step:06d}.parquet")
+    # As the learner does: whole, or not there.
+    write_table(pa.Table.from_pylist(rows), folder / f"samples/step-{step:06d}.parquet")
 
 
 def run_of(name: str, folder: Path, steps: range) -> None:
