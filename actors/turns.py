@@ -69,9 +69,12 @@ class Turns:
                 self._nobody_works.set()
 
     async def take(self, role: str, work: Coroutine[Any, Any, T]) -> T:
-        """Await `work` in a role's turn."""
-        async with self.of(role):
-            return await work
+        """Await `work` in a role's turn; it is never begun where the wait for that ends."""
+        try:
+            async with self.of(role):
+                return await work
+        finally:
+            work.close()
 
     def _begins(self) -> None:
         self._working += 1
