@@ -2,18 +2,13 @@
 
 import subprocess
 
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-_ASK_S = 60.0
+from actors.nodes import ask_nodes
 
 
 def smallest_gpu_gib() -> float | None:
     """GiB of the smallest GPU of the cluster; None where no node can say."""
-    nodes = [n["NodeID"] for n in ray.nodes() if n["Alive"] and n["Resources"].get("GPU")]
-    asked = [_on_node(node) for node in nodes]
-    done, _ = ray.wait(asked, num_returns=len(asked), timeout=_ASK_S) if asked else ([], [])
-    return min((least for least in ray.get(done) if least), default=None)
+    found = ask_nodes(of_this_machine, "GPU")
+    return min((least for least in found if least), default=None)
 
 
 def least_gib(listed: str) -> float | None:
@@ -30,9 +25,3 @@ def of_this_machine() -> float | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return least_gib(asked.stdout)
-
-
-def _on_node(node_id: str) -> ray.ObjectRef:
-    strategy = NodeAffinitySchedulingStrategy(node_id, soft=False)
-    task = ray.remote(of_this_machine).options(num_cpus=0, scheduling_strategy=strategy)
-    return task.remote()

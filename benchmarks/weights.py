@@ -37,7 +37,7 @@ import torch
 
 from actors.learner_rank import STREAMING_COPIES, put_pieces
 from rlsys.config.local_policy import LocalPolicyConfig
-from rlsys.config.run import ModelConfig, RolloutConfig, WeightsConfig
+from rlsys.config.run import ModelConfig, Precision, RolloutConfig, WeightsConfig
 from rlsys.local_policy.shapes import build_model
 from rlsys.local_policy.tokenizer import build_tokenizer
 from rlsys.sampling.sampler import Sampler
@@ -140,7 +140,12 @@ class Rollout:
     async def start(self, policy: Path, shapes: Shapes) -> None:
         self.shapes, self.plain = shapes, Parameters(shapes)
         self.sampler = Sampler(
-            "rollout-0", str(policy), ModelConfig(), RolloutConfig(), WeightsConfig(), 0
+            "rollout-0",
+            str(policy),
+            ModelConfig(),
+            RolloutConfig(dtype=Precision.float32),
+            WeightsConfig(),
+            0,
         )
         await self.sampler.start()
         self.sampler.update.names = [name for name, _ in shapes]

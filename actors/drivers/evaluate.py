@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +13,9 @@ from actors.beside import beside
 from actors.cluster import connected
 from actors.examining_fleet import ExaminingFleet
 from actors.placement import check_resources
+from actors.precision import decided_by_nodes, precisions
 from actors.roles import needs
+from rlsys.config.precision import cpu_has_bfloat16, decided
 from rlsys.config.run import RunConfig
 from rlsys.errors import RlsysError, first_cause
 from rlsys.evaluation import report
@@ -56,6 +58,10 @@ class Evaluation:
         folder = free_folder(folder, plan) if numbered else folder
         return cls(job, folder, Samples(folder / "samples"), claim(folder, plan))
 
+    def with_precision(self) -> "Evaluation":
+        """As the nodes of the cluster have it; see actors.precision."""
+        return replace(self, job=replace(self.job, config=decided_by_nodes(self.job.config)))
+
     @property
     def is_sampled(self) -> bool:
         """Whether nothing is missing."""
@@ -86,13 +92,14 @@ def run(
     with Display(console, started, board.describe) as display:
         for one in found:
             display.note(f"{'continuing' if one.continued else 'evaluation'} {one.folder}")
-        unfinished = [one for one in found if not one.is_sampled]
-        if unfinished:
+        if not all(one.is_sampled for one in found):
             display.stage("starting Ray")
             with connected(jobs[0].config.cluster) as cluster:
                 for line in (cluster, *beside(jobs[0].config.cluster)):
                     display.note(line)
-                _sample(unfinished, display, board)
+                found = [one.with_precision() for one in found]
+                display.note(f"precision: {precisions(found[0].job.config, trains=False)}")
+                _sample([one for one in found if not one.is_sampled], display, board)
         display.stage("working out the figures")
         results = [_results(one.job, one.samples) for one in found]
     for one, own in zip(found, results, strict=True):
@@ -108,7 +115,9 @@ def _tell(
     one: Evaluation, results: Sequence[Result], price: Price, console: Console, with_name: bool
 ) -> None:
     """Write one model's report, and show it."""
-    job, doubt = one.job, caveat(one.job.config)
+    # Where nothing had to be sampled, no cluster was asked.
+    job, config = one.job, decided(one.job.config, cpu_has_bfloat16())
+    doubt = caveat(config)
     report.write(one.folder, job.model, job.context, results, price, doubt)
     lines = [*([f"{job.name}: {job.model}"] if with_name else []), *([doubt] if doubt else [])]
     for line in lines:

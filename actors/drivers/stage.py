@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from actors.cluster import connected
 from actors.drivers.driver import Driver
 from actors.gpu_memory import smallest_gpu_gib
 from actors.placement import check_resources
+from actors.precision import decided_by_nodes, precisions
 from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
 from actors.roles import needs
@@ -104,6 +105,10 @@ def run_stage(
             check_space(folder, config, config.model.path)
         has_fleet = plan.needs_fleet(folder)
         with _on_a_cluster(config, display) if has_fleet else nullcontext():
+            if has_fleet:
+                config = decided_by_nodes(config)
+                plan = replace(plan, config=config)
+                display.note(f"precision: {precisions(config)}")
             model_path = find_policy(config, display.stage)
             if kind.trains and not config.model.path:
                 check_space(folder, config, model_path)
@@ -162,6 +167,8 @@ def _leave(summary: RunSummary, job: "Job", console: Console) -> None:
         *_trained_part(job.kind, config, job.model_path),
         *job.plan.closing_notes(summary, folder / SAMPLES),
     ]
+    if summary.members:
+        summary.precision = precisions(config)
     if isinstance(summary, StageSummary):
         summary.policy = str(policy_of(folder) or "")
     commands = job.plan.next_commands(folder, summary.steps, job.resume)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 
@@ -62,7 +63,8 @@ def chunked_logprobs(
     amongs = [None] * pieces if kept is None else kept.tensor_split(pieces)
     chunks = zip(hidden.tensor_split(pieces), targets.tensor_split(pieces), amongs, strict=True)
     for chunk in chunks:
-        if torch.is_grad_enabled():
+        # The backward pass begins with the head: a single chunk's logits may as well be kept.
+        if torch.is_grad_enabled() and pieces > 1:
             results.append(
                 checkpoint(on_chunk, *chunk, use_reentrant=False, preserve_rng_state=False)
             )
@@ -85,7 +87,8 @@ def _chunk(
         logits = logits.float()
     if temperature != 1.0:
         logits = logits / temperature
-    picked = logits.gather(1, targets[:, None]).squeeze(1)
+    # Picks logits[i, targets[i]]; gather's backward pass takes as long as the head's on a CPU.
+    picked = -functional.nll_loss(logits, targets, reduction="none")
     if kept is not None:
         # The least finite number instead of -inf, whose product with a probability of 0 is NaN.
         least = torch.finfo(logits.dtype).min

@@ -63,7 +63,7 @@ def chat(
     from rlsys.config.run import SamplingConfig
     from rlsys.errors import ConfigError
     from rlsys.evaluation.cut import Cut
-    from rlsys.local_policy.resolve import fit_cache, settings_for
+    from rlsys.local_policy.resolve import fit_machine, settings_for
     from rlsys.sampling.vllm_environment import quiet, require_gpus
     from rlsys.thinking.usage import read_price
     from rlsys.watch.signals import unwinding
@@ -82,7 +82,7 @@ def chat(
         beside.print(line, highlight=False, markup=False, soft_wrap=True)
 
     with _loading(console, "the libraries (torch, transformers, vllm)"):
-        config = fit_cache(settings_for(model, None, overrides or [], notice), notice)
+        config = fit_machine(settings_for(model, None, overrides or [], notice), notice)
         require_gpus(config.rollout)
         with imports():
             import rlsys.serving.chat_sampler  # noqa: F401

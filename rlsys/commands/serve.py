@@ -62,7 +62,7 @@ def serve(
     `min_reasoning_tokens`.
     """
     overrides, options = split(words or [])
-    from rlsys.local_policy.resolve import fit_cache, settings_for
+    from rlsys.local_policy.resolve import fit_machine, settings_for
     from rlsys.network import require_free
     from rlsys.sampling.vllm_environment import custom_ops, quiet, require_gpus, set_environment
 
@@ -73,7 +73,7 @@ def serve(
     def notice(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    config = fit_cache(settings_for(model, None, overrides, notice), notice)
+    config = fit_machine(settings_for(model, None, overrides, notice), notice)
     require_gpus(config.rollout)
     log = new_file("serve")
     served = ready.Served(host, port, name or model, bool(api_key), str(log))

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rlsys.config.model_names import LOCAL, find_model
+from rlsys.config.precision import decided
 from rlsys.config.run import RunConfig
 from rlsys.config.shape import COMMAND_LINE, expected, first_line, of_nobody, of_section
 from rlsys.config.shipped import shipped_configs
@@ -64,6 +65,7 @@ def load(
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {error.full_key}: {first_line(error)}") from error
     _find_models(config)
+    config = decided(config)
     validate(config, *more)
     return config
 

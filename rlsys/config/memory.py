@@ -70,7 +70,7 @@ class Memory:
 
 def size_of(precision: Precision) -> int:
     """Bytes of a number."""
-    return 4 if precision is Precision.float32 else 2
+    return 2 if precision is Precision.bfloat16 else 4
 
 
 def has_copies(learner: LearnerConfig, precision: Precision) -> bool:

@@ -106,7 +106,7 @@ def kv_bytes_per_token(model: Model, dtype: Precision) -> int:
     sizes = [size for size in (layers, kv_heads, width) if isinstance(size, int)]
     if len(sizes) < 3:
         return 0  # by other names, or one for each layer
-    return 2 * math.prod(sizes) * (4 if dtype is Precision.float32 else 2)
+    return 2 * math.prod(sizes) * (2 if dtype is Precision.bfloat16 else 4)
 
 
 def _window(model: Model) -> int | None:

@@ -42,6 +42,7 @@ class StageKind(Enum):
 class Precision(Enum):
     """Number format of weights and activations, by the name that torch uses."""
 
+    auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
 
@@ -136,7 +137,8 @@ class RolloutConfig:
     gpus: float = ranged(0.0, least=0, may_change=True)
     threads: int = ranged(1, least=1, may_change=True)
     """OpenMP threads of each sampler; two hardly help a small policy (docs/performance.md)."""
-    dtype: Precision = Precision.float32
+    dtype: Precision = Precision.auto
+    """auto: as for the learner, whose float32 it follows."""
     max_sequences: int | None = ranged(None, least=1, may_change=True)
     """Completions sampled at once by one sampler; null: 128 on CPUs, 256 on GPUs, as vLLM has it
     on those of up to 70 GiB. Larger ones gain by up to 1024 while the cache has room."""
@@ -167,7 +169,8 @@ class ReferenceConfig:
     cpus: float = ranged(0.25, least=0, may_change=True)
     gpus: float = ranged(0.0, least=0)
     threads: int = ranged(1, least=1, may_change=True)
-    dtype: Precision = Precision.float32
+    dtype: Precision = Precision.auto
+    """As rollout.dtype."""
     microbatch_tokens: int = ranged(8192, least=1, may_change=True)
 
 
@@ -202,8 +205,9 @@ class LearnerConfig:
     threads: int = ranged(1, least=1, may_change=True)
     zero_stage: int = ranged(1, least=0, most=3)
     """0 to 3: what ZeRO shards among the ranks."""
-    dtype: Precision = Precision.float32
-    """Precision of forward and backward; master weights and optimizer are float32."""
+    dtype: Precision = Precision.auto
+    """Precision of forward and backward; master weights and optimizer are float32. auto: bfloat16
+    on GPUs and on CPUs with instructions for it, else float32 (rlsys/config/precision.py)."""
     microbatch_tokens: int = ranged(8192, least=1, may_change=True)
     """Tokens of one forward and backward, in a row without padding; memory grows with it."""
     minibatches: int = ranged(1, least=1)

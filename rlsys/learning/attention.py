@@ -198,12 +198,12 @@ def _heads(row: Tensor) -> tuple[int, int]:
 
 def _by_buckets(rows: tuple[Tensor, Tensor, Tensor], plan: AttentionPlan, scale: float) -> Tensor:
     """[S, heads, D], of queries, keys and values of that form."""
+    # One line for each token and head: what is picked lies as products take it, without a copy.
+    of_q, of_k, of_v = ((row.flatten(0, 1), row.shape[1]) for row in rows)
     parts = []
     for bucket in plan.buckets:
-        q, k, v = (
-            _pick(row, index)
-            for row, index in zip(rows, (bucket.queries, bucket.keys, bucket.keys), strict=True)
-        )
+        q = _pick(*of_q, bucket.queries)
+        k, v = (_pick(*lines, bucket.keys) for lines in (of_k, of_v))
         out = _attend(q, k, v, bucket.mask, scale)
         parts.append(out.transpose(1, 2).flatten(0, 1))
     return torch.cat(parts).index_select(0, plan.place)
@@ -239,10 +239,11 @@ def _agrees(device: torch.device, dtype: torch.dtype, *heads: tuple[int, int]) -
     return off <= _ROUNDING
 
 
-def _pick(row: Tensor, index: Tensor) -> Tensor:
-    """[S, heads, D] at [n, L] positions, as [n, heads, L, D]."""
-    # index_select: its backward pass adds whole rows, three times as fast as that of row[index].
-    return row.index_select(0, index.flatten()).unflatten(0, index.shape).transpose(1, 2)
+def _pick(lines: Tensor, heads: int, index: Tensor) -> Tensor:
+    """[S * heads, D] at [n, L] positions, as [n, heads, L, D]."""
+    chosen = index[:, None] * heads + torch.arange(heads, device=index.device)[:, None]
+    # index_select: its backward pass adds whole lines, three times as fast as that of lines[chosen].
+    return lines.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
@@ -251,13 +252,14 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) 
         return _fused(q, k, v, mask, scale)
     if mask is None:
         mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
-    bias = torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, float("-inf"))
     # The queries of all heads that share a key head are rows of one product.
-    shape = (q.shape[1] // k.shape[1], q.shape[2])
-    rows = (q * scale).unflatten(1, (k.shape[1], -1)).flatten(2, 3)
-    scores = torch.matmul(rows, k.transpose(2, 3)).unflatten(2, shape) + bias.unsqueeze(-3)
-    out = torch.matmul(scores.softmax(-1).flatten(2, 3), v)
-    return out.unflatten(2, shape).flatten(1, 2)
+    sharing = q.shape[1] // k.shape[1]
+    shape = (len(q), k.shape[1], sharing, *mask.shape[-2:])
+    bias = torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, float("-inf"))
+    bias = bias.unsqueeze(-3).expand(shape).reshape(-1, sharing * q.shape[2], k.shape[2])
+    rows, k, v = (x.reshape(len(bias), -1, x.shape[3]) for x in (q * scale, k, v))
+    scores = torch.baddbmm(bias, rows, k.transpose(1, 2))
+    return torch.bmm(scores.softmax(-1), v).reshape(*q.shape[:3], -1)
 
 
 def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:

@@ -14,6 +14,7 @@ from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
 from rlsys.config.model_room import cached_tokens, positions_of
 from rlsys.config.models import require_answering
+from rlsys.config.precision import cpu_has_bfloat16, decided
 from rlsys.config.run import ModelConfig, RunConfig, RunSection
 from rlsys.errors import ConfigError
 from rlsys.imports import imports
@@ -59,10 +60,10 @@ def settings_for(
     return replace(settings, model=replace(settings.model, path=path, max_context=context))
 
 
-def fit_cache(config: RunConfig, notice: Callable[[str], None]) -> RunConfig:
-    """The settings with no more context than the sampler's cache on CPU holds: vLLM would refuse to
-    start with more."""
-    path = config.model.path
+def fit_machine(config: RunConfig, notice: Callable[[str], None]) -> RunConfig:
+    """The settings of a sampler on this machine: a precision, and no more context than its cache on
+    CPU holds, with more of which vLLM would refuse to start."""
+    config, path = decided(config, cpu_has_bfloat16()), config.model.path
     most = cached_tokens(config, read_config(path, f"MODEL {path}"))
     if most is None or most >= config.model.max_context:
         return config

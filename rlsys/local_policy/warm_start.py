@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rlsys.config.local_policy import Architecture, Corpus, LocalPolicyConfig
 from rlsys.config.optimizer import OptimizerConfig, ScheduleShape
-from rlsys.config.run import LearnerConfig
+from rlsys.config.run import LearnerConfig, Precision
 from rlsys.errors import WorkerError
 from rlsys.imports import imports
 from rlsys.network import free_port
@@ -92,6 +92,7 @@ def learner_settings(config: LocalPolicyConfig) -> LearnerConfig:
     """The learner's, for a warm start; a cosine down to a twentieth of the peak."""
     return LearnerConfig(
         threads=config.threads,
+        dtype=Precision.float32,
         zero_stage=0,
         microbatch_tokens=_MICROBATCH_TOKENS,
         optimizer=OptimizerConfig(

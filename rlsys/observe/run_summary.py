@@ -31,6 +31,8 @@ class RunSummary(ABC):
     """Per role, summed over its members; the driver has a row of its own."""
     members: dict[str, int]
     """How many members each role of the fleet has."""
+    precision: str = ""
+    """Of each role that computes; empty: nothing had to be computed."""
     notes: list[str] = field(default_factory=list)
     stopped_by: Signals | None = None
     """The signal that ended the run before its end."""
@@ -67,12 +69,14 @@ class RunSummary(ABC):
 
     def write(self, folder: Path) -> None:
         """summary.json in the run's folder."""
-        replace_text(folder / SUMMARY, json.dumps(self.to_dict(), indent=2) + "\n")
+        told = self.to_dict() | {"precision": self.precision}
+        replace_text(folder / SUMMARY, json.dumps(told, indent=2) + "\n")
 
     def show(self, console: Console, commands: Sequence[str] = ()) -> None:
         """The printed table, and what to type next."""
         table = Table(title=self.run, title_justify="left", show_header=False, box=None)
-        for row in self.table_rows():
+        precision = [("precision", self.precision)] if self.precision else []
+        for row in [*self.table_rows(), *precision]:
             table.add_row(*row)
         console.print(table, highlight=False)
         if self.times:

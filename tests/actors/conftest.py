@@ -8,7 +8,7 @@ import pytest
 import ray
 
 from rlsys.config.local_policy import LocalPolicyConfig
-from rlsys.config.run import ClusterConfig, ModelConfig, RolloutConfig, WeightsConfig
+from rlsys.config.run import ClusterConfig, ModelConfig, Precision, RolloutConfig, WeightsConfig
 from rlsys.local_policy.policy import prepare_local_policy
 from rlsys.sampling.sampler import Sampler
 
@@ -41,7 +41,8 @@ def event_loop() -> Iterator[asyncio.Runner]:
 @pytest.fixture(scope="session")
 def sampler(tiny_policy: str, event_loop: asyncio.Runner) -> Iterator[Sampler]:
     """A real vLLM."""
-    model, config = ModelConfig(max_context=512), RolloutConfig(max_sequences=32)
+    model = ModelConfig(max_context=512)
+    config = RolloutConfig(max_sequences=32, dtype=Precision.float32)
     made = Sampler("rollout-0", tiny_policy, model, config, WeightsConfig(), 0)
     event_loop.run(made.start())
     yield made

@@ -1,6 +1,7 @@
 """Learners of a tiny model on the CPU, without Ray: one rank here, or several in processes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch.multiprocessing import spawn
 from transformers import PreTrainedModel
 
-from rlsys.config.run import LearnerConfig, SamplingConfig
+from rlsys.config.run import LearnerConfig, Precision, SamplingConfig
 from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.base import Objective
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
@@ -24,7 +25,13 @@ SAMPLING = SamplingConfig(max_tokens=16)
 
 
 def one_rank(config: LearnerConfig) -> Ranks:
-    return Ranks(0, 1, "127.0.0.1", free_port(), config)
+    """In float32, where the config leaves the precision to the machine."""
+    return Ranks(0, 1, "127.0.0.1", free_port(), in_float32(config))
+
+
+def in_float32(config: LearnerConfig) -> LearnerConfig:
+    """The same, with a precision."""
+    return replace(config, dtype=Precision.float32) if config.dtype is Precision.auto else config
 
 
 def learner_of(
@@ -90,6 +97,6 @@ def fitted_on_ranks(
     """The same on one of several ranks, under each of the configs."""
     found = []
     for config in configs:
-        ranks = Ranks(rank, count, "127.0.0.1", port, config)
+        ranks = Ranks(rank, count, "127.0.0.1", port, in_float32(config))
         found.append(fitted(model, ranks, batch, steps))
     return found

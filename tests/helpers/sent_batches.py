@@ -7,7 +7,7 @@ import ray
 from actors.learner_rank import RankSettings
 from actors.roles import rank_settings
 from rlsys import schema
-from rlsys.config.run import RunConfig
+from rlsys.config.run import Precision, RunConfig
 from rlsys.config.verifiers import RewardConfig
 from rlsys.learning.tasks import Task, task_of
 from rlsys.weights.bundle import Manifest, found, unpack
@@ -22,6 +22,8 @@ def settings(**learner: object) -> RunConfig:
     config = RunConfig()
     config.verifiers.rewards = [RewardConfig("accuracy", verifier="math", weight=1.0)]
     config.learner.optimizer.learning_rate = 1e-2
+    for role in (config.learner, config.rollout, config.reference):
+        role.dtype = Precision.float32
     for name, value in learner.items():
         setattr(config.learner, name, value)
     return config

@@ -74,7 +74,9 @@ def with_sampler(
     """Run `work` on a new sampler that expects the policy's tensors."""
     os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"  # to sabotage the sampler's process
     weights = WeightsConfig(prefix_cache=prefix_cache, transport=transport)
-    sampler = Sampler("rollout-0", policy, ModelConfig(), RolloutConfig(), weights, 0)
+    sampler = Sampler(
+        "rollout-0", policy, ModelConfig(), RolloutConfig(dtype=Precision.float32), weights, 0
+    )
 
     async def run() -> Any:
         await sampler.start()

@@ -105,6 +105,13 @@ def test_the_head_never_sees_more_than_a_chunk_forward_or_backward():
     assert sum(head.rows) == 100
 
 
+def test_a_single_chunk_is_not_computed_twice():
+    _, hidden, targets = case(50)
+    head = CountingHead()
+    chunked_logprobs(head, hidden, targets, 1.0, 50)[0].sum().backward()
+    assert head.rows == [50]
+
+
 def test_without_gradient_nothing_is_computed_twice():
     _, hidden, targets = case(50)
     head = CountingHead()

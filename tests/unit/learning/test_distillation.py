@@ -1,5 +1,6 @@
 """What a teacher adds to the advantages, and when it adds nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,11 @@ def training(teacher: list[list[float]]) -> pa.RecordBatch:
 
 
 def objective(config: TeacherConfig) -> PolicyGradient:
+    config = replace(config, dtype=Precision.float32)
     terms = teacher_terms(config, Precision.float32)
     algorithm = algorithm_of(kl__coefficient=0.0)
-    return PolicyGradient(algorithm, LearnerConfig(), SamplingConfig(max_tokens=8), terms=terms)
+    learner = LearnerConfig(dtype=Precision.float32)
+    return PolicyGradient(algorithm, learner, SamplingConfig(max_tokens=8), terms=terms)
 
 
 def no_score(_: Sequences) -> list[np.ndarray]:

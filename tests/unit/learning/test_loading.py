@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import DeepseekV3Config, DeepseekV3ForCausalLM, PreTrainedModel
 
+from rlsys.config.precision import COMPUTED
 from rlsys.config.run import LearnerConfig, Offload, Precision
 from rlsys.learning import attention, loading
 from rlsys.learning.loading import load_for_training
@@ -56,7 +57,7 @@ def shards(rank: int, count: int, port: int, folder: str) -> dict[str, Any]:
     if rank:
         loading.load_causal_lm = _must_not_read
     found = {}
-    for dtype in Precision:
+    for dtype in COMPUTED:
         config = LearnerConfig(ranks=count, zero_stage=3, dtype=dtype)
         ranks = Ranks(rank, count, "127.0.0.1", port, config)
         model = load_for_training(folder, ranks)

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from rlsys import schema
 from rlsys.config.algorithm import CriticConfig
 from rlsys.config.lora import LoraConfig
+from rlsys.config.precision import COMPUTED
 from rlsys.config.run import LearnerConfig, Precision
 from rlsys.errors import ConfigError
 from rlsys.learning import checkpoint
@@ -32,7 +33,16 @@ from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
 from rlsys.learning.weights_out import WeightsOut
 from rlsys.local_policy.tokenizer import build_tokenizer
-from tests.helpers.learners import fitted, learner_of, on_ranks, one_rank, same, saved, weights
+from tests.helpers.learners import (
+    fitted,
+    in_float32,
+    learner_of,
+    on_ranks,
+    one_rank,
+    same,
+    saved,
+    weights,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +72,8 @@ def demonstrations(seed: int = 0) -> pa.RecordBatch:
 
 def with_lora(**settings: object) -> LearnerConfig:
     lora = LoraConfig(rank=4, alpha=8.0)
-    return LearnerConfig(**{"lora": lora, "microbatch_tokens": 16} | settings)  # type: ignore[arg-type]
+    config = LearnerConfig(**{"lora": lora, "microbatch_tokens": 16} | settings)  # type: ignore[arg-type]
+    return in_float32(config)
 
 
 def learner_with(folder: Path, config: LearnerConfig) -> Learner:
@@ -240,7 +251,7 @@ def test_a_critic_learns_an_adapter_of_its_own_and_its_head(folder: Path) -> Non
 # --- what leaves it -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("precision", list(Precision))
+@pytest.mark.parametrize("precision", COMPUTED)
 def test_what_is_published_is_a_model_without_adapters_that_says_the_same(
     folder: Path, tmp_path: Path, precision: Precision
 ) -> None:

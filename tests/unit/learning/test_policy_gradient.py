@@ -9,7 +9,7 @@ import torch
 
 from rlsys import schema
 from rlsys.config.algorithm import Aggregation, AlgorithmConfig, OffPolicy
-from rlsys.config.run import LearnerConfig, SamplingConfig
+from rlsys.config.run import LearnerConfig, Precision, SamplingConfig
 from rlsys.errors import CheckpointError, ConfigError
 from rlsys.learning.objectives.base import check_columns
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
@@ -22,7 +22,7 @@ WITHOUT_KL = algorithm_of(kl__coefficient=0.0)
 
 
 def objective(algorithm: AlgorithmConfig, minibatches: int = 1, **parts: Any) -> PolicyGradient:
-    learner = LearnerConfig(minibatches=minibatches)
+    learner = LearnerConfig(minibatches=minibatches, dtype=Precision.float32)
     return PolicyGradient(algorithm, learner, SamplingConfig(max_tokens=8), **parts)
 
 

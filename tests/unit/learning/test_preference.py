@@ -26,6 +26,7 @@ from rlsys.local_policy.tokenizer import build_tokenizer
 from tests.helpers.learners import (
     LEARNING_RATE,
     Fitted,
+    in_float32,
     learner_of,
     on_ranks,
     one_rank,
@@ -112,7 +113,7 @@ def fitted_on_ranks(
     found = []
     for stage in stages:
         config = LearnerConfig(zero_stage=stage, microbatch_tokens=30)
-        ranks = Ranks(rank, count, "127.0.0.1", port, config)
+        ranks = Ranks(rank, count, "127.0.0.1", port, in_float32(config))
         found.append(fitted(learner_of(folder, Preference(), ranks), batch))
     return found
 

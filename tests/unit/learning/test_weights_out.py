@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
+from rlsys.config.precision import COMPUTED
 from rlsys.config.run import LearnerConfig, Precision
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.weights_out import WeightsOut
@@ -35,7 +36,7 @@ def joined(pieces: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(pieces) if pieces else np.empty(0, np.uint8)
 
 
-@pytest.mark.parametrize("precision", list(Precision))
+@pytest.mark.parametrize("precision", COMPUTED)
 def test_every_weight_is_published_in_the_learners_precision(
     folder: Path, model: PreTrainedModel, precision: Precision
 ) -> None:

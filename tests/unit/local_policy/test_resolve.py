@@ -5,7 +5,7 @@ import pytest
 
 from rlsys.config.load import CONFIGS, load, to_yaml
 from rlsys.errors import ConfigError
-from rlsys.local_policy.resolve import digest, fit_cache, resolve, settings_for
+from rlsys.local_policy.resolve import digest, fit_machine, resolve, settings_for
 from tests.helpers.model_folders import write_weights
 
 
@@ -93,7 +93,7 @@ def test_a_conversation_is_as_long_as_the_cache_holds_and_says_so(tmp_path: Path
     path = str(model(tmp_path / "m", 10_000_000, num_key_value_heads=2, **sizes))
     told: list[str] = []
     resolved = settings_for(path, None, ["rollout.kv_cache_gib=2"], told.append)
-    fitted = fit_cache(resolved, told.append)
+    fitted = fit_machine(resolved, told.append)
     assert resolved.model.max_context == 10_000_000
     assert fitted.model.max_context == (2 << 30) // 1024
     assert told == [
@@ -103,7 +103,7 @@ def test_a_conversation_is_as_long_as_the_cache_holds_and_says_so(tmp_path: Path
     short = settings_for(
         path, None, ["rollout.kv_cache_gib=2", "model.max_context=64"], told.append
     )
-    assert (fit_cache(short, told.append).model.max_context, len(told)) == (64, 1)
+    assert (fit_machine(short, told.append).model.max_context, len(told)) == (64, 1)
 
 
 def test_a_model_that_changed_has_another_fingerprint(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rlsys.config.precision import COMPUTED
 from rlsys.config.run import ModelConfig, Precision, RolloutConfig, WeightsConfig
 from rlsys.errors import WeightSyncError
 from rlsys.sampling.sampler import Sampler
@@ -100,7 +101,7 @@ def test_a_model_that_an_update_packs_otherwise_is_refused_with_the_tensors() ->
     assert "leave ['experts.w13', 'experts.w2'] other than loading from disk" in str(e.value)
 
 
-@pytest.mark.parametrize("own", list(Precision))
+@pytest.mark.parametrize("own", COMPUTED)
 def test_the_coarser_precision_of_the_two_counts(own: Precision) -> None:
     learner = Canary([1, 2], [-1.0], Precision.bfloat16)
     assert learner.rounding(own) == CANARY.rounding(Precision.bfloat16) == 0.25

@@ -16,6 +16,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import save_file
 
+from actors import precision
 from actors.drivers import evaluate
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.run import RunConfig
@@ -62,6 +63,7 @@ def cluster(_: Any) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def fleet_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "connected", cluster)
+    monkeypatch.setattr(precision, "ask_nodes", lambda question, kind: [True])
     monkeypatch.setattr(evaluate, "check_resources", lambda needs, queue_s: None)
     monkeypatch.setattr(evaluate, "beside", lambda config: [])
     monkeypatch.setattr(evaluate, "ExaminingFleet", Fleet)
@@ -93,7 +95,14 @@ def told_of(jobs: list[Job], folder: Path) -> list[str]:
 
 def test_an_evaluation_says_what_it_starts_and_what_it_waits_for(tmp_path: Path) -> None:
     told = told_of([job("a", model(tmp_path / "model", 8))], tmp_path)
-    assert told[:3] == [f"evaluation {tmp_path / 'out'}", "starting Ray", "Ray of nobody"]
+    assert told[:4] == [
+        f"evaluation {tmp_path / 'out'}",
+        "starting Ray",
+        "Ray of nobody",
+        "precision: rollout bfloat16",
+    ]
+    # As it was decided: in float32 there would be nothing to doubt.
+    assert any("in bfloat16 a completion is rounded by what is sampled" in line for line in told)
     assert any("waiting for rollout-0: vLLM loads the policy 0." in line for line in told)
     assert told[-1] == f"tables, samples and plots: {tmp_path / 'out'}"
 
