@@ -11,6 +11,7 @@ from typing import Any
 from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.data import DataConfig
+from rlsys.config.experts import ExpertsConfig
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.loop import LoopConfig
 from rlsys.config.lora import LoraConfig
@@ -219,6 +220,9 @@ class LearnerConfig:
     lora: LoraConfig | None = None
     """An adapter that is trained in the place of the weights (docs/gpu.md); null: all of them are.
     With one the learner is the reference, too."""
+    experts: ExpertsConfig = field(default_factory=ExpertsConfig)
+    """Their balance, and the replay of their choice, where the policy has experts
+    (docs/models.md)."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     deepspeed_options: dict[str, Any] = field(default_factory=dict)
     """Any other section of DeepSpeed's config, by its name there, such as zero_optimization."""

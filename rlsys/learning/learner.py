@@ -8,15 +8,17 @@ columns it reads and what else learns beside the policy is the objective's (obje
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
+from rlsys.learning.experts import Experts
 from rlsys.learning.lora import add_adapter, without_adapter
-from rlsys.learning.microbatches import Microbatches, minibatches
+from rlsys.learning.microbatches import Microbatch, Microbatches, minibatches
 from rlsys.learning.network import Network
 from rlsys.learning.objectives.base import LossFunction, Objective
 from rlsys.learning.packing_proof import check_packing
@@ -54,6 +56,7 @@ class Learner:
             checkpoint_layers(network.model)
         self.deepspeed = ranks.into_deepspeed(network, schedule.config.learning_rate)
         self.policy: Network = self.deepspeed.module
+        self.experts = Experts(self.policy.model, ranks)
 
     def step(self, batch: pa.RecordBatch, version: int) -> dict[str, float]:
         """One step: config.minibatches updates.
@@ -67,17 +70,17 @@ class Learner:
         sequences = self.objective.prepare(batch, version, self.score)
         if not len(sequences):
             return {"trained_sequences": 0.0, "trained_tokens": 0.0}
-        totals = Totals()
-        updates = [
-            self._update(sequences, chosen, totals)
-            for chosen in minibatches(sequences, self.config.minibatches)
-        ]
+        totals, parts = Totals(), list(minibatches(sequences, self.config.minibatches))
+        self.experts.begin(parts, partial(self._rows, sequences), self._forward)
+        updates = [self._update(sequences, chosen, totals) for chosen in parts]
         means, samples = totals.means(self.ranks), totals.all_samples(self.ranks)
-        if num_skipped(updates) < len(updates):
+        moved = num_skipped(updates) < len(updates)
+        if moved:
             self.objective.advance(means)
         return {
             **self.objective.report(means, samples, updates),
             **updates_report(updates),
+            **self.experts.advance(moved),
             "trained_tokens": float(sequences.num_trained.sum()),
             "trained_sequences": float(len(sequences)),
             "learn_s": time.monotonic() - started,
@@ -89,7 +92,7 @@ class Learner:
         everything = list(range(len(sequences)))
         weights = self.objective.weights(sequences, everything).astype(np.float32)
         totals = self._through_policy(
-            sequences, everything, weights, self.objective.loss, learns=False
+            sequences, everything, weights, self.objective.loss, learns=False, counts=False
         )
         return totals.means(self.ranks)
 
@@ -116,7 +119,7 @@ class Learner:
         starts = np.cumsum([0, *lengths])
         flat = torch.zeros(int(starts[-1]), device=self.ranks.device)
         everything = list(range(len(sequences)))
-        with without_adapter(self.policy.model):
+        with without_adapter(self.policy.model), self.experts.as_at_the_start():
             for own in self.microbatches.own(sequences, everything, np.zeros(len(sequences))):
                 logprobs, _ = self.policy(own.layout, own.num_chunks)
                 parts = logprobs.float().split([lengths[i] for i in own.layout.sequences])
@@ -131,12 +134,17 @@ class Learner:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold beside what DeepSpeed keeps."""
-        return {"updates": self.updates, "objective": self.objective.state_dict()}
+        return {
+            "updates": self.updates,
+            "objective": self.objective.state_dict(),
+            "experts": self.experts.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
         self.updates = state["updates"]
         self.objective.load_state_dict(state["objective"])
+        self.experts.load_state_dict(state["experts"])
 
     def _update(self, sequences: Sequences, chosen: list[int], totals: Totals) -> Update:
         """One optimizer update, or none where there is nothing to follow. What the minibatch's own
@@ -144,7 +152,10 @@ class Learner:
         weights = np.zeros(len(sequences), dtype=np.float32)
         weights[chosen] = self.objective.weights(sequences, chosen)
         learns = self.objective.has_signal(sequences, chosen)
-        own = self._through_policy(sequences, chosen, weights, self.objective.loss, learns)
+        self.experts.prepare(chosen, partial(self._rows, sequences), self._forward)
+        own = self._through_policy(
+            sequences, chosen, weights, self.objective.loss, learns, counts=True
+        )
         totals.include(own)
         totals.add(self.objective.learn_beside(sequences, chosen, weights))
         share = 1.0
@@ -152,7 +163,9 @@ class Learner:
             instead = self.objective.without_signal(own.means(self.ranks))
             if instead is None:
                 return SKIPPED
-            self._through_policy(sequences, chosen, weights, instead.loss, learns=True)
+            self._through_policy(
+                sequences, chosen, weights, instead.loss, learns=True, counts=False
+            )
             share = instead.share
         learning_rate = self.schedule.rate(self.updates) * share
         for group in self.deepspeed.optimizer.param_groups:
@@ -169,19 +182,37 @@ class Learner:
         weights: np.ndarray,
         loss: LossFunction,
         learns: bool,
+        counts: bool,
     ) -> Totals:
-        """Forward over this rank's microbatches; to learn, backward too."""
+        """Forward over this rank's microbatches; to learn, backward too.
+
+        Args:
+            counts: what the experts are given belongs to the step's load.
+        """
         totals = Totals()
         # A forward that no backward follows must not reach DeepSpeed's bookkeeping of them.
         policy = self.deepspeed if learns else self.policy
-        for microbatch in self.microbatches.own(sequences, chosen, weights):
+        rows = self.microbatches.own(sequences, chosen, weights)
+        for number, microbatch in enumerate(rows):
             self.deepspeed.set_gradient_accumulation_boundary(microbatch.is_last)
             with torch.set_grad_enabled(learns):
-                outputs = policy(microbatch.layout, microbatch.num_chunks)
+                with self.experts.over(chosen, number) as routings:
+                    outputs = policy(microbatch.layout, microbatch.num_chunks)
                 output = loss(sequences, microbatch, outputs)
+            if counts:
+                self.experts.count(routings, microbatch.layout)
             if learns:
+                balance = self.experts.loss(chosen, routings, microbatch.layout)
                 # DeepSpeed averages gradients over ranks; the weights already count all of them.
-                self.deepspeed.backward(output.loss * self.ranks.world_size)
+                self.deepspeed.backward((output.loss + balance) * self.ranks.world_size)
             totals.add(numbers({"loss": output.loss.detach(), **output.sums}))
             totals.keep(output.samples)
+        self.experts.rest()
         return totals
+
+    def _rows(self, sequences: Sequences, chosen: Sequence[int]) -> Iterator[Microbatch]:
+        """This rank's of a minibatch, where nothing is learned from them."""
+        return self.microbatches.own(sequences, chosen, np.zeros(len(sequences), np.float32))
+
+    def _forward(self, row: Microbatch) -> object:
+        return self.policy(row.layout, row.num_chunks)
