@@ -37,6 +37,8 @@ class Plan:
 
     model_type: str
     parameters: int
+    active: int
+    """Of the parameters, those that a token goes through."""
     gpus: list[list[Member]]
     gpu_bytes: float
 
@@ -48,7 +50,10 @@ class Plan:
     def lines(self) -> list[str]:
         """A table in GiB: a line a member, and a sum a GPU."""
         names = [field.name for field in fields(Memory)]
-        title = f"memory plan of {self.parameters / 1e9:.2f} B parameters ({self.model_type}), GiB"
+        size = f"{self.parameters / 1e9:.2f} B parameters"
+        if self.active < self.parameters:
+            size += f", of which a token meets {self.active / 1e9:.2f} B"
+        title = f"memory plan of {size} ({self.model_type}), GiB"
         lines = [title, f"{'':<10}" + "".join(f"{name:>12}" for name in [*names, "sum"])]
         seen: set[tuple[Member, ...]] = set()
         for gpu in self.gpus:
@@ -81,7 +86,8 @@ def plan_of(config: RunConfig, model: dict[str, Any], roles: list[str], gib: flo
     members = [member for role in roles for member in _members(config, shape, model, role, gib)]
     if not members:
         return None
-    return Plan(str(model["model_type"]), shape.parameters, _placed(members), gib * GIB)
+    kind, placed = str(model["model_type"]), _placed(members)
+    return Plan(kind, shape.parameters, shape.active_parameters, placed, gib * GIB)
 
 
 def require_fit(
