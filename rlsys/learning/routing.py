@@ -90,7 +90,7 @@ class Routers:
         logits, weights, experts = reversed(outputs) if experts_first else outputs
         if self._replayed is not None:
             experts = self._replayed[layer].to(experts)
-            weights = weights_of(router, logits, experts).to(weights.dtype)
+            weights = expert_weights(router, logits, experts).to(weights.dtype)
         elif self._proves:
             _require_known(router, logits, weights, experts)
         if self._seen is not None:
@@ -98,7 +98,7 @@ class Routers:
         return (experts, weights, logits) if experts_first else (logits, weights, experts)
 
 
-def weights_of(router: Any, logits: Tensor, experts: Tensor) -> Tensor:
+def expert_weights(router: Any, logits: Tensor, experts: Tensor) -> Tensor:
     """[S, k] float32: how much each of the given experts weighs, as the router has it for its own.
 
     Args:
@@ -118,7 +118,7 @@ def weights_of(router: Any, logits: Tensor, experts: Tensor) -> Tensor:
 def _require_known(router: Any, logits: Tensor, weights: Tensor, experts: Tensor) -> None:
     """Raise ConfigError unless weights made here are the router's own for its own choice."""
     with torch.no_grad():
-        made = weights_of(router, logits, experts)
+        made = expert_weights(router, logits, experts)
         if torch.allclose(made, weights.float(), rtol=0.02, atol=1e-3):
             return
     raise ConfigError(
