@@ -64,7 +64,7 @@ VARIANTS = {
 
 
 def drift(model: str, steps: int, staleness: int, replay: Replay) -> dict[str, float]:
-    """Means over the steps behind the first `staleness` ones."""
+    """Means over the steps whose completions are of the weights `staleness` steps before."""
     torch.manual_seed(0)
     config = LearnerConfig(
         minibatches=MINIBATCHES,
@@ -82,7 +82,7 @@ def drift(model: str, steps: int, staleness: int, replay: Replay) -> dict[str, f
     problems = arithmetic.generate(1000, seed=1)
     waiting: deque[pa.RecordBatch] = deque()
     found: list[dict[str, float]] = []
-    for version in range(steps + staleness):
+    for version in range(steps + 2 * staleness):
         sampler.load_state_dict(learner.policy.model.state_dict())
         asked = problems[version * GROUPS : (version + 1) * GROUPS]
         waiting.append(sampled(sampler, tokenizer, asked, version))
@@ -90,7 +90,7 @@ def drift(model: str, steps: int, staleness: int, replay: Replay) -> dict[str, f
             metrics = learner.step(waiting.popleft(), version)
             found.append(metrics)
     names = ("mismatch_k3", "ratio_p01", "ratio_p99", "effective_sample_size")
-    return {name: float(np.mean([metrics[name] for metrics in found])) for name in names}
+    return {name: float(np.mean([metrics[name] for metrics in found[-steps:]])) for name in names}
 
 
 @torch.no_grad()
