@@ -8,7 +8,7 @@ columns it reads and what else learns beside the policy is the objective's (obje
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,11 @@ from rlsys.learning.report import (
 )
 from rlsys.learning.schedule import Schedule
 from rlsys.learning.sequences import Sequences
+from rlsys.learning.token_record import TokenRecord
 from rlsys.roles import REFERENCE
+
+Saw = Callable[[int, int, Microbatch, Mapping[str, torch.Tensor]], None]
+"""Told of each of a minibatch's microbatches: rank, its number, itself, what it made of tokens."""
 
 
 class Learner:
@@ -48,6 +52,8 @@ class Learner:
         self.config = ranks.config
         self.updates = 0
         """Made so far; skipped ones are not among them."""
+        self.trained: dict[str, pa.Array] = {}
+        """The newest step's tokens, a row for each sequence that took part; see TokenRecord."""
         self.microbatches = Microbatches(ranks, objective.whole_groups)
         network = objective.network(model_path, ranks)
         if self.config.lora:
@@ -68,11 +74,18 @@ class Learner:
         """
         started = time.monotonic()
         sequences = self.objective.prepare(batch, version, self.score)
+        self.trained = {}
         if not len(sequences):
             return {"trained_sequences": 0.0, "trained_tokens": 0.0}
         totals, parts = Totals(), list(minibatches(sequences, self.config.minibatches))
         self.experts.begin(parts, partial(self._rows, sequences), self._forward)
-        updates = [self._update(sequences, chosen, totals) for chosen in parts]
+        record = TokenRecord(sequences, self.objective.recorded)
+        updates = [
+            self._update(sequences, chosen, totals, partial(record.saw, number))
+            for number, chosen in enumerate(parts)
+        ]
+        if self.objective.recorded:
+            self.trained = record.columns(self.ranks)
         means, samples = totals.means(self.ranks), totals.all_samples(self.ranks)
         moved = num_skipped(updates) < len(updates)
         if moved:
@@ -92,7 +105,7 @@ class Learner:
         everything = list(range(len(sequences)))
         weights = self.objective.weights(sequences, everything).astype(np.float32)
         totals = self._through_policy(
-            sequences, everything, weights, self.objective.loss, learns=False, counts=False
+            sequences, everything, weights, self.objective.loss, learns=False
         )
         return totals.means(self.ranks)
 
@@ -146,16 +159,14 @@ class Learner:
         self.objective.load_state_dict(state["objective"])
         self.experts.load_state_dict(state["experts"])
 
-    def _update(self, sequences: Sequences, chosen: list[int], totals: Totals) -> Update:
+    def _update(self, sequences: Sequences, chosen: list[int], totals: Totals, saw: Saw) -> Update:
         """One optimizer update, or none where there is nothing to follow. What the minibatch's own
         loss gave is included in `totals`."""
         weights = np.zeros(len(sequences), dtype=np.float32)
         weights[chosen] = self.objective.weights(sequences, chosen)
         learns = self.objective.has_signal(sequences, chosen)
         self.experts.prepare(chosen, partial(self._rows, sequences), self._forward)
-        own = self._through_policy(
-            sequences, chosen, weights, self.objective.loss, learns, counts=True
-        )
+        own = self._through_policy(sequences, chosen, weights, self.objective.loss, learns, saw)
         totals.include(own)
         totals.add(self.objective.learn_beside(sequences, chosen, weights))
         share = 1.0
@@ -163,9 +174,7 @@ class Learner:
             instead = self.objective.without_signal(own.means(self.ranks))
             if instead is None:
                 return SKIPPED
-            self._through_policy(
-                sequences, chosen, weights, instead.loss, learns=True, counts=False
-            )
+            self._through_policy(sequences, chosen, weights, instead.loss, learns=True)
             share = instead.share
         learning_rate = self.schedule.rate(self.updates) * share
         for group in self.deepspeed.optimizer.param_groups:
@@ -182,24 +191,23 @@ class Learner:
         weights: np.ndarray,
         loss: LossFunction,
         learns: bool,
-        counts: bool,
+        saw: Saw | None = None,
     ) -> Totals:
         """Forward over this rank's microbatches; to learn, backward too.
 
         Args:
-            counts: what the experts are given belongs to the step's load.
+            saw: told of each row of a step's own pass, whose tokens are the experts' load, too.
         """
         totals = Totals()
         # A forward that no backward follows must not reach DeepSpeed's bookkeeping of them.
         policy = self.deepspeed if learns else self.policy
-        rows = self.microbatches.own(sequences, chosen, weights)
-        for number, microbatch in enumerate(rows):
+        for number, microbatch in enumerate(self.microbatches.own(sequences, chosen, weights)):
             self.deepspeed.set_gradient_accumulation_boundary(microbatch.is_last)
             with torch.set_grad_enabled(learns):
                 with self.experts.over(chosen, number) as routings:
                     outputs = policy(microbatch.layout, microbatch.num_chunks)
                 output = loss(sequences, microbatch, outputs)
-            if counts:
+            if saw:
                 self.experts.count(routings, microbatch.layout)
             if learns:
                 balance = self.experts.loss(chosen, routings, microbatch.layout)
@@ -207,6 +215,8 @@ class Learner:
                 self.deepspeed.backward((output.loss + balance) * self.ranks.world_size)
             totals.add(numbers({"loss": output.loss.detach(), **output.sums}))
             totals.keep(output.samples)
+            if saw and output.tokens:
+                saw(self.ranks.rank, number, microbatch, output.tokens)
         self.experts.rest()
         return totals
 

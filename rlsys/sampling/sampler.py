@@ -60,6 +60,8 @@ class Sampler:
         self.seed, self.deterministic = seed, deterministic
         self.seeded = seeded or deterministic
         self._requests = 0
+        self._is_proved = False
+        """Whether loading the model's weights again is known to leave it as it was."""
         self.shown = 0.0
         """Nats by which this sampler's logprobs of the canary differed from the learner's when both
         held the weights from disk."""
@@ -206,12 +208,30 @@ class Sampler:
                 f"{self.shown:.4g} nats, where {canary.coarser(precision).value} explains "
                 f"{canary.rounding(precision):g}. docs/models.md lists the models that work"
             )
+        await self._prove_reloading()
+
+    async def load_policy(self, path: str) -> None:
+        """Sample another policy of the same shapes and tokens from now on; nothing may be under
+        way. Before the first one it is proved that the model can be loaded again.
+
+        Raises:
+            WeightSyncError: names the tensors that would be wrong.
+        """
+        if path == self.model_path:
+            return
+        if not self._is_proved:
+            await self._prove_reloading()
+        await self.update.load_policy(path)
+        self.model_path = path
+
+    async def _prove_reloading(self) -> None:
         if wrong := await self.update.changed_by_reloading():
             raise WeightSyncError(
                 f"{self.name}: vLLM cannot take new weights of {self._model}: the same weights, "
                 f"loaded as an update loads them, leave {wrong[:3]} other than loading from disk "
                 f"did ({len(wrong)} tensors in all). docs/models.md lists the models that work"
             )
+        self._is_proved = True
 
     async def prove_weights(
         self, manifest: Manifest, canary: Canary, buckets: list[list[np.ndarray]]
