@@ -275,7 +275,7 @@ class LearnerRank(Member):
         out = self.weights_out
         source = BucketSource(
             out.shapes(),
-            out.dtype,
+            out.dtypes(),
             lambda: out.buckets(bucket_bytes),
             piece_bytes(transport, bucket_bytes),
         )

@@ -40,6 +40,8 @@ class Plan:
 
     model_type: str
     parameters: int
+    active: int
+    """Of the parameters, those that a token goes through."""
     gpus: list[list[Member]]
     gpu_bytes: float
     by_turns: bool = False
@@ -67,7 +69,10 @@ class Plan:
     def lines(self) -> list[str]:
         """A table in GiB: a line a member, and a sum a GPU."""
         names = [field.name for field in fields(Memory)]
-        title = f"memory plan of {self.parameters / 1e9:.2f} B parameters ({self.model_type}), GiB"
+        size = f"{self.parameters / 1e9:.2f} B parameters"
+        if self.active < self.parameters:
+            size += f", of which a token meets {self.active / 1e9:.2f} B"
+        title = f"memory plan of {size} ({self.model_type}), GiB"
         lines = [title, f"{'':<10}" + "".join(f"{name:>12}" for name in [*names, "sum"])]
         seen: set[tuple[Member, ...]] = set()
         for gpu in self.gpus:
@@ -101,7 +106,8 @@ def plan_of(config: RunConfig, model: dict[str, Any], roles: list[str], gib: flo
     if not members:
         return None
     by_turns = config.cluster.colocate
-    return Plan(str(model["model_type"]), shape.parameters, _placed(members), gib * GIB, by_turns)
+    kind, placed = str(model["model_type"]), _placed(members)
+    return Plan(kind, shape.parameters, shape.active_parameters, placed, gib * GIB, by_turns)
 
 
 def require_fit(

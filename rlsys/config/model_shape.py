@@ -49,10 +49,14 @@ class Shape:
         return self.kv_heads * self.head_dim
 
     @property
+    def attention_parameters(self) -> int:
+        """Of one layer; norms and biases, a thousandth, are not counted, nor are routers."""
+        return 2 * self.hidden * (self.queries + self.keys)
+
+    @property
     def layer_parameters(self) -> int:
-        """Of one layer; norms and biases, a thousandth, are not counted."""
-        attention = 2 * self.hidden * (self.queries + self.keys)
-        return attention + 3 * self.hidden * self.held_intermediate
+        """Of one layer, with all of its experts."""
+        return self.attention_parameters + 3 * self.hidden * self.held_intermediate
 
     @property
     def embedding(self) -> int:
@@ -61,8 +65,15 @@ class Shape:
 
     @property
     def parameters(self) -> int:
-        """Of the whole model."""
+        """Of the whole model: what has to be held."""
         return self.layers * self.layer_parameters + self.embedding * (1 if self.tied else 2)
+
+    @property
+    def active_parameters(self) -> int:
+        """Of the whole model, without the experts that a token does not go through: what a token
+        costs."""
+        idle = 3 * self.hidden * (self.held_intermediate - self.intermediate)
+        return self.parameters - self.layers * idle
 
 
 def shape_of(model: dict[str, Any]) -> Shape | None:

@@ -69,6 +69,10 @@ class ObserveConfig:
     )
     """Before clipping. Its size depends on the loss's denominator, so the bounds are wide; it can
     be as small as it likes."""
+    starved_experts: WatchedRange = field(default_factory=lambda: WatchedRange(most=0.45))
+    """Share of a layer's experts that got less than a tenth of the mean load, of the worst layer.
+    Routers that send all tokens to the same k of E experts starve E - k, half of the experts or
+    more; text of one kind leaves some of them idle in a healthy model."""
     stop_after: int = ranged(5, least=0)
     """Steps in a row outside a stop bound that stop the run: single ones are bad luck, and an
     error in the data passes; 0: never."""

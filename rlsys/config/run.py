@@ -11,6 +11,7 @@ from typing import Any
 from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.data import DataConfig
+from rlsys.config.experts import ExpertsConfig
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.loop import LoopConfig
 from rlsys.config.lora import LoraConfig
@@ -228,6 +229,9 @@ class LearnerConfig:
     """true: the learner's ranks hold the reference beside the policy, in shards with zero_stage=3,
     in the learner's precision, and no reference worker is started. For a policy of which no GPU
     holds a whole copy."""
+    experts: ExpertsConfig = field(default_factory=ExpertsConfig)
+    """Their balance, and the replay of their choice, where the policy has experts
+    (docs/models.md)."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     deepspeed_options: dict[str, Any] = field(default_factory=dict)
     """Any other section of DeepSpeed's config, by its name there, such as zero_optimization."""

@@ -15,6 +15,7 @@ from rlsys import hub
 from rlsys.config import algorithm_checks, engine_options, gpu_checks, ranges
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
+from rlsys.config import experts as experts_config
 from rlsys.config import local_policy as recipes_config
 from rlsys.config import merge as merge_config
 from rlsys.config import optimizer as optimizer_config
@@ -43,6 +44,10 @@ def validate(config: RunConfig, *more: Callable[[RunConfig], None]) -> None:
         ("benchmarks", lambda: benchmarks_config.validate(config.benchmarks)),
         ("data", lambda: data_config.validate(config.data)),
         ("model.local", lambda: recipes_config.validate(config.model.local)),
+        (
+            "learner",
+            lambda: experts_config.validate(config.learner.experts, config.learner.minibatches),
+        ),
         ("algorithm", lambda: algorithm_checks.validate(config.algorithm)),
         ("verifiers", lambda: verifiers_config.validate(config.verifiers)),
         ("sandbox", lambda: sandbox_config.validate(config.sandbox)),

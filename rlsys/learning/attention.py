@@ -242,7 +242,7 @@ def _agrees(device: torch.device, dtype: torch.dtype, *heads: tuple[int, int]) -
 def _pick(lines: Tensor, heads: int, index: Tensor) -> Tensor:
     """[S * heads, D] at [n, L] positions, as [n, heads, L, D]."""
     chosen = index[:, None] * heads + torch.arange(heads, device=index.device)[:, None]
-    # index_select: its backward pass adds whole lines, three times as fast as that of lines[chosen].
+    # index_select: its backward pass adds whole lines, three times as fast as lines[chosen].
     return lines.index_select(0, chosen.flatten()).unflatten(0, chosen.shape)
 
 

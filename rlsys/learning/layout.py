@@ -28,6 +28,7 @@ class Layout:
     targets: torch.Tensor  # [N] int64
     ends: torch.Tensor  # [B] int64, into S: the last token of each sequence
     mask: torch.Tensor  # [B, T] bool, true on answer tokens
+    counts: torch.Tensor  # [S] float32: completions that each token is of; 0 where there are none
     sequences: tuple[int, ...]  # the B sequences' indices, in the order of `mask`
     kept: torch.Tensor | None = None  # [N, K] int64, -1 beyond a position's; None: all tokens
 
@@ -46,6 +47,7 @@ class Layout:
             self.targets.to(device),
             self.ends.to(device),
             self.mask.to(device),
+            self.counts.to(device),
             self.sequences,
             None if self.kept is None else self.kept.to(device),
         )
@@ -88,17 +90,20 @@ def lay_out(
     read_at: list[np.ndarray] = []
     ends: list[int] = []
     segments: list[Segment] = []
+    counts: list[np.ndarray] = []
     start = 0
     for block in blocks:
         prompt = prompts[block[0]]
         size, first = len(prompt), start
         tokens.append(prompt)
         positions.append(np.arange(size))
+        counts.append(np.full(size, sum(len(completions[i]) > 0 for i in block)))
         start += size
         for i in block:
             length = len(completions[i])
             tokens.append(completions[i])
             positions.append(np.arange(size, size + length))
+            counts.append(np.ones(length))
             # The first token is predicted by the prompt's end, each later one by the one before.
             previous = np.arange(start - 1, start + length - 1)
             previous[:1] = first + size - 1
@@ -119,6 +124,7 @@ def lay_out(
         _row([completions[i] for i in order]),
         torch.tensor(ends),
         torch.from_numpy(mask),
+        torch.from_numpy(np.concatenate(counts).astype(np.float32)),
         tuple(order),
         None if kept is None else torch.from_numpy(padded([kept[i] for i in order])),
     )

@@ -8,7 +8,7 @@ columns it reads and what else learns beside the policy is the objective's (obje
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from rlsys.learning.experts import Experts
 from rlsys.learning.lora import add_adapter, without_adapter
 from rlsys.learning.microbatches import Microbatch, Microbatches, minibatches
 from rlsys.learning.network import Network
@@ -69,6 +70,7 @@ class Learner:
         self.deepspeed = ranks.into_deepspeed(network, schedule.config.learning_rate)
         self.policy: Network = self.deepspeed.module
         self.reference = reference
+        self.experts = Experts(self.policy.model, ranks)
 
     def step(self, batch: pa.RecordBatch, version: int) -> dict[str, float]:
         """One step: config.minibatches updates.
@@ -83,20 +85,23 @@ class Learner:
         self.trained = {}
         if not len(sequences):
             return {"trained_sequences": 0.0, "trained_tokens": 0.0}
-        totals = Totals()
+        totals, parts = Totals(), list(minibatches(sequences, self.config.minibatches))
+        self.experts.begin(parts, partial(self._rows, sequences), self._forward)
         record = TokenRecord(sequences, self.objective.recorded)
         updates = [
             self._update(sequences, chosen, totals, partial(record.saw, number))
-            for number, chosen in enumerate(minibatches(sequences, self.config.minibatches))
+            for number, chosen in enumerate(parts)
         ]
         if self.objective.recorded:
             self.trained = record.columns(self.ranks)
         means, samples = totals.means(self.ranks), totals.all_samples(self.ranks)
-        if num_skipped(updates) < len(updates):
+        moved = num_skipped(updates) < len(updates)
+        if moved:
             self.objective.advance(means)
         return {
             **self.objective.report(means, samples, updates),
             **updates_report(updates),
+            **self.experts.advance(moved),
             "trained_tokens": float(sequences.num_trained.sum()),
             "trained_sequences": float(len(sequences)),
             "learn_s": time.monotonic() - started,
@@ -122,7 +127,7 @@ class Learner:
         the run began with, which is the one held beside the policy, or else the policy without its
         adapter. All ranks must call with the same batch; each scores its share."""
         sequences = Sequences.from_rollouts(rollouts)
-        with without_adapter(self.policy.model):
+        with without_adapter(self.policy.model), self.experts.as_at_the_start():
             logprobs = self._scored(sequences, self.reference or self.policy)
         return annotation(REFERENCE, rollouts, logprobs)
 
@@ -142,12 +147,17 @@ class Learner:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold beside what DeepSpeed keeps."""
-        return {"updates": self.updates, "objective": self.objective.state_dict()}
+        return {
+            "updates": self.updates,
+            "objective": self.objective.state_dict(),
+            "experts": self.experts.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
         self.updates = state["updates"]
         self.objective.load_state_dict(state["objective"])
+        self.experts.load_state_dict(state["experts"])
 
     def _update(self, sequences: Sequences, chosen: list[int], totals: Totals, saw: Saw) -> Update:
         """One optimizer update, or none where there is nothing to follow. What the minibatch's own
@@ -155,6 +165,7 @@ class Learner:
         weights = np.zeros(len(sequences), dtype=np.float32)
         weights[chosen] = self.objective.weights(sequences, chosen)
         learns = self.objective.has_signal(sequences, chosen)
+        self.experts.prepare(chosen, partial(self._rows, sequences), self._forward)
         own = self._through_policy(sequences, chosen, weights, self.objective.loss, learns, saw)
         totals.include(own)
         totals.add(self.objective.learn_beside(sequences, chosen, weights))
@@ -182,20 +193,36 @@ class Learner:
         learns: bool,
         saw: Saw | None = None,
     ) -> Totals:
-        """Forward over this rank's microbatches; to learn, backward too."""
+        """Forward over this rank's microbatches; to learn, backward too.
+
+        Args:
+            saw: told of each row of a step's own pass, whose tokens are the experts' load, too.
+        """
         totals = Totals()
         # A forward that no backward follows must not reach DeepSpeed's bookkeeping of them.
         policy = self.deepspeed if learns else self.policy
         for number, microbatch in enumerate(self.microbatches.own(sequences, chosen, weights)):
             self.deepspeed.set_gradient_accumulation_boundary(microbatch.is_last)
             with torch.set_grad_enabled(learns):
-                outputs = policy(microbatch.layout, microbatch.num_chunks)
+                with self.experts.over(chosen, number) as routings:
+                    outputs = policy(microbatch.layout, microbatch.num_chunks)
                 output = loss(sequences, microbatch, outputs)
+            if saw:
+                self.experts.count(routings, microbatch.layout)
             if learns:
+                balance = self.experts.loss(chosen, routings, microbatch.layout)
                 # DeepSpeed averages gradients over ranks; the weights already count all of them.
-                self.deepspeed.backward(output.loss * self.ranks.world_size)
+                self.deepspeed.backward((output.loss + balance) * self.ranks.world_size)
             totals.add(numbers({"loss": output.loss.detach(), **output.sums}))
             totals.keep(output.samples)
             if saw and output.tokens:
                 saw(self.ranks.rank, number, microbatch, output.tokens)
+        self.experts.rest()
         return totals
+
+    def _rows(self, sequences: Sequences, chosen: Sequence[int]) -> Iterator[Microbatch]:
+        """This rank's of a minibatch, where nothing is learned from them."""
+        return self.microbatches.own(sequences, chosen, np.zeros(len(sequences), np.float32))
+
+    def _forward(self, row: Microbatch) -> object:
+        return self.policy(row.layout, row.num_chunks)

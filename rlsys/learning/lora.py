@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from rlsys.config.adapter import adapted_layers
 from rlsys.config.lora import LoraConfig
+from rlsys.learning.routing import BIAS
 
 
 class LoraLinear(nn.Linear):
@@ -82,14 +83,26 @@ class Weight:
     """One weight of a policy as others know it: by its name in the model without an adapter."""
 
     name: str
-    parameter: nn.Parameter
+    parameter: Tensor
+    """Or a buffer that a checkpoint holds: a router's bias, which ZeRO never shards."""
     adapted: LoraLinear | None
     """The layer whose weight it is, where that has an adapter."""
 
     @property
+    def is_trained(self) -> bool:
+        """Whether it is a parameter, and no buffer."""
+        return isinstance(self.parameter, nn.Parameter)
+
+    @property
     def parameters(self) -> list[nn.Parameter]:
-        """All that it is made of, its own first."""
-        return [self.parameter, *(self.adapted.adapter if self.adapted else ())]
+        """All parameters that it is made of, its own first."""
+        own = [self.parameter] if isinstance(self.parameter, nn.Parameter) else []
+        return [*own, *(self.adapted.adapter if self.adapted else ())]
+
+    def dtype(self, policy: torch.dtype) -> torch.dtype:
+        """In which it is published by a policy of this precision: a bias in its own, since its
+        steps are below those of bfloat16."""
+        return policy if self.is_trained else self.parameter.dtype
 
     def whole(self, dtype: torch.dtype) -> Tensor:
         """The weight in this precision, with its adapter in it; a view of the parameter where it
@@ -97,7 +110,7 @@ class Weight:
         parameters always give the same weight."""
         own = self.parameter.detach()
         if self.adapted is None:
-            return own.to(dtype)
+            return own.to(self.dtype(dtype))
         a, b = (parameter.detach().float() for parameter in self.adapted.adapter)
         merged = torch.addmm(own.float(), b, a, alpha=self.adapted.scale)
         return dithered(merged) if dtype is torch.bfloat16 else merged.to(dtype)
@@ -130,15 +143,17 @@ def dithered(values: Tensor) -> Tensor:
 
 
 def weights_of(model: nn.Module) -> list[Weight]:
-    """All weights of a policy, in its own order."""
+    """All weights of a policy, in its own order, and then the biases of its routers."""
     layers = {
         f"{name}.weight": part
         for name, part in model.named_modules()
         if isinstance(part, LoraLinear)
     }
     adapters = {id(one) for layer in layers.values() for one in layer.adapter}
-    return [
+    trained = [
         Weight(name, parameter, layers.get(name))
         for name, parameter in model.named_parameters()
         if id(parameter) not in adapters
     ]
+    biases = [(name, tensor) for name, tensor in model.named_buffers() if name.endswith(BIAS)]
+    return [*trained, *(Weight(name, tensor, None) for name, tensor in biases)]

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from rlsys.learning.lora import weights_of
+from rlsys.learning.lora import Weight, weights_of
 from rlsys.learning.network import Network
 from rlsys.learning.policy import PolicyModel
 from rlsys.learning.ranks import Ranks
@@ -48,8 +48,13 @@ class WeightsOut:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the weights are published in."""
+        """What the policy is published in, but for its routers' biases."""
         return getattr(torch, self.ranks.config.dtype.value)
+
+    def dtypes(self) -> dict[str, torch.dtype]:
+        """Of the tensors that every publish holds, by their names in a checkpoint."""
+        kept = {w.name: w.dtype(self.dtype) for w in weights_of(self.policy.model)}
+        return {name: kept.get(name, self.dtype) for name in self.shapes()}
 
     def buckets(self, bucket_bytes: int) -> Iterator[list[Named]]:
         """All weights as a checkpoint holds them, on the learner's device; whole tensors, no more
@@ -97,8 +102,10 @@ class WeightsOut:
 
     def _own_shapes(self) -> dict[str, tuple[int, ...]]:
         """Of the policy's weights, by their names in the model; whole shapes."""
-        named: list[tuple[str, Any]] = [
-            (w.name, w.parameter) for w in weights_of(self.policy.model)
-        ]
-        sharded = self.ranks.shards_weights
-        return {name: tuple(p.ds_shape if sharded else p.shape) for name, p in named}
+        weights = weights_of(self.policy.model)
+        return {weight.name: self._whole_shape(weight) for weight in weights}
+
+    def _whole_shape(self, weight: Weight) -> tuple[int, ...]:
+        own: Any = weight.parameter
+        is_sharded = self.ranks.shards_weights and weight.is_trained
+        return tuple(own.ds_shape if is_sharded else own.shape)

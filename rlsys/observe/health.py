@@ -14,6 +14,7 @@ WATCHED = {
     "entropy": "policy/entropy",
     "ratio": "policy/ratio",
     "gradient_norm": "policy/gradient_norm",
+    "starved_experts": "experts/starved",
 }
 """Metrics by the setting of their range; `alarm/NAME` is 1 while one is outside."""
 _ADVICE = {
@@ -48,7 +49,7 @@ class Outside:
 
 
 class HealthAlarm:
-    """Watches five figures, step by step. A step without one of them says nothing about it."""
+    """Watches six figures, step by step. A step without one of them says nothing about it."""
 
     def __init__(self, config: ObserveConfig) -> None:
         self.stop_after = config.stop_after

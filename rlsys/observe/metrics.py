@@ -1,5 +1,7 @@
 """A step's metrics, from the loop's report."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from rlsys.evaluation.heldout import HeldOut
@@ -56,7 +58,12 @@ def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
             "weights/total_s": report.publish.total_s,
             "weights/canary_error": report.publish.canary_error,
         }
-    return metrics | {f"policy/{name}": value for name, value in report.learner.items()}
+    return metrics | learner_metrics(report.learner)
+
+
+def learner_metrics(learner: Mapping[str, float]) -> dict[str, float]:
+    """What a learner says of its step: `policy/name`, but for names with a group of their own."""
+    return {name if "/" in name else f"policy/{name}": value for name, value in learner.items()}
 
 
 def time_shares(now: dict[str, Times], before: dict[str, Times]) -> dict[str, float]:

@@ -26,7 +26,7 @@ from rlsys.errors import SickPolicyError
 from rlsys.evaluation.checks import Checks
 from rlsys.evaluation.curve import Curve
 from rlsys.loop.retries import Retries
-from rlsys.observe.metrics import time_shares
+from rlsys.observe.metrics import learner_metrics, time_shares
 from rlsys.observe.next_steps import policy_of
 from rlsys.observe.sft_summary import SftSummary
 from rlsys.run.checkpointer import Checkpointer
@@ -214,7 +214,7 @@ class Supervised(Stage):
         self._times, self._last_step = times, now
         return {
             **metrics,
-            **{f"policy/{name}": value for name, value in learner.items()},
+            **learner_metrics(learner),
             "data/epoch": self.sums.trained_rows / self.rows.train.num_rows,
             "throughput/consumed_tokens": tokens,
             "throughput/step_s": seconds,

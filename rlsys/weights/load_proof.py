@@ -13,11 +13,14 @@ from typing import Any
 
 import torch
 from vllm.model_executor.model_loader.reload.utils import get_layer_tensors
+from vllm.model_executor.model_loader.weight_utils import default_weight_loader
 
 from rlsys.errors import WeightSyncError
 from rlsys.weights.bundle import Manifest, Named
 from rlsys.weights.fingerprint import Proof, proving
 
+_LEFT_OUT = "e_score_correction_bias"
+"""A parameter that layerwise reload knows nothing of."""
 _ROWS = ("q", "k", "v")
 """What vLLM calls the parts of a layer that it merges of three, in the order of their rows."""
 
@@ -38,8 +41,8 @@ class LoadProof:
         self._spans: list[tuple[int, str]] = []
         self._watched: list[tuple[Any, Callable[..., Any]]] = []
         for place, module in model.named_modules():
-            for tensor in get_layer_tensors(module).values():
-                self._watch(tensor, place)
+            for name, tensor in get_layer_tensors(module).items():
+                self._watch(tensor, place, name)
 
     def load(self, tensors: Iterable[Named]) -> None:
         """The model's own load_weights, watched; may be called for one bucket after another.
@@ -94,9 +97,11 @@ class LoadProof:
         for tensor, loader in self._watched:
             tensor.weight_loader = loader
 
-    def _watch(self, tensor: Any, place: str) -> None:
-        # vLLM hangs the loader on plain tensors, too; one without it is never loaded.
-        loader = getattr(tensor, "weight_loader", None)
+    def _watch(self, tensor: Any, place: str, name: str) -> None:
+        # vLLM hangs the loader on plain tensors, too; one without it is never loaded, but for a
+        # router's bias, which its layerwise reload leaves to models to load where it stands.
+        own = default_weight_loader if name == _LEFT_OUT else None
+        loader = getattr(tensor, "weight_loader", own)
         if loader is None:
             return
 

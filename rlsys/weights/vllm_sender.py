@@ -49,12 +49,13 @@ class BucketSource(WeightSource):
     """The learner's buckets, one fresh pass per publish.
 
     shapes: of the whole tensors, by name, in order.
+    dtypes: of the same.
     gathered: makes the pass; its tensors live until the next bucket is asked for.
     piece_bytes: of what is sent at a time of a large tensor.
     """
 
     shapes: dict[str, tuple[int, ...]]
-    dtype: torch.dtype
+    dtypes: dict[str, torch.dtype]
     gathered: Callable[[], Iterator[list[Named]]]
     piece_bytes: int
     sent: list[tuple[str, torch.Tensor, Proof]] = field(default_factory=list)
@@ -62,17 +63,20 @@ class BucketSource(WeightSource):
 
     def pieces_of(self, name: str) -> list[Piece]:
         """In which a tensor goes."""
-        return pieces(name, self.shapes[name], self.piece_bytes // self.dtype.itemsize)
+        return pieces(name, self.shapes[name], self.piece_bytes // self.dtypes[name].itemsize)
 
     @property
     def largest(self) -> int:
         """Bytes of the largest piece."""
-        every = (piece.numel for name in self.shapes for piece in self.pieces_of(name))
-        return max(every) * self.dtype.itemsize
+        return max(
+            piece.numel * self.dtypes[name].itemsize
+            for name in self.shapes
+            for piece in self.pieces_of(name)
+        )
 
     def metadata(self) -> list[ParamMeta]:
         return [
-            ParamMeta(piece.name, self.dtype, piece.shape)
+            ParamMeta(piece.name, self.dtypes[name], piece.shape)
             for name in self.shapes
             for piece in self.pieces_of(name)
         ]

@@ -18,6 +18,7 @@ from rlsys.config.run import (
     WeightsConfig,
 )
 from rlsys.errors import WeightSyncError
+from rlsys.learning.lora import weights_of
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.reference import score_sequences
 from rlsys.sampling.sampler import Sampler
@@ -39,8 +40,8 @@ class Learner:
 
     def __init__(self, folder: Path) -> None:
         self.policy = PolicyModel(load_causal_lm(folder, torch.float32).eval(), 1.0, 2048)
-        named = self.policy.model.named_parameters()
-        self.form = SavedForm(self.policy.model, {name: tuple(p.shape) for name, p in named})
+        named = weights_of(self.policy.model)
+        self.form = SavedForm(self.policy.model, {w.name: tuple(w.parameter.shape) for w in named})
 
     def canary(self) -> Canary:
         prompt, answer = TOKEN_IDS[:1], TOKEN_IDS[1:]
@@ -48,14 +49,15 @@ class Learner:
         return Canary(TOKEN_IDS.tolist(), logprobs.tolist(), Precision.float32)
 
     def weights(self) -> list[Named]:
-        named = self.policy.model.named_parameters()
-        return list(self.form.of((name, p.detach().clone()) for name, p in named))
+        named = weights_of(self.policy.model)
+        return list(self.form.of((w.name, w.parameter.detach().clone()) for w in named))
 
     def step(self) -> None:
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
-            for parameter in self.policy.model.parameters():
-                parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+            for weight in weights_of(self.policy.model):
+                own = weight.parameter
+                own += 0.05 * torch.randn(own.shape, generator=generator)
 
 
 async def answers_agree(sampler: Sampler, learner: Learner) -> None:

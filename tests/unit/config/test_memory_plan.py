@@ -33,6 +33,21 @@ QWEN_7B = QWEN_HALF | {
     "tie_word_embeddings": False,
 }
 
+QWEN_30B_A3B = {
+    "model_type": "qwen3_moe",
+    "hidden_size": 2048,
+    "num_hidden_layers": 48,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+    "head_dim": 128,
+    "num_experts": 128,
+    "num_experts_per_tok": 8,
+    "moe_intermediate_size": 768,
+    "intermediate_size": 6144,
+    "vocab_size": 151936,
+    "tie_word_embeddings": False,
+}
+
 
 def shipped(name: str, *overrides: str) -> RunConfig:
     return load(CONFIGS / f"{name}.yaml", list(overrides))
@@ -59,6 +74,18 @@ def test_nodes_of_8_gpus_hold_the_7_billion_that_their_configs_name(
     name: str, transport: Transport
 ) -> None:
     assert plan(shipped(name, f"weights.transport={transport.value}"), QWEN_7B).fits
+
+
+def test_two_nodes_hold_30_billion_parameters_of_which_a_token_meets_3() -> None:
+    found = plan(shipped("two_nodes_experts"), QWEN_30B_A3B)
+    assert found.fits
+    assert found.parameters == pytest.approx(30.5e9, rel=0.01)
+    assert found.active == pytest.approx(3.35e9, rel=0.01)
+    assert found.lines()[0].startswith("memory plan of 30.5")
+    assert "of which a token meets 3.3" in found.lines()[0]
+    assert len(found.gpus) == 16
+    # Held by all ranks of one node together it is too much with the optimizer beside it.
+    assert not plan(shipped("two_nodes_experts", "learner.offload=none"), QWEN_30B_A3B).fits
 
 
 def test_two_nodes_hold_a_model_of_7_billion_only_with_checkpointing() -> None:

@@ -12,7 +12,15 @@ from rlsys.config.load import CONFIGS, load
 from rlsys.config.run import Precision, RunConfig
 from tests.helpers.places import ROOT
 
-SHIPPED = ("countdown", "gsm8k", "one_gpu", "one_gpu_lora", "one_node", "two_nodes")
+SHIPPED = (
+    "countdown",
+    "gsm8k",
+    "one_gpu",
+    "one_gpu_lora",
+    "one_node",
+    "two_nodes",
+    "two_nodes_experts",
+)
 
 
 def shipped(name):

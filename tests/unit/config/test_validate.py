@@ -6,6 +6,7 @@ import pytest
 
 from rlsys import hub
 from rlsys.config.data import PromptTemplate
+from rlsys.config.experts import Replay
 from rlsys.config.run import RunConfig, SamplingConfig, StageKind, Transport
 from rlsys.config.validate import validate
 from rlsys.config.verifiers import RewardConfig
@@ -436,3 +437,17 @@ def test_what_a_run_has_no_use_for_is_not_held_against_it(config: RunConfig) -> 
     config.learner.threads = 2
     with pytest.raises(ConfigError, match=r"learner\.threads=2: run\.deterministic=true needs"):
         validate(config)
+
+
+def test_the_sampler_s_choice_of_experts_is_refused_with_the_reason(config: RunConfig) -> None:
+    config.learner.experts.replay = Replay.sampler
+    said = error_of(config)
+    assert said.startswith("learner.experts.replay=sampler: vLLM 0.32.0 returns")
+    assert said.endswith("nearest valid: learner")
+
+
+def test_a_replay_in_steps_of_one_update_replays_nothing_and_is_refused(config: RunConfig) -> None:
+    config.learner.experts.replay = Replay.learner
+    assert error_of(config).endswith("nearest valid: none, or learner.minibatches=2")
+    config.learner.minibatches = 2
+    validate(config)

@@ -30,6 +30,14 @@ def test_a_shared_block_holds_the_prompt_once_and_positions_go_on_from_its_end()
     assert layout.targets.tolist() == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_prompt_counts_for_each_of_its_answers_that_has_tokens() -> None:
+    answers = [*ANSWERS[:2], np.array([], dtype=np.int64)]
+    shared = lay_out([[0, 1], [2]], PROMPTS, answers)
+    assert shared.counts.tolist() == [2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 0.0]
+    alone = lay_out([[0], [1]], PROMPTS, answers)
+    assert alone.counts.tolist() == [1.0] * 8
+
+
 def test_answers_of_a_shared_block_see_the_prompt_and_themselves_only() -> None:
     layout = lay_out([[0, 1], [2]], PROMPTS, ANSWERS)
     assert who_sees_whom(layout.attention).int().tolist() == [

@@ -12,6 +12,7 @@ from rlsys.config.model_files import read_config
 from rlsys.config.models import NOT_SAMPLED, WORKS, refusal
 from rlsys.config.run import Precision
 from rlsys.errors import ConfigError
+from rlsys.learning.lora import weights_of
 from rlsys.learning.packing_proof import check_packing
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.reference import score_sequences
@@ -68,7 +69,7 @@ def test_packed_logprobs_are_those_of_each_sequence_alone_and_weights_go_as_on_d
             np.testing.assert_allclose(own, right, atol=1e-5)
     check_packing(policy, first, Precision.float32)
 
-    named = [(name, p.detach()) for name, p in model.named_parameters()]
+    named = [(weight.name, weight.parameter.detach()) for weight in weights_of(model)]
     form = SavedForm(model, {name: tuple(p.shape) for name, p in named})
     sent = dict(form.of(named))
     assert {name: tuple(tensor.shape) for name, tensor in sent.items()} == form.shapes
@@ -76,8 +77,7 @@ def test_packed_logprobs_are_those_of_each_sequence_alone_and_weights_go_as_on_d
         for name, tensor in sent.items():
             assert torch.equal(tensor, disk.get_tensor(name)), name
         on_disk = set(disk.keys())
-    # What balances experts is no parameter: it stays as it is on disk.
-    assert {n for n in on_disk if not n.endswith("e_score_correction_bias")} == set(sent)
+    assert on_disk == set(sent)
 
 
 @pytest.mark.parametrize("architecture", REFUSED, ids=lambda one: one.kind)

@@ -15,12 +15,14 @@ HEALTHY = {
     "policy/entropy": 0.1,
     "policy/ratio": 1.0,
     "policy/gradient_norm": 0.5,
+    "experts/starved": 0.0,
 }
 # A run without a reward, whose steps followed the rounding of its KL term.
 RUINED = HEALTHY | {
     "policy/kl": 184.0,
     "policy/effective_sample_size": 0.0016,
     "policy/gradient_norm": 11.3,
+    "experts/starved": 0.4,
 }
 
 
@@ -35,7 +37,7 @@ def run(alarm: HealthAlarm, steps: list[dict[str, float]]) -> list[list[str]]:
 @pytest.mark.parametrize(("entropy", "norm"), [(0.02, 0.1), (0.2, 1.2), (0.2, 0.0)])
 def test_a_healthy_run_never_alarms(kl: float, ess: float, entropy: float, norm: float) -> None:
     alarm = HealthAlarm(ObserveConfig())
-    figures = (kl, ess, entropy, 1.0, norm)
+    figures = (kl, ess, entropy, 1.0, norm, 0.4)
     steps = [dict(zip(WATCHED.values(), figures, strict=True))] * 40
     assert not any(run(alarm, steps))
     assert not any(alarm.metrics().values())
@@ -68,6 +70,7 @@ def test_a_figure_outside_warns_when_it_leaves_and_is_counted_while_it_is_out() 
         ("ratio", 1.3, "least=0.8 and most=1.25"),
         ("gradient_norm", 21.0, "most=20"),
         ("gradient_norm", math.nan, "most=20"),
+        ("starved_experts", 0.5, "most=0.45"),
         ("kl", math.inf, "most=1"),
     ],
 )

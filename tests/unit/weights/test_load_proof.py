@@ -13,6 +13,9 @@ from rlsys.weights.bundle import Manifest, Named, pack
 pytestmark = pytest.mark.slow
 
 reload = pytest.importorskip("vllm.model_executor.model_loader.reload")
+default_weight_loader = pytest.importorskip(
+    "vllm.model_executor.model_loader.weight_utils"
+).default_weight_loader
 
 
 class Merged(nn.Module):
@@ -27,10 +30,21 @@ class Merged(nn.Module):
         param.data[2 * half : 2 * half + 2].copy_(loaded_weight)
 
 
+class Gate(nn.Module):
+    """A router of vLLM's: its bias has no loader, and is read by another reference."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(2, 3), requires_grad=False)
+        self.weight.weight_loader = default_weight_loader
+        self.e_score_correction_bias = nn.Parameter(torch.zeros(2), requires_grad=False)
+        self.read = [self.e_score_correction_bias]
+
+
 class Model(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.merged, self.norm = Merged(), nn.LayerNorm(3, bias=False)
+        self.merged, self.norm, self.gate = Merged(), nn.LayerNorm(3, bias=False), Gate()
         self.skip: set[str] = set()
         reload.record_metadata_for_reloading(self)
 
@@ -40,6 +54,9 @@ class Model(nn.Module):
                 continue
             if name == "norm.weight":
                 self.norm.weight.weight_loader(self.norm.weight, tensor)
+            elif name.startswith("gate."):
+                parameter = getattr(self.gate, name.removeprefix("gate."))
+                getattr(parameter, "weight_loader", default_weight_loader)(parameter, tensor)
             else:
                 loader = self.merged.weight.weight_loader
                 loader(self.merged.weight, tensor, ["up", "down"].index(name))
@@ -49,6 +66,8 @@ TENSORS = {
     "up": torch.ones(2, 3),
     "down": torch.full((2, 3), 2.0),
     "norm.weight": torch.tensor([3.0, 4.0, 5.0]),
+    "gate.weight": torch.full((2, 3), 6.0),
+    "gate.e_score_correction_bias": torch.tensor([7.0, 8.0]),
 }
 
 
@@ -76,6 +95,7 @@ def test_what_was_published_is_loaded_again_and_again() -> None:
         update(model, manifest, received)
         assert model.merged.weight[:, 0].tolist() == [1.0, 1.0, 2.0, 2.0]
         assert model.norm.weight.tolist() == [3.0, 4.0, 5.0]
+        assert model.gate.read[0].tolist() == [7.0, 8.0]
 
 
 def test_a_policys_files_are_watched_without_being_held() -> None:
@@ -116,14 +136,14 @@ def test_a_tensor_that_does_not_arrive_is_named(name: str) -> None:
 
 def test_tensors_that_arrive_under_each_others_name_are_noticed() -> None:
     manifest, received = published()
-    up, down, norm = received
+    up, down, *others = received
     with pytest.raises(WeightSyncError, match="tensor up was altered"):
-        update(Model(), manifest, [(up[0], down[1]), (down[0], up[1]), norm])
+        update(Model(), manifest, [(up[0], down[1]), (down[0], up[1]), *others])
 
 
 def test_the_bytes_of_a_version_that_was_not_published_are_refused() -> None:
     manifest, received = published()
     wrong = replace(manifest.tensors[2], fingerprint=0)
-    manifest = replace(manifest, tensors=(*manifest.tensors[:2], wrong))
+    manifest = replace(manifest, tensors=(*manifest.tensors[:2], wrong, *manifest.tensors[3:]))
     with pytest.raises(WeightSyncError, match=r"tensor norm\.weight was altered"):
         update(Model(), manifest, received)

@@ -69,7 +69,7 @@ def sender(
     client, group = Client(), Group()
     monkeypatch.setattr(nccl_engine, "open_trainer_endpoint", lambda info: group)
     largest = piece_bytes(Transport.nccl, bucket_bytes)
-    source = BucketSource(SHAPES, torch.float32, gathered, largest)
+    source = BucketSource(SHAPES, dict.fromkeys(SHAPES, torch.float32), gathered, largest)
     meeting = Meeting(rank, "10.0.0.1", 4321, num_gpus=6)
     return VllmSender(Transport.nccl, meeting, source, client), client, group
 
