@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rlsys.config.run import Offload, RunConfig, StageKind, Transport
+from rlsys.config.transport import transport_of
 
 _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
@@ -43,7 +44,7 @@ def _turns(config: RunConfig) -> Iterator[str]:
             f"loop.max_staleness={config.loop.max_staleness}: with {path} sampling and learning "
             "take turns, so that no step can be learned beside it; nearest valid: 0"
         )
-    if config.weights.transport is not Transport.object_store:
+    if transport_of(config) is not Transport.object_store:
         yield (
             f"weights.transport={config.weights.transport.value}: with {path} the learner has left "
             "the GPU when the sampler is there to be sent weights; nearest valid: object_store"
