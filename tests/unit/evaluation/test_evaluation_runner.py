@@ -332,7 +332,8 @@ def test_each_setting_has_random_numbers_of_its_own() -> None:
 def test_what_may_not_repeat_says_so_first_and_how_it_would(
     tmp_path: Path, rollout: dict[str, Any], cache: PrefixCache, where: str
 ) -> None:
-    config = RunConfig(rollout=RolloutConfig(**rollout), weights=WeightsConfig(prefix_cache=cache))
+    shape = RolloutConfig(**{"dtype": Precision.float32} | rollout)
+    config = RunConfig(rollout=shape, weights=WeightsConfig(prefix_cache=cache))
     doubt = caveat(config)
     assert where in doubt
     assert bool(doubt) == bool(where) == (ONE_BY_ONE in doubt or "rollout.threads=1" in doubt)

@@ -92,7 +92,8 @@ def test_a_conversation_is_as_long_as_the_cache_holds_and_says_so(tmp_path: Path
     sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     path = str(model(tmp_path / "m", 10_000_000, num_key_value_heads=2, **sizes))
     told: list[str] = []
-    resolved = settings_for(path, None, ["rollout.kv_cache_gib=2"], told.append)
+    given = ["rollout.kv_cache_gib=2", "rollout.dtype=float32"]
+    resolved = settings_for(path, None, given, told.append)
     fitted = fit_machine(resolved, told.append)
     assert resolved.model.max_context == 10_000_000
     assert fitted.model.max_context == (2 << 30) // 1024
@@ -100,9 +101,7 @@ def test_a_conversation_is_as_long_as_the_cache_holds_and_says_so(tmp_path: Path
         "context: 2,097,152 of the model's 10,000,000 tokens, which is what "
         "rollout.kv_cache_gib=2 holds"
     ]
-    short = settings_for(
-        path, None, ["rollout.kv_cache_gib=2", "model.max_context=64"], told.append
-    )
+    short = settings_for(path, None, [*given, "model.max_context=64"], told.append)
     assert (fit_machine(short, told.append).model.max_context, len(told)) == (64, 1)
 
 
