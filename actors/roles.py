@@ -77,7 +77,7 @@ def _learner(config: RunConfig) -> Need:
 
 def _rollout(config: RunConfig) -> Need:
     own = config.rollout
-    return Need(roles.ROLLOUT, own.workers, own.cpus, own.gpus)
+    return Need(roles.ROLLOUT, own.workers, own.cpus, 0 if config.served.url else own.gpus)
 
 
 def _verifier(config: RunConfig) -> Need:
@@ -110,6 +110,7 @@ def rollout_settings(config: RunConfig) -> RolloutSettings:
         config.thinking,
         config.run.seed,
         config.run.deterministic,
+        config.served,
     )
 
 

@@ -45,7 +45,6 @@ from rlsys.run.folder import (
     held,
     record_inputs,
 )
-from rlsys.stages.inputs import find_policy
 from rlsys.stages.kinds import KINDS, Kind
 from rlsys.stages.plan import Plan
 from rlsys.watch import stacks
@@ -99,7 +98,7 @@ def run_stage(
             check_space(folder, config, config.model.path)
         has_fleet = plan.needs_fleet(folder)
         with _on_a_cluster(config, display) if has_fleet else nullcontext():
-            model_path = find_policy(config, display.stage)
+            model_path = plan.policy(display.stage)
             if kind.trains and not config.model.path:
                 check_space(folder, config, model_path)
             for line in _check_memory(config, model_path) if has_fleet else ():
