@@ -39,8 +39,8 @@ _REWRITTEN = 160
 """Problems whose solutions somebody has rewritten: few, as people's work is."""
 _WRONG = 1600
 """Pairs of each kind of request whose worse side is good but for one thing. To find that, two words
-have to be compared, which a reward model learns from many pairs alone: of 1,600 greetings it told
-0.94 apart, of a few hundred none."""
+have to be compared, which a reward model learns from many pairs alone: after 1,600 of greetings it
+told 0.94 of others apart, after a few hundred none."""
 _SPLITS: Mapping[str, Split] = MappingProxyType({"train": Split.train, "test": Split.held_out})
 
 RowOf = dict[str, Any]
