@@ -78,7 +78,7 @@ def _learner(config: RunConfig) -> Need:
 
 def _rollout(config: RunConfig) -> Need:
     own = config.rollout
-    return Need(roles.ROLLOUT, own.workers, own.cpus, own.gpus)
+    return Need(roles.ROLLOUT, own.workers, own.cpus, 0 if config.served.url else own.gpus)
 
 
 def _verifier(config: RunConfig) -> Need:
@@ -112,6 +112,7 @@ def rollout_settings(config: RunConfig) -> RolloutSettings:
         config.run.seed,
         config.run.deterministic,
         config.cluster.colocate,
+        config.served,
     )
 
 

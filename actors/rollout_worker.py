@@ -19,18 +19,21 @@ from rlsys.config.run import (
     SamplingConfig,
     WeightsConfig,
 )
+from rlsys.config.served import ServedConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.data.templates import with_budgets
 from rlsys.determinism import sampler_seed
 from rlsys.loop.fleet import PublishReport, Sampled
 from rlsys.sampling.rollout_rows import may_limit
 from rlsys.sampling.sampler import Sampler
+from rlsys.sampling.served_sampler import ServedSampler
 from rlsys.schema import list_column
 from rlsys.watch.accounting import TURN, Accounting
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
 _LOOK_S = 0.5
+_COUNTED = ("reasoning_tokens", "answer_tokens")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class RolloutSettings:
     seed: int
     deterministic: bool
     colocated: bool
+    served: ServedConfig
 
 
 class RolloutWorker(AsyncMember):
@@ -62,17 +66,21 @@ class RolloutWorker(AsyncMember):
         # A worker on a dead one's seat must not draw the same numbers again; completions with
         # random numbers of their own draw them again wherever they are sampled.
         own = sampler_seed(settings.seed, index, incarnation)
-        self.sampler = Sampler(
-            name,
-            model_path,
-            settings.model,
-            settings.rollout,
-            settings.weights,
-            seed=settings.seed if seeded or settings.deterministic else own,
-            seeded=seeded,
-            deterministic=settings.deterministic,
-            sleeps=settings.colocated,
-        )
+        self.sampler: Sampler | ServedSampler
+        if settings.served.url:
+            self.sampler = ServedSampler(name, settings.served, settings.seed)
+        else:
+            self.sampler = Sampler(
+                name,
+                model_path,
+                settings.model,
+                settings.rollout,
+                settings.weights,
+                seed=settings.seed if seeded or settings.deterministic else own,
+                seeded=seeded,
+                deterministic=settings.deterministic,
+                sleeps=settings.colocated,
+            )
         self.turn = ExitStack()
         """Open while the learner has the GPU."""
         self.settings = settings
@@ -91,16 +99,22 @@ class RolloutWorker(AsyncMember):
         self.watch = asyncio.create_task(self._watch_sampler(), name="watch sampler")
         self.accounting = Accounting(idle="slots")
 
+    @property
+    def engine(self) -> Sampler:
+        """The sampler, where it is an engine of ours: others take no weights."""
+        assert isinstance(self.sampler, Sampler)
+        return self.sampler
+
     async def expect_weights(self, names: list[str], canary: Canary) -> None:
         """The tensors that every update must bring, and the learner's logprobs under the weights
         from disk, by which the model is proved."""
-        self.sampler.update.names = names
-        await self.sampler.prove_model(canary)
+        self.engine.update.names = names
+        await self.engine.prove_model(canary)
 
     async def load_policy(self, path: str) -> None:
         """Sample another policy of the same shapes from now on."""
         with self._ending_with_sampler():
-            await self.sampler.load_policy(path)
+            await self.engine.load_policy(path)
 
     @ray.method(num_returns=2)
     async def sample(
@@ -119,23 +133,24 @@ class RolloutWorker(AsyncMember):
         versions = list_column(batch, "policy_versions")
         return batch, Sampled(
             rollouts=None,
-            oldest_version=np.array([v.min() for v in versions]),
-            newest_version=np.array([v.max() for v in versions]),
-            num_tokens=np.array([len(v) for v in versions]),
+            # A served model's tokens are counted and not seen.
+            oldest_version=np.array([v.min() if len(v) else 0 for v in versions]),
+            newest_version=np.array([v.max() if len(v) else 0 for v in versions]),
+            num_tokens=sum(batch.column(name).to_numpy() for name in _COUNTED),
             truncated=np.array([r == "length" for r in batch.column("finish_reason").to_pylist()]),
         )
 
     async def connect_weights(self, init_info: dict[str, Any]) -> None:
         """Meet the learner; for the transports in which it drives the update."""
-        await self.sampler.update.connect(init_info)
+        await self.engine.update.connect(init_info)
 
     async def begin_update(self) -> None:
         """Hold sampling up; the learner sends next."""
-        await self.sampler.update.begin()
+        await self.engine.update.begin()
 
     async def receive_weights(self, update_info: dict[str, Any]) -> None:
         """Take in what the learner sends."""
-        await self.sampler.update.receive(update_info)
+        await self.engine.update.receive(update_info)
 
     async def update_weights(
         self, manifest: Manifest, canary: Canary, buckets: list[ray.ObjectRef]
@@ -150,8 +165,8 @@ class RolloutWorker(AsyncMember):
             pulled = await asyncio.gather(*buckets)
             self.turn.close()
             with self.accounting.waiting("weights"):
-                pause = await self.sampler.update.load(manifest, pulled)
-            error = await self.sampler.prove_weights(manifest, canary, pulled)
+                pause = await self.engine.update.load(manifest, pulled)
+            error = await self.engine.prove_weights(manifest, canary, pulled)
         return PublishReport(
             version=manifest.version,
             pause_s=pause,
@@ -164,7 +179,7 @@ class RolloutWorker(AsyncMember):
         """Give the GPU to the learner; the next update takes it back."""
         self.turn.enter_context(self.accounting.waiting(TURN))
         with self._ending_with_sampler():
-            await self.sampler.update.sleep()
+            await self.engine.update.sleep()
 
     @ray.method(concurrency_group="control")
     async def still_s(self) -> float:

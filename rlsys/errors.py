@@ -28,7 +28,8 @@ class ResourceError(RlsysError):
 
 
 class SamplerError(RlsysError):
-    """vLLM's engine does not start; gives vLLM's own error and where its log is."""
+    """vLLM's engine does not start, with its own error and where its log is; or a served model does
+    not answer, with what its server says."""
 
 
 class WeightSyncError(RlsysError):

@@ -51,7 +51,6 @@ from rlsys.run.folder import (
     held,
     record_inputs,
 )
-from rlsys.stages.inputs import find_policy
 from rlsys.stages.kinds import KINDS, Kind
 from rlsys.stages.plan import Plan
 from rlsys.watch import stacks
@@ -109,7 +108,7 @@ def run_stage(
                 config = decided_by_nodes(config)
                 plan = replace(plan, config=config)
                 display.note(f"precision: {precisions(config)}")
-            model_path = find_policy(config, display.stage)
+            model_path = plan.policy(display.stage)
             if kind.trains and not config.model.path:
                 check_space(folder, config, model_path)
             for line in _on_gpus(config, model_path) if has_fleet else ():

@@ -22,6 +22,7 @@ from rlsys.config.ranges import MAY_CHANGE, ranged
 from rlsys.config.reward_model import RewardModelConfig
 from rlsys.config.sample import SampleConfig
 from rlsys.config.sandbox import SandboxConfig
+from rlsys.config.served import ServedConfig
 from rlsys.config.sft import SftConfig
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.config.verifiers import VerifiersConfig
@@ -313,6 +314,7 @@ class RunConfig:
     benchmarks: BenchmarksConfig = field(default_factory=BenchmarksConfig)
     sft: SftConfig = field(default_factory=SftConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
+    served: ServedConfig = field(default_factory=ServedConfig)
     reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
     merge: MergeConfig = field(default_factory=MergeConfig)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)

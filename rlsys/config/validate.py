@@ -21,6 +21,7 @@ from rlsys.config import merge as merge_config
 from rlsys.config import optimizer as optimizer_config
 from rlsys.config import sample as sample_config
 from rlsys.config import sandbox as sandbox_config
+from rlsys.config import served as served_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
 from rlsys.config.adapter import reference_problems
@@ -266,7 +267,7 @@ _ALWAYS = (
 _WHERE_SAMPLED = (_context, _greedy, _truncation, _thinking)
 _WHERE_ONLY_SAMPLED = (
     *(_context, _greedy, _thinking, _positions, _run, _model, gpu_checks.shares, _deterministic),
-    *(engine_options.problems, sample_config.problems),
+    *(engine_options.problems, sample_config.problems, served_config.problems),
 )
 _WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe, reference_problems)
 

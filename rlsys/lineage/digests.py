@@ -5,6 +5,7 @@
              policy, the files of a data set; not what describes it (README.md, manifests) or goes
              on from it (optimizer, random states)
     hub id   the commit that the hub's cache holds of it, which stands for the bytes of its files
+    URL      nothing: a server does not say which weights it holds
     world:   sha256 of the bytes of a part of the tiny world, as it is generated
 
 A large file is read once: its digest is kept in the user's cache under path, length, times and
@@ -36,11 +37,14 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+){0,2}")
 
 
 def digest_of(path: str | Path) -> str:
-    """`sha256:...` of a file, a folder or a part of the world, `commit:...` of a hub id.
+    """`sha256:...` of a file, a folder or a part of the world, `commit:...` of a hub id, nothing of
+    a served model.
 
     Raises:
         LineageError: nothing is there, or the folder holds no file that counts.
     """
+    if is_served(str(path)):
+        return ""
     where = world_file(path) if is_part(path) else Path(path).expanduser()
     if where.is_file():
         return f"sha256:{_of_file(where.resolve())}"
@@ -101,6 +105,11 @@ def _keep(key: str, path: str, digest: str) -> None:
 
 def _path_in(key: str) -> str:
     return key.rsplit(" ", 4)[0]
+
+
+def is_served(name: str) -> bool:
+    """Whether a policy is a served model, `URL#MODEL`."""
+    return name.startswith(("http://", "https://"))
 
 
 def is_hub_id(name: str) -> bool:

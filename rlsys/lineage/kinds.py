@@ -191,6 +191,8 @@ def given(kind: str, config: RunConfig) -> dict[str, str]:
             named |= {f"{name}_{n}": path for n, path in enumerate(paths, start=1)}
         elif settings[key]:
             named[name] = str(settings[key])
+    if kind == SAMPLE and config.served.url:
+        named["policy"] = config.served.place
     for name, key in row.lists.items():
         named |= {f"{name}_{n}": str(path) for n, path in enumerate(settings[key], start=1)}
     return named | _judges(config) | _plugins(config)

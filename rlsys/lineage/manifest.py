@@ -17,7 +17,7 @@ from rlsys.config.run import RunConfig
 from rlsys.data.world.parts import is_part
 from rlsys.disk import replace_text
 from rlsys.errors import LineageError
-from rlsys.lineage.digests import cached_commit, digest_of, is_hub_id
+from rlsys.lineage.digests import cached_commit, digest_of, is_hub_id, is_served
 from rlsys.lineage.machine import machine, versions
 from rlsys.lineage.settings import settings_digest, settings_of
 
@@ -33,7 +33,7 @@ class Artifact:
     """A policy, a data file, a table: where it is, and which state of it is meant."""
 
     path: str
-    """Absolute, an id of the hub, or a part of the tiny world."""
+    """Absolute, an id of the hub, a part of the tiny world, or a served model."""
     digest: str
     """Empty: an id of the hub of which this machine's cache holds nothing."""
     producer: str | None = None
@@ -80,7 +80,7 @@ def artifact(path: str | Path) -> Artifact:
         LineageError: as digest_of.
     """
     where = Path(path).expanduser()
-    if is_part(path):
+    if is_part(path) or is_served(str(path)):
         return Artifact(str(path), digest_of(path))
     if not where.exists() and is_hub_id(str(path)):
         return Artifact(str(path), cached_commit(str(path)))

@@ -16,7 +16,7 @@ from rlsys.data.files import SUFFIXES, find_files
 from rlsys.errors import ConfigError, RlsysError, instead
 from rlsys.evaluation.estimators import ladder_of
 from rlsys.evaluation.figures import figure_names
-from rlsys.lineage.digests import is_hub_id
+from rlsys.lineage.digests import is_hub_id, is_served
 from rlsys.lineage.kinds import EVALUATE, MERGE, SAMPLE, SAMPLED, given, kind_of, word_of
 from rlsys.lineage.settings import counted, settings_of
 from rlsys.local_policy.resolve import tokenizer_of, workers
@@ -151,7 +151,7 @@ def _require_there(name: str, path: str, stage: StageSpec, settings: RunConfig) 
     said = f"{stage.where}: {name}: {path}"
     if is_hub_id(path) and path.lower().endswith(SUFFIXES):
         raise ConfigError(f"{said}: no such file, and no folder {Path(path).parent}")
-    if is_hub_id(path):
+    if is_hub_id(path) or is_served(path):
         return
     try:
         if word_of(name) in ("rows", "demonstrations", "rates"):

@@ -1,7 +1,7 @@
 """What is known of a stage before anything starts: its settings, its rows, what it is called."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rlsys.observe.next_steps import next_commands, policy_of
 from rlsys.observe.run_summary import RunSummary
 from rlsys.run.checkpointer import Checkpointer, Origin, newest
 from rlsys.stages.base import Stage, Surroundings
+from rlsys.stages.inputs import find_policy
 
 _CANARY_TOKENS = 64
 
@@ -48,6 +49,10 @@ class Plan(ABC):
     def needs_fleet(self, folder: Path) -> bool:
         """Whether anything is to be done with one; there may be a run in the folder."""
         return True
+
+    def policy(self, progress: Callable[[str], None]) -> str:
+        """Where the policy is that it begins with; made first, where it is the local one."""
+        return find_policy(self.config, progress)
 
     def inputs(self, model_path: str) -> dict[str, str]:
         """What it reads, by the words of a manifest (rlsys/lineage/kinds.py)."""

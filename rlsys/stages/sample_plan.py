@@ -24,6 +24,7 @@ from rlsys.local_policy.resolve import tokenizer_of
 from rlsys.observe.next_steps import sample_commands
 from rlsys.run.checkpointer import Checkpointer, Origin
 from rlsys.run.folder import SAMPLES, SUMMARY
+from rlsys.sampling.served_sampler import MESSAGES, require_answer
 from rlsys.stages.base import Stage, Surroundings
 from rlsys.stages.inputs import prepare, read_rows
 from rlsys.stages.plan import Plan
@@ -53,6 +54,10 @@ class SamplePlan(Plan):
         config = self.config
         name = config.sample.split.value
         return SamplingTask(name, tuple(self.prompts), config.sample.n, config.sampling)
+
+    def policy(self, progress: Callable[[str], None]) -> str:
+        """As of any stage; a served model's place."""
+        return self.config.served.place or super().policy(progress)
 
     def needs_fleet(self, folder: Path) -> bool:
         """Not to choose anew in a run that has come to its end."""
@@ -111,12 +116,19 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
     every_row = [*rows.train, *rows.held_out]
     try_plugins(config.verifiers, config.sandbox, every_row, prompts, progress)
     row_of = {row.prompt_id: row for row in reversed(every_row)}  # the first of those alike
+    asked = _asked(prompts, row_of, config)
+    if config.served.url:
+        asked = _as_conversations(asked, config)
+        prompts = [one.prompt for one in asked]
+        if not resume:
+            progress(f"asking {config.served.place}")
+            require_answer(config.served)
     notes = [*prepared.notes]
     if repeated := len(of_split) - len(distinct):
         notes.append(
             f"{repeated:,} rows left out: they ask the same as others, and expect the same"
         )
-    if doubt := caveat(config):
+    if (doubt := caveat(config)) and not config.served.url:
         notes.append(doubt)
     size = config.sample.n
     length = f"{len(prompts):,} prompts of the split {config.sample.split.value} x {size}: "
@@ -127,7 +139,7 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
         f"{length}{len(prompts) * size:,} completions",
         prompts,
         notes,
-        asked=_asked(prompts, row_of, config),
+        asked=asked,
     )
 
 
@@ -153,6 +165,28 @@ def _asked(prompts: Sequence[Prompt], row_of: Mapping[str, Row], config: RunConf
         messages = conversation_of(told, prompt.text, config.data, tokenizer)
         asked.append(Asked(prompt, row, messages))
     return asked
+
+
+def _as_conversations(asked: Sequence[Asked], config: RunConfig) -> list[Asked]:
+    """The prompts as a served model is asked them: the conversation goes with each, and its text is
+    what a person reads of it.
+
+    Raises:
+        ConfigError: one of them is a text to be continued.
+    """
+    found = []
+    for one in asked:
+        if one.messages is None:
+            raise ConfigError(
+                f"served.url={config.served.url!r} is asked conversations, and prompt "
+                f"{one.prompt.prompt_id} is a text that the model goes on from "
+                f"(data.template={config.data.template.value}); nearest valid: data.template=chat"
+            )
+        info = json.loads(one.prompt.info) | {MESSAGES: list(one.messages)}
+        said = "\n\n".join(turn["content"] for turn in one.messages)
+        prompt = replace(one.prompt, text=said, info=json.dumps(info, ensure_ascii=False))
+        found.append(replace(one, prompt=prompt))
+    return found
 
 
 def _require_known(shares: Mapping[str, int], sources: Collection[str]) -> None:

@@ -5,6 +5,7 @@ and its score is anything. So what is tested is all but its taste, and the test 
 verifier makes is one that any judge passes.
 """
 
+import json
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.errors import VerifierError
 from rlsys.evaluation.samples import Samples
+from rlsys.lineage.manifest import Artifact, read_manifest
 from rlsys.network import free_port
 from tests.helpers.serving import SIZES, printed, started
 from tests.helpers.workplace import Workplace
@@ -58,6 +60,7 @@ def test_a_served_policy_judges_what_another_one_says(workplace: Workplace, tmp_
         _grades(url)
         _marks_in_a_run(url, workplace, tmp_path)
         _refuses_to_judge(url)
+        _is_sampled_from(url, workplace)
         server.send_signal(signal.SIGTERM)
         server.wait(60)
 
@@ -103,6 +106,25 @@ def _marks_in_a_run(url: str, workplace: Workplace, folder: Path) -> None:
     marks = [dict(row)["judge"] for row in table.column("components").to_pylist()]
     assert len(marks) == 6
     assert all(round(mark * 10) in range(11) for mark in marks)
+
+
+def _is_sampled_from(url: str, workplace: Workplace) -> None:
+    """A teacher that is served: `rlsys sample` asks it, and loads nothing itself."""
+    told = ("sample.prompts=4", "sample.n=3", "sample.right=false", "sample.finished=false")
+    where = (f"served.url={url}", "served.model=judge", "served.request={max_reasoning_tokens: 8}")
+    sample = ("sample", "--config", str(workplace.config), *told, *where)
+    done = workplace.run(*sample, "run.name=taught", timeout_s=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = workplace.folder / "runs"
+    lines = (runs / "taught" / "demonstrations.jsonl").read_text().splitlines()
+    assert 0 < len(lines) <= 12
+    said = [json.loads(line) for line in lines]
+    assert all(one["messages"][-1]["role"] == "assistant" and one["tokens"] for one in said)
+    made = read_manifest(runs / "taught" / "demonstrations.jsonl")
+    assert made.inputs["policy"] == Artifact(f"{url}#judge", "")
+    away = workplace.run(*sample, "served.model=other", "run.name=away")
+    assert away.returncode == 2
+    assert "served.model='other': HTTP 404" in away.stderr
 
 
 def _refuses_to_judge(url: str) -> None:

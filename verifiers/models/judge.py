@@ -15,7 +15,7 @@ from typing import Any
 from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
-from verifiers.models.judge_client import ChatClient, Reply
+from verifiers.models.chat_client import ChatClient, Reply
 from verifiers.models.parts import asked_question, graded_text, read_part
 
 _RUBRIC = (
@@ -104,7 +104,9 @@ class JudgeVerifier(InBatches):
                 f"judge: api_key_env={self.api_key_env!r}, but this variable is not set where the "
                 "verifier runs"
             )
-        self._client = ChatClient(self.base_url, key, self.concurrency, self.attempts)
+        self._client = ChatClient(
+            "judge: base_url", self.base_url, key, self.concurrency, self.attempts
+        )
 
     def verify_all(self, completions: Sequence[Completion]) -> list[Verdict]:
         """Ask about all completions at once."""
@@ -161,8 +163,9 @@ class JudgeVerifier(InBatches):
         return [(Completion("", text, "4", question), expected) for text, expected in texts]
 
     def _verdict(self, reply: Reply) -> Verdict:
-        if reply.content is None:
-            return Verdict(None, Status.INFRASTRUCTURE, reply.fault)
+        fault = reply.fault or _cut_off(reply)
+        if reply.content is None or fault:
+            return Verdict(None, Status.INFRASTRUCTURE, fault)
         grade = _read_grade(reply.content)
         if grade is None:
             reason = f"unparsable reply: {reply.content[:200]!r}"
@@ -170,6 +173,16 @@ class JudgeVerifier(InBatches):
         score, reason = grade
         status = Status.CORRECT if score >= self.pass_score else Status.WRONG
         return Verdict(score / _MAX_SCORE, status, reason[:300])
+
+
+def _cut_off(reply: Reply) -> str:
+    """Why a reply that was cut off holds no grade; empty: it was not."""
+    if not reply.content and reply.reasoning and reply.finish_reason == "length":
+        said = "the model reasoned until max_tokens ended: bound that by the judge's option request"
+        return f"{said}, or give it more"
+    if reply.finish_reason == "length":
+        return "the reply was cut off or empty (finish_reason 'length')"
+    return ""
 
 
 def _read_grade(content: str) -> tuple[int, str] | None:

@@ -16,5 +16,6 @@ BENCHMARK = Benchmark(
     verifier="world_judge",
     votes=False,
     max_tokens=48,
+    marks={"helpful": "world_judge.helpful", "harmless": "world_judge.harmless"},
     rows=_rows,
 )

@@ -52,6 +52,7 @@ def test_marks_of_a_benchmark_are_figures_by_their_own_names() -> None:
     names = figure_names(replace(PLAN, names=["world_reasoning", "world_general"]))
     assert "world_reasoning/t0.6/english" in names
     assert "world_general/t0.6/english" not in names
+    assert "world_general/t0.6/helpful" in names
 
 
 def test_several_results_have_their_keys_before_the_names() -> None:

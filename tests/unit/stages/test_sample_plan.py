@@ -12,9 +12,11 @@ from rlsys.config.data import PromptTemplate
 from rlsys.config.run import RunConfig, StageKind
 from rlsys.config.sample import Split
 from rlsys.config.verifiers import RewardConfig
-from rlsys.errors import ConfigError, DataError
+from rlsys.errors import ConfigError, DataError, SamplerError
+from rlsys.lineage.manifest import Artifact, artifact
 from rlsys.stages import rl_plan
 from rlsys.stages.sample_plan import SamplePlan, read, sources
+from tests.unit.verifiers.models.test_judge import says, serving
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> str:
@@ -174,3 +176,32 @@ def test_a_run_that_has_all_completions_and_chooses_anew_needs_no_fleet(
     assert not found.needs_fleet(tmp_path)
     parts[0].unlink()
     assert found.needs_fleet(tmp_path)
+
+
+def served(config: RunConfig, url: str) -> RunConfig:
+    config.served.url, config.served.model, config.served.attempts = url, "big", 1
+    return config
+
+
+def test_a_served_model_is_asked_conversations_and_stands_in_the_lineage(config: RunConfig) -> None:
+    with serving(lambda request: (200, says("2"))) as server:
+        found = plan(served(config, server.url))
+    asked = json.loads(found.prompts[0].info)["messages"]
+    assert asked[-1]["content"] == found.prompts[0].text.rpartition("\n\n")[2]
+    assert found.policy(lambda line: None) == f"{server.url}#big"
+    assert found.inputs(f"{server.url}#big")["policy"] == f"{server.url}#big"
+    assert artifact(f"{server.url}#big") == Artifact(f"{server.url}#big", "")
+
+
+def test_a_served_model_that_does_not_answer_is_told_before_anything_starts(
+    config: RunConfig,
+) -> None:
+    with pytest.raises(SamplerError, match=r"served\.url='http://127\.0\.0\.1:9/v1'"):
+        plan(served(config, "http://127.0.0.1:9/v1"))
+    assert read(config, True, lambda line: None).prompts  # resumed: it may have all it needs
+
+
+def test_a_served_model_is_not_asked_texts_to_be_continued(config: RunConfig) -> None:
+    config.data.template = PromptTemplate.plain
+    with pytest.raises(ConfigError, match=r"data\.template=plain.; nearest valid: data\.template"):
+        plan(served(config, "http://127.0.0.1:9/v1"))

@@ -20,10 +20,15 @@ _SHOWN = 200
 
 @dataclass(frozen=True)
 class Reply:
-    """The message's content; or, when there is none, why."""
+    """What the model said; or, when there is nothing, why."""
 
     content: str | None
     fault: str = ""
+    reasoning: str = ""
+    """What the server has taken out of the content."""
+    finish_reason: str = ""
+    tokens: int = 0
+    """Of the completion, reasoning included, as the server counts them; 0: it does not say."""
 
 
 class ChatClient:
@@ -32,6 +37,7 @@ class ChatClient:
     Redirects are not followed and proxies not used, so that the key reaches no other host.
 
     Args:
+        named: what the user calls base_url, for errors.
         base_url: http or https, as in http://localhost:8000/v1.
         api_key: sent as a bearer token; none when empty.
         concurrency: requests at a time.
@@ -42,12 +48,12 @@ class ChatClient:
         VerifierError: base_url is not one.
     """
 
-    def __init__(self, base_url: str, api_key: str, concurrency: int, attempts: int) -> None:
+    def __init__(
+        self, named: str, base_url: str, api_key: str, concurrency: int, attempts: int
+    ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise VerifierError(
-                f"judge: base_url={base_url!r}; nearest valid: 'http://localhost:8000/v1'"
-            )
+            raise VerifierError(f"{named}={base_url!r}; nearest valid: 'http://localhost:8000/v1'")
         self._url = parts
         self._headers = {"Content-Type": "application/json"}
         if api_key:
@@ -59,7 +65,7 @@ class ChatClient:
         """One reply for each payload, in order, at the latest after deadline_s seconds."""
         deadline = time.monotonic() + deadline_s
         connections = [self._connection(deadline_s) for _ in payloads]
-        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="judge")
+        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="chat")
         futures = [
             pool.submit(self._ask, connection, json.dumps(payload).encode(), deadline)
             for connection, payload in zip(connections, payloads, strict=True)
@@ -123,17 +129,18 @@ def _interrupt(connection: http.client.HTTPConnection) -> None:
 
 
 def _read(body: bytes) -> Reply:
-    """The content of the first choice, if the model came to its end."""
+    """The first choice, as the model ended it."""
     try:
-        choice = json.loads(body)["choices"][0]
+        whole = json.loads(body)
+        choice = whole["choices"][0]
         message, finish = choice["message"], choice.get("finish_reason")
         content = message["content"]
-        reasoning = message.get("reasoning") or message.get("reasoning_content")
+        reasoning = message.get("reasoning") or message.get("reasoning_content") or ""
+        tokens = (whole.get("usage") or {}).get("completion_tokens") or 0
     except (ValueError, LookupError, TypeError, AttributeError):
         return Reply(None, f"no chat completion: {body[:_SHOWN].decode(errors='replace')!r}")
-    if not content and reasoning and finish == "length":
-        said = "the model reasoned until max_tokens ended: bound that by the judge's option request"
-        return Reply(None, f"{said}, or give it more")
-    if not isinstance(content, str) or finish == "length":
+    if content is None and (reasoning or finish == "length"):
+        content = ""
+    if not isinstance(content, str):
         return Reply(None, f"the reply was cut off or empty (finish_reason {finish!r})")
-    return Reply(content)
+    return Reply(content, "", str(reasoning), str(finish), int(tokens))
