@@ -46,6 +46,15 @@ class RolloutSettings:
     deterministic: bool
 
 
+def oldest_versions(rollouts: pa.RecordBatch) -> np.ndarray:
+    """[N] the oldest policy version that had a part in each completion: in a token of it, or in the
+    latents that all of them stand behind. An update between the two makes the latents older than
+    every token, and they are as much of what was sampled from."""
+    tokens = [v.min() for v in list_column(rollouts, "policy_versions")]
+    latents = rollouts.column("latent_version").to_pylist()
+    return np.array([t if z is None else min(t, z) for t, z in zip(tokens, latents, strict=True)])
+
+
 class RolloutWorker(AsyncMember):
     """Samples groups; pulls and proves new weights while it does."""
 
@@ -70,6 +79,7 @@ class RolloutWorker(AsyncMember):
             seed=settings.seed if seeded or settings.deterministic else own,
             seeded=seeded,
             deterministic=settings.deterministic,
+            latents=settings.thinking.fed_back,
         )
         self.settings = settings
         # An evaluation's benchmarks have limits of their own.
@@ -110,7 +120,7 @@ class RolloutWorker(AsyncMember):
         versions = list_column(batch, "policy_versions")
         return batch, Sampled(
             rollouts=None,
-            oldest_version=np.array([v.min() for v in versions]),
+            oldest_version=oldest_versions(batch),
             newest_version=np.array([v.max() for v in versions]),
             num_tokens=np.array([len(v) for v in versions]),
             truncated=np.array([r == "length" for r in batch.column("finish_reason").to_pylist()]),
@@ -140,7 +150,7 @@ class RolloutWorker(AsyncMember):
             # Views of this node's store: one copy per node, whoever reads it.
             pulled = await asyncio.gather(*buckets)
             with self.accounting.waiting("weights"):
-                pause = await self.sampler.update.load(manifest, pulled)
+                pause = await self.sampler.load(manifest, pulled)
             error = await self.sampler.prove_weights(manifest, canary, pulled)
         return PublishReport(
             version=manifest.version,

@@ -25,6 +25,7 @@ from rlsys.markup import Part
 
 if TYPE_CHECKING:
     from rlsys.config.run import RunConfig, SamplingConfig
+    from rlsys.serving.chat_sampler import ChatSampler as Thinker
     from rlsys.serving.conversation import Conversation, Turn
     from rlsys.thinking.usage import Price
 
@@ -41,6 +42,12 @@ MIN_P = typer.Option(help="Only tokens at least this times as likely as the like
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="section.key=value, as in rollout.gpus=1")
 ]
+_NEAREST = 3
+"""Tokens that are shown of a latent."""
+_PROJECTED = (
+    "what the output head makes of each latent: a projection onto the nearest words, not what was "
+    "thought, which was in no words"
+)
 _HELP = "/show the last thinking, /budget N (or none, or auto), /usage, /new conversation, /quit"
 
 
@@ -104,7 +111,8 @@ async def _talk(
     from rlsys.serving.conversation import Conversation
 
     log = new_file("chat")
-    sampler = ChatSampler(config.model.path, config.model, config.rollout)
+    latents = config.thinking.fed_back
+    sampler = ChatSampler(config.model.path, config.model, config.rollout, latents)
     with _loading(console, config.model.path), errors_to(log), _stopped_at_once():
         await sampler.start()
     try:
@@ -112,12 +120,12 @@ async def _talk(
             sampler,
             sampler.tokenizer,
             sampler.tags,
-            config.model.max_context,
+            config.model.max_context - latents,
             sampling,
             choice.of,
         )
         console.print(_HELP, style="dim", highlight=False)
-        await Talk(console, conversation, choice, price).run()
+        await Talk(console, conversation, choice, price, sampler).run()
     finally:
         await sampler.shutdown()
     log.unlink()  # of a conversation that came to its end
@@ -154,9 +162,15 @@ class Talk:
     """Reads questions, shows answers, and obeys commands."""
 
     def __init__(
-        self, console: Console, conversation: "Conversation", budget: _Budget, price: "Price"
+        self,
+        console: Console,
+        conversation: "Conversation",
+        budget: _Budget,
+        price: "Price",
+        thinker: "Thinker | None" = None,
     ) -> None:
-        self.console, self.conversation = console, conversation
+        """thinker: what made the latents, where there may be any."""
+        self.console, self.conversation, self.thinker = console, conversation, thinker
         self.budget, self.price = budget, price
         self.commands: dict[str, Callable[[str], None]] = {
             "/show": self._show,
@@ -203,8 +217,10 @@ class Talk:
         used = turn.usage
         context = self.conversation.context
         budget = "" if turn.budget is None else f" (budget {turn.budget:,} and its tag)"
+        latents = self.thinker.latents if self.thinker else 0
+        thought = f"thought in {latents} latent steps; " if latents else ""
         return (
-            f"{used.prompt_tokens:,} prompt, {used.thinking_tokens:,} thinking{budget}, "
+            f"{thought}{used.prompt_tokens:,} prompt, {used.thinking_tokens:,} thinking{budget}, "
             f"{used.answer_tokens:,} answer tokens; thinking takes "
             f"{used.thinking_share(context):.1%} of the context; ${self.price.cost(used):.6f}"
             + ("; cut off: the context is full" if turn.cut_off else "")
@@ -212,6 +228,11 @@ class Talk:
 
     def _show(self, _: str) -> None:
         turns = self.conversation.turns
+        if turns and self.thinker and (nearest := self.thinker.nearest(_NEAREST)):
+            self.console.print(_PROJECTED, style="dim", highlight=False)
+            for number, tokens in enumerate(nearest, 1):
+                told = ", ".join(f"{text!r} {p:.2f}" for text, p in tokens)
+                self.console.print(f"{number}: {told}", style="dim italic", highlight=False)
         thinking = turns[-1].thinking.strip() if turns else ""
         self.console.print(escape(thinking) or "there was no thinking", style="dim italic")
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
+from rlsys.config.latents import KEY
 from rlsys.determinism import random_states, set_random_states
 from rlsys.errors import CheckpointError
 from rlsys.learning.adapter_files import FOLDER, save_adapter
@@ -48,6 +50,7 @@ def save(folder: Path, learner: Learner, weights: WeightsOut, model_path: str) -
         if writes
     }
     if writes:
+        _say_latents(learner.policy.model, learner.objective.latents)
         learner.policy.model.save_pretrained(folder / "policy", state_dict=parameters)
         load_tokenizer(model_path).save_pretrained(folder / "policy")
     if learner.config.lora:
@@ -76,6 +79,12 @@ def load(folder: Path, learner: Learner) -> None:
     own = torch.load(file, weights_only=True)
     learner.load_state_dict(own["learner"])
     set_random_states(own["random"])
+
+
+def _say_latents(model: PreTrainedModel, count: int) -> None:
+    """In the policy's config.json, so that whoever samples from it does as the learner did."""
+    if count or hasattr(model.config, KEY):
+        setattr(model.config, KEY, count)
 
 
 def _in_deepspeed(learner: Learner) -> dict[str, Any]:

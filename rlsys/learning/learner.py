@@ -46,7 +46,7 @@ class Learner:
         self.config = ranks.config
         self.updates = 0
         """Made so far; skipped ones are not among them."""
-        self.microbatches = Microbatches(ranks, objective.whole_groups)
+        self.microbatches = Microbatches(ranks, objective.whole_groups, objective.latents)
         network = objective.network(model_path, ranks)
         if self.config.lora:
             add_adapter(network.model, self.config.lora, network.new_parts)

@@ -26,7 +26,7 @@ def reinforcement_learner(model_path: str, task: ReinforcementTask, ranks: Ranks
     critic = Critic(model_path, ranks, algorithm.critic) if is_gae else None
     loss = Registry(task.plugins).loss_of(algorithm)
     terms = teacher_terms(task.teacher, task.sampler_dtype)
-    objective = PolicyGradient(algorithm, config, task.sampling, critic, terms, loss)
+    objective = PolicyGradient(algorithm, config, task.sampling, critic, terms, loss, task.latents)
     check_columns(objective, schema.training(task.columns).names)
     schedule = Schedule(config.optimizer, task.steps * config.minibatches)
     return Learner(model_path, objective, ranks, schedule)

@@ -50,6 +50,8 @@ class Task(ABC):
 class SupervisedTask(Task):
     """Supervised fine-tuning."""
 
+    latents: int = 0
+    """That the policy makes of each prompt."""
     idle = "batches"
 
     def learner(self, model_path: str, ranks: "Ranks") -> "Learner":
@@ -84,6 +86,8 @@ class ReinforcementTask(Task):
     """In which rollout_logprobs are computed."""
     plugins: Sequence[PluginFile]
     """algorithm.plugins, as read where the run was started."""
+    latents: int = 0
+    """That the policy makes of each prompt."""
     idle = "ready groups"
 
     @cached_property
@@ -106,7 +110,7 @@ def task_of(config: RunConfig, plugins: Sequence[PluginFile]) -> Task:
     """
     seed, steps = config.run.seed, config.loop.steps
     if config.run.stage is StageKind.sft:
-        return SupervisedTask(seed, steps)
+        return SupervisedTask(seed, steps, config.thinking.fed_back)
     if config.run.stage is StageKind.reward_model:
         return PreferenceTask(seed, steps)
     return ReinforcementTask(
@@ -117,4 +121,5 @@ def task_of(config: RunConfig, plugins: Sequence[PluginFile]) -> Task:
         config.teacher,
         config.rollout.dtype,
         plugins,
+        config.thinking.fed_back,
     )

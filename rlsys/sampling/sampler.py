@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from rlsys import schema
 from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
@@ -21,6 +23,9 @@ from rlsys.errors import SamplerError, WeightSyncError
 from rlsys.imports import imports
 from rlsys.logs import Since, cause_of
 from rlsys.pretrained import load_tokenizer
+from rlsys.sampling.engine_prompt import engine_prompt
+from rlsys.sampling.latent_prefill import LatentPrefill, Thought
+from rlsys.sampling.latent_proof import LatentErrors, latent_errors
 from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
 from rlsys.sampling.vllm_arguments import engine_arguments
 from rlsys.sampling.vllm_environment import set_environment
@@ -32,6 +37,7 @@ from rlsys.weights.canary import Canary
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
+    from vllm.inputs import EmbedsPrompt, TokensPrompt
     from vllm.outputs import RequestOutput
 
 
@@ -48,21 +54,28 @@ class Sampler:
         seed: int,
         seeded: bool = False,
         deterministic: bool = False,
+        latents: int = 0,
     ) -> None:
         """seeded: each completion has random numbers of its own, which depend on `seed`, group and
         place in the group alone, not on the sampler, nor on what it samples beside it.
         deterministic: so does the arithmetic, which is otherwise rounded by what is sampled beside
-        a completion; implies `seeded`."""
+        a completion; implies `seeded`.
+        latents: that the policy makes of each prompt before it answers."""
         self.name = name
         self.model_path = model_path
         self.model = model
         self.config, self.weights = config, weights
         self.seed, self.deterministic = seed, deterministic
         self.seeded = seeded or deterministic
+        self.latents = latents
+        self.prefill: LatentPrefill | None = None
+        self._thinking = asyncio.Lock()
         self._requests = 0
         self.shown = 0.0
         """Nats by which this sampler's logprobs of the canary differed from the learner's when both
         held the weights from disk."""
+        self.latents_shown = LatentErrors()
+        """The same of its latents, and of what it decodes behind them."""
 
     async def start(self, limits: bool = True) -> None:
         """Load the model and sample once, so that the first real request finds it warm.
@@ -91,17 +104,21 @@ class Sampler:
                 self.seeded,
                 self.deterministic,
                 limits,
+                self.latents,
             ),
             weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
         )
         self.tokenizer = load_tokenizer(self.model_path)
         self.tags = Tags.of(self.tokenizer)
+        if self.latents:
+            dtype = getattr(torch, self.config.dtype.value)
+            self.prefill = LatentPrefill(self.model_path, dtype, self.latents)
         log = Since()
         try:
             self.vllm = AsyncLLM.from_engine_args(arguments)
             self.update = WeightUpdate(self.name, self.vllm, self.weights)
             await self.vllm.update_weight_version("0")
-            await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
+            await self._generate(self.prompt([0, 0]), SamplingConfig(max_tokens=2), 1)
         except Exception as error:  # whatever vLLM raises, here or in the sampler's own process
             raise SamplerError(
                 f"{self.name}: vLLM's engine does not start: {cause_of(error, log)}\n"
@@ -120,10 +137,11 @@ class Sampler:
         """
         schema.check(prompts, schema.PROMPTS)
         rows = prompts.to_pylist()
+        thoughts = await self.think([row["token_ids"] for row in rows])
         groups = await asyncio.gather(
             *(
-                self._sample_group(SampleRequest.of(row, g, sampling), size, sampling)
-                for row, g in zip(rows, group_ids, strict=True)
+                self._sample_group(SampleRequest.of(row, g, sampling, thought), size, sampling)
+                for row, g, thought in zip(rows, group_ids, thoughts, strict=True)
             )
         )
         columns = {
@@ -131,13 +149,30 @@ class Sampler:
         }
         return schema.build(schema.ROLLOUTS, columns)
 
+    async def think(self, prompts: list[list[int]]) -> list[Thought | None]:
+        """The latents of each prompt, under the newest weights; None where the policy makes none.
+        A group shares those of its prompt."""
+        if self.prefill is None:
+            return [None] * len(prompts)
+        async with self._thinking:
+            return list(await asyncio.to_thread(self.prefill.think, prompts))
+
+    async def load(self, manifest: Manifest, buckets: list[list[np.ndarray]]) -> float:
+        """Hold a published version; see WeightUpdate.load. What makes the latents holds it first,
+        so latents are never older than the engine was when their prompt was asked."""
+        if self.prefill is not None:
+            async with self._thinking:
+                await asyncio.to_thread(self.prefill.load, manifest, buckets)
+        return await self.update.load(manifest, buckets)
+
     async def _sample_group(
         self, request: SampleRequest, size: int, sampling: SamplingConfig
     ) -> list[dict[str, Any]]:
         started = time.monotonic()
         seed = group_seed(self.seed, request.group_id) if self.seeded else None
         extra = extra_args(request.limits, request.opened)
-        output = await self._generate(request.prompt["token_ids"], sampling, size, seed, extra)
+        prompt = self.prompt(request.prompt["token_ids"], request.thought)
+        output = await self._generate(prompt, sampling, size, seed, extra)
         seconds = time.monotonic() - started
         return [
             rollout_row(request, completion, self.tokenizer, self.tags)
@@ -147,7 +182,7 @@ class Sampler:
 
     async def _generate(
         self,
-        token_ids: list[int],
+        prompt: TokensPrompt | EmbedsPrompt,
         sampling: SamplingConfig,
         size: int,
         seed: int | None = None,
@@ -173,17 +208,20 @@ class Sampler:
             output_kind=RequestOutputKind.FINAL_ONLY,
             extra_args=extra,
         )
-        return await self._finish(token_ids, params)
+        return await self.finish(prompt, params)
 
-    async def _finish(self, token_ids: list[int], params: SamplingParams) -> RequestOutput:
+    def prompt(
+        self, token_ids: Sequence[int], thought: Thought | None = None
+    ) -> TokensPrompt | EmbedsPrompt:
+        """For a request that begins now."""
+        return engine_prompt(token_ids, thought, self.update.cache_salt)
+
+    async def finish(
+        self, prompt: TokensPrompt | EmbedsPrompt, params: SamplingParams
+    ) -> RequestOutput:
         """A request's last output."""
-        from vllm.inputs import TokensPrompt
-
         self._requests += 1
         request = f"{self.name}-{self._requests}"
-        prompt = TokensPrompt(prompt_token_ids=list(token_ids))
-        if (salt := self.update.cache_salt) is not None:
-            prompt["cache_salt"] = salt
         async for output in self.vllm.generate(prompt, params, request):
             final = output
         return final
@@ -205,6 +243,11 @@ class Sampler:
                 f"{self._model}: with its weights from disk their logprobs of a prompt differ by "
                 f"{self.shown:.4g} nats, where {canary.coarser(precision).value} explains "
                 f"{canary.rounding(precision):g}. docs/models.md lists the models that work"
+            )
+        if self.prefill is not None:
+            self.latents_shown = await latent_errors(self, self.prefill, canary)
+            self.latents_shown.require_below(
+                canary.latent_limit(precision, 0.0), canary.rounding(precision), self.name
             )
         if wrong := await self.update.changed_by_reloading():
             raise WeightSyncError(
@@ -237,14 +280,22 @@ class Sampler:
                 f"that was published: the canary's logprobs differ from the learner's by "
                 f"{error:.4g} nats, and by {self.shown:.2g} with the weights from disk; {held}"
             )
-        return error
+        if self.prefill is None:
+            return error
+        found, shown = await latent_errors(self, self.prefill, canary), self.latents_shown
+        found.require_below(
+            canary.latent_limit(self.config.dtype, shown.latents),
+            canary.limit(self.config.dtype, shown.nats),
+            f"{self.name}, version {manifest.version}",
+        )
+        return max(error, found.nats)
 
     async def canary_error(self, canary: Canary) -> float:
         """Of this sampler's logprobs against the given ones, nats; see Canary.error."""
         from vllm import SamplingParams
 
         params = SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False)
-        output = await self._finish(canary.token_ids, params)
+        output = await self.finish(self.prompt(canary.token_ids), params)
         assert isinstance(output.prompt_logprobs, list)
         own = [
             entry[token].logprob

@@ -77,6 +77,8 @@ class Objective(ABC):
     """Whether the loss has a gradient through the entropies."""
     whole_groups: bool = False
     """Whether the loss compares a group's sequences, which then lie in one microbatch."""
+    latents: int = 0
+    """That the policy makes of each prompt (rlsys/thinking/latents.py)."""
 
     def network(self, model_path: str, ranks: Ranks) -> Network:
         """What learns: a causal language model that gives logprobs and entropies [N]."""
@@ -85,6 +87,7 @@ class Objective(ABC):
             self.temperature,
             ranks.config.logprob_chunk,
             self.entropy_gradient,
+            self.latents,
         )
 
     @abstractmethod

@@ -120,6 +120,7 @@ def row(prompt: Prompt, group_id: int, index: int, text: str) -> dict[str, Any]:
         "rollout_logprobs": [0.0] * 4,
         "kept_token_ids": None,
         "policy_versions": [0] * 4,
+        "latent_version": None,
         "forced": [False] * 4,
         "finish_reason": "stop",
         "text": text,
