@@ -25,8 +25,8 @@ from rlsys.markup import Part
 
 if TYPE_CHECKING:
     from rlsys.config.run import RunConfig, SamplingConfig
-    from rlsys.serving.chat_sampler import ChatSampler as Thinker
     from rlsys.serving.conversation import Conversation, Turn
+    from rlsys.thinking.latents import Thinker
     from rlsys.thinking.usage import Price
 
 Model = Annotated[

@@ -13,7 +13,7 @@ Sampler, learner and reference all make them here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,17 @@ class LatentRows:
         return LatentRows(
             self.input_ids.to(device), self.position_ids.to(device), self.places.to(device)
         )
+
+
+class Thinker(Protocol):
+    """Made the latents of what was asked last."""
+
+    latents: int
+    """K; 0: it makes none."""
+
+    def nearest(self, count: int) -> list[list[tuple[str, float]]]:
+        """For each latent the likeliest tokens, with their probabilities."""
+        ...
 
 
 def latents_of(decoder: nn.Module, rows: LatentRows, **attention: Any) -> Tensor:
