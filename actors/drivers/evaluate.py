@@ -54,7 +54,8 @@ def run(
         started: time.monotonic() of the command's start.
     """
 
-    plan = describe(job.model, job.digest, job.config.run.seed, job.eval_tasks)
+    seed, latents = job.config.run.seed, job.config.thinking.fed_back
+    plan = describe(job.model, job.digest, seed, job.eval_tasks, latents)
     folder = free_folder(folder, plan) if numbered else folder
     continued = claim(folder, plan)
     samples = Samples(folder / "samples")

@@ -259,6 +259,8 @@ def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path
     assert claim(tmp_path, describe("m", "f", 0, [eval_task()])) is True
     with pytest.raises(ConfigError, match=r"eval_tasks\.sums/t1\.samples: 4 then, 8"):
         claim(tmp_path, describe("m", "f", 0, [eval_task(samples=8)]))
+    with pytest.raises(ConfigError):
+        claim(tmp_path, describe("m", "f", 0, [eval_task()], latents=2))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
