@@ -4,7 +4,6 @@ import asyncio
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -14,14 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.live import Live
 from rich.markup import escape
-from rich.spinner import Spinner
 
 from rlsys.commands.options import PRICE_OF, PRICES
+from rlsys.commands.turn_view import TurnView
 from rlsys.imports import imports
 from rlsys.logs import errors_to, new_file
-from rlsys.markup import Part
 
 if TYPE_CHECKING:
     from rlsys.config.run import RunConfig, SamplingConfig
@@ -202,7 +199,7 @@ class Talk:
     async def _ask(self, question: str) -> None:
         from rlsys.errors import RlsysError
 
-        view = _View(self.console)
+        view = TurnView(self.console)
         try:
             with view:
                 turn = await _interruptible(self.conversation.ask(question, view.show))
@@ -311,56 +308,3 @@ async def _interruptible(asking: Coroutine[None, None, "Turn"]) -> "Turn | None"
     finally:
         loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, before)
-
-
-class _View:
-    """One turn on the screen: the seconds while it thinks, then the answer as it comes."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.live: Live | None = None
-        self.spinner = Spinner("dots")
-        self.thought = self.answering = False
-
-    def __enter__(self) -> "_View":
-        self.started = time.monotonic()
-        if self.console.is_terminal:
-            self.live = Live(
-                get_renderable=self._thinking,
-                console=self.console,
-                refresh_per_second=4,
-                transient=True,
-            )
-            self.live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._fold()
-
-    def show(self, part: Part, piece: str) -> None:
-        """A piece of the turn."""
-        if part is Part.THINKING:
-            self.thought = True
-            return
-        if not self.answering:
-            piece = piece.lstrip()
-            if not piece:
-                return
-            self._fold()
-            self.answering = True
-        self.console.print(piece, end="", highlight=False, markup=False, soft_wrap=True)
-
-    def _thinking(self) -> Spinner:
-        self.spinner.update(text=f"Thinking... {time.monotonic() - self.started:.0f} s")
-        return self.spinner
-
-    def _fold(self) -> None:
-        if self.answering:
-            return
-        if self.live:
-            self.live.stop()
-            self.live = None
-        if self.thought:
-            seconds = time.monotonic() - self.started
-            self.console.print(f"Thought for {seconds:.0f} s (/show)", style="dim", highlight=False)
-        self.answering = True
