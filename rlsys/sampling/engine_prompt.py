@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,7 +11,15 @@ import torch
 if TYPE_CHECKING:
     from vllm.inputs import EmbedsPrompt, TokensPrompt
 
-    from rlsys.sampling.latent_prefill import Thought
+
+@dataclass(frozen=True)
+class Thought:
+    """The latents of one prompt."""
+
+    latents: torch.Tensor
+    """[K, H], in the sampler's precision."""
+    version: int
+    """Of the policy that made them."""
 
 
 def engine_prompt(

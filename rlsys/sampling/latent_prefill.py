@@ -9,14 +9,15 @@ is compared with them, tensor by tensor.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM
 
+from rlsys.config.run import Precision
 from rlsys.errors import ConfigError, WeightSyncError
 from rlsys.pretrained import loading
+from rlsys.sampling.engine_prompt import Thought
 from rlsys.thinking.latents import embeddings, latents_of, padded_rows
 from rlsys.weights.bundle import Manifest, check_names, found, unpack
 from rlsys.weights.saved_form import SavedForm
@@ -25,27 +26,18 @@ _TOKENS_AT_ONCE = 4096
 """Of padded prompts that go through the copy together."""
 
 
-@dataclass(frozen=True)
-class Thought:
-    """The latents of one prompt."""
-
-    latents: torch.Tensor
-    """[K, H], in the sampler's precision."""
-    version: int
-    """Of the policy that made them."""
-
-
 class LatentPrefill:
     """Makes the latents of prompts under the newest weights that it was given; synchronous, and
     not to be called by two threads at once."""
 
-    def __init__(self, model_path: str, dtype: torch.dtype, count: int) -> None:
+    def __init__(self, model_path: str, precision: Precision, count: int) -> None:
         """count: K, 1 or more.
 
         Raises:
             ConfigError: the model cannot be loaded, or its checkpoint's tensors are not its
                 parameters.
         """
+        dtype = getattr(torch, precision.value)
         with loading(model_path, f"model.path={model_path!r}: cannot be loaded for its latents"):
             self.model = AutoModelForCausalLM.from_pretrained(model_path, dtype=dtype).eval()
         self.count, self.version = count, 0
@@ -133,9 +125,10 @@ class LatentPrefill:
             )
         ]
 
-
-def difference(own: torch.Tensor, other: torch.Tensor) -> float:
-    """How far latents [K, H] are off others: what nine in ten numbers are below, in units of the
-    others' mean size (root mean square)."""
-    apart = (own.float() - other.float()).abs().flatten()
-    return float(apart.quantile(0.9) / other.float().square().mean().sqrt())
+    @staticmethod
+    def difference(thought: Thought, other: Sequence[Sequence[float]] | torch.Tensor) -> float:
+        """How far its latents are off others [K, H]: what nine in ten numbers are below, in units
+        of the others' mean size (root mean square)."""
+        right = torch.as_tensor(other).float()
+        apart = (thought.latents.float() - right).abs().flatten()
+        return float(apart.quantile(0.9) / right.square().mean().sqrt())

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from rlsys.errors import WeightSyncError
-from rlsys.sampling.latent_prefill import LatentPrefill, Thought, difference
+from rlsys.sampling.engine_prompt import Thought
 from rlsys.weights.canary import Canary
 
 if TYPE_CHECKING:
     from vllm.inputs import EmbedsPrompt, TokensPrompt
 
+    from rlsys.sampling.latent_prefill import LatentPrefill
     from rlsys.sampling.sampler import Sampler
 
 _DECODED = 4
@@ -64,8 +64,7 @@ async def latent_errors(sampler: Sampler, prefill: LatentPrefill, canary: Canary
         await _decoded_error(sampler, prefill, embedded, ids, None),
         await _decoded_error(sampler, prefill, sampler.prompt(ids, thought), ids, thought),
     ]
-    apart = difference(thought.latents, torch.tensor(canary.latents))
-    return LatentErrors(apart, max(nats))
+    return LatentErrors(prefill.difference(thought, canary.latents), max(nats))
 
 
 async def _decoded_error(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
     from vllm.outputs import CompletionOutput, WeightVersionSpan
 
-    from rlsys.sampling.latent_prefill import Thought
+    from rlsys.sampling.engine_prompt import Thought
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from rlsys import schema
 from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
@@ -23,8 +22,7 @@ from rlsys.errors import SamplerError, WeightSyncError
 from rlsys.imports import imports
 from rlsys.logs import Since, cause_of
 from rlsys.pretrained import load_tokenizer
-from rlsys.sampling.engine_prompt import engine_prompt
-from rlsys.sampling.latent_prefill import LatentPrefill, Thought
+from rlsys.sampling.engine_prompt import Thought, engine_prompt
 from rlsys.sampling.latent_proof import LatentErrors, latent_errors
 from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
 from rlsys.sampling.vllm_arguments import engine_arguments
@@ -39,6 +37,8 @@ if TYPE_CHECKING:
     from vllm import SamplingParams
     from vllm.inputs import EmbedsPrompt, TokensPrompt
     from vllm.outputs import RequestOutput
+
+    from rlsys.sampling.latent_prefill import LatentPrefill
 
 
 class Sampler:
@@ -111,8 +111,9 @@ class Sampler:
         self.tokenizer = load_tokenizer(self.model_path)
         self.tags = Tags.of(self.tokenizer)
         if self.latents:
-            dtype = getattr(torch, self.config.dtype.value)
-            self.prefill = LatentPrefill(self.model_path, dtype, self.latents)
+            with imports():
+                from rlsys.sampling.latent_prefill import LatentPrefill
+            self.prefill = LatentPrefill(self.model_path, self.config.dtype, self.latents)
         log = Since()
         try:
             self.vllm = AsyncLLM.from_engine_args(arguments)

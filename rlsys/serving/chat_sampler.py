@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
-from rlsys.sampling.latent_prefill import Thought
+from rlsys.sampling.engine_prompt import Thought
 from rlsys.sampling.sampler import Sampler
 from rlsys.serving.conversation import Delta
 from rlsys.thinking.limits import Limits, extra_args

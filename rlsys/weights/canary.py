@@ -48,7 +48,7 @@ class Canary:
 
     def latent_limit(self, own: Precision, shown: float) -> float:
         """The most by which a sampler's latents may differ, for one that differed by `shown` from
-        disk; see rlsys.sampling.latent_prefill.difference."""
+        disk; see rlsys.sampling.latent_prefill."""
         return max(GROWTH * shown, _LATENTS[self.coarser(own)])
 
     def error(self, logprobs: Sequence[float]) -> float:

@@ -79,7 +79,7 @@ def canary_of(path: str, change: float = 0.0) -> Canary:
     policy.latents = 0
     (logprobs,) = score_sequences(policy, [first], [rest], [0], False, 1 << 20)
     half = Canary(ids, logprobs.tolist(), Precision.float32)
-    maker = LatentPrefill(path, torch.float32, LATENTS)
+    maker = LatentPrefill(path, Precision.float32, LATENTS)
     maker.model.load_state_dict(policy.model.state_dict())
     (thought,) = maker.think([half.latent_prompt])
     return Canary(ids, half.logprobs, half.precision, thought.latents.tolist())

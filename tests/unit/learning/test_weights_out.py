@@ -77,6 +77,6 @@ def test_a_policy_with_latents_brings_those_of_the_canary_and_its_logprobs_witho
     found = WeightsOut(learner.policy, learner.ranks).canary(CANARY)
     assert plain.latents == []
     assert found.logprobs == plain.logprobs
-    (expected,) = LatentPrefill(str(folder), torch.float32, 3).think([found.latent_prompt])
+    (expected,) = LatentPrefill(str(folder), Precision.float32, 3).think([found.latent_prompt])
     torch.testing.assert_close(torch.tensor(found.latents), expected.latents, atol=1e-5, rtol=1e-4)
     assert learner.policy.latents == 3

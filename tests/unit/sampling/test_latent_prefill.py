@@ -13,7 +13,7 @@ from rlsys.learning.layout import lay_out
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.reference import score_sequences
 from rlsys.sampling.engine_prompt import engine_prompt
-from rlsys.sampling.latent_prefill import LatentPrefill, difference
+from rlsys.sampling.latent_prefill import LatentPrefill
 from rlsys.sampling.latent_proof import LatentErrors
 from rlsys.sampling.vllm_arguments import engine_arguments
 from rlsys.thinking.latents import latents_of
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def prefill(folder: str) -> LatentPrefill:
-    return LatentPrefill(folder, torch.float32, LATENTS)
+    return LatentPrefill(folder, Precision.float32, LATENTS)
 
 
 def weights_of(folder: str, change: float) -> list[Named]:
@@ -56,7 +56,7 @@ def test_its_latents_are_the_learners(prefill: LatentPrefill, folder: str) -> No
         with torch.no_grad():
             (own,) = latents_of(learner.get_decoder(), part.rows, attention_plan=part.attention)
         torch.testing.assert_close(thought.latents, own, atol=1e-5, rtol=1e-4)
-        assert difference(thought.latents, own) < 1e-5
+        assert LatentPrefill.difference(thought, own) < 1e-5
         assert thought.version == 0
     assert thoughts[0] is thoughts[2]  # equal prompts are thought about once
 
@@ -81,7 +81,7 @@ def test_a_new_version_is_held_and_makes_other_latents(
     prefill.load(*published(4, named, tmp_path))
     (after,) = prefill.think(PROMPTS[:1])
     assert (before.version, after.version) == (0, 4)
-    assert difference(after.latents, before.latents) > 0.01
+    assert LatentPrefill.difference(after, before.latents) > 0.01
     for name, tensor in named:
         assert torch.equal(prefill.parameters[name], tensor)
 
