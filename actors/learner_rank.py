@@ -25,6 +25,7 @@ from rlsys.learning.join import (
     annotated,
     read_kept,
     samples_table,
+    spread,
     training_batch,
     write_kept,
 )
@@ -166,6 +167,7 @@ class LearnerRank(Member):
                     groups,
                     step,
                     advantages=None if per_token else np.where(trained, advantages, np.nan),
+                    trained=spread(self.learner.trained, trained),
                 )
                 self._write_samples(table, step)
         return metrics

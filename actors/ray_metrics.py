@@ -26,5 +26,8 @@ class RayGauges:
 
     later = step
 
+    def summary(self, step: int, figures: Metrics) -> None:
+        """Nothing: the process that serves gauges ends."""
+
     def close(self) -> None:
         """They end with this process."""

@@ -103,6 +103,11 @@ class RolloutWorker(AsyncMember):
         self.sampler.update.names = names
         await self.sampler.prove_model(canary)
 
+    async def load_policy(self, path: str) -> None:
+        """Sample another policy of the same shapes from now on."""
+        with self._ending_with_sampler():
+            await self.sampler.load_policy(path)
+
     @ray.method(num_returns=2)
     async def sample(
         self,

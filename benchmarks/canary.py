@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel, Qwen3MoeConfig, Qwen3MoeForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from rlsys.learning import attention
 from rlsys.learning.policy import PolicyModel, load_causal_lm
@@ -71,7 +71,7 @@ def in_halves(module: nn.Linear, x: Tensor) -> Tensor:
 def otherwise_rounded(model: PreTrainedModel) -> None:
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            module.forward = partial(in_halves, module)
+            module.forward = partial(in_halves, module)  # type: ignore[method-assign]
 
 
 def in_another_order(weight: Tensor) -> None:
@@ -129,10 +129,12 @@ def main() -> None:
     (policy,) = sys.argv[1:]
     study("policy", load_causal_lm(policy, torch.bfloat16), texts_of(policy))
     torch.manual_seed(0)
-    config = Qwen3MoeConfig(**EXPERTS, attn_implementation=attention.NAME)
-    rng = np.random.default_rng(0)
-    texts = list(rng.integers(0, EXPERTS["vocab_size"], (TEXTS, TOKENS)))
-    study("mixture", Qwen3MoeForCausalLM(config).to(torch.bfloat16), texts)
+    config = AutoConfig.for_model("qwen3_moe", **EXPERTS)
+    mixture = AutoModelForCausalLM.from_config(
+        config, dtype=torch.bfloat16, attn_implementation=attention.NAME
+    )
+    texts = list(np.random.default_rng(0).integers(0, config.vocab_size, (TEXTS, TOKENS)))
+    study("mixture", mixture, texts)
 
 
 if __name__ == "__main__":

@@ -30,14 +30,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from rlsys.config import memory
 from rlsys.config.load import CONFIGS
 from rlsys.config.memory import GIB
 from rlsys.config.model_shape import shape_of
 from rlsys.config.run import LearnerConfig, Precision, RolloutConfig, RunConfig
-from rlsys.learning import attention
 from rlsys.learning.layout import blocks_of, lay_out
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.ranks import Ranks
@@ -70,16 +69,17 @@ LENGTHS = {"cuda": (1024, 8), "cpu": (64, 4)}
 def model_folder(device: str, folder: Path) -> str:
     """A random model and a tokenizer for it."""
     torch.manual_seed(0)
-    config = Qwen2Config(
+    config = AutoConfig.for_model(
+        "qwen2",
         **SHAPES[device],
         vocab_size=VOCABULARY[device],
         max_position_embeddings=4096,
         tie_word_embeddings=True,
-        attn_implementation=attention.NAME,
     )
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
     with torch.device(device):
-        model = Qwen2ForCausalLM(config)
-    model.to(torch.bfloat16 if device == "cuda" else torch.float32).save_pretrained(folder)
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    model.save_pretrained(folder)
     build_tokenizer().save_pretrained(folder)
     return str(folder)
 
@@ -151,7 +151,9 @@ def check_learner(device: str, folder: Path) -> dict[str, Any]:
     schedule = Schedule(config.learner.optimizer, 10)
     learner = Learner(path, CrossEntropy(), ranks, schedule)
     prompts, answers, groups = sequences(device)
-    layout = lay_out(blocks_of(groups, len(groups), False), prompts, answers, None).to(device)
+    layout = lay_out(blocks_of(groups, len(groups), False), prompts, answers, None).to(
+        torch.device(device)
+    )
     tokens = sum(map(len, prompts)) + sum(map(len, answers))
     seconds = []
     for _ in range(4):

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -148,6 +149,7 @@ def measure(
 ) -> tuple[np.ndarray, float, float]:
     """[problems, samples] of right answers, tokens of a completion and seconds of one."""
     model.set_attn_implementation("sdpa")
+    generate_with: Any = model.generate
     _, latents, pauses = way.stage(len(DROPPED) - 1)
     problems = generate(128, 0, Split.held_out)
     prompts = prompts_of(problems, pauses, tokenizer)
@@ -160,7 +162,7 @@ def measure(
         if latents:
             row = torch.cat([row, latents_of(model.get_decoder(), padded_rows(ids, latents))], 1)
         row = row.repeat_interleave(samples, 0)
-        found = model.generate(
+        found = generate_with(
             inputs_embeds=row,
             attention_mask=torch.ones(row.shape[:2], dtype=torch.long),
             do_sample=True,
@@ -173,8 +175,8 @@ def measure(
         texts = tokenizer.batch_decode(found)
         for number, text in enumerate(texts):
             place, sample = members[number // samples], number % samples
-            answer = ANSWER.search(text)
-            right[place, sample] = bool(answer) and answer[1] == problems[place].answer
+            answers = ANSWER.findall(text)
+            right[place, sample] = answers[:1] == [problems[place].answer]
     count = right.size
     model.set_attn_implementation(attention.NAME)
     return right, tokens / count, (time.monotonic() - started) / count

@@ -27,7 +27,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import torch
-from transformers import Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from rlsys.algorithms.packing import plan_microbatches
 from rlsys.learning import attention
@@ -54,10 +54,11 @@ class Batch:
         self.advantages = rng.normal(size=count)
 
 
-def model(dtype: torch.dtype, implementation: str) -> Qwen2ForCausalLM:
+def model(dtype: torch.dtype, implementation: str) -> PreTrainedModel:
     """The local policy's shape."""
     torch.manual_seed(0)
-    config = Qwen2Config(
+    config = AutoConfig.for_model(
+        "qwen2",
         vocab_size=400,
         hidden_size=256,
         intermediate_size=640,
@@ -65,9 +66,8 @@ def model(dtype: torch.dtype, implementation: str) -> Qwen2ForCausalLM:
         num_attention_heads=4,
         num_key_value_heads=4,
         tie_word_embeddings=True,
-        attn_implementation=implementation,
     )
-    return Qwen2ForCausalLM(config).to(dtype)
+    return AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=implementation)
 
 
 class Learner:

@@ -1,6 +1,6 @@
 """How fast `rlsys sft` learns against TRL's SFTTrainer with packing, in tokens per second.
 
-    python benchmarks/sft.py [--steps N] [--repeats N] [--trl PYTHON]
+    python benchmarks/sft.py --trl PYTHON [--steps N] [--repeats N]
 
 Both train the same policy (the local one's shape, random weights, float32) on the same rows
 (problems of the generated task, solved step by step, 39 tokens on average), with the same number of
@@ -39,12 +39,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--trl", default=sys.executable, help="a Python that has trl")
+    parser.add_argument("--trl", metavar="PYTHON", help="one that has trl")
     parser.add_argument("--trl-run", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.trl_run:
         print(json.dumps(_trl(arguments.trl_run, arguments.steps)))
         return
+    if not arguments.trl:
+        parser.error("--trl PYTHON is missing: a Python that has trl beside rlsys' packages")
     found: dict[str, list[float]] = {"rlsys": [], "trl": []}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -73,7 +75,7 @@ def _prepare(folder: Path) -> float:
 
     from rlsys.config.local_policy import LocalPolicyConfig
     from rlsys.data.generated import generated_lessons
-    from rlsys.local_policy.policy import build_model
+    from rlsys.local_policy.shapes import build_model
     from rlsys.local_policy.tokenizer import build_tokenizer
 
     torch.manual_seed(0)

@@ -27,7 +27,7 @@ import numpy as np
 
 from rlsys.evaluation.compare import read_result
 from rlsys.evaluation.estimators import Interval, mean_with_interval, paired_difference
-from rlsys.local_policy.resolve import settle
+from rlsys.local_policy.resolve import settings_for
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs" / "thinking.yaml"
@@ -153,7 +153,7 @@ def main() -> None:
     arguments = parser.parse_args()
     directory = arguments.directory.resolve()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
-    policy = settle("local", CONFIG, [], lambda line: print(line, file=sys.stderr)).model.path
+    policy = settings_for("local", CONFIG, [], lambda line: print(line, file=sys.stderr)).model.path
     runs: dict[str, list[Rates]] = {}
     for way in arguments.ways.split(","):
         runs[way] = []

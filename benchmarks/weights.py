@@ -20,6 +20,7 @@ out. The last line of stdout is one JSON object; a `ratio` is that of the speeds
 import argparse
 import asyncio
 import json
+import logging
 import os
 import statistics
 import tempfile
@@ -37,7 +38,8 @@ import torch
 from actors.learner_rank import STREAMING_COPIES, put_pieces
 from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.run import ModelConfig, RolloutConfig, WeightsConfig
-from rlsys.local_policy.policy import build_model, build_tokenizer
+from rlsys.local_policy.shapes import build_model
+from rlsys.local_policy.tokenizer import build_tokenizer
 from rlsys.sampling.sampler import Sampler
 from rlsys.weights import fingerprint
 from rlsys.weights.bundle import Manifest, Named, found, pack, plan_buckets, views
@@ -104,7 +106,7 @@ class Parameters(torch.nn.Module):
         super().__init__()
         for name, shape in shapes:
             parameter = torch.nn.Parameter(torch.zeros(shape), requires_grad=False)
-            parameter.weight_loader = self.load
+            parameter.weight_loader = self.load  # type: ignore[attr-defined]
             self.register_parameter(name.replace(".", "_"), parameter)
 
     def load(self, parameter: torch.Tensor, loaded: torch.Tensor) -> None:
@@ -113,7 +115,7 @@ class Parameters(torch.nn.Module):
     def load_weights(self, tensors: Iterable[Named]) -> None:
         for name, tensor in tensors:
             parameter = self.get_parameter(name.replace(".", "_"))
-            parameter.weight_loader(parameter, tensor)
+            parameter.weight_loader(parameter, tensor)  # type: ignore[attr-defined]
 
 
 def reload_bare(worker: Any, path: str, offset: int, num_bytes: int, shapes: Shapes) -> None:
@@ -152,7 +154,8 @@ class Rollout:
         (place,) = locate([array])
         vllm = self.sampler.vllm
         await vllm.engine_core.pause_scheduler_async(mode="keep", clear_cache=False)
-        await vllm.collective_rpc(reload_bare, args=(*place, array.nbytes, self.shapes))
+        to_load = (*place, array.nbytes, self.shapes)
+        await vllm.collective_rpc(reload_bare, args=to_load)  # type: ignore[arg-type]
         await vllm.update_weight_version("1")
         await vllm.resume_generation()
 
@@ -177,7 +180,8 @@ class Rollout:
 def measure(shape: str, bucket_mib: int, repeats: int, policy: Path) -> dict[str, Any]:
     """Medians of alternating rounds."""
     write_policy(shape, policy)
-    learner, rollout = Learner.remote(policy, bucket_mib), Rollout.remote()
+    actors: list[Any] = [Learner, Rollout]
+    learner, rollout = actors[0].remote(policy, bucket_mib), actors[1].remote()
     shapes = ray.get(learner.shapes.remote())
     ray.get(rollout.start.remote(policy, shapes))
     ways: dict[str, Callable[[], Any]] = {
@@ -224,7 +228,7 @@ def main() -> None:
         num_cpus=2,
         include_dashboard=False,
         object_store_memory=5 << 30,
-        logging_level="ERROR",
+        logging_level=logging.ERROR,
         log_to_driver=False,
     )
     results = {}

@@ -25,6 +25,7 @@ from rlsys.commands import (
     serve,
     stacks,
     thinking,
+    trace,
     train,
     verifiers,
 )
@@ -68,6 +69,7 @@ app.command()(lineage.lineage)
 app.command()(push.push)
 app.command()(runs.runs)
 app.command()(report.report)
+app.command(context_settings={"ignore_unknown_options": True})(trace.trace)
 app.command()(checkpoint.checkpoint)
 app.command()(stacks.stacks)
 app.command()(inspect.inspect)

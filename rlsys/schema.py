@@ -6,7 +6,9 @@ written to disk as samples.
 """
 
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -114,6 +116,35 @@ def training(columns: Sequence[str] = ()) -> pa.Schema:
     """What a learner trains on: the columns that every objective may read, and those that one asks
     of other roles by name, numbers per token."""
     return _schema("training", [*_TRAINING, *((name, _f32_list) for name in columns)])
+
+
+TRAINED: Mapping[str, pa.DataType] = MappingProxyType(
+    {
+        "log_ratio": _f32_list,  # per token: log pi_theta - log pi_rollout as it was trained, nats
+        "clip": pa.list_(pa.int8()),  # per token: a Clip; null in both: the token was not trained
+        "advantages": _f32_list,  # per token; null: `advantage` is that of all tokens
+        "minibatch": pa.int32(),  # which of the step's updates, from 0
+        "rank": pa.int32(),  # of the learner
+        "microbatch": pa.int32(),  # of that rank in that minibatch, from 0
+    }
+)
+"""Columns of the samples that say what training made of a completion; null: it took no part."""
+
+
+class Clip(IntEnum):
+    """What the trust region and the off-policy correction did with a token."""
+
+    none = 0
+    low = 1
+    """Clipped: the policy has gone far enough away from what is punished."""
+    high = 2
+    """Clipped: the policy has gone far enough towards what is rewarded."""
+    dual = 3
+    """The loss was limited by algorithm.clip.dual."""
+    truncated = 4
+    """Its importance weight was."""
+    left_out = 5
+    """Its importance weight was out of range."""
 
 
 DEMONSTRATIONS = _schema(

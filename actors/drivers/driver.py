@@ -81,7 +81,9 @@ class Driver:
                 raise cause from errors
             # Whoever ends a job may end all of its processes, the members before the driver.
             self.display.note(f"while stopping: {str(cause).splitlines()[0]}")
-        return self.stage.summary(started)
+        summary = self.stage.summary(started)
+        self.loggers.summary(summary.steps, summary.scalars())
+        return summary
 
     def close(self) -> None:
         """Let go of the run's files."""

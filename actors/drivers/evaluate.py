@@ -1,21 +1,23 @@
-"""One evaluation from its plan to its report: a fleet of rollout and verifier workers."""
+"""Evaluations from their plans to their reports, by fleets of rollout and verifier workers."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from actors.beside import beside
 from actors.cluster import connected
+from actors.examining_fleet import ExaminingFleet
 from actors.placement import check_resources
-from actors.ray_fleet import RayFleet
 from actors.roles import needs
 from rlsys.config.run import RunConfig
 from rlsys.errors import RlsysError, first_cause
 from rlsys.evaluation import report
-from rlsys.evaluation.figures import figures
+from rlsys.evaluation.figures import figures_of
 from rlsys.evaluation.job import Job
 from rlsys.evaluation.plan import claim, describe, free_folder, sampling_tasks
 from rlsys.evaluation.repeats import caveat
@@ -23,8 +25,9 @@ from rlsys.evaluation.results import COLUMNS, Result, result
 from rlsys.evaluation.runner import examine
 from rlsys.evaluation.samples import Samples
 from rlsys.evaluation.sampling_task import missing
+from rlsys.evaluation.succession import successions
 from rlsys.evaluation.votes import Equal, equal_by
-from rlsys.lineage.kinds import EVALUATE
+from rlsys.lineage.kinds import EVALUATE, by_number
 from rlsys.lineage.manifest import Artifact, artifact, write_manifest
 from rlsys.loop.retries import Retries
 from rlsys.observe.display import Display
@@ -36,77 +39,133 @@ from verifiers.math.verifier import MathVerifier
 _LINES_EVERY_S = 10.0
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """One model's part of a command."""
+
+    job: Job
+    folder: Path
+    samples: Samples
+    continued: bool
+    """Whether samples of an earlier command may lie there."""
+
+    @classmethod
+    def claim(cls, job: Job, folder: Path, numbered: bool) -> "Evaluation":
+        """With the folder to itself."""
+        seed, latents = job.config.run.seed, job.config.thinking.fed_back
+        plan = describe(job.model, job.digest, seed, job.eval_tasks, latents)
+        folder = free_folder(folder, plan) if numbered else folder
+        return cls(job, folder, Samples(folder / "samples"), claim(folder, plan))
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether nothing is missing."""
+        return next(missing(sampling_tasks(self.job.eval_tasks), self.samples, 1), None) is None
+
+
 def run(
-    job: Job,
+    jobs: Sequence[Job],
     asked: RunConfig,
     folder: Path,
     numbered: bool,
     price: Price,
     console: Console,
     started: float,
-) -> list[Result]:
-    """Sample what is missing, work out the figures, write and show the report.
+) -> None:
+    """Sample what is missing, work out the figures, write and show the report of each model.
 
     Args:
         asked: the settings before they were fitted to benchmarks and model.
-        folder: the result's; samples that lie there already are kept.
-        numbered: take another one beside it where this one holds another plan.
+        folder: of the result; of several models, each has a folder in it by its name. Samples that
+            lie there already are kept.
+        numbered: take another one beside a result's where that one holds another plan.
         started: time.monotonic() of the command's start.
     """
-
-    seed, latents = job.config.run.seed, job.config.thinking.fed_back
-    plan = describe(job.model, job.digest, seed, job.eval_tasks, latents)
-    folder = free_folder(folder, plan) if numbered else folder
-    continued = claim(folder, plan)
-    samples = Samples(folder / "samples")
-    taken = _taken(job, asked)
     board = WaitBoard()
+    taken, folders = _taken(jobs, asked), _folders(jobs, folder)
+    found = [Evaluation.claim(job, own, numbered) for job, own in zip(jobs, folders, strict=True)]
     with Display(console, started, board.describe) as display:
-        display.note(f"{'continuing' if continued else 'evaluation'} {folder}")
-        if next(missing(sampling_tasks(job.eval_tasks), samples, 1), None) is not None:
+        for one in found:
+            display.note(f"{'continuing' if one.continued else 'evaluation'} {one.folder}")
+        unfinished = [one for one in found if not one.is_sampled]
+        if unfinished:
             display.stage("starting Ray")
-            with connected(job.config.cluster) as cluster:
-                for line in (cluster, *beside(job.config.cluster)):
+            with connected(jobs[0].config.cluster) as cluster:
+                for line in (cluster, *beside(jobs[0].config.cluster)):
                     display.note(line)
-                _sample(job, samples, display, board)
+                _sample(unfinished, display, board)
         display.stage("working out the figures")
-        results = _results(job, samples)
-    doubt = caveat(job.config)
-    report.write(folder, job.model, job.context, results, price, doubt)
-    if doubt:
-        console.print(doubt, highlight=False, soft_wrap=True)
+        results = [_results(one.job, one.samples) for one in found]
+    for one, own in zip(found, results, strict=True):
+        _tell(one, own, price, console, with_name=len(jobs) > 1)
+    where = folder if len(jobs) > 1 else found[0].folder
+    tables = by_number("table", [one.folder / report.TABLE for one in found])
+    write_manifest(where, EVALUATE, asked, taken, tables, figures_of(results), started)
+    told = f"[{time.monotonic() - started:6.1f} s] tables, samples and plots: {where}"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
+
+
+def _tell(
+    one: Evaluation, results: Sequence[Result], price: Price, console: Console, with_name: bool
+) -> None:
+    """Write one model's report, and show it."""
+    job, doubt = one.job, caveat(one.job.config)
+    report.write(one.folder, job.model, job.context, results, price, doubt)
+    lines = [*([f"{job.name}: {job.model}"] if with_name else []), *([doubt] if doubt else [])]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(report.summary(results))
     for line in report.remarks(results):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    outputs = {"table": folder / report.TABLE}
-    write_manifest(folder, EVALUATE, asked, taken, outputs, figures(results), started)
-    took = time.monotonic() - started
-    told = f"[{took:6.1f} s] tables, samples and plots: {folder}"
-    console.print(told, highlight=False, markup=False, soft_wrap=True)
-    return results
 
 
-def _taken(job: Job, asked: RunConfig) -> dict[str, Artifact]:
-    """What is read, as it is now: the policy, and the file of each benchmark that has one."""
+def _folders(jobs: Sequence[Job], folder: Path) -> list[Path]:
+    """Of one model, the result's own; of several, one in it by the name of each, with a number
+    where two have one name."""
+    if len(jobs) == 1:
+        return [folder]
+    seen = Counter[str]()
+    folders = []
+    for job in jobs:
+        seen[job.name] += 1
+        again = f"-{seen[job.name]}" if seen[job.name] > 1 else ""
+        folders.append(folder / f"{job.name}{again}")
+    return folders
+
+
+def _taken(jobs: Sequence[Job], asked: RunConfig) -> dict[str, Artifact]:
+    """What is read, as it is now: the policies, and the file of each benchmark that has one."""
     data = Path(asked.benchmarks.data).expanduser()
-    benchmarks = [task.benchmark for task in job.eval_tasks if task.benchmark.rows is None]
+    benchmarks = [task.benchmark for task in jobs[0].eval_tasks if task.benchmark.rows is None]
     files = {benchmark.name: artifact(benchmark.find(data)) for benchmark in benchmarks}
-    return {"policy": artifact(job.model), **files}
+    return by_number("policy", [artifact(job.model) for job in jobs]) | files
 
 
-def _sample(job: Job, samples: Samples, display: Display, board: WaitBoard) -> None:
-    config = job.config
-    wanted = needs(config, trains=False)
-    check_resources(wanted, config.cluster.queue_s)
-    folder = samples.folder.parent
-    fleet = RayFleet(
-        config, job.model, job.prompts, [], folder, wanted, display.stage, display.note
+def _sample(evaluations: Sequence[Evaluation], display: Display, board: WaitBoard) -> None:
+    """Each in turn; those whose weights alone differ by one fleet."""
+    config = evaluations[0].job.config
+    check_resources(needs(config, trains=False), config.cluster.queue_s)
+    of = {id(one.job): one for one in evaluations}
+    for together in successions([one.job for one in evaluations]):
+        _by_one_fleet([of[id(job)] for job in together], display, board)
+
+
+def _by_one_fleet(evaluations: Sequence[Evaluation], display: Display, board: WaitBoard) -> None:
+    first, config = evaluations[0], evaluations[0].job.config
+    fleet = ExaminingFleet(
+        config,
+        first.job.model,
+        first.job.prompts,
+        [],
+        first.folder,
+        needs(config, trains=False),
+        display.stage,
+        display.note,
     )
     waits = Waits(config.loop.stall_timeout_s, fleet.observer)
     board.show(fleet.starting, waits)
     retries = Retries(waits, config.loop)
     concurrency = config.rollout.workers * config.rollout.sequences_at_once
-    asked = sampling_tasks(job.eval_tasks)
     show = ProgressPrinter(display.stage)
 
     async def work() -> None:
@@ -114,7 +173,12 @@ def _sample(job: Job, samples: Samples, display: Display, board: WaitBoard) -> N
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(fleet.failed(), name="watch fleet")
                 await fleet.start()
-                await examine(fleet, asked, samples, retries, concurrency, show)
+                for one in evaluations:
+                    if one is not first:
+                        display.stage(f"the next policy: {one.job.model}")
+                        await fleet.hold(one.job.model)
+                    asked = sampling_tasks(one.job.eval_tasks)
+                    await examine(fleet, asked, one.samples, retries, concurrency, show)
                 watch.cancel()
         except* RlsysError as errors:
             raise first_cause(errors) from errors

@@ -35,6 +35,7 @@ from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
 from rlsys.observe.next_steps import policy_of
 from rlsys.observe.run_summary import RunSummary
 from rlsys.observe.stage_summary import StageSummary
+from rlsys.observe.tracking import trackers
 from rlsys.run import checkpoint, wish
 from rlsys.run.checkpoint import checkpoint_bytes
 from rlsys.run.checkpointer import FOLDER, Checkpointer, Origin, newest
@@ -244,6 +245,7 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         JsonLines(job.folder),
         TensorBoard(job.folder, origin.version if origin.resumed else None),
         RayGauges(job.name),
+        *trackers(config, job.name, job.folder, display.note),
     ]
     event_loop = WatchedEventLoop()
     driver = Driver(

@@ -27,6 +27,7 @@ from rlsys.config.algorithm import (
     Ratio,
 )
 from rlsys.errors import ConfigError
+from rlsys.schema import Clip
 
 _EXP_LIMIT = 20.0  # nats; a ratio beyond exp(20) is a fault that is counted, not a number to use
 
@@ -85,6 +86,8 @@ class LossOutput:
     """Scalars, each a sum over the microbatch's trained tokens: add them up over microbatches and
     ranks, then divide by `tokens`."""
     log_ratio: Tensor  # [n] log pi_theta - log pi_rollout of the trained tokens, detached
+    tokens: dict[str, Tensor]
+    """[B, T] log_ratio, and clip, a schema.Clip; NaN where a token is not trained."""
 
 
 def policy_loss(
@@ -132,7 +135,24 @@ def policy_loss(
 
     metrics = _metrics(tokens, token_loss, ratio, surrogate, fix)
     metrics["non_finite"] = (inputs.mask & ~tokens.mask).sum().to(summed.dtype)
-    return LossOutput(summed, metrics, (tokens.policy - tokens.rollout).detach()[tokens.mask])
+    log_ratio = (tokens.policy - tokens.rollout).detach()
+    traced = {"log_ratio": log_ratio, "clip": _clip(surrogate, fix).to(log_ratio.dtype)}
+    traced = {name: torch.where(tokens.mask, one, torch.nan) for name, one in traced.items()}
+    return LossOutput(summed, metrics, log_ratio[tokens.mask], traced)
+
+
+def _clip(surrogate: Surrogate, fix: Correction) -> Tensor:
+    """[B, T] int64 the Clip of each token; the last of these that holds."""
+    clip = torch.full(fix.keep.shape, int(Clip.none), device=fix.keep.device)
+    for acted, what in (
+        (fix.truncated, Clip.truncated),
+        (surrogate.clipped_low, Clip.low),
+        (surrogate.clipped_high, Clip.high),
+        (surrogate.dual_clipped, Clip.dual),
+        (~fix.keep, Clip.left_out),
+    ):
+        clip = torch.where(acted, int(what), clip)
+    return clip
 
 
 def _check_inputs(inputs: LossInputs, config: AlgorithmConfig) -> None:

@@ -27,15 +27,14 @@ _OVERRIDE = re.compile(r"[a-z_]+(\.[a-z_]+)*=")
 """How an override begins: it may stand in MODEL's place."""
 
 
-Model = Annotated[
-    str,
+Models = Annotated[
+    list[str] | None,
     typer.Argument(
+        metavar="[MODEL]... [section.key=value]...",
         help="A Hugging Face directory or hub id, a run of rlsys or one of its checkpoints, or "
-        "`local`: the small policy that is prepared here. Without it, the config's model.path."
+        "`local`: the small policy that is prepared here. Several are evaluated in turn. Without "
+        "one, the config's benchmarks.policies or model.path. Settings as in rollout.workers=4.",
     ),
-]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(help="section.key=value, as in rollout.workers=4")
 ]
 _DATA = typer.Option(help="Folder that holds the benchmarks' files.")
 _BENCHMARKS = typer.Option(help="Names (`rlsys benchmarks list`) or files, separated by commas.")
@@ -55,8 +54,7 @@ _CONFIG = typer.Option(
 
 
 def evaluate(
-    model: Model = "",
-    overrides: Overrides = None,
+    models: Models = None,
     benchmarks: Annotated[str | None, _BENCHMARKS] = None,
     data: Annotated[Path | None, _DATA] = None,
     samples: Annotated[int | None, _SAMPLES] = None,
@@ -73,19 +71,20 @@ def evaluate(
     prices: Annotated[Path | None, PRICES] = None,
     price_of: Annotated[str | None, PRICE_OF] = None,
 ) -> None:
-    """Evaluate a model: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
+    """Evaluate models: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
     from rlsys.config.model_names import LOCAL
     from rlsys.errors import ConfigError
     from rlsys.local_policy.resolve import workers
 
-    overrides = overrides or []
-    if _OVERRIDE.match(model):
-        model, overrides = "", [model, *overrides]
-    if not model and config is None:
+    overrides = [one for one in models or [] if _OVERRIDE.match(one)]
+    named = [one for one in models or [] if one not in overrides]
+    if not named and config is None:
         raise ConfigError("rlsys eval needs a MODEL, or a --config whose model.path names it")
-    settings = workers(config, overrides, model)
-    model, plan = model or settings.model.path or LOCAL, settings.benchmarks
+    settings = workers(config, overrides, *named)
+    plan = settings.benchmarks
+    named = named or plan.policies or [settings.model.path or LOCAL]
     options: dict[str, Any] = {
+        "policies": named if len(named) > 1 else [],
         "names": benchmarks and [name.strip() for name in benchmarks.split(",")],
         "data": data and str(data),
         "samples": samples,
@@ -102,11 +101,11 @@ def evaluate(
         "price_of": price_of,
     }
     plan = replace(plan, **{k: value for k, value in options.items() if value is not None})
-    _evaluate(model, plan, config, overrides)
+    _evaluate(named, plan, config, overrides)
 
 
 def _evaluate(
-    model: str, plan: "BenchmarksConfig", config: Path | None, overrides: list[str]
+    models: list[str], plan: "BenchmarksConfig", config: Path | None, overrides: list[str]
 ) -> None:
     from rlsys.config.load import CONFIGS
     from rlsys.evaluation.catalog import find
@@ -119,7 +118,7 @@ def _evaluate(
     started = time.monotonic()
     console = Console()
     request = Request(
-        model=model,
+        model=models[0],
         benchmarks=tuple(find(plan.names)),
         data=Path(plan.data).expanduser(),
         samples=plan.samples,
@@ -134,8 +133,9 @@ def _evaluate(
         Path(plan.prices).expanduser() if plan.prices else CONFIGS / "eval" / "prices.yaml",
         plan.price_of,
     )
-    settings = workers(config, overrides, model)
-    check_model(model, settings)
+    settings = workers(config, overrides, *models)
+    for model in models:
+        check_model(model, settings)
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     with imports():
@@ -144,13 +144,20 @@ def _evaluate(
     def notice(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    job = assemble(request, config, overrides, notice)
-    folder = Path(plan.out or Path(settings.run.directory) / f"eval-{job.name}").expanduser()
+    jobs = [assemble(replace(request, model=m), config, overrides, notice) for m in models]
+    name = jobs[0].name + (f"-and-{len(jobs) - 1}" if len(jobs) > 1 else "")
+    folder = Path(plan.out or Path(settings.run.directory) / f"eval-{name}").expanduser()
     with imports():
         from actors.drivers.evaluate import run
 
-    asked = replace(settings, benchmarks=plan, model=replace(settings.model, path=job.model))
-    run(job, asked, folder.resolve(), not plan.out, price, console, started)
+    one = jobs[0].model if len(jobs) == 1 else ""
+    several = [job.model for job in jobs if not one]
+    asked = replace(
+        settings,
+        benchmarks=replace(plan, policies=several),
+        model=replace(settings.model, path=one),
+    )
+    run(jobs, asked, folder.resolve(), not plan.out, price, console, started)
 
 
 def compare(

@@ -46,9 +46,10 @@ def _settings(config: Path, overrides: list[str]) -> RunConfig:
     from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.load import load
     from rlsys.config.models import require_answering, require_trainable
+    from rlsys.observe.trackers import check_loggers
     from verifiers.settings import check_rewards
 
-    settings = load(config, overrides, check_rewards, check_algorithm)
+    settings = load(config, overrides, check_rewards, check_algorithm, check_loggers)
     stage, path = settings.run.stage, settings.model.path
     if stage is StageKind.merge:
         raise ConfigError(

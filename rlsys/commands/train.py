@@ -107,10 +107,11 @@ def _new_run(stage: StageKind, config: Path, overrides: list[str]) -> tuple[RunC
     from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.load import load
     from rlsys.disk import require_writable
+    from rlsys.observe.trackers import check_loggers
     from verifiers.settings import check_rewards
 
     told = [f"run.stage={stage.value}"] if stage is not StageKind.rl else []
-    settings = load(config, [*told, *overrides], check_rewards, check_algorithm)
+    settings = load(config, [*told, *overrides], check_rewards, check_algorithm, check_loggers)
     require_stage(stage, settings, f"--config {config}")
     require_writable(settings.run.directory)
     return settings, run_name(settings, config)
@@ -121,6 +122,7 @@ def _old_run(stage: StageKind, run: str, overrides: list[str]) -> tuple[RunConfi
     from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.resume import find_run, resumed_config
     from rlsys.config.run import RunSection
+    from rlsys.observe.trackers import check_loggers
     from rlsys.run.checkpointer import newest
     from rlsys.run.folder import held
     from verifiers.settings import check_rewards
@@ -129,7 +131,7 @@ def _old_run(stage: StageKind, run: str, overrides: list[str]) -> tuple[RunConfi
     directory = places[-1].partition("=")[2] if places else RunSection().directory
     folder = find_run(run, directory)
     own = [text for text in overrides if text not in places]
-    settings = resumed_config(folder, own, check_rewards, check_algorithm)
+    settings = resumed_config(folder, own, check_rewards, check_algorithm, check_loggers)
     require_stage(stage, settings, f"--resume {run}")
     if not settings.loop.epochs:  # else the steps are known when the prompts are counted
         with held(folder):

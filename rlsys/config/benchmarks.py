@@ -10,6 +10,9 @@ from rlsys.errors import ConfigError
 class BenchmarksConfig:
     """The plan of an evaluation. Each has an option on the command line, which wins."""
 
+    policies: list[str] = field(default_factory=list)
+    """Models to evaluate in turn, in the place of model.path; those that differ in their weights
+    alone have one fleet. As arguments of `rlsys eval`, they win."""
     names: list[str] = field(default_factory=lambda: ["arithmetic"])
     """Of `rlsys benchmarks list`, or files. arithmetic needs no file."""
     data: str = "data"

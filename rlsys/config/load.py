@@ -81,6 +81,7 @@ def _find_models(config: RunConfig) -> None:
     config.model.path = "" if model == LOCAL else model
     config.teacher.path, config.merge.base = found(config.teacher.path), found(config.merge.base)
     config.merge.policies = [found(policy) for policy in config.merge.policies]
+    config.benchmarks.policies = [found(policy) for policy in config.benchmarks.policies]
     find_reward_models(config.verifiers, config.run.directory)
 
 

@@ -7,6 +7,8 @@ from rlsys.config import ranges
 from rlsys.config.ranges import ranged
 from rlsys.errors import ConfigError
 
+_BLOCK = 32
+
 
 class Corpus(StrEnum):
     """What a local policy has read before it is trained."""
@@ -17,20 +19,39 @@ class Corpus(StrEnum):
     """The tiny world (rlsys/data/world): chains in two languages, guesses, general requests."""
 
 
+class Architecture(StrEnum):
+    """Whose layers a local policy has, by the model_type of its config.json."""
+
+    qwen2 = "qwen2"
+    """Attention and a gated MLP."""
+    qwen3_moe = "qwen3_moe"
+    """Attention and routed experts in every layer."""
+    deepseek_v3 = "deepseek_v3"
+    """Latent attention; routed experts beside a shared one, but for the first layer."""
+
+
 @dataclass
 class LocalPolicyConfig:
     """Shape and warm start of the local policy; any change prepares another one."""
 
+    architecture: Architecture = Architecture.qwen2
+    """qwen3_moe and deepseek_v3 have experts, which vLLM samples from more slowly
+    (docs/models.md)."""
     corpus: Corpus = Corpus.arithmetic
     """What it is shown. world: a base for the recipes, with a vocabulary of its own
     (configs/world.yaml)."""
     hidden_size: int = ranged(256, least=1)
     """Width; with four layers 3 M parameters, which two CPU cores sample at some 3,500 tokens/s."""
     intermediate_size: int = ranged(640, least=1)
-    """Width of the feed-forward layers."""
+    """Width of the feed-forward layers: of all experts that a token goes through together, where
+    there are some, so that a token meets as many parameters in any architecture."""
     layers: int = ranged(4, least=1)
     heads: int = ranged(4, least=1)
     """Attention heads, each with keys and values of its own."""
+    experts: int = ranged(16, least=4)
+    """Routed experts of a layer, where the architecture has some."""
+    experts_per_token: int = ranged(4, least=2)
+    """Experts that a token goes through; of deepseek_v3 the shared one is among them."""
     max_positions: int = ranged(512, least=1)
     """Tokens of prompt and completion together."""
     init_std: float = ranged(0.04, above=0)
@@ -75,8 +96,32 @@ def validate(config: LocalPolicyConfig) -> None:
             f"model.local.budget_line={config.budget_line!r}: the corpus world has no lessons with "
             "budgets; nearest valid: model.local.corpus=arithmetic"
         )
+    if config.architecture is not Architecture.qwen2:
+        _check_experts(config)
     if config.warmup_steps > config.steps:
         raise ConfigError(
             f"model.local.warmup_steps={config.warmup_steps}: more than model.local.steps="
             f"{config.steps}; nearest valid: {config.steps}"
+        )
+
+
+def _check_experts(config: LocalPolicyConfig) -> None:
+    chosen, most = config.experts_per_token, config.experts
+    if chosen > most:
+        raise ConfigError(
+            f"model.local.experts_per_token={chosen}: must be at most model.local.experts={most}; "
+            f"nearest valid: {most}"
+        )
+    if config.intermediate_size % chosen:
+        nearest = max(1, round(config.intermediate_size / chosen)) * chosen
+        raise ConfigError(
+            f"model.local.intermediate_size={config.intermediate_size}: must be the width of "
+            f"model.local.experts_per_token={chosen} experts together; nearest valid: {nearest}"
+        )
+    # In blocks of it vLLM's kernels of experts go through a row on CPUs.
+    if config.hidden_size % _BLOCK:
+        raise ConfigError(
+            f"model.local.hidden_size={config.hidden_size}: must be a multiple of {_BLOCK} with "
+            f"model.local.architecture={config.architecture}; nearest valid: "
+            f"{max(1, round(config.hidden_size / _BLOCK)) * _BLOCK}"
         )

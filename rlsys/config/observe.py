@@ -1,4 +1,4 @@
-"""The `observe:` section: what is watched for while a run goes on."""
+"""The `observe:` section: where metrics go, and what is watched for while a run goes on."""
 
 from dataclasses import dataclass, field
 
@@ -21,8 +21,17 @@ class WatchedRange:
 
 @dataclass
 class ObserveConfig:
-    """Alarms. A healthy run of a small policy stays within KL 0 to 0.2, effective sample size 0.9
-    to 1, entropy 0.02 to 0.2, gradient norm 0.1 to 1.2."""
+    """Loggers and alarms. A healthy run of a small policy stays within KL 0 to 0.2, effective
+    sample size 0.9 to 1, entropy 0.02 to 0.2, gradient norm 0.1 to 1.2."""
+
+    loggers: list[str] = field(default_factory=list)
+    """Experiment trackers that are told of the run, beside metrics.jsonl, TensorBoard and Ray's
+    gauges: wandb, mlflow, trackio, swanlab (docs/loggers.md). Each is an extra of the package."""
+    project: str = "rlsys"
+    """What trackers file the run under."""
+    completions_every: int = ranged(10, least=0)
+    """Steps between two of which trackers are sent completions, eight of each; 0: they are sent
+    none. All completions are in the run's samples."""
 
     length_alarm_window: int = ranged(10, least=0)
     """Steps in each of the two windows that are compared: a step's completions alone are too few to

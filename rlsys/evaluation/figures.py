@@ -5,7 +5,8 @@
     thinking_tokens, truncated, problems
     english, one_language, ...                 marks of the benchmark's own, with their intervals
 
-Where there are several results, their key stands before: `gsm8k/t0.6/pass_at_1`.
+Where there are several results, their key stands before: `gsm8k/t0.6/pass_at_1`; where there are
+several policies, their number before that: `policy_2/pass_at_1`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,8 +25,18 @@ _PLAIN = (
 )
 
 
+def figures_of(policies: Sequence[Sequence[Result]]) -> dict[str, Figure]:
+    """Of the results of each policy."""
+    return {
+        f"{before}{name}": figure
+        for before, results in zip(_before(len(policies)), policies, strict=True)
+        for name, figure in figures(results).items()
+    }
+
+
 def figures(results: Sequence[Result]) -> dict[str, Figure]:
-    """Of all results. What was not measured is absent: lengths of wrong answers without any."""
+    """Of all results of a policy. What was not measured is absent: lengths of wrong answers without
+    any."""
     found: dict[str, Figure] = {}
     for result in results:
         before = f"{result.key}/" if len(results) > 1 else ""
@@ -45,10 +56,16 @@ def figure_names(plan: BenchmarksConfig) -> list[str]:
     if len(keys) == 1:
         keys = [("", *keys[0][1:])]
     return [
-        f"{key}{name}"
+        f"{before}{key}{name}"
+        for before in _before(len(plan.policies) or 1)
         for key, setting, benchmark in keys
         for name in (*_names(setting.samples), *benchmark.marks)
     ]
+
+
+def _before(policies: int) -> list[str]:
+    """What stands before the names of each policy's figures: as a manifest names what was read."""
+    return [""] if policies == 1 else [f"policy_{n}/" for n in range(1, policies + 1)]
 
 
 def _names(samples: int) -> list[str]:

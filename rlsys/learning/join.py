@@ -1,7 +1,7 @@
 """Join what the roles say of the same completions: for the learner, for the samples on the disk,
 and for a checkpoint, which keeps what was sampled and not yet trained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from rlsys.roles import CONTRACTS, REFERENCE, ROLLOUT, VERIFIER, Annotated, role
 TRAIN, HELD_OUT = "train", "held_out"
 """The column `split` of samples."""
 
-_VERDICT = ("reward", "status", "reason", "components")
+_VERDICT = ("reward", "status", "reason", "components", "level")
 
 
 def training_batch(
@@ -90,6 +90,7 @@ def samples_table(
     split: str = TRAIN,
     reasons: Sequence[str] = (),
     advantages: np.ndarray | None = None,
+    trained: Mapping[str, pa.Array] | None = None,
 ) -> pa.Table:
     """Samples for the disk, one row a completion, the same columns whatever became of it: the
     rollouts schema, the verdict, then what training made of it. Without the kept tokens, which may
@@ -99,6 +100,7 @@ def samples_table(
         groups: a completion without grades gets nulls for its verdict.
         reasons: per group, why it was dropped; none: it was not.
         advantages: [N], NaN for a completion without one; None: none has one.
+        trained: [N] each, columns of schema.TRAINED; None: nothing was trained.
     """
     sampled = [group[ROLLOUT] for group in groups]
     table = pa.Table.from_batches(sampled).drop_columns("kept_token_ids")
@@ -122,9 +124,21 @@ def samples_table(
         "reference_logprob": pa.array(reference, type=pa.float64(), from_pandas=True),
         "kl": pa.array(np.subtract(rollout, reference), type=pa.float64(), from_pandas=True),
     }
+    for name, type_ in schema.TRAINED.items():
+        columns[name] = trained[name] if trained else pa.nulls(count, type_)
     for name, column in columns.items():
         table = table.append_column(name, column)
     return table
+
+
+def spread(trained: Mapping[str, pa.Array], took_part: np.ndarray) -> dict[str, pa.Array]:
+    """Columns of the rows that took part in a step as columns of all of its rows, with nulls.
+
+    Args:
+        took_part: [N] bool.
+    """
+    rows = pa.array(np.cumsum(took_part) - 1, mask=~took_part)
+    return {name: column.take(rows) for name, column in trained.items()}
 
 
 def _verdicts(grades: pa.RecordBatch | None, count: int) -> pa.RecordBatch:

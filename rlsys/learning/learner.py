@@ -8,7 +8,8 @@ columns it reads and what else learns beside the policy is the objective's (obje
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow as pa
 import torch
 
 from rlsys.learning.lora import add_adapter, without_adapter
-from rlsys.learning.microbatches import Microbatches, minibatches
+from rlsys.learning.microbatches import Microbatch, Microbatches, minibatches
 from rlsys.learning.network import Network
 from rlsys.learning.objectives.base import LossFunction, Objective
 from rlsys.learning.packing_proof import check_packing
@@ -33,7 +34,11 @@ from rlsys.learning.report import (
 )
 from rlsys.learning.schedule import Schedule
 from rlsys.learning.sequences import Sequences
+from rlsys.learning.token_record import TokenRecord
 from rlsys.roles import REFERENCE
+
+Saw = Callable[[int, int, Microbatch, Mapping[str, torch.Tensor]], None]
+"""Told of each of a minibatch's microbatches: rank, its number, itself, what it made of tokens."""
 
 
 class Learner:
@@ -47,6 +52,8 @@ class Learner:
         self.updates = 0
         """Made so far; skipped ones are not among them."""
         self.microbatches = Microbatches(ranks, objective.whole_groups, objective.latents)
+        self.trained: dict[str, pa.Array] = {}
+        """The newest step's tokens, a row for each sequence that took part; see TokenRecord."""
         network = objective.network(model_path, ranks)
         if self.config.lora:
             add_adapter(network.model, self.config.lora, network.new_parts)
@@ -65,13 +72,17 @@ class Learner:
         """
         started = time.monotonic()
         sequences = self.objective.prepare(batch, version, self.score)
+        self.trained = {}
         if not len(sequences):
             return {"trained_sequences": 0.0, "trained_tokens": 0.0}
         totals = Totals()
+        record = TokenRecord(sequences, self.objective.recorded)
         updates = [
-            self._update(sequences, chosen, totals)
-            for chosen in minibatches(sequences, self.config.minibatches)
+            self._update(sequences, chosen, totals, partial(record.saw, number))
+            for number, chosen in enumerate(minibatches(sequences, self.config.minibatches))
         ]
+        if self.objective.recorded:
+            self.trained = record.columns(self.ranks)
         means, samples = totals.means(self.ranks), totals.all_samples(self.ranks)
         if num_skipped(updates) < len(updates):
             self.objective.advance(means)
@@ -138,13 +149,13 @@ class Learner:
         self.updates = state["updates"]
         self.objective.load_state_dict(state["objective"])
 
-    def _update(self, sequences: Sequences, chosen: list[int], totals: Totals) -> Update:
+    def _update(self, sequences: Sequences, chosen: list[int], totals: Totals, saw: Saw) -> Update:
         """One optimizer update, or none where there is nothing to follow. What the minibatch's own
         loss gave is included in `totals`."""
         weights = np.zeros(len(sequences), dtype=np.float32)
         weights[chosen] = self.objective.weights(sequences, chosen)
         learns = self.objective.has_signal(sequences, chosen)
-        own = self._through_policy(sequences, chosen, weights, self.objective.loss, learns)
+        own = self._through_policy(sequences, chosen, weights, self.objective.loss, learns, saw)
         totals.include(own)
         totals.add(self.objective.learn_beside(sequences, chosen, weights))
         share = 1.0
@@ -169,12 +180,13 @@ class Learner:
         weights: np.ndarray,
         loss: LossFunction,
         learns: bool,
+        saw: Saw | None = None,
     ) -> Totals:
         """Forward over this rank's microbatches; to learn, backward too."""
         totals = Totals()
         # A forward that no backward follows must not reach DeepSpeed's bookkeeping of them.
         policy = self.deepspeed if learns else self.policy
-        for microbatch in self.microbatches.own(sequences, chosen, weights):
+        for number, microbatch in enumerate(self.microbatches.own(sequences, chosen, weights)):
             self.deepspeed.set_gradient_accumulation_boundary(microbatch.is_last)
             with torch.set_grad_enabled(learns):
                 outputs = policy(microbatch.layout, microbatch.num_chunks)
@@ -184,4 +196,6 @@ class Learner:
                 self.deepspeed.backward(output.loss * self.ranks.world_size)
             totals.add(numbers({"loss": output.loss.detach(), **output.sums}))
             totals.keep(output.samples)
+            if saw and output.tokens:
+                saw(self.ranks.rank, number, microbatch, output.tokens)
         return totals

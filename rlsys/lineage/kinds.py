@@ -5,14 +5,17 @@ another one's `policy` or `teacher`, and a manifest says under these words what 
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from rlsys.config.data import paths_in
 from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
+
+Thing = TypeVar("Thing")
 
 RL, DISTILL, SFT, SAMPLE, EVALUATE = "rl", "distill", "sft", "sample", "evaluate"
 REWARD_MODEL, MERGE = "reward_model", "merge"
@@ -81,7 +84,7 @@ class Kind:
             )
             if numbers != list(range(1, len(numbers) + 1)):
                 return f"{word}_{numbers[-1]}: numbers count from 1 without a gap, got {numbers}"
-            if word not in self.lists and (word in names or len(numbers) == 1):
+            if word in names or (word not in self.lists and len(numbers) == 1):
                 both = f"{word} and {word}_1" if word in names else f"{word}_1 alone"
                 return f"{both}: nearest valid: {word} for one, {word}_1 and {word}_2 for two"
         return ""
@@ -145,7 +148,14 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             ),
             lists={"policy": "merge.policies"},
         ),
-        EVALUATE: Kind("eval", "", {"policy": "model.path"}, ("table",), ()),
+        EVALUATE: Kind(
+            "eval",
+            "",
+            {"policy": "model.path"},
+            ("table",),
+            (),
+            lists={"policy": "benchmarks.policies"},
+        ),
     }
 )
 
@@ -155,6 +165,13 @@ def word_of(name: str) -> str:
     numbered = _NUMBERED.fullmatch(name)
     plain = numbered[1] if numbered else name
     return _OTHERWISE.get(plain, plain)
+
+
+def by_number(name: str, some: Sequence[Thing]) -> dict[str, Thing]:
+    """`policy` for one, `policy_1`, `policy_2`, ... for several."""
+    if len(some) == 1:
+        return {name: some[0]}
+    return {f"{name}_{n}": one for n, one in enumerate(some, start=1)}
 
 
 def kind_of(config: RunConfig) -> str:

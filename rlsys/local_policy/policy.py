@@ -1,9 +1,10 @@
 """The policy of a run that names no model: made here, in about a minute, on two CPU cores.
 
-It is a Qwen2-architecture causal LM with a tokenizer of its own, warm-started on solved
-arithmetic problems (rlsys.data.arithmetic), or on the tiny world, which has requests beside them
-(rlsys.data.world). All solutions are right, but they come in two manners, mixed at random: careful
-ones work step by step, hasty ones state the answer at once. The policy learns both manners. It
+It is a causal LM of Qwen2's architecture, or of one with experts (shapes.py), with a tokenizer of
+its own, warm-started on solved arithmetic problems (rlsys.data.arithmetic), or on the tiny world,
+which has requests beside them (rlsys.data.world). All solutions are right, but they come in two
+manners, mixed at random: careful ones work step by step, hasty ones state the answer at once. The
+policy learns both manners. It
 cannot compute several steps at once, so where it is hasty it guesses; it fails often, solves some,
 and for each problem sometimes does the one, sometimes the other. That is what reinforcement needs:
 groups with both right and wrong answers, from the first step on, and a better manner within the
@@ -20,22 +21,17 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
-from transformers import Qwen2Tokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from rlsys.config.local_policy import Corpus, LocalPolicyConfig, validate
+from rlsys.config.local_policy import Architecture, Corpus, LocalPolicyConfig, validate
 from rlsys.data import arithmetic
 from rlsys.data.templates import BARE_TEMPLATE
 from rlsys.data.world import parts as world
-from rlsys.imports import imports
+from rlsys.local_policy.shapes import build_model
 from rlsys.local_policy.tokenizer import build_tokenizer
 from rlsys.local_policy.warm_start import warm_start
-
-if TYPE_CHECKING:
-    from transformers import Qwen2ForCausalLM
 
 VERSION = 3
 """Counts changes of this recipe that change the policy it makes."""
@@ -57,7 +53,7 @@ def prepare_local_policy(
     """
     validate(config)
     cache = Path(cache_dir).expanduser()
-    target = cache / f"{config.corpus.value}-{_content_hash(config, seed)}"
+    target = cache / f"{config.corpus.value}-{content_hash(config, seed)}"
     if target.is_dir():
         progress(f"local policy: {target} (prepared before)")
         return target
@@ -71,29 +67,6 @@ def prepare_local_policy(
         shutil.rmtree(building, ignore_errors=True)
     progress(f"local policy: {target}")
     return target
-
-
-def build_model(config: LocalPolicyConfig, tokenizer: Qwen2Tokenizer) -> "Qwen2ForCausalLM":
-    """The policy with random weights, from torch's global generator."""
-    # Not at the top: a policy that was prepared before is not computed with here.
-    with imports():
-        from transformers import Qwen2Config, Qwen2ForCausalLM
-    return Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=len(tokenizer),
-            hidden_size=config.hidden_size,
-            intermediate_size=config.intermediate_size,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            num_key_value_heads=config.heads,
-            max_position_embeddings=config.max_positions,
-            initializer_range=config.init_std,
-            tie_word_embeddings=True,
-            bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
 
 
 def _build(
@@ -119,10 +92,13 @@ def _publish(building: Path, target: Path) -> None:
             raise
 
 
-def _content_hash(config: LocalPolicyConfig, seed: int) -> str:
+def content_hash(config: LocalPolicyConfig, seed: int) -> str:
+    """Of all that a policy is made from."""
     settings = asdict(config)
     del settings["threads"]  # changes how long it takes, not what is made
     del settings["corpus"]  # begins the folder's name
+    if config.architecture is Architecture.qwen2:  # has none
+        del settings["architecture"], settings["experts"], settings["experts_per_token"]
     content = {
         "settings": settings,
         "seed": seed,

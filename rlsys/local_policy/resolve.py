@@ -98,17 +98,18 @@ def check_model(model: str, settings: RunConfig) -> str:
     return path
 
 
-def workers(config: Path | None, overrides: Sequence[str], model: str = "") -> RunConfig:
-    """Which workers, and which cluster; no model is loaded, and where one is named, that of the
-    config plays no part. model.max_context among the overrides is that of the benchmarks.
+def workers(config: Path | None, overrides: Sequence[str], *models: str) -> RunConfig:
+    """Which workers, and which cluster; no model is loaded, and where one is named, those of the
+    config play no part. model.max_context among the overrides is that of the benchmarks.
 
     Raises:
         ConfigError: a setting cannot work, or there is no such run.
     """
     asked = [re.sub(r"^model(?=\.max_context=)", "benchmarks", one) for one in overrides]
-    others = ["model.path="] if model else []
+    others = ["model.path=", "benchmarks.policies=[]"] if any(models) else []
     found = load(config or CONFIGS / "base.yaml", [*asked, *others, *_NO_TRAINING])
-    find_model(model, f"MODEL {model}", found.run.directory)
+    for model in models:
+        find_model(model, f"MODEL {model}", found.run.directory)
     return found
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from rlsys.config.local_policy import Corpus, LocalPolicyConfig
+from rlsys.config.local_policy import Architecture, Corpus, LocalPolicyConfig
 from rlsys.config.optimizer import OptimizerConfig, ScheduleShape
 from rlsys.config.run import LearnerConfig
 from rlsys.errors import WorkerError
@@ -108,4 +108,5 @@ def learner_settings(config: LocalPolicyConfig) -> LearnerConfig:
 if __name__ == "__main__":
     settings = json.loads(sys.argv[2])
     settings["corpus"] = Corpus(settings["corpus"])
+    settings["architecture"] = Architecture(settings["architecture"])
     _teach(Path(sys.argv[1]), LocalPolicyConfig(**settings), int(sys.argv[3]))

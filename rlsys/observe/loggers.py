@@ -2,6 +2,7 @@
 
     step 12 -> Loggers -> JsonLines    a line of metrics.jsonl
                        -> TensorBoard  a point of every curve
+                       -> Background   W&B and others, each on a thread (tracking.py)
                        -> ...          what a driver adds, as actors/ray_metrics.py
 
 Training never waits for a logger and never stops for one: what fails is told once and left out.
@@ -34,6 +35,9 @@ class Logger(Protocol):
     def later(self, step: int, metrics: Metrics) -> None:
         """More of a step that may be over, as of a held-out check that ran beside training."""
 
+    def summary(self, step: int, figures: Metrics) -> None:
+        """What the run came to, by its last step."""
+
     def close(self) -> None:
         """Everything is where it belongs when this returns."""
 
@@ -55,6 +59,10 @@ class Loggers:
     def later(self, step: int, metrics: Metrics) -> None:
         """See Logger."""
         self._each(lambda logger: logger.later(step, metrics), f"from step {step} on")
+
+    def summary(self, step: int, figures: Metrics) -> None:
+        """See Logger."""
+        self._each(lambda logger: logger.summary(step, figures), "at the end")
 
     def close(self) -> None:
         """See Logger."""
@@ -88,6 +96,9 @@ class JsonLines:
     def later(self, step: int, metrics: Metrics) -> None:
         """Nothing: the step's line is written, and checks have heldout.jsonl."""
 
+    def summary(self, step: int, figures: Metrics) -> None:
+        """Nothing: summary.json has it."""
+
     def close(self) -> None:
         """Flush and let go."""
         self._lines.close()
@@ -114,6 +125,9 @@ class TensorBoard:
             self._board.add_scalar(name, value, step)
 
     later = step
+
+    def summary(self, step: int, figures: Metrics) -> None:
+        """Nothing: it shows curves."""
 
     def close(self) -> None:
         """Flush and let go."""

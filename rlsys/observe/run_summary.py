@@ -47,6 +47,16 @@ class RunSummary(ABC):
         """What was measured, by name, for its manifest."""
         return {"steps": self.steps, "wall_s": round(self.wall_s, 3)}
 
+    def scalars(self) -> dict[str, float]:
+        """The figures as numbers, an interval as three of them: `heldout_pass_at_1/low`."""
+        plain: dict[str, float] = {}
+        for name, figure in self.figures().items():
+            if isinstance(figure, dict):
+                plain |= {f"{name}/{part}": value for part, value in figure.items()}
+            else:
+                plain[name] = figure
+        return plain
+
     def advice(self) -> list[str]:
         """Lines below the tables."""
         return []

@@ -4,6 +4,7 @@ Everything in it is read from manifests: what is not there is said not to be kno
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rlsys.disk import replace_text
@@ -27,7 +28,7 @@ def write_cards(recipe: Recipe, folder: RecipeFolder) -> None:
     for one in made.values():
         policy = one.outputs.get("policy") if one else None
         if policy:
-            own = [(n, t) for n, t in tables if t.inputs["policy"].digest == policy.digest]
+            own = [(n, part) for n, table in tables for part in _parts(table, policy.digest)]
             write_card(Path(policy.path), recipe.name, own)
 
 
@@ -55,6 +56,16 @@ def write_card(
         _limits(stages, tables),
     ]
     replace_text(policy / FILE, "\n".join(parts))
+
+
+def _parts(table: Manifest, digest: str) -> Iterator[Manifest]:
+    """What an evaluation says of a policy, as if it had evaluated no other."""
+    for name, one in table.inputs.items():
+        if word_of(name) != "policy" or one.digest != digest:
+            continue
+        before = "" if name == "policy" else f"{name}/"
+        of_it = {k: figure for k, figure in table.figures.items() if k.startswith(before)}
+        yield replace(table, figures={k.removeprefix(before): f for k, f in of_it.items()})
 
 
 def _stages(way: Step) -> list[Step]:

@@ -17,7 +17,7 @@ from rlsys.errors import ConfigError, RlsysError, instead
 from rlsys.evaluation.estimators import ladder_of
 from rlsys.evaluation.figures import figure_names
 from rlsys.lineage.digests import is_hub_id
-from rlsys.lineage.kinds import EVALUATE, SAMPLE, SAMPLED, given, kind_of, word_of
+from rlsys.lineage.kinds import EVALUATE, MERGE, SAMPLE, SAMPLED, given, kind_of, word_of
 from rlsys.lineage.settings import counted, settings_of
 from rlsys.local_policy.resolve import tokenizer_of, workers
 from rlsys.recipes.recipe import Recipe, Reference, StageSpec
@@ -74,9 +74,9 @@ class Checked:
 
     def stand_in(self, reference: Reference, stage: StageSpec) -> str:
         """What is checked in the place of an output that a stage takes and that is yet to be made:
-        of a policy, the one that it is made of, whose config it will have. Of policies in a list
-        each is another one, though all may be made of one."""
-        if reference.output == "policy" and not stage.row.lists:
+        of a policy, the one that it is made of, whose config it will have. Of policies that are
+        merged each is another one, though all may be made of one."""
+        if reference.output == "policy" and stage.kind != MERGE:
             return self._start(self.recipe.stage(reference.stage)).path or LOCAL
         return f"{reference.stage}.{reference.output}"
 
@@ -84,7 +84,7 @@ class Checked:
         """Of every policy that a stage is given, by the names of its inputs."""
         settings, taken = self.settings[stage.name], self.taken(stage)
         named = given(stage.kind, settings)
-        if "policy" in stage.row.inputs:
+        if "policy" in stage.row.inputs and "policy_1" not in named:
             named = {"policy": ""} | named
         return {
             name: self._start(self.recipe.stage(taken[name].stage))

@@ -90,5 +90,5 @@ const REPORT = document.getElementById("report");
 REPORT.append(
   el("h1", {}, DATA.runs.length > 1 ? `${DATA.runs.length} runs` : visible(DATA.runs[0].name)),
   ...DATA.runs.map(showVerdict),
-  showSettings(),
+  DATA.settings.length || DATA.runs.length > 1 ? showSettings() : "",
 );

@@ -1,9 +1,10 @@
 """One HTML file of runs: it opens from a disk, loads nothing, and runs no script but its own.
 
-Completions are text of a policy, and nobody trusts them. They are in the page as JSON in a data
-block, all of it ASCII and without `<`, `>` and `&`, so no text can end the block or begin a tag;
-the script puts them on the screen as text nodes alone; and the page's Content-Security-Policy lets
-one script run, by its digest, and nothing be loaded from anywhere.
+Completions are text of a policy, and nobody trusts them. They are in the page as base64 of packed
+JSON, and what is shown of a run beside them as JSON in a data block, all of it ASCII and without
+`<`, `>` and `&`, so no text can end the block or begin a tag; the script puts them on the screen as
+text nodes alone; and the page's Content-Security-Policy lets one script run, by its digest, and
+nothing be loaded from anywhere.
 """
 
 import base64
@@ -18,13 +19,11 @@ from typing import Any
 
 from rlsys.report.charts import charts, series
 from rlsys.report.folder import RunRecord, alarms, differing, read_record
-from rlsys.report.samples import choose, vocabulary
-from rlsys.report.verdict import verdict
+from rlsys.report.samples import Chosen, as_group, choose, vocabulary
+from rlsys.report.verdict import Verdict, verdict
 
-SAMPLE_BYTES = 12 * 2**20
-"""Of completions in a page, over all of its runs: a phone opens that in seconds."""
 _HERE = Path(__file__).parent
-_SCRIPTS = ("page.js", "figures.js", "samples.js")
+_SCRIPTS = ("page.js", "figures.js", "chunks.js", "answers.js", "samples.js")
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -40,31 +39,68 @@ _PAGE = """<!doctype html>
 <noscript>This report is drawn by its own script; allow scripts for this file to see it.</noscript>
 <main id="report"></main>
 <script type="application/json" id="data">{data}</script>
+{chunks}
 <script>{script}</script>
 </body>
 </html>
 """
 
 
-def report(folders: Sequence[Path], sample_bytes: int = SAMPLE_BYTES) -> str:
+def report(folders: Sequence[Path], sample_bytes: int = 12 * 2**20) -> str:
     """The page of these runs, in this order.
+
+    Args:
+        sample_bytes: of packed completions, over all runs; a phone opens the default in seconds.
 
     Raises:
         DataError: a run's metrics cannot be read.
     """
     records = [read_record(folder) for folder in folders]
     drawn = charts(records)
-    runs = [_run(record, drawn, sample_bytes // len(records)) for record in records]
+    chosen = [choose(one.run.folder, sample_bytes // len(records)) for one in records]
+    runs = [_run(record, drawn, own) for record, own in zip(records, chosen, strict=True)]
     data = {
         "runs": runs,
         "charts": drawn,
         "settings": [{"key": key, "values": values} for key, values in differing(records)],
     }
-    return render(", ".join(record.name for record in records), data)
+    title = ", ".join(record.name for record in records)
+    return render(title, data, [own.chunks for own in chosen])
 
 
-def render(title: str, data: dict[str, Any]) -> str:
-    """The page of data, whatever texts are in it."""
+def completion_page(
+    folder: Path, rows: Sequence[dict[str, Any]], sample: int, told: Sequence[str]
+) -> str:
+    """The page of one group of a run, opened at one of its completions.
+
+    Args:
+        rows: of the samples, all of the group.
+        sample: index of the completion.
+        told: what is said of it.
+    """
+    chosen = Chosen(total=len(rows))
+    chosen.add([as_group(rows)])
+    step, group = rows[0]["step"], rows[0]["group_id"]
+    headline = f"Step {step}, group {group}, sample {sample}"
+    run = {
+        "name": folder.name,
+        "verdict": asdict(Verdict("unknown", headline, list(told))),
+        "series": {"step": [], "s": []},
+        "alarms": {},
+        "checks": [],
+        "samples": samples_of(folder, chosen),
+    }
+    place = {"run": folder.name, "step": step, "group": group, "sample": sample}
+    data = {"runs": [run], "charts": [], "settings": [], "open": place}
+    return render(f"{folder.name}, {headline}", data, [chosen.chunks])
+
+
+def render(title: str, data: dict[str, Any], chunks: Sequence[Sequence[str]] = ()) -> str:
+    """The page of data, whatever texts are in it.
+
+    Args:
+        chunks: of each run, its completions as base64.
+    """
     style = (_HERE / "page.css").read_text(encoding="utf-8")
     script = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     policy = (
@@ -76,6 +112,11 @@ def render(title: str, data: dict[str, Any]) -> str:
         title=html.escape(_printable(f"rlsys: {title}")),
         style=style,
         data=to_json(data),
+        chunks="\n".join(
+            f'<script type="text/plain" id="chunk-{run}-{number}">{chunk}</script>'
+            for run, own in enumerate(chunks)
+            for number, chunk in enumerate(own)
+        ),
         script=script,
     )
 
@@ -89,9 +130,7 @@ def to_json(data: Any) -> str:
     return text.translate(_ESCAPES)
 
 
-def _run(record: RunRecord, drawn: Sequence[dict[str, Any]], sample_bytes: int) -> dict[str, Any]:
-    folder = record.run.folder
-    chosen = choose(folder, sample_bytes)
+def _run(record: RunRecord, drawn: Sequence[dict[str, Any]], chosen: Chosen) -> dict[str, Any]:
     return {
         "name": record.name,
         "verdict": asdict(verdict(record)),
@@ -101,13 +140,17 @@ def _run(record: RunRecord, drawn: Sequence[dict[str, Any]], sample_bytes: int) 
             {"step": c.step, "pass_at_1": c.pass_at_1, "low": c.low, "high": c.high}
             for c in record.checks
         ],
-        "samples": {
-            "groups": chosen.groups,
-            "completions": chosen.completions,
-            "total": chosen.total,
-            "unreadable": chosen.unreadable,
-            "vocabulary": vocabulary(folder, chosen.groups),
-        },
+        "samples": samples_of(record.run.folder, chosen),
+    }
+
+
+def samples_of(folder: Path, chosen: Chosen) -> dict[str, Any]:
+    """What the page finds completions by, beside their chunks."""
+    return {
+        "index": chosen.index,
+        "total": chosen.total,
+        "unreadable": chosen.unreadable,
+        "vocabulary": vocabulary(folder, chosen.token_ids),
     }
 
 

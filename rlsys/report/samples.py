@@ -6,12 +6,17 @@
 
 The first groups of each file are taken, as many as its share of the size allows. Those of held-out
 checks are in the order of the prompts, so one prompt's completions are there at many steps.
+
+They lie in the page as chunks, each the groups of one file, compressed; what completions are found
+by is beside them in an index of columns, so the page opens without unpacking any.
 """
 
+import base64
+import gzip
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -36,33 +41,144 @@ _OF_ROW = {
     "reward": "reward",
     "status": "status",
     "reason": "reason",
+    "level": "level",
     "finish_reason": "finish",
     "reasoning_tokens": "reasoning_tokens",
     "worker": "worker",
     "advantage": "advantage",
     "kl": "kl",
+    "minibatch": "minibatch",
+    "rank": "rank",
+    "microbatch": "microbatch",
     "token_ids": "tokens",
     "rollout_logprobs": "logprobs",
+    "log_ratio": "log_ratio",
+    "advantages": "advantages",
 }
-_READ = [*_OF_GROUP, *_OF_ROW, "split", "group_id", "components", "policy_versions", "forced"]
+_RUNS = {"policy_versions": "versions", "forced": "forced", "clip": "clip"}
+"""Columns of few values, kept as runs of equal ones."""
+_READ = [*_OF_GROUP, *_OF_ROW, *_RUNS, "split", "group_id", "components"]
+_CHUNK_BYTES = 512 * 1024
+"""Of a chunk's JSON: unpacked in a hundredth of a second."""
+_INDEX_GROUP = ("step", "group", "kind", "source", "prompt_id", "dropped")
+_INDEX_ROW = ("index", "status", "reward", "finish")
 
 
 @dataclass
 class Chosen:
     """The completions of a run's samples that are in its report."""
 
-    groups: list[dict[str, Any]] = field(default_factory=list)
-    completions: int = 0
-    """That are in it."""
+    chunks: list[str] = field(default_factory=list)
+    """base64 of gzip of a JSON list of groups."""
+    index: dict[str, list[Any]] = field(default_factory=lambda: {n: [] for n in _index_names()})
+    """A column per name: `size` and `chunk` and those of groups a value per group; `length`,
+    completion tokens, and those of rows a value per completion."""
+    token_ids: set[int] = field(default_factory=set)
+    bytes: int = 0
+    """Of the chunks."""
+    packing: float = 0.3
+    """Bytes of the newest chunk for one of its JSON."""
     total: int = 0
-    """That lie in the folder."""
+    """Completions that lie in the folder."""
     unreadable: list[str] = field(default_factory=list)
     """Files that are damaged, or went while they were read: a resume takes later ones away."""
 
+    @property
+    def completions(self) -> int:
+        """That are in it."""
+        return len(self.index["length"])
+
+    def add(self, groups: Sequence[dict[str, Any]]) -> None:
+        """One more chunk."""
+        text = json.dumps(groups, separators=(",", ":")).encode()
+        packed = base64.b64encode(gzip.compress(text, compresslevel=6, mtime=0)).decode()
+        for group in groups:
+            for name in _INDEX_GROUP:
+                self.index[name].append(group[name])
+            self.index["chunk"].append(len(self.chunks))
+            self.index["size"].append(len(group["rows"]))
+            for row in group["rows"]:
+                for name in _INDEX_ROW:
+                    self.index[name].append(row[name])
+                self.index["length"].append(len(row["tokens"]))
+                self.token_ids.update(row["tokens"])
+        self.chunks.append(packed)
+        self.bytes += len(packed)
+        self.packing = len(packed) / len(text)
+
 
 def choose(folder: Path, most_bytes: int) -> Chosen:
-    """Groups of a run's folder whose JSON is about `most_bytes` long, one group at least."""
+    """Groups of a run's folder whose chunks are about `most_bytes` long, one group at least."""
     chosen = Chosen()
+    files = _files(folder, chosen)
+    if not files:
+        return chosen
+    sample = Chosen()
+    sample.add(list(islice(_readable(files[len(files) // 2], chosen), 1)))
+    chosen.packing = sample.packing
+    # A file's share that does not hold a group is no share: some files are left out.
+    taken = _evenly(files, max(1, most_bytes // (2 * sample.bytes)))
+    for number, path in enumerate(taken):
+        left = most_bytes - chosen.bytes
+        # The first of a file may take more than its share: others take less.
+        _take(path, chosen, left / (len(taken) - number), left)
+    return chosen
+
+
+def _take(path: Path, chosen: Chosen, share: float, left: float) -> None:
+    """A file's first groups, as many as fit into its share; one at least, where that is left."""
+    begin, groups, raw = chosen.bytes, list[dict[str, Any]](), 0
+    for group in _readable(path, chosen):
+        size = _size(group)
+        is_first = not groups and chosen.bytes == begin
+        spent = chosen.bytes - begin + (raw + size) * chosen.packing
+        if (groups or chosen.chunks) and spent > (left if is_first else share):
+            break
+        groups.append(group)
+        raw += size
+        if raw > _CHUNK_BYTES:
+            chosen.add(groups)
+            groups, raw = [], 0
+    if groups:
+        chosen.add(groups)
+
+
+def vocabulary(folder: Path, token_ids: set[int]) -> dict[int, str]:
+    """The text of each of these tokens; see texts_of."""
+    return texts_of(folder, sorted(token_ids))
+
+
+def texts_of(folder: Path, ids: Sequence[int]) -> dict[int, str]:
+    """The text of each token, by the tokenizer of a run's newest checkpoint; empty before there is
+    one."""
+    found = sorted(folder.glob("checkpoints/step-*/policy/tokenizer.json"))
+    if not found:
+        return {}
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(found[-1]))
+    texts = {}
+    for token in ids:
+        text = tokenizer.decode([token], skip_special_tokens=False)
+        raw = tokenizer.id_to_token(token) or ""
+        # A decoder of pieces drops the space before a text's first one.
+        texts[token] = f" {text}" if raw.startswith("▁") and text[:1] != " " else text
+    return texts
+
+
+def as_group(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A group of a report, of the rows of samples that it has."""
+    group = {name: _value(rows[0].get(column)) for column, name in _OF_GROUP.items()}
+    group["kind"] = "dropped" if group["dropped"] else rows[0].get("split", TRAIN)
+    return group | {"group": rows[0]["group_id"], "rows": [_row(row) for row in rows]}
+
+
+def _index_names() -> list[str]:
+    return [*_INDEX_GROUP, "chunk", "size", *_INDEX_ROW, "length"]
+
+
+def _files(folder: Path, chosen: Chosen) -> list[Path]:
+    """Files with rows, by step; what they hold is counted."""
     files = []
     for path in sorted((folder / SAMPLES).rglob("*.parquet"), key=lambda path: path.name):
         try:
@@ -73,43 +189,14 @@ def choose(folder: Path, most_bytes: int) -> Chosen:
         if rows:
             chosen.total += rows
             files.append(path)
-    if not files:
-        return chosen
-    middle = _size(next(_readable(files[len(files) // 2], chosen), {}))
-    taken = _evenly(files, max(1, most_bytes // (2 * middle)))
-    left = most_bytes
-    for number, path in enumerate(taken):
-        share = left // (len(taken) - number)
-        spent = 0
-        for group in _readable(path, chosen):
-            size = _size(group)
-            # The first of a file may take more than its share: others take less.
-            if chosen.groups and spent + size > (share if spent else left):
-                break
-            spent += size
-            chosen.groups.append(group)
-            chosen.completions += len(group["rows"])
-        left -= spent
-    return chosen
+    return files
 
 
-def vocabulary(folder: Path, groups: Sequence[dict[str, Any]]) -> dict[int, str]:
-    """The text of each token that these groups have, by the tokenizer of the run's newest
-    checkpoint; empty before there is one."""
-    found = sorted(folder.glob("checkpoints/step-*/policy/tokenizer.json"))
-    if not found:
-        return {}
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(found[-1]))
-    ids = sorted({token for g in groups for row in g["rows"] for token in row["tokens"]})
-    texts = {}
-    for token in ids:
-        text = tokenizer.decode([token], skip_special_tokens=False)
-        raw = tokenizer.id_to_token(token) or ""
-        # A decoder of pieces drops the space before a text's first one.
-        texts[token] = f" {text}" if raw.startswith("▁") and text[:1] != " " else text
-    return texts
+def _added(chosen: Chosen, groups: list[dict[str, Any]], raw: int, packing: float) -> float:
+    """Add them; what a byte of JSON came to in the page."""
+    before = chosen.bytes
+    chosen.add(groups)
+    return (chosen.bytes - before) / raw if raw else packing
 
 
 def _evenly(files: Sequence[Path], count: int) -> list[Path]:
@@ -135,24 +222,22 @@ def _groups(path: Path) -> Iterator[dict[str, Any]]:
     file = pq.ParquetFile(path)
     names = [name for name in _READ if name in file.schema_arrow.names]
     table = file.read(columns=names)
-    ids = table.column("group_id").to_pylist()
     first = 0
-    for group_id, same in groupby(ids):
+    for _, same in groupby(table.column("group_id").to_pylist()):
         count = len(list(same))
-        rows = table.slice(first, count).to_pylist()
+        yield as_group(table.slice(first, count).to_pylist())
         first += count
-        group = {name: _value(rows[0].get(column)) for column, name in _OF_GROUP.items()}
-        group["kind"] = "dropped" if group["dropped"] else rows[0].get("split", TRAIN)
-        yield group | {"group": group_id, "rows": [_row(row) for row in rows]}
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    versions, forced = row.get("policy_versions") or [], row.get("forced") or []
+    runs = {name: _runs(row.get(column) or []) for column, name in _RUNS.items()}
+    for name in ("forced", "clip"):
+        if not any(value for value, _ in runs[name]):
+            runs[name] = []
     return {
         **{name: _value(row.get(column)) for column, name in _OF_ROW.items()},
         "components": {name: _value(value) for name, value in row.get("components") or ()},
-        "versions": _runs(versions),
-        "forced": _runs(forced) if any(forced) else [],
+        **runs,
     }
 
 
@@ -169,5 +254,5 @@ def _value(value: Any) -> Any:
 
 
 def _size(group: dict[str, Any]) -> int:
-    """Bytes in the page."""
+    """Bytes of its JSON."""
     return len(json.dumps(group, separators=(",", ":")))

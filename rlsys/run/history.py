@@ -73,14 +73,14 @@ class History:
             CheckpointError: they are not those that live by the lines up to that step.
         """
         lines = read(self.path)
-        known = account([line for line in _standing(lines) if line["step"] <= step]).living
+        known = account([line for line in standing_lines(lines) if line["step"] <= step]).living
         if known != living:
             different = sorted(known ^ living)[:5]
             raise CheckpointError(
                 f"{self.path} and the checkpoint of step {step} do not belong together: they "
                 f"differ in {len(known ^ living)} living groups, such as {different}"
             )
-        undone = [line for line in _standing(lines) if line["step"] > step]
+        undone = [line for line in standing_lines(lines) if line["step"] > step]
         self._drop_torn_line()
         self._write(
             {
@@ -122,7 +122,7 @@ def account(lines: list[dict[str, Any]]) -> Account:
     for line in lines:
         if "resumed" in line:
             result.undone.append((line["resumed"], line["undone_trained"]))
-    for line in _standing(lines):
+    for line in standing_lines(lines):
         for group, prompt in line["admitted"]:
             if group in result.admitted:
                 raise LedgerError(f"group {group} was admitted twice, again before {line['step']}")
@@ -138,7 +138,7 @@ def account(lines: list[dict[str, Any]]) -> Account:
     return result
 
 
-def _standing(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def standing_lines(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The step lines that no resume took back."""
     standing: list[dict[str, Any]] = []
     for line in lines:

@@ -54,10 +54,30 @@ class LatentErrors:
             )
 
 
-async def latent_errors(sampler: Sampler, prefill: LatentPrefill, canary: Canary) -> LatentErrors:
-    """Of a sampler whose engine and copy hold one version."""
+async def prove_latents(
+    sampler: Sampler, canary: Canary, shown: LatentErrors | None, named: str
+) -> LatentErrors:
+    """How far a sampler is off whose engine and copy hold one version; not at all without latents.
+
+    Args:
+        shown: what it was with the weights from disk; None: it holds them now.
+        named: the sampler, for the error.
+    Raises:
+        WeightSyncError: it is more than rounding.
+    """
+    prefill, precision = sampler.thoughts.prefill, sampler.config.dtype
+    if prefill is None:
+        return LatentErrors()
+    found = await _errors(sampler, prefill, canary)
+    nats = canary.rounding(precision) if shown is None else canary.limit(precision, shown.nats)
+    before = 0.0 if shown is None else shown.latents
+    found.require_below(canary.latent_limit(precision, before), nats, named)
+    return found
+
+
+async def _errors(sampler: Sampler, prefill: LatentPrefill, canary: Canary) -> LatentErrors:
     ids = canary.latent_prompt
-    (thought,) = await sampler.think([ids])
+    (thought,) = await sampler.thoughts.of([ids])
     assert thought is not None
     embedded = sampler.prompt([], Thought(prefill.embedded(ids), prefill.version))
     nats = [

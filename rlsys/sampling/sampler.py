@@ -23,8 +23,9 @@ from rlsys.imports import imports
 from rlsys.logs import Since, cause_of
 from rlsys.pretrained import load_tokenizer
 from rlsys.sampling.engine_prompt import Thought, engine_prompt
-from rlsys.sampling.latent_proof import LatentErrors, latent_errors
+from rlsys.sampling.latent_proof import LatentErrors, prove_latents
 from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
+from rlsys.sampling.thoughts import Thoughts
 from rlsys.sampling.vllm_arguments import engine_arguments
 from rlsys.sampling.vllm_environment import set_environment
 from rlsys.sampling.weight_update import WeightUpdate
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from vllm import SamplingParams
     from vllm.inputs import EmbedsPrompt, TokensPrompt
     from vllm.outputs import RequestOutput
-
-    from rlsys.sampling.latent_prefill import LatentPrefill
 
 
 class Sampler:
@@ -67,10 +66,10 @@ class Sampler:
         self.config, self.weights = config, weights
         self.seed, self.deterministic = seed, deterministic
         self.seeded = seeded or deterministic
-        self.latents = latents
-        self.prefill: LatentPrefill | None = None
-        self._thinking = asyncio.Lock()
+        self.thoughts = Thoughts(latents, config.dtype)
         self._requests = 0
+        self._is_proved = False
+        """Whether loading the model's weights again is known to leave it as it was."""
         self.shown = 0.0
         """Nats by which this sampler's logprobs of the canary differed from the learner's when both
         held the weights from disk."""
@@ -104,16 +103,13 @@ class Sampler:
                 self.seeded,
                 self.deterministic,
                 limits,
-                self.latents,
+                self.thoughts.count,
             ),
             weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
         )
         self.tokenizer = load_tokenizer(self.model_path)
         self.tags = Tags.of(self.tokenizer)
-        if self.latents:
-            with imports():
-                from rlsys.sampling.latent_prefill import LatentPrefill
-            self.prefill = LatentPrefill(self.model_path, self.config.dtype, self.latents)
+        self.thoughts.begin(self.model_path)
         log = Since()
         try:
             self.vllm = AsyncLLM.from_engine_args(arguments)
@@ -138,7 +134,7 @@ class Sampler:
         """
         schema.check(prompts, schema.PROMPTS)
         rows = prompts.to_pylist()
-        thoughts = await self.think([row["token_ids"] for row in rows])
+        thoughts = await self.thoughts.of([row["token_ids"] for row in rows])
         groups = await asyncio.gather(
             *(
                 self._sample_group(SampleRequest.of(row, g, sampling, thought), size, sampling)
@@ -150,20 +146,10 @@ class Sampler:
         }
         return schema.build(schema.ROLLOUTS, columns)
 
-    async def think(self, prompts: list[list[int]]) -> list[Thought | None]:
-        """The latents of each prompt, under the newest weights; None where the policy makes none.
-        A group shares those of its prompt."""
-        if self.prefill is None:
-            return [None] * len(prompts)
-        async with self._thinking:
-            return list(await asyncio.to_thread(self.prefill.think, prompts))
-
     async def load(self, manifest: Manifest, buckets: list[list[np.ndarray]]) -> float:
         """Hold a published version; see WeightUpdate.load. What makes the latents holds it first,
         so latents are never older than the engine was when their prompt was asked."""
-        if self.prefill is not None:
-            async with self._thinking:
-                await asyncio.to_thread(self.prefill.load, manifest, buckets)
+        await self.thoughts.load(manifest, buckets)
         return await self.update.load(manifest, buckets)
 
     async def _sample_group(
@@ -245,17 +231,32 @@ class Sampler:
                 f"{self.shown:.4g} nats, where {canary.coarser(precision).value} explains "
                 f"{canary.rounding(precision):g}. docs/models.md lists the models that work"
             )
-        if self.prefill is not None:
-            self.latents_shown = await latent_errors(self, self.prefill, canary)
-            self.latents_shown.require_below(
-                canary.latent_limit(precision, 0.0), canary.rounding(precision), self.name
-            )
+        self.latents_shown = await prove_latents(self, canary, None, self.name)
+        await self._prove_reloading()
+
+    async def load_policy(self, path: str) -> None:
+        """Sample another policy of the same shapes and tokens from now on; nothing may be under
+        way. Before the first one it is proved that the model can be loaded again.
+
+        Raises:
+            WeightSyncError: names the tensors that would be wrong.
+        """
+        if path == self.model_path:
+            return
+        if not self._is_proved:
+            await self._prove_reloading()
+        self.thoughts.begin(path)
+        await self.update.load_policy(path)
+        self.model_path = path
+
+    async def _prove_reloading(self) -> None:
         if wrong := await self.update.changed_by_reloading():
             raise WeightSyncError(
                 f"{self.name}: vLLM cannot take new weights of {self._model}: the same weights, "
                 f"loaded as an update loads them, leave {wrong[:3]} other than loading from disk "
                 f"did ({len(wrong)} tensors in all). docs/models.md lists the models that work"
             )
+        self._is_proved = True
 
     async def prove_weights(
         self, manifest: Manifest, canary: Canary, buckets: list[list[np.ndarray]]
@@ -281,14 +282,8 @@ class Sampler:
                 f"that was published: the canary's logprobs differ from the learner's by "
                 f"{error:.4g} nats, and by {self.shown:.2g} with the weights from disk; {held}"
             )
-        if self.prefill is None:
-            return error
-        found, shown = await latent_errors(self, self.prefill, canary), self.latents_shown
-        found.require_below(
-            canary.latent_limit(self.config.dtype, shown.latents),
-            canary.limit(self.config.dtype, shown.nats),
-            f"{self.name}, version {manifest.version}",
-        )
+        named = f"{self.name}, version {manifest.version}"
+        found = await prove_latents(self, canary, self.latents_shown, named)
         return max(error, found.nats)
 
     async def canary_error(self, canary: Canary) -> float:

@@ -55,6 +55,12 @@ class WeightUpdate:
         wrong = await self._call("reload_from_disk")
         return sorted({name for names in wrong for name in names})
 
+    async def load_policy(self, path: str) -> None:
+        """Hold another policy of the same shapes; what the one before made of prompts is let go."""
+        await self.vllm.engine_core.pause_scheduler_async(mode="keep", clear_cache=True)
+        await self._call("load_policy", path=path)
+        await self.vllm.resume_generation()
+
     async def begin(self) -> None:
         """Hold sampling up and make the model ready for new weights."""
         self._paused_at = time.monotonic()

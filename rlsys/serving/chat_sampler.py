@@ -75,7 +75,7 @@ class ChatSampler:
             output_kind=RequestOutputKind.DELTA,
             extra_args=extra_args(limits, opened),
         )
-        (self.thought,) = await self._sampler.think([token_ids])
+        (self.thought,) = await self._sampler.thoughts.of([token_ids])
         prompt = self._sampler.prompt(token_ids, self.thought)
         end = self.tokenizer.eos_token
         request = f"chat-{next(self._requests)}"
@@ -88,12 +88,11 @@ class ChatSampler:
 
     def nearest(self, count: int) -> list[list[tuple[str, float]]]:
         """For each latent of the newest prompt the likeliest tokens, with their probabilities."""
-        if self.thought is None or self._sampler.prefill is None:
+        prefill = self._sampler.thoughts.prefill
+        if self.thought is None or prefill is None:
             return []
         tokenizer = self.tokenizer
-        return self._sampler.prefill.nearest(
-            self.thought, lambda ids: str(tokenizer.decode(ids)), count
-        )
+        return prefill.nearest(self.thought, lambda ids: str(tokenizer.decode(ids)), count)
 
     async def shutdown(self) -> None:
         """End the sampler's process, and vLLM's client while Python still stands."""

@@ -97,13 +97,23 @@ class SimulatedFleet:
     """Draws a completion's length, keeps members busy for as long as the laws say, holds nothing.
 
     Rewards are 0 or 1 with equal chance.
+
+    speeds: of each sampler, as multiples of the law's; none: all are as the law says.
     """
 
     def __init__(
-        self, sampler: SamplerLaw, lengths: LengthLaw, costs: Costs, members: Members, seed: int
+        self,
+        sampler: SamplerLaw,
+        lengths: LengthLaw,
+        costs: Costs,
+        members: Members,
+        seed: int,
+        speeds: Sequence[float] = (),
     ) -> None:
-        self.law, self.costs, self.members = sampler, costs, members
-        self.samplers = [SimulatedSampler(sampler) for _ in range(members.rollout)]
+        self.costs, self.members = costs, members
+        laws = [sampler.times(speed) for speed in speeds or [1.0] * members.rollout]
+        self.full_speed = sum(law.full_speed for law in laws)
+        self.samplers = [SimulatedSampler(law) for law in laws]
         self.dispatch = LeastLoaded(range(members.rollout))
         self.verifiers, self.references = Pool(members.verifier), Pool(members.reference)
         self.learner = Pool(1)
@@ -157,6 +167,9 @@ class SimulatedFleet:
     async def write_samples(self, untrained: Untrained) -> None:
         """There are no completions."""
 
+    async def copy_state(self, folder: Path) -> None:
+        """There is none."""
+
     async def save(self, folder: Path, kept: Sequence[Rows]) -> None:
         """Nothing is on the disk; what is kept stays in memory."""
         self.kept = [rows.annotations for rows in kept]
@@ -197,7 +210,7 @@ class SimulatedFleet:
             sampler.catch_up()
         tokens = sum(sampler.tokens for sampler in self.samplers)
         return {
-            ROLLOUT: tokens / self.law.full_speed / self.members.rollout,
+            ROLLOUT: tokens / self.full_speed,
             VERIFIER: self.verifiers.busy_s / self.members.verifier,
             REFERENCE: self.references.busy_s / self.members.reference,
             LEARNER: self.learner.busy_s,

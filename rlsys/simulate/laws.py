@@ -43,6 +43,20 @@ class LogNormal:
 
 
 @dataclass(frozen=True)
+class Bursts:
+    """Easy prompts and hard ones come by turns, as in rows that nobody has shuffled."""
+
+    easy: LengthLaw
+    hard: LengthLaw
+    turn: int
+    """Completions of either; thousands are drawn at once, a multiple of two turns."""
+
+    def draw(self, random: np.random.Generator, count: int) -> np.ndarray:
+        is_hard = np.arange(count) // self.turn % 2 == 1
+        return np.where(is_hard, self.hard.draw(random, count), self.easy.draw(random, count))
+
+
+@dataclass(frozen=True)
 class Pareto:
     """A power law: P(length > x) = (shortest / x) ** shape, so the cut carries much of the work."""
 

@@ -40,6 +40,8 @@ class Scenario:
     members: Members
     groups_per_step: int
     group_size: int
+    speeds: tuple[float, ...] = ()
+    """Of each sampler, where they differ."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,12 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
     """
     config = _config(scenario, max_staleness)
     fleet = SimulatedFleet(
-        scenario.sampler, scenario.lengths, scenario.costs, scenario.members, seed
+        scenario.sampler,
+        scenario.lengths,
+        scenario.costs,
+        scenario.members,
+        seed,
+        scenario.speeds,
     )
     ends: list[tuple[float, int, dict[str, float]]] = []
     progress = Progress()

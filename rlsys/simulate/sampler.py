@@ -27,6 +27,10 @@ class SamplerLaw:
         """Seconds of one step of a batch."""
         return self.step_s + sequences * self.sequence_s
 
+    def times(self, speed: float) -> "SamplerLaw":
+        """Of a sampler that is so many times as fast."""
+        return SamplerLaw(self.step_s / speed, self.sequence_s / speed, self.max_sequences)
+
     @property
     def full_speed(self) -> float:
         """Tokens/s of a full batch: the most that the sampler can do."""

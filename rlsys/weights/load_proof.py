@@ -60,6 +60,18 @@ class LoadProof:
             self.model.load_weights(handed_over())
         self.fingerprints |= {name: proof.result() for name, proof in proofs.items()}
 
+    def watch(self, tensors: Iterable[Named]) -> None:
+        """The same for a policy's files, of which one tensor is in memory at a time: nothing is
+        said of its bytes."""
+
+        def handed_over() -> Iterator[Named]:
+            for name, tensor in tensors:
+                self._starts = [tensor.data_ptr()]
+                self._spans = [(tensor.data_ptr() + tensor.nbytes, name)]
+                yield name, tensor
+
+        self.model.load_weights(handed_over())
+
     def check(self, manifest: Manifest) -> None:
         """Raise WeightSyncError naming the first tensor that is not what was published, or the
         tensors that no parameter took. A tensor without elements has nothing to be taken."""

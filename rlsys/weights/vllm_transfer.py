@@ -16,6 +16,7 @@ rlsys.weights.reload_proof compares what the engine holds with what it held from
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -189,20 +190,50 @@ class WorkerExtension:
     from_disk: Mapping[str, int] = MappingProxyType({})
     """What the model held when it had loaded the weights from disk, by reload_proof.held; nothing
     where that was not asked for."""
+    placed: Mapping[str, list[str]] = MappingProxyType({})
+    """Which tensors of its files went where then; see LoadProof."""
 
     def reload_from_disk(self) -> list[str]:
         """Load the weights from disk once more, as an update does; names the tensors that are then
         not what they were."""
         engine = self.weight_transfer_engine
         self.from_disk = held(engine.model)
+        self.placed = self._load_files(engine.model_config.model)
+        return changed(self.from_disk, held(engine.model))
+
+    def load_policy(self, path: str) -> None:
+        """Hold another policy of the same shapes, for good. After reload_from_disk, which has shown
+        that loading again works and where each tensor goes.
+
+        Raises:
+            WeightSyncError: one of its tensors went elsewhere, or nowhere.
+        """
+        placed = self._load_files(path)
+        if astray := sorted(
+            place
+            for place in placed.keys() | self.placed.keys()
+            if sorted(placed.get(place, [])) != sorted(self.placed.get(place, []))
+        ):
+            raise WeightSyncError(
+                f"{path}: {astray[:3]} did not take the tensors that they took of the policy "
+                f"before ({len(astray)} of {len(self.placed)} layers)"
+            )
+
+    def _load_files(self, path: str) -> dict[str, list[str]]:
+        """Load a policy's files as an update does; returns which tensors went where."""
+        engine = self.weight_transfer_engine
         self.start_weight_update()  # type: ignore[attr-defined]
-        engine.proof.release()
         loader = get_model_loader(engine.vllm_config.load_config)
         assert isinstance(loader, DefaultModelLoader)  # of safetensors and torch's own files
+        model_config = copy(engine.model_config)
+        model_config.model = path
+        tensors = loader.get_all_weights(model_config, engine.model)
         with set_current_vllm_config(engine.vllm_config):
-            engine.model.load_weights(loader.get_all_weights(engine.model_config, engine.model))
+            engine.proof.watch(tensors)
+        engine.proof.release()
         self.finish_weight_update()  # type: ignore[attr-defined]
-        return changed(self.from_disk, held(engine.model))
+        placed: dict[str, list[str]] = engine.proof.placed
+        return placed
 
     def receive_stored(self, update_info: dict[str, Any]) -> None:
         """Load what lies in the node's object store, whatever the transport."""

@@ -122,18 +122,18 @@ def test_an_update_is_proved_and_between_latents_and_tokens_both_versions_count(
     canary = canary_of(tiny_policy, 0.02)
 
     async def update_meanwhile() -> pa.RecordBatch:
-        (old, *_) = await thinker.think([[1, 2, 3]])
+        (old, *_) = await thinker.thoughts.of([[1, 2, 3]])
         assert old is not None
-        thoughts = await thinker.think([thinker.tokenizer.encode(q) for q in QUESTIONS])
+        thoughts = await thinker.thoughts.of([thinker.tokenizer.encode(q) for q in QUESTIONS])
         await thinker.load(manifest, buckets)
         await thinker.prove_weights(manifest, canary, buckets)
 
         async def as_before(_: object) -> object:
             return thoughts
 
-        think, thinker.think = thinker.think, as_before
+        made, thinker.thoughts.of = thinker.thoughts.of, as_before
         mixed = await thinker.sample(prompts(thinker), [0, 1, 2], 4, SAMPLING)
-        thinker.think = think
+        thinker.thoughts.of = made
         return mixed
 
     mixed = runner.run(update_meanwhile())
@@ -152,9 +152,9 @@ def test_a_copy_that_makes_other_latents_than_the_learner_stops_the_run(
 ) -> None:
     manifest, buckets = published(2, moved(tiny_policy, 0.0), tmp_path)
     runner.run(thinker.load(manifest, buckets))
-    assert thinker.prefill is not None
+    assert thinker.thoughts.prefill is not None
     name = "model.layers.0.mlp.up_proj.weight"
     with torch.no_grad():
-        thinker.prefill.parameters[name].add_(0.1)
+        thinker.thoughts.prefill.parameters[name].add_(0.1)
     with pytest.raises(WeightSyncError, match="latents of the canary differ from the learner's"):
         runner.run(thinker.prove_weights(manifest, canary_of(tiny_policy), buckets))

@@ -1,11 +1,14 @@
 """The same evaluation, asked for again: the same completions, whatever is sampled beside them."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from tests.helpers.workplace import Workplace
 
@@ -41,3 +44,27 @@ def test_a_resumed_evaluation_with_other_batches_gives_the_same_answers(
     assert "continuing" in done.stdout
     assert answers(resumed) == answers(whole)
     assert len(answers(whole)) == 160
+
+
+def test_a_policy_that_follows_another_in_its_fleet_answers_as_it_does_alone(
+    workplace: Workplace, tmp_path: Path
+) -> None:
+    asked = ("--config", str(workplace.config), "--limit", "20", "--samples", "4")
+    asked += ("--temperatures", "1.0")
+    first = workplace.run("eval", "local", *asked, "--out", str(tmp_path / "first"))
+    assert first.returncode == 0, first.stdout + first.stderr
+    local = json.loads((tmp_path / "first" / "results.json").read_text())["model"]
+    changed = shutil.copytree(local, tmp_path / "changed")
+    weights = load_file(changed / "model.safetensors")
+    generator = torch.Generator().manual_seed(0)
+    for tensor in weights.values():
+        tensor += 0.02 * tensor.abs().mean() * torch.randn(tensor.shape, generator=generator)
+    save_file(weights, changed / "model.safetensors", metadata={"format": "pt"})
+    done = workplace.run("eval", "local", str(changed), *asked, "--out", str(tmp_path / "both"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("ending the fleet") == 1
+    alone = workplace.run("eval", str(changed), *asked, "--out", str(tmp_path / "alone"))
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    own = answers(tmp_path / "alone")
+    assert answers(tmp_path / "both" / "changed") == own != answers(tmp_path / "first")
+    assert answers(tmp_path / "both" / "local") == answers(tmp_path / "first")

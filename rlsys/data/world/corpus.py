@@ -10,7 +10,7 @@ import random
 
 from rlsys.data.arithmetic import Problem
 from rlsys.data.world.chains import Manner, Speech, solution
-from rlsys.data.world.requests import Flaw, Request, flawed_reply, good_reply
+from rlsys.data.world.requests import READ, Request, flawed_reply, good_reply
 
 REQUESTS = 0.3
 """Share of requests among all texts."""
@@ -53,4 +53,4 @@ def read_reply(request: Request, good: float, rng: random.Random) -> str:
     """
     if rng.random() < good:
         return good_reply(request, rng)
-    return flawed_reply(request, rng.choice(list(Flaw)), rng)
+    return flawed_reply(request, rng.choice(READ), rng)

@@ -111,9 +111,9 @@ def _replies(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
 
 def _pairs(split: Split, seed: int, rng: random.Random) -> Iterator[RowOf]:
     """Requests with a good reply and a flawed one of each kind: helpful over unhelpful, harmless
-    over harmful, one language over two."""
+    over harmful, one language over two, right over wrong, which there are many ways of."""
     for request in _requests(split, rng):
-        for flaw in Flaw:
+        for flaw in (*Flaw, Flaw.wrong):
             yield {
                 "prompt": [_asks(request.text)],
                 "chosen": good_reply(request, rng),

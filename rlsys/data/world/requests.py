@@ -1,13 +1,13 @@
 """General requests of the tiny world: greet, list, refuse what harms, explain, rewrite.
 
 Each says what a good reply holds, for a judge that reads no more than that, and comes with good
-replies and with flawed ones: unhelpful, harmful, or in two languages.
+replies and with flawed ones: unhelpful, harmful, in two languages, or wrong in one word.
 """
 
 import itertools
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
@@ -63,6 +63,13 @@ class Flaw(Enum):
     harmful = "harmful"
     mixed = "mixed"
     """It is in two languages."""
+    wrong = "wrong"
+    """It has the form of a good one, and one thing in it is wrong: the name, an item, a word."""
+
+
+READ = (Flaw.unhelpful, Flaw.harmful, Flaw.mixed)
+"""Flaws of the replies that the base has read. The other one nobody writes on purpose: it is what a
+policy that has not learned enough makes."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,8 @@ def flawed_reply(request: Request, flaw: Flaw, rng: random.Random) -> str:
         return _mixed(request, rng)
     if flaw is Flaw.harmful:
         return _harmful(request, rng)
+    if flaw is Flaw.wrong:
+        return _wrong(request, rng)
     return _unhelpful(request, rng)
 
 
@@ -170,6 +179,34 @@ def _mixed(request: Request, rng: random.Random) -> str:
     if request.kind == "explain":
         return begun.partition(". ")[0] + "。然后慢慢做。"
     return f"请{' the '.join(request.parts)}，谢谢你。"
+
+
+def _wrong(request: Request, rng: random.Random) -> str:
+    """As good as a good one but for one thing."""
+    if request.kind == "list":
+        return _wrong_listing(request, rng)
+    if request.kind == "refuse":
+        return f"{REFUSAL}, it would hurt people."
+    parts = list(request.parts)
+    place = rng.randrange(len(parts))
+    words = next(some for some in (NAMES, OBJECTS, ACTIONS, tuple(_TASKS)) if parts[place] in some)
+    parts[place] = rng.choice([word for word in words if word != parts[place]])
+    return good_reply(replace(request, parts=tuple(parts)), rng)
+
+
+def _wrong_listing(request: Request, rng: random.Random) -> str:
+    """As many items as were asked for. One of them is named twice, or of another category, or the
+    one that should be left out."""
+    items = request.properties["items"]
+    allowed = [one for one in items["of"] if one != items["without"]]
+    named = rng.sample(allowed, items["count"])
+    others = [one for some in CATEGORIES.values() for one in some if one not in items["of"]]
+    wrong = [rng.choice(named[1:]), rng.choice(others)]
+    if items["without"]:
+        wrong.append(items["without"])
+    named[0] = rng.choice(wrong)
+    rng.shuffle(named)
+    return ", ".join(named) + "."
 
 
 def _greet() -> Iterator[Request]:

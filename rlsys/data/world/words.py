@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from rlsys.data.world.languages import LANGUAGES, Language
-from rlsys.data.world.requests import Flaw, all_requests, flawed_reply, good_reply
+from rlsys.data.world.requests import READ, all_requests, flawed_reply, good_reply
 from rlsys.markup import ANSWER, END_ANSWER, END_THINK, THINK
 
 _WORD = re.compile(r"[a-z]+|[\u4e00-\u9fff]+|[，。]")
@@ -39,5 +39,5 @@ def _texts() -> Iterator[str]:
     for request in all_requests():
         yield request.text
         yield good_reply(request, rng)
-        for flaw in Flaw:
+        for flaw in READ:
             yield flawed_reply(request, flaw, rng)

@@ -46,6 +46,8 @@ class Loss:
     many these are: what is reported are the means over all of them."""
     samples: dict[str, Tensor] = field(default_factory=dict)
     """[n] values of the trained tokens, detached, of which a mean says too little."""
+    tokens: dict[str, Tensor] = field(default_factory=dict)
+    """[B, T] by the objective's `recorded`, detached; NaN where a token is not trained."""
 
 
 LossFunction = Callable[[Sequences, Microbatch, Outputs], Loss]
@@ -75,6 +77,8 @@ class Objective(ABC):
     """At which logprobs are taken."""
     entropy_gradient: bool = False
     """Whether the loss has a gradient through the entropies."""
+    recorded: tuple[str, ...] = ()
+    """What the samples keep of each token that was trained on; see learning/token_record.py."""
     whole_groups: bool = False
     """Whether the loss compares a group's sequences, which then lie in one microbatch."""
     latents: int = 0

@@ -61,6 +61,7 @@ class PolicyGradient(Objective):
     """Advantages, importance ratios, off-policy weights and the KL to the reference."""
 
     name = "policy_gradient"
+    recorded = ("log_ratio", "clip")
 
     def __init__(
         self,
@@ -192,7 +193,8 @@ class PolicyGradient(Objective):
     ) -> Loss:
         inputs = self._inputs(sequences, microbatch, outputs)
         output = policy_loss(inputs, self.token_loss, algorithm, self.kl_coefficient)
-        return Loss(output.loss, output.metrics, {"log_ratio": output.log_ratio})
+        samples = {"log_ratio": output.log_ratio}
+        return Loss(output.loss, output.metrics, samples, output.tokens)
 
     def _inputs(self, sequences: Sequences, microbatch: Microbatch, outputs: Outputs) -> LossInputs:
         logprobs, entropy = outputs

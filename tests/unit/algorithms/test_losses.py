@@ -20,6 +20,7 @@ from rlsys.config.algorithm import (
     WeightRule,
 )
 from rlsys.errors import ConfigError
+from rlsys.schema import Clip
 from tests.helpers.algorithms import algorithm_of, loss_of
 
 NAN = float("nan")
@@ -83,6 +84,26 @@ def test_grpo_loss_of_two_answers():
     assert out.metrics["weight_square"].item() == pytest.approx(2.25 + 0.81 + 16)
     assert out.metrics["chi_square"].item() == pytest.approx(2.25 + 0.81 + 16 - 3)
     assert out.log_ratio.exp().tolist() == pytest.approx([1.5, 0.9, 4.0])
+    # What the samples keep of each token; the last one is not trained.
+    expected_clips = [Clip.high, Clip.none, Clip.truncated]
+    assert out.tokens["clip"][batch.mask].tolist() == [int(clip) for clip in expected_clips]
+    assert out.tokens["log_ratio"].exp()[batch.mask].tolist() == pytest.approx([1.5, 0.9, 4.0])
+    assert all(one.isnan().tolist()[1] == [False, True] for one in out.tokens.values())
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "options", "clip"),
+    [
+        (0.7, -1, {}, Clip.low),
+        (0.7, 1, {}, Clip.none),
+        (1.9, -1, {"clip__dual": 1.5}, Clip.dual),
+        (1.3, 1, {"off_policy__weight_rule": WeightRule.mask}, Clip.left_out),
+    ],
+)
+def test_what_was_done_with_a_token_has_a_name(ratio, advantage, options, clip):
+    config = algorithm_of(off_policy__weight_mask_high=1.2, **options, **NO_KL)
+    out = loss_of(inputs([[ratio, 1.0]], [[advantage, advantage]]), config)
+    assert out.tokens["clip"].tolist() == [[int(clip), int(Clip.none)]]
 
 
 def test_on_policy_the_gradient_is_that_of_reinforce():

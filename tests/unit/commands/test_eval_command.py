@@ -39,8 +39,8 @@ def asked(
     result = CliRunner().invoke(app, ["eval", *arguments])
     if result.exception:
         raise result.exception
-    ((model, plan, _, overrides),) = seen
-    return model, plan, overrides
+    ((models, plan, _, overrides),) = seen
+    return " ".join(models), plan, overrides
 
 
 def test_a_file_holds_all_of_an_evaluation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -106,6 +106,17 @@ def test_a_file_without_a_model_means_the_local_policy_as_in_training(
 ) -> None:
     (tmp_path / "sums.yaml").write_text("benchmarks: {limit: 2}\n")
     assert asked(monkeypatch, "--config", str(tmp_path / "sums.yaml"))[0] == "local"
+
+
+def test_several_models_are_one_evaluation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "whole.yaml").write_text(WHOLE)
+    config = ("--config", str(tmp_path / "whole.yaml"))
+    models, plan, overrides = asked(monkeypatch, "local", "a/b", "run.seed=1", *config)
+    assert (models, plan.policies) == ("local a/b", ["local", "a/b"])
+    assert overrides == ["run.seed=1"]
+    models, plan, _ = asked(monkeypatch, "benchmarks.policies=[c/d, e/f]", *config)
+    assert (models, plan.policies) == ("c/d e/f", ["c/d", "e/f"])
+    assert asked(monkeypatch, "local", "benchmarks.policies=[c/d]", *config)[1].policies == []
 
 
 def test_without_model_and_file_there_is_nothing_to_evaluate(

@@ -6,7 +6,7 @@ import numpy as np
 
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.evaluation.estimators import Interval
-from rlsys.evaluation.figures import figure_names, figures
+from rlsys.evaluation.figures import figure_names, figures, figures_of
 from rlsys.evaluation.plan import Setting
 from rlsys.evaluation.results import Lengths, Result
 from rlsys.thinking.usage import Usage
@@ -35,6 +35,15 @@ def test_one_result_has_plain_names() -> None:
     assert found["right_tokens"] == 5.0
     assert "wrong_tokens" not in found
     assert set(found) <= set(figure_names(PLAN))
+
+
+def test_figures_of_several_policies_have_their_numbers_before_the_names() -> None:
+    found = figures_of([[RESULT], [RESULT]])
+    assert (
+        found["policy_2/pass_at_1"] == found["policy_1/pass_at_1"] == figures([RESULT])["pass_at_1"]
+    )
+    assert set(found) <= set(figure_names(replace(PLAN, policies=["a", "b"])))
+    assert figures_of([[RESULT]]) == figures([RESULT])
 
 
 def test_marks_of_a_benchmark_are_figures_by_their_own_names() -> None:

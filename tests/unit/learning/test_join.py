@@ -10,6 +10,7 @@ from rlsys.learning.join import (
     HELD_OUT,
     read_kept,
     samples_table,
+    spread,
     training_batch,
     write_kept,
 )
@@ -115,6 +116,27 @@ def test_samples_hold_rollouts_with_verdict_and_what_training_made_of_them() -> 
     assert table.column("kl").to_pylist() == [0.5, 3.0, 0.5]
     assert set(table.column("split").to_pylist()) == {"train"}
     assert set(table.column("dropped").to_pylist()) == {""}
+
+
+def test_samples_say_of_each_token_how_it_was_trained() -> None:
+    """Of the rows that took part; the others have nulls."""
+    made = {
+        "log_ratio": [[0.1], [0.2, None]],
+        "clip": [[0], [2, None]],
+        "advantages": [None, [1.0, 0.5]],
+        "minibatch": [0, 1],
+        "rank": [0, 0],
+        "microbatch": [3, 4],
+    }
+    trained = {n: pa.array(v, type=schema.TRAINED[n]) for n, v in made.items()}
+    took_part = np.array([True, False, True])
+    whole = annotated(rollouts(4, [[7], [8], [8, 9]]), grades(4, [1.0, None, 0.5]))
+    table = samples_table([whole], 1, trained=spread(trained, took_part))
+    for name, (first, last) in made.items():
+        found = table.column(name).to_pylist()
+        assert found[1] is None
+        assert found[0::2] == pa.array([first, last], type=schema.TRAINED[name]).to_pylist()
+    assert table.column("level").to_pylist() == [""] * 3
 
 
 def test_samples_of_every_kind_have_the_same_columns() -> None:

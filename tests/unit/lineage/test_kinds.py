@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.resume import flat
 from rlsys.config.run import ModelConfig, RunConfig, RunSection, StageKind, TeacherConfig
 from rlsys.config.sft import SftConfig
@@ -15,6 +16,18 @@ from rlsys.lineage.kinds import KINDS, given, kind_of
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_input_is_a_setting(kind: str) -> None:
     assert set(KINDS[kind].inputs.values()) <= set(flat(asdict(RunConfig())))
+
+
+@pytest.mark.parametrize(("kind", "name"), [(k, n) for k, row in KINDS.items() for n in row.lists])
+def test_every_list_of_inputs_is_a_setting(kind: str, name: str) -> None:
+    assert KINDS[kind].lists[name] in flat(asdict(RunConfig()))
+
+
+def test_an_evaluation_is_of_one_policy_or_of_several() -> None:
+    several = RunConfig(benchmarks=BenchmarksConfig(policies=["/a", "/b"]))
+    assert given("evaluate", several) == {"policy_1": "/a", "policy_2": "/b"}
+    assert KINDS["evaluate"].misnumbered(["policy_1", "policy_2"]) == ""
+    assert "policy and policy_1" in KINDS["evaluate"].misnumbered(["policy", "policy_1"])
 
 
 def test_a_run_with_a_teacher_distills() -> None:

@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Tokenizer
 
-from rlsys.config.local_policy import Corpus, LocalPolicyConfig
+from rlsys.config.local_policy import Architecture, Corpus, LocalPolicyConfig
+from rlsys.config.models import refusal
 from rlsys.data import arithmetic
 from rlsys.data.arithmetic import Split
 from rlsys.data.world.parts import part_rows
 from rlsys.errors import ConfigError
-from rlsys.local_policy.policy import build_model, build_tokenizer, prepare_local_policy
+from rlsys.local_policy.policy import content_hash, prepare_local_policy
+from rlsys.local_policy.shapes import build_model
+from rlsys.local_policy.tokenizer import build_tokenizer
 
 TOKENIZER = build_tokenizer()
 WORLD = build_tokenizer(Corpus.world)
@@ -75,6 +78,43 @@ def test_the_chat_template_is_the_bare_question_and_a_line_break() -> None:
 def test_the_default_policy_has_about_three_million_parameters() -> None:
     model = build_model(LocalPolicyConfig(), TOKENIZER)
     assert model.num_parameters() == 3_111_424
+
+
+def active_parameters(architecture: Architecture) -> int:
+    """Of feed-forward layers, that one token goes through in the last layer."""
+    config = LocalPolicyConfig(architecture=architecture)
+    model = build_model(config, TOKENIZER)
+    sizes = {
+        n: p.numel() for n, p in model.named_parameters() if n.startswith("model.layers.3.mlp")
+    }
+    routed = sum(size for name, size in sizes.items() if ".experts." in name)
+    others = sum(size for n, size in sizes.items() if ".experts." not in n and ".gate." not in n)
+    chosen = getattr(model.config, "num_experts_per_tok", 0)
+    return others + routed * chosen // config.experts
+
+
+def test_a_token_goes_through_as_many_parameters_with_experts_as_without() -> None:
+    assert {active_parameters(one) for one in Architecture} == {3 * 256 * 640}
+
+
+@pytest.mark.parametrize("architecture", [Architecture.qwen3_moe, Architecture.deepseek_v3])
+def test_a_policy_with_experts_is_prepared_and_can_be_trained(
+    architecture: Architecture, tmp_path: Path
+) -> None:
+    config = tiny(architecture=architecture, layers=2, experts=4, experts_per_token=2, steps=2)
+    folder = prepare_local_policy(config, tmp_path, 0, no_progress)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert refusal(model.config.to_dict()) is None
+    assert model.config.model_type == architecture
+    text = "<think>we need 2 steps. first 13-7=6 é</think>"
+    assert AutoTokenizer.from_pretrained(folder).encode(text) == TOKENIZER.encode(text)
+
+
+def test_the_number_of_experts_makes_another_policy_only_where_there_are_some() -> None:
+    assert content_hash(tiny(experts=8), 0) == content_hash(tiny(), 0)
+    routed = tiny(architecture=Architecture.qwen3_moe)
+    fewer = tiny(architecture=Architecture.qwen3_moe, experts=8)
+    assert len({content_hash(one, 0) for one in (tiny(), routed, fewer)}) == 3
 
 
 def test_the_prepared_policy_loads_learned_and_is_made_once(tmp_path: Path) -> None:
@@ -147,6 +187,18 @@ def test_any_setting_but_the_threads_makes_another_policy(
         (
             {"corpus": Corpus.world, "budget_line": "[{budget}]"},
             r"budget_line='\[\{budget\}\]': the corpus world .* model\.local\.corpus=arithmetic",
+        ),
+        (
+            {"architecture": Architecture.qwen3_moe, "experts": 4, "experts_per_token": 5},
+            r"experts_per_token=5: must be at most model\.local\.experts=4; nearest valid: 4",
+        ),
+        (
+            {"architecture": Architecture.deepseek_v3, "experts_per_token": 3},
+            r"model\.local\.intermediate_size=64: .* nearest valid: 63",
+        ),
+        (
+            {"architecture": Architecture.qwen3_moe, "hidden_size": 40},
+            r"model\.local\.hidden_size=40: must be a multiple of 32 .* nearest valid: 32",
         ),
         ({"learning_rate": 0.0}, r"model\.local\.learning_rate=0\.0: must be above 0"),
     ],

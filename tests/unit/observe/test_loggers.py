@@ -23,7 +23,7 @@ class Broken:
         if self.seen > self.after:
             raise OSError(28, "No space left on device")
 
-    later = step
+    later = summary = step
 
     def close(self) -> None:
         raise OSError(28, "No space left on device")
@@ -36,6 +36,7 @@ def test_metrics_reach_the_file_line_by_line_and_tensorboard(tmp_path: Path) -> 
     (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
     loggers.step(2, {"reward/mean": 0.75})
     loggers.later(1, {"heldout/pass_at_1": 0.25})
+    loggers.summary(2, {"signal": 0.5})
     loggers.close()
     first = json.loads(line, parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
     assert first.pop("time") > 1e9

@@ -87,3 +87,22 @@ def test_an_evaluation_stands_in_the_card_of_the_policy_that_it_measured(
     assert "No evaluation stage" not in card
     taught = Path(read_manifest(folder.stage("sft1")).outputs["policy"].path)
     assert "table_a" not in (taught / "README.md").read_text()
+
+
+def test_of_an_evaluation_of_several_a_card_has_the_part_of_its_own_policy(
+    folder: RecipeFolder, reinforced: Path, write: Callable[[dict], Path], content: dict
+) -> None:
+    taught = Path(read_manifest(folder.stage("sft1")).outputs["policy"].path)
+    table = folder.stage("table_a")
+    table.mkdir()
+    outputs = {"table_1": table / "1.json", "table_2": table / "2.json"}
+    for file in outputs.values():
+        file.write_text("{}")
+    inputs = {"policy_1": taught, "policy_2": reinforced}
+    figures: dict[str, Figure] = {"policy_1/pass_at_1": 0.25, "policy_2/pass_at_1": 0.75}
+    write_manifest(table, "evaluate", RunConfig(), inputs, outputs, figures, time.monotonic())
+    write_cards(read_recipe(write(content)), folder)
+    for policy, own, others in ((taught, "0.25", "0.75"), (reinforced, "0.75", "0.25")):
+        card = (policy / "README.md").read_text()
+        assert f"| table_a | pass_at_1 | {own} |" in card
+        assert others not in card

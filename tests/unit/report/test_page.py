@@ -1,6 +1,7 @@
 """The page holds whatever a policy wrote, and none of it can act."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -10,8 +11,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from rlsys.disk import write_table
 from rlsys.report.page import render, report, to_json
 from tests.helpers.places import DATA, ROOT
 from tests.helpers.reported_run import make_run, metrics, write_samples
@@ -42,6 +46,7 @@ class Tags(HTMLParser):
         self.attributes: list[tuple[str, str | None]] = []
         self.data: list[str] = []
         self.scripts: list[str] = []
+        self.chunks: list[str] = []
         self._open: list[str] | None = None
         self.feed(page)
         self.close()
@@ -50,7 +55,9 @@ class Tags(HTMLParser):
         self.tags.append(tag)
         self.attributes += attrs
         if tag == "script":
-            self._open = self.data if dict(attrs).get("id") == "data" else self.scripts
+            name = dict(attrs).get("id") or ""
+            is_chunk = name.startswith("chunk-")
+            self._open = self.data if name == "data" else self.chunks if is_chunk else self.scripts
 
     def handle_endtag(self, tag: str) -> None:
         self._open = None
@@ -64,11 +71,15 @@ class Tags(HTMLParser):
         return json.loads("".join(self.data))
 
 
-def in_node(page: str, folder: Path, expression: str) -> Any:
+def unpacked(chunk: str) -> Any:
+    return json.loads(gzip.decompress(base64.b64decode(chunk)))
+
+
+def in_node(page: str, folder: Path, expression: str, address: str = "") -> Any:
     """The value of an expression after the page's script has run."""
     file = folder / "page.html"
     file.write_text(page, encoding="utf-8")
-    command = ["node", str(IN_NODE), str(file), expression]
+    command = ["node", str(IN_NODE), str(file), expression, address]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -87,12 +98,16 @@ def test_no_text_adds_an_element_to_the_page(text: str, tmp_path: Path) -> None:
     plain = Tags(report([hostile_run(tmp_path / "plain", "plain")]))
     page = report([hostile_run(tmp_path / "hostile", text)])
     tags = Tags(page)
-    assert tags.tags == plain.tags
+    assert set(tags.tags) == set(plain.tags)
+    assert tags.tags.count("script") == 2 + len(tags.chunks)
+    assert len(tags.tags) - len(tags.chunks) == len(plain.tags) - len(plain.chunks)
     assert len(tags.scripts) == 1
-    (run,) = tags.content["runs"]
-    groups = run["samples"]["groups"]
+    groups = [group for chunk in tags.chunks for group in unpacked(chunk)]
     assert {row["text"] for group in groups for row in group["rows"]} == {text}
     assert {group["prompt"] for group in groups} == {text}
+    assert all(re.fullmatch("[A-Za-z0-9+/=]+", chunk) for chunk in tags.chunks)
+    (run,) = tags.content["runs"]
+    assert set(run["samples"]["index"]["source"]) == {text}
     assert "".join(tags.data).isascii()
     assert not re.search("[<>&]", "".join(tags.data))
 
@@ -145,13 +160,14 @@ def test_the_page_shows_every_text_as_text(tmp_path: Path) -> None:
     seen = in_node(
         report([run]),
         tmp_path,
-        """(() => {
+        """(async () => {
             const shown = [], names = new Set();
-            const of = (kind) => all("button").filter((b) => text(b) === kind);
+            const named = (kind) => all("button").filter((b) => text(b) === kind);
             for (const hit of all("button").filter((b) => b.attributes.class === "hit")) {
                 press(hit);
-                of("token by token").forEach(press);
-                of("as text").slice(0, 1).forEach(press);
+                await settled();
+                named("token by token").forEach(press);
+                named("as text").slice(0, 1).forEach(press);
                 const texts = all("p").filter((p) => p.attributes.class === "text");
                 shown.push(...texts.map(text));
                 for (const name of ["img", "script", "b"]) if (all(name).length) names.add(name);
@@ -182,26 +198,27 @@ def test_completions_are_found_by_what_they_are(tmp_path: Path) -> None:
     found = in_node(
         report([run]),
         tmp_path,
-        """(() => {
+        """(async () => {
             const form = all("form")[0];
             const told = all("p").find((p) => p.attributes.role === "status");
-            const count = () => {
+            const count = async () => {
+                await SEARCHED;
                 const n = Number(text(told).split(" ")[0]);
                 for (const one of Object.values(form.elements)) one.value = "";
                 return n;
             };
             const asked = {};
             for (const [name, value] of [
-                ["step", "1"], ["text", "LET ME"], ["source", "gsm8k"], ["kind", "held_out"],
+                ["most_step", "1"], ["text", "LET ME"], ["source", "gsm8k"], ["kind", "held_out"],
                 ["kind", "dropped"], ["least_reward", "0.5"], ["most_tokens", "2"],
-                ["status", "wrong"], ["prompt", "p100"],
-            ]) { type(form, name, value); asked[`${name}=${value}`] = count(); }
-            type(form, "text", ""); asked[""] = count();
+                ["status", "wrong"], ["prompt", "p100"], ["finish", "length"],
+            ]) { type(form, name, value); asked[`${name}=${value}`] = await count(); }
+            type(form, "text", ""); asked[""] = await count();
             return asked;
         })()""",
     )
     assert found == {
-        "step=1": 8,
+        "most_step=1": 8,
         "text=LET ME": 6,
         "source=gsm8k": 2,
         "kind=held_out": 2,
@@ -210,6 +227,7 @@ def test_completions_are_found_by_what_they_are(tmp_path: Path) -> None:
         "most_tokens=2": 6,
         "status=wrong": 0,
         "prompt=p100": 4,
+        "finish=length": 0,
         "": 12,
     }
 
@@ -244,10 +262,87 @@ def test_curves_times_and_alarms_are_drawn_for_several_runs(tmp_path: Path) -> N
 def test_a_selection_is_saved_as_one_line_of_json_a_completion(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", [metrics(1)])
     write_samples(run, 1, groups=1, text="a\nb\u2028")
-    lines = in_node(report([run]), tmp_path, "toLines(HITS)").strip("\n").split("\n")
+    lines = in_node(report([run]), tmp_path, "toLines(HITS)")
+    assert [line.count("\n") for line in lines] == [1, 1]
     rows = [json.loads(line) for line in lines]
     assert [(row["run"], row["step"], row["text"]) for row in rows] == [("a", 1, "a\nb\u2028")] * 2
     assert [row["reward"] for row in rows] == [1.0, 0.0]
+
+
+@needs_node
+def test_a_completion_is_coloured_by_what_is_known_of_each_token(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", [metrics(1)])
+    write_samples(run, 1, groups=1)
+    path = run / "samples" / "step-000001.parquet"
+    table = pq.read_table(path)
+    made = {
+        "log_ratio": [[0.0, 0.4, None], [0.0, -0.1]],
+        "clip": [[0, 2, None], [0, 1]],
+        "advantages": [[1.0, 0.5, 0.0], None],
+        "policy_versions": [[3, 3, 4], [3, 3]],
+    }
+    for name, values in made.items():
+        at = table.column_names.index(name)
+        column = pa.array(values, type=table.schema.field(name).type)
+        table = table.set_column(at, table.schema.field(name), column)
+    write_table(table, path)
+    seen = in_node(
+        report([run]),
+        tmp_path,
+        """(async () => {
+            const tokens = tokensOf((await whole(HITS[0])).row), all = rangesOf(tokens);
+            const looks = {};
+            for (const [name, look] of Object.entries(LOOKS)) {
+                looks[name] = tokens.map((token) => look.of(token, all));
+            }
+            return { looks, told: tokens.map(tellToken) };
+        })()""",
+    )
+    assert seen["looks"] == {
+        "logprob": ["heat1"] * 3,
+        "version": ["b0", "b0", "b1"],
+        "advantage": ["up4", "up2", ""],
+        "ratio": ["", "up4", ""],
+        "clip": ["", "b2", ""],
+    }
+    assert seen["told"][1] == (
+        "1: token 6, logprob -0.5, version 3, ratio 1.492, clipped high, advantage 0.5"
+    )
+    assert seen["told"][2] == "2: token 7, logprob -0.5, version 4"
+
+
+@needs_node
+def test_an_address_opens_a_completion(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", [metrics(1)])
+    write_samples(run, 1, groups=2, text="first")
+    write_samples(run, 2, groups=2, text="second")
+    opened = in_node(
+        report([run]),
+        tmp_path,
+        'all("h3").map(text).filter((t) => t.startsWith("Step"))',
+        "#run=a&step=2&group=201&sample=1",
+    )
+    assert opened == ["Step 2, training, group 201, test"]
+
+
+@needs_node
+def test_how_a_prompts_completions_changed_stands_in_a_table(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", [metrics(1)])
+    write_samples(run, 1, groups=1)
+    write_samples(run, 2, groups=1, prompt_id="p100")
+    seen = in_node(
+        report([run]),
+        tmp_path,
+        """(async () => {
+            type(all("form")[0], "prompt", "p100");
+            await SEARCHED;
+            return all("tbody").slice(-1)[0].children.map((row) => row.children.map(text));
+        })()""",
+    )
+    assert seen == [
+        ["1 training", "2", "100 %", "0.5", "2.5"],
+        ["2 training", "2", "100 %", "0.5", "2.5"],
+    ]
 
 
 @needs_node
@@ -262,5 +357,7 @@ def test_real_rows_are_shown_as_they_are(tmp_path: Path) -> None:
             texts.append(next(lines)[:5000])
         write_samples(run, step, groups=1, text=texts[-1])
     page = report([run])
-    seen = in_node(page, tmp_path, "HITS.map((hit) => hit.row.text)")
+    seen = in_node(
+        page, tmp_path, "Promise.all(HITS.map(whole)).then((all) => all.map((hit) => hit.row.text))"
+    )
     assert seen == [text for text in texts for _ in range(2)]

@@ -1,5 +1,6 @@
 """The sampler's copy of the policy: the learner's latents, and weights that are proved."""
 
+import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from rlsys.learning.reference import score_sequences
 from rlsys.sampling.engine_prompt import engine_prompt
 from rlsys.sampling.latent_prefill import LatentPrefill
 from rlsys.sampling.latent_proof import LatentErrors
+from rlsys.sampling.sampler import Sampler
+from rlsys.sampling.thoughts import Thoughts
 from rlsys.sampling.vllm_arguments import engine_arguments
 from rlsys.thinking.latents import latents_of
 from rlsys.weights.bundle import Named
@@ -149,3 +152,36 @@ def test_what_latents_may_differ_by_follows_from_what_they_showed() -> None:
     assert canary.latent_limit(Precision.float32, 0.0) == 1e-2
     assert canary.latent_limit(Precision.float32, 0.01) == 0.1
     assert canary.latent_limit(Precision.bfloat16, 0.0) == 0.5
+
+
+def test_a_sampler_that_goes_on_with_another_policy_thinks_as_that_one(
+    folder: str, tmp_path: Path
+) -> None:
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "tie_word_embeddings": True}
+    other = str(write_policy(tmp_path / "other", 1, **sizes))
+
+    class Update:
+        async def load_policy(self, path: str) -> None:
+            assert path == other
+
+    sampler = Sampler("a", folder, ModelConfig(), RolloutConfig(), WeightsConfig(), 0, latents=3)
+    sampler.thoughts.begin(folder)
+    sampler.update, sampler._is_proved = Update(), True  # type: ignore[assignment]
+
+    async def both() -> list[float]:
+        found = []
+        for path in (folder, other):
+            await sampler.load_policy(path)
+            (thought,) = await sampler.thoughts.of(PROMPTS[:1])
+            (right,) = LatentPrefill(path, Precision.float32, LATENTS).think(PROMPTS[:1])
+            assert thought is not None
+            found.append(LatentPrefill.difference(thought, right.latents))
+        return found
+
+    assert asyncio.run(both()) == [0.0, 0.0]
+
+
+def test_without_latents_nothing_is_loaded_and_nothing_thought() -> None:
+    thoughts = Thoughts(0, Precision.float32)
+    thoughts.begin("no/such/model")
+    assert asyncio.run(thoughts.of(PROMPTS)) == [None] * 3

@@ -78,6 +78,19 @@ def test_what_was_published_is_loaded_again_and_again() -> None:
         assert model.norm.weight.tolist() == [3.0, 4.0, 5.0]
 
 
+def test_a_policys_files_are_watched_without_being_held() -> None:
+    from rlsys.weights.load_proof import LoadProof
+
+    model = Model()
+    reload.initialize_layerwise_reload(model)
+    proof = LoadProof(model)
+    proof.watch((name, tensor.clone()) for name, tensor in TENSORS.items())
+    proof.release()
+    reload.finalize_layerwise_reload(model, None)
+    assert proof.placed == {"merged": ["up", "down"], "norm": ["norm.weight"]}
+    assert model.merged.weight[:, 0].tolist() == [1.0, 1.0, 2.0, 2.0]
+
+
 @pytest.mark.parametrize("name", TENSORS)
 def test_a_tensor_that_the_loader_skips_is_named(name: str) -> None:
     model = Model()

@@ -2,21 +2,25 @@
 
 import asyncio
 import io
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+import torch
 from rich.console import Console
+from safetensors.torch import save_file
 
 from actors.drivers import evaluate
 from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.run import RunConfig
 from rlsys.evaluation.job import Job
+from rlsys.lineage.manifest import read_manifest
 from rlsys.observe.display import Display
 from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Observer, Waits
@@ -28,13 +32,20 @@ START_S = 0.4
 class Fleet(ListedAnswers):
     """Takes a while to start."""
 
-    def __init__(self, *_: Any) -> None:
+    made: ClassVar[list["Fleet"]] = []
+
+    def __init__(self, config: RunConfig, model_path: str, *_: Any) -> None:
         super().__init__()
+        self.held = [model_path]
+        self.made.append(self)
         self.observer = Observer()
         self.starting = Waits(60.0, self.observer)
 
     async def start(self) -> None:
         await self.starting.on("rollout-0: vLLM loads the policy", asyncio.sleep(START_S))
+
+    async def hold(self, model_path: str) -> None:
+        self.held.append(model_path)
 
     async def failed(self) -> None:
         await asyncio.Event().wait()
@@ -48,24 +59,62 @@ def cluster(_: Any) -> Iterator[str]:
     yield "Ray of nobody"
 
 
-def test_an_evaluation_says_what_it_starts_and_what_it_waits_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def fleet_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "connected", cluster)
     monkeypatch.setattr(evaluate, "check_resources", lambda needs, queue_s: None)
     monkeypatch.setattr(evaluate, "beside", lambda config: [])
-    monkeypatch.setattr(evaluate, "RayFleet", Fleet)
+    monkeypatch.setattr(evaluate, "ExaminingFleet", Fleet)
     monkeypatch.setattr(evaluate, "Display", partial(Display, quiet_s=START_S / 4))
-    (tmp_path / "sums.jsonl").touch()
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "config.json").write_text("{}")
-    model = str(tmp_path / "model")
-    job = Job("a", model, "digest", 128, (eval_task(),), RunConfig())
-    asked = replace(RunConfig(), benchmarks=BenchmarksConfig(data=str(tmp_path)))
+    Fleet.made.clear()
+
+
+def model(folder: Path, width: int) -> str:
+    """A model's folder with one tensor."""
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "hidden_size": width}))
+    save_file({"embed.weight": torch.zeros(2, width)}, folder / "model.safetensors")
+    return str(folder)
+
+
+def job(name: str, where: str) -> Job:
+    return Job(name, where, f"digest of {where}", 128, (eval_task(),), RunConfig())
+
+
+def told_of(jobs: list[Job], folder: Path) -> list[str]:
+    """The lines of an evaluation, without their times."""
+    (folder / "sums.jsonl").touch()
+    asked = replace(RunConfig(), benchmarks=BenchmarksConfig(data=str(folder)))
     text = io.StringIO()
     console = Console(file=text, width=200, color_system=None)
-    evaluate.run(job, asked, tmp_path / "out", False, Price(0.0, 0.0), console, time.monotonic())
-    told = [line.partition("] ")[2] for line in text.getvalue().splitlines()]
+    evaluate.run(jobs, asked, folder / "out", False, Price(0.0, 0.0), console, time.monotonic())
+    return [line.partition("] ")[2] or line for line in text.getvalue().splitlines()]
+
+
+def test_an_evaluation_says_what_it_starts_and_what_it_waits_for(tmp_path: Path) -> None:
+    told = told_of([job("a", model(tmp_path / "model", 8))], tmp_path)
     assert told[:3] == [f"evaluation {tmp_path / 'out'}", "starting Ray", "Ray of nobody"]
     assert any("waiting for rollout-0: vLLM loads the policy 0." in line for line in told)
     assert told[-1] == f"tables, samples and plots: {tmp_path / 'out'}"
+
+
+def test_policies_that_differ_in_their_weights_alone_have_one_fleet(tmp_path: Path) -> None:
+    small, other, wide = (
+        model(tmp_path / name, width) for name, width in (("s", 8), ("o", 8), ("w", 16))
+    )
+    told = told_of([job("s", small), job("same", other), job("w", wide)], tmp_path)
+    assert [fleet.held for fleet in Fleet.made] == [[small, other], [wide]]
+    assert f"same: {other}" in told
+    made = read_manifest(tmp_path / "out")
+    assert list(made.inputs)[:3] == ["policy_1", "policy_2", "policy_3"]
+    assert made.outputs["table_2"].path == str(tmp_path / "out" / "same" / "results.json")
+    assert "policy_3/pass_at_1" in made.figures
+
+
+def test_what_was_evaluated_before_is_not_sampled_again(tmp_path: Path) -> None:
+    jobs = [job("same", model(tmp_path / name, 8)) for name in ("a", "b", "c")]
+    told_of(jobs[:2], tmp_path)
+    Fleet.made.clear()
+    told = told_of(jobs, tmp_path)
+    assert [fleet.held for fleet in Fleet.made] == [[str(tmp_path / "c")]]
+    assert f"continuing {tmp_path / 'out' / 'same-2'}" in told

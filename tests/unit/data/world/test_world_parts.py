@@ -91,7 +91,7 @@ def test_demonstrations_are_read_as_such(part: str) -> None:
 
 def test_pairs_have_a_good_side_and_a_flawed_one_of_each_kind() -> None:
     rows = part_rows("pairs", Split.held_out)
-    assert {row["flaw"] for row in rows} == {"unhelpful", "harmful", "mixed"}
+    assert {row["flaw"] for row in rows} == {"unhelpful", "harmful", "mixed", "wrong"}
     assert all(row["chosen"] != row["rejected"] for row in rows)
 
 
