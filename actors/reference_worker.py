@@ -20,6 +20,7 @@ class ReferenceWorker(Member):
         config: of its role.
         learner: as the policy's own logprobs are computed.
         temperature: of the completions.
+        latents: that the policy makes of each prompt.
     """
 
     def __init__(
@@ -30,10 +31,12 @@ class ReferenceWorker(Member):
         learner: LearnerConfig,
         temperature: float,
         deterministic: bool,
+        latents: int = 0,
     ) -> None:
         self.role, self.model_path = role, model_path
         self.config, self.learner = config, learner
         self.temperature, self.deterministic = temperature, deterministic
+        self.latents = latents
         self.accounting = Accounting(idle="rollouts")
 
     def start(self) -> None:
@@ -44,7 +47,12 @@ class ReferenceWorker(Member):
         if self.deterministic:
             make_deterministic()
         self.policy = FrozenPolicy(
-            self.role, self.model_path, self.config, self.learner, self.temperature
+            self.role,
+            self.model_path,
+            self.config,
+            self.learner,
+            self.temperature,
+            self.latents,
         )
         self.accounting = Accounting(idle="rollouts")
 

@@ -173,6 +173,7 @@ _TABLE = (
             given.model_path,
             given.config.reference,
             *_as_the_policy(given.config),
+            given.config.thinking.fed_back,
         ),
         lambda config: _scorer(roles.REFERENCE, config.reference),
         lambda config: config.reference.threads,

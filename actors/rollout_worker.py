@@ -51,6 +51,16 @@ class RolloutSettings:
     served: ServedConfig
 
 
+def oldest_versions(rollouts: pa.RecordBatch) -> np.ndarray:
+    """[N] the oldest policy version that had a part in each completion: in a token of it, or in the
+    latents that all of them stand behind. An update between the two makes the latents older than
+    every token, and they are as much of what was sampled from. 0 where no token was seen, as of a
+    served model."""
+    tokens = [v.min() if len(v) else 0 for v in list_column(rollouts, "policy_versions")]
+    latents = rollouts.column("latent_version").to_pylist()
+    return np.array([t if z is None else min(t, z) for t, z in zip(tokens, latents, strict=True)])
+
+
 class RolloutWorker(AsyncMember):
     """Samples groups; pulls and proves new weights while it does."""
 
@@ -80,6 +90,7 @@ class RolloutWorker(AsyncMember):
                 seeded=seeded,
                 deterministic=settings.deterministic,
                 sleeps=settings.colocated,
+                latents=settings.thinking.fed_back,
             )
         self.turn = ExitStack()
         """Open while the learner has the GPU."""
@@ -133,8 +144,8 @@ class RolloutWorker(AsyncMember):
         versions = list_column(batch, "policy_versions")
         return batch, Sampled(
             rollouts=None,
+            oldest_version=oldest_versions(batch),
             # A served model's tokens are counted and not seen.
-            oldest_version=np.array([v.min() if len(v) else 0 for v in versions]),
             newest_version=np.array([v.max() if len(v) else 0 for v in versions]),
             num_tokens=sum(batch.column(name).to_numpy() for name in _COUNTED),
             truncated=np.array([r == "length" for r in batch.column("finish_reason").to_pylist()]),
@@ -165,7 +176,7 @@ class RolloutWorker(AsyncMember):
             pulled = await asyncio.gather(*buckets)
             self.turn.close()
             with self.accounting.waiting("weights"):
-                pause = await self.engine.update.load(manifest, pulled)
+                pause = await self.engine.load(manifest, pulled)
             error = await self.engine.prove_weights(manifest, canary, pulled)
         return PublishReport(
             version=manifest.version,

@@ -58,6 +58,7 @@ ROLLOUTS = _schema(
         ("rollout_logprobs", _f32_list),  # per token, nats, under the sampling transform
         ("kept_token_ids", _i32_lists),  # per token: what top-k, top-p, min-p left; null: not asked
         ("policy_versions", _i32_list),  # per token
+        ("latent_version", pa.int32()),  # that made the prompt's latents; null: there are none
         ("forced", _bool_list),  # per token, true where a thinking limit wrote it, not the policy
         ("finish_reason", pa.string()),  # stop | length
         ("text", pa.string()),

@@ -54,7 +54,8 @@ class Evaluation:
     @classmethod
     def claim(cls, job: Job, folder: Path, numbered: bool) -> "Evaluation":
         """With the folder to itself."""
-        plan = describe(job.model, job.digest, job.config.run.seed, job.eval_tasks)
+        seed, latents = job.config.run.seed, job.config.thinking.fed_back
+        plan = describe(job.model, job.digest, seed, job.eval_tasks, latents)
         folder = free_folder(folder, plan) if numbered else folder
         return cls(job, folder, Samples(folder / "samples"), claim(folder, plan))
 

@@ -20,6 +20,7 @@ from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
 from actors.roles import needs
 from rlsys.config.adapter import adapter_note
+from rlsys.config.latents import require_room, settled
 from rlsys.config.load import to_yaml
 from rlsys.config.memory_plan import require_fit
 from rlsys.config.model_files import read_config
@@ -94,6 +95,8 @@ def run_stage(
         if resume:
             holding.enter_context(held(folder))
             check_inputs(folder, inputs)
+        config = settled(config, config.model.path, display.note)
+        require_room(config)
         plan = kind.read(config, resume, display.stage)
         config = plan.config
         for note in (*plan.notes, plan.length):

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -14,18 +13,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.live import Live
 from rich.markup import escape
-from rich.spinner import Spinner
 
 from rlsys.commands.options import PRICE_OF, PRICES
+from rlsys.commands.turn_view import TurnView
 from rlsys.imports import imports
 from rlsys.logs import errors_to, new_file
-from rlsys.markup import Part
 
 if TYPE_CHECKING:
     from rlsys.config.run import RunConfig, SamplingConfig
     from rlsys.serving.conversation import Conversation, Turn
+    from rlsys.thinking.latents import Thinker
     from rlsys.thinking.usage import Price
 
 Model = Annotated[
@@ -41,6 +39,12 @@ MIN_P = typer.Option(help="Only tokens at least this times as likely as the like
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="section.key=value, as in rollout.gpus=1")
 ]
+_NEAREST = 3
+"""Tokens that are shown of a latent."""
+_PROJECTED = (
+    "what the output head makes of each latent: a projection onto the nearest words, not what was "
+    "thought, which was in no words"
+)
 _HELP = "/show the last thinking, /budget N (or none, or auto), /usage, /new conversation, /quit"
 
 
@@ -104,7 +108,8 @@ async def _talk(
     from rlsys.serving.conversation import Conversation
 
     log = new_file("chat")
-    sampler = ChatSampler(config.model.path, config.model, config.rollout)
+    latents = config.thinking.fed_back
+    sampler = ChatSampler(config.model.path, config.model, config.rollout, latents)
     with _loading(console, config.model.path), errors_to(log), _stopped_at_once():
         await sampler.start()
     try:
@@ -112,12 +117,12 @@ async def _talk(
             sampler,
             sampler.tokenizer,
             sampler.tags,
-            config.model.max_context,
+            config.model.max_context - latents,
             sampling,
             choice.of,
         )
         console.print(_HELP, style="dim", highlight=False)
-        await Talk(console, conversation, choice, price).run()
+        await Talk(console, conversation, choice, price, sampler).run()
     finally:
         await sampler.shutdown()
     log.unlink()  # of a conversation that came to its end
@@ -154,9 +159,15 @@ class Talk:
     """Reads questions, shows answers, and obeys commands."""
 
     def __init__(
-        self, console: Console, conversation: "Conversation", budget: _Budget, price: "Price"
+        self,
+        console: Console,
+        conversation: "Conversation",
+        budget: _Budget,
+        price: "Price",
+        thinker: "Thinker | None" = None,
     ) -> None:
-        self.console, self.conversation = console, conversation
+        """thinker: what made the latents, where there may be any."""
+        self.console, self.conversation, self.thinker = console, conversation, thinker
         self.budget, self.price = budget, price
         self.commands: dict[str, Callable[[str], None]] = {
             "/show": self._show,
@@ -188,7 +199,7 @@ class Talk:
     async def _ask(self, question: str) -> None:
         from rlsys.errors import RlsysError
 
-        view = _View(self.console)
+        view = TurnView(self.console)
         try:
             with view:
                 turn = await _interruptible(self.conversation.ask(question, view.show))
@@ -203,8 +214,10 @@ class Talk:
         used = turn.usage
         context = self.conversation.context
         budget = "" if turn.budget is None else f" (budget {turn.budget:,} and its tag)"
+        latents = self.thinker.latents if self.thinker else 0
+        thought = f"thought in {latents} latent steps; " if latents else ""
         return (
-            f"{used.prompt_tokens:,} prompt, {used.thinking_tokens:,} thinking{budget}, "
+            f"{thought}{used.prompt_tokens:,} prompt, {used.thinking_tokens:,} thinking{budget}, "
             f"{used.answer_tokens:,} answer tokens; thinking takes "
             f"{used.thinking_share(context):.1%} of the context; ${self.price.cost(used):.6f}"
             + ("; cut off: the context is full" if turn.cut_off else "")
@@ -212,6 +225,11 @@ class Talk:
 
     def _show(self, _: str) -> None:
         turns = self.conversation.turns
+        if turns and self.thinker and (nearest := self.thinker.nearest(_NEAREST)):
+            self.console.print(_PROJECTED, style="dim", highlight=False)
+            for number, tokens in enumerate(nearest, 1):
+                told = ", ".join(f"{text!r} {p:.2f}" for text, p in tokens)
+                self.console.print(f"{number}: {told}", style="dim italic", highlight=False)
         thinking = turns[-1].thinking.strip() if turns else ""
         self.console.print(escape(thinking) or "there was no thinking", style="dim italic")
 
@@ -290,56 +308,3 @@ async def _interruptible(asking: Coroutine[None, None, "Turn"]) -> "Turn | None"
     finally:
         loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, before)
-
-
-class _View:
-    """One turn on the screen: the seconds while it thinks, then the answer as it comes."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.live: Live | None = None
-        self.spinner = Spinner("dots")
-        self.thought = self.answering = False
-
-    def __enter__(self) -> "_View":
-        self.started = time.monotonic()
-        if self.console.is_terminal:
-            self.live = Live(
-                get_renderable=self._thinking,
-                console=self.console,
-                refresh_per_second=4,
-                transient=True,
-            )
-            self.live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._fold()
-
-    def show(self, part: Part, piece: str) -> None:
-        """A piece of the turn."""
-        if part is Part.THINKING:
-            self.thought = True
-            return
-        if not self.answering:
-            piece = piece.lstrip()
-            if not piece:
-                return
-            self._fold()
-            self.answering = True
-        self.console.print(piece, end="", highlight=False, markup=False, soft_wrap=True)
-
-    def _thinking(self) -> Spinner:
-        self.spinner.update(text=f"Thinking... {time.monotonic() - self.started:.0f} s")
-        return self.spinner
-
-    def _fold(self) -> None:
-        if self.answering:
-            return
-        if self.live:
-            self.live.stop()
-            self.live = None
-        if self.thought:
-            seconds = time.monotonic() - self.started
-            self.console.print(f"Thought for {seconds:.0f} s (/show)", style="dim", highlight=False)
-        self.answering = True

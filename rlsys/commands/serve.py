@@ -74,6 +74,12 @@ def serve(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     config = fit_machine(settings_for(model, None, overrides, notice), notice)
+    if latents := config.thinking.fed_back:
+        raise ConfigError(
+            f"MODEL {model} thinks in {latents} latents, which vLLM's server cannot make: it would "
+            "answer as another policy than the one that was trained; nearest valid: rlsys chat "
+            f"{model}"
+        )
     require_gpus(config.rollout)
     log = new_file("serve")
     served = ready.Served(host, port, name or model, bool(api_key), str(log))

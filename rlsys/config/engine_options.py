@@ -38,6 +38,7 @@ OF_ENGINE: Mapping[str, str] = MappingProxyType(
         "pipeline_parallel_size": "rollout.tensor_parallel",
         "data_parallel_size": "rollout.workers",
         "enable_lora": "",
+        "enable_prompt_embeds": "thinking.mode",
     }
 )
 """vLLM's options that cannot be handed through, each with the setting that decides it; empty: none

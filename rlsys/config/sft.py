@@ -31,6 +31,10 @@ class SftConfig:
     """Demonstrations of one optimizer step, however they are packed and split among ranks."""
     all_turns: bool = False
     """true: every turn of the assistant is learned; false: the last one, behind all before it."""
+    dropped_steps: int = ranged(0, least=0)
+    """The first so many steps of each chain are left out of what is learned; a step is a line of
+    the thinking, or a sentence where it has one line. With thinking.latents in their place this is
+    a stage of Coconut's curriculum (docs/thinking.md)."""
 
 
 def measures_answers(config: RunConfig) -> bool:

@@ -25,10 +25,25 @@ class BudgetRule(Enum):
     """From a regression on the policy's embeddings, fitted to measured solve rates."""
 
 
+class ThinkingMode(Enum):
+    """What stands between a prompt and its completion."""
+
+    auto = "auto"
+    """latent where the policy was trained so, which its config.json says; else words."""
+    words = "words"
+    """Nothing: whatever thinking there is, is in the completion."""
+    latent = "latent"
+    """`latents` hidden states that the policy feeds back to itself (rlsys/thinking/latents.py)."""
+
+
 @dataclass
 class ThinkingConfig:
-    """How long training lets the policy think."""
+    """How long training lets the policy think, and in what form."""
 
+    mode: ThinkingMode = ThinkingMode.auto
+    latents: int = ranged(0, least=0)
+    """K, hidden states behind each prompt with mode=latent; they count in model.max_context. 0 is
+    the same as mode=words."""
     budgets: BudgetRule = BudgetRule.none
     least: int = ranged(16, least=1)
     """Thinking tokens of the easiest problem."""
@@ -47,9 +62,19 @@ class ThinkingConfig:
     regressor: str = ""
     """File of the fitted regression (`rlsys thinking fit`), for budgets=regressor."""
 
+    @property
+    def fed_back(self) -> int:
+        """Hidden states that are fed back behind each prompt."""
+        return self.latents if self.mode is ThinkingMode.latent else 0
+
 
 def validate(config: ThinkingConfig, max_tokens: int) -> None:
     """Raise ConfigError on a setting that cannot work or would have no effect."""
+    if config.latents and config.mode is not ThinkingMode.latent:
+        raise ConfigError(
+            f"thinking.latents={config.latents} with thinking.mode={config.mode.name} has no "
+            "effect; nearest valid: thinking.mode=latent"
+        )
     if config.budgets is not BudgetRule.none and not 1 <= config.least <= config.most < max_tokens:
         raise ConfigError(
             f"thinking.least={config.least} and thinking.most={config.most}: need 1 <= least <= "

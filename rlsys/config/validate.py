@@ -16,6 +16,7 @@ from rlsys.config import algorithm_checks, engine_options, gpu_checks, ranges
 from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
 from rlsys.config import experts as experts_config
+from rlsys.config import latents as latents_config
 from rlsys.config import local_policy as recipes_config
 from rlsys.config import merge as merge_config
 from rlsys.config import optimizer as optimizer_config
@@ -262,12 +263,13 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
 
 _ALWAYS = (
     *(_positions, _run, _schedule, _model, gpu_checks.problems, _deterministic),
-    engine_options.problems,
+    *(engine_options.problems, latents_config.problems),
 )
 _WHERE_SAMPLED = (_context, _greedy, _truncation, _thinking)
 _WHERE_ONLY_SAMPLED = (
     *(_context, _greedy, _thinking, _positions, _run, _model, gpu_checks.shares, _deterministic),
     *(engine_options.problems, sample_config.problems, served_config.problems),
+    latents_config.problems,
 )
 _WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe, reference_problems)
 

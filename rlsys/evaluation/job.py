@@ -78,7 +78,8 @@ def assemble(
     """
     rows = {benchmark.name: benchmark.load(request.data) for benchmark in request.benchmarks}
     resolved = settings_for(request.model, config, overrides, notice)
-    model, context = resolved.model.path, resolved.model.max_context
+    model = resolved.model.path
+    context = resolved.model.max_context - resolved.thinking.fed_back
     tokenizer = load_tokenizer(model, f"MODEL {request.model}")
     eval_tasks = [
         eval_task
@@ -170,7 +171,7 @@ def _fit(config: RunConfig, eval_tasks: Sequence[EvalTask], data: Path) -> RunCo
         max(len(p.token_ids) for p in eval_task.prompts) + eval_task.settings[0].max_tokens
         for eval_task in eval_tasks
     )
-    context = min(config.model.max_context, longest)
+    context = min(config.model.max_context, longest + config.thinking.fed_back)
     rewards = [one for task in eval_tasks for one in task.benchmark.rewards(data)]
     fitted = replace(
         config,

@@ -111,9 +111,15 @@ def settings(
     return tuple(found)
 
 
-def describe(model: str, digest: str, seed: int, eval_tasks: Sequence[EvalTask]) -> dict[str, Any]:
-    """The plan as JSON values: what has to be the same for a killed evaluation to continue."""
-    return {
+def describe(
+    model: str, digest: str, seed: int, eval_tasks: Sequence[EvalTask], latents: int = 0
+) -> dict[str, Any]:
+    """The plan as JSON values: what has to be the same for a killed evaluation to continue.
+
+    Args:
+        latents: of each prompt.
+    """
+    return ({"latents": latents} if latents else {}) | {
         "model": model,
         "digest": digest,
         "seed": seed,

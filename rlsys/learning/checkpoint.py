@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
+from rlsys.config.latents import KEY
 from rlsys.determinism import random_states, set_random_states
 from rlsys.errors import CheckpointError
 from rlsys.learning.adapter_files import FOLDER, save_adapter
@@ -53,6 +55,7 @@ class Copied:
         if not self.parameters:
             return
         policy = self.learner.policy
+        _say_latents(policy.model, self.learner.objective.latents)
         policy.model.save_pretrained(self.folder / "policy", state_dict=dict(self.parameters))
         load_tokenizer(self.model_path).save_pretrained(self.folder / "policy")
         if lora := self.learner.config.lora:
@@ -139,6 +142,12 @@ def load(folder: Path, learner: Learner) -> None:
     own = torch.load(file, weights_only=True)
     learner.load_state_dict(own["learner"])
     set_random_states(own["random"])
+
+
+def _say_latents(model: PreTrainedModel, count: int) -> None:
+    """In the policy's config.json, so that whoever samples from it does as the learner did."""
+    if count or hasattr(model.config, KEY):
+        setattr(model.config, KEY, count)
 
 
 def _file_of_rank(folder: Path, learner: Learner) -> Path:

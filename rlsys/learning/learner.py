@@ -59,9 +59,9 @@ class Learner:
         self.config = ranks.config
         self.updates = 0
         """Made so far; skipped ones are not among them."""
+        self.microbatches = Microbatches(ranks, objective.whole_groups, objective.latents)
         self.trained: dict[str, pa.Array] = {}
         """The newest step's tokens, a row for each sequence that took part; see TokenRecord."""
-        self.microbatches = Microbatches(ranks, objective.whole_groups)
         network = objective.network(model_path, ranks)
         if self.config.lora:
             add_adapter(network.model, self.config.lora, network.new_parts)

@@ -44,10 +44,10 @@ def minibatches(sequences: Sequences, count: int) -> Iterator[list[int]]:
 class Microbatches:
     """Splits sequences into rows, and these among ranks."""
 
-    def __init__(self, ranks: Ranks, whole_groups: bool = False) -> None:
+    def __init__(self, ranks: Ranks, whole_groups: bool = False, latents: int = 0) -> None:
         """whole_groups: a group's sequences lie behind one copy of their prompt, whatever
-        learner.share_prompts says, and so in one microbatch."""
-        self.config, self.ranks = ranks.config, ranks
+        learner.share_prompts says, and so in one microbatch. latents: K of each prompt."""
+        self.config, self.ranks, self.latents = ranks.config, ranks, latents
         self.share_prompts = whole_groups or ranks.config.share_prompts
 
     def own(
@@ -63,7 +63,7 @@ class Microbatches:
         last = len(planned) - 1
         for number, (blocks, most_tokens) in enumerate(planned):
             # A rank without work must still take part in ZeRO's collectives.
-            layout = _layout(blocks, sequences) if blocks else _nothing(chosen[0], sequences)
+            layout = self._layout(blocks or [chosen[:1]], sequences, empty=not blocks)
             chunks = max(1, -(-most_tokens // self.config.logprob_chunk))
             yield Microbatch(
                 layout.to(self.ranks.device),
@@ -117,14 +117,15 @@ class Microbatches:
         groups = [sequences.groups[i] for i in chosen]
         places = blocks_of(groups, len(chosen), self.share_prompts)
         blocks = [[chosen[place] for place in block] for block in places]
-        return blocks, [block_length(b, sequences.prompts, sequences.completions) for b in blocks]
+        own = (sequences.prompts, sequences.completions, self.latents)
+        return blocks, [block_length(block, *own) for block in blocks]
 
-
-def _layout(blocks: list[list[int]], sequences: Sequences) -> Layout:
-    return lay_out(blocks, sequences.prompts, sequences.completions, sequences.kept)
-
-
-def _nothing(index: int, sequences: Sequences) -> Layout:
-    """A prompt without completions."""
-    empty = [np.empty(0, dtype=np.int64)] * len(sequences)
-    return lay_out([[index]], sequences.prompts, empty)
+    def _layout(
+        self, blocks: Sequence[Sequence[int]], sequences: Sequences, empty: bool = False
+    ) -> Layout:
+        """empty: of prompts without completions."""
+        if empty:
+            nothing = [np.empty(0, dtype=np.int64)] * len(sequences)
+            return lay_out(blocks, sequences.prompts, nothing, latents=self.latents)
+        own = (sequences.prompts, sequences.completions, sequences.kept, self.latents)
+        return lay_out(blocks, *own)

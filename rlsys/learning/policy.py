@@ -16,6 +16,7 @@ from rlsys.errors import ConfigError
 from rlsys.learning import attention
 from rlsys.learning.layout import Layout
 from rlsys.learning.network import Network
+from rlsys.thinking.latents import embeddings, latents_of
 
 
 class PolicyModel(Network):
@@ -28,13 +29,16 @@ class PolicyModel(Network):
         temperature: float,
         chunk_tokens: int,
         entropy_gradient: bool = False,
+        latents: int = 0,
     ) -> None:
+        """latents: that it makes of each prompt; layouts must have as many."""
         super().__init__()
         self.model = model
         self.temperature = temperature
         self.logit_divisor = logit_divisor(model.config)
         self.chunk_tokens = chunk_tokens
         self.entropy_gradient = entropy_gradient
+        self.latents = latents
 
     def forward(
         self, layout: Layout, num_chunks: int | None = None
@@ -64,12 +68,22 @@ def logit_divisor(config: PreTrainedConfig) -> float:
 def hidden_states(decoder: nn.Module, layout: Layout) -> torch.Tensor:
     """[S, H] final hidden states of a packed row, under a decoder with packed attention."""
     output = decoder(
-        input_ids=layout.input_ids,
+        **_inputs(decoder, layout),
         position_ids=layout.position_ids,
         attention_plan=layout.attention,
         use_cache=False,
     )
     return output.last_hidden_state[0]
+
+
+def _inputs(decoder: nn.Module, layout: Layout) -> dict[str, torch.Tensor]:
+    """Token ids; with latents the embeddings of tokens, and the latents at their places."""
+    own = layout.latents
+    if own is None:
+        return {"input_ids": layout.input_ids}
+    latents = latents_of(decoder, own.rows, attention_plan=own.attention)[own.whose]
+    row = embeddings(decoder, layout.input_ids)[0]
+    return {"inputs_embeds": row.index_copy(0, own.into, latents.flatten(0, 1))[None]}
 
 
 def checkpoint_layers(model: PreTrainedModel) -> None:

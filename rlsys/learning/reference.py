@@ -26,6 +26,7 @@ class FrozenPolicy:
         config: ReferenceConfig,
         learner: LearnerConfig,
         temperature: float,
+        latents: int = 0,
     ) -> None:
         self.role = role
         if config.gpus == 0:
@@ -34,7 +35,8 @@ class FrozenPolicy:
         self.share_prompts = learner.share_prompts
         self.device = torch.device("cuda" if config.gpus else "cpu")
         model = load_causal_lm(model_path, getattr(torch, config.dtype.value))
-        self.policy = PolicyModel(model, temperature, learner.logprob_chunk).to(self.device).eval()
+        policy = PolicyModel(model, temperature, learner.logprob_chunk, latents=latents)
+        self.policy = policy.to(self.device).eval()
 
     @torch.no_grad()
     def score(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
@@ -87,11 +89,13 @@ def score_sequences(
     tokens of each position, where they are given."""
     device = next(policy.parameters()).device
     blocks = blocks_of(groups, len(completions), share_prompts)
-    lengths = [block_length(block, prompts, completions) for block in blocks]
+    latents = policy.latents
+    lengths = [block_length(block, prompts, completions, latents) for block in blocks]
     (plan,) = plan_microbatches(lengths, microbatch_tokens, 1)
     logprobs: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(completions)
     for microbatch in plan:
-        layout = lay_out([blocks[b] for b in microbatch], prompts, completions, kept).to(device)
+        chosen = [blocks[b] for b in microbatch]
+        layout = lay_out(chosen, prompts, completions, kept, latents).to(device)
         of_layout, _ = policy(layout)
         values = of_layout.float().cpu().numpy()
         start = 0

@@ -28,7 +28,7 @@ def reinforcement_learner(model_path: str, task: ReinforcementTask, ranks: Ranks
     critic = Critic(model_path, ranks, algorithm.critic) if is_gae else None
     loss = Registry(task.plugins).loss_of(algorithm)
     terms = teacher_terms(task.teacher, task.sampler_dtype)
-    objective = PolicyGradient(algorithm, config, task.sampling, critic, terms, loss)
+    objective = PolicyGradient(algorithm, config, task.sampling, critic, terms, loss, task.latents)
     check_columns(objective, schema.training(task.columns).names)
     schedule = Schedule(config.optimizer, task.steps * config.minibatches)
     holds = config.holds_reference and task.asks_reference
@@ -40,5 +40,6 @@ def held_reference(model_path: str, task: ReinforcementTask, ranks: Ranks) -> Po
     """The policy that the run began with, frozen, on the learner's ranks: under ZeRO-3 each holds
     its share, as of the policy, so that no GPU has to have room for the whole."""
     model = load_for_training(model_path, ranks)
-    policy = PolicyModel(model, task.sampling.temperature, ranks.config.logprob_chunk)
+    chunk, temperature = ranks.config.logprob_chunk, task.sampling.temperature
+    policy = PolicyModel(model, temperature, chunk, latents=task.latents)
     return ranks.frozen(policy).eval()

@@ -51,6 +51,8 @@ class Task(ABC):
 class SupervisedTask(Task):
     """Supervised fine-tuning."""
 
+    latents: int = 0
+    """That the policy makes of each prompt."""
     idle = "batches"
 
     def learner(self, model_path: str, ranks: "Ranks") -> "Learner":
@@ -85,6 +87,8 @@ class ReinforcementTask(Task):
     """In which rollout_logprobs are computed."""
     plugins: Sequence[PluginFile]
     """algorithm.plugins, as read where the run was started."""
+    latents: int = 0
+    """That the policy makes of each prompt."""
     idle = "ready groups"
 
     @cached_property
@@ -112,7 +116,7 @@ def task_of(config: RunConfig, plugins: Sequence[PluginFile]) -> Task:
     """
     seed, steps = config.run.seed, config.loop.steps
     if config.run.stage is StageKind.sft:
-        return SupervisedTask(seed, steps)
+        return SupervisedTask(seed, steps, config.thinking.fed_back)
     if config.run.stage is StageKind.reward_model:
         return PreferenceTask(seed, steps)
     return ReinforcementTask(
@@ -123,4 +127,5 @@ def task_of(config: RunConfig, plugins: Sequence[PluginFile]) -> Task:
         config.teacher,
         config.rollout.dtype,
         plugins,
+        config.thinking.fed_back,
     )

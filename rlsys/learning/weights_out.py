@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
+from rlsys.learning.layout import lay_out
 from rlsys.learning.lora import Weight, weights_of
 from rlsys.learning.network import Network
 from rlsys.learning.policy import PolicyModel
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
+from rlsys.thinking.latents import latents_of
 from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
 from rlsys.weights.canary import Canary
 from rlsys.weights.saved_form import SavedForm
@@ -92,13 +95,30 @@ class WeightsOut:
             return {n: p.detach().to("cpu", self.dtype, copy=True) for n, p in own.items()}
 
     def canary(self, token_ids: list[int]) -> Canary:
-        """Logprobs of a fixed sequence under the present weights, at temperature 1."""
+        """Logprobs of a fixed sequence under the present weights, at temperature 1 and without
+        latents, which stand beside them."""
         assert isinstance(self.policy, PolicyModel)
         prompt, completion = np.array(token_ids[:1]), np.array(token_ids[1:])
-        temperature, self.policy.temperature = self.policy.temperature, 1.0
-        (logprobs,) = score_sequences(self.policy, [prompt], [completion], [0], False, 1 << 30)
-        self.policy.temperature = temperature
-        return Canary(token_ids, logprobs.tolist(), self.ranks.config.dtype)
+        policy, own = self.policy, (self.policy.temperature, self.policy.latents)
+        policy.temperature, policy.latents = 1.0, 0
+        (logprobs,) = score_sequences(policy, [prompt], [completion], [0], False, 1 << 30)
+        policy.temperature, policy.latents = own
+        canary = Canary(token_ids, logprobs.tolist(), self.ranks.config.dtype)
+        return replace(canary, latents=self._latents(canary.latent_prompt))
+
+    @torch.no_grad()
+    def _latents(self, token_ids: list[int]) -> list[list[float]]:
+        """[K, H] that the policy makes of a prompt."""
+        assert isinstance(self.policy, PolicyModel)
+        if not self.policy.latents:
+            return []
+        nothing = [np.empty(0, dtype=np.int64)]
+        layout = lay_out([[0]], [np.array(token_ids)], nothing, latents=self.policy.latents)
+        part = layout.to(self.ranks.device).latents
+        assert part is not None
+        decoder = self.policy.model.get_decoder()
+        (found,) = latents_of(decoder, part.rows, attention_plan=part.attention)
+        return found.float().tolist()
 
     def _own_shapes(self) -> dict[str, tuple[int, ...]]:
         """Of the policy's weights, by their names in the model; whole shapes."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rlsys.config.latents import settled
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
@@ -57,7 +58,8 @@ def settings_for(
         from rlsys.weights.fit import require_fitting
     require_fitting(path, f"MODEL {model}")
     context = min(context_of(path), settings.benchmarks.max_context or sys.maxsize)
-    return replace(settings, model=replace(settings.model, path=path, max_context=context))
+    found_model = replace(settings.model, path=path, max_context=context)
+    return settled(replace(settings, model=found_model), path, notice)
 
 
 def fit_machine(config: RunConfig, notice: Callable[[str], None]) -> RunConfig:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
     from vllm.outputs import CompletionOutput, WeightVersionSpan
 
+    from rlsys.sampling.engine_prompt import Thought
+
 
 @dataclass(frozen=True)
 class SampleRequest:
@@ -31,15 +33,23 @@ class SampleRequest:
     limits: Limits
     opened: bool
     """Whether the prompt ends inside a block of thinking."""
+    thought: Thought | None = None
+    """The latents between prompt and completion."""
 
     @classmethod
-    def of(cls, prompt: dict[str, Any], group_id: int, sampling: SamplingConfig) -> SampleRequest:
+    def of(
+        cls,
+        prompt: dict[str, Any],
+        group_id: int,
+        sampling: SamplingConfig,
+        thought: Thought | None = None,
+    ) -> SampleRequest:
         """A prompt's own thinking budget comes before the run's."""
         budget = prompt["token_budget"]
         most = sampling.max_reasoning_tokens if budget is None else budget
         least = sampling.min_reasoning_tokens
         limits = Limits(most, least if most is None else min(least, most))
-        return cls(prompt, group_id, limits, opens_thinking(prompt["text"]))
+        return cls(prompt, group_id, limits, opens_thinking(prompt["text"]), thought)
 
 
 def may_limit(sampling: SamplingConfig, thinking: ThinkingConfig, prompts: pa.RecordBatch) -> bool:
@@ -84,6 +94,7 @@ def rollout_row(
         "rollout_logprobs": logprobs,
         "kept_token_ids": kept,
         "policy_versions": token_versions(completion.weight_versions, len(token_ids)),
+        "latent_version": request.thought and request.thought.version,
         "forced": counted.forced,
         "finish_reason": completion.finish_reason,
         "text": tokenizer.decode(

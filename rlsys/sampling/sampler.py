@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,10 @@ from rlsys.errors import SamplerError, WeightSyncError
 from rlsys.imports import imports
 from rlsys.logs import Since, cause_of
 from rlsys.pretrained import load_tokenizer
+from rlsys.sampling.engine_prompt import Thought, engine_prompt
+from rlsys.sampling.latent_proof import LatentErrors, prove_latents
 from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
+from rlsys.sampling.thoughts import Thoughts
 from rlsys.sampling.vllm_arguments import engine_arguments
 from rlsys.sampling.vllm_environment import set_environment
 from rlsys.sampling.weight_update import WeightUpdate
@@ -32,6 +36,7 @@ from rlsys.weights.canary import Canary
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
+    from vllm.inputs import EmbedsPrompt, TokensPrompt
     from vllm.outputs import RequestOutput
 
 
@@ -49,24 +54,29 @@ class Sampler:
         seeded: bool = False,
         deterministic: bool = False,
         sleeps: bool = False,
+        latents: int = 0,
     ) -> None:
         """seeded: each completion has random numbers of its own, which depend on `seed`, group and
         place in the group alone, not on the sampler, nor on what it samples beside it.
         deterministic: so does the arithmetic, which is otherwise rounded by what is sampled beside
         a completion; implies `seeded`.
-        sleeps: it gives its GPU to the learner at times."""
+        sleeps: it gives its GPU to the learner at times.
+        latents: that the policy makes of each prompt before it answers."""
         self.name = name
         self.model_path = model_path
         self.model = model
         self.config, self.weights = config, weights
         self.seed, self.deterministic = seed, deterministic
         self.seeded, self.sleeps = seeded or deterministic, sleeps
+        self.thoughts = Thoughts(latents, config.dtype)
         self._requests = 0
         self._is_proved = False
         """Whether loading the model's weights again is known to leave it as it was."""
         self.shown = 0.0
         """Nats by which this sampler's logprobs of the canary differed from the learner's when both
         held the weights from disk."""
+        self.latents_shown = LatentErrors()
+        """The same of its latents, and of what it decodes behind them."""
 
     async def start(self, limits: bool = True) -> None:
         """Load the model and sample once, so that the first real request finds it warm.
@@ -96,17 +106,19 @@ class Sampler:
                 self.deterministic,
                 limits,
                 self.sleeps,
+                self.thoughts.count,
             ),
             weight_transfer_config=WeightTransferConfig(backend=BACKENDS[self.weights.transport]),
         )
         self.tokenizer = load_tokenizer(self.model_path)
         self.tags = Tags.of(self.tokenizer)
+        self.thoughts.begin(self.model_path)
         log = Since()
         try:
             self.vllm = AsyncLLM.from_engine_args(arguments)
             self.update = WeightUpdate(self.name, self.vllm, self.weights)
             await self.vllm.update_weight_version("0")
-            await self._generate([0, 0], SamplingConfig(max_tokens=2), 1)
+            await self._generate(self.prompt([0, 0]), SamplingConfig(max_tokens=2), 1)
         except Exception as error:  # whatever vLLM raises, here or in the sampler's own process
             raise SamplerError(
                 f"{self.name}: vLLM's engine does not start: {cause_of(error, log)}\n"
@@ -125,10 +137,11 @@ class Sampler:
         """
         schema.check(prompts, schema.PROMPTS)
         rows = prompts.to_pylist()
+        thoughts = await self.thoughts.of([row["token_ids"] for row in rows])
         groups = await asyncio.gather(
             *(
-                self._sample_group(SampleRequest.of(row, g, sampling), size, sampling)
-                for row, g in zip(rows, group_ids, strict=True)
+                self._sample_group(SampleRequest.of(row, g, sampling, thought), size, sampling)
+                for row, g, thought in zip(rows, group_ids, thoughts, strict=True)
             )
         )
         columns = {
@@ -136,13 +149,20 @@ class Sampler:
         }
         return schema.build(schema.ROLLOUTS, columns)
 
+    async def load(self, manifest: Manifest, buckets: list[list[np.ndarray]]) -> float:
+        """Hold a published version; see WeightUpdate.load. What makes the latents holds it first,
+        so latents are never older than the engine was when their prompt was asked."""
+        await self.thoughts.load(manifest, buckets)
+        return await self.update.load(manifest, buckets)
+
     async def _sample_group(
         self, request: SampleRequest, size: int, sampling: SamplingConfig
     ) -> list[dict[str, Any]]:
         started = time.monotonic()
         seed = group_seed(self.seed, request.group_id) if self.seeded else None
         extra = extra_args(request.limits, request.opened)
-        output = await self._generate(request.prompt["token_ids"], sampling, size, seed, extra)
+        prompt = self.prompt(request.prompt["token_ids"], request.thought)
+        output = await self._generate(prompt, sampling, size, seed, extra)
         seconds = time.monotonic() - started
         return [
             rollout_row(request, completion, self.tokenizer, self.tags)
@@ -152,7 +172,7 @@ class Sampler:
 
     async def _generate(
         self,
-        token_ids: list[int],
+        prompt: TokensPrompt | EmbedsPrompt,
         sampling: SamplingConfig,
         size: int,
         seed: int | None = None,
@@ -178,17 +198,20 @@ class Sampler:
             output_kind=RequestOutputKind.FINAL_ONLY,
             extra_args=extra,
         )
-        return await self._finish(token_ids, params)
+        return await self.finish(prompt, params)
 
-    async def _finish(self, token_ids: list[int], params: SamplingParams) -> RequestOutput:
+    def prompt(
+        self, token_ids: Sequence[int], thought: Thought | None = None
+    ) -> TokensPrompt | EmbedsPrompt:
+        """For a request that begins now."""
+        return engine_prompt(token_ids, thought, self.update.cache_salt)
+
+    async def finish(
+        self, prompt: TokensPrompt | EmbedsPrompt, params: SamplingParams
+    ) -> RequestOutput:
         """A request's last output."""
-        from vllm.inputs import TokensPrompt
-
         self._requests += 1
         request = f"{self.name}-{self._requests}"
-        prompt = TokensPrompt(prompt_token_ids=list(token_ids))
-        if (salt := self.update.cache_salt) is not None:
-            prompt["cache_salt"] = salt
         async for output in self.vllm.generate(prompt, params, request):
             final = output
         return final
@@ -211,6 +234,7 @@ class Sampler:
                 f"{self.shown:.4g} nats, where {canary.coarser(precision).value} explains "
                 f"{canary.rounding(precision):g}. docs/models.md lists the models that work"
             )
+        self.latents_shown = await prove_latents(self, canary, None, self.name)
         await self._prove_reloading()
 
     async def load_policy(self, path: str) -> None:
@@ -224,6 +248,7 @@ class Sampler:
             return
         if not self._is_proved:
             await self._prove_reloading()
+        self.thoughts.begin(path)
         await self.update.load_policy(path)
         self.model_path = path
 
@@ -260,14 +285,16 @@ class Sampler:
                 f"that was published: the canary's logprobs differ from the learner's by "
                 f"{error:.4g} nats, and by {self.shown:.2g} with the weights from disk; {held}"
             )
-        return error
+        named = f"{self.name}, version {manifest.version}"
+        found = await prove_latents(self, canary, self.latents_shown, named)
+        return max(error, found.nats)
 
     async def canary_error(self, canary: Canary) -> float:
         """Of this sampler's logprobs against the given ones, nats; see Canary.error."""
         from vllm import SamplingParams
 
         params = SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False)
-        output = await self._finish(canary.token_ids, params)
+        output = await self.finish(self.prompt(canary.token_ids), params)
         assert isinstance(output.prompt_logprobs, list)
         own = [
             entry[token].logprob

@@ -142,6 +142,7 @@ def _row(prompt: Mapping[str, Any], group_id: int, index: int, reply: Reply) -> 
         "rollout_logprobs": [],
         "kept_token_ids": None,
         "policy_versions": [],
+        "latent_version": None,
         "forced": [],
         "finish_reason": reply.finish_reason,
         "text": thought + (reply.content or ""),

@@ -21,6 +21,9 @@ like ours it would be 2048, and many steps where prompts are long."""
 _NO_SHARE = 0.01
 """Of a GPU, where the cache has a size of its own. vLLM still asks that so much of it is free,
 which a shared GPU may not have, and uses the number for nothing else."""
+_EMBEDDED = {"enable_prompt_embeds": True, "async_scheduling": False}
+"""For prompts with latents. There is a public report of wrong tokens after prompt embeddings with
+async scheduling."""
 
 
 def engine_arguments(
@@ -33,12 +36,14 @@ def engine_arguments(
     deterministic: bool,
     limits: bool,
     sleeps: bool = False,
+    latents: int = 0,
 ) -> dict[str, Any]:
     """Keywords of AsyncEngineArgs; plain values, since vLLM must not be imported here.
 
     Args:
         limits: whether a request may limit its thinking.
         sleeps: whether it is to give its memory up at times.
+        latents: of each prompt.
     """
     on_cpu = config.gpus == 0
     own = {
@@ -67,6 +72,7 @@ def engine_arguments(
         "logits_processors": [thinking_processor(config)] if limits else None,
         "worker_extension_cls": "rlsys.weights.vllm_transfer.WorkerExtension",
         **_memory(config),
+        **(_EMBEDDED if latents else {}),
     }
     return {**own, **config.engine_options}
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
+from rlsys.sampling.engine_prompt import Thought
 from rlsys.sampling.sampler import Sampler
 from rlsys.serving.conversation import Delta
 from rlsys.thinking.limits import Limits, extra_args
@@ -26,8 +27,15 @@ class ChatSampler:
     """A conversation's Streamer: a Sampler that gives its completion as it is written. Build,
     `await start()`, stream."""
 
-    def __init__(self, model_path: str, model: ModelConfig, config: RolloutConfig) -> None:
-        self._sampler = Sampler("chat", model_path, model, config, WeightsConfig(), seed=0)
+    def __init__(
+        self, model_path: str, model: ModelConfig, config: RolloutConfig, latents: int = 0
+    ) -> None:
+        """latents: that the model makes of each prompt."""
+        weights = WeightsConfig()
+        self._sampler = Sampler("chat", model_path, model, config, weights, seed=0, latents=latents)
+        self.latents = latents
+        self.thought: Thought | None = None
+        """Behind the newest prompt, where the model makes latents."""
         self._requests = itertools.count()
 
     async def start(self) -> None:
@@ -55,7 +63,6 @@ class ChatSampler:
         """One completion as it is written. The tags are part of the text, whatever the tokenizer
         thinks of them."""
         from vllm import SamplingParams
-        from vllm.inputs import TokensPrompt
         from vllm.sampling_params import RequestOutputKind
 
         params = SamplingParams(
@@ -68,7 +75,8 @@ class ChatSampler:
             output_kind=RequestOutputKind.DELTA,
             extra_args=extra_args(limits, opened),
         )
-        prompt = TokensPrompt(prompt_token_ids=token_ids)
+        (self.thought,) = await self._sampler.thoughts.of([token_ids])
+        prompt = self._sampler.prompt(token_ids, self.thought)
         end = self.tokenizer.eos_token
         request = f"chat-{next(self._requests)}"
         async for output in self._sampler.vllm.generate(prompt, params, request):
@@ -77,6 +85,14 @@ class ChatSampler:
                 completion.text.removesuffix(end) if completion.finish_reason else completion.text
             )
             yield Delta(text, list(completion.token_ids))
+
+    def nearest(self, count: int) -> list[list[tuple[str, float]]]:
+        """For each latent of the newest prompt the likeliest tokens, with their probabilities."""
+        prefill = self._sampler.thoughts.prefill
+        if self.thought is None or prefill is None:
+            return []
+        tokenizer = self.tokenizer
+        return prefill.nearest(self.thought, lambda ids: str(tokenizer.decode(ids)), count)
 
     async def shutdown(self) -> None:
         """End the sampler's process, and vLLM's client while Python still stands."""

@@ -21,6 +21,7 @@ from rlsys.data.generated import generated_lessons, generated_rows
 from rlsys.data.load import RunRows, load_rows, load_test
 from rlsys.data.repeats import prompt_key
 from rlsys.data.rows import Row
+from rlsys.data.steps import without_first_steps
 from rlsys.data.templates import Prompt, unheard_warning
 from rlsys.data.vocabulary import check_vocabulary
 from rlsys.errors import DataError
@@ -91,8 +92,9 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Su
     progress("tokenizing the demonstrations")
     known = {prompt_key(row) for row in asked.rows}
     kept = [lesson for lesson in train if prompt_key(lesson.prompt) not in known]
-    learned = tokenized(kept, config.data, tokenizer, config.model.max_context)
-    measured = tokenized(held_out, config.data, tokenizer, config.model.max_context)
+    room = config.model.max_context - config.thinking.fed_back
+    learned = tokenized(kept, config.data, tokenizer, room)
+    measured = tokenized(held_out, config.data, tokenizer, room)
     # A prompt that is told as a text in the one and as messages in the other.
     prompts = {tuple(prompt.token_ids) for prompt in asked.prompts}
     rows = [row for row in learned.rows if row.prompt not in prompts]
@@ -182,10 +184,16 @@ def _lessons(config: RunConfig) -> tuple[list[Lesson], list[Lesson], list[str]]:
     else:
         read = read_lessons(sft.train, config.data, sft.all_turns)
         train, notes = read.rows, read.notes(sft.train)
-    if not sft.test:
-        return *split(train, sft.holdout), notes
-    test = read_lessons(sft.test, config.data, sft.all_turns)
-    return train, test.rows, [*notes, *test.notes(sft.test)]
+    if sft.test:
+        test = read_lessons(sft.test, config.data, sft.all_turns)
+        held_out, notes = test.rows, [*notes, *test.notes(sft.test)]
+    else:
+        train, held_out = split(train, sft.holdout)
+    train, held_out = (
+        [without_first_steps(lesson, sft.dropped_steps) for lesson in part]
+        for part in (train, held_out)
+    )
+    return train, held_out, notes
 
 
 def split(lessons: Sequence[Lesson], count: int) -> tuple[list[Lesson], list[Lesson]]:

@@ -7,7 +7,7 @@ update that changes no more than the weights cannot make it many times as large.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,6 +24,9 @@ certain, by up to 0.09 in bfloat16. Experts read in the wrong order were 0.07 of
 _ROUNDING = {Precision.float32: 0.01, Precision.bfloat16: 0.25}
 """Nats by which two right computations of the same weights can differ. Above it they do not
 compute the same model."""
+_LATENTS = {Precision.float32: 1e-2, Precision.bfloat16: 0.5}
+"""In units of the latents' mean size, by which two right computations of them can differ: each is
+made of the one before, so they round more than logprobs do."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,19 @@ class Canary:
     logprobs: list[float]
     precision: Precision
     """The learner's."""
+    latents: list[list[float]] = field(default_factory=list)
+    """[K, H] that follow `latent_prompt`; none where the policy makes none."""
+
+    @property
+    def latent_prompt(self) -> list[int]:
+        """The part of the sequence that the latents follow: half, so that they and a few tokens
+        have room behind it."""
+        return self.token_ids[: max(1, len(self.token_ids) // 2)]
+
+    def latent_limit(self, own: Precision, shown: float) -> float:
+        """The most by which a sampler's latents may differ, for one that differed by `shown` from
+        disk; see rlsys.sampling.latent_prefill."""
+        return max(GROWTH * shown, _LATENTS[self.coarser(own)])
 
     def error(self, logprobs: Sequence[float]) -> float:
         """How far another computation is off: nats that nine in ten tokens are below.

@@ -25,6 +25,7 @@ def rollouts(
             "rollout_logprobs": [[-0.5] * len(a) for a in answers],
             "kept_token_ids": [None] * n,
             "policy_versions": [[3] * len(a) for a in answers],
+            "latent_version": [None] * n,
             "forced": [[False] * len(a) for a in answers],
             "finish_reason": ["stop"] * n,
             "text": ["1"] * n,

@@ -66,6 +66,7 @@ def write_part(samples: Samples, first: int, rows: Sequence[Candidate]) -> None:
         "rollout_logprobs": [[0.0] * row.tokens for row in rows],
         "kept_token_ids": [None] * n,
         "policy_versions": [[0] * row.tokens for row in rows],
+        "latent_version": [None] * n,
         "forced": [[False] * row.tokens for row in rows],
         "finish_reason": [row.finish_reason for row in rows],
         "text": [row.text for row in rows],

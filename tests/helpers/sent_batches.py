@@ -54,6 +54,7 @@ def rollouts(groups: int, size: int, texts: list[str] | None = None) -> pa.Recor
         "rollout_logprobs": [rng.uniform(-4.5, -3.5, n) for n in lengths],
         "kept_token_ids": [None] * rows,
         "policy_versions": [np.zeros(n) for n in lengths],
+        "latent_version": [None] * rows,
         "forced": [np.zeros(n, bool) for n in lengths],
         "finish_reason": ["stop"] * rows,
         "text": texts or [ANSWER] * rows,

@@ -61,7 +61,7 @@ def weights_of(policy: str, change: float) -> list[Named]:
 
 async def logprobs(sampler: Sampler, prompt: list[int]) -> np.ndarray:
     """Of the greedy answer's tokens."""
-    output = await sampler._generate(prompt, GREEDY, 1)
+    output = await sampler._generate(sampler.prompt(prompt), GREEDY, 1)
     return np.asarray(output.outputs[0].logprobs.logprobs)
 
 

@@ -81,6 +81,8 @@ class Objective(ABC):
     """What the samples keep of each token that was trained on; see learning/token_record.py."""
     whole_groups: bool = False
     """Whether the loss compares a group's sequences, which then lie in one microbatch."""
+    latents: int = 0
+    """That the policy makes of each prompt (rlsys/thinking/latents.py)."""
 
     def network(self, model_path: str, ranks: Ranks) -> Network:
         """What learns: a causal language model that gives logprobs and entropies [N]."""
@@ -89,6 +91,7 @@ class Objective(ABC):
             self.temperature,
             ranks.config.logprob_chunk,
             self.entropy_gradient,
+            self.latents,
         )
 
     @abstractmethod

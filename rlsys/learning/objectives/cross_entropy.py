@@ -27,6 +27,9 @@ class CrossEntropy(Objective):
     name = "cross_entropy"
     columns = ("prompt_token_ids", "token_ids")
 
+    def __init__(self, latents: int = 0) -> None:
+        self.latents = latents
+
     def prepare(self, batch: pa.RecordBatch, version: int, score: Scorer) -> Sequences:
         """All rows of a `demonstrations` batch."""
         return Sequences.from_demonstrations(batch)

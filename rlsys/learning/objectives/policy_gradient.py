@@ -71,11 +71,14 @@ class PolicyGradient(Objective):
         critic: Critic | None = None,
         terms: Sequence[AdvantageTerm] = (),
         loss: Bound[TokenLoss] | None = None,
+        latents: int = 0,
     ) -> None:
         """Args:
         critic: for advantage.estimator=gae.
         loss: of a token, where it is a plug-in's; None: the built-in one that is configured.
+        latents: that the policy makes of each prompt; a critic reads the prompt without.
         """
+        self.latents = latents
         self.token_loss = loss or Registry().loss_of(algorithm)
         self.algorithm, self.critic, self.terms = algorithm, critic, terms
         self.temperature, self.max_tokens = sampling.temperature, sampling.max_tokens

@@ -212,6 +212,17 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[st
         yield handed[0]
 
 
+def test_a_policy_that_thinks_in_latents_is_refused(tmp_path: Path) -> None:
+    from tests.helpers.tiny_policy import write_policy
+
+    folder = write_policy(tmp_path / "policy", 0)
+    said = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(said | {"thinking_latents": 2}))
+    port = str(free_port("127.0.0.1"))
+    with pytest.raises(ConfigError, match=r"thinks in 2 latents.*rlsys chat"):
+        CliRunner().invoke(app, ["serve", str(folder), "--port", port], catch_exceptions=False)
+
+
 @pytest.mark.slow
 def test_vllm_takes_the_whole_command_and_finds_all_that_it_is_told_to_load(
     command: list[str],

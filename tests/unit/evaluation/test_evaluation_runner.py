@@ -120,6 +120,7 @@ def row(prompt: Prompt, group_id: int, index: int, text: str) -> dict[str, Any]:
         "rollout_logprobs": [0.0] * 4,
         "kept_token_ids": None,
         "policy_versions": [0] * 4,
+        "latent_version": None,
         "forced": [False] * 4,
         "finish_reason": "stop",
         "text": text,
@@ -258,6 +259,8 @@ def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path
     assert claim(tmp_path, describe("m", "f", 0, [eval_task()])) is True
     with pytest.raises(ConfigError, match=r"eval_tasks\.sums/t1\.samples: 4 then, 8"):
         claim(tmp_path, describe("m", "f", 0, [eval_task(samples=8)]))
+    with pytest.raises(ConfigError):
+        claim(tmp_path, describe("m", "f", 0, [eval_task()], latents=2))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])

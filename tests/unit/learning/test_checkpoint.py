@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from rlsys import schema
+from rlsys.config.latents import KEY, latents_in
 from rlsys.config.optimizer import ScheduleShape
 from rlsys.config.run import LearnerConfig
 from rlsys.errors import CheckpointError
@@ -119,3 +120,16 @@ def test_the_state_of_another_objective_is_refused(policy: Path, tmp_path: Path)
     supervised = learner_of(policy, CrossEntropy(), one_rank(LearnerConfig()))
     with pytest.raises(CheckpointError, match=r"cross_entropy has no state, .*kl_coefficient"):
         load(folder, supervised)
+
+
+def test_a_policy_says_in_its_config_how_many_latents_it_was_trained_with(
+    policy: Path, tmp_path: Path
+) -> None:
+    learner = learner_of(policy, CrossEntropy(2), one_rank(LearnerConfig()))
+    before, source = tmp_path / "plain", str(policy)
+    for folder, latents in ((before, 0), (tmp_path / "two", 2), (tmp_path / "none", 0)):
+        folder.mkdir()
+        learner.objective.latents = latents
+        copied(folder, learner, WeightsOut(learner.policy, learner.ranks), source).write()
+        assert latents_in(str(folder / "policy")) == latents
+    assert KEY not in (before / "policy" / "config.json").read_text()

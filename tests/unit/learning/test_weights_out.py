@@ -12,6 +12,7 @@ from rlsys.config.precision import COMPUTED
 from rlsys.config.run import LearnerConfig, Precision
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.weights_out import WeightsOut
+from rlsys.sampling.latent_prefill import LatentPrefill
 from rlsys.weights.bundle import unpack
 from tests.helpers.learners import learner_of, one_rank, saved
 
@@ -67,3 +68,16 @@ def test_the_canary_is_taken_at_temperature_1_whatever_the_policys_own(folder: P
     assert found.logprobs == expected.logprobs
     assert len(found.logprobs) == len(CANARY) - 1
     assert out.policy.temperature == 0.5
+
+
+def test_a_policy_with_latents_brings_those_of_the_canary_and_its_logprobs_without(
+    folder: Path,
+) -> None:
+    plain = weights_out(folder, LearnerConfig()).canary(CANARY)
+    learner = learner_of(folder, CrossEntropy(3), one_rank(LearnerConfig()))
+    found = WeightsOut(learner.policy, learner.ranks).canary(CANARY)
+    assert plain.latents == []
+    assert found.logprobs == plain.logprobs
+    (expected,) = LatentPrefill(str(folder), Precision.float32, 3).think([found.latent_prompt])
+    torch.testing.assert_close(torch.tensor(found.latents), expected.latents, atol=1e-5, rtol=1e-4)
+    assert learner.policy.latents == 3

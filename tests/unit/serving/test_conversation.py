@@ -104,10 +104,19 @@ def _unseen(part: Part, piece: str) -> None:
     """Nobody looks."""
 
 
-def spoken(reciter: Reciter, *lines: str) -> str:
+class TwoLatents:
+    """Of a model that makes two latents of each prompt."""
+
+    latents = 2
+
+    def nearest(self, count: int) -> list[list[tuple[str, float]]]:
+        return [[("7", 0.75), ("+", 0.125)], [("3", 0.5), ("4", 0.25)]]
+
+
+def spoken(reciter: Reciter, *lines: str, thinker: TwoLatents | None = None) -> str:
     console = Console(file=io.StringIO(), width=200, force_terminal=False)
     choice = _Budget("none")
-    talk = Talk(console, with_choice(reciter, choice), choice, Price(1.0, 10.0))
+    talk = Talk(console, with_choice(reciter, choice), choice, Price(1.0, 10.0), thinker)
     given = iter([*lines, None])
     talk._read = lambda: next(given)  # type: ignore[method-assign]
     asyncio.run(talk.run())
@@ -126,6 +135,15 @@ def test_the_terminal_folds_the_thinking_and_shows_it_when_asked() -> None:
     assert "6 prompt, 7 thinking, 7 answer tokens; thinking takes 1.8% of the context" in rest
     assert "$0.000146" in rest
     assert "1 turns: 6 prompt" in rest
+
+
+def test_latents_are_said_and_shown_as_their_nearest_tokens_with_what_that_is_worth() -> None:
+    output = spoken(Reciter("it is 3"), "/show", "1+2=?", "/show", thinker=TwoLatents())
+    before, _, after = output.partition("it is 3")
+    assert "projection" not in before
+    assert "thought in 2 latent steps; 6 prompt" in after
+    assert "a projection onto the nearest words, not what was thought" in after
+    assert "1: '7' 0.75, '+' 0.12\n2: '3' 0.50, '4' 0.25" in after
 
 
 def test_commands_change_the_budget_and_unknown_ones_are_told() -> None:

@@ -85,6 +85,7 @@ class Policy(Fleet):
                 "rollout_logprobs": [[0.0] * len(one) for one in tokens],
                 "kept_token_ids": [None] * n,
                 "policy_versions": [[0] * len(one) for one in tokens],
+                "latent_version": [None] * n,
                 "forced": [[False] * len(one) for one in tokens],
                 "finish_reason": ["stop"] * n,
                 "text": [f"so it is {draw}" for draw in draws],

@@ -9,6 +9,7 @@ import pytest
 from rlsys.config.data import PromptTemplate
 from rlsys.config.run import RunConfig, StageKind
 from rlsys.config.sft import measures_answers
+from rlsys.config.thinking import ThinkingConfig, ThinkingMode
 from rlsys.config.verifiers import RewardConfig
 from rlsys.data.demonstrations import read_lessons
 from rlsys.errors import ConfigError, DataError
@@ -161,3 +162,39 @@ def test_rows_that_show_nothing_to_say_are_named(config: RunConfig, tmp_path: Pa
     config.sft.train = str(tmp_path / "nowhere.jsonl")
     with pytest.raises((DataError, ConfigError), match=r"nowhere\.jsonl"):
         plan(config)
+
+
+def test_the_first_steps_of_all_chains_are_left_out_where_latents_take_their_place() -> None:
+    config = RunConfig()
+    config.run.stage = StageKind.sft
+    config.data.holdout, config.verifiers.rewards = 16, ACCURACY
+    whole = plan(config)
+    config.sft.dropped_steps = 2
+    shorter = plan(config)
+    tokenizer = build_tokenizer()
+    for part in ("train", "held_out"):
+        pairs = zip(
+            *(list_column(getattr(one, part), "token_ids") for one in (whole, shorter)), strict=True
+        )
+        for before, after in list(pairs)[:20]:
+            first, said = tokenizer.decode(before), tokenizer.decode(after)
+            assert said.startswith("<think>then ")
+            assert first.startswith("<think>we need ")
+            assert first.endswith(said.removeprefix("<think>"))
+
+
+def test_latents_take_their_room_from_the_demonstrations(config: RunConfig, tmp_path: Path) -> None:
+    config.sft.train = write(tmp_path / "one.jsonl", [shown("1+1=?"), shown("1+1+1=?")])
+    config.sft.holdout = 0
+    longest = max(
+        len(a) + len(b)
+        for a, b in zip(
+            *(list_column(plan(config).train, n) for n in ("prompt_token_ids", "token_ids")),
+            strict=True,
+        )
+    )
+    config.model.max_context = longest + 1
+    config.thinking = ThinkingConfig(ThinkingMode.latent, 1)
+    assert plan(config).train.num_rows == 2
+    config.thinking.latents = 2
+    assert plan(config).train.num_rows == 1

@@ -1,0 +1,101 @@
+"""thinking.mode, thinking.latents: what the policy says, what settings say, what is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rlsys.config.latents import KEY, latents_in, problems, require_room, settled
+from rlsys.config.load import CONFIGS, load
+from rlsys.config.run import RunConfig, StageKind, Transport
+from rlsys.config.thinking import ThinkingConfig, ThinkingMode
+from rlsys.errors import ConfigError
+
+
+def policy(folder: Path, **more: object) -> str:
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen2", **more}))
+    return str(folder)
+
+
+def thinking_in(latents: int) -> RunConfig:
+    return RunConfig(thinking=ThinkingConfig(ThinkingMode.latent, latents))
+
+
+def said(config: RunConfig) -> str:
+    return "\n".join(problems(config))
+
+
+def test_by_itself_a_run_does_as_the_policy_was_trained(tmp_path: Path) -> None:
+    notes: list[str] = []
+    for name, more, expected in (
+        ("plain", {}, (ThinkingMode.auto, 0)),
+        ("latent", {KEY: 3}, (ThinkingMode.latent, 3)),
+    ):
+        (tmp_path / name).mkdir()
+        found = settled(RunConfig(), policy(tmp_path / name, **more), notes.append).thinking
+        assert (found.mode, found.latents, found.fed_back) == (*expected, expected[1])
+    assert settled(RunConfig(), "", notes.append).thinking.fed_back == 0
+    assert notes == []
+
+
+def test_what_the_settings_ask_for_wins_and_is_said_where_it_is_another_number(
+    tmp_path: Path,
+) -> None:
+    notes: list[str] = []
+    path = policy(tmp_path, **{KEY: 2})
+    words = RunConfig(thinking=ThinkingConfig(ThinkingMode.words))
+    assert settled(thinking_in(4), path, notes.append).thinking.fed_back == 4
+    assert settled(words, path, notes.append).thinking.fed_back == 0
+    assert settled(thinking_in(2), path, notes.append).thinking.fed_back == 2
+    assert notes == [
+        "the policy was trained with 2 latents, this asks for 4",
+        "the policy was trained with 2 latents, this asks for 0",
+    ]
+
+
+@pytest.mark.parametrize("wrong", [-1, "two", True, 1.5])
+def test_a_policy_that_says_no_number_is_refused(tmp_path: Path, wrong: object) -> None:
+    with pytest.raises(ConfigError, match=KEY):
+        latents_in(policy(tmp_path, **{KEY: wrong}))
+
+
+@pytest.mark.parametrize("mode", ["words", "auto"])
+def test_latents_without_their_mode_are_refused(mode: str) -> None:
+    with pytest.raises(ConfigError, match=r"thinking.latents=2.*thinking.mode=latent"):
+        load(CONFIGS / "local.yaml", [f"thinking.mode={mode}", "thinking.latents=2"])
+
+
+def test_what_cannot_take_latents_yet_is_refused_with_the_nearest_that_can() -> None:
+    base = thinking_in(2)
+    assert said(base) == ""
+    weights = replace(base.weights, transport=Transport.nccl)
+    assert "weights.transport=object_store" in said(replace(base, weights=weights))
+    assert "rollout.gpus=0" in said(replace(base, rollout=replace(base.rollout, gpus=1.0)))
+    assert "no teacher" in said(replace(base, teacher=replace(base.teacher, path="some/model")))
+    for stage in (StageKind.reward_model, StageKind.merge):
+        assert "no use for latents" in said(replace(base, run=replace(base.run, stage=stage)))
+
+
+def test_nothing_is_refused_without_latents() -> None:
+    base = thinking_in(0)
+    assert said(replace(base, rollout=replace(base.rollout, gpus=1.0))) == ""
+
+
+def test_a_policy_of_latents_is_refused_where_they_do_not_work(tmp_path: Path) -> None:
+    config = RunConfig()
+    config.rollout.gpus = 1.0
+    with pytest.raises(ConfigError, match=r"thinks in 3 latents: rollout.gpus=1"):
+        settled(config, policy(tmp_path, **{KEY: 3}), lambda line: None)
+
+
+def test_latents_take_room_in_the_context() -> None:
+    config = thinking_in(4)
+    config.data.max_prompt_tokens, config.sampling.max_tokens = 60, 60
+    config.model.max_context = 124
+    require_room(config)
+    config.model.max_context = 123
+    with pytest.raises(ConfigError, match=r"nearest valid: model\.max_context=124"):
+        require_room(config)
+    config.thinking.latents = 0
+    require_room(config)

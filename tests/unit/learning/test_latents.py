@@ -1,0 +1,214 @@
+"""Learning through latents, against a loop written out by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
+
+from rlsys import schema
+from rlsys.config.run import LearnerConfig
+from rlsys.learning import attention
+from rlsys.learning.layout import block_length, blocks_of, lay_out
+from rlsys.learning.objectives.cross_entropy import CrossEntropy
+from rlsys.learning.policy import PolicyModel
+from rlsys.learning.ranks import Ranks
+from rlsys.learning.reference import score_sequences
+from rlsys.thinking.latents import latents_of, padded_rows
+from tests.helpers.learners import learner_of, on_ranks, one_rank, saved
+
+LATENTS = 3
+Groups = tuple[list[np.ndarray], list[np.ndarray], list[int]]
+
+
+def by_hand(model: PreTrainedModel, prompt: np.ndarray, completion: np.ndarray) -> torch.Tensor:
+    """Logprobs [T] of a completion behind LATENTS hidden states, one pass after the other over all
+    that is there so far, by the model's own attention."""
+    embed = model.get_input_embeddings()
+    model.set_attn_implementation("sdpa")
+    row = embed(torch.from_numpy(prompt))[None]
+    for _ in range(LATENTS):
+        hidden = model.get_decoder()(inputs_embeds=row, use_cache=False).last_hidden_state
+        row = torch.cat([row, hidden[:, -1:]], dim=1)
+    row = torch.cat([row, embed(torch.from_numpy(completion))[None]], dim=1)
+    logprobs = model(inputs_embeds=row, use_cache=False).logits[0].log_softmax(dim=-1)
+    model.set_attn_implementation(attention.NAME)
+    first = len(prompt) + LATENTS - 1
+    steps = torch.arange(first, first + len(completion))
+    return logprobs[steps, torch.from_numpy(completion)]
+
+
+@pytest.fixture
+def exact() -> PreTrainedModel:
+    """GPT-2 in float64: newer models have norms that compute in float32 whatever they are given."""
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=41,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=64,
+        initializer_range=0.3,
+        attn_implementation=attention.NAME,
+    )
+    return GPT2LMHeadModel(config).double().eval()
+
+
+def gradients(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    return found
+
+
+@pytest.mark.parametrize("share_prompts", [False, True])
+@pytest.mark.parametrize("chunk", [4, 1000])
+def test_logprobs_and_gradients_through_the_latents_are_those_of_a_loop_by_hand(
+    exact: PreTrainedModel, groups: Groups, share_prompts: bool, chunk: int
+) -> None:
+    prompts, completions, index = groups
+    blocks = blocks_of(index, len(completions), share_prompts)
+    layout = lay_out(blocks, prompts, completions, latents=LATENTS)
+    slope = torch.linspace(-1, 1, 23, dtype=torch.float64)
+    logprobs, _ = PolicyModel(exact, 1.0, chunk, latents=LATENTS)(layout)
+    (logprobs * slope).sum().backward()
+    packed = gradients(exact)
+    expected = torch.cat([by_hand(exact, prompts[i], completions[i]) for i in layout.sequences])
+    (expected * slope).sum().backward()
+    torch.testing.assert_close(logprobs, expected, atol=1e-12, rtol=0)
+    for name, gradient in gradients(exact).items():
+        scale = float(gradient.abs().max())
+        assert scale > 0
+        torch.testing.assert_close(packed[name], gradient, atol=1e-11 * scale, rtol=1e-10)
+
+
+def test_the_gradient_through_the_latents_is_a_part_of_the_whole_one(
+    exact: PreTrainedModel, groups: Groups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Detached latents give another gradient, so the comparison by hand would show them."""
+    prompts, completions, _ = groups
+    layout = lay_out([[0]], prompts, completions, latents=LATENTS)
+    policy = PolicyModel(exact, 1.0, 1000, latents=LATENTS)
+    policy(layout)[0].sum().backward()
+    whole = gradients(exact)["transformer.h.0.mlp.c_fc.weight"]
+    monkeypatch.setattr(
+        "rlsys.learning.policy.latents_of", lambda *a, **k: latents_of(*a, **k).detach()
+    )
+    policy(layout)[0].sum().backward()
+    cut = gradients(exact)["transformer.h.0.mlp.c_fc.weight"]
+    assert float((whole - cut).norm() / whole.norm()) > 0.01
+
+
+def test_equal_prompts_have_their_latents_computed_once(groups: Groups) -> None:
+    prompts, completions, index = groups
+    for share_prompts, blocks in ((True, 2), (False, 7)):
+        chosen = blocks_of(index, len(completions), share_prompts)
+        part = lay_out(chosen, prompts, completions, latents=LATENTS).latents
+        assert part is not None
+        assert part.rows.input_ids.shape == (1, 5 + 9 + 2 * LATENTS)
+        assert part.rows.places.tolist() == [[5, 6, 7], [17, 18, 19]]
+        assert len(part.whose) == blocks
+        assert len(part.into) == blocks * LATENTS
+
+
+def test_places_of_latents_count_in_positions_lengths_and_where_tokens_are_read(
+    groups: Groups,
+) -> None:
+    prompts, completions, _ = groups
+    layout = lay_out([[0, 1]], prompts, completions, latents=2)
+    assert layout.position_ids.tolist() == [[*range(7), *range(7, 11), 7]]
+    assert layout.read_at.tolist() == [6, 7, 8, 9, 6]
+    assert layout.latents is not None
+    assert layout.latents.into.tolist() == [5, 6]
+    assert block_length([0, 1], prompts, completions, 2) == layout.input_ids.shape[1]
+
+
+def test_without_latents_a_layout_is_what_it_was(groups: Groups) -> None:
+    prompts, completions, index = groups
+    layout = lay_out(blocks_of(index, 7, True), prompts, completions, latents=0)
+    assert layout.latents is None
+    assert layout.input_ids.shape == (1, 5 + 9 + 23)
+
+
+def test_padded_rows_give_the_latents_of_each_prompt_alone(
+    exact: PreTrainedModel, groups: Groups
+) -> None:
+    """As a sampler makes them, beside prompts of other lengths and by the model's own attention."""
+    prompts = [groups[0][0].tolist(), groups[0][3].tolist()]
+    exact.set_attn_implementation("sdpa")
+    with torch.no_grad():
+        together = latents_of(exact.get_decoder(), padded_rows(prompts, LATENTS))
+        apart = [latents_of(exact.get_decoder(), padded_rows([p], LATENTS)) for p in prompts]
+    torch.testing.assert_close(together, torch.cat(apart), atol=1e-13, rtol=0)
+    assert together.shape == (2, LATENTS, 32)
+
+
+def test_scoring_makes_the_same_latents_as_learning(exact: PreTrainedModel, groups: Groups) -> None:
+    prompts, completions, index = groups
+    policy = PolicyModel(exact, 1.0, 1000, latents=LATENTS)
+    found = score_sequences(policy, prompts, completions, index, True, 40)
+    for i, completion in enumerate(completions):
+        with torch.no_grad():
+            expected = by_hand(exact, prompts[i], completion).float().numpy()
+        np.testing.assert_allclose(found[i], expected, atol=1e-6)
+
+
+def test_a_policy_with_latents_is_another_than_without(
+    exact: PreTrainedModel, groups: Groups
+) -> None:
+    prompts, completions, index = groups
+    with_latents = PolicyModel(exact, 1.0, 1000, latents=LATENTS)
+    found = score_sequences(with_latents, prompts, completions, index, True, 100)
+    without = score_sequences(PolicyModel(exact, 1.0, 1000), prompts, completions, index, True, 100)
+    assert float(np.abs(found[0] - without[0]).max()) > 0.01
+
+
+def _batch(groups: Groups) -> pa.RecordBatch:
+    prompts, completions, _ = groups
+    rows = [i for i, completion in enumerate(completions) if len(completion)]
+    return schema.build(
+        schema.DEMONSTRATIONS,
+        {
+            "prompt_token_ids": [prompts[i] for i in rows],
+            "token_ids": [completions[i] for i in rows],
+            "loss_weights": [None] * len(rows),
+        },
+    )
+
+
+def _losses(ranks: Ranks, model: str, batch: pa.RecordBatch) -> list[float]:
+    learner = learner_of(model, CrossEntropy(LATENTS), ranks)
+    return [learner.step(batch, version)["loss"] for version in range(3)]
+
+
+def losses_on_ranks(
+    rank: int,
+    count: int,
+    port: int,
+    model: str,
+    batch: pa.RecordBatch,
+    configs: list[LearnerConfig],
+) -> list[list[float]]:
+    return [
+        _losses(Ranks(rank, count, "127.0.0.1", port, config), model, batch) for config in configs
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_ranks_zero_stages_and_microbatches_learn_through_latents_what_one_rank_does(
+    model: PreTrainedModel, groups: Groups, tmp_path: Path
+) -> None:
+    """Adam makes rounding larger; latents that carry no gradient, or none at all, change the third
+    loss by more than 0.1."""
+    folder, batch = str(saved(model, tmp_path / "model")), _batch(groups)
+    whole = _losses(one_rank(LearnerConfig(zero_stage=0)), folder, batch)
+    configs = [
+        LearnerConfig(microbatch_tokens=40, zero_stage=1),
+        LearnerConfig(microbatch_tokens=40, zero_stage=2, gradient_checkpointing=True),
+        LearnerConfig(microbatch_tokens=40, zero_stage=3, logprob_chunk=3),
+    ]
+    for found in on_ranks(2, tmp_path, losses_on_ranks, folder, batch, configs):
+        np.testing.assert_allclose(found, whole, rtol=1e-4)
+    assert whole[-1] < whole[0]
