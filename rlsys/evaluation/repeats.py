@@ -24,7 +24,8 @@ def caveat(config: RunConfig) -> str:
     if rollout.gpus:
         where = "on GPUs"
     elif rollout.dtype is not Precision.float32:
-        where, exact = f"in {rollout.dtype.value}", f"rollout.dtype=float32, or {exact}"
+        which = Precision.bfloat16 if rollout.dtype is Precision.auto else rollout.dtype
+        where, exact = f"in {which.value}", f"rollout.dtype=float32, or {exact}"
     elif rollout.threads > 1:
         where, exact = f"with rollout.threads={rollout.threads}", "rollout.threads=1"
     else:

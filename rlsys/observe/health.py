@@ -27,6 +27,8 @@ _ADVICE = {
     "ratio": "the learner's policy is far from the sampler's: a smaller loop.max_staleness",
     "gradient_norm": "a lower learner.optimizer.learning_rate, or a longer "
     "learner.optimizer.warmup_steps",
+    "starved_experts": "experts that no token chooses learn nothing: a higher "
+    "learner.experts.bias_speed or learner.experts.auxiliary_loss",
 }
 """What to try, for each."""
 _CAUSES = (

@@ -23,7 +23,7 @@ from rlsys.learning.policy import hidden_states
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.routing import BIAS, Routers
 from rlsys.learning.weights_out import WeightsOut
-from tests.helpers.learners import learner_of, on_ranks, one_rank
+from tests.helpers.learners import in_float32, learner_of, on_ranks, one_rank
 from tests.helpers.tiny_models import ARCHITECTURES, VOCABULARY, build
 
 pytestmark = pytest.mark.slow
@@ -63,7 +63,7 @@ def demonstrations() -> pa.RecordBatch:
 
 def config(**settings: Any) -> LearnerConfig:
     own = {name: settings.pop(name) for name in list(settings) if name in vars(ExpertsConfig())}
-    return LearnerConfig(experts=ExpertsConfig(**own), **settings)
+    return in_float32(LearnerConfig(experts=ExpertsConfig(**own), **settings))
 
 
 def learner(folder: Path, **settings: Any) -> Learner:
@@ -144,7 +144,7 @@ def test_the_bias_is_published_and_saved_with_the_weights_and_restored(
     own.step(demonstrations(), 0)
     out = WeightsOut(own.policy, own.ranks)
     sent = dict(pair for bucket in out.buckets(1 << 30) for pair in bucket)
-    checkpoint.save(tmp_path, own, out, str(folder))
+    checkpoint.copied(tmp_path, own, out, str(folder)).write()
     saved = load_file(tmp_path / "policy" / "model.safetensors")
     went_on = learner(folder, bias_speed=0.25, dtype=Precision.bfloat16)
     assert not torch.equal(biases(went_on)[0], biases(own)[0])

@@ -19,7 +19,7 @@ from rlsys.learning.reinforcement import reinforcement_learner
 from rlsys.learning.tasks import ReinforcementTask
 from rlsys.roles import REFERENCE
 from tests.helpers.algorithms import algorithm_of
-from tests.helpers.learners import SAMPLING, on_ranks, one_rank, same, saved, weights
+from tests.helpers.learners import SAMPLING, in_float32, on_ranks, one_rank, same, saved, weights
 from tests.helpers.sent_batches import rollouts
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> str:
 
 
 def config_of(stage: int, **settings: Any) -> LearnerConfig:
-    config = LearnerConfig(zero_stage=stage, holds_reference=True, **settings)
+    config = in_float32(LearnerConfig(zero_stage=stage, holds_reference=True, **settings))
     config.optimizer.learning_rate = 1e-2
     return config
 
@@ -89,7 +89,9 @@ def said_on_ranks(
 def test_the_ranks_say_what_a_worker_says_before_and_after_the_policy_moves(
     folder: str, tmp_path: Path
 ) -> None:
-    worker = FrozenPolicy(REFERENCE, folder, ReferenceConfig(), LearnerConfig(), 1.0)
+    worker = FrozenPolicy(
+        REFERENCE, folder, ReferenceConfig(dtype=Precision.float32), LearnerConfig(), 1.0
+    )
     expected = worker.score(rollouts(2, 4)).column("reference_logprobs").to_pylist()
     whole = sum(p.numel() for p in worker.policy.parameters())
     for stage, found in zip(

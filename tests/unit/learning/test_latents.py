@@ -17,7 +17,7 @@ from rlsys.learning.policy import PolicyModel
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
 from rlsys.thinking.latents import latents_of, padded_rows
-from tests.helpers.learners import learner_of, on_ranks, one_rank, saved
+from tests.helpers.learners import in_float32, learner_of, on_ranks, one_rank, saved
 
 LATENTS = 3
 Groups = tuple[list[np.ndarray], list[np.ndarray], list[int]]
@@ -191,7 +191,8 @@ def losses_on_ranks(
     configs: list[LearnerConfig],
 ) -> list[list[float]]:
     return [
-        _losses(Ranks(rank, count, "127.0.0.1", port, config), model, batch) for config in configs
+        _losses(Ranks(rank, count, "127.0.0.1", port, in_float32(config)), model, batch)
+        for config in configs
     ]
 
 
@@ -200,8 +201,7 @@ def losses_on_ranks(
 def test_ranks_zero_stages_and_microbatches_learn_through_latents_what_one_rank_does(
     model: PreTrainedModel, groups: Groups, tmp_path: Path
 ) -> None:
-    """Adam makes rounding larger; latents that carry no gradient, or none at all, change the third
-    loss by more than 0.1."""
+    """Of three updates in a row; Adam makes rounding larger."""
     folder, batch = str(saved(model, tmp_path / "model")), _batch(groups)
     whole = _losses(one_rank(LearnerConfig(zero_stage=0)), folder, batch)
     configs = [

@@ -15,7 +15,7 @@ from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.offloading import offload, reload
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.weights_out import WeightsOut
-from tests.helpers.learners import SAMPLING, learner_of, on_ranks, one_rank, saved
+from tests.helpers.learners import SAMPLING, in_float32, learner_of, on_ranks, one_rank, saved
 from tests.unit.learning.test_shared_scoring import PPO, batch_of
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ CASES: list[dict[str, Any]] = [
 
 
 def config_of(case: dict[str, Any]) -> LearnerConfig:
-    return LearnerConfig(minibatches=2, microbatch_tokens=24, **case)
+    return in_float32(LearnerConfig(minibatches=2, microbatch_tokens=24, **case))
 
 
 def started(model: str, ranks: Ranks) -> Learner:

@@ -17,7 +17,7 @@ from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.sequences import Sequences
 from tests.helpers.algorithms import algorithm_of
-from tests.helpers.learners import SAMPLING, learner_of, on_ranks, one_rank, saved
+from tests.helpers.learners import SAMPLING, in_float32, learner_of, on_ranks, one_rank, saved
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ PPO = algorithm_of(
 
 def config_of(**settings: Any) -> LearnerConfig:
     """Two updates a step, of which the first moves policy and critic."""
-    return LearnerConfig(minibatches=2, microbatch_tokens=24, **settings)
+    return in_float32(LearnerConfig(minibatches=2, microbatch_tokens=24, **settings))
 
 
 def batch_of(groups: int) -> pa.RecordBatch:

@@ -121,7 +121,9 @@ def test_roles_that_take_turns_may_wait() -> None:
 def test_every_warning_ends_with_a_page_that_is_there() -> None:
     alarms = Alarms(ObserveConfig(share_window=1, length_alarm_window=2), 128)
     bad = {f"policy/{name}": float("nan") for name in ("kl", "entropy", "ratio", "gradient_norm")}
-    bad |= {"policy/effective_sample_size": 0.0} | {one.metric: 0.9 for one in SHARES.values()}
+    bad |= {"policy/effective_sample_size": 0.0, "experts/starved": 0.9} | {
+        one.metric: 0.9 for one in SHARES.values()
+    }
     lines = [
         line
         for length in (20.0, 20.0, 30.0, 30.0)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rlsys.config.data import PromptTemplate
-from rlsys.config.run import RunConfig, StageKind
+from rlsys.config.run import Precision, RunConfig, StageKind
 from rlsys.config.sample import Split
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ConfigError, DataError, SamplerError
@@ -147,6 +147,8 @@ def test_what_cannot_be_asked_is_refused(
 
 
 def test_what_may_not_repeat_is_said(config: RunConfig) -> None:
+    assert any("in bfloat16 a completion" in note for note in plan(config).notes)
+    config.rollout.dtype = Precision.float32
     assert not any("may differ" in note for note in plan(config).notes)
     config.rollout.threads = 2
     assert any("some completions may differ" in note for note in plan(config).notes)

@@ -107,7 +107,11 @@ def test_a_policys_files_are_watched_without_being_held() -> None:
     proof.watch((name, tensor.clone()) for name, tensor in TENSORS.items())
     proof.release()
     reload.finalize_layerwise_reload(model, None)
-    assert proof.placed == {"merged": ["up", "down"], "norm": ["norm.weight"]}
+    assert proof.placed == {
+        "merged": ["up", "down"],
+        "norm": ["norm.weight"],
+        "gate": ["gate.weight", "gate.e_score_correction_bias"],
+    }
     assert model.merged.weight[:, 0].tolist() == [1.0, 1.0, 2.0, 2.0]
 
 

@@ -205,7 +205,9 @@ def test_a_bucket_that_goes_into_two_chunks_is_read_by_both_streams_when_it_is_g
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: current[0])
     monkeypatch.setattr(torch.cuda, "Event", Gathered)
     bucket = [(name, WEIGHTS[name].as_subclass(Held)) for name in ("a", "b")]
-    coming = iter(BucketSource(SHAPES, torch.float32, lambda: iter([bucket]), 1 << 20))
+    coming = iter(
+        BucketSource(SHAPES, dict.fromkeys(SHAPES, torch.float32), lambda: iter([bucket]), 1 << 20)
+    )
     assert next(coming)[0] == "a"
     log.clear()
     current[0] = second
