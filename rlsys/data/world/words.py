@@ -13,8 +13,6 @@ from rlsys.data.world.requests import READ, all_requests, flawed_reply, good_rep
 from rlsys.markup import ANSWER, END_ANSWER, END_THINK, THINK
 
 _WORD = re.compile(r"[a-z]+|[\u4e00-\u9fff]+|[，。]")
-_REPLIES = 20
-"""Of each kind a request is drawn so often with each reply that no word is missed."""
 
 
 def pieces() -> list[str]:
