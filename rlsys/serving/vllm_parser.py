@@ -70,12 +70,10 @@ class MarkupParser(ReasoningParser):
             return begin < 0 or 0 <= end < begin
         if not getattr(self.model_tokenizer, "chat_template", None):
             return False
-        prompt: Any = self.model_tokenizer.apply_chat_template(
-            [{"role": "user", "content": "?"}],
-            tokenize=False,
-            add_generation_prompt=True,
-            **self._template,
-        )
+        # The request's own settings may say add_generation_prompt, too.
+        settings = {"add_generation_prompt": True, **self._template, "tokenize": False}
+        question = [{"role": "user", "content": "?"}]
+        prompt: Any = self.model_tokenizer.apply_chat_template(question, **settings)
         return opens_thinking(str(prompt))
 
     # --- streams -------------------------------------------------------------------------------

@@ -44,7 +44,10 @@ def runner() -> Iterator[asyncio.Runner]:
 
 @pytest.fixture(scope="module")
 def thinker(tiny_policy: str, runner: asyncio.Runner) -> Iterator[Sampler]:
-    model, config = ModelConfig(max_context=512), RolloutConfig(max_sequences=32)
+    model, config = (
+        ModelConfig(max_context=512),
+        RolloutConfig(max_sequences=32, dtype=Precision.float32),
+    )
     made = Sampler("rollout-0", tiny_policy, model, config, WeightsConfig(), 0, latents=LATENTS)
     runner.run(made.start())
     made.update.names = [name for name, _ in moved(tiny_policy, 0.0)]

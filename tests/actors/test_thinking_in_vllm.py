@@ -96,6 +96,25 @@ def test_a_server_counts_thinking_that_its_prompt_began(tiny_policy: str) -> Non
     assert count("<think></think>3") == 2
 
 
+def test_a_server_asks_the_template_whether_a_completion_without_tags_is_thinking(
+    tiny_policy: str,
+) -> None:
+    from transformers import AutoTokenizer
+
+    from rlsys.serving.vllm_parser import MarkupParser
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
+    tokenizer.chat_template = (
+        "{{ messages[0]['content'] }}{% if add_generation_prompt %}<think>{% endif %}"
+    )
+    # As vLLM's server hands on what a request says of its template.
+    for begins in (True, False):
+        said = {"add_generation_prompt": begins}
+        parser = MarkupParser(tokenizer, chat_template_kwargs=said)
+        found = parser.extract_reasoning("1+2=3", None)
+        assert found == (("1+2=3", None) if begins else (None, "1+2=3"))
+
+
 @pytest.mark.parametrize(
     ("prompt", "answer", "thinking", "content"),
     [
