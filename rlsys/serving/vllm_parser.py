@@ -72,8 +72,9 @@ class MarkupParser(ReasoningParser):
             return False
         # The request's own settings may say add_generation_prompt, too.
         settings = {"add_generation_prompt": True, **self._template, "tokenize": False}
-        question = [{"role": "user", "content": "?"}]
-        prompt: Any = self.model_tokenizer.apply_chat_template(question, **settings)
+        prompt: Any = self.model_tokenizer.apply_chat_template(
+            [{"role": "user", "content": "?"}], **settings
+        )
         return opens_thinking(str(prompt))
 
     # --- streams -------------------------------------------------------------------------------
