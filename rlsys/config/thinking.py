@@ -40,10 +40,6 @@ class ThinkingMode(Enum):
 class ThinkingConfig:
     """How long training lets the policy think, and in what form."""
 
-    mode: ThinkingMode = ThinkingMode.auto
-    latents: int = ranged(0, least=0)
-    """K, hidden states behind each prompt with mode=latent; they count in model.max_context. 0 is
-    the same as mode=words."""
     budgets: BudgetRule = BudgetRule.none
     least: int = ranged(16, least=1)
     """Thinking tokens of the easiest problem."""
@@ -61,6 +57,10 @@ class ThinkingConfig:
     to answer with and without thinking; they are told so where budgets are in the prompt."""
     regressor: str = ""
     """File of the fitted regression (`rlsys thinking fit`), for budgets=regressor."""
+    mode: ThinkingMode = ThinkingMode.auto
+    latents: int = ranged(0, least=0)
+    """K, hidden states behind each prompt with mode=latent; they count in model.max_context. 0 is
+    the same as mode=words."""
 
     @property
     def fed_back(self) -> int:

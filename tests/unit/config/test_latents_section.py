@@ -19,7 +19,7 @@ def policy(folder: Path, **more: object) -> str:
 
 
 def thinking_in(latents: int) -> RunConfig:
-    return RunConfig(thinking=ThinkingConfig(ThinkingMode.latent, latents))
+    return RunConfig(thinking=ThinkingConfig(mode=ThinkingMode.latent, latents=latents))
 
 
 def said(config: RunConfig) -> str:
@@ -44,7 +44,7 @@ def test_what_the_settings_ask_for_wins_and_is_said_where_it_is_another_number(
 ) -> None:
     notes: list[str] = []
     path = policy(tmp_path, **{KEY: 2})
-    words = RunConfig(thinking=ThinkingConfig(ThinkingMode.words))
+    words = RunConfig(thinking=ThinkingConfig(mode=ThinkingMode.words))
     assert settled(thinking_in(4), path, notes.append).thinking.fed_back == 4
     assert settled(words, path, notes.append).thinking.fed_back == 0
     assert settled(thinking_in(2), path, notes.append).thinking.fed_back == 2

@@ -164,7 +164,8 @@ def test_a_sampler_that_goes_on_with_another_policy_thinks_as_that_one(
         async def load_policy(self, path: str) -> None:
             assert path == other
 
-    sampler = Sampler("a", folder, ModelConfig(), RolloutConfig(), WeightsConfig(), 0, latents=3)
+    own = RolloutConfig(dtype=Precision.float32)
+    sampler = Sampler("a", folder, ModelConfig(), own, WeightsConfig(), 0, latents=3)
     sampler.thoughts.begin(folder)
     sampler.update, sampler._is_proved = Update(), True  # type: ignore[assignment]
 

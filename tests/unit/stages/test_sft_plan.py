@@ -194,7 +194,7 @@ def test_latents_take_their_room_from_the_demonstrations(config: RunConfig, tmp_
         )
     )
     config.model.max_context = longest + 1
-    config.thinking = ThinkingConfig(ThinkingMode.latent, 1)
+    config.thinking = ThinkingConfig(mode=ThinkingMode.latent, latents=1)
     assert plan(config).train.num_rows == 2
     config.thinking.latents = 2
     assert plan(config).train.num_rows == 1
