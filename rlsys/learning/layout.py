@@ -16,6 +16,7 @@ import torch
 from rlsys.data.kept_tokens import KeptTokens, padded
 from rlsys.learning.attention import AttentionPlan, plan_attention
 from rlsys.learning.segments import Segment
+from rlsys.learning.ulysses import Slice
 from rlsys.thinking.latents import LatentRows
 
 
@@ -53,6 +54,12 @@ class Layout:
     sequences: tuple[int, ...]  # the B sequences' indices, in the order of `mask`
     kept: torch.Tensor | None = None  # [N, K] int64, -1 beyond a position's; None: all tokens
     latents: LatentPart | None = None
+    slice: Slice | None = None
+    """Of a row that several ranks hold: S, N and K are this one's (slices.py)."""
+
+    def whole(self, own: torch.Tensor) -> torch.Tensor:
+        """[N] of all answer tokens of the row, from those that this rank predicts."""
+        return own if self.slice is None else self.slice.whole(own)
 
     def padded(self, flat: torch.Tensor) -> torch.Tensor:
         """[N] values of answer tokens as [B, T], zero elsewhere; gradient flows."""
@@ -73,6 +80,7 @@ class Layout:
             self.sequences,
             None if self.kept is None else self.kept.to(device),
             None if self.latents is None else self.latents.to(device),
+            None if self.slice is None else self.slice.to(device),
         )
 
 
