@@ -57,6 +57,7 @@ OF_DEEPSPEED: Mapping[str, str] = MappingProxyType(
         "zero_optimization.stage": "learner.zero_stage",
         "zero_optimization.offload_optimizer": "learner.offload",
         "zero_optimization.offload_param": "learner.offload",
+        "sequence_parallel_size": "learner.sequence_parallel",
         "zero_allow_untested_optimizer": "",
         "zero_force_ds_cpu_optimizer": "",
     }

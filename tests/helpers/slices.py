@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from rlsys.learning.attention import NAME
 from rlsys.learning.layout import Layout, blocks_of, lay_out
-from rlsys.learning.policy import PolicyModel, checkpoint_layers
+from rlsys.learning.policy import PolicyModel, checkpoint_layers, load_causal_lm
 from rlsys.learning.slices import sliced
 from rlsys.learning.ulysses import sequence_group
 
@@ -66,12 +67,12 @@ def learned(model: PreTrainedModel, layout: Layout, checkpoints: bool = False) -
 
 
 def learned_together(
-    rank: int, count: int, port: int, cases: list[tuple[int, Layout, bool]]
+    rank: int, count: int, port: int, cases: list[tuple[int | Path, Layout, bool]]
 ) -> list[dict[str, Any]]:
     """The same by `count` ranks that hold the rows together, their gradients summed.
 
     Args:
-        cases: heads of keys, the row, and whether layers are computed twice.
+        cases: heads of keys or a folder, the row, and whether layers are computed twice.
     """
     torch.set_num_threads(1)
     distributed.init_process_group(
@@ -84,8 +85,10 @@ def learned_together(
     group = sequence_group(rank, count, count)
     assert group is not None
     found = []
-    for kv_heads, layout, checkpoints in cases:
-        one = learned(tiny(kv_heads), sliced(layout, group), checkpoints)
+    for source, layout, checkpoints in cases:
+        is_folder = isinstance(source, Path)
+        model = load_causal_lm(source, torch.float32) if is_folder else tiny(source)
+        one = learned(model, sliced(layout, group), checkpoints)
         distributed.all_reduce(one["gradients"])
         found.append(one)
     distributed.destroy_process_group()

@@ -35,6 +35,7 @@ def test_options_of_both_are_read_from_the_command_line():
         ("rollout.engine_options.kv_cache_memory_bytes=9", "rollout.kv_cache_gib"),
         ("learner.deepspeed_options.zero_optimization.stage=2", "learner.zero_stage"),
         ("learner.deepspeed_options.fp16.enabled=true", "learner.dtype"),
+        ("learner.deepspeed_options.sequence_parallel_size=2", "learner.sequence_parallel"),
     ],
 )
 def test_what_rlsys_sets_is_refused_with_the_setting_that_it_has_here(option, setting):

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
+from rlsys.learning.policy import load_causal_lm
 from tests.helpers.learners import on_ranks
 from tests.helpers.slices import learned, learned_together, row, tiny
+from tests.helpers.tiny_models import ARCHITECTURES, build
 
 CASES = [
     (2, row([4, 1, 7]), False),
@@ -34,3 +37,22 @@ def test_a_rank_of_two_keeps_half_of_what_one_keeps_for_the_backward_pass(tmp_pa
     (together,) = on_ranks(2, tmp_path, learned_together, [(4, layout, False)])
     alone = learned(tiny(4), layout)
     assert 0.45 < together["kept"] / alone["kept"] < 0.55
+
+
+@pytest.mark.slow
+def test_every_model_that_is_trained_is_shared_out(tmp_path: Path) -> None:
+    """By all of their ways with positions, heads and widths of keys and values."""
+    layout = row([4, 0, 7])
+    cases = []
+    for number, architecture in enumerate(ARCHITECTURES):
+        if not architecture.refusal:
+            folder = tmp_path / str(number)
+            build(architecture, folder)
+            cases.append((folder, layout, False))
+    found = on_ranks(2, tmp_path, learned_together, cases)
+    assert len(found) == len(cases) > 20
+    for (folder, _, _), together in zip(cases, found, strict=True):
+        alone = learned(load_causal_lm(folder, torch.float32), layout)
+        for name in ("logprobs", "gradients"):
+            off = (together[name] - alone[name]).abs().max() / alone[name].abs().max()
+            assert off < 1e-4, (folder, name)
