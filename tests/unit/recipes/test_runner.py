@@ -135,6 +135,23 @@ def test_a_setting_makes_its_stage_out_of_date_and_is_told_then_and_now(
     assert again(write(content), folder, stages) == ["rl_b", "table_b"]
 
 
+def test_a_setting_that_rlsys_has_got_since_makes_nothing_out_of_date_at_its_default(
+    checked: Checked, folder: RecipeFolder, stages: FakeStages, write: Write, content: dict
+) -> None:
+    run(checked, folder, stages)
+    for name in ("rl_a", "rl_b"):
+        begun = folder.begun(name)
+        del begun.asked["loop.max_staleness"]
+        folder.note(name, begun)
+    run(checked, folder, stages)
+    assert stages.ran == []
+    content["stages"][2]["overrides"] = {"loop.max_staleness": 3}
+    changed = check(read_recipe(write(content)))
+    remarks = {s.stage.name: s.remarks for s in standings(changed, folder)}
+    assert remarks["rl_b"] == ["loop.max_staleness: 'auto' then, 3 now"]
+    assert again(write(content), folder, stages) == ["rl_b"]
+
+
 def test_an_input_from_elsewhere_with_the_same_bytes_is_the_same_input(
     checked: Checked,
     folder: RecipeFolder,
