@@ -119,7 +119,8 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
     # Master weights in float32 and Adam's two moments; ZeRO keeps masters for float32, too.
     held = 12 if own.zero_stage or own.dtype is Precision.bfloat16 else 8
     optimizer = count * held / shares[1] if own.offload is Offload.none else 0.0
-    tokens = max(own.microbatch_tokens, config.model.max_context)
+    # Of a row that several ranks hold, one has a slice.
+    tokens = -(-max(own.microbatch_tokens, config.model.max_context) // own.sequence_parallel)
     logits = float(_LOGITS * min(own.logprob_chunk, tokens) * shape.vocabulary)
     kept, at_work = _activations(own, shape)
     # The layers' backward pass begins when the logits are gone.

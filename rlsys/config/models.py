@@ -20,6 +20,7 @@ from rlsys.config.model_files import read_config
 from rlsys.config.model_room import Model, room_problems, rope_kinds
 from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.run import RunConfig
+from rlsys.config.sequence_parallel import head_problems
 from rlsys.config.weight_files import require_weights
 from rlsys.errors import ConfigError, nearest
 
@@ -91,7 +92,7 @@ def require_trainable(config: RunConfig) -> None:
     model = read_config(path, named)
     if reason := refusal(model):
         raise ConfigError(_refused(named, model, reason))
-    if problems := room_problems(config, model):
+    if problems := room_problems(config, model) + head_problems(config, model):
         raise ConfigError("\n".join(problems))
     require_weights(path, named)
     require_adaptable(config, path, named)

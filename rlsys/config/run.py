@@ -205,6 +205,9 @@ class LearnerConfig:
     cpus: float = ranged(0.5, least=0, may_change=True)
     gpus: float = ranged(0.0, least=0)
     threads: int = ranged(1, least=1, may_change=True)
+    sequence_parallel: int = ranged(1, least=1, may_change=True)
+    """Neighbouring ranks that hold one row together, each a slice of its tokens (DeepSpeed Ulysses,
+    docs/gpu.md); must divide `ranks`. For answers whose activations no rank has room for."""
     zero_stage: int = ranged(1, least=0, most=3)
     """0 to 3: what ZeRO shards among the ranks."""
     dtype: Precision = Precision.auto

@@ -22,6 +22,7 @@ from rlsys.config import merge as merge_config
 from rlsys.config import optimizer as optimizer_config
 from rlsys.config import sample as sample_config
 from rlsys.config import sandbox as sandbox_config
+from rlsys.config import sequence_parallel as slices_config
 from rlsys.config import served as served_config
 from rlsys.config import thinking as thinking_config
 from rlsys.config import verifiers as verifiers_config
@@ -108,12 +109,16 @@ def _batch(config: RunConfig) -> Iterator[str]:
             f"{_nearest_divisor(loop.groups_per_step, learner.minibatches)}"
         )
     per_update = loop.groups_per_step * loop.group_size // learner.minibatches
-    if per_update % learner.ranks:
+    # Ranks that hold rows together count as one.
+    size = max(1, learner.sequence_parallel)
+    rows = learner.ranks // size
+    if rows and learner.ranks % size == 0 and per_update % rows:
         yield (
-            f"learner.ranks={learner.ranks} does not divide the {per_update} completions of an "
+            f"learner.ranks={learner.ranks}{f' / learner.sequence_parallel={size}' * (size > 1)} "
+            f"does not divide the {per_update} completions of an "
             f"update (loop.groups_per_step {loop.groups_per_step} x loop.group_size "
             f"{loop.group_size} / learner.minibatches {learner.minibatches}); nearest valid: "
-            f"{_nearest_divisor(per_update, learner.ranks)}"
+            f"{size * _nearest_divisor(per_update, rows)}"
         )
     advantage = config.algorithm.advantage
     if advantage.estimator == "pass_at_k" and advantage.k > loop.group_size:
@@ -263,7 +268,7 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
 
 _ALWAYS = (
     *(_positions, _run, _schedule, _model, gpu_checks.problems, _deterministic),
-    *(engine_options.problems, latents_config.problems),
+    *(engine_options.problems, latents_config.problems, slices_config.problems),
 )
 _WHERE_SAMPLED = (_context, _greedy, _truncation, _thinking)
 _WHERE_ONLY_SAMPLED = (

@@ -24,9 +24,12 @@ from transformers import AttentionInterface
 from rlsys.errors import ConfigError
 from rlsys.learning import varlen
 from rlsys.learning.segments import Segment
+from rlsys.learning.ulysses import SequenceGroup
 from rlsys.learning.varlen import VarlenPlan, plan_varlen
 
 Ints = NDArray[np.int64]
+Rows = tuple[Tensor, Tensor, Tensor]
+"""Queries, keys and values, [S, heads, D] each."""
 _LOG = logging.getLogger(__name__)
 
 NAME = "packed"
@@ -53,10 +56,12 @@ class AttentionPlan:
 
     segments: tuple[Segment, ...]
     device: torch.device
+    group: SequenceGroup | None = None
+    """The ranks that hold the row together, each a slice of it; None: this one holds it alone."""
 
     def to(self, device: torch.device) -> "AttentionPlan":
         """The same on another device."""
-        return AttentionPlan(self.segments, device)
+        return AttentionPlan(self.segments, device, self.group)
 
     @cached_property
     def longest(self) -> int:
@@ -162,7 +167,8 @@ def packed_attention(
 ) -> tuple[Tensor, None]:
     """Attention of one packed row, as transformers calls it from each layer.
 
-    There is no dropout: logprobs must be those of the policy that the sampler ran.
+    There is no dropout: logprobs must be those of the policy that the sampler ran. Where several
+    ranks hold the row, S is this one's slice of it.
 
     Args:
         query:          [1, heads, S, D].
@@ -186,9 +192,19 @@ def packed_attention(
         )
     scale = 1.0 / math.sqrt(query.shape[-1]) if scaling is None else scaling
     rows = query[0].transpose(0, 1), key[0].transpose(0, 1), value[0].transpose(0, 1)
-    if varlen.can_be_asked(*rows) and _agrees(query.device, query.dtype, *map(_heads, rows)):
-        return varlen.attend(*rows, attention_plan.varlen, scale)[None], None
-    return _by_buckets(rows, attention_plan, scale)[None], None
+    group = attention_plan.group
+    if group is None:
+        return _of_row(rows, attention_plan, scale)[None], None
+    q, k, v = (group.to_heads(row, query.shape[1]) for row in rows)
+    return group.to_tokens(_of_row((q, k, v), attention_plan, scale))[None], None
+
+
+def _of_row(rows: Rows, plan: AttentionPlan, scale: float) -> Tensor:
+    """[S, heads, D], of a whole row."""
+    device, dtype = rows[0].device, rows[0].dtype
+    if varlen.can_be_asked(*rows) and _agrees(device, dtype, *map(_heads, rows)):
+        return varlen.attend(*rows, plan.varlen, scale)
+    return _by_buckets(rows, plan, scale)
 
 
 def _heads(row: Tensor) -> tuple[int, int]:
@@ -196,8 +212,8 @@ def _heads(row: Tensor) -> tuple[int, int]:
     return row.shape[1], row.shape[2]
 
 
-def _by_buckets(rows: tuple[Tensor, Tensor, Tensor], plan: AttentionPlan, scale: float) -> Tensor:
-    """[S, heads, D], of queries, keys and values of that form."""
+def _by_buckets(rows: Rows, plan: AttentionPlan, scale: float) -> Tensor:
+    """[S, heads, D]."""
     # One line for each token and head: what is picked lies as products take it, without a copy.
     of_q, of_k, of_v = ((row.flatten(0, 1), row.shape[1]) for row in rows)
     parts = []

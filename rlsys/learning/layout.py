@@ -17,6 +17,7 @@ import torch
 from rlsys.data.kept_tokens import KeptTokens, padded
 from rlsys.learning.attention import AttentionPlan, plan_attention
 from rlsys.learning.segments import Segment
+from rlsys.learning.ulysses import Slice
 from rlsys.thinking.latents import LatentRows
 
 
@@ -56,10 +57,14 @@ class Layout:
     sequences: tuple[int, ...]  # the B sequences' indices, in the order of `mask`
     kept: torch.Tensor | None = None  # [U, K] int64, -1 beyond a position's; None: all tokens
     latents: LatentPart | None = None
+    slice: Slice | None = None
+    """Of a row that several ranks hold (slices.py): S and U are of this one, N is of all of it."""
 
     def repeated(self, read: torch.Tensor) -> torch.Tensor:
-        """[U] values of what is read as the [N] of all completions' tokens; gradient flows."""
-        return read.index_select(0, self.repeats)
+        """[U] values of what is read, by this rank, as the [N] of all completions' tokens; gradient
+        flows."""
+        whole = read if self.slice is None else self.slice.whole(read)
+        return whole.index_select(0, self.repeats)
 
     def padded(self, flat: torch.Tensor) -> torch.Tensor:
         """[N] values of answer tokens as [B, T], zero elsewhere; gradient flows."""
@@ -81,6 +86,7 @@ class Layout:
             self.sequences,
             None if self.kept is None else self.kept.to(device),
             None if self.latents is None else self.latents.to(device),
+            None if self.slice is None else self.slice.to(device),
         )
 
 

@@ -16,11 +16,12 @@ from rlsys.algorithms.packing import plan_microbatches
 from rlsys.learning.layout import Layout, block_length, blocks_of, lay_out
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.sequences import Sequences
+from rlsys.learning.slices import sliced
 
 
 @dataclass(frozen=True)
 class Microbatch:
-    """One row of this rank's, on its device."""
+    """One row of this rank's, or its slice of one, on its device."""
 
     layout: Layout
     num_chunks: int | None
@@ -64,6 +65,8 @@ class Microbatches:
         for number, (blocks, most_tokens) in enumerate(planned):
             # A rank without work must still take part in ZeRO's collectives.
             layout = self._layout(blocks or [chosen[:1]], sequences, empty=not blocks)
+            if self.ranks.sequence_group:
+                layout = sliced(layout, self.ranks.sequence_group)
             chunks = max(1, -(-most_tokens // self.config.logprob_chunk))
             yield Microbatch(
                 layout.to(self.ranks.device),
@@ -91,7 +94,8 @@ class Microbatches:
             parts = of_row(own).float().split(lengths)
             for i, part in zip(own.layout.sequences, parts, strict=True):
                 flat[starts[i] : starts[i] + len(part)] = part
-        return np.split(self.ranks.summed(flat).cpu().numpy(), starts[1:-1])
+        known = self.ranks.summed(self.ranks.once(flat))
+        return np.split(known.cpu().numpy(), starts[1:-1])
 
     def _planned(
         self, sequences: Sequences, chosen: Sequence[int]
@@ -99,16 +103,20 @@ class Microbatches:
         """This rank's rows: their blocks, and the most completion tokens that any rank reads in
         the row of that number."""
         blocks, lengths = self._blocks(sequences, chosen)
-        world = self.ranks.world_size
-        plan = plan_microbatches(lengths, self.config.microbatch_tokens, world)
+        plan = plan_microbatches(
+            lengths, self.config.microbatch_tokens, self.ranks.data_parallel_size
+        )
         prompts = [len(sequences.prompts[block[0]]) + self.latents for block in blocks]
         tokens = [whole - prompt for whole, prompt in zip(lengths, prompts, strict=True)]
+
+        def most_read(row: Sequence[int]) -> int:
+            """In one slice: a token at each position, but one for each answer at a prompt's end."""
+            size = -(-sum(lengths[b] for b in row) // self.config.sequence_parallel)
+            return min(sum(tokens[b] for b in row), size + sum(len(blocks[b]) - 1 for b in row))
+
         return [
-            (
-                [blocks[b] for b in row],
-                max(sum(tokens[b] for b in ranks[number]) for ranks in plan),
-            )
-            for number, row in enumerate(plan[self.ranks.rank])
+            ([blocks[b] for b in row], max(most_read(ranks[number]) for ranks in plan))
+            for number, row in enumerate(plan[self.ranks.data_parallel_rank])
         ]
 
     def _blocks(

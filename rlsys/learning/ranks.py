@@ -9,6 +9,7 @@ import torch
 
 from rlsys.config.run import LearnerConfig
 from rlsys.learning.deepspeed_config import deepspeed_config, frozen_config
+from rlsys.learning.ulysses import sequence_group
 
 N = TypeVar("N", bound=torch.nn.Module)
 
@@ -52,6 +53,8 @@ class Ranks:
         # gloo on CPU, NCCL on GPU.
         deepspeed.init_distributed(dist_backend="nccl" if on_gpu else "gloo", verbose=False)
         self._deepspeed = deepspeed
+        self.sequence_group = sequence_group(rank, world_size, config.sequence_parallel)
+        """The ranks that hold rows with this one; None: it holds its own alone."""
 
     def into_deepspeed(self, module: torch.nn.Module, learning_rate: float) -> Any:
         """A model as DeepSpeed wraps it, with AdamW, the configured ZeRO stage and precision."""
@@ -85,6 +88,22 @@ class Ranks:
         given in the learner's precision, so nothing is lost by loading in that one."""
         dtype: torch.dtype = getattr(torch, self.config.dtype.value)
         return dtype
+
+    @property
+    def data_parallel_size(self) -> int:
+        """How many rows are computed at the same time."""
+        return self.world_size // self.config.sequence_parallel
+
+    @property
+    def data_parallel_rank(self) -> int:
+        """Which of them this rank computes, or holds a slice of."""
+        return self.rank // self.config.sequence_parallel
+
+    @property
+    def speaks(self) -> bool:
+        """Whether what is known of a row counts as this rank's in sums over all ranks: one of the
+        row's ranks, which all know it, is asked."""
+        return self.sequence_group is None or self.sequence_group.rank == 0
 
     @property
     def shards_weights(self) -> bool:
@@ -121,6 +140,10 @@ class Ranks:
         if self.world_size > 1:
             torch.distributed.all_reduce(values)
         return values
+
+    def once(self, values: torch.Tensor) -> torch.Tensor:
+        """What all ranks of a row know of it, for a sum over all ranks: 0 on all but one."""
+        return values if self.speaks else torch.zeros_like(values)
 
     def concatenated(self, values: torch.Tensor) -> torch.Tensor:
         """[n] values on the CPU, those of all ranks; all of them must call."""

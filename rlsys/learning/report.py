@@ -43,7 +43,7 @@ def num_skipped(updates: Sequence[Update]) -> int:
 
 @dataclass
 class Totals:
-    """What this rank's microbatches gave."""
+    """What this rank's microbatches gave, or its slices of them, of which it knows the whole."""
 
     sums: dict[str, float] = field(default_factory=dict)
     """Over what the loss counts, and `count`, how many these are; `loss` stays a sum."""
@@ -68,7 +68,7 @@ class Totals:
 
     def means(self, ranks: Ranks) -> dict[str, float]:
         """Over what the loss counts on all ranks, and the `loss`; all ranks must call."""
-        sums = ranks.sums(self.sums)
+        sums = ranks.sums(self.sums if ranks.speaks else dict.fromkeys(self.sums, 0.0))
         count = max(1.0, sums.pop("count", 0.0))
         loss = sums.pop("loss")
         return {name: total / count for name, total in sums.items()} | {"loss": loss}
@@ -76,7 +76,7 @@ class Totals:
     def all_samples(self, ranks: Ranks) -> dict[str, torch.Tensor]:
         """[n] of all ranks; all of them must call."""
         return {
-            name: ranks.concatenated(torch.cat(parts))
+            name: ranks.concatenated(torch.cat(parts if ranks.speaks else [parts[0][:0]]))
             for name, parts in sorted(self.samples.items())
         }
 

@@ -65,7 +65,7 @@ class TokenRecord:
         `advantages` is null where one number says it for all of a completion's tokens.
         """
         parts = [*self.values.values(), self.places.flatten()]
-        sums = ranks.summed(torch.cat(parts).to(ranks.device)).cpu()
+        sums = ranks.summed(ranks.once(torch.cat(parts).to(ranks.device))).cpu()
         *values, places = sums.split([len(part) for part in parts])
         columns = dict(zip(self.values, values, strict=True))
         found = {name: self._lists(name, columns[name].numpy()) for name in self.values}

@@ -1,17 +1,19 @@
 """How a minibatch is split among ranks and rows, planned without a process group."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
+from torch.distributed import ProcessGroup
 
 from rlsys.config.run import LearnerConfig
 from rlsys.learning.microbatches import Microbatch, Microbatches, minibatches
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.sequences import Sequences
+from rlsys.learning.ulysses import SequenceGroup
 
 
 @dataclass
@@ -26,6 +28,24 @@ class Planned:
     @property
     def shards_weights(self) -> bool:
         return self.config.zero_stage == 3
+
+    @property
+    def data_parallel_size(self) -> int:
+        return self.world_size // self.config.sequence_parallel
+
+    @property
+    def data_parallel_rank(self) -> int:
+        return self.rank // self.config.sequence_parallel
+
+    @property
+    def sequence_group(self) -> SequenceGroup | None:
+        size = self.config.sequence_parallel
+        no_group = cast(ProcessGroup, None)
+        return SequenceGroup(self.rank % size, size, no_group) if size > 1 else None
+
+    def once(self, values: torch.Tensor) -> torch.Tensor:
+        """Where each rank has rows of its own."""
+        return values
 
     def summed(self, values: torch.Tensor) -> torch.Tensor:
         """Of this rank alone."""
@@ -138,6 +158,46 @@ def test_each_rank_computes_its_share_of_the_numbers_of_all_tokens() -> None:
         assert np.sum(shares, axis=0).tolist() == np.concatenate(batch.completions).tolist()
         assert sum(computed) == sum(lengths)
         assert max(computed) < sum(lengths)
+
+
+@pytest.mark.parametrize("share_prompts", [False, True])
+@pytest.mark.parametrize("size", [2, 3])
+def test_slices_of_a_row_are_the_row_and_each_token_is_predicted_in_one_of_them(
+    size: int, share_prompts: bool
+) -> None:
+    batch = sequences([3, 9, 1, 0, 4], groups=[0, 0, 0, 1, 1])
+    settings = {"share_prompts": share_prompts, "microbatch_tokens": 16, "zero_stage": 3}
+    own = {"sequence_parallel": size, "logprob_chunk": 2}
+    alone = planned(batch, 2, list(range(5)), **settings)
+    ranks = planned(batch, 2 * size, list(range(5)), **settings, **own)
+    for number, rows in enumerate(alone):
+        together = zip(*ranks[number * size : (number + 1) * size], strict=True)
+        for row, slices in zip(rows, together, strict=True):
+            layouts = [one.layout for one in slices]
+            (width,) = {layout.input_ids.shape[1] for layout in layouts}
+            length = row.layout.input_ids.shape[1]
+            assert width * size - length < size
+            ids = torch.cat([layout.input_ids[0] for layout in layouts])
+            assert ids[:length].tolist() == row.layout.input_ids[0].tolist()
+            read = torch.cat([one.read_at + i * width for i, one in enumerate(layouts)])
+            places = torch.cat([one.slice.places for one in layouts if one.slice])
+            assert read[places.argsort()].tolist() == row.layout.read_at.tolist()
+            assert torch.cat([one.counts for one in layouts]).sum() == row.layout.counts.sum()
+
+
+def test_the_head_is_called_as_often_in_every_slice_and_never_for_more_than_a_chunk() -> None:
+    batch = sequences([2] * 12, groups=[0] * 12)
+    batch = replace(batch, completions=[np.array([n, n]) for n in range(12)])
+    ranks = planned(
+        *(batch, 4, list(range(12))),
+        **{"share_prompts": True, "sequence_parallel": 2, "zero_stage": 3, "logprob_chunk": 4},
+    )
+    rows = [row for rows in ranks for row in rows]
+    (chunks,) = {row.num_chunks for row in rows}
+    assert chunks is not None
+    # Of the first slice, which has the prompt's end, from which all answers begin.
+    assert max(len(row.layout.targets) for row in rows) > rows[0].layout.input_ids.shape[1]
+    assert all(len(row.layout.targets) <= 4 * chunks for row in rows)
 
 
 def tokens_of(rows: list[int], own: Microbatch) -> torch.Tensor:

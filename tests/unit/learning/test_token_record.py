@@ -24,6 +24,18 @@ class Planned:
     others: torch.Tensor | None = None
     mine: torch.Tensor | None = None
     shards_weights: bool = False
+    sequence_group: None = None
+
+    @property
+    def data_parallel_size(self) -> int:
+        return self.world_size
+
+    @property
+    def data_parallel_rank(self) -> int:
+        return self.rank
+
+    def once(self, values: torch.Tensor) -> torch.Tensor:
+        return values
 
     def summed(self, values: torch.Tensor) -> torch.Tensor:
         self.mine = values.clone()
