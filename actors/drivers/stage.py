@@ -95,12 +95,8 @@ def run_stage(
         if resume:
             holding.enter_context(held(folder))
             check_inputs(folder, inputs)
-        config = settled(config, config.model.path, display.note)
-        require_room(config)
-        plan = kind.read(config, resume, display.stage)
+        plan = _planned(kind, config, resume, display)
         config = plan.config
-        for note in (*plan.notes, plan.length):
-            display.note(note)
         if resume:
             origin = plan.origin(folder)
         if config.model.path and kind.trains:
@@ -126,6 +122,16 @@ def run_stage(
     summary.wall_s = time.monotonic() - started
     _leave(summary, job, console)
     return summary
+
+
+def _planned(kind: Kind, config: RunConfig, resume: bool, display: Display) -> Plan:
+    """What is to be done, from the settings and the rows; as much as is known without a model."""
+    config = settled(config, config.model.path, display.note)
+    require_room(config)
+    plan = kind.read(config, resume, display.stage)
+    for note in (*plan.notes, plan.length):
+        display.note(note)
+    return plan
 
 
 @contextmanager

@@ -219,8 +219,8 @@ class LearnerConfig:
     """Tokens whose [chunk, vocabulary] logits exist at once."""
     gradient_checkpointing: bool = field(default=False, metadata={MAY_CHANGE: True})
     share_prompts: bool = False
-    """Lay a group's completions behind one copy of their prompt: less work where prompts are as
-    long as completions."""
+    """Lay a group's completions behind one copy of their prompt, and compute equal ones once: less
+    work where prompts are as long as completions, and where a policy often says the same."""
     offload: Offload = field(default=Offload.none, metadata={MAY_CHANGE: True})
     """What lies in the CPU's memory instead of the GPU's: none; optimizer: its states and the
     master weights, 12 bytes a parameter; parameters: the weights, too, with zero_stage=3."""

@@ -96,12 +96,13 @@ class Microbatches:
     def _planned(
         self, sequences: Sequences, chosen: Sequence[int]
     ) -> list[tuple[list[list[int]], int]]:
-        """This rank's rows: their blocks, and the most completion tokens that any rank has in the
-        row of that number."""
+        """This rank's rows: their blocks, and the most completion tokens that any rank reads in
+        the row of that number."""
         blocks, lengths = self._blocks(sequences, chosen)
         world = self.ranks.world_size
         plan = plan_microbatches(lengths, self.config.microbatch_tokens, world)
-        tokens = [sum(len(sequences.completions[i]) for i in block) for block in blocks]
+        prompts = [len(sequences.prompts[block[0]]) + self.latents for block in blocks]
+        tokens = [whole - prompt for whole, prompt in zip(lengths, prompts, strict=True)]
         return [
             (
                 [blocks[b] for b in row],
@@ -117,7 +118,7 @@ class Microbatches:
         groups = [sequences.groups[i] for i in chosen]
         places = blocks_of(groups, len(chosen), self.share_prompts)
         blocks = [[chosen[place] for place in block] for block in places]
-        own = (sequences.prompts, sequences.completions, self.latents)
+        own = (sequences.prompts, sequences.completions, self.latents, sequences.kept)
         return blocks, [block_length(block, *own) for block in blocks]
 
     def _layout(

@@ -46,9 +46,9 @@ class PolicyModel(Network):
         """Logprobs [N] and entropies [N] of the layout's answer tokens, nats, at the sampling
         temperature, over the tokens that were kept when they were sampled; num_chunks as in
         chunked_logprobs."""
-        return chunked_logprobs(
+        logprobs, entropies = chunked_logprobs(
             self.model.get_output_embeddings(),
-            hidden_states(self.model.get_decoder(), layout)[layout.read_at],
+            hidden_states(self.model.get_decoder(), layout).index_select(0, layout.read_at),
             layout.targets,
             self.temperature * self.logit_divisor,
             self.chunk_tokens,
@@ -56,6 +56,7 @@ class PolicyModel(Network):
             entropy_gradient=self.entropy_gradient,
             num_chunks=num_chunks,
         )
+        return layout.repeated(logprobs), layout.repeated(entropies)
 
 
 def logit_divisor(config: PreTrainedConfig) -> float:
