@@ -3,6 +3,7 @@
 import math
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -10,9 +11,11 @@ import ray
 
 from actors.nodes import ask_nodes
 from actors.placement import Need
+from rlsys.config.batch import gpu_batch
 from rlsys.config.host_plan import Node
 from rlsys.config.memory import GIB
 from rlsys.config.memory_plan import Room
+from rlsys.config.run import RunConfig
 
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Of a container, as the two versions of Linux's control groups have it."""
@@ -41,20 +44,41 @@ def alike_nodes(needs: Sequence[Need], gib: float | None, gpus: float) -> list[N
     return [Node(gib, gpus=gpus)] * count
 
 
-def least_gib(listed: str) -> float | None:
-    """Of nvidia-smi's list of MiB, a line a GPU; None for an empty one."""
-    sizes = [float(line) for line in listed.split() if line.isdecimal()]
-    return min(sizes) / 1024 if sizes else None
+def batched_by_nodes(config: RunConfig) -> RunConfig:
+    """The settings with a number of completions that a sampler takes at once, by the smallest GPU
+    of the cluster; as they are where that is no question."""
+    if not config.rollout.gpus or config.rollout.max_sequences:
+        return config
+    smallest = min(filter(None, ask_nodes(smallest_gpu_here, "GPU")), default=None)
+    if smallest is None:
+        return config
+    most = gpu_batch(*smallest).sequences
+    return replace(config, rollout=replace(config.rollout, max_sequences=most))
 
 
-def gpu_gib_here() -> float | None:
-    """GiB of the smallest GPU of this machine; None without nvidia-smi."""
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+def smallest(listed: str) -> tuple[float, str] | None:
+    """GiB and name of the smallest of nvidia-smi's list, a line of MiB and a name a GPU; None for
+    an empty one."""
+    found = [line.partition(", ") for line in listed.splitlines()]
+    return min(
+        ((float(size) / 1024, name) for size, _, name in found if size.isdecimal()), default=None
+    )
+
+
+def smallest_gpu_here() -> tuple[float, str] | None:
+    """GiB and name of this machine's smallest GPU; None without nvidia-smi."""
+    command = ["nvidia-smi", "--query-gpu=memory.total,name", "--format=csv,noheader,nounits"]
     try:
         asked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return least_gib(asked.stdout)
+    return smallest(asked.stdout)
+
+
+def gpu_gib_here() -> float | None:
+    """GiB of this machine's smallest GPU."""
+    found = smallest_gpu_here()
+    return found[0] if found else None
 
 
 def memory_gib_here(limits: Sequence[str] = _LIMITS) -> float:

@@ -8,6 +8,7 @@ logprobs   chunked logprobs in the learner's precision against whole float32 log
 learner    steps of models of 0.5 B and 1.5 B parameters: tokens/s, MFU, and peak memory beside the
            plan's
 lora       the same of an adapter of rank 16
+compiled   the smaller learner with norms and MLPs by torch.compile, against itself without
 checkpoint how long a step waits for a state to be copied, and how long its writing takes
 sampler    vLLM's start, the canary's difference from the learner, and whether an update leaves the
            model as loading from disk does
@@ -35,7 +36,7 @@ from typing import Any
 
 import torch
 from gpu_exactness import check_attention, check_logprobs
-from gpu_learner import check_checkpoint, check_learner, check_lora
+from gpu_learner import check_checkpoint, check_compiled, check_learner, check_lora
 from gpu_runs import check_cuda_ipc, check_loop, check_nccl, check_turns
 from gpu_sampler import check_sampler, check_sleep
 
@@ -46,6 +47,7 @@ PARTS: dict[str, Callable[[str, Path], dict[str, Any]]] = {
     "logprobs": check_logprobs,
     "learner": check_learner,
     "lora": check_lora,
+    "compiled": check_compiled,
     "checkpoint": check_checkpoint,
     "sampler": check_sampler,
     "sleep": check_sleep,

@@ -121,6 +121,25 @@ def check_lora(device: str, folder: Path) -> dict[str, Any]:
     return learned(device, folder, "one_and_a_half", LoraConfig(rank=16))
 
 
+def check_compiled(device: str, folder: Path) -> dict[str, Any]:
+    """Norms and MLPs by torch.compile, for rows of any length, against the same learner as it is;
+    attention, which is a kernel of its own, stays. On CPUs nothing is generated."""
+    learner, _ = learner_of(device, folder, "half", None)
+    length, count = LENGTHS[device]
+    eager = float(np.median(steps(device, learner, 4)[1:]))
+    decoder = learner.policy.model.get_decoder()
+    for layer in decoder.layers:
+        for part in (layer.mlp, layer.input_layernorm, layer.post_attention_layernorm):
+            part.compile(dynamic=True, backend="inductor" if device == "cuda" else "aot_eager")
+    first, *others = steps(device, learner, 4)
+    compiled = float(np.median(others))
+    return {
+        "eager_tokens_per_s": round(2 * length * count / eager),
+        "compiled_tokens_per_s": round(2 * length * count / compiled),
+        "compiling_s": round(first - compiled, 1),
+    }
+
+
 def check_checkpoint(device: str, folder: Path) -> dict[str, Any]:
     learner, _ = learner_of(device, folder / "model", "half", None)
     steps(device, learner, 1)

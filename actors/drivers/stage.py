@@ -18,7 +18,7 @@ from actors.precision import decided_by_nodes, precisions
 from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
 from actors.roles import needs
-from actors.room import room_of_the_cluster
+from actors.room import batched_by_nodes, room_of_the_cluster
 from rlsys.config.adapter import adapter_note
 from rlsys.config.latents import require_room, settled
 from rlsys.config.load import to_yaml
@@ -104,7 +104,7 @@ def run_stage(
         has_fleet = plan.needs_fleet(folder)
         with _on_a_cluster(config, display) if has_fleet else nullcontext():
             if has_fleet:
-                config = decided_by_nodes(config)
+                config = batched_by_nodes(decided_by_nodes(config))
                 plan = replace(plan, config=config)
                 display.note(f"precision: {precisions(config)}")
             model_path = plan.policy(display.stage)

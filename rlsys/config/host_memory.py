@@ -143,9 +143,10 @@ def _checkpoint(config: RunConfig, shape: Shape, rank: int) -> float:
 
 def _reducing(config: RunConfig, shape: Shape) -> float:
     """The learner's buffers but those that an update needs on a GPU: into the store it goes
-    from where it is."""
+    from where it is. Of a buffer the CPU has what was written to, no more than all gradients."""
     there = memory.learner(config, shape)
-    return max(0.0, there.buffers - (config.weights.bucket_mib << 20))
+    most = float(shape.parameters * memory.size_of(config.learner.dtype))
+    return min(most, there.buffers - (config.weights.bucket_mib << 20))
 
 
 def sampler(config: RunConfig, shape: Shape) -> HostMemory:

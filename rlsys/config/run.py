@@ -142,8 +142,8 @@ class RolloutConfig:
     dtype: Precision = Precision.auto
     """auto: as for the learner, whose float32 it follows."""
     max_sequences: int | None = ranged(None, least=1, may_change=True)
-    """Completions sampled at once by one sampler; null: 128 on CPUs, 256 on GPUs, as vLLM has it
-    on those of up to 70 GiB. Larger ones gain by up to 1024 while the cache has room."""
+    """Completions sampled at once by one sampler; null: 128 on CPUs, and on GPUs vLLM's own choice
+    for the smallest one (rlsys/config/batch.py): 1024 from 70 GiB on, else 256."""
     kv_cache_gib: float | None = ranged(None, above=0, may_change=True)
     """Key-value cache of one sampler, on each of its GPUs; null: 1 on CPUs, and on GPUs what
     gpu_memory_utilization leaves. A GPU that is shared with the learner needs the number: what is
@@ -157,7 +157,8 @@ class RolloutConfig:
 
     @property
     def sequences_at_once(self) -> int:
-        """`max_sequences`, or what stands for null."""
+        """`max_sequences`, or what stands for null on CPUs, and on GPUs that nobody has looked
+        at."""
         return self.max_sequences or (256 if self.gpus else 128)
 
 

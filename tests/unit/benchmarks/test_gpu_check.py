@@ -13,7 +13,7 @@ from tests.helpers.places import ROOT
 
 pytestmark = pytest.mark.slow
 
-PARTS = ("attention", "logprobs", "learner", "lora", "checkpoint")
+PARTS = ("attention", "logprobs", "learner", "lora", "compiled", "checkpoint")
 """Those that start no fleet."""
 
 
@@ -43,6 +43,16 @@ def test_learners_say_how_fast_they_are_and_what_the_plan_gives_them(
         assert figures["tokens_per_s"] > 0  # type: ignore[index]
         assert figures["planned_gib"] > 0  # type: ignore[index]
         assert figures["mfu"] == "unknown peak of this device"  # type: ignore[index]
+
+
+def test_a_compiled_learner_is_timed_beside_the_usual_one(
+    found: dict[str, dict[str, float]],
+) -> None:
+    assert set(found["compiled"]) == {
+        "eager_tokens_per_s",
+        "compiled_tokens_per_s",
+        "compiling_s",
+    }
 
 
 def test_a_checkpoint_is_copied_and_written(found: dict[str, dict[str, float]]) -> None:

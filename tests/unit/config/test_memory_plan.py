@@ -5,7 +5,7 @@ import re
 import pytest
 
 from actors.roles import needs
-from actors.room import least_gib
+from actors.room import smallest
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.memory import GIB
 from rlsys.config.memory_fit import require_fit
@@ -256,6 +256,18 @@ def test_a_model_of_another_kind_and_a_run_on_cpus_have_no_plan() -> None:
 
 
 def test_of_several_gpus_the_smallest_counts() -> None:
-    assert least_gib("81559\n40960\n") == 40.0
-    assert least_gib("") is None
-    assert least_gib("NVIDIA-SMI has failed\n") is None
+    assert smallest("81559, NVIDIA H100\n40960, NVIDIA A100\n") == (40.0, "NVIDIA A100")
+    assert smallest("") is None
+    assert smallest("NVIDIA-SMI has failed, it says\n") is None
+
+
+def test_the_batch_that_a_large_gpu_takes_is_counted_beside_a_cache_of_a_given_size() -> None:
+    def sampler(gib: float, *overrides: str) -> float:
+        config = shipped("one_gpu_lora", "rollout.kv_cache_gib=4", *overrides)
+        return plan(config, QWEN_7B, gib).gpus[0][1].memory.buffers
+
+    # Twice the prompts, 8192 tokens more, in a layer; four times the completions, 768 more.
+    more = 8192 * 2 * (2 * 3584 + 3 * 18944) + 12 * 768 * 152064
+    assert sampler(80.0) - sampler(48.0) == pytest.approx(more)
+    smaller = "rollout.engine_options={max_num_batched_tokens: 8192}"
+    assert sampler(80.0, smaller, "rollout.max_sequences=256") == sampler(48.0)
