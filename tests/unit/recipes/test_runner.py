@@ -1,9 +1,11 @@
 """A recipe run to its end, again, after a change, and after whatever can happen on the way."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -332,3 +334,22 @@ def test_each_of_several_files_counts(
     (stale, *_) = standings(checked, folder)
     assert stale.state is State.OUT_OF_DATE
     assert "demonstrations_2 (general.jsonl) is not what it was" in stale.remarks[0]
+
+
+def test_how_many_stages_are_done_is_said_with_the_time_that_others_took_before(
+    checked: Checked, folder: RecipeFolder, stages: FakeStages, workplace: Path
+) -> None:
+    _, told = run(checked, folder, stages)
+    far = [line for line in told if " stages are done" in line]
+    assert far[0] == "1 of 5 stages are done; left: 4 stages that never ran here"
+    assert far[-1] == "5 of 5 stages are done"
+    for name in ALL:
+        path = folder.stage(name) / "manifest.json"
+        made = json.loads(path.read_text())
+        begun = datetime.fromisoformat(made["ended"]) - timedelta(seconds=90)
+        path.write_text(json.dumps(made | {"started": begun.isoformat()}))
+    chains = workplace / "chains.jsonl"
+    chains.write_bytes(chains.read_bytes().replace(b"1 +", b"3 +", 1))
+    _, told = run(checked, folder, stages)
+    far = [line for line in told if " stages are done" in line]
+    assert far[0] == "1 of 5 stages are done; 6:00 left as before"
