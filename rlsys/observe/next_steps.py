@@ -10,6 +10,8 @@ from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.model_names import FILE
 from rlsys.config.run import RunConfig
 from rlsys.data.rates import FILE as RATES
+from rlsys.data.world.parts import PREFIX, is_part
+from rlsys.evaluation import catalog
 from rlsys.evaluation.demonstrations import DEMONSTRATIONS
 from rlsys.run import checkpoint
 from rlsys.run.checkpointer import FOLDER
@@ -40,9 +42,11 @@ def next_commands(folder: Path, config: RunConfig, steps: int, resume_by: str) -
     results = [shlex.quote(near(folder.with_name(f"eval-{folder.name}-{when}"))) for when in _WHEN]
     # With its workers, and the seed of the local policy that it began with.
     on = f" --config {shlex.quote(near(folder / FILE))}"
-    # What the generated task is measured by needs no data of its own.
+    # What generated rows are measured by needs no data of its own.
     where = ""
-    if config.data.train:
+    if generated := _of_the_world(config.data.train):
+        on += f" --benchmarks {generated}"
+    elif config.data.train:
         on += " --benchmarks NAMES --data FOLDER"
         where = " (NAMES: rlsys benchmarks list, or a file of yours: docs/evaluation.md)"
     return _aligned(
@@ -54,6 +58,14 @@ def next_commands(folder: Path, config: RunConfig, steps: int, resume_by: str) -
             *resume,
         ]
     )
+
+
+def _of_the_world(rows: str) -> str:
+    """The benchmarks of parts of the tiny world, with commas between them; empty: of other rows."""
+    parts = rows.split(",")
+    names = [f"world_{one.removeprefix(PREFIX).partition(':')[0]}" for one in parts]
+    is_measured = all(map(is_part, parts)) and set(names) <= set(catalog.names())
+    return ",".join(dict.fromkeys(names)) if is_measured else ""
 
 
 def sample_commands(folder: Path, config: RunConfig, resume_by: str) -> list[str]:

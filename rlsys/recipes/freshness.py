@@ -68,7 +68,8 @@ def _settings(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     then = completed(then)
     for key in sorted(then.keys() | now.keys()):
         if then.get(key) != now.get(key):
-            yield f"{key}: {then.get(key)!r} then, {now.get(key)!r} now"
+            was, is_now = (repr(of[key]) if key in of else "not there" for of in (then, now))
+            yield f"{key}: {was} then, {is_now} now"
 
 
 def _found_changed(made: Manifest, known: set[str]) -> Iterator[str]:

@@ -65,6 +65,21 @@ def test_data_of_ones_own_are_measured_by_benchmarks_that_one_names(tmp_path: Pa
     assert begin[5:8] == ["--benchmarks", "NAMES", "--data"]
 
 
+def test_parts_of_the_tiny_world_are_measured_by_its_benchmarks_and_need_no_data(
+    tmp_path: Path,
+) -> None:
+    config = RunConfig()
+    for rows, names in (
+        ("world:reasoning", "world_reasoning"),
+        ("world:general,world:reasoning", "world_general,world_reasoning"),
+    ):
+        config.data.train = rows
+        for begin in typed(next_commands(finished(tmp_path / names), config, 100, RESUME))[1:3]:
+            assert begin[5:8] == ["--benchmarks", names, "--out"]
+    config.data.train = "world:reasoning,rows.jsonl"
+    assert "--data" in typed(next_commands(finished(tmp_path / "b"), config, 100, RESUME))[1]
+
+
 def test_what_was_sampled_is_learned_by_the_policy_that_said_it(tmp_path: Path) -> None:
     """The local policy of another corpus has other tokens."""
     config = load(CONFIGS / "world.yaml", ["run.seed=3"])

@@ -152,6 +152,17 @@ def test_a_setting_that_rlsys_has_got_since_makes_nothing_out_of_date_at_its_def
     assert again(write(content), folder, stages) == ["rl_b"]
 
 
+def test_a_setting_that_rlsys_has_no_more_makes_its_stage_out_of_date(
+    checked: Checked, folder: RecipeFolder, stages: FakeStages
+) -> None:
+    run(checked, folder, stages)
+    begun = folder.begun("rl_a")
+    begun.asked["loop.hurry"] = True
+    folder.note("rl_a", begun)
+    remarks = {s.stage.name: s.remarks for s in standings(checked, folder)}
+    assert remarks["rl_a"] == ["loop.hurry: True then, not there now"]
+
+
 def test_an_input_from_elsewhere_with_the_same_bytes_is_the_same_input(
     checked: Checked,
     folder: RecipeFolder,
