@@ -25,7 +25,7 @@ class ExaminingFleet(RayFleet):
     async def _hand(self, seat: Seat) -> None:
         try:
             ref = seat.actor.load_policy.remote(self.inputs.model_path)
-            await self._step(seat, "the next policy", ref)
+            await self.startup.step(seat, "the next policy", ref)
         except WorkerDiedError:
             return  # its successor begins with it
 
@@ -35,4 +35,4 @@ class ExaminingFleet(RayFleet):
         held = None
         while seat.role == ROLLOUT and held != self.inputs.model_path:
             held = self.inputs.model_path
-            await self._step(seat, "the next policy", seat.actor.load_policy.remote(held))
+            await self.startup.step(seat, "the next policy", seat.actor.load_policy.remote(held))

@@ -1,6 +1,5 @@
 """RayFleet: the Fleet protocol on Ray actors. The driver's side holds refs and metadata only."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +20,12 @@ from actors.roles import ROLES, Inputs, environment, waves
 from actors.roster import Seat, seats
 from actors.spans import spans_of
 from actors.stack_report import debts, of_members, owing, report
+from actors.startup import Startup
 from actors.supervision import Supervisor
 from actors.turns import Turns, are_taken
-from actors.versions import SameEverywhere, installed
 from rlsys.config.run import RunConfig, SamplingConfig
 from rlsys.config.transport import transport_of
-from rlsys.data.templates import Prompt, to_batch
+from rlsys.data.templates import Prompt
 from rlsys.errors import LearnerLostError, WorkerDiedError
 from rlsys.loop.fleet import (
     Graded,
@@ -40,7 +39,7 @@ from rlsys.loop.fleet import (
 )
 from rlsys.plugins import read_plugins
 from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
-from rlsys.run.folder import LOGS, SAMPLES, mark
+from rlsys.run.folder import LOGS, SAMPLES
 from rlsys.watch.accounting import Times
 from rlsys.watch.waits import Observer, Waits
 from rlsys.weights.canary import Canary
@@ -70,10 +69,9 @@ class RayFleet:
         progress: Callable[[str], None],
         notice: Callable[[str], None],
     ) -> None:
-        self.needs, self.config, self.logs = needs, config, folder / LOGS
+        self.needs, self.config = needs, config
         self.progress, self.notice = progress, notice
         self.row_of = {p.prompt_id: i for i, p in enumerate(prompts)}
-        self.prompts = prompts
         present = [need.role for need in needs]
         self.has_learner, self.has_rollout = LEARNER in present, ROLLOUT in present
         self.scorers = [role for role in present if role in SCORERS]
@@ -85,7 +83,6 @@ class RayFleet:
             read_plugins(config.algorithm.plugins),
             self.has_learner,
         )
-        self.canary_ids = canary_ids
         self.observer = Observer(
             notice,
             lambda: keep_stacks(folder, self.stacks()),
@@ -93,7 +90,9 @@ class RayFleet:
         )
         limit_s = config.cluster.ready_timeout_s
         self.starting = Waits(limit_s, self.observer, "cluster.ready_timeout_s")
-        environments = {name: environment(role, config, self.logs) for name, role in ROLES.items()}
+        environments = {
+            name: environment(role, config, folder / LOGS) for name, role in ROLES.items()
+        }
         self.launcher = Launcher(config.cluster, environments, self._maker)
         self.supervisor = Supervisor(
             seats(needs),
@@ -102,14 +101,10 @@ class RayFleet:
             self._bring_up,
             notice,
         )
-        self.versions = SameEverywhere()
-        self.versions.require(f"the driver on {ray.util.get_node_ip_address()}", installed())
-        self.weight_names: list[str] = []
-        self.canary: Canary | None
-        """Under the weights that the model has on disk; there once the learner has started."""
         self.publication = Publication(self.supervisor, canary_ids, transport_of(config))
         has_turns = are_taken(config.cluster.colocate, present)
         self.turns = Turns(self.supervisor, self.publication, self.starting, has_turns)
+        self.startup = Startup(self.turns, prompts, canary_ids, folder, progress, notice)
 
     # --- start and end -------------------------------------------------------------------------
 
@@ -123,109 +118,31 @@ class RayFleet:
             StallError: one of them does not get ready in time.
             WorkerError: a member failed to start; named, with its root exception.
         """
-        supervisor = self.supervisor
-        members = ", ".join(seat.name for seat in supervisor.seats)
+        seats = self.supervisor.seats
+        members = ", ".join(seat.name for seat in seats)
         self.progress(f"reserving places for {members}")
         await self.launcher.place(self.needs, self.notice)
-        for seat in supervisor.seats:
+        for seat in seats:
             await self.launcher.seat(seat)
         self.progress(f"starting {members}")
-        self.prompt_table = ray.put(to_batch(self.prompts))
-        await asyncio.gather(*(self._identify(seat) for seat in supervisor.seats))
-        for line in layout(supervisor.seats):
+        await self.startup.identify(seats)
+        for line in layout(seats):
             self.notice(line)
         for wave in waves(self.needs, self.turns.are_taken):
-            await asyncio.gather(*(self._start_role(role, checkpoint, version) for role in wave))
+            await self.startup.start(wave, checkpoint, version)
         if self.has_learner and self.has_rollout:
-            self.progress("proving that the rollout workers hold the learner's weights")
-            for seat in supervisor.of(ROLLOUT):
-                await self.turns.take(ROLLOUT, self._prove_model(seat))
-            packing = self.turns.take(LEARNER, self.publication.pack(version))
-            await self.starting.on("driver: first weights", packing)
-            for seat in supervisor.of(ROLLOUT):
-                await self.turns.take(ROLLOUT, self._hand_weights(seat))
-        for seat in supervisor.seats:
-            supervisor.admit(seat)
+            await self.startup.prove(version)
+        for seat in seats:
+            self.supervisor.admit(seat)
 
-    async def _start_role(self, role: str, checkpoint: Path | None, version: int) -> None:
-        if role == LEARNER:
-            return await self._start_learner(checkpoint, version)
-        starting = self._start_members(role)
-        await (self.turns.take(role, starting) if ROLES[role].samples else starting)
-
-    async def _start_learner(self, checkpoint: Path | None, version: int) -> None:
-        """The ranks meet at rank 0, and say what the policy's tensors are called."""
-        ranks = self.supervisor.of(LEARNER)
-        token = mark(self.inputs.samples)
-        for seat in ranks:
-            await self._step(seat, "the run's folder", seat.actor.find_folder.remote(token))
-        address, port = await self._step(ranks[0], "address", ranks[0].actor.address.remote())
-        names = ", ".join(seat.name for seat in ranks)
-        starting = self.supervisor.call_all(
-            ranks,
-            lambda seat: seat.actor.start.remote(
-                len(ranks), address, port, self.canary_ids, checkpoint, version
-            ),
-        )
-        said = await self.starting.on(f"{names}: {ROLES[LEARNER].loading}", starting)
-        self._is_up(names)
-        self.weight_names, self.canary = said[0]
-
-    async def _start_members(self, role: str) -> None:
-        await asyncio.gather(*(self._start_member(s) for s in self.supervisor.of(role)))
-
-    async def _start_member(self, seat: Seat) -> None:
-        """The actor is there and its sampler loaded when this returns."""
-        role = ROLES[seat.role]
-        arguments = [self.prompt_table] if role.samples else []
-        said = await self._step(seat, role.loading, seat.actor.start.remote(*arguments))
-        self._is_up(seat.name)
-        if role.samples:
-            self.turns.joined(seat)
-        if said:
-            self.notice(f"{seat.name}: {said}")
-
-    async def _prove_model(self, seat: Seat) -> None:
-        """A rollout worker learns which tensors to expect, and proves the model by its weights from
-        disk, which it still has."""
-        expecting = seat.actor.expect_weights.remote(self.weight_names, self.canary)
-        await self._step(seat, "list of weights", expecting)
-
-    async def _hand_weights(self, seat: Seat) -> None:
-        """A rollout worker holds the newest weights, proved.
-
-        Newer ones may be published meanwhile: it is up to date when this returns.
-        """
-        held = None
-        while held is not self.publication.newest:
-            held = self.publication.newest
-            await self.starting.on(f"{seat.name}: first weights", self.publication.pull(seat))
+    @property
+    def canary(self) -> Canary | None:
+        """Under the weights that the model has on disk; there once the learner has started."""
+        return self.startup.canary
 
     async def _bring_up(self, seat: Seat) -> None:
         """A new actor on a dead one's seat."""
-        await self._identify(seat)
-        if not ROLES[seat.role].samples:
-            return await self._start_member(seat)
-        self.turns.left(seat)
-        async with self.turns.of(ROLLOUT, at_once=True):
-            await self._start_member(seat)
-            if self.has_learner:
-                await self._prove_model(seat)
-                await self._hand_weights(seat)
-
-    async def _identify(self, seat: Seat) -> None:
-        introducing = seat.actor.introduce.remote(self.logs / f"{seat.name}.log")
-        seat.identity = await self._step(seat, "its process", introducing)
-        self.versions.require(f"{seat.name} on {seat.identity.host}", seat.identity.versions)
-
-    async def _step(self, seat: Seat, what: str, ref: Any) -> Any:
-        """One step of a member's start, with its name and its deadline."""
-        return await self.starting.on(f"{seat.name}: {what}", self.supervisor.call(seat, ref))
-
-    def _is_up(self, names: str) -> None:
-        """Say that these are ready, and what the fleet's start still waits for."""
-        waits = self.starting.describe()
-        self.progress(f"{names} ready" + ("" if waits == "nothing" else f"; waiting for {waits}"))
+        await self.startup.bring_up(seat)
 
     def shutdown(self, kindly_s: float = 15.0) -> None:
         """End every member, kindly first: samplers have processes and samples of their own. One

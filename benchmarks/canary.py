@@ -8,8 +8,8 @@ tokens: the largest difference, what nine in ten tokens are below, and the root 
 nats. Of POLICY, a directory, and of a small random mixture of experts.
 """
 
+import argparse
 import copy
-import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -126,7 +126,9 @@ def study(name: str, model: PreTrainedModel, texts: list[np.ndarray]) -> None:
 
 def main() -> None:
     torch.set_num_threads(1)
-    (policy,) = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("policy", help="a model's directory")
+    policy = parser.parse_args().policy
     study("policy", load_causal_lm(policy, torch.bfloat16), texts_of(policy))
     torch.manual_seed(0)
     config = AutoConfig.for_model("qwen3_moe", **EXPERTS)

@@ -1,16 +1,11 @@
-"""Random models for gpu_check.py, of the sizes that are looked at, and short runs with one."""
+"""Random models for gpu_check.py, of the sizes that are looked at, and rows for them."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from rlsys.config.load import CONFIGS
 from rlsys.learning.policy import PolicyModel
 from rlsys.learning.reference import score_sequences
 from rlsys.local_policy.tokenizer import build_tokenizer
@@ -85,60 +80,3 @@ def scores(
 def largest(a: list[np.ndarray], b: list[np.ndarray]) -> float:
     """Difference, nats."""
     return float(max(np.abs(x - y).max() for x, y in zip(a, b, strict=True)))
-
-
-REWARD = '''
-from verifiers.base import Completion, Status, Verdict
-
-
-class Even:
-    """Pays for an even number of characters: a signal in what a random model says."""
-
-    name = "even"
-
-    def verify(self, completion: Completion) -> Verdict:
-        is_even = len(completion.text) % 2 == 0
-        return Verdict(float(is_even), Status.CORRECT if is_even else Status.WRONG)
-
-    def self_test(self):
-        return [(Completion("", "ab", None), 1.0), (Completion("", "abc", None), 0.0)]
-
-
-VERIFIERS = {"even": Even}
-'''
-
-
-def trained(device: str, folder: Path, steps: int, *overrides: str) -> dict[str, Any]:
-    """What `rlsys train` leaves of some steps with the random model, the medians over steps."""
-    reward = folder / "even.py"
-    reward.write_text(REWARD)
-    command = [sys.executable, "-m", "rlsys", "train", "--config", str(CONFIGS / "local.yaml")]
-    settings = {
-        "run.name": "check",
-        "run.directory": str(folder / "runs"),
-        "model.path": model_folder(device, folder / "model"),
-        "verifiers.plugins": f"[{reward}]",
-        "verifiers.rewards": "[{name: even, weight: 1.0}]",
-        "loop.steps": str(steps),
-        "evaluation.prompts": "0",
-        "evaluation.final_prompts": "0",
-        # A random model is past every bound of one that learns.
-        "observe.entropy.most": "1000",
-        "observe.entropy.stop_above": "1000",
-    }
-    command += [*(f"{name}={value}" for name, value in settings.items()), *overrides]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit("\n".join((done.stdout + done.stderr).splitlines()[-8:]))
-    run = folder / "runs" / "check"
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert len(lines) == steps
-    wanted = [
-        *("throughput/step_s", "throughput/consumed_tokens_per_s", "weights/pause_s"),
-        *("weights/total_s", "weights/canary_error", "policy/learn_s"),
-    ]
-    wanted += [
-        name for name in lines[-1] if name.startswith("time/") and name.endswith(("/busy", "/turn"))
-    ]
-    values = {name: [line[name] for line in lines if name in line] for name in wanted}
-    return {name: round(float(np.median(found)), 4) for name, found in values.items() if found}

@@ -1,12 +1,14 @@
 """Do answers grow longer under GRPO's 1/|o|? One policy, three denominators, four curves.
 
     python benchmarks/length_inflation.py --plot docs/images/length_inflation.svg [loop.steps=40]
+    python benchmarks/length_inflation.py --config configs/world.yaml    # chains that can be padded
 
-Trains the local policy with the `grpo` preset without its KL term, and with the denominator of
-GRPO (sequence_mean), DAPO (token_mean) and Dr. GRPO (constant) in turn; nothing else differs. AdamW
-does not see the scale of a loss, so what differs is how tokens are weighed against each other.
-Runs that --directory holds already are read and not run again. Prints a table of the first and last
-five steps; --plot needs matplotlib (the extra `plots`). The last line is one JSON object.
+Trains a config's policy (on the local job's sums, unless --config says otherwise) with the `grpo`
+preset without its KL term, and with the denominator of GRPO (sequence_mean), DAPO (token_mean) and
+Dr. GRPO (constant) in turn; nothing else differs. AdamW does not see the scale of a loss, so what
+differs is how tokens are weighed against each other. Runs that --directory holds already are read
+and not run again. Prints a table of the first and last five steps; --plot needs matplotlib (the
+extra `plots`). The last line is one JSON object.
 """
 
 import argparse
@@ -30,11 +32,13 @@ CURVES = {
 }
 
 
-def run(name: str, aggregation: str, directory: Path, overrides: list[str]) -> list[dict[str, Any]]:
+def run(
+    name: str, config: str, aggregation: str, directory: Path, overrides: list[str]
+) -> list[dict[str, Any]]:
     """Train once, unless the run is there already; returns the metrics of every step."""
     if (directory / aggregation / "summary.json").exists():
         return read(directory / aggregation)
-    command = [sys.executable, "-m", "rlsys", "train", "--config", "configs/local.yaml"]
+    command = [sys.executable, "-m", "rlsys", "train", "--config", config]
     command += [f"algorithm.loss.aggregation={aggregation}", "algorithm.kl.coefficient=0"]
     command += [f"run.name={aggregation}", f"run.directory={directory}", *overrides]
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
@@ -79,6 +83,7 @@ def plot(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default="configs/local.yaml", help="what is trained")
     parser.add_argument("--directory", type=Path, default=None, help="where the runs are kept")
     parser.add_argument("--only", choices=list(DENOMINATORS), help="run one, not all three")
     parser.add_argument("--plot", type=Path, default=None, help="an .svg or .png file to write")
@@ -89,7 +94,7 @@ def main() -> None:
     for name in [arguments.only] if arguments.only else list(DENOMINATORS):
         aggregation = DENOMINATORS[name]
         print(f"running {name} in {directory}", file=sys.stderr, flush=True)
-        runs[name] = run(name, aggregation, directory, arguments.overrides)
+        runs[name] = run(name, arguments.config, aggregation, directory, arguments.overrides)
     print("| denominator | " + " | ".join(CURVES.values()) + " | steps with the alarm on |")
     print("|---|" + "---|" * (len(CURVES) + 1))
     results: dict[str, dict[str, Any]] = {}

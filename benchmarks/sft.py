@@ -24,7 +24,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -129,35 +128,17 @@ def _in_trl(folder: Path, arguments: Any, mean_tokens: float, repeat: int) -> fl
 def _trl(folder: Path, steps: int) -> float:
     import torch
     from datasets import load_dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+    from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import SFTConfig, SFTTrainer
-
-    class Ends(TrainerCallback):
-        """When each step ended."""
-
-        def __init__(self) -> None:
-            self.times: list[float] = []
-
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            self.times.append(time.monotonic())
+    from trl_side import Ends, settings
 
     torch.set_num_threads(THREADS)
     config = SFTConfig(
-        output_dir=str(folder / "trl"),
-        max_steps=steps,
+        **settings(str(folder / "trl"), steps),
         per_device_train_batch_size=BATCH,
         max_length=PACKED,
         packing=True,
         learning_rate=3e-4,
-        optim="adamw_torch_fused",
-        bf16=False,
-        fp16=False,
-        gradient_checkpointing=False,
-        use_cpu=True,
-        report_to=[],
-        save_strategy="no",
-        logging_steps=1,
-        disable_tqdm=True,
     )
     ends = Ends()
     trainer = SFTTrainer(

@@ -10,34 +10,30 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from typing import Any
 
 import torch
 from answered import paid
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
+from trl_side import Ends, settings
 
 GROUPS, SIZE, MOST_TOKENS = 16, 8, 22
 WARM_UP, THREADS = 3, 2
 
 
-class Ends(TrainerCallback):
+class Sampled(Ends):
     """When each step ended, and how many completion tokens it trained on."""
 
     def __init__(self) -> None:
-        self.times: list[float] = []
+        super().__init__()
         self.tokens: list[int] = []
 
     def reward(self, completions: list[str], answer: list[str], **more: Any) -> list[float]:
         """Called once a step, with all of its completions."""
         self.tokens.append(sum(len(ids) for ids in more["completion_ids"]))
         return [paid(text, one) for text, one in zip(completions, answer, strict=True)]
-
-    def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Of the trainer's."""
-        self.times.append(time.monotonic())
 
 
 def main() -> None:
@@ -47,26 +43,16 @@ def main() -> None:
         asked = [json.loads(line) for line in file]
     # A chat template would be another prompt: this policy's is the question and a line's end.
     prompts = [{"prompt": f"{row['question']}\n", "answer": row["answer"]} for row in asked]
-    ends = Ends()
+    ends = Sampled()
     with tempfile.TemporaryDirectory() as folder:
         config = GRPOConfig(
-            output_dir=folder,
-            max_steps=int(steps),
+            **settings(folder, int(steps)),
             per_device_train_batch_size=GROUPS * SIZE,
             num_generations=SIZE,
             max_completion_length=MOST_TOKENS,
             temperature=1.0,
             beta=0.0,
             learning_rate=1e-4,
-            optim="adamw_torch_fused",
-            # The weights are in the precision: quicker than autocast, which keeps them in float32.
-            bf16=False,
-            gradient_checkpointing=False,
-            use_cpu=True,
-            report_to=[],
-            save_strategy="no",
-            logging_steps=1,
-            disable_tqdm=True,
         )
         model = AutoModelForCausalLM.from_pretrained(policy, dtype=getattr(torch, precision))
         trainer = GRPOTrainer(

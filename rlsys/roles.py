@@ -24,6 +24,8 @@ from rlsys.errors import ConfigError
 
 LEARNER, ROLLOUT, VERIFIER, REFERENCE = "learner", "rollout", "verifier", "reference"
 TEACHER = "teacher"
+DRIVER = "driver"
+"""No member: it leads them, and works on a core of its machine."""
 
 CONTRACTS: Mapping[str, pa.Schema] = MappingProxyType(
     {

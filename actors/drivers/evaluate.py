@@ -15,6 +15,7 @@ from actors.examining_fleet import ExaminingFleet
 from actors.placement import check_resources
 from actors.precision import decided_by_nodes, precisions
 from actors.roles import needs
+from actors.room import batched_by_nodes
 from rlsys.config.precision import cpu_has_bfloat16, decided
 from rlsys.config.run import RunConfig
 from rlsys.errors import RlsysError, first_cause
@@ -60,8 +61,10 @@ class Evaluation:
         return cls(job, folder, Samples(folder / "samples"), claim(folder, plan))
 
     def with_precision(self) -> "Evaluation":
-        """As the nodes of the cluster have it; see actors.precision."""
-        return replace(self, job=replace(self.job, config=decided_by_nodes(self.job.config)))
+        """As the nodes of the cluster have it, and as much at a time; see actors.precision and
+        actors.room."""
+        config = batched_by_nodes(decided_by_nodes(self.job.config))
+        return replace(self, job=replace(self.job, config=config))
 
     @property
     def is_sampled(self) -> bool:

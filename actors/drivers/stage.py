@@ -13,16 +13,16 @@ from rich.console import Console
 from actors.beside import beside
 from actors.cluster import connected
 from actors.drivers.driver import Driver
-from actors.gpu_memory import smallest_gpu_gib
 from actors.placement import check_resources
 from actors.precision import decided_by_nodes, precisions
 from actors.ray_fleet import RayFleet
 from actors.ray_metrics import RayGauges
 from actors.roles import needs
+from actors.room import batched_by_nodes, room_of_the_cluster
 from rlsys.config.adapter import adapter_note
 from rlsys.config.latents import require_room, settled
 from rlsys.config.load import to_yaml
-from rlsys.config.memory_plan import require_fit
+from rlsys.config.memory_fit import require_fit
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import FILE
 from rlsys.config.run import Precision, RunConfig, StageKind
@@ -95,12 +95,8 @@ def run_stage(
         if resume:
             holding.enter_context(held(folder))
             check_inputs(folder, inputs)
-        config = settled(config, config.model.path, display.note)
-        require_room(config)
-        plan = kind.read(config, resume, display.stage)
+        plan = _planned(kind, config, resume, display)
         config = plan.config
-        for note in (*plan.notes, plan.length):
-            display.note(note)
         if resume:
             origin = plan.origin(folder)
         if config.model.path and kind.trains:
@@ -108,13 +104,13 @@ def run_stage(
         has_fleet = plan.needs_fleet(folder)
         with _on_a_cluster(config, display) if has_fleet else nullcontext():
             if has_fleet:
-                config = decided_by_nodes(config)
+                config = batched_by_nodes(decided_by_nodes(config))
                 plan = replace(plan, config=config)
                 display.note(f"precision: {precisions(config)}")
             model_path = plan.policy(display.stage)
             if kind.trains and not config.model.path:
                 check_space(folder, config, model_path)
-            for line in _on_gpus(config, model_path) if has_fleet else ():
+            for line in _in_memory(config, model_path) if has_fleet else ():
                 display.note(line)
             for line in _trained_part(kind, config, model_path):
                 display.note(line)
@@ -126,6 +122,16 @@ def run_stage(
     summary.wall_s = time.monotonic() - started
     _leave(summary, job, console)
     return summary
+
+
+def _planned(kind: Kind, config: RunConfig, resume: bool, display: Display) -> Plan:
+    """What is to be done, from the settings and the rows; as much as is known without a model."""
+    config = settled(config, config.model.path, display.note)
+    require_room(config)
+    plan = kind.read(config, resume, display.stage)
+    for note in (*plan.notes, plan.length):
+        display.note(note)
+    return plan
 
 
 @contextmanager
@@ -291,28 +297,26 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         fleet.shutdown(_STOPPING_S if driver.signals.stop else _ENDING_S)
 
 
-def _on_gpus(config: RunConfig, model_path: str) -> list[str]:
-    """Of a run on GPUs, how its weights travel, and its memory plan.
+def _in_memory(config: RunConfig, model_path: str) -> list[str]:
+    """The memory plan of a run: its tables on GPUs, after how its weights travel, and else a line.
 
     Raises:
-        ConfigError: it does not fit on the smallest GPU of the cluster.
+        ConfigError: it does not fit on the smallest GPU of the cluster, or on a node.
     """
-    if not (config.learner.gpus or config.rollout.gpus):
-        return []
     members = [need.role for need in needs(config)]
-    lines = [told(config)] if {LEARNER, ROLLOUT} <= set(members) else []
-    gib = smallest_gpu_gib()
-    if gib is None:
-        return [
-            *lines,
-            "note: no node says how much memory its GPUs have, so there is no memory plan",
-        ]
+    on_gpus = bool(config.learner.gpus or config.rollout.gpus)
+    lines = [told(config)] if on_gpus and {LEARNER, ROLLOUT} <= set(members) else []
+    room = room_of_the_cluster()
+    if on_gpus and room.gpu_gib is None:
+        lines.append("note: no node says how much memory its GPUs have, so none is planned")
     model = read_config(model_path, f"model.path={model_path!r}")
-    plan = require_fit(config, model, members, gib)
+    plan = require_fit(config, model, members, room)
     if plan is None:
         kind = model.get("model_type")
         return [*lines, f"note: no memory plan, as the sizes of {kind!r} are not known here"]
-    return [*lines, *plan.lines()]
+    if on_gpus:
+        return [*lines, *plan.lines()]
+    return [f"memory plan: {host.sum_line}" for host in plan.hosts]
 
 
 def check_space(folder: Path, config: RunConfig, model_path: str) -> None:

@@ -1,4 +1,4 @@
-"""`rlsys plan`: what a run needs of each GPU, before anything is loaded."""
+"""`rlsys plan`: what a run needs of each GPU and of each node, before anything is loaded."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,28 +15,42 @@ def plan(
         float | None,
         typer.Option(min=1.0, help="Memory of each GPU; without it, that of this machine's."),
     ] = None,
+    node_gib: Annotated[
+        float | None,
+        typer.Option(
+            min=1.0,
+            help="Memory of each node; without it, this machine's, or any where --gpu-gib says "
+            "that it is another machine.",
+        ),
+    ] = None,
+    node_gpus: Annotated[int, typer.Option(min=1, help="GPUs of each node.")] = 8,
 ) -> None:
-    """Print GiB for each role and GPU, and whether they fit; exit status 2 where they do not."""
-    from actors.gpu_memory import of_this_machine
+    """Print GiB for each role, GPU and node, and whether they fit; exit status 2 where they do
+    not."""
     from actors.roles import needs
+    from actors.room import alike_nodes, gpu_gib_here, memory_gib_here
     from rlsys.config.load import load
-    from rlsys.config.memory_plan import require_fit
+    from rlsys.config.memory_fit import require_fit
+    from rlsys.config.memory_plan import Room
     from rlsys.config.model_files import read_config
+    from rlsys.config.precision import cpu_has_bfloat16, decided
     from rlsys.errors import ConfigError
 
-    settings = load(config, overrides or [])
+    settings = decided(load(config, overrides or []), cpu_has_bfloat16())
     path = settings.model.path
     if not path:
-        raise ConfigError("model.path: the local policy is for CPUs; name a model to plan for")
-    gib = gpu_gib or of_this_machine()
-    if gib is None:
-        raise ConfigError("no GPU on this machine; say how large one is: --gpu-gib 80")
+        raise ConfigError("model.path: the local policy is small; name a model to plan for")
+    gib = None
+    if settings.learner.gpus or settings.rollout.gpus:
+        gib = gpu_gib or gpu_gib_here()
+        if gib is None:
+            raise ConfigError("no GPU on this machine; say how large one is: --gpu-gib 80")
+    wanted = needs(settings)
+    of_a_node = node_gib or (None if gpu_gib else memory_gib_here())
+    room = Room(gib, alike_nodes(wanted, of_a_node, node_gpus))
     model = read_config(path, f"model.path={path!r}")
-    found = require_fit(settings, model, [need.role for need in needs(settings)], gib)
+    found = require_fit(settings, model, [need.role for need in wanted], room)
     if found is None:
         kind = model.get("model_type")
-        raise ConfigError(
-            f"no plan: no role has a GPU (learner.gpus, rollout.gpus), or the sizes of {kind!r} "
-            "are not known here"
-        )
+        raise ConfigError(f"no plan: the sizes of {kind!r} are not known here")
     typer.echo("\n".join(found.lines()))

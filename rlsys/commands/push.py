@@ -54,6 +54,6 @@ def push(
     except LocalTokenNotFoundError as error:
         raise HubError(f"{repository}: there is no token: `hf auth login`, or HF_TOKEN") from error
     except (HfHubHTTPError, OSError, ValueError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise HubError(f"{repository}: the hub refuses: {first}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise HubError(f"{repository}: the hub refuses: {reason}") from error
     typer.echo(f"{folder} is now {done.commit_url}")

@@ -193,13 +193,13 @@ def _memory(settings: "RunConfig", gpu_gib: float | None) -> str:
     is_merge = settings.run.stage.value == "merge"
     if is_merge or not (settings.learner.gpus or settings.rollout.gpus):
         return "CPU"
-    from actors.gpu_memory import of_this_machine
     from actors.roles import needs
-    from rlsys.config.memory_plan import plan_of
+    from actors.room import gpu_gib_here
+    from rlsys.config.memory_plan import Room, plan_of
     from rlsys.config.model_files import read_config
     from rlsys.errors import ConfigError
 
-    gib = gpu_gib or of_this_machine()
+    gib = gpu_gib or gpu_gib_here()
     if gib is None:
         return "unknown: no GPU here (--gpu-gib)"
     path = settings.model.path
@@ -207,5 +207,5 @@ def _memory(settings: "RunConfig", gpu_gib: float | None) -> str:
         model = read_config(path, f"model.path={path!r}") if path else {}
     except ConfigError as error:  # a model of the hub that was not downloaded yet
         return f"unknown: {error}"
-    found = plan_of(settings, model, [need.role for need in needs(settings)], gib)
+    found = plan_of(settings, model, [need.role for need in needs(settings)], Room(gib))
     return "\n".join(found.lines()) if found else "unknown"

@@ -26,7 +26,7 @@ def checks_of_run(
         yield Check("settings", _told(error), Level.PROBLEM)
         return
     yield Check("settings", f"{config}, of rlsys {_command(settings)}")
-    for name, look in (("rows", _rows), ("disk", _disk), ("GPU memory", _gpu_memory)):
+    for name, look in (("rows", _rows), ("disk", _disk), ("memory", _memory)):
         try:
             found = look(settings, tell)
         except RlsysError as error:
@@ -91,19 +91,28 @@ def _disk(settings: RunConfig, tell: Callable[[str], None]) -> str:
     return f"{folder} can be written"
 
 
-def _gpu_memory(settings: RunConfig, tell: Callable[[str], None]) -> str:
-    """The memory plan on this machine's GPUs; empty where there are none to plan for."""
-    from actors.gpu_memory import of_this_machine
+def _memory(settings: RunConfig, tell: Callable[[str], None]) -> str:
+    """The memory plan on this machine; empty for the local policy, and where the sizes of the model
+    are not known."""
     from actors.roles import needs
-    from rlsys.config.memory_plan import require_fit
+    from actors.room import alike_nodes, gpu_gib_here, memory_gib_here
+    from rlsys.config.memory_fit import require_fit
+    from rlsys.config.memory_plan import Room
     from rlsys.config.model_files import read_config
+    from rlsys.config.precision import cpu_has_bfloat16, decided
 
     path = settings.model.path
-    gib = of_this_machine() if settings.learner.gpus or settings.rollout.gpus else None
-    if gib is None or not path:
+    if not path:
         return ""
+    wanted = needs(settings)
+    gpus = settings.learner.gpus or settings.rollout.gpus
+    room = Room(
+        gpu_gib_here() if gpus else None,
+        alike_nodes(wanted, memory_gib_here(), sum(need.total["GPU"] for need in wanted)),
+    )
     model = read_config(path, f"model.path={path!r}")
-    plan = require_fit(settings, model, [need.role for need in needs(settings)], gib)
+    precise = decided(settings, cpu_has_bfloat16())
+    plan = require_fit(precise, model, [need.role for need in wanted], room)
     return "\n".join(plan.lines()) if plan else ""
 
 

@@ -133,11 +133,12 @@ def server_command(
         *("--model", config.model.path, "--served-model-name", served.name),
         *("--host", served.host, "--port", str(served.port)),
         *("--max-model-len", str(config.model.max_context), "--dtype", rollout.dtype.value),
-        *("--max-num-seqs", str(rollout.sequences_at_once)),
         *("--tensor-parallel-size", str(rollout.tensor_parallel)),
         *("--reasoning-parser", parser, "--reasoning-parser-plugin", str(_PARSER)),
         *("--logits-processors", thinking_processor(config.rollout)),
         *("--middleware", ready.MIDDLEWARE),
         *("--uvicorn-log-level", "warning"),
     ]
+    if rollout.max_sequences or not rollout.gpus:  # else vLLM chooses by the device
+        command += ["--max-num-seqs", str(rollout.sequences_at_once)]
     return [*command, *([] if rollout.gpus else ["--enforce-eager"]), *options]

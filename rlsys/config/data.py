@@ -22,6 +22,7 @@ class RowFormat(Enum):
     gsm8k = "gsm8k"
     math = "math"
     aime = "aime"
+    countdown = "countdown"
     leetcode = "leetcode"
     humaneval = "humaneval"
     mbpp = "mbpp"

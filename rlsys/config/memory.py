@@ -21,6 +21,7 @@ The rest is arithmetic of DeepSpeed 0.19.8 and vLLM 0.32.0, and a constant for C
 
 from dataclasses import dataclass, fields
 
+from rlsys.config.batch import SMALLER, Batch, gpu_batch
 from rlsys.config.model_room import kv_bytes_per_token
 from rlsys.config.model_shape import Shape
 from rlsys.config.run import (
@@ -37,8 +38,8 @@ GIB = 2**30
 _CUDA = 0.7 * GIB
 """A process's context and its libraries' workspaces; an estimate."""
 _GRAPHS = 1.5 * GIB
-"""vLLM's CUDA graphs and the work of its largest batch, of a model of a few billion parameters; an
-estimate."""
+"""vLLM's CUDA graphs and the work of a batch of the smaller size, of a model of a few billion
+parameters; an estimate."""
 _REDUCE_BUCKET = 500_000_000
 _LIVE_PARAMETERS = 1_000_000_000
 """DeepSpeed's defaults, in numbers: gradients that are reduced at a time, and parameters that
@@ -199,18 +200,30 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
     own = config.rollout
     b = size_of(own.dtype)
     weights = shape.parameters * b / own.tensor_parallel
-    buffers = _GRAPHS + _update_buffers(config)
+    batch = gpu_batch(gpu_bytes / GIB)
+    sequences = own.max_sequences or batch.sequences
+    tokens = own.engine_options.get("max_num_batched_tokens") or batch.tokens
+    more = _step(shape, b, Batch(sequences, tokens)) - _step(shape, b, SMALLER)
+    working = _GRAPHS + max(0.0, more) / own.tensor_parallel
+    buffers = working + _update_buffers(config)
     if transport_of(config) is not Transport.object_store:
         # The largest tensor, of which the pieces are laid together.
         buffers += shape.embedding * b
     if own.kv_cache_gib is not None:
         cache = own.kv_cache_gib * GIB
     else:
-        cache = max(0.0, own.gpu_memory_utilization * gpu_bytes - weights - _GRAPHS - _CUDA)
+        cache = max(0.0, own.gpu_memory_utilization * gpu_bytes - weights - working - _CUDA)
         one = config.model.max_context * kv_bytes_per_token(model, own.dtype) / own.tensor_parallel
         # At least one answer has to fit; vLLM refuses to start with less.
         cache = max(cache, one)
     return Memory(weights=weights, cache=cache, buffers=buffers)
+
+
+def _step(shape: Shape, b: int, batch: Batch) -> float:
+    """Of the largest step of a sampler: a layer's numbers for its prompts, and for its completions
+    logits in float32 with copies to sort and to take logprobs of."""
+    layer = batch.tokens * b * (2 * shape.hidden + 3 * shape.intermediate)
+    return float(layer + 12 * batch.sequences * shape.vocabulary)
 
 
 def asleep(role: str) -> Memory:

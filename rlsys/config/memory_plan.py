@@ -1,28 +1,33 @@
-"""The memory plan: who needs how much of each GPU, before anything is loaded.
+"""The memory plan: who needs how much of each GPU and of each node, before anything is loaded.
 
-Members with a share of a GPU lie on one together, as long as their shares add up to at most 1. A
-plan that does not fit is an error, with the nearest change of a setting that does.
+Members with a share of a GPU lie on one together, as long as their shares add up to at most 1.
 """
 
-from collections.abc import Iterable, Iterator
-from copy import deepcopy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from rlsys.config import memory
+from rlsys.config import host_plan, memory
 from rlsys.config.adapter import learner_is_reference
-from rlsys.config.lora import LoraConfig
+from rlsys.config.host_plan import Host, Node, hosts_of
 from rlsys.config.memory import GIB, Memory
 from rlsys.config.model_shape import Shape, shape_of
-from rlsys.config.run import Offload, RunConfig
-from rlsys.errors import ConfigError
+from rlsys.config.run import RunConfig
 
-_SHARES = 1 + 1e-9
-_SPARE = 0.97
+SHARES = 1 + 1e-9
+SPARE = 0.97
 """Of a GPU's memory that a plan may use up: the driver keeps some, and blocks leave gaps."""
-
-
 _TURNS = ("learner", "rollout")
+
+
+@dataclass(frozen=True)
+class Room:
+    """What memory there is."""
+
+    gpu_gib: float | None = None
+    """Of each GPU; None: not known, and GPUs are not planned for."""
+    nodes: Sequence[Node] = ()
+    """None: not known either."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +49,36 @@ class Plan:
     """Of the parameters, those that a token goes through."""
     gpus: list[list[Member]]
     gpu_bytes: float
+    hosts: list[Host]
     by_turns: bool = False
     """Whether learner and sampler have their GPU one after the other."""
 
     @property
     def fits(self) -> bool:
-        """Whether every GPU has room for its members."""
-        return _fits(self.fullest, self.gpu_bytes / GIB)
+        """Whether every GPU and every node has room for its members."""
+        return self.lacking == 0
+
+    @property
+    def fits_gpus(self) -> bool:
+        """Whether every GPU has."""
+        return self.fullest <= SPARE * self.gpu_bytes
+
+    @property
+    def lacking(self) -> float:
+        """Bytes that the fullest GPU and the fullest node have too little, together."""
+        of_gpu = max(0.0, self.fullest - SPARE * self.gpu_bytes)
+        return of_gpu + self.lacking_host.lacking if self.lacking_host else of_gpu
+
+    @property
+    def lacking_host(self) -> Host | None:
+        """The node that has too little for most."""
+        short = [host for host in self.hosts if host.lacking]
+        return max(short, key=lambda host: host.lacking, default=None)
 
     @property
     def fullest(self) -> float:
         """Bytes of the GPU that needs most, at its worst moment."""
-        return max(map(self._total, self.gpus))
+        return max(map(self._total, self.gpus), default=0.0)
 
     def _total(self, gpu: list[Member]) -> float:
         """Of all members at once; by turns, of the turn that needs most, with what the other
@@ -67,13 +90,17 @@ class Plan:
         return always + rest + max(at_work, default=0.0)
 
     def lines(self) -> list[str]:
-        """A table in GiB: a line a member, and a sum a GPU."""
-        names = [field.name for field in fields(Memory)]
+        """Tables in GiB: a line a member, and a sum a GPU and a node."""
         size = f"{self.parameters / 1e9:.2f} B parameters"
         if self.active < self.parameters:
             size += f", of which a token meets {self.active / 1e9:.2f} B"
         title = f"memory plan of {size} ({self.model_type}), GiB"
-        lines = [title, f"{'':<10}" + "".join(f"{name:>12}" for name in [*names, "sum"])]
+        on_gpus = self._gpu_lines() if self.gpus else []
+        return [title, *on_gpus, *(host_plan.lines(self.hosts) if self.hosts else [])]
+
+    def _gpu_lines(self) -> list[str]:
+        names = [field.name for field in fields(Memory)]
+        lines = [f"{'of a GPU':<14}" + "".join(f"{name:>12}" for name in [*names, "sum"])]
         seen: set[tuple[Member, ...]] = set()
         for gpu in self.gpus:
             if tuple(gpu) in seen:
@@ -82,7 +109,7 @@ class Plan:
             for member in gpu:
                 parts = [getattr(member.memory, name) for name in names]
                 numbers = "".join(f"{x / GIB:>12.1f}" for x in [*parts, member.memory.total])
-                lines.append(f"{member.role:<10}{numbers}")
+                lines.append(f"{member.role:<14}{numbers}")
             roles = " and ".join(dict.fromkeys(member.role for member in gpu))
             turns = " by turns" if self.by_turns else ""
             needed, there = self._total(gpu) / GIB, self.gpu_bytes / GIB
@@ -90,42 +117,32 @@ class Plan:
         return lines
 
 
-def plan_of(config: RunConfig, model: dict[str, Any], roles: list[str], gib: float) -> Plan | None:
-    """What a run's members on GPUs need; None for one without GPUs, and for a model whose sizes are
-    not known here.
+def plan_of(
+    config: RunConfig, model: dict[str, Any], roles: Sequence[str], room: Room
+) -> Plan | None:
+    """What a run's members need; None for a model whose sizes are not known here, and where nothing
+    is known of what there is.
 
     Args:
         model: its config.json.
         roles: those that the run starts.
-        gib: memory of each GPU.
     """
-    shape = shape_of(model)
+    shape, gib = shape_of(model), room.gpu_gib
     if shape is None:
         return None
-    members = [member for role in roles for member in _members(config, shape, model, role, gib)]
-    if not members:
+    members = [one for role in roles if gib for one in _members(config, shape, model, role, gib)]
+    hosts = hosts_of(config, shape, roles, room.nodes)
+    if not members and not hosts:
         return None
-    by_turns = config.cluster.colocate
-    kind, placed = str(model["model_type"]), _placed(members)
-    return Plan(kind, shape.parameters, shape.active_parameters, placed, gib * GIB, by_turns)
-
-
-def require_fit(
-    config: RunConfig, model: dict[str, Any], roles: list[str], gib: float
-) -> Plan | None:
-    """The plan, of a run that has one.
-
-    Raises:
-        ConfigError: a GPU has too little; says with which settings it has enough.
-    """
-    plan = plan_of(config, model, roles, gib)
-    if plan and not plan.fits:
-        table = "\n".join(plan.lines())
-        raise ConfigError(
-            f"the fleet does not fit on GPUs of {gib:.1f} GiB; {_advice(config, model, roles, gib)}"
-            f"\n{table}"
-        )
-    return plan
+    return Plan(
+        str(model["model_type"]),
+        shape.parameters,
+        shape.active_parameters,
+        _placed(members),
+        (gib or 0.0) * GIB,
+        hosts,
+        config.cluster.colocate,
+    )
 
 
 def _members(
@@ -150,98 +167,9 @@ def _placed(members: list[Member]) -> list[list[Member]]:
     gpus: list[list[Member]] = []
     for member in members:
         for gpu in gpus:
-            if sum(other.share for other in gpu) + member.share <= _SHARES:
+            if sum(other.share for other in gpu) + member.share <= SHARES:
                 gpu.append(member)
                 break
         else:
             gpus.append([member])
     return gpus
-
-
-def _advice(config: RunConfig, model: dict[str, Any], roles: list[str], gib: float) -> str:
-    """The first change that is enough, of those before it all that helped; and the same with an
-    adapter, which needs fewer."""
-    changed, best = _enough(config, _changes(config), model, roles, gib)
-    with_adapter: list[str] = []
-    if config.learner.lora is None:
-        changes = [{"learner.lora": LoraConfig()}, *_changes(config)]
-        with_adapter, least = _enough(config, changes, model, roles, gib)
-        with_adapter = with_adapter if _fits(least, gib) else []
-    ways = [" ".join(way) for way in (changed if _fits(best, gib) else [], with_adapter) if way]
-    if ways:
-        return f"nearest valid: {', or '.join(ways)}"
-    most = f" (with {' '.join(changed)})" if changed else ""
-    return f"nearest valid: GPUs of {best / GIB / _SPARE:.0f} GiB{most}, or more learner.ranks"
-
-
-def _enough(
-    config: RunConfig,
-    changes: Iterable[dict[str, Any]],
-    model: dict[str, Any],
-    roles: list[str],
-    gib: float,
-) -> tuple[list[str], float]:
-    """The changes that helped, up to the one that is enough, and the bytes of the fullest GPU
-    then."""
-    trial, changed = deepcopy(config), list[str]()
-    best = _worst(trial, model, roles, gib)
-    for settings in changes:
-        before = deepcopy(trial)
-        for path, value in settings.items():
-            section, name = path.split(".")
-            setattr(getattr(trial, section), name, value)
-        now = _worst(trial, model, roles, gib)
-        if now >= best - 0.01 * GIB:
-            trial = before
-            continue
-        best = now
-        changed += [_told(path, value) for path, value in settings.items()]
-        if _fits(best, gib):
-            break
-    return changed, best
-
-
-def _fits(num_bytes: float, gib: float) -> bool:
-    return num_bytes <= _SPARE * gib * GIB
-
-
-def _told(path: str, value: Any) -> str:
-    """As it is typed."""
-    if isinstance(value, LoraConfig):
-        return f"{path}.rank={value.rank}"
-    return f"{path}={getattr(value, 'name', value)}".lower()
-
-
-def _worst(config: RunConfig, model: dict[str, Any], roles: list[str], gib: float) -> float:
-    plan = plan_of(config, model, roles, gib)
-    return plan.fullest if plan else 0.0
-
-
-def _changes(config: RunConfig) -> Iterator[dict[str, Any]]:
-    """From those that cost nothing to those that cost most; a sequence must fit a microbatch."""
-    learner, rollout = config.learner, config.rollout
-    yield {"learner.gradient_checkpointing": True}
-    yield {"learner.logprob_chunk": min(learner.logprob_chunk, 512)}
-    tokens = learner.microbatch_tokens
-    while tokens > config.model.max_context:
-        tokens = max(tokens // 2, config.model.max_context)
-        yield {"learner.microbatch_tokens": tokens}
-    if learner.ranks > 1:
-        yield {"learner.zero_stage": 3}
-    yield {
-        "learner.zero_stage": max(1, learner.zero_stage),
-        "learner.offload": Offload.optimizer,
-    }
-    if rollout.kv_cache_gib is not None and rollout.kv_cache_gib > 1:
-        yield {"rollout.kv_cache_gib": 1.0}
-    if config.cluster.colocate:
-        return
-    if learner.ranks == rollout.workers == 1 and learner.gpus + rollout.gpus <= _SHARES:
-        yield {
-            "cluster.colocate": True,
-            "loop.max_staleness": 0,
-            "learner.zero_stage": min(max(1, learner.zero_stage), 2),
-        }
-    yield {"learner.zero_stage": 3, "learner.offload": Offload.parameters}
-    if learner.ranks > 1 and learner.lora is None:
-        yield {"learner.zero_stage": 3, "learner.holds_reference": True}

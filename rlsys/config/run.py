@@ -142,8 +142,8 @@ class RolloutConfig:
     dtype: Precision = Precision.auto
     """auto: as for the learner, whose float32 it follows."""
     max_sequences: int | None = ranged(None, least=1, may_change=True)
-    """Completions sampled at once by one sampler; null: 128 on CPUs, 256 on GPUs, as vLLM has it
-    on those of up to 70 GiB. Larger ones gain by up to 1024 while the cache has room."""
+    """Completions sampled at once by one sampler; null: 128 on CPUs, and on GPUs vLLM's own choice
+    for the smallest one (rlsys/config/batch.py): 1024 from 70 GiB on, else 256."""
     kv_cache_gib: float | None = ranged(None, above=0, may_change=True)
     """Key-value cache of one sampler, on each of its GPUs; null: 1 on CPUs, and on GPUs what
     gpu_memory_utilization leaves. A GPU that is shared with the learner needs the number: what is
@@ -157,7 +157,8 @@ class RolloutConfig:
 
     @property
     def sequences_at_once(self) -> int:
-        """`max_sequences`, or what stands for null."""
+        """`max_sequences`, or what stands for null on CPUs, and on GPUs that nobody has looked
+        at."""
         return self.max_sequences or (256 if self.gpus else 128)
 
 
@@ -221,8 +222,8 @@ class LearnerConfig:
     """Tokens whose [chunk, vocabulary] logits exist at once."""
     gradient_checkpointing: bool = field(default=False, metadata={MAY_CHANGE: True})
     share_prompts: bool = False
-    """Lay a group's completions behind one copy of their prompt: less work where prompts are as
-    long as completions."""
+    """Lay a group's completions behind one copy of their prompt, and compute equal ones once: less
+    work where prompts are as long as completions, and where a policy often says the same."""
     offload: Offload = field(default=Offload.none, metadata={MAY_CHANGE: True})
     """What lies in the CPU's memory instead of the GPU's: none; optimizer: its states and the
     master weights, 12 bytes a parameter; parameters: the weights, too, with zero_stage=3."""

@@ -51,7 +51,7 @@ def of_section(section: type, values: Any, path: str, where: str) -> Iterator[st
         key = f"{path}.{name}" if path else str(name)
         if name not in hints:
             yield f"{where}: unknown key {key!r}{_instead_of(key, path, list(hints))}"
-        elif below := _section_of(hints[name]):
+        elif below := section_of(hints[name]):
             if value is not None or hints[name] is below:
                 yield from of_section(below, value, key, where)
         elif get_origin(hints[name]) is list:
@@ -62,7 +62,7 @@ def of_section(section: type, values: Any, path: str, where: str) -> Iterator[st
             yield f"{where}: {key}={value}: expected a whole number or {AUTO}"
 
 
-def _section_of(hint: Any) -> type | None:
+def section_of(hint: Any) -> type | None:
     """The section that a field holds, or may hold beside null; None for any other."""
     kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
     return next((cast(type, kind) for kind in kinds if is_dataclass(kind)), None)
@@ -85,7 +85,7 @@ def of_nobody(section: type, layers: Sequence[tuple[str, Any]]) -> Iterator[str]
 def _mappings(section: type, prefix: str) -> Iterator[str]:
     """Settings that are mappings from names of the user's own to numbers."""
     for name, hint in get_type_hints(section).items():
-        if below := _section_of(hint):
+        if below := section_of(hint):
             yield from _mappings(below, f"{prefix}{name}.")
         elif get_origin(hint) is dict and _number_in(get_args(hint)[1]) is not None:
             yield f"{prefix}{name}"
@@ -191,7 +191,7 @@ def _all_keys(section: type, prefix: str = "") -> list[str]:
     keys = []
     for name, hint in get_type_hints(section).items():
         keys.append(f"{prefix}{name}")
-        if below := _section_of(hint):
+        if below := section_of(hint):
             keys += _all_keys(below, f"{prefix}{name}.")
     return keys
 
@@ -202,7 +202,7 @@ def expected(section: type, key: str, error: Exception) -> str:
     hint = get_type_hints(section)[name]
     hint = get_args(hint)[0] if get_origin(hint) is list else hint
     if below:
-        return expected(_section_of(hint) or hint, below, error)
+        return expected(section_of(hint) or hint, below, error)
     return f"expected {_TYPES[hint]}" if hint in _TYPES else first_line(error)
 
 

@@ -1,11 +1,64 @@
 """Countdown puzzles: reach the target, using each number exactly once."""
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from rlsys.config.data import DataConfig
+from rlsys.data.raw import RawRow, first_number, shown
+from rlsys.data.rows import PromptKind, Row, build_row, question
+from rlsys.data.trainer_formats import read_prompt
+
+COLUMNS = ("nums", "target")
+"""As the hub's sets of puzzles have them, such as Jiayi-Pan/Countdown-Tasks-3to4."""
+_WHOLE = re.compile(r"-?[0-9]+")
 MAX_NUMBERS = 5
 """Five numbers without a solution take half a second, six most of a minute."""
+
+
+def read_countdown(raw: RawRow, config: DataConfig) -> Row:
+    """A puzzle that is its numbers and its target; the question is made of them, unless the row has
+    a prompt of its own.
+
+    The expected answer is {"numbers": [44, 19, 35], "target": 98}.
+    """
+    numbers = raw.value("nums", "a list of whole numbers")
+    if not isinstance(numbers, list) or not numbers:
+        raise raw.error("nums", "a list of whole numbers", shown(numbers))
+    numbers = [_whole(raw, "nums", number, "a list of whole numbers") for number in numbers]
+    target = _whole(raw, "target", raw.value("target", "a whole number"), "a whole number")
+    kind, messages = PromptKind.QUESTION, question(_asked(numbers, target))
+    if "prompt" in raw.values:
+        kind, messages = read_prompt(raw, "prompt")
+    return build_row(
+        raw,
+        config,
+        source="countdown",
+        kind=kind,
+        messages=messages,
+        expected={"numbers": numbers, "target": target},
+        answer_column="nums",
+        info=raw.rest("prompt", *COLUMNS),
+        difficulty=first_number(raw.values, "difficulty", "level"),
+    )
+
+
+def _asked(numbers: list[int], target: int) -> str:
+    return (
+        f"Write an expression that equals {target}, of the numbers {', '.join(map(str, numbers))}. "
+        "Use each number exactly once, with +, -, *, / and brackets. "
+        "The answer is the expression."
+    )
+
+
+def _whole(raw: RawRow, column: str, value: Any, expected: str) -> int:
+    """A whole number, which CSV files and pandas have as 98, "98" or 98.0."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+        return int(value)
+    raise raw.error(column, expected, shown(raw.values[column]))
 
 
 def read_puzzle(expected: Any) -> tuple[list[int], int] | None:

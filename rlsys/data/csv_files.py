@@ -15,7 +15,7 @@ from rlsys.errors import DataError
 
 _DELIMITERS = ",;\t"
 _STRUCTURED = frozenset(
-    ("prompt", "messages", "conversations", "options", "choices", "tests", "test_list")
+    ("prompt", "messages", "conversations", "options", "choices", "tests", "test_list", "nums")
 )
 """All others stay texts: `[2, 5]` as an answer is an interval."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rlsys.config.data import DataConfig, RowFormat
 from rlsys.data import benchmark_formats as benchmarks
-from rlsys.data import conversations, leetcode, multiple_choice
+from rlsys.data import conversations, countdown, leetcode, multiple_choice
 from rlsys.data import trainer_formats as trainers
 from rlsys.data.files import RawFile
 from rlsys.data.raw import RawRow
@@ -59,6 +59,12 @@ FORMATS = (
         RowFormat.swebench,
         benchmarks.read_swebench,
         (("instance_id", "base_commit", "problem_statement", "test_patch"),),
+    ),
+    Format(
+        RowFormat.countdown,
+        countdown.read_countdown,
+        (countdown.COLUMNS,),
+        hint="and no answer or label beside them",
     ),
     Format(
         RowFormat.openrlhf,
@@ -136,6 +142,8 @@ def _fits(known: Format, file: RawFile) -> bool:
         return 2 * marked > len(answers)
     if known.name is RowFormat.leetcode:
         return any(leetcode.is_method(row.values.get("entry_point")) for row in file.rows)
+    if known.name is RowFormat.countdown:
+        return not {"label", *trainers.TRL_ANSWERS} & set(file.columns)
     if known.name is RowFormat.openrlhf:
         # Rows of TRL may have a label beside their answer.
         return not set(trainers.TRL_ANSWERS) & set(file.columns)

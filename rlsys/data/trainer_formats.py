@@ -26,7 +26,7 @@ def read_verl(raw: RawRow, config: DataConfig) -> Row:
     decoded = decode_object(expected)
     if decoded is not expected:
         info = {"ground_truth": expected} | info  # verl's own functions decode the text themselves
-    kind, messages = _prompt(raw, "prompt")
+    kind, messages = read_prompt(raw, "prompt")
     return build_row(
         raw,
         config,
@@ -46,7 +46,7 @@ def read_trl(raw: RawRow, config: DataConfig) -> Row:
     The answer is `answer`, else `ground_truth`, else what is boxed in `solution`, else all of
     it; None when the rows have none of the three. All other columns go to info.
     """
-    kind, messages = _prompt(raw, "prompt")
+    kind, messages = read_prompt(raw, "prompt")
     column = next((c for c in TRL_ANSWERS if raw.values.get(c) is not None), "")
     expected = decode_object(raw.values.get(column))
     info = raw.rest("prompt", column)
@@ -79,7 +79,7 @@ def read_openrlhf(raw: RawRow, config: DataConfig) -> Row:
     """
     label_key = config.label_key or "label"
     input_key = config.input_key or ("prompt" if "prompt" in raw.values else "input")
-    kind, messages = _prompt(raw, input_key)
+    kind, messages = read_prompt(raw, input_key)
     expected = None
     if label_key in raw.values or config.label_key or not config.input_key:
         expected = raw.value(label_key, "an answer")
@@ -113,7 +113,7 @@ def read_question_answer(raw: RawRow, config: DataConfig) -> Row:
     )
 
 
-def _prompt(raw: RawRow, column: str) -> tuple[PromptKind, list[ChatMessage]]:
+def read_prompt(raw: RawRow, column: str) -> tuple[PromptKind, list[ChatMessage]]:
     """A prompt column that holds a text or messages."""
     value: Any = raw.value(column, "a text or a list of messages")
     if isinstance(value, list) or isinstance(decode_object(value), list):

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from rlsys.config.run import RunConfig
+from rlsys.config.run import RunConfig, SamplingConfig
 from rlsys.data.templates import Prompt
 from rlsys.errors import VerifierError
 from rlsys.evaluation.estimators import mean_with_interval, pass_rates
 from rlsys.learning.join import HELD_OUT
-from rlsys.loop.fleet import Fleet, GroupBatch, Rows, Untrained
+from rlsys.loop.fleet import Fleet, Graded, GroupBatch, Rows, Sampled, Untrained
 from rlsys.loop.retries import Retries
 from rlsys.loop.verdict_watch import VerdictWatch
 from rlsys.roles import ROLLOUT, VERIFIER
@@ -80,14 +80,7 @@ async def evaluate(
         # Group ids of checks are negative: they are in no ledger.
         ids = tuple(-1 - begin - i for i in range(len(chosen)))
         batch = GroupBatch(ids, chosen, size)
-        sampled = await retries.with_retries(
-            "driver: held-out completions",
-            lambda: fleet.sample(batch, sampling),
-            for_completions=True,
-        )
-        graded = await retries.with_retries(
-            "driver: held-out verdicts", lambda: fleet.grade(sampled)
-        )
+        sampled, graded = await _graded(fleet, batch, sampling, retries)
         verdicts.saw(len(graded.rewards), graded.infrastructure)
         reasons.extend(graded.infrastructure)
         remaining.add(len(graded.rewards))
@@ -114,6 +107,17 @@ async def evaluate(
             f"none of {arrays[0].size} held-out completions got a verdict; the first: {reasons[0]}"
         )
     return _figures(step, prompts, *arrays)
+
+
+async def _graded(
+    fleet: Fleet, batch: GroupBatch, sampling: SamplingConfig, retries: Retries
+) -> tuple[Sampled, Graded]:
+    """A batch's completions and their verdicts."""
+    sampled = await retries.with_retries(
+        "driver: held-out completions", lambda: fleet.sample(batch, sampling), for_completions=True
+    )
+    graded = await retries.with_retries("driver: held-out verdicts", lambda: fleet.grade(sampled))
+    return sampled, graded
 
 
 def _figures(

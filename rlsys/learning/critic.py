@@ -34,7 +34,7 @@ class ValueModel(nn.Module):
     def forward(self, layout: Layout) -> torch.Tensor:
         """Returns: [N] reward units, for the layout's answer tokens."""
         hidden = hidden_states(self.decoder, layout)
-        return layout.whole(self.head(hidden[layout.read_at]).squeeze(-1).float())
+        return layout.repeated(self.head(hidden[layout.read_at]).squeeze(-1).float())
 
 
 class Critic:

@@ -100,21 +100,22 @@ class Microbatches:
     def _planned(
         self, sequences: Sequences, chosen: Sequence[int]
     ) -> list[tuple[list[list[int]], int]]:
-        """This rank's rows: their blocks, and the most completion tokens that any rank predicts in
+        """This rank's rows: their blocks, and the most completion tokens that any rank reads in
         the row of that number."""
         blocks, lengths = self._blocks(sequences, chosen)
         plan = plan_microbatches(
             lengths, self.config.microbatch_tokens, self.ranks.data_parallel_size
         )
-        tokens = [sum(len(sequences.completions[i]) for i in block) for block in blocks]
+        prompts = [len(sequences.prompts[block[0]]) + self.latents for block in blocks]
+        tokens = [whole - prompt for whole, prompt in zip(lengths, prompts, strict=True)]
 
-        def predicted(row: Sequence[int]) -> int:
+        def most_read(row: Sequence[int]) -> int:
             """In one slice: a token at each position, but one for each answer at a prompt's end."""
             size = -(-sum(lengths[b] for b in row) // self.config.sequence_parallel)
             return min(sum(tokens[b] for b in row), size + sum(len(blocks[b]) - 1 for b in row))
 
         return [
-            ([blocks[b] for b in row], max(predicted(ranks[number]) for ranks in plan))
+            ([blocks[b] for b in row], max(most_read(ranks[number]) for ranks in plan))
             for number, row in enumerate(plan[self.ranks.data_parallel_rank])
         ]
 
@@ -125,7 +126,7 @@ class Microbatches:
         groups = [sequences.groups[i] for i in chosen]
         places = blocks_of(groups, len(chosen), self.share_prompts)
         blocks = [[chosen[place] for place in block] for block in places]
-        own = (sequences.prompts, sequences.completions, self.latents)
+        own = (sequences.prompts, sequences.completions, self.latents, sequences.kept)
         return blocks, [block_length(block, *own) for block in blocks]
 
     def _layout(

@@ -48,7 +48,7 @@ class PolicyModel(Network):
         chunked_logprobs."""
         logprobs, entropies = chunked_logprobs(
             self.model.get_output_embeddings(),
-            hidden_states(self.model.get_decoder(), layout)[layout.read_at],
+            hidden_states(self.model.get_decoder(), layout).index_select(0, layout.read_at),
             layout.targets,
             self.temperature * self.logit_divisor,
             self.chunk_tokens,
@@ -56,7 +56,7 @@ class PolicyModel(Network):
             entropy_gradient=self.entropy_gradient,
             num_chunks=num_chunks,
         )
-        return layout.whole(logprobs), layout.whole(entropies)
+        return layout.repeated(logprobs), layout.repeated(entropies)
 
 
 def logit_divisor(config: PreTrainedConfig) -> float:

@@ -90,7 +90,7 @@ def score_sequences(
     device = next(policy.parameters()).device
     blocks = blocks_of(groups, len(completions), share_prompts)
     latents = policy.latents
-    lengths = [block_length(block, prompts, completions, latents) for block in blocks]
+    lengths = [block_length(block, prompts, completions, latents, kept) for block in blocks]
     (plan,) = plan_microbatches(lengths, microbatch_tokens, 1)
     logprobs: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(completions)
     for microbatch in plan:

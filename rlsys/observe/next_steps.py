@@ -2,11 +2,16 @@
 
 import os
 import shlex
+from dataclasses import fields
+from enum import Enum
 from pathlib import Path
 
+from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.model_names import FILE
 from rlsys.config.run import RunConfig
 from rlsys.data.rates import FILE as RATES
+from rlsys.data.world.parts import PREFIX, is_part
+from rlsys.evaluation import catalog
 from rlsys.evaluation.demonstrations import DEMONSTRATIONS
 from rlsys.run import checkpoint
 from rlsys.run.checkpointer import FOLDER
@@ -37,9 +42,11 @@ def next_commands(folder: Path, config: RunConfig, steps: int, resume_by: str) -
     results = [shlex.quote(near(folder.with_name(f"eval-{folder.name}-{when}"))) for when in _WHEN]
     # With its workers, and the seed of the local policy that it began with.
     on = f" --config {shlex.quote(near(folder / FILE))}"
-    # What the generated task is measured by needs no data of its own.
+    # What generated rows are measured by needs no data of its own.
     where = ""
-    if config.data.train:
+    if generated := _of_the_world(config.data.train):
+        on += f" --benchmarks {generated}"
+    elif config.data.train:
         on += " --benchmarks NAMES --data FOLDER"
         where = " (NAMES: rlsys benchmarks list, or a file of yours: docs/evaluation.md)"
     return _aligned(
@@ -53,17 +60,18 @@ def next_commands(folder: Path, config: RunConfig, steps: int, resume_by: str) -
     )
 
 
+def _of_the_world(rows: str) -> str:
+    """The benchmarks of parts of the tiny world, with commas between them; empty: of other rows."""
+    parts = rows.split(",")
+    names = [f"world_{one.removeprefix(PREFIX).partition(':')[0]}" for one in parts]
+    is_measured = all(map(is_part, parts)) and set(names) <= set(catalog.names())
+    return ",".join(dict.fromkeys(names)) if is_measured else ""
+
+
 def sample_commands(folder: Path, config: RunConfig, resume_by: str) -> list[str]:
     """The same after a run of `rlsys sample`."""
     run, file = (shlex.quote(near(path)) for path in (folder, folder / DEMONSTRATIONS))
-    model = config.model
-    policy = ""
-    if model.path:
-        policy = (
-            f" model.path={shlex.quote(model.path)} model.max_context={model.max_context}"
-            f" data.max_prompt_tokens={config.data.max_prompt_tokens}"
-        )
-    teach = f"--config configs/sft.yaml{policy}"
+    teach = " ".join(["--config configs/sft.yaml", *_of_the_same(config)])
     easier = f"data.rates={shlex.quote(near(folder / RATES))} data.pass_rate=[0.1,0.9]"
     return _aligned(
         [
@@ -78,6 +86,32 @@ def sample_commands(folder: Path, config: RunConfig, resume_by: str) -> list[str
     )
 
 
+def _of_the_same(config: RunConfig) -> list[str]:
+    """Overrides by which another config's run has the same policy, lengths and rows; of the
+    arithmetic that the project generates, with the local policy as it is by itself, none."""
+    policy, defaults = config.model.local, LocalPolicyConfig()
+    settings: dict[str, object] = {"model.path": config.model.path}
+    if not config.model.path:
+        settings = {
+            f"model.local.{one.name}": getattr(policy, one.name)
+            for one in fields(policy)
+            if getattr(policy, one.name) != getattr(defaults, one.name)
+        }
+        if config.run.seed:
+            settings["run.seed"] = config.run.seed
+    settings |= {f"data.{name}": getattr(config.data, name) for name in ("train", "test")}
+    settings = {key: value for key, value in settings.items() if value != ""}
+    if settings:
+        settings["data.max_prompt_tokens"] = config.data.max_prompt_tokens
+        settings["model.max_context"] = config.model.max_context
+        settings["sampling.max_tokens"] = config.sampling.max_tokens
+    return [shlex.quote(f"{key}={_said(value)}") for key, value in settings.items()]
+
+
+def _said(value: object) -> object:
+    return value.name if isinstance(value, Enum) else value
+
+
 def reward_model_commands(folder: Path) -> list[str]:
     """The same after a run of `rlsys reward-model`."""
     run = shlex.quote(near(folder))
@@ -86,6 +120,8 @@ def reward_model_commands(folder: Path) -> list[str]:
 
 
 _WHEN = ("before", "after")
+_LONG = 140
+"""Characters of a command that nobody's purpose stands behind in one column."""
 
 
 def near(path: Path) -> str:
@@ -94,5 +130,6 @@ def near(path: Path) -> str:
 
 
 def _aligned(commands: list[tuple[str, str]]) -> list[str]:
-    longest = max((len(command) for command, _ in commands), default=0)
+    lengths = [len(command) for command, _ in commands]
+    longest = max((one for one in lengths if one <= _LONG), default=0)
     return [f"{command:<{longest}}  # {purpose}" for command, purpose in commands]

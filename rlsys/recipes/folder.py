@@ -137,5 +137,12 @@ class RecipeFolder:
             number += 1
         return Path(shutil.move(self.stage(name), aside / f"{name}-{number}"))
 
+    def put_aside(self, name: str) -> list[Path]:
+        """Folders of the stage that were, the newest first."""
+        found = (self.root / "superseded").glob(f"{name}-*")
+        numbers = {path: path.name.removeprefix(f"{name}-") for path in found}
+        own = [path for path, number in numbers.items() if number.isdigit()]
+        return sorted(own, key=lambda path: int(numbers[path]), reverse=True)
+
     def _asked(self, name: str) -> Path:
         return self.root / "asked" / f"{name}.json"

@@ -1,9 +1,10 @@
 """Whether what a stage has left is what the recipe asks for now: by settings and digests alone.
 
-What counts: the kind, every setting that changes what is computed (rlsys/lineage/settings.py), the
-bytes of every input, and the bytes of every output, which nobody may have changed since. What does
-not: times, places, the machine, the gate (it is judged anew), and the versions of rlsys and of the
-packages, which the manifest has and `rlsys recipe status` tells where they are others now.
+What counts: the kind, every setting that changes what is computed (rlsys/lineage/settings.py; one
+that rlsys has got since the stage began was at its default), the bytes of every input, and the
+bytes of every output, which nobody may have changed since. What does not: times, places, the
+machine, the gate (it is judged anew), and the versions of rlsys and of the packages, which the
+manifest has and `rlsys recipe status` tells where they are others now.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from rlsys.errors import LineageError
 from rlsys.lineage.digests import cached_commit, digest_of, is_hub_id
 from rlsys.lineage.machine import versions
 from rlsys.lineage.manifest import Artifact, Manifest
+from rlsys.lineage.settings import completed
 from rlsys.recipes.check import Checked
 from rlsys.recipes.folder import RecipeFolder
 from rlsys.recipes.recipe import Reference, StageSpec
@@ -62,9 +64,12 @@ def other_versions(made: Manifest) -> str:
 
 
 def _settings(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """Key by key, so that a setting that rlsys has got since makes nothing out of date."""
+    then = completed(then)
     for key in sorted(then.keys() | now.keys()):
         if then.get(key) != now.get(key):
-            yield f"{key}: {then.get(key)!r} then, {now.get(key)!r} now"
+            was, is_now = (repr(of[key]) if key in of else "not there" for of in (then, now))
+            yield f"{key}: {was} then, {is_now} now"
 
 
 def _found_changed(made: Manifest, known: set[str]) -> Iterator[str]:

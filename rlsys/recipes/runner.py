@@ -18,6 +18,7 @@ from rlsys.recipes.child import Child, Command, last_lines
 from rlsys.recipes.folder import NOBODY, Begun, RecipeFolder
 from rlsys.recipes.freshness import differences, inputs_now, path_of
 from rlsys.recipes.gates import judge, said
+from rlsys.recipes.pace import left
 from rlsys.recipes.recipe import Reference, StageSpec, before
 from rlsys.run.folder import SUMMARY
 from rlsys.watch.signals import SAVES, STOPS
@@ -79,11 +80,17 @@ class Runner:
                 try:
                     task.result()
                     done.add(stage.name)
+                    self._tell_how_far(done)
                 except RlsysError as error:  # told at the end; those beside it go on to theirs
                     failed.append(error)
                     self.tell(f"{stage.name}: failed")
         if failed and not self.stopped_by:
             raise failed[0]
+
+    def _tell_how_far(self, done: set[str]) -> None:
+        names = [stage.name for stage in self.checked.recipe.stages]
+        said = left(self.folder, [name for name in names if name not in done])
+        self.tell(f"{len(done)} of {len(names)} stages are done{said and '; ' + said}")
 
     async def _through(self, stage: StageSpec) -> None:
         """One stage, from what is there of it to its gate."""

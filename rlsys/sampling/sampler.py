@@ -26,7 +26,7 @@ from rlsys.sampling.engine_prompt import Thought, engine_prompt
 from rlsys.sampling.latent_proof import LatentErrors, prove_latents
 from rlsys.sampling.rollout_rows import SampleRequest, rollout_row
 from rlsys.sampling.thoughts import Thoughts
-from rlsys.sampling.vllm_arguments import engine_arguments
+from rlsys.sampling.vllm_arguments import engine_arguments, usage_context
 from rlsys.sampling.vllm_environment import set_environment
 from rlsys.sampling.weight_update import WeightUpdate
 from rlsys.thinking.limits import extra_args
@@ -90,6 +90,7 @@ class Sampler:
         with imports():
             from vllm.config import WeightTransferConfig
             from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.usage.usage_lib import UsageContext
             from vllm.v1.engine.async_llm import AsyncLLM
 
             from rlsys.weights.vllm_transfer import BACKENDS
@@ -115,7 +116,8 @@ class Sampler:
         self.thoughts.begin(self.model_path)
         log = Since()
         try:
-            self.vllm = AsyncLLM.from_engine_args(arguments)
+            context = UsageContext[usage_context(self.config)]
+            self.vllm = AsyncLLM.from_engine_args(arguments, usage_context=context)
             self.update = WeightUpdate(self.name, self.vllm, self.weights)
             await self.vllm.update_weight_version("0")
             await self._generate(self.prompt([0, 0]), SamplingConfig(max_tokens=2), 1)

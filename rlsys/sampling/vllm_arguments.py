@@ -15,9 +15,6 @@ from rlsys.sampling.vllm_environment import custom_ops, thinking_processor
 # Before vLLM is imported. One process per engine: on CPU the executor that vLLM picks keeps a
 # second process spinning on a shared-memory queue, a whole core of a laptop's two.
 _UNIPROC = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
-_BATCHED_TOKENS = 8192
-"""Of prompts that a GPU takes in one step, as vLLM has it for its own offline class; for an engine
-like ours it would be 2048, and many steps where prompts are long."""
 _NO_SHARE = 0.01
 """Of a GPU, where the cache has a size of its own. vLLM still asks that so much of it is free,
 which a shared GPU may not have, and uses the number for nothing else."""
@@ -52,8 +49,7 @@ def engine_arguments(
         "seed": seed,
         "max_model_len": model.max_context,
         # What is sampled together is rounded together, and timing decides what is together.
-        "max_num_seqs": 1 if deterministic else config.sequences_at_once,
-        "max_num_batched_tokens": None if on_cpu else _BATCHED_TOKENS,
+        "max_num_seqs": 1 if deterministic else _sequences(config),
         # Between two parts of a prompt vLLM turns a seeded generator back, which torch's
         # generator for CPUs does not know: "CPU Generator does not use offset".
         "enable_chunked_prefill": False if on_cpu and seeded else None,
@@ -75,6 +71,18 @@ def engine_arguments(
         **(_EMBEDDED if latents else {}),
     }
     return {**own, **config.engine_options}
+
+
+def usage_context(config: RolloutConfig) -> str:
+    """As what vLLM takes the engine, by which it chooses the tokens of a step where none are given:
+    on GPUs as its offline class, 8192 or 16384 by the device. For an engine like ours it would be
+    2048 on each, and many steps where prompts are long."""
+    return "LLM_CLASS" if config.gpus else "ENGINE_CONTEXT"
+
+
+def _sequences(config: RolloutConfig) -> int | None:
+    """None: vLLM's choice for the device."""
+    return config.max_sequences if config.gpus else config.sequences_at_once
 
 
 def _memory(config: RolloutConfig) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from rlsys.loop.fleet import (
     Scored,
     Untrained,
 )
-from rlsys.roles import LEARNER, REFERENCE, ROLLOUT, VERIFIER, Annotations
+from rlsys.roles import DRIVER, LEARNER, REFERENCE, ROLLOUT, VERIFIER, Annotations
 from rlsys.simulate.cores import SharedCores
 from rlsys.simulate.laws import LengthLaw
 from rlsys.simulate.sampler import SamplerLaw, SimulatedSampler
@@ -48,8 +48,11 @@ class Costs:
     """The learner makes new weights ready."""
     pull_s: float
     """A rollout worker takes them; it does not sample meanwhile."""
-    between_s: float = 0.0
-    """The learner waits before a step, and nobody works for it: calls, and the driver."""
+    driver_s: float = 0.0
+    """The driver works before a step, and the learner waits for it: advantages, calls, records."""
+    beside: float = 0.0
+    """Share of the cores that members share which others take: Ray's processes, and threads of
+    members beside the one whose time is counted."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ class SimulatedFleet:
         self.verifiers = Pool(members.verifier, VERIFIER, cores)
         self.references = Pool(members.reference, REFERENCE, cores)
         self.learner = Pool(1, LEARNER, cores)
+        self.driver = Pool(1, DRIVER, cores)
         self.scorers = (REFERENCE,) if costs.reference_token_s else ()
         random = np.random.default_rng(seed)
         self.lengths = _Draws(lambda count: lengths.draw(random, count))
@@ -163,8 +167,8 @@ class SimulatedFleet:
 
     async def learn(self, request: LearnRequest) -> dict[str, float]:
         tokens = sum(int(group.num_tokens.sum()) for group in request.groups)
-        if self.costs.between_s:
-            await asyncio.sleep(self.costs.between_s)
+        if self.costs.driver_s:
+            await self.driver.work(self.costs.driver_s)
         await self.learner.work(self.costs.learn_step_s + self.costs.learn_token_s * tokens)
         return {"loss": 0.0}
 

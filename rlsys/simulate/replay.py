@@ -46,7 +46,7 @@ def replay(
 async def _replay(
     scenario: Scenario, max_staleness: int | str, steps: int, count: float, seed: int
 ) -> Replay:
-    cores = SharedCores(count)
+    cores = SharedCores(count * (1 - scenario.costs.beside))
     fleet = SimulatedFleet(
         scenario.sampler,
         scenario.lengths,

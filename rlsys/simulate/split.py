@@ -182,7 +182,7 @@ def _step_s(split: Split, config: RunConfig, laws: Laws, bound: int) -> float:
     at_once = min(config.rollout.sequences_at_once, max(1.0, alive / split.rollout))
     samplers = min(split.rollout, alive)
     sampling_s = tokens * law.decode_step_s(at_once) / (samplers * at_once) + costs.pull_s
-    learning_s = costs.between_s + costs.learn_step_s + costs.pack_s
+    learning_s = costs.driver_s + costs.learn_step_s + costs.pack_s
     learning_s += costs.learn_token_s * tokens / split.ranks
     scoring_s = costs.reference_token_s * tokens / max(1, split.reference)
     return max(sampling_s, learning_s, scoring_s)

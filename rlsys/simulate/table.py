@@ -45,7 +45,8 @@ class _Costs:
     learn_step_s: float = ranged(MISSING, least=0)
     pack_s: float = ranged(MISSING, least=0)
     pull_s: float = ranged(MISSING, least=0)
-    between_s: float = ranged(0.0, least=0)
+    driver_s: float = ranged(0.0, least=0)
+    beside: float = ranged(0.0, least=0, most=0.9)
 
 
 @dataclass

@@ -26,6 +26,7 @@ from rlsys.observe.learnable import cut_off_at
 from rlsys.observe.loggers import Loggers
 from rlsys.observe.metrics import check_metrics
 from rlsys.observe.run_summary import RunSummary
+from rlsys.roles import DRIVER
 from rlsys.run.checkpointer import Checkpointer
 from rlsys.watch.accounting import Times
 from rlsys.watch.lag import LagMeter
@@ -71,7 +72,7 @@ class Surroundings:
     async def times(self, waits: Waits) -> dict[str, Times]:
         """Of every role, and of the driver's process."""
         times = await waits.on("driver: times", self.fleet.times())
-        return times | {"driver": self.own_times()}
+        return times | {DRIVER: self.own_times()}
 
     async def save_if_due(
         self, checkpointer: Checkpointer, step: int, due: bool, save: Callable[[], Awaitable[None]]

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from rlsys.config.load import CONFIGS, load, to_yaml
 from rlsys.config.run import RunConfig
 
-GROUPS, SIZE, STEP_S = 4, 2, 10.0
+GROUPS, SIZE, STEP_S = 4, 2, 8.75
 
 
 def config() -> RunConfig:
@@ -22,7 +22,7 @@ def config() -> RunConfig:
 
 def leave_run(folder: Path, steps: int = 8) -> Path:
     """Learning takes 1 s and 10 ms a token; sampling works 6 s of each step, verifiers 0.8 s, the
-    reference 2 s; a decoding step takes 50 ms."""
+    reference 2 s, the driver 1.2 s; a decoding step takes 50 ms."""
     (folder / "samples").mkdir(parents=True)
     (folder / "config.yaml").write_text(to_yaml(config()))
     lines = []
@@ -36,10 +36,11 @@ def leave_run(folder: Path, steps: int = 8) -> Path:
             "throughput/consumed_tokens": tokens,
             "policy/learn_s": learn_s,
             "weights/pause_s": 0.5,
-            "time/rollout/busy": 0.6,
-            "time/verifier/busy": 0.08,
-            "time/reference/busy": 0.2,
+            "time/rollout/busy": 6 / STEP_S,
+            "time/verifier/busy": 0.8 / STEP_S,
+            "time/reference/busy": 2 / STEP_S,
             "time/learner/busy": (learn_s + 0.25) / STEP_S,
+            "time/driver/busy": 1.2 / STEP_S,
         }
         lines.append(json.dumps(metrics) + "\n")
         rows = [

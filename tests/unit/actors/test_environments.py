@@ -64,6 +64,19 @@ def test_what_the_driver_was_given_for_the_hub_nccl_and_vllm_reaches_every_membe
         assert variables["OMP_NUM_THREADS"] == "1"
 
 
+def test_threads_of_members_that_share_cores_wait_without_spinning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    config = RunConfig()
+    config.learner.gpus = 1.0
+    found = environments(config)
+    assert found["rollout"]["OMP_WAIT_POLICY"] == found["reference"]["OMP_WAIT_POLICY"] == "passive"
+    assert "OMP_WAIT_POLICY" not in found["learner"]
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert environments(config)["rollout"]["OMP_WAIT_POLICY"] == "active"
+
+
 def test_members_on_a_shared_gpu_start_one_role_after_another_the_engines_last() -> None:
     assert waves(needs(load(CONFIGS / "one_gpu.yaml", []))) == [
         ["learner", "verifier"],

@@ -3,15 +3,17 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import gpu_runs
 import pytest
-from gpu_check import mfu
+from gpu_learner import mfu
 
 from tests.helpers.places import ROOT
 
 pytestmark = pytest.mark.slow
 
-PARTS = ("attention", "logprobs", "learner", "lora", "checkpoint")
+PARTS = ("attention", "logprobs", "learner", "lora", "compiled", "checkpoint")
 """Those that start no fleet."""
 
 
@@ -43,9 +45,35 @@ def test_learners_say_how_fast_they_are_and_what_the_plan_gives_them(
         assert figures["mfu"] == "unknown peak of this device"  # type: ignore[index]
 
 
+def test_a_compiled_learner_is_timed_beside_the_usual_one(
+    found: dict[str, dict[str, float]],
+) -> None:
+    assert set(found["compiled"]) == {
+        "eager_tokens_per_s",
+        "compiled_tokens_per_s",
+        "compiling_s",
+    }
+
+
 def test_a_checkpoint_is_copied_and_written(found: dict[str, dict[str, float]]) -> None:
     assert set(found["checkpoint"]) == {"copied_first_s", "copied_second_s", "written_s", "gib"}
     assert found["checkpoint"]["gib"] > 0
+
+
+def test_the_loops_e_is_the_part_of_the_synchronous_waiting_that_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast = {"throughput/consumed_tokens_per_s": 1250.0, "time/learner/busy": 0.8}
+    slow = {"throughput/consumed_tokens_per_s": 500.0, "time/learner/busy": 0.25}
+
+    def trained(device: str, folder: Path, steps: int, *overrides: str) -> dict[str, float]:
+        return slow if "loop.max_staleness=0" in overrides else fast
+
+    monkeypatch.setattr(gpu_runs, "trained", trained)
+    # 2 ms a token became 0.8 ms, and the learner works 0.5 ms of them.
+    assert gpu_runs.check_loop("cpu", tmp_path)["E"] == pytest.approx(0.8)
+    slow["time/learner/busy"], fast["time/learner/busy"] = 1.0, 2.5
+    assert gpu_runs.check_loop("cpu", tmp_path)["E"] == "the synchronous loop waits for nothing"
 
 
 def test_mfu_is_palms_formula(monkeypatch: pytest.MonkeyPatch) -> None:

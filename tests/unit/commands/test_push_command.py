@@ -1,15 +1,14 @@
 """`rlsys push` against a hub that runs here."""
 
-import base64
-import json
+import hashlib
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 from typer.testing import CliRunner
 
 from rlsys import hub
@@ -18,62 +17,7 @@ from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError, HubError, LineageError
 from rlsys.lineage import digests
 from rlsys.lineage.manifest import write_manifest
-
-
-class StandIn(ThreadingHTTPServer):
-    """As much of the hub's API as an upload asks for; every file goes with its commit."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.made: list[dict[str, Any]] = []
-        """Repositories."""
-        self.files: dict[str, bytes] = {}
-        self.refuses = False
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: StandIn
-
-    def do_HEAD(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.server.refuses:
-            self._answer(403, {"error": "you may not write there"})
-        elif self.path == "/api/repos/create":
-            self.server.made.append(json.loads(body))
-            self._answer(200, {"url": f"{self.server.url}/me/small", "name": "me/small"})
-        elif self.path == "/api/validate-yaml":
-            self._answer(200, {"errors": [], "warnings": []})
-        elif self.path.endswith("/preupload/main"):
-            asked = json.loads(body)["files"]
-            plain = {"uploadMode": "regular", "shouldIgnore": False}
-            self._answer(200, {"files": [{"path": one["path"], **plain} for one in asked]})
-        else:
-            assert self.path == "/api/models/me/small/commit/main", self.path
-            for line in map(json.loads, body.splitlines()):
-                if line["key"] == "file":
-                    content = base64.b64decode(line["value"]["content"])
-                    self.server.files[line["value"]["path"]] = content
-            url = f"{self.server.url}/me/small/commit/0123"
-            self._answer(200, {"success": True, "commitOid": "0123", "commitUrl": url})
-
-    def _answer(self, status: int, content: dict[str, Any]) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing is printed."""
+from tests.helpers.hub import PART, StandIn
 
 
 @pytest.fixture
@@ -134,8 +78,62 @@ def test_what_the_hub_refuses_is_one_line(stand_in: StandIn, policy: Path) -> No
     stand_in.refuses = True
     error = push(policy).exception
     assert isinstance(error, HubError)
+    assert "me/small: the hub refuses: 403" in str(error)
+    assert "you may not write there" in str(error)
+    assert "\n" not in str(error)
+
+
+@pytest.fixture
+def large(stand_in: StandIn, policy: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Weights that the hub wants by git LFS, as it does where there is no Xet."""
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    stand_in.large = (".safetensors",)
+    weights = policy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes() + bytes(range(256)))
+    return weights.read_bytes()
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_large_weights_are_uploaded_before_the_commit_that_points_to_them(
+    stand_in: StandIn, policy: Path, large: bytes, in_parts: bool
+) -> None:
+    stand_in.in_parts = in_parts
+    done = push(policy)
+    assert done.exit_code == 0, done.exception
+    assert stand_in.stored == {hashlib.sha256(large).hexdigest(): large}
+    assert stand_in.files["model.safetensors"] == large
+    assert set(stand_in.files) == {"README.md", "config.json", "model.safetensors"}
+    assert len(stand_in.sent) == (-(-len(large) // PART) if in_parts else 1)
+
+
+def test_weights_that_the_hub_has_are_not_sent_again(
+    stand_in: StandIn, policy: Path, large: bytes
+) -> None:
+    push(policy)
+    stand_in.files.clear()
+    assert push(policy).exit_code == 0
+    assert stand_in.files["model.safetensors"] == large
+    assert len(stand_in.sent) == 1
+
+
+def test_weights_that_the_hub_will_not_take_are_one_line_and_no_commit(
+    stand_in: StandIn, policy: Path, large: bytes
+) -> None:
+    stand_in.takes_large = False
+    error = push(policy).exception
+    assert isinstance(error, HubError)
+    assert "larger than your plan allows" in str(error)
+    assert stand_in.files == {}
+
+
+def test_an_upload_by_xet_that_fails_is_one_line_and_no_commit(
+    stand_in: StandIn, policy: Path, large: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    error = push(policy).exception
+    assert isinstance(error, HubError), repr(error)
     assert "me/small: the hub refuses: " in str(error)
-    assert "403" in str(error)
+    assert stand_in.files == {}
 
 
 def test_a_hub_that_is_switched_off_is_said_before_anything_is_sent(

@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from actors.gpu_memory import least_gib
 from actors.roles import needs
+from actors.room import smallest
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.memory import GIB
-from rlsys.config.memory_plan import Plan, plan_of, require_fit
+from rlsys.config.memory_fit import require_fit
+from rlsys.config.memory_plan import Plan, Room, plan_of
 from rlsys.config.run import RunConfig, Transport
 from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
@@ -54,7 +55,7 @@ def shipped(name: str, *overrides: str) -> RunConfig:
 
 
 def plan(config: RunConfig, model: dict[str, object], gib: float = 80.0) -> Plan:
-    found = plan_of(config, model, [need.role for need in needs(config)], gib)
+    found = plan_of(config, model, [need.role for need in needs(config)], Room(gib))
     assert found is not None
     return found
 
@@ -92,7 +93,7 @@ def test_two_nodes_hold_a_model_of_7_billion_only_with_checkpointing() -> None:
     assert plan(shipped("two_nodes"), QWEN_7B).fits
     without = shipped("two_nodes", "learner.gradient_checkpointing=false")
     with pytest.raises(ConfigError) as caught:
-        require_fit(without, QWEN_7B, [need.role for need in needs(without)], 80.0)
+        require_fit(without, QWEN_7B, [need.role for need in needs(without)], Room(80.0))
     message = str(caught.value)
     assert message.startswith("the fleet does not fit on GPUs of 80.0 GiB; nearest valid: ")
     assert "learner.gradient_checkpointing=true" in message.splitlines()[0]
@@ -103,13 +104,13 @@ def test_what_is_advised_fits() -> None:
     config = shipped("one_gpu", "learner.gradient_checkpointing=false")
     roles = [need.role for need in needs(config)]
     with pytest.raises(ConfigError) as caught:
-        require_fit(config, QWEN_7B | {"num_hidden_layers": 8}, roles, 60.0)
+        require_fit(config, QWEN_7B | {"num_hidden_layers": 8}, roles, Room(60.0))
     first = str(caught.value).splitlines()[0]
     ways = first.partition("nearest valid: ")[2].split(", or ")
     assert ["lora" in way for way in ways] == [False, True]
     for way in ways:
         changed = shipped("one_gpu", "learner.gradient_checkpointing=false", *way.split())
-        require_fit(changed, QWEN_7B | {"num_hidden_layers": 8}, roles, 60.0)
+        require_fit(changed, QWEN_7B | {"num_hidden_layers": 8}, roles, Room(60.0))
 
 
 def test_one_gpu_holds_7_billion_with_an_adapter_and_no_reference() -> None:
@@ -124,11 +125,13 @@ def test_one_gpu_holds_7_billion_with_an_adapter_and_no_reference() -> None:
     assert learner.memory.gradients == 4 * adapter
     assert learner.memory.optimizer == 12 * adapter
     # Even where the roles name it.
-    everybody = plan_of(shipped("one_gpu_lora"), QWEN_7B, ["learner", "rollout", "reference"], 80)
+    everybody = plan_of(
+        shipped("one_gpu_lora"), QWEN_7B, ["learner", "rollout", "reference"], Room(80)
+    )
     assert everybody == found
     whole = shipped("one_gpu_lora", "learner.lora=null")
     with pytest.raises(ConfigError, match=r", or learner\.lora\.rank=16\n"):
-        require_fit(whole, QWEN_7B, [need.role for need in needs(whole)], 80.0)
+        require_fit(whole, QWEN_7B, [need.role for need in needs(whole)], Room(80.0))
 
 
 def test_a_reference_that_the_ranks_hold_is_shared_out_as_the_policy_is() -> None:
@@ -145,10 +148,10 @@ def test_where_the_reference_alone_is_too_large_the_ranks_are_advised_to_hold_it
     roles = [need.role for need in needs(config)]
     model = QWEN_7B | {"num_hidden_layers": 100}
     with pytest.raises(ConfigError, match=r"learner\.holds_reference=true") as caught:
-        require_fit(config, model, roles, 40.0)
+        require_fit(config, model, roles, Room(40.0))
     way = str(caught.value).splitlines()[0].partition("nearest valid: ")[2].split(", or ")[0]
     changed = shipped("two_nodes", "rollout.tensor_parallel=2", "rollout.gpus=2", *way.split())
-    require_fit(changed, model, [need.role for need in needs(changed)], 40.0)
+    require_fit(changed, model, [need.role for need in needs(changed)], Room(40.0))
 
 
 def test_a_penalty_in_the_reward_of_completions_keeps_the_reference() -> None:
@@ -163,7 +166,7 @@ def test_a_penalty_in_the_reward_of_completions_keeps_the_reference() -> None:
 def test_a_model_that_no_setting_makes_fit_names_the_gpu_that_it_needs() -> None:
     config = shipped("one_gpu")
     with pytest.raises(ConfigError, match=r"nearest valid: GPUs of \d+ GiB \(with "):
-        require_fit(config, QWEN_7B | {"num_hidden_layers": 80}, ["learner", "rollout"], 40.0)
+        require_fit(config, QWEN_7B | {"num_hidden_layers": 80}, ["learner", "rollout"], Room(40.0))
 
 
 def test_an_engine_of_its_own_fills_its_share_of_the_gpu() -> None:
@@ -240,19 +243,31 @@ def test_turns_are_advised_where_they_make_it_fit() -> None:
     config = shipped("one_gpu", *settings)
     roles = [need.role for need in needs(config)]
     with pytest.raises(ConfigError, match=r"cluster\.colocate=true") as caught:
-        require_fit(config, QWEN_7B, roles, 30.0)
+        require_fit(config, QWEN_7B, roles, Room(30.0))
     way = str(caught.value).splitlines()[0].partition("nearest valid: ")[2].split(", or ")[0]
     changed = shipped("one_gpu", *settings, *way.split())
     validate(changed)
-    require_fit(changed, QWEN_7B, roles, 30.0)
+    require_fit(changed, QWEN_7B, roles, Room(30.0))
 
 
 def test_a_model_of_another_kind_and_a_run_on_cpus_have_no_plan() -> None:
-    assert plan_of(shipped("one_gpu"), {"model_type": "gpt2"}, ["learner"], 80.0) is None
-    assert plan_of(shipped("local"), QWEN_HALF, ["learner", "rollout"], 80.0) is None
+    assert plan_of(shipped("one_gpu"), {"model_type": "gpt2"}, ["learner"], Room(80.0)) is None
+    assert plan_of(shipped("local"), QWEN_HALF, ["learner", "rollout"], Room(80.0)) is None
 
 
 def test_of_several_gpus_the_smallest_counts() -> None:
-    assert least_gib("81559\n40960\n") == 40.0
-    assert least_gib("") is None
-    assert least_gib("NVIDIA-SMI has failed\n") is None
+    assert smallest("81559, NVIDIA H100\n40960, NVIDIA A100\n") == (40.0, "NVIDIA A100")
+    assert smallest("") is None
+    assert smallest("NVIDIA-SMI has failed, it says\n") is None
+
+
+def test_the_batch_that_a_large_gpu_takes_is_counted_beside_a_cache_of_a_given_size() -> None:
+    def sampler(gib: float, *overrides: str) -> float:
+        config = shipped("one_gpu_lora", "rollout.kv_cache_gib=4", *overrides)
+        return plan(config, QWEN_7B, gib).gpus[0][1].memory.buffers
+
+    # Twice the prompts, 8192 tokens more, in a layer; four times the completions, 768 more.
+    more = 8192 * 2 * (2 * 3584 + 3 * 18944) + 12 * 768 * 152064
+    assert sampler(80.0) - sampler(48.0) == pytest.approx(more)
+    smaller = "rollout.engine_options={max_num_batched_tokens: 8192}"
+    assert sampler(80.0, smaller, "rollout.max_sequences=256") == sampler(48.0)

@@ -3,6 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rlsys.data.kept_tokens import KeptTokens
 from rlsys.learning.layout import block_length, blocks_of, lay_out
 from tests.helpers.attention_plans import who_sees_whom
 
@@ -53,6 +54,46 @@ def test_answers_of_a_shared_block_see_the_prompt_and_themselves_only() -> None:
     ]
 
 
+def test_equal_answers_of_a_block_lie_there_once_and_are_read_for_each_of_them() -> None:
+    prompts = [np.array([7, 8])] * 4
+    answers = [np.array([1, 2]), np.array([4]), np.array([1, 2]), np.array([4])]
+    layout = lay_out([[0, 1, 2], [3]], prompts, answers)
+    assert layout.input_ids.tolist() == [[7, 8, 1, 2, 4, 7, 8, 4]]
+    assert layout.read_at.tolist() == [1, 2, 1, 6]
+    assert layout.targets.tolist() == [1, 2, 4, 4]
+    assert layout.repeats.tolist() == [0, 1, 2, 0, 1, 3]
+    assert layout.ends.tolist() == [3, 4, 3, 7]
+    assert layout.counts.tolist() == [3.0, 3.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]
+    assert layout.sequences == (0, 1, 2, 3)
+    read = torch.tensor([0.1, 0.2, 0.3, 0.4], requires_grad=True)
+    layout.repeated(read).backward(torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))
+    assert read.grad is not None
+    assert read.grad.tolist() == [1 + 4, 2 + 5, 3, 6]
+    assert [block_length(block, prompts, answers) for block in ([0, 1, 2], [3])] == [5, 3]
+
+
+def test_a_block_of_equal_answers_is_one_sequence_to_attention() -> None:
+    layout = lay_out([[0, 1]], [np.array([7, 8])] * 2, [np.array([1, 2])] * 2)
+    assert who_sees_whom(layout.attention).int().tolist() == np.tri(4).tolist()
+    empty = lay_out([[0, 1]], [np.array([7, 8])] * 2, [np.empty(0, dtype=np.int64)] * 2)
+    assert empty.ends.tolist() == [1, 1]
+    assert empty.repeats.shape == empty.read_at.shape == (0,)
+
+
+def test_equal_answers_that_were_sampled_from_other_tokens_lie_side_by_side() -> None:
+    prompts, answers = [np.array([7, 8])] * 3, [np.array([1, 2])] * 3
+    kept = [
+        KeptTokens(np.array(ids), np.array(counts))
+        for ids, counts in (([1, 2], [1, 1]), ([1, 3, 2], [2, 1]), ([1, 2], [1, 1]))
+    ]
+    layout = lay_out([[0, 1, 2]], prompts, answers, kept)
+    assert layout.input_ids.tolist() == [[7, 8, 1, 2, 1, 2]]
+    assert layout.repeats.tolist() == [0, 1, 2, 3, 0, 1]
+    assert layout.kept is not None
+    assert layout.kept.tolist() == [[1, -1], [2, -1], [1, 3], [2, -1]]
+    assert block_length([0, 1, 2], prompts, answers, kept=kept) == layout.input_ids.shape[1]
+
+
 def test_padded_puts_values_where_the_mask_is_and_lets_gradient_through() -> None:
     layout = lay_out([[0], [1], [2]], PROMPTS, ANSWERS)
     flat = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], requires_grad=True)
@@ -81,6 +122,7 @@ def test_a_microbatch_of_empty_answers_only_has_no_tokens() -> None:
 def test_a_layout_moves_with_all_its_tensors() -> None:
     layout = lay_out([[0, 1], [2]], PROMPTS, ANSWERS).to(torch.device("meta"))
     tensors = [layout.input_ids, layout.position_ids, layout.read_at, layout.targets, layout.mask]
+    tensors.append(layout.repeats)
     tensors.append(layout.attention.place)
     for bucket in layout.attention.buckets:
         tensors += [bucket.queries, bucket.keys]

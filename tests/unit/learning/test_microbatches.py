@@ -1,6 +1,6 @@
 """How a minibatch is split among ranks and rows, planned without a process group."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -129,6 +129,19 @@ def test_the_head_is_called_as_often_on_every_rank_where_its_weight_is_gathered(
         assert {row.num_chunks for rows in ranks for row in rows} == expected
 
 
+def test_a_row_has_room_for_equal_answers_that_are_computed_once() -> None:
+    settings: dict[str, Any] = {"share_prompts": True, "microbatch_tokens": 20}
+    for lengths, number in (([9, 9, 7, 7], 1), ([9, 8, 7, 6], 2)):
+        (rows,) = planned(sequences(lengths, groups=[0, 0, 1, 1]), 1, [0, 1, 2, 3], **settings)
+        assert len(rows) == number
+        assert sorted(trained_in(rows)) == [0, 1, 2, 3]
+    # Where ranks call the head together, they do so for what is read.
+    (rows,) = planned(
+        sequences([9] * 3, [0] * 3), 1, [0, 1, 2], zero_stage=3, logprob_chunk=3, **settings
+    )
+    assert [row.num_chunks for row in rows] == [3]
+
+
 def test_each_rank_computes_its_share_of_the_numbers_of_all_tokens() -> None:
     lengths = [3, 9, 1, 0, 4]
     batch = sequences(lengths, groups=[0, 0, 0, 1, 1])
@@ -174,6 +187,7 @@ def test_slices_of_a_row_are_the_row_and_each_token_is_predicted_in_one_of_them(
 
 def test_the_head_is_called_as_often_in_every_slice_and_never_for_more_than_a_chunk() -> None:
     batch = sequences([2] * 12, groups=[0] * 12)
+    batch = replace(batch, completions=[np.array([n, n]) for n in range(12)])
     ranks = planned(
         *(batch, 4, list(range(12))),
         **{"share_prompts": True, "sequence_parallel": 2, "zero_stage": 3, "logprob_chunk": 4},

@@ -56,6 +56,32 @@ def test_logprobs_and_gradients_are_those_of_prompt_and_answer_alone(
     assert (entropies > 0).all()
 
 
+@pytest.mark.parametrize("head", [1000, 3])
+def test_equal_answers_computed_once_have_the_logprobs_entropies_and_gradients_of_each_alone(
+    model: PreTrainedModel, groups: Groups, head: int
+) -> None:
+    prompts, completions, index = groups
+    twice = [*range(7), 0, 2, 5, 5]
+    prompts, completions, index = ([own[i] for i in twice] for own in (prompts, completions, index))
+    policy = PolicyModel(model, 0.7, head, entropy_gradient=True)
+    drawn = torch.Generator().manual_seed(1)
+    slopes = torch.randn(2, 11, 7, generator=drawn)
+    results = []
+    for share_prompts in (False, True):
+        layout = lay_out(blocks_of(index, 11, share_prompts), prompts, completions)
+        order = torch.tensor(layout.sequences).argsort()
+        both = torch.stack([layout.padded(values)[order] for values in policy(layout)])
+        (both * slopes).sum().backward()
+        results.append((both.detach(), gradients(model), layout.input_ids.shape[1]))
+    (separate, separate_gradients, _), (shared, shared_gradients, tokens) = results
+    assert tokens == 5 + 9 + sum(map(len, groups[1]))
+    torch.testing.assert_close(shared, separate, atol=1e-5, rtol=0)
+    assert shared_gradients.keys() == separate_gradients.keys()
+    for name, gradient in separate_gradients.items():
+        scale = float(gradient.abs().max())
+        torch.testing.assert_close(shared_gradients[name], gradient, atol=1e-5 * scale, rtol=1e-4)
+
+
 def test_shared_prompts_give_the_same_logprobs_and_gradients_as_separate_ones(
     model: PreTrainedModel, groups: Groups
 ) -> None:

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from rlsys.config.load import CONFIGS, load
 from rlsys.config.optimizer import ScheduleShape
 from rlsys.config.run import RunConfig
-from rlsys.observe.next_steps import next_commands, policy_of
+from rlsys.observe.next_steps import next_commands, policy_of, sample_commands
 
 RESUME = "rlsys train --resume"
 
@@ -62,3 +63,47 @@ def test_data_of_ones_own_are_measured_by_benchmarks_that_one_names(tmp_path: Pa
     begin = typed(commands)[1]
     assert begin[:3] == ["rlsys", "eval", "/models/my model"]
     assert begin[5:8] == ["--benchmarks", "NAMES", "--data"]
+
+
+def test_parts_of_the_tiny_world_are_measured_by_its_benchmarks_and_need_no_data(
+    tmp_path: Path,
+) -> None:
+    config = RunConfig()
+    for rows, names in (
+        ("world:reasoning", "world_reasoning"),
+        ("world:general,world:reasoning", "world_general,world_reasoning"),
+    ):
+        config.data.train = rows
+        for begin in typed(next_commands(finished(tmp_path / names), config, 100, RESUME))[1:3]:
+            assert begin[5:8] == ["--benchmarks", names, "--out"]
+    config.data.train = "world:reasoning,rows.jsonl"
+    assert "--data" in typed(next_commands(finished(tmp_path / "b"), config, 100, RESUME))[1]
+
+
+def test_what_was_sampled_is_learned_by_the_policy_that_said_it(tmp_path: Path) -> None:
+    """The local policy of another corpus has other tokens."""
+    config = load(CONFIGS / "world.yaml", ["run.seed=3"])
+    commands = typed(sample_commands(tmp_path / "where", config, "rlsys sample --resume"))
+    [inspect] = [words for words in commands if words[1] == "inspect"]
+    [teach] = [words for words in commands if words[1] == "sft"]
+    assert inspect[3:] == teach[2:-1]
+    learned = load(CONFIGS / "sft.yaml", teach[4:])
+    assert learned.model == config.model
+    assert (learned.data.train, learned.data.test) == (config.data.train, config.data.test)
+    assert learned.sampling.max_tokens == config.sampling.max_tokens
+    assert learned.run.seed == 3
+
+
+def test_what_a_model_of_ones_own_has_said_is_learned_by_it(tmp_path: Path) -> None:
+    config = RunConfig()
+    config.model.path, config.data.train = "/models/my model", "my rows.jsonl"
+    commands = typed(sample_commands(tmp_path / "where", config, "rlsys sample --resume"))
+    [teach] = [words for words in commands if words[1] == "sft"]
+    assert {"model.path=/models/my model", "data.train=my rows.jsonl"} <= set(teach)
+    assert not any(word.startswith("model.local.") for word in teach)
+
+
+def test_the_local_policy_as_it_is_needs_no_words(tmp_path: Path) -> None:
+    commands = typed(sample_commands(tmp_path / "where", RunConfig(), "rlsys sample --resume"))
+    file = f"sft.train={tmp_path / 'where' / 'demonstrations.jsonl'}"
+    assert ["rlsys", "sft", "--config", "configs/sft.yaml", file] in commands

@@ -1,9 +1,11 @@
 """A recipe run to its end, again, after a change, and after whatever can happen on the way."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,34 @@ def test_a_setting_makes_its_stage_out_of_date_and_is_told_then_and_now(
     reasons = {s.stage.name: s.remarks for s in standings(changed, folder)}
     assert reasons["rl_b"] == ["loop.steps: 6 then, 9 now"]
     assert again(write(content), folder, stages) == ["rl_b", "table_b"]
+
+
+def test_a_setting_that_rlsys_has_got_since_makes_nothing_out_of_date_at_its_default(
+    checked: Checked, folder: RecipeFolder, stages: FakeStages, write: Write, content: dict
+) -> None:
+    run(checked, folder, stages)
+    for name in ("rl_a", "rl_b"):
+        begun = folder.begun(name)
+        del begun.asked["loop.max_staleness"]
+        folder.note(name, begun)
+    run(checked, folder, stages)
+    assert stages.ran == []
+    content["stages"][2]["overrides"] = {"loop.max_staleness": 3}
+    changed = check(read_recipe(write(content)))
+    remarks = {s.stage.name: s.remarks for s in standings(changed, folder)}
+    assert remarks["rl_b"] == ["loop.max_staleness: 'auto' then, 3 now"]
+    assert again(write(content), folder, stages) == ["rl_b"]
+
+
+def test_a_setting_that_rlsys_has_no_more_makes_its_stage_out_of_date(
+    checked: Checked, folder: RecipeFolder, stages: FakeStages
+) -> None:
+    run(checked, folder, stages)
+    begun = folder.begun("rl_a")
+    begun.asked["loop.hurry"] = True
+    folder.note("rl_a", begun)
+    remarks = {s.stage.name: s.remarks for s in standings(checked, folder)}
+    assert remarks["rl_a"] == ["loop.hurry: True then, not there now"]
 
 
 def test_an_input_from_elsewhere_with_the_same_bytes_is_the_same_input(
@@ -304,3 +334,22 @@ def test_each_of_several_files_counts(
     (stale, *_) = standings(checked, folder)
     assert stale.state is State.OUT_OF_DATE
     assert "demonstrations_2 (general.jsonl) is not what it was" in stale.remarks[0]
+
+
+def test_how_many_stages_are_done_is_said_with_the_time_that_others_took_before(
+    checked: Checked, folder: RecipeFolder, stages: FakeStages, workplace: Path
+) -> None:
+    _, told = run(checked, folder, stages)
+    far = [line for line in told if " stages are done" in line]
+    assert far[0] == "1 of 5 stages are done; left: 4 stages that never ran here"
+    assert far[-1] == "5 of 5 stages are done"
+    for name in ALL:
+        path = folder.stage(name) / "manifest.json"
+        made = json.loads(path.read_text())
+        begun = datetime.fromisoformat(made["ended"]) - timedelta(seconds=90)
+        path.write_text(json.dumps(made | {"started": begun.isoformat()}))
+    chains = workplace / "chains.jsonl"
+    chains.write_bytes(chains.read_bytes().replace(b"1 +", b"3 +", 1))
+    _, told = run(checked, folder, stages)
+    far = [line for line in told if " stages are done" in line]
+    assert far[0] == "1 of 5 stages are done; 6:00 left as before"

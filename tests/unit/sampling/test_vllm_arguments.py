@@ -1,19 +1,21 @@
 """What vLLM is told: rlsys's own arguments, and those that are handed through."""
 
+from types import SimpleNamespace
+
 import pyarrow as pa
 import pytest
 
+from rlsys.config.batch import Batch, gpu_batch
 from rlsys.config.engine_options import OF_ENGINE, vllm_options
 from rlsys.config.run import ModelConfig, RolloutConfig, RunConfig, WeightsConfig
 from rlsys.config.thinking import BudgetRule
 from rlsys.sampling.rollout_rows import may_limit
-from rlsys.sampling.vllm_arguments import engine_arguments
+from rlsys.sampling.vllm_arguments import engine_arguments, usage_context
 
 MAY_BE_CHANGED = {
     "enable_chunked_prefill",
     "enforce_eager",
     "disable_log_stats",
-    "max_num_batched_tokens",
 }
 
 
@@ -47,9 +49,40 @@ def test_a_cache_of_a_given_size_asks_for_no_share_of_the_gpu(arguments):
 
 def test_a_gpu_samples_more_at_once_and_takes_longer_prompts_in_a_step(arguments):
     on_cpu, on_gpu = arguments(), arguments(gpus=1.0)
-    assert (on_cpu["max_num_seqs"], on_cpu["max_num_batched_tokens"]) == (128, None)
-    assert (on_gpu["max_num_seqs"], on_gpu["max_num_batched_tokens"]) == (256, 8192)
+    assert on_cpu["max_num_seqs"] == 128
+    # vLLM chooses by the device, as its offline class does.
+    assert on_gpu["max_num_seqs"] is None
+    assert not {"max_num_batched_tokens"} & (on_cpu.keys() | on_gpu.keys())
+    assert usage_context(RolloutConfig(gpus=0.5)) == "LLM_CLASS"
+    assert usage_context(RolloutConfig()) == "ENGINE_CONTEXT"
     assert arguments(gpus=1.0, max_sequences=7)["max_num_seqs"] == 7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("gib", "name"),
+    [
+        (40, "NVIDIA A100-SXM4-40GB"),
+        (80, "NVIDIA A100-SXM4-80GB"),
+        (80, "NVIDIA H100 80GB HBM3"),
+        (48, "NVIDIA L40S"),
+        (139, "NVIDIA H200"),
+        (180, "NVIDIA B200"),
+    ],
+)
+def test_what_is_planned_for_is_vllms_own_choice_for_the_device(monkeypatch, gib, name):
+    arg_utils = pytest.importorskip("vllm.engine.arg_utils")
+    device = SimpleNamespace(
+        get_device_total_memory=lambda: gib << 30,
+        get_device_name=lambda: name,
+        is_tpu=lambda: False,
+        is_cpu=lambda: False,
+    )
+    monkeypatch.setattr(arg_utils, "current_platform", device)
+    tokens, sequences = arg_utils.EngineArgs.get_batch_defaults(1)
+    usage_lib = pytest.importorskip("vllm.usage.usage_lib")
+    context = usage_lib.UsageContext[usage_context(RolloutConfig(gpus=1.0))]
+    assert gpu_batch(gib, name) == Batch(sequences[context], tokens[context])
 
 
 def test_memory_that_can_be_given_up_is_asked_for_on_a_gpu_and_by_turns_alone(arguments):

@@ -1,5 +1,7 @@
 """The laws of a run are those that it was made by."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,36 @@ def test_a_simulation_by_calibrated_laws_is_as_busy_and_as_long_as_the_run(tmp_p
     again = replay(scenario, 1, found.steps, cores=2)
     assert again.step_s == pytest.approx(STEP_S, rel=0.05)
     assert again.busy_s == pytest.approx(found.busy_s, rel=0.05)
+
+
+def test_the_learner_waits_while_the_driver_works(tmp_path: Path) -> None:
+    laws = measured.read(leave_run(tmp_path / "run"), config()).laws
+    assert laws.costs.driver_s == pytest.approx(1.2)
+    quick, slow = (replace(laws, costs=replace(laws.costs, driver_s=own)) for own in (0.0, 2.0))
+    step_s = [
+        replay(one.scenario(config(), measured.members_of(config(), one.costs), 1), 0, 8, 9).step_s
+        for one in (quick, slow)
+    ]
+    assert step_s[1] - step_s[0] == pytest.approx(2.0)
+
+
+def test_cores_that_others_take_make_a_fleet_that_fills_them_slower(tmp_path: Path) -> None:
+    laws = measured.read(leave_run(tmp_path / "run"), config()).laws
+    none, half = (replace(laws, costs=replace(laws.costs, beside=share)) for share in (0.0, 0.5))
+    step_s = [
+        replay(one.scenario(config(), measured.members_of(config(), one.costs), 1), 1, 8, 2).step_s
+        for one in (none, half)
+    ]
+    assert step_s[1] > 1.2 * step_s[0]
+
+
+def test_steps_in_which_nothing_new_was_sampled_say_nothing_of_the_sampler(tmp_path: Path) -> None:
+    folder, settings = leave_run(tmp_path / "run"), config()
+    before = measured.read(folder, settings).laws.sampler
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    lines[-1]["time/rollout/busy"] = 1e-4
+    (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    assert measured.read(folder, settings).laws.sampler == before
 
 
 def test_ranks_share_the_learners_tokens_and_not_its_fixed_costs(tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""Whether a run fits in the memory that there is, and what to change where it does not: the nearest
+settings that do, from those that cost nothing to those that cost most.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from rlsys.config.host_plan import SPARE as SPARE_OF_A_NODE
+from rlsys.config.lora import LoraConfig
+from rlsys.config.memory import GIB
+from rlsys.config.memory_plan import SHARES, SPARE, Plan, Room, plan_of
+from rlsys.config.run import Offload, RunConfig
+from rlsys.errors import ConfigError
+
+_WORTH = 0.01 * GIB
+"""What a change must gain to be advised."""
+
+
+def require_fit(
+    config: RunConfig, model: dict[str, Any], roles: Sequence[str], room: Room
+) -> Plan | None:
+    """The plan, of a run that has one.
+
+    Raises:
+        ConfigError: a GPU or a node has too little; says with which settings it has enough.
+    """
+    plan = plan_of(config, model, roles, room)
+    if plan and not plan.fits:
+        short = [] if plan.fits_gpus else [f"on GPUs of {room.gpu_gib:.1f} GiB"]
+        if host := plan.lacking_host:
+            short.append(f"in the memory of a node of {host.node.gib:.1f} GiB")
+        table = "\n".join(plan.lines())
+        raise ConfigError(
+            f"the fleet does not fit {' and '.join(short)}; {_advice(config, model, roles, room)}"
+            f"\n{table}"
+        )
+    return plan
+
+
+def _advice(config: RunConfig, model: dict[str, Any], roles: Sequence[str], room: Room) -> str:
+    """The first change that is enough, of those before it all that helped; and the same with an
+    adapter, which needs fewer."""
+    changed, best = _enough(config, _changes(config), model, roles, room)
+    with_adapter: list[str] = []
+    if config.learner.lora is None:
+        # Its learner is the reference.
+        lent = {"learner.holds_reference": False} if config.learner.holds_reference else {}
+        changes = [{"learner.lora": LoraConfig(), **lent}, *_changes(config)]
+        with_adapter, least = _enough(config, changes, model, roles, room)
+        with_adapter = with_adapter if least.fits else []
+    ways = [" ".join(way) for way in (changed if best.fits else [], with_adapter) if way]
+    if ways:
+        return f"nearest valid: {', or '.join(ways)}"
+    wanted = []
+    if not best.fits_gpus:
+        wanted.append(f"GPUs of {best.fullest / GIB / SPARE:.0f} GiB")
+    if host := best.lacking_host:
+        wanted.append(f"nodes of {host.needed / GIB / SPARE_OF_A_NODE:.0f} GiB")
+    most = f" (with {' '.join(changed)})" if changed else ""
+    return f"nearest valid: {' and '.join(wanted)}{most}, or more learner.ranks"
+
+
+def _enough(
+    config: RunConfig,
+    changes: Iterable[Mapping[str, Any]],
+    model: dict[str, Any],
+    roles: Sequence[str],
+    room: Room,
+) -> tuple[list[str], Plan]:
+    """The changes that helped, up to the one that is enough, and the plan then."""
+    trial, changed = deepcopy(config), list[str]()
+    best = plan_of(trial, model, roles, room)
+    assert best is not None
+    for settings in changes:
+        before = deepcopy(trial)
+        for path, value in settings.items():
+            section, name = path.split(".")
+            setattr(getattr(trial, section), name, value)
+        now = plan_of(trial, model, roles, room)
+        assert now is not None
+        if now.lacking > best.lacking - _WORTH and not now.fits:
+            trial = before
+            continue
+        best = now
+        changed += [_told(path, value) for path, value in settings.items()]
+        if best.fits:
+            break
+    return changed, best
+
+
+def _told(path: str, value: Any) -> str:
+    """As it is typed."""
+    if isinstance(value, LoraConfig):
+        return f"{path}.rank={value.rank}"
+    return f"{path}={getattr(value, 'name', value)}".lower()
+
+
+def _changes(config: RunConfig) -> Iterator[dict[str, Any]]:
+    """From those that cost nothing to those that cost most; a sequence must fit a microbatch."""
+    learner, rollout = config.learner, config.rollout
+    yield {"learner.gradient_checkpointing": True}
+    yield {"learner.logprob_chunk": min(learner.logprob_chunk, 512)}
+    tokens = learner.microbatch_tokens
+    while tokens > config.model.max_context:
+        tokens = max(tokens // 2, config.model.max_context)
+        yield {"learner.microbatch_tokens": tokens}
+    if learner.offload is not Offload.none:
+        yield {"learner.offload": Offload.none}
+    if learner.ranks > 1:
+        yield {"learner.zero_stage": 3}
+    yield {
+        "learner.zero_stage": max(1, learner.zero_stage),
+        "learner.offload": Offload.optimizer,
+    }
+    if rollout.kv_cache_gib is not None and rollout.kv_cache_gib > 1:
+        yield {"rollout.kv_cache_gib": 1.0}
+    if config.cluster.colocate:
+        return
+    if learner.ranks == rollout.workers == 1 and learner.gpus + rollout.gpus <= SHARES:
+        yield {
+            "cluster.colocate": True,
+            "loop.max_staleness": 0,
+            "learner.zero_stage": min(max(1, learner.zero_stage), 2),
+        }
+    yield {"learner.zero_stage": 3, "learner.offload": Offload.parameters}
+    if learner.ranks > 1 and learner.lora is None:
+        yield {"learner.zero_stage": 3, "learner.holds_reference": True}

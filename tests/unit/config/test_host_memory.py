@@ -1,0 +1,90 @@
+"""Bytes of the CPU's memory by arithmetic against what torch really allocates there."""
+
+import json
+from pathlib import Path
+
+import pytest
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from rlsys.config import host_memory, memory
+from rlsys.config.lora import LoraConfig
+from rlsys.config.model_shape import Shape, shape_of
+from rlsys.config.run import LearnerConfig, Offload, Precision, RunConfig
+from rlsys.learning.checkpoint import copied
+from rlsys.learning.learner import Learner
+from rlsys.learning.objectives.cross_entropy import CrossEntropy
+from rlsys.learning.weights_out import WeightsOut
+from tests.helpers.learners import learner_of, one_rank, saved
+from tests.unit.config.test_memory import BUCKET, SEQUENCES, SIZES, TOKENS, growth, row
+
+pytestmark = pytest.mark.slow
+
+
+def stepped(learner: Learner) -> None:
+    """An update of two microbatches."""
+    engine = learner.deepspeed
+    for is_last in (False, True):
+        engine.set_gradient_accumulation_boundary(is_last)
+        logprobs, _ = engine(row(), None)
+        engine.backward(-logprobs.sum())
+    engine.step()
+
+
+def made(folder: Path, **settings) -> tuple[RunConfig, Shape, list[Learner], int]:
+    """A learner that has stepped, and the bytes that are held then."""
+    config = RunConfig()
+    config.model.max_context = TOKENS // SEQUENCES
+    config.learner = LearnerConfig(
+        microbatch_tokens=TOKENS,
+        logprob_chunk=128,
+        deepspeed_options={"zero_optimization": {"reduce_bucket_size": BUCKET}},
+        **settings,
+    )
+    saved(Qwen2ForCausalLM(Qwen2Config(**SIZES)), folder)
+    shape = shape_of(json.loads((folder / "config.json").read_text()))
+    assert shape is not None
+    learners: list[Learner] = []
+
+    def work() -> None:
+        learners.append(learner_of(folder, CrossEntropy(), one_rank(config.learner)))
+        stepped(learners[0])
+
+    _, held = growth(work)
+    return config, shape, learners, held
+
+
+OFFLOADED = {
+    "stage 1": {"zero_stage": 1, "dtype": Precision.bfloat16},
+    "stage 2": {"zero_stage": 2, "dtype": Precision.bfloat16},
+    "adapter": {"zero_stage": 1, "dtype": Precision.float32, "lora": LoraConfig(rank=16)},
+}
+
+
+@pytest.mark.parametrize("settings", OFFLOADED.values(), ids=OFFLOADED)
+def test_what_is_offloaded_takes_what_the_plan_says(tmp_path: Path, settings):
+    """On a CPU both halves lie in one memory."""
+    config, shape, _, held = made(tmp_path / "m", offload=Offload.optimizer, **settings)
+    config.learner.gpus = 1.0
+    here, on_gpu = host_memory.learner(config, shape, 0), memory.learner(config, shape)
+    assert here.states + here.weights + on_gpu.weights == pytest.approx(held, rel=0.1)
+
+
+COPIED = {
+    "float32": {"dtype": Precision.float32},
+    "bfloat16": {"zero_stage": 2, "dtype": Precision.bfloat16},
+    "without ZeRO": {"zero_stage": 0, "dtype": Precision.float32},
+    "adapter": {"dtype": Precision.bfloat16, "lora": LoraConfig(rank=16)},
+}
+
+
+@pytest.mark.parametrize("settings", COPIED.values(), ids=COPIED)
+def test_a_copy_for_a_checkpoint_takes_what_the_plan_says(tmp_path: Path, settings):
+    config, shape, (learner,), _ = made(tmp_path / "m", **settings)
+    copies = []
+    (tmp_path / "c").mkdir()
+    weights = WeightsOut(learner.policy, learner.ranks)
+    _, held = growth(
+        lambda: copies.append(copied(tmp_path / "c", learner, weights, str(tmp_path / "m")))
+    )
+    planned = host_memory.learner(config, shape, 0).checkpoint
+    assert planned == pytest.approx(held, rel=0.1)
