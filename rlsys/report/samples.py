@@ -8,7 +8,8 @@ The first groups of each file are taken, as many as its share of the size allows
 checks are in the order of the prompts, so one prompt's completions are there at many steps.
 
 They lie in the page as chunks, each the groups of one file, compressed; what completions are found
-by is beside them in an index of columns, so the page opens without unpacking any.
+by is beside them in an index of columns, so the page opens without unpacking any. A chunk's texts
+are packed once more without the rest, a tenth of it: what a text is sought in.
 """
 
 import base64
@@ -70,12 +71,14 @@ class Chosen:
 
     chunks: list[str] = field(default_factory=list)
     """base64 of gzip of a JSON list of groups."""
+    texts: list[str] = field(default_factory=list)
+    """Of each chunk, as packed: a list of groups `[prompt, [[text, reason], ...]]`."""
     index: dict[str, list[Any]] = field(default_factory=lambda: {n: [] for n in _index_names()})
     """A column per name: `size` and `chunk` and those of groups a value per group; `length`,
     completion tokens, and those of rows a value per completion."""
     token_ids: set[int] = field(default_factory=set)
     bytes: int = 0
-    """Of the chunks."""
+    """Of the chunks and their texts."""
     packing: float = 0.3
     """Bytes of the newest chunk for one of its JSON."""
     total: int = 0
@@ -90,8 +93,12 @@ class Chosen:
 
     def add(self, groups: Sequence[dict[str, Any]]) -> None:
         """One more chunk."""
-        text = json.dumps(groups, separators=(",", ":")).encode()
-        packed = base64.b64encode(gzip.compress(text, compresslevel=6, mtime=0)).decode()
+        size, packed = _packed(groups)
+        sought = [
+            [group["prompt"], [[row["text"], row["reason"]] for row in group["rows"]]]
+            for group in groups
+        ]
+        _, texts = _packed(sought)
         for group in groups:
             for name in _INDEX_GROUP:
                 self.index[name].append(group[name])
@@ -103,8 +110,15 @@ class Chosen:
                 self.index["length"].append(len(row["tokens"]))
                 self.token_ids.update(row["tokens"])
         self.chunks.append(packed)
-        self.bytes += len(packed)
-        self.packing = len(packed) / len(text)
+        self.texts.append(texts)
+        self.bytes += len(packed) + len(texts)
+        self.packing = (len(packed) + len(texts)) / size
+
+
+def _packed(value: Any) -> tuple[int, str]:
+    """Bytes of a value's JSON, and base64 of it compressed."""
+    text = json.dumps(value, separators=(",", ":")).encode()
+    return len(text), base64.b64encode(gzip.compress(text, compresslevel=6, mtime=0)).decode()
 
 
 def choose(folder: Path, most_bytes: int) -> Chosen:
@@ -190,13 +204,6 @@ def _files(folder: Path, chosen: Chosen) -> list[Path]:
             chosen.total += rows
             files.append(path)
     return files
-
-
-def _added(chosen: Chosen, groups: list[dict[str, Any]], raw: int, packing: float) -> float:
-    """Add them; what a byte of JSON came to in the page."""
-    before = chosen.bytes
-    chosen.add(groups)
-    return (chosen.bytes - before) / raw if raw else packing
 
 
 def _evenly(files: Sequence[Path], count: int) -> list[Path]:
