@@ -85,7 +85,10 @@ def measure(file: Path, chromium: str) -> dict[str, float]:
             begin = time.perf_counter()
             page.evaluate(search)
             found[name] = round(time.perf_counter() - begin, 3)
-            print(f"{wanted}: {page.locator('[role=status]').first.inner_text()}", file=sys.stderr)
+            print(
+                f"{wanted}: {page.locator('[role=status]', has_text=' of ').last.inner_text()}",
+                file=sys.stderr,
+            )
         browser.close()
     return found
 

@@ -4,15 +4,14 @@ const KEPT_CHUNKS = 24;
 const UNPACKED = new Map();
 
 // Every completion of the page by what it is found by; `g` and `r` are its places in the run's index,
-// `place` its group's and `at` its own in the chunk.
+// `place` its group's and `at` its own among the texts.
 const HITS = [];
 DATA.runs.forEach((run, r) => {
   const { index } = run.samples;
   let first = 0, inChunk = 0, at = 0;
   index.size.forEach((size, g) => {
-    const goesOn = g && index.chunk[g] === index.chunk[g - 1];
-    inChunk = goesOn ? inChunk + 1 : 0;
-    at = goesOn ? at : 0;
+    inChunk = g && index.chunk[g] === index.chunk[g - 1] ? inChunk + 1 : 0;
+    if (g && index.texts[g] !== index.texts[g - 1]) at = 0;
     for (let i = 0; i < size; i++) HITS.push({ run: r, g, r: first + i, row: i, place: inChunk, at: at + i });
     first += size;
     at += size;
@@ -25,7 +24,8 @@ function of(hit, name) {
 }
 
 async function unpack(id) {
-  const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (c) => c.charCodeAt(0));
+  const text = atob(document.getElementById(id).textContent), packed = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).json();
 }
@@ -46,7 +46,7 @@ async function whole(hit) {
   return { ...hit, group, row: group.rows[hit.row] };
 }
 
-// What texts are sought in, a string a completion, of each chunk that was sought in before.
+// What texts are sought in, a string a completion, of all texts that were sought in before.
 const SOUGHT = new Map();
 
 function soughtIn(id) {
@@ -59,7 +59,7 @@ function soughtIn(id) {
 
 // Those hits that have a text in lower case; `tell` hears how far it is, and says whether to go on.
 async function thatSay(hits, text, tell) {
-  const found = [], ids = hits.map((hit) => `texts-${hit.run}-${of(hit, "chunk")}`);
+  const found = [], ids = hits.map((hit) => `texts-${hit.run}-${of(hit, "texts")}`);
   for (const id of new Set(ids)) soughtIn(id); // all at once: a browser unpacks beside this script
   let last = null, texts = [];
   for (let i = 0; i < hits.length; i++) {

@@ -95,6 +95,7 @@ def completion_page(
     """
     chosen = Chosen(total=len(rows))
     chosen.add([as_group(rows)])
+    chosen.close_texts()
     step, group = rows[0]["step"], rows[0]["group_id"]
     headline = f"Step {step}, group {group}, sample {sample}"
     run = {

@@ -152,6 +152,10 @@ function showSamples() {
     await extend(mine);
   };
   form.addEventListener("input", () => { SEARCHED = search(); });
+  // Who goes there is about to seek a text.
+  form.elements.text.addEventListener("focus", () => {
+    for (const hit of HITS) soughtIn(`texts-${hit.run}-${of(hit, "texts")}`);
+  });
   SEARCHED = search();
   openNamed(open);
   return [
