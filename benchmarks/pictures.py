@@ -1,14 +1,17 @@
-"""The pictures of README: the dataflow, and a run's training curve.
+"""The pictures of README and the docs' first page: the dataflow, a run's training curve and report.
 
     python benchmarks/pictures.py runs/local
 
 writes docs/images/dataflow.svg, and docs/images/training.svg from the run's metrics.jsonl and
 heldout.jsonl. Colours and lines are of middle brightness and nothing is behind them, so that both
-can be read on a light page and on a dark one. Needs matplotlib.
+can be read on a light page and on a dark one. Needs matplotlib. Where playwright and a chromium are
+there, docs/images/report.png is the top of the run's report.
 """
 
 import argparse
 import json
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,6 +136,30 @@ def training_curve(folder: Path, picture: Path) -> None:
     pyplot.close(figure)
 
 
+def report_picture(folder: Path, picture: Path) -> None:
+    """The report of a run as it opens, 1,200 pixels wide; nothing where there is no browser."""
+    chromium = shutil.which("chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        chromium = None
+    if chromium is None:
+        print(f"no playwright or no chromium: {picture} is left as it was")
+        return
+    from rlsys.report.page import report
+
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as engine:
+        file = Path(place) / "report.html"
+        file.write_text(report([folder]), encoding="utf-8")
+        browser = engine.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        page.goto(file.as_uri())
+        page.locator("button.hit").first.wait_for()
+        page.screenshot(path=picture)
+        browser.close()
+    print(picture)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="the folder of a run")
@@ -140,6 +167,7 @@ def main() -> None:
     arguments = parser.parse_args()
     (arguments.into / "dataflow.svg").write_text(dataflow(), encoding="utf-8")
     training_curve(arguments.run, arguments.into / "training.svg")
+    report_picture(arguments.run, arguments.into / "report.png")
     for name in ("dataflow.svg", "training.svg"):
         print(arguments.into / name)
 

@@ -3,15 +3,18 @@
 const KEPT_CHUNKS = 24;
 const UNPACKED = new Map();
 
-// Every completion of the page by what it is found by; `g` and `r` are its places in the run's index.
+// Every completion of the page by what it is found by; `g` and `r` are its places in the run's index,
+// `place` its group's and `at` its own among the texts.
 const HITS = [];
 DATA.runs.forEach((run, r) => {
   const { index } = run.samples;
-  let first = 0, inChunk = 0;
+  let first = 0, inChunk = 0, at = 0;
   index.size.forEach((size, g) => {
     inChunk = g && index.chunk[g] === index.chunk[g - 1] ? inChunk + 1 : 0;
-    for (let i = 0; i < size; i++) HITS.push({ run: r, g, r: first + i, row: i, place: inChunk });
+    if (g && index.texts[g] !== index.texts[g - 1]) at = 0;
+    for (let i = 0; i < size; i++) HITS.push({ run: r, g, r: first + i, row: i, place: inChunk, at: at + i });
     first += size;
+    at += size;
   });
 });
 
@@ -21,7 +24,8 @@ function of(hit, name) {
 }
 
 async function unpack(id) {
-  const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (c) => c.charCodeAt(0));
+  const text = atob(document.getElementById(id).textContent), packed = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).json();
 }
@@ -42,12 +46,28 @@ async function whole(hit) {
   return { ...hit, group, row: group.rows[hit.row] };
 }
 
-// Those hits that `keep` says yes to, when it sees them whole; `tell` hears how far it is, and says whether to go on.
-async function thatAre(hits, keep, tell) {
-  const found = [];
+// What texts are sought in, a string a completion, of all texts that were sought in before.
+const SOUGHT = new Map();
+
+function soughtIn(id) {
+  if (!SOUGHT.has(id)) {
+    SOUGHT.set(id, unpack(id).then((groups) => groups.flatMap(([prompt, rows]) =>
+      rows.map(([text, reason]) => [text, prompt, reason].map((one) => one ?? "").join("\n").toLowerCase()))));
+  }
+  return SOUGHT.get(id);
+}
+
+// Those hits that have a text in lower case; `tell` hears how far it is, and says whether to go on.
+async function thatSay(hits, text, tell) {
+  const found = [], ids = hits.map((hit) => `texts-${hit.run}-${of(hit, "texts")}`);
+  for (const id of new Set(ids)) soughtIn(id); // all at once: a browser unpacks beside this script
+  let last = null, texts = [];
   for (let i = 0; i < hits.length; i++) {
-    if (keep(await whole(hits[i]))) found.push(hits[i]);
-    if (i % 2000 === 1999 && !tell(i + 1, found.length)) return null;
+    if (ids[i] !== last) {
+      texts = await soughtIn(last = ids[i]);
+      if (!tell(i, found.length)) return null;
+    }
+    if (texts[hits[i].at].includes(text)) found.push(hits[i]);
   }
   return found;
 }

@@ -80,7 +80,7 @@ def report(
         "tables": list(tables),
     }
     title = ", ".join(record.name for record in records)
-    return render(title, data, [own.chunks for own in chosen])
+    return render(title, data, chosen)
 
 
 def completion_page(
@@ -95,6 +95,7 @@ def completion_page(
     """
     chosen = Chosen(total=len(rows))
     chosen.add([as_group(rows)])
+    chosen.close_texts()
     step, group = rows[0]["step"], rows[0]["group_id"]
     headline = f"Step {step}, group {group}, sample {sample}"
     run = {
@@ -109,14 +110,14 @@ def completion_page(
     }
     place = {"run": folder.name, "step": step, "group": group, "sample": sample}
     data = {"runs": [run], "charts": [], "settings": [], "open": place}
-    return render(f"{folder.name}, {headline}", data, [chosen.chunks])
+    return render(f"{folder.name}, {headline}", data, [chosen])
 
 
-def render(title: str, data: dict[str, Any], chunks: Sequence[Sequence[str]] = ()) -> str:
+def render(title: str, data: dict[str, Any], chosen: Sequence[Chosen] = ()) -> str:
     """The page of data, whatever texts are in it.
 
     Args:
-        chunks: of each run, its completions as base64.
+        chosen: each run's completions.
     """
     style = (_HERE / "page.css").read_text(encoding="utf-8")
     script = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)
@@ -130,9 +131,10 @@ def render(title: str, data: dict[str, Any], chunks: Sequence[Sequence[str]] = (
         style=style,
         data=to_json(data),
         chunks="\n".join(
-            f'<script type="text/plain" id="chunk-{run}-{number}">{chunk}</script>'
-            for run, own in enumerate(chunks)
-            for number, chunk in enumerate(own)
+            f'<script type="text/plain" id="{kind}-{run}-{number}">{packed}</script>'
+            for run, own in enumerate(chosen)
+            for kind, column in (("chunk", own.chunks), ("texts", own.texts))
+            for number, packed in enumerate(column)
         ),
         script=script,
     )

@@ -21,11 +21,6 @@ function matches(hit, wish) {
   );
 }
 
-// Whether a text is in it; only this needs the completion itself.
-function says(hit, text) {
-  return [hit.row.text, hit.group.prompt, hit.row.reason].some((one) => String(one).toLowerCase().includes(text));
-}
-
 function control(name, label, element) {
   element.setAttribute("name", name);
   return el("label", {}, label, element);
@@ -143,7 +138,7 @@ function showSamples() {
     const mine = ++asked, wish = wishOf(form);
     let hits = HITS.filter((hit) => matches(hit, wish));
     if (wish.text) {
-      hits = await thatAre(hits, (hit) => says(hit, wish.text), (done, so_far) => {
+      hits = await thatSay(hits, wish.text, (done, so_far) => {
         if (mine === asked) count.textContent = `read ${done.toLocaleString("en")}, found ${so_far.toLocaleString("en")}`;
         return mine === asked;
       });
@@ -157,6 +152,10 @@ function showSamples() {
     await extend(mine);
   };
   form.addEventListener("input", () => { SEARCHED = search(); });
+  // Who goes there is about to seek a text.
+  form.elements.text.addEventListener("focus", () => {
+    for (const hit of HITS) soughtIn(`texts-${hit.run}-${of(hit, "texts")}`);
+  });
   SEARCHED = search();
   openNamed(open);
   return [

@@ -8,7 +8,8 @@ The first groups of each file are taken, as many as its share of the size allows
 checks are in the order of the prompts, so one prompt's completions are there at many steps.
 
 They lie in the page as chunks, each the groups of one file, compressed; what completions are found
-by is beside them in an index of columns, so the page opens without unpacking any.
+by is beside them in an index of columns, so the page opens without unpacking any. Their texts are
+packed once more without the rest, those of many chunks together: what a text is sought in.
 """
 
 import base64
@@ -70,16 +71,22 @@ class Chosen:
 
     chunks: list[str] = field(default_factory=list)
     """base64 of gzip of a JSON list of groups."""
+    texts: list[str] = field(default_factory=list)
+    """As packed as chunks, a list of groups `[prompt, [[text, reason], ...]]`."""
     index: dict[str, list[Any]] = field(default_factory=lambda: {n: [] for n in _index_names()})
     """A column per name: `size` and `chunk` and those of groups a value per group; `length`,
     completion tokens, and those of rows a value per completion."""
     token_ids: set[int] = field(default_factory=set)
     bytes: int = 0
-    """Of the chunks."""
+    """Of the chunks and their texts."""
     packing: float = 0.3
     """Bytes of the newest chunk for one of its JSON."""
     total: int = 0
     """Completions that lie in the folder."""
+    _sought: list[Any] = field(default_factory=list)
+    _sought_size: int = 0
+    _sought_bytes: int = 0
+    """Of those that are to be packed, their JSON and what it may come to."""
     unreadable: list[str] = field(default_factory=list)
     """Files that are damaged, or went while they were read: a resume takes later ones away."""
 
@@ -90,12 +97,16 @@ class Chosen:
 
     def add(self, groups: Sequence[dict[str, Any]]) -> None:
         """One more chunk."""
-        text = json.dumps(groups, separators=(",", ":")).encode()
-        packed = base64.b64encode(gzip.compress(text, compresslevel=6, mtime=0)).decode()
+        size, packed = _packed(groups)
+        before = self._sought_size
         for group in groups:
             for name in _INDEX_GROUP:
                 self.index[name].append(group[name])
             self.index["chunk"].append(len(self.chunks))
+            self.index["texts"].append(len(self.texts))
+            texts = [[row["text"], row["reason"]] for row in group["rows"]]
+            self._sought.append([group["prompt"], texts])
+            self._sought_size += _size([group["prompt"], texts])
             self.index["size"].append(len(group["rows"]))
             for row in group["rows"]:
                 for name in _INDEX_ROW:
@@ -103,8 +114,26 @@ class Chosen:
                 self.index["length"].append(len(row["tokens"]))
                 self.token_ids.update(row["tokens"])
         self.chunks.append(packed)
-        self.bytes += len(packed)
-        self.packing = len(packed) / len(text)
+        texts_bytes = len(packed) * (self._sought_size - before) // size  # until they are packed
+        self._sought_bytes += texts_bytes
+        self.bytes += len(packed) + texts_bytes
+        self.packing = (len(packed) + texts_bytes) / size
+        if self._sought_size > _CHUNK_BYTES:
+            self.close_texts()
+
+    def close_texts(self) -> None:
+        """Pack the texts that were added; once more at the end."""
+        if self._sought:
+            _, packed = _packed(self._sought)
+            self.texts.append(packed)
+            self.bytes += len(packed) - self._sought_bytes
+            self._sought, self._sought_size, self._sought_bytes = [], 0, 0
+
+
+def _packed(value: Any) -> tuple[int, str]:
+    """Bytes of a value's JSON, and base64 of it compressed."""
+    text = json.dumps(value, separators=(",", ":")).encode()
+    return len(text), base64.b64encode(gzip.compress(text, compresslevel=6, mtime=0)).decode()
 
 
 def choose(folder: Path, most_bytes: int) -> Chosen:
@@ -122,6 +151,7 @@ def choose(folder: Path, most_bytes: int) -> Chosen:
         left = most_bytes - chosen.bytes
         # The first of a file may take more than its share: others take less.
         _take(path, chosen, left / (len(taken) - number), left)
+    chosen.close_texts()
     return chosen
 
 
@@ -174,7 +204,7 @@ def as_group(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _index_names() -> list[str]:
-    return [*_INDEX_GROUP, "chunk", "size", *_INDEX_ROW, "length"]
+    return [*_INDEX_GROUP, "chunk", "texts", "size", *_INDEX_ROW, "length"]
 
 
 def _files(folder: Path, chosen: Chosen) -> list[Path]:
@@ -190,13 +220,6 @@ def _files(folder: Path, chosen: Chosen) -> list[Path]:
             chosen.total += rows
             files.append(path)
     return files
-
-
-def _added(chosen: Chosen, groups: list[dict[str, Any]], raw: int, packing: float) -> float:
-    """Add them; what a byte of JSON came to in the page."""
-    before = chosen.bytes
-    chosen.add(groups)
-    return (chosen.bytes - before) / raw if raw else packing
 
 
 def _evenly(files: Sequence[Path], count: int) -> list[Path]:
@@ -253,6 +276,6 @@ def _value(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-def _size(group: dict[str, Any]) -> int:
+def _size(value: Any) -> int:
     """Bytes of its JSON."""
-    return len(json.dumps(group, separators=(",", ":")))
+    return len(json.dumps(value, separators=(",", ":")))

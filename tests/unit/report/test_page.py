@@ -47,6 +47,7 @@ class Tags(HTMLParser):
         self.data: list[str] = []
         self.scripts: list[str] = []
         self.chunks: list[str] = []
+        self.texts: list[str] = []
         self._open: list[str] | None = None
         self.feed(page)
         self.close()
@@ -56,8 +57,8 @@ class Tags(HTMLParser):
         self.attributes += attrs
         if tag == "script":
             name = dict(attrs).get("id") or ""
-            is_chunk = name.startswith("chunk-")
-            self._open = self.data if name == "data" else self.chunks if is_chunk else self.scripts
+            kinds = {"data": self.data, "chunk": self.chunks, "texts": self.texts}
+            self._open = kinds.get(name.partition("-")[0], self.scripts)
 
     def handle_endtag(self, tag: str) -> None:
         self._open = None
@@ -99,8 +100,9 @@ def test_no_text_adds_an_element_to_the_page(text: str, tmp_path: Path) -> None:
     page = report([hostile_run(tmp_path / "hostile", text)])
     tags = Tags(page)
     assert set(tags.tags) == set(plain.tags)
-    assert tags.tags.count("script") == 2 + len(tags.chunks)
-    assert len(tags.tags) - len(tags.chunks) == len(plain.tags) - len(plain.chunks)
+    packed, plainly = ([*one.chunks, *one.texts] for one in (tags, plain))
+    assert tags.tags.count("script") == 2 + len(packed)
+    assert len(tags.tags) - len(packed) == len(plain.tags) - len(plainly)
     assert len(tags.scripts) == 1
     groups = [group for chunk in tags.chunks for group in unpacked(chunk)]
     assert {row["text"] for group in groups for row in group["rows"]} == {text}
