@@ -31,13 +31,16 @@ def tiny(kv_heads: int, dtype: torch.dtype = torch.float64) -> PreTrainedModel:
 
 
 def row(answers: list[int], prompt: int = 5, share_prompts: bool = True) -> Layout:
-    """Two groups of answers of these lengths."""
-    rng = np.random.default_rng(3)
-    prompts = [rng.integers(0, VOCABULARY, prompt + group) for group in range(2)]
+    """Two groups of answers of these lengths; those of one group and length are equal."""
+    prompts = [_tokens(3, prompt + group) for group in range(2)]
     groups = [group for group in range(2) for _ in answers]
-    completions = [rng.integers(0, VOCABULARY, length) for _ in range(2) for length in answers]
+    completions = [_tokens(group, length) for group in range(2) for length in answers]
     blocks = blocks_of(groups, len(groups), share_prompts)
     return lay_out(blocks, [prompts[group] for group in groups], completions)
+
+
+def _tokens(seed: int, count: int) -> np.ndarray:
+    return np.random.default_rng([seed, count]).integers(0, VOCABULARY, count)
 
 
 def learned(model: PreTrainedModel, layout: Layout, checkpoints: bool = False) -> dict[str, Any]:

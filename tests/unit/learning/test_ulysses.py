@@ -13,12 +13,13 @@ from tests.helpers.tiny_models import ARCHITECTURES, build
 CASES = [
     (2, row([4, 1, 7]), False),
     (1, row([4, 1, 7]), False),
+    (4, row([4, 1, 4, 4]), False),
     (4, row([9, 0, 3, 2]), True),
     (2, row([1], prompt=1, share_prompts=False), False),
     (2, row([30, 18], share_prompts=False), True),
 ]
-"""Heads of keys, fewer than ranks among them; rows with and without a rest to fill up; layers that
-are computed twice."""
+"""Heads of keys, fewer than ranks among them; rows with and without a rest to fill up, and with
+equal answers, which are one; layers that are computed twice."""
 
 
 def test_two_ranks_have_the_logprobs_loss_and_gradient_of_one(tmp_path: Path) -> None:
