@@ -146,11 +146,12 @@ def report_picture(folder: Path, picture: Path) -> None:
     if chromium is None:
         print(f"no playwright or no chromium: {picture} is left as it was")
         return
+    from rlsys.inquiry.sections import ask
     from rlsys.report.page import report
 
     with tempfile.TemporaryDirectory() as place, sync_playwright() as engine:
         file = Path(place) / "report.html"
-        file.write_text(report([folder]), encoding="utf-8")
+        file.write_text(report([folder], ask=ask), encoding="utf-8")
         browser = engine.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 1000})
         page.goto(file.as_uri())

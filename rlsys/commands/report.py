@@ -38,6 +38,7 @@ def report(
     from rlsys.commands.options import html_file
     from rlsys.disk import replace_text
     from rlsys.errors import ConfigError
+    from rlsys.inquiry.sections import ask
     from rlsys.observe.runs import State, read_run
     from rlsys.report import live, page
 
@@ -45,7 +46,7 @@ def report(
         raise ConfigError("--watch --serve: one of the two; nearest valid: --serve")
     folders, tables = _found(runs, directory)
     file = html_file(out, Path(f"report-{folders[0].name}.html"))
-    fresh = live.Fresh(lambda: page.report(folders, int(samples_mib * 2**20), tables()))
+    fresh = live.Fresh(lambda: page.report(folders, int(samples_mib * 2**20), tables(), ask))
     if serve is not None:
         _serve(live.server(fresh, serve))
     elif watch:

@@ -23,6 +23,13 @@ function of(hit, name) {
   return column[["index", "status", "reward", "finish", "length"].includes(name) ? hit.r : hit.g];
 }
 
+// The completion of a place that people and commands name it by; undefined where it is not in the page.
+function findHit(run, step, group, sample) {
+  const { index } = DATA.runs[run].samples;
+  return HITS.find((hit) => hit.run === run && index.step[hit.g] === step &&
+    index.group[hit.g] === group && index.index[hit.r] === sample);
+}
+
 async function unpack(id) {
   const text = atob(document.getElementById(id).textContent), packed = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i);

@@ -52,14 +52,21 @@ function swatch(index, label) {
   return el("span", {}, el("span", { class: "k" + color(index) }, "\u25a0 "), visible(label));
 }
 
-function showVerdict(run) {
+// Of a question of a run, for the links that lead to it.
+function sectionId(run, place) {
+  return `section-${run}-${place}`;
+}
+
+function showVerdict(run, r) {
   const told = run.verdict;
+  const links = run.sections.map((one, n) =>
+    el("li", {}, el("a", { href: `#${sectionId(r, n)}`, class: one.is_bad && "wrong" }, visible(one.line))));
   return el(
     "section",
     { class: "verdict " + told.tone },
     el("h3", {}, visible(run.name)),
     el("strong", {}, visible(told.headline)),
-    el("ul", {}, told.lines.map((line) => el("li", {}, visible(line)))),
+    el("ul", {}, told.lines.map((line) => el("li", {}, visible(line))), links),
   );
 }
 

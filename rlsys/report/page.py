@@ -21,6 +21,7 @@ from rlsys.report.charts import charts, member_series, series
 from rlsys.report.folder import RunRecord, alarms, differing, read_record
 from rlsys.report.lineage import lineage_of
 from rlsys.report.samples import Chosen, as_group, choose, vocabulary
+from rlsys.report.sections import Ask, Section, named, nothing
 from rlsys.report.verdict import Verdict, verdict
 
 _HERE = Path(__file__).parent
@@ -30,6 +31,7 @@ _SCRIPTS = (
     "timeline.js",
     "lineage.js",
     "chunks.js",
+    "sections.js",
     "answers.js",
     "samples.js",
 )
@@ -59,20 +61,26 @@ def report(
     folders: Sequence[Path],
     sample_bytes: int = 12 * 2**20,
     tables: Sequence[dict[str, Any]] = (),
+    ask: Ask = nothing,
 ) -> str:
     """The page of these runs, in this order.
 
     Args:
         sample_bytes: of packed completions, over all runs; a phone opens the default in seconds.
         tables: above the runs: `title`, `headings`, and `rows` of texts.
+        ask: what is asked of each run; the groups that show the answers are in the page, too.
 
     Raises:
         DataError: a run's metrics cannot be read.
     """
     records = [read_record(folder) for folder in folders]
     drawn = charts(records)
-    chosen = [choose(one.run.folder, sample_bytes // len(records)) for one in records]
-    runs = [_run(record, drawn, own) for record, own in zip(records, chosen, strict=True)]
+    told = [ask(one.run.folder) for one in records]
+    chosen = [
+        choose(one.run.folder, sample_bytes // len(records), named(sections))
+        for one, sections in zip(records, told, strict=True)
+    ]
+    runs = [_run(*parts, drawn) for parts in zip(records, told, chosen, strict=True)]
     data = {
         "runs": runs,
         "charts": drawn,
@@ -106,6 +114,7 @@ def completion_page(
         "lineage": [],
         "alarms": {},
         "checks": [],
+        "sections": [],
         "samples": samples_of(folder, chosen),
     }
     place = {"run": folder.name, "step": step, "group": group, "sample": sample}
@@ -149,7 +158,12 @@ def to_json(data: Any) -> str:
     return text.translate(_ESCAPES)
 
 
-def _run(record: RunRecord, drawn: Sequence[dict[str, Any]], chosen: Chosen) -> dict[str, Any]:
+def _run(
+    record: RunRecord,
+    sections: Sequence[Section],
+    chosen: Chosen,
+    drawn: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
     return {
         "name": record.name,
         "verdict": asdict(verdict(record)),
@@ -161,6 +175,7 @@ def _run(record: RunRecord, drawn: Sequence[dict[str, Any]], chosen: Chosen) -> 
             {"step": c.step, "pass_at_1": c.pass_at_1, "low": c.low, "high": c.high}
             for c in record.checks
         ],
+        "sections": [asdict(one) for one in sections],
         "samples": samples_of(record.run.folder, chosen),
     }
 

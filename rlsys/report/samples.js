@@ -127,6 +127,7 @@ function showSamples() {
     group.scrollIntoView({ block: "nearest" });
     group.focus({ preventScroll: true });
   };
+  openHit = open;
   const extend = async (mine) => {
     const next = found.slice(shown, shown + PAGE_OF_HITS);
     shown += next.length;
@@ -171,11 +172,13 @@ function openNamed(open) {
   const named = new URLSearchParams(DATA.open || location.hash.slice(1));
   if (!named.has("group")) return;
   const run = Math.max(0, DATA.runs.findIndex((one) => one.name === named.get("run")));
-  const hit = HITS.find((one) => one.run === run && String(of(one, "step")) === named.get("step") &&
-    String(of(one, "group")) === named.get("group") && String(of(one, "index")) === (named.get("sample") || "0"));
+  const [step, group, sample] = ["step", "group", "sample"].map((name) => Number(named.get(name)));
+  const hit = findHit(run, step, group, sample);
   if (hit) SEARCHED = SEARCHED.then(() => open(hit));
 }
 
+// Opens a completion, for the page's other sections.
+let openHit;
 // The newest search, for whoever waits for it.
 let SEARCHED = Promise.resolve();
 if (HITS.length) addSection("Completions", "samples", showSamples());

@@ -15,10 +15,11 @@ packed once more without the rest, those of many chunks together: what a text is
 import base64
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -136,8 +137,15 @@ def _packed(value: Any) -> tuple[int, str]:
     return len(text), base64.b64encode(gzip.compress(text, compresslevel=6, mtime=0)).decode()
 
 
-def choose(folder: Path, most_bytes: int) -> Chosen:
-    """Groups of a run's folder whose chunks are about `most_bytes` long, one group at least."""
+def choose(
+    folder: Path, most_bytes: int, named: Mapping[int, Collection[int]] = MappingProxyType({})
+) -> Chosen:
+    """Groups of a run's folder whose chunks are about `most_bytes` long, one group at least.
+
+    Args:
+        named: groups that were trained on, by step; they are taken wherever they stand in their
+            file, as long as there is room.
+    """
     chosen = Chosen()
     files = _files(folder, chosen)
     if not files:
@@ -146,29 +154,40 @@ def choose(folder: Path, most_bytes: int) -> Chosen:
     sample.add(list(islice(_readable(files[len(files) // 2], chosen), 1)))
     chosen.packing = sample.packing
     # A file's share that does not hold a group is no share: some files are left out.
-    taken = _evenly(files, max(1, most_bytes // (2 * sample.bytes)))
+    evenly = set(_evenly(files, max(1, most_bytes // (2 * sample.bytes))))
+    wanted = {folder / SAMPLES / f"step-{step:06d}.parquet": set(named[step]) for step in named}
+    taken = [path for path in files if path in wanted or path in evenly]
     for number, path in enumerate(taken):
         left = most_bytes - chosen.bytes
         # The first of a file may take more than its share: others take less.
-        _take(path, chosen, left / (len(taken) - number), left)
+        _take(path, chosen, left / (len(taken) - number), left, wanted.get(path, set()))
     chosen.close_texts()
     return chosen
 
 
-def _take(path: Path, chosen: Chosen, share: float, left: float) -> None:
-    """A file's first groups, as many as fit into its share; one at least, where that is left."""
-    begin, groups, raw = chosen.bytes, list[dict[str, Any]](), 0
+def _take(path: Path, chosen: Chosen, share: float, left: float, wanted: set[int]) -> None:
+    """A file's first groups, as many as fit into its share; one at least, and those that are
+    wanted, where that is left."""
+    begin, groups, raw, is_full = chosen.bytes, list[dict[str, Any]](), 0, False
     for group in _readable(path, chosen):
+        is_wanted = group["group"] in wanted
+        wanted.discard(group["group"])
+        if is_full and not is_wanted:
+            continue
         size = _size(group)
         is_first = not groups and chosen.bytes == begin
         spent = chosen.bytes - begin + (raw + size) * chosen.packing
-        if (groups or chosen.chunks) and spent > (left if is_first else share):
-            break
-        groups.append(group)
-        raw += size
+        room = left if is_first or is_wanted else share
+        if not (groups or chosen.chunks) or spent <= room:
+            groups.append(group)
+            raw += size
+        else:
+            is_full = True
         if raw > _CHUNK_BYTES:
             chosen.add(groups)
             groups, raw = [], 0
+        if is_full and not wanted:
+            break
     if groups:
         chosen.add(groups)
 

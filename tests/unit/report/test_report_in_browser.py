@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rlsys.report.page import report
+from rlsys.report.sections import Point, Section, Shown
 from tests.helpers.reported_run import make_run, metrics, write_samples
 
 playwright = pytest.importorskip(
@@ -88,7 +89,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
         for step in (1, 2, 3):
             write_samples(folder, step, text=text, source=text[:80], reason=text)
         file = tmp_path / f"report-{len(contexts)}.html"
-        file.write_text(report([folder]), encoding="utf-8")
+        file.write_text(report([folder], ask=lambda _: asked(text)), encoding="utf-8")
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
         )
@@ -170,3 +171,22 @@ def test_a_completion_is_found_and_opened_by_keys_alone(opened: Open) -> None:
     page.locator("button.hit").first.focus()
     page.keyboard.press("Enter")
     page.get_by_text("token by token").first.wait_for()
+
+
+def asked(text: str) -> list[Section]:
+    """A section that shows a completion of step 2, and says the text wherever it says anything."""
+    point = Point(text, True, [Shown(2, 201, 1, text)])
+    return [Section("Asked", f"Asked: {text}", True, [text], [point])]
+
+
+def test_a_line_of_the_verdict_leads_to_its_section_and_that_to_a_completion(opened: Open) -> None:
+    page = opened("needle 4711")
+    page.get_by_role("link", name="Asked: needle 4711").click()
+    section = page.locator("#section-0-0")
+    assert page.evaluate("location.hash") == "#section-0-0"
+    assert section.bounding_box()["y"] < 900
+    section.get_by_role("button", name="step 2, group 201, sample 1").press("Enter")
+    chosen = page.locator("article.chosen")
+    chosen.wait_for()
+    assert "rlsys trace run-0 2 201 1" in chosen.inner_text()
+    assert page.locator(".group").evaluate("(one) => one === document.activeElement")
