@@ -103,7 +103,7 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
     (start, _, before), *_, (end, _, after) = window = ends[warm_up - 1 : warm_up + steps]
     tokens = sum(tokens for _, tokens, _ in window[1:])
     found = balance(await fleet.times(), fleet.num_members())
-    pace = _pace(scenario, loop, progress, len(ends), is_automatic(config.loop))
+    pace = _pace(scenario, config, loop, progress, len(ends))
     return Block(
         token_s=(end - start) / tokens,
         busy_token_s={role: (after[role] - before[role]) / tokens for role in after},
@@ -116,7 +116,7 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
 
 
 def _pace(
-    scenario: Scenario, loop: Loop, progress: Progress, steps: int, is_automatic: bool
+    scenario: Scenario, config: RunConfig, loop: Loop, progress: Progress, steps: int
 ) -> Pace:
     """Of the whole run, until now."""
     completions = (loop.ahead.lead + 1) * scenario.groups_per_step * scenario.group_size
@@ -130,7 +130,7 @@ def _pace(
         consumed_tokens=progress.consumed_tokens,
         completions_at_once=min(places, completions),
         max_staleness=loop.ready.bound,
-        is_automatic=is_automatic,
+        is_automatic=is_automatic(config.loop),
     )
 
 
