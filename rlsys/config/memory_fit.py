@@ -11,6 +11,7 @@ from rlsys.config.lora import LoraConfig
 from rlsys.config.memory import GIB
 from rlsys.config.memory_plan import SHARES, SPARE, Plan, Room, plan_of
 from rlsys.config.run import Offload, RunConfig
+from rlsys.config.sequence_parallel import larger
 from rlsys.errors import ConfigError
 
 _WORTH = 0.01 * GIB
@@ -41,12 +42,12 @@ def require_fit(
 def _advice(config: RunConfig, model: dict[str, Any], roles: Sequence[str], room: Room) -> str:
     """The first change that is enough, of those before it all that helped; and the same with an
     adapter, which needs fewer."""
-    changed, best = _enough(config, _changes(config), model, roles, room)
+    changed, best = _enough(config, _changes(config, model), model, roles, room)
     with_adapter: list[str] = []
     if config.learner.lora is None:
         # Its learner is the reference.
         lent = {"learner.holds_reference": False} if config.learner.holds_reference else {}
-        changes = [{"learner.lora": LoraConfig(), **lent}, *_changes(config)]
+        changes = [{"learner.lora": LoraConfig(), **lent}, *_changes(config, model)]
         with_adapter, least = _enough(config, changes, model, roles, room)
         with_adapter = with_adapter if least.fits else []
     ways = [" ".join(way) for way in (changed if best.fits else [], with_adapter) if way]
@@ -69,7 +70,7 @@ def _enough(
     room: Room,
 ) -> tuple[list[str], Plan]:
     """The changes that helped, up to the one that is enough, and the plan then."""
-    trial, changed = deepcopy(config), list[str]()
+    trial, changed = deepcopy(config), dict[str, Any]()
     best = plan_of(trial, model, roles, room)
     assert best is not None
     for settings in changes:
@@ -83,10 +84,10 @@ def _enough(
             trial = before
             continue
         best = now
-        changed += [_told(path, value) for path, value in settings.items()]
+        changed |= settings
         if best.fits:
             break
-    return changed, best
+    return [_told(path, value) for path, value in changed.items()], best
 
 
 def _told(path: str, value: Any) -> str:
@@ -96,7 +97,7 @@ def _told(path: str, value: Any) -> str:
     return f"{path}={getattr(value, 'name', value)}".lower()
 
 
-def _changes(config: RunConfig) -> Iterator[dict[str, Any]]:
+def _changes(config: RunConfig, model: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """From those that cost nothing to those that cost most; a sequence must fit a microbatch."""
     learner, rollout = config.learner, config.rollout
     yield {"learner.gradient_checkpointing": True}
@@ -109,6 +110,8 @@ def _changes(config: RunConfig) -> Iterator[dict[str, Any]]:
         yield {"learner.offload": Offload.none}
     if learner.ranks > 1:
         yield {"learner.zero_stage": 3}
+    for size in larger(config, model):
+        yield {"learner.sequence_parallel": size}
     yield {
         "learner.zero_stage": max(1, learner.zero_stage),
         "learner.offload": Offload.optimizer,

@@ -2,6 +2,7 @@
 with it, by the settings and by a model's config.json."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 from rlsys.config.model_room import Model, rope_kinds
 from rlsys.config.run import RunConfig, StageKind
@@ -37,6 +38,15 @@ def problems(config: RunConfig) -> Iterator[str]:
             f"{named} does not divide the {heads} heads of the local policy (model.local.heads); "
             f"nearest valid: {_nearest(config, heads)}"
         )
+
+
+def larger(config: RunConfig, model: Model) -> Iterator[int]:
+    """Numbers of ranks that could hold a row of this run together, above what is set."""
+    for size in range(config.learner.sequence_parallel + 1, config.learner.ranks + 1):
+        trial = deepcopy(config)
+        trial.learner.sequence_parallel = size
+        if not [*problems(trial), *head_problems(trial, model)]:
+            yield size
 
 
 def head_problems(config: RunConfig, model: Model) -> list[str]:

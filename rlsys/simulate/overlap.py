@@ -103,20 +103,7 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
     (start, _, before), *_, (end, _, after) = window = ends[warm_up - 1 : warm_up + steps]
     tokens = sum(tokens for _, tokens, _ in window[1:])
     found = balance(await fleet.times(), fleet.num_members())
-    completions = (loop.ahead.lead + 1) * scenario.groups_per_step * scenario.group_size
-    pace = Pace(
-        steps=len(ends),
-        train_s=asyncio.get_running_loop().time(),
-        waited_for_old_s=progress.waited_for_old_s,
-        longest_group_s=progress.longest_group_s,
-        longest_completion=progress.longest_completion,
-        consumed_tokens=progress.consumed_tokens,
-        completions_at_once=min(
-            scenario.members.rollout * scenario.sampler.max_sequences, completions
-        ),
-        max_staleness=loop.ready.bound,
-        is_automatic=is_automatic(config.loop),
-    )
+    pace = _pace(scenario, config, loop, progress, len(ends))
     return Block(
         token_s=(end - start) / tokens,
         busy_token_s={role: (after[role] - before[role]) / tokens for role in after},
@@ -125,6 +112,25 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
         advised_bound=covering_bound(pace, found.least_s / len(ends)),
         mean_staleness=progress.staleness_mean,
         ledger=loop.state.ledger.line(),
+    )
+
+
+def _pace(
+    scenario: Scenario, config: RunConfig, loop: Loop, progress: Progress, steps: int
+) -> Pace:
+    """Of the whole run, until now."""
+    completions = (loop.ahead.lead + 1) * scenario.groups_per_step * scenario.group_size
+    places = scenario.members.rollout * scenario.sampler.max_sequences
+    return Pace(
+        steps=steps,
+        train_s=asyncio.get_running_loop().time(),
+        waited_for_old_s=progress.waited_for_old_s,
+        longest_group_s=progress.longest_group_s,
+        longest_completion=progress.longest_completion,
+        consumed_tokens=progress.consumed_tokens,
+        completions_at_once=min(places, completions),
+        max_staleness=loop.ready.bound,
+        is_automatic=is_automatic(config.loop),
     )
 
 

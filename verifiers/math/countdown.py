@@ -180,4 +180,24 @@ def _read_expected(answer: Any) -> tuple[list[int], Fraction]:
             f"countdown: expected answer {str(answer)[:80]!r} is not an object with numbers and "
             "target"
         )
-    return [int(number) for number in answer["numbers"]], Fraction(answer["target"])
+    numbers, target = answer["numbers"], _exact(answer["target"])
+    used = [_exact(number) for number in numbers] if isinstance(numbers, list) else []
+    # A sign is an operation: 19 - 4 uses 4, and no expression uses -4.
+    if not used or not all(n is not None and n >= 0 and n.denominator == 1 for n in used):
+        raise VerifierError(
+            f"countdown: numbers {str(numbers)[:80]} are not a list of whole numbers from 0 on, "
+            "which alone an expression can use"
+        )
+    if target is None:
+        raise VerifierError(f"countdown: target {str(answer['target'])[:80]!r} is not a number")
+    return [int(number) for number in used if number is not None], target
+
+
+def _exact(value: Any) -> Fraction | None:
+    """A number as it is, or as its text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return Fraction(value)
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return None

@@ -238,6 +238,17 @@ def test_who_always_has_a_share_is_counted_in_either_turn() -> None:
     assert beside.fullest == pytest.approx(apart.fullest + reference.total)
 
 
+def test_of_answers_that_no_rank_has_room_for_several_are_advised_to_hold_one() -> None:
+    long = ("model.max_context=262144", "learner.microbatch_tokens=262144")
+    config = shipped("two_nodes", *long)
+    roles = [need.role for need in needs(config)]
+    with pytest.raises(ConfigError, match="nearest valid: ") as caught:
+        require_fit(config, QWEN_7B, roles, Room(80.0))
+    way = str(caught.value).splitlines()[0].partition("nearest valid: ")[2].split(", or ")[0]
+    assert way == "learner.sequence_parallel=4"
+    assert plan(shipped("two_nodes", *long, *way.split()), QWEN_7B).fits
+
+
 def test_turns_are_advised_where_they_make_it_fit() -> None:
     settings = ("learner.offload=optimizer", "reference.gpus=0.0", "algorithm.kl.coefficient=0")
     config = shipped("one_gpu", *settings)

@@ -126,3 +126,28 @@ def test_parser_accepts_or_refuses_and_nothing_else(text):
 def test_unreadable_expected_answer_is_an_error_and_no_verdict(expected):
     with pytest.raises(VerifierError, match="numbers and target"):
         grade("1", expected)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "target", "said"),
+    [
+        ([-4, 19], 15, r"numbers \[-4, 19\] are not a list of whole numbers from 0 on"),
+        ([4.5, 19], 15, "numbers"),
+        (["x", 19], 15, "numbers"),
+        ([True, 19], 20, "numbers"),
+        ([], 15, "numbers"),
+        (4, 4, "numbers"),
+        ([4, 19], None, "target 'None' is not a number"),
+        ([4, 19], float("inf"), "target"),
+        ([4, 19], "fifteen", "target"),
+    ],
+)
+def test_a_puzzle_that_no_expression_can_solve_by_its_kinds_of_numbers_is_an_error(
+    numbers, target, said
+):
+    with pytest.raises(VerifierError, match=said):
+        grade("19 - 4", {"numbers": numbers, "target": target})
+
+
+def test_numbers_may_be_texts_and_a_target_negative():
+    assert grade("4 - 19", {"numbers": ["4", 19.0], "target": "-15"}).reward == 1.0
