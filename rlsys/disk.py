@@ -1,4 +1,4 @@
-"""Writing to the run's folder: what fails is named, and what is replaced is never half there."""
+"""Files of a run's folder: what fails is named, and what is replaced is never half there."""
 
 import os
 import tempfile
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlsys.errors import ConfigError, DiskError
+from rlsys.errors import ConfigError, DataError, DiskError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +20,21 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DiskError(f"{path} could not be written: {error}") from error
+
+
+@contextmanager
+def parquet_errors(path: Path) -> Iterator[None]:
+    """Turn what Arrow says of a Parquet file in the block that is not whole, as after a copy that
+    was cut, into DataError with the path."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(
+            f"{path} cannot be read, as after a copy that was cut off ({error}); copy it again "
+            "from where it is whole, or move it away"
+        ) from error
 
 
 def require_writable(directory: str) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from rlsys.disk import parquet_errors
 from rlsys.errors import ConfigError
 from rlsys.evaluation import curve
 from rlsys.inquiry.breaks import LEAST
@@ -124,9 +125,10 @@ def _trained(folder: Path, most: int) -> Iterator[Row]:
     files = sorted((folder / SAMPLES).glob("step-*.parquet"))
     share = max(1, most // max(1, len(files)))
     for path in files[:: max(1, len(files) // most)]:
-        file = pq.ParquetFile(path)
-        names = [name for name in _COLUMNS if name in file.schema_arrow.names]
-        table = file.read(columns=names)
+        with parquet_errors(path):
+            file = pq.ParquetFile(path)
+            names = [name for name in _COLUMNS if name in file.schema_arrow.names]
+            table = file.read(columns=names)
         group_ids = table.column("group_id").to_pylist()
         end = min(share, len(group_ids))
         while end < len(group_ids) and group_ids[end] == group_ids[end - 1]:

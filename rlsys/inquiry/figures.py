@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from rlsys.disk import parquet_errors
 from rlsys.run.folder import SAMPLES
 
 _COLUMNS = (
@@ -74,9 +75,10 @@ class Figures:
         for step in self.steps:
             path = folder / SAMPLES / f"step-{step:06d}.parquet"
             if path.exists():
-                there = pq.read_schema(path).names
-                columns = [name for name in _COLUMNS if name in there]
-                self.rows[step] = pq.read_table(path, columns=columns).to_pylist()
+                with parquet_errors(path):
+                    there = pq.read_schema(path).names
+                    columns = [name for name in _COLUMNS if name in there]
+                    self.rows[step] = pq.read_table(path, columns=columns).to_pylist()
         for prefix, of in _SHARES.items():
             self._add_shares(prefix, of)
         for name, number in _NUMBERS.items():

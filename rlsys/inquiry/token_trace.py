@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
 from rlsys.config.model_names import FILE as CONFIG
+from rlsys.disk import parquet_errors
 from rlsys.errors import ConfigError
 from rlsys.evaluation import heldout
 from rlsys.run import history
@@ -110,6 +111,7 @@ def read_group(folder: Path, step: int, group: int) -> list[dict[str, Any]]:
 
     Raises:
         ConfigError: as `trace`.
+        DataError: a file of the step's samples is not whole.
     """
     samples = folder / SAMPLES
     files = [
@@ -119,10 +121,11 @@ def read_group(folder: Path, step: int, group: int) -> list[dict[str, Any]]:
     ]
     groups: set[int] = set()
     for file in (file for file in files if file.exists()):
-        rows = pq.read_table(file, filters=[("group_id", "=", group)]).to_pylist()
-        if rows:
-            return rows
-        groups |= set(pq.read_table(file, columns=["group_id"]).column("group_id").to_pylist())
+        with parquet_errors(file):
+            rows = pq.read_table(file, filters=[("group_id", "=", group)]).to_pylist()
+            if rows:
+                return rows
+            groups |= set(pq.read_table(file, columns=["group_id"]).column("group_id").to_pylist())
     if not groups:
         raise ConfigError(f"STEP {step}: {_nearest_step(samples, step)}")
     near = sorted(groups, key=lambda one: abs(one - group))[:_SHOWN]

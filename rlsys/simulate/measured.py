@@ -29,6 +29,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from rlsys.config.run import RunConfig
+from rlsys.disk import parquet_errors
 from rlsys.errors import ConfigError
 from rlsys.loop.ahead import first_bound
 from rlsys.roles import DRIVER, LEARNER, REFERENCE, ROLLOUT, VERIFIER
@@ -198,7 +199,8 @@ def _sampler(
         path = folder / SAMPLES / f"step-{row['step']:06d}.parquet"
         if not path.exists():
             continue
-        table = pq.read_table(path, columns=["group_id", "token_ids", "sampled_s"])
+        with parquet_errors(path):
+            table = pq.read_table(path, columns=["group_id", "token_ids", "sampled_s"])
         found = np.array([len(ids) for ids in table["token_ids"].to_pylist()])
         group, seconds = table["group_id"].to_numpy(), table["sampled_s"].to_numpy()
         groups = np.unique(group)

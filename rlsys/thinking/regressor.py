@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from rlsys.disk import parquet_errors
 from rlsys.errors import DataError
 from rlsys.pretrained import load_tokenizer
 from verifiers.base import Status
@@ -125,11 +126,13 @@ def measured(samples: Path) -> tuple[list[str], np.ndarray]:
     """Questions of a run's samples, and the share of wrong completions of each.
 
     Raises:
-        DataError: the folder holds no samples with verdicts.
+        DataError: the folder holds no samples with verdicts, or a file of them is not whole.
     """
     graded: dict[str, list[bool]] = {}
     for file in sorted(samples.glob("*.parquet")):
-        for row in pq.read_table(file, columns=["info", "status"]).to_pylist():
+        with parquet_errors(file):
+            rows = pq.read_table(file, columns=["info", "status"]).to_pylist()
+        for row in rows:
             if row["status"] != Status.INFRASTRUCTURE:
                 question = str(json.loads(row["info"])["question"])
                 graded.setdefault(question, []).append(row["status"] != Status.CORRECT)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlsys.config.ranges import Range
+from rlsys.disk import parquet_errors
 from rlsys.errors import ConfigError, DataError, instead
 
 _PER = 1_000_000
@@ -68,14 +69,15 @@ def used(samples: Path) -> dict[str, Usage]:
     evaluation's, or a training run's, with those that were dropped or held out.
 
     Raises:
-        DataError: there are none.
+        DataError: there are none, or one is not whole.
     """
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     found: dict[str, Usage] = {}
     for file in sorted(samples.rglob("*.parquet")):
-        table = pq.read_table(file, columns=list(_COLUMNS))
+        with parquet_errors(file):
+            table = pq.read_table(file, columns=list(_COLUMNS))
         lengths = pc.list_value_length(table.column("prompt_token_ids"))
         table = table.set_column(0, "prompt_token_ids", lengths).group_by("source")
         sums = [(name, "sum") for name in _COLUMNS[:3]]

@@ -90,3 +90,9 @@ def write_samples(
         table = table.set_column(table.column_names.index(name), name, values)
     place = "heldout/" if heldout else "dropped/" if dropped else ""
     write_table(table, folder / "samples" / f"{place}step-{step:06d}.parquet")
+
+
+def cut_in_half(path: Path) -> None:
+    """As a copy leaves a file that was ended early."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])

@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, DataError
 from rlsys.inquiry.audit import Finding, audit
 from rlsys.inquiry.last_number import LastNumber
-from tests.helpers.reported_run import make_run, metrics, write_samples
+from tests.helpers.reported_run import cut_in_half, make_run, metrics, write_samples
 from verifiers.base import Completion, Status
 
 FORM = """
@@ -140,3 +140,10 @@ def test_the_command_ends_with_1_where_somebody_should_look(tmp_path: Path) -> N
     )
     by_math = CliRunner().invoke(app, ["audit", "well", "--verifier", "math", *runs])
     assert "are not by 'math'" in by_math.output
+
+
+def test_samples_that_a_copy_cut_off_are_an_error_that_names_them(tmp_path: Path) -> None:
+    run = asked(tmp_path / "a", HONEST)
+    cut_in_half(run / "samples" / "step-000001.parquet")
+    with pytest.raises(DataError, match=r"step-000001\.parquet cannot be read"):
+        audit(run, LastNumber(), 100)

@@ -7,10 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, DataError
 from rlsys.inquiry.explain import Explanation, explain
 from rlsys.inquiry.explain_text import lines
 from tests.helpers.faulty_run import World, faulty_run
+from tests.helpers.reported_run import cut_in_half
 
 WELL = World()
 
@@ -100,3 +101,11 @@ def test_the_command_tells_it_in_lines_that_a_terminal_does_not_obey(tmp_path: P
     found = explain(run, None, 10)
     assert found is not None
     assert "\n".join(lines("a", found)) in done.output
+
+
+def test_samples_that_a_copy_cut_off_are_an_error_that_names_them(tmp_path: Path) -> None:
+    run = tmp_path / "a"
+    faulty_run(run, WELL, WELL, 20)
+    cut_in_half(run / "samples" / "step-000020.parquet")
+    with pytest.raises(DataError, match=r"step-000020\.parquet cannot be read"):
+        explain(run, 20, 10)

@@ -13,14 +13,14 @@ from typer.testing import CliRunner
 from rlsys import schema
 from rlsys.cli import app
 from rlsys.disk import write_table
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, DataError
 from rlsys.inquiry.token_trace import trace
 from rlsys.inquiry.trace_text import lines
 from rlsys.learning.join import samples_table
 from rlsys.roles import ROLLOUT, VERIFIER
 from rlsys.schema import TRAINED, Clip
 from tests.helpers import batches
-from tests.helpers.reported_run import make_run, metrics, write_samples
+from tests.helpers.reported_run import cut_in_half, make_run, metrics, write_samples
 
 SETTINGS = """
 verifiers:
@@ -144,3 +144,9 @@ def test_a_place_that_is_not_there_is_an_error_with_the_nearest(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         trace(run, *place)
+
+
+def test_samples_that_a_copy_cut_off_are_an_error_that_names_them(run: Path) -> None:
+    cut_in_half(run / "samples" / "step-000002.parquet")
+    with pytest.raises(DataError, match=r"step-000002\.parquet cannot be read"):
+        trace(run, 2, 7, 0)

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, DataError
 from rlsys.simulate import measured
 from rlsys.simulate.replay import replay
 from tests.helpers.measured_run import STEP_S, config, leave_run
+from tests.helpers.reported_run import cut_in_half
 
 
 def test_the_laws_of_a_run_are_what_its_steps_were_made_by(tmp_path: Path) -> None:
@@ -98,3 +99,10 @@ def test_a_line_has_no_negative_part_and_narrow_points_say_nothing_of_it(
     x: list[float], y: list[float], line: tuple[float, float]
 ) -> None:
     assert measured.line(np.array(x), np.array(y), fixed=0.25) == pytest.approx(line)
+
+
+def test_samples_that_a_copy_cut_off_are_an_error_that_names_them(tmp_path: Path) -> None:
+    run = leave_run(tmp_path / "run")
+    cut_in_half(run / "samples" / "step-000003.parquet")
+    with pytest.raises(DataError, match=r"step-000003\.parquet cannot be read"):
+        measured.read(run, config())

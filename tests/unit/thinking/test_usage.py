@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from rlsys.cli import app
 from rlsys.errors import ConfigError, DataError
 from rlsys.thinking.usage import Price, Usage, read_price, used
+from tests.helpers.reported_run import cut_in_half
 
 
 def write_samples(path: Path, source: str, rows: list[tuple[int, int, int]]) -> None:
@@ -67,3 +68,11 @@ def test_a_price_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
         read_price(prices, "large")
     with pytest.raises(ConfigError, match="no such file"):
         read_price(tmp_path / "none.yaml", "local")
+
+
+def test_samples_that_a_copy_cut_off_are_an_error_that_names_them(tmp_path: Path) -> None:
+    part = tmp_path / "a" / "part-0.parquet"
+    write_samples(part, "a", [(3, 5, 1)])
+    cut_in_half(part)
+    with pytest.raises(DataError, match=r"part-0\.parquet cannot be read"):
+        used(tmp_path)
