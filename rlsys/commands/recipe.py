@@ -100,12 +100,18 @@ def status(
     directory: Annotated[Path, typer.Argument(help="The folder of a recipe that was run.")],
 ) -> None:
     """Say of each stage how it stands: done, running, out of date and why, its gate failed."""
-    from rlsys.recipes.folder import RecipeFolder
+    from rlsys.errors import ConfigError
+    from rlsys.recipes.folder import ABOUT, RecipeFolder
     from rlsys.recipes.recipe import before
     from rlsys.recipes.status import standings
 
     folder = RecipeFolder(directory.expanduser().resolve())
     about = folder.about()
+    if not Path(about.file).is_file():
+        raise ConfigError(
+            f"{directory}: its recipe, {about.file}, is not there any more; put it back, or, where "
+            f"it was moved, say so in {folder.root / ABOUT}"
+        )
     checked = _checked(Path(about.file), about.scale, about.overrides)
     found = standings(checked, folder)
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)

@@ -120,6 +120,19 @@ def test_a_folder_of_no_recipe_is_one_clear_error(stages: FakeStages) -> None:
     assert "no recipe was run here" in str(done.exception)
 
 
+def test_the_status_of_a_folder_whose_recipe_was_moved_says_what_to_change(
+    stages: FakeStages,
+) -> None:
+    rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
+    Path("two.yaml").rename("moved.yaml")
+    done = rlsys("recipe", "status", "runs/two-tiny")
+    assert isinstance(done.exception, ConfigError)
+    assert "two.yaml, is not there any more" in str(done.exception)
+    named = Path(str(done.exception).rpartition("say so in ")[2])
+    named.write_text(named.read_text().replace("two.yaml", "moved.yaml"))
+    assert rlsys("recipe", "status", "runs/two-tiny").output.count("done") == 2
+
+
 def test_the_digest_of_a_stages_folder_is_said_to_be_that_of_its_settings(
     stages: FakeStages,
 ) -> None:
