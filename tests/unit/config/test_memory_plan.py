@@ -33,7 +33,13 @@ QWEN_7B = QWEN_HALF | {
     "vocab_size": 152064,
     "tie_word_embeddings": False,
 }
-
+QWEN_32B = QWEN_7B | {
+    "hidden_size": 5120,
+    "num_hidden_layers": 64,
+    "num_attention_heads": 40,
+    "num_key_value_heads": 8,
+    "intermediate_size": 27648,
+}
 QWEN_30B_A3B = {
     "model_type": "qwen3_moe",
     "hidden_size": 2048,
@@ -75,6 +81,16 @@ def test_nodes_of_8_gpus_hold_the_7_billion_that_their_configs_name(
     name: str, transport: Transport
 ) -> None:
     assert plan(shipped(name, f"weights.transport={transport.value}"), QWEN_7B).fits
+
+
+def test_one_node_holds_32_billion_with_an_adapter() -> None:
+    found = plan(shipped("one_node_lora"), QWEN_32B)
+    assert found.fits
+    assert found.parameters == pytest.approx(32.8e9, rel=0.01)
+    assert [[member.role for member in gpu] for gpu in found.gpus] == 4 * [["learner"]] + 4 * [
+        ["rollout"]
+    ]
+    assert not plan(shipped("one_node_lora", "learner.lora=null"), QWEN_32B).fits
 
 
 def test_two_nodes_hold_30_billion_parameters_of_which_a_token_meets_3() -> None:

@@ -18,6 +18,7 @@ SHIPPED = (
     "one_gpu",
     "one_gpu_lora",
     "one_node",
+    "one_node_lora",
     "two_nodes",
     "two_nodes_experts",
 )
@@ -110,6 +111,12 @@ def test_one_gpu_holds_all_roles_and_their_memory():
 def test_one_node_uses_its_8_gpus() -> None:
     config = shipped("one_node")
     assert gpus_by_role(config) == {"rollout": 3, "learner": 4, "reference": 1}
+    assert config.loop.groups_per_step * config.loop.group_size % config.learner.ranks == 0
+
+
+def test_one_node_of_32_billion_uses_its_8_gpus_without_a_reference() -> None:
+    config = shipped("one_node_lora")
+    assert gpus_by_role(config) == {"rollout": 4, "learner": 4, "reference": 0}
     assert config.loop.groups_per_step * config.loop.group_size % config.learner.ranks == 0
 
 
