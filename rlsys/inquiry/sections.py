@@ -6,9 +6,7 @@ A report is made again and again while a run goes on, so the audit looks at fewe
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, DataError
 from rlsys.inquiry.audit import BOUNDS, Finding, audit
 from rlsys.inquiry.explain import OUTCOME, Explanation, explain
 from rlsys.inquiry.figures import Row
@@ -41,7 +39,7 @@ def ask(folder: Path) -> list[Section]:
 def _asked(title: str, answer: Callable[[Path], Section], folder: Path) -> Section:
     try:
         return answer(folder)
-    except (ConfigError, pa.ArrowException, OSError) as error:
+    except (ConfigError, DataError, OSError) as error:
         return Section(title, f"{title}: not looked at: {error}", False, [], [])
 
 
@@ -50,7 +48,7 @@ def changed(folder: Path) -> Section:
 
     Raises:
         ConfigError: the run has too few steps.
-        pyarrow.ArrowException, OSError: samples cannot be read.
+        DataError, OSError: samples cannot be read, or are gone.
     """
     told = explain(folder, None, _WINDOW)
     if told is None:
@@ -88,7 +86,7 @@ def earned(folder: Path) -> Section:
 
     Raises:
         ConfigError: the run has trained on nothing yet.
-        pyarrow.ArrowException, OSError: samples cannot be read.
+        DataError, OSError: samples cannot be read, or are gone.
     """
     found = audit(folder, LastNumber(), MOST)
     bad = [one for one in found if one.is_suspicious]
