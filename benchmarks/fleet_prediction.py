@@ -17,12 +17,11 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from local_runs import ROOT
+from local_runs import trained
 
 from rlsys.config.load import load
 from rlsys.config.model_names import FILE
@@ -42,18 +41,6 @@ COMMON = [
     *("evaluation.prompts=0", "evaluation.final_prompts=0"),
 ]
 WITHIN = 0.15
-
-
-def run(name: str, settings: list[str], steps: int, directory: Path) -> Path:
-    """`rlsys train`; its folder. Exits with the run's output if it fails."""
-    command = [sys.executable, "-m", "rlsys", "train", "--config", "configs/local.yaml"]
-    command += [*COMMON, *settings, f"loop.steps={steps}", f"loop.checkpoint_every={steps}"]
-    command += [f"run.name={name}", f"run.directory={directory}"]
-    print(f"running {name}", file=sys.stderr, flush=True)
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
-    if done.returncode:
-        sys.exit(f"{name} failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
-    return directory / name
 
 
 def step_s(folder: Path) -> list[float]:
@@ -112,7 +99,8 @@ def main() -> None:
         for repeat in range(arguments.repeats):
             for name, settings in FLEETS.items():
                 folder = f"{name.replace(' ', '-')}-{repeat}"
-                fleets[name].append(run(folder, settings, arguments.steps, directory))
+                run = trained(folder, [*COMMON, *settings], arguments.steps, directory)
+                fleets[name].append(run)
         print(f"runs are in {directory}", file=sys.stderr)
     found = compare(fleets)
     print(json.dumps(found))

@@ -13,38 +13,18 @@ from gpu_models import model_folder
 from rlsys.config.load import CONFIGS
 from rlsys.simulate.overlap import overlap
 
-REWARD = '''
-from verifiers.base import Completion, Status, Verdict
-
-
-class Even:
-    """Pays for an even number of characters: a signal in what a random model says."""
-
-    name = "even"
-
-    def verify(self, completion: Completion) -> Verdict:
-        is_even = len(completion.text) % 2 == 0
-        return Verdict(float(is_even), Status.CORRECT if is_even else Status.WRONG)
-
-    def self_test(self):
-        return [(Completion("", "ab", None), 1.0), (Completion("", "abc", None), 0.0)]
-
-
-VERIFIERS = {"even": Even}
-'''
+EVEN = Path(__file__).with_name("even.py")
 
 
 def trained(device: str, folder: Path, steps: int, *overrides: str) -> dict[str, Any]:
     """What `rlsys train` leaves of some steps with the random model, the medians over steps."""
     folder.mkdir(exist_ok=True)
-    reward = folder / "even.py"
-    reward.write_text(REWARD)
     command = [sys.executable, "-m", "rlsys", "train", "--config", str(CONFIGS / "local.yaml")]
     settings = {
         "run.name": "check",
         "run.directory": str(folder / "runs"),
         "model.path": model_folder(device, folder / "model"),
-        "verifiers.plugins": f"[{reward}]",
+        "verifiers.plugins": f"[{EVEN}]",
         "verifiers.rewards": "[{name: even, weight: 1.0}]",
         "loop.steps": str(steps),
         "evaluation.prompts": "0",

@@ -21,17 +21,23 @@ CASES = {
 }
 
 
-def run(name: str, settings: list[str], steps: int, directory: Path) -> dict[str, float]:
-    """`rlsys train` on the cached local policy; tokens/s, seconds per step and busy shares after
-    the first steps. Exits with the run's output if it fails."""
+def trained(name: str, settings: list[str], steps: int, directory: Path) -> Path:
+    """`rlsys train` on the cached local policy; the run's folder. Exits with the run's output if it
+    fails."""
     command = [sys.executable, "-m", "rlsys", "train", "--config", "configs/local.yaml"]
-    command += [*COMMON, *settings, f"loop.steps={steps}", f"loop.checkpoint_every={steps}"]
+    command += [*settings, f"loop.steps={steps}", f"loop.checkpoint_every={steps}"]
     command += [f"run.name={name}", f"run.directory={directory}"]
     print(f"running {name}", file=sys.stderr, flush=True)
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
     if done.returncode:
         sys.exit(f"{name} failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
-    lines = (directory / name / "metrics.jsonl").read_text().splitlines()
+    return directory / name
+
+
+def run(name: str, settings: list[str], steps: int, directory: Path) -> dict[str, float]:
+    """Tokens/s, seconds per step and busy shares of a run after its first steps."""
+    folder = trained(name, [*COMMON, *settings], steps, directory)
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
     # The last step waits for the tail and writes a checkpoint: it is no step like the others.
     rows = [json.loads(line) for line in lines][WARM_UP_STEPS:-1]
     seconds = sum(r["throughput/step_s"] for r in rows)

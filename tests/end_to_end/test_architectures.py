@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.places import ROOT
 from tests.helpers.tiny_models import ARCHITECTURES, Architecture, build
 from tests.helpers.workplace import Workplace
 
@@ -12,25 +13,7 @@ pytestmark = pytest.mark.long
 BROUGHT = ("llama", "qwen3", "mistral", "gemma", "phi3", "smollm3", "olmo2")
 WITH_EXPERTS = ("qwen3_moe", "mixtral", "deepseek_v3")
 TRIED = [one for one in ARCHITECTURES if one.kind in (*BROUGHT, *WITH_EXPERTS)]
-PLUGIN = '''
-from verifiers.base import Completion, Status, Verdict
-
-
-class Even:
-    """Pays for an even number of characters: half of what a random model says."""
-
-    name = "even"
-
-    def verify(self, completion: Completion) -> Verdict:
-        is_even = len(completion.text) % 2 == 0
-        return Verdict(float(is_even), Status.CORRECT if is_even else Status.WRONG)
-
-    def self_test(self):
-        return [(Completion("", "ab", None), 1.0), (Completion("", "a", None), 0.0)]
-
-
-VERIFIERS = {"even": Even}
-'''
+EVEN = ROOT / "benchmarks" / "even.py"
 
 
 @pytest.mark.parametrize("architecture", TRIED, ids=lambda one: one.kind)
@@ -38,13 +21,12 @@ def test_a_random_model_is_trained_for_two_steps(
     architecture: Architecture, workplace: Workplace, tmp_path: Path
 ) -> None:
     build(architecture, tmp_path / "model")
-    (tmp_path / "even.py").write_text(PLUGIN)
     name = f"tiny-{architecture.kind}"
     done = workplace.run(
         *("train", "--config", str(workplace.config), f"model.path={tmp_path / 'model'}"),
         *(f"run.name={name}", "loop.steps=2", "loop.evaluate_every=0", "loop.checkpoint_every=2"),
         *("evaluation.final_prompts=0", "sampling.max_tokens=16"),
-        *(f"verifiers.plugins=[{tmp_path / 'even.py'}]", "verifiers.rewards=[{name: even}]"),
+        *(f"verifiers.plugins=[{EVEN}]", "verifiers.rewards=[{name: even}]"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     summary = workplace.summary(name)
