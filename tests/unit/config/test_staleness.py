@@ -4,7 +4,6 @@ import pytest
 
 from rlsys.config.load import load
 from rlsys.config.loop import AUTO
-from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 from tests.unit.config.test_config_load import CONFIGS
 
@@ -12,7 +11,7 @@ LOCAL = CONFIGS / "local.yaml"
 
 
 def test_the_bound_of_staleness_is_automatic_by_default_or_a_number() -> None:
-    assert RunConfig().loop.max_staleness == AUTO
+    assert load(LOCAL).loop.max_staleness == AUTO
     assert load(LOCAL, ["loop.max_staleness=3"]).loop.max_staleness == 3
     assert load(LOCAL, ["loop.max_staleness=auto"]).loop.max_staleness == AUTO
 
