@@ -17,27 +17,11 @@ from rlsys.learning.policy import PolicyModel
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
 from rlsys.thinking.latents import latents_of, padded_rows
+from tests.helpers.latents_by_hand import by_hand
 from tests.helpers.learners import in_float32, learner_of, on_ranks, one_rank, saved
 
 LATENTS = 3
 Groups = tuple[list[np.ndarray], list[np.ndarray], list[int]]
-
-
-def by_hand(model: PreTrainedModel, prompt: np.ndarray, completion: np.ndarray) -> torch.Tensor:
-    """Logprobs [T] of a completion behind LATENTS hidden states, one pass after the other over all
-    that is there so far, by the model's own attention."""
-    embed = model.get_input_embeddings()
-    model.set_attn_implementation("sdpa")
-    row = embed(torch.from_numpy(prompt))[None]
-    for _ in range(LATENTS):
-        hidden = model.get_decoder()(inputs_embeds=row, use_cache=False).last_hidden_state
-        row = torch.cat([row, hidden[:, -1:]], dim=1)
-    row = torch.cat([row, embed(torch.from_numpy(completion))[None]], dim=1)
-    logprobs = model(inputs_embeds=row, use_cache=False).logits[0].log_softmax(dim=-1)
-    model.set_attn_implementation(attention.NAME)
-    first = len(prompt) + LATENTS - 1
-    steps = torch.arange(first, first + len(completion))
-    return logprobs[steps, torch.from_numpy(completion)]
 
 
 @pytest.fixture
@@ -74,7 +58,9 @@ def test_logprobs_and_gradients_through_the_latents_are_those_of_a_loop_by_hand(
     logprobs, _ = PolicyModel(exact, 1.0, chunk, latents=LATENTS)(layout)
     (logprobs * slope).sum().backward()
     packed = gradients(exact)
-    expected = torch.cat([by_hand(exact, prompts[i], completions[i]) for i in layout.sequences])
+    expected = torch.cat(
+        [by_hand(exact, prompts[i], completions[i], LATENTS) for i in layout.sequences]
+    )
     (expected * slope).sum().backward()
     torch.testing.assert_close(logprobs, expected, atol=1e-12, rtol=0)
     for name, gradient in gradients(exact).items():
@@ -150,7 +136,7 @@ def test_scoring_makes_the_same_latents_as_learning(exact: PreTrainedModel, grou
     found = score_sequences(policy, prompts, completions, index, True, 40)
     for i, completion in enumerate(completions):
         with torch.no_grad():
-            expected = by_hand(exact, prompts[i], completion).float().numpy()
+            expected = by_hand(exact, prompts[i], completion, LATENTS).float().numpy()
         np.testing.assert_allclose(found[i], expected, atol=1e-6)
 
 
