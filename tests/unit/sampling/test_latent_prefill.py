@@ -13,7 +13,7 @@ from rlsys.errors import WeightSyncError
 from rlsys.learning.layout import lay_out
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.reference import score_sequences
-from rlsys.sampling.engine_prompt import engine_prompt
+from rlsys.sampling.engine_prompt import Thought, engine_prompt
 from rlsys.sampling.latent_prefill import LatentPrefill
 from rlsys.sampling.latent_proof import LatentErrors
 from rlsys.sampling.sampler import Sampler
@@ -189,3 +189,24 @@ def test_without_latents_nothing_is_loaded_and_nothing_thought() -> None:
     thoughts = Thoughts(0, Precision.float32)
     thoughts.begin("no/such/model")
     assert asyncio.run(thoughts.of(PROMPTS)) == [None] * 3
+
+
+@pytest.mark.parametrize(("apart", "passes"), [(False, [1, 3]), (True, [1, 1, 1, 1])])
+def test_prompts_that_wait_go_through_the_copy_together_unless_timing_must_not_show(
+    prefill: LatentPrefill, monkeypatch: pytest.MonkeyPatch, apart: bool, passes: list[int]
+) -> None:
+    asked: list[list[list[int]]] = []
+    prompts = [[5, 6], [7, 8, 9], [5, 6], [9]]
+    expected = [prefill.think([prompt])[0] for prompt in prompts]
+    think = prefill.think
+    monkeypatch.setattr(prefill, "think", lambda own: asked.append(own) or think(own))
+    thoughts = Thoughts(LATENTS, Precision.float32, apart)
+    thoughts.prefill = prefill
+
+    async def together() -> list[list[Thought | None]]:
+        return await asyncio.gather(*(thoughts.of([prompt]) for prompt in prompts))
+
+    for (found,), right in zip(asyncio.run(together()), expected, strict=True):
+        assert found is not None
+        assert LatentPrefill.difference(found, right.latents) < 1e-3
+    assert [len(own) for own in asked] == passes
