@@ -62,7 +62,7 @@ class Runner:
         for number in (*STOPS, SAVES):
             loop.add_signal_handler(number, self._hear, signal.Signals(number))
         waiting = list(self.checked.recipe.stages)
-        running: dict[asyncio.Task[None], StageSpec] = {}
+        running: dict[asyncio.Task[bool], StageSpec] = {}
         done: set[str] = set()
         failed: list[RlsysError] = []
         while True:
@@ -78,8 +78,8 @@ class Runner:
             for task in ended:
                 stage = running.pop(task)
                 try:
-                    task.result()
-                    done.add(stage.name)
+                    if task.result():
+                        done.add(stage.name)
                     self._tell_how_far(done)
                 except RlsysError as error:  # told at the end; those beside it go on to theirs
                     failed.append(error)
@@ -92,8 +92,8 @@ class Runner:
         said = left(self.folder, [name for name in names if name not in done])
         self.tell(f"{len(done)} of {len(names)} stages are done{said and '; ' + said}")
 
-    async def _through(self, stage: StageSpec) -> None:
-        """One stage, from what is there of it to its gate."""
+    async def _through(self, stage: StageSpec) -> bool:
+        """One stage, from what is there of it to its gate; False where a stop ended it before."""
         await self._await_orphan(stage)
         made = self.folder.manifest(stage.name)
         begun = self.folder.begun(stage.name)
@@ -108,7 +108,7 @@ class Runner:
                 self._put_aside(stage)
             await self._command(stage)
             if self.stopped_by:
-                return
+                return False
             made = self.folder.manifest(stage.name)
         if made is None:
             raise RecipeError(
@@ -117,6 +117,7 @@ class Runner:
             )
         self._keep_digests(stage, made)
         self._judge(stage, made)
+        return True
 
     async def _await_orphan(self, stage: StageSpec) -> None:
         """A command of a recipe that was killed ends with it, but not in the same moment."""

@@ -288,8 +288,9 @@ def test_a_signal_is_passed_on_and_no_other_stage_begins(
     checked: Checked, folder: RecipeFolder, stages: FakeStages
 ) -> None:
     stages.hangs["rl_a"] = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    runner, _ = run(checked, folder, stages)
+    runner, told = run(checked, folder, stages)
     assert runner.stopped_by is signal.SIGTERM
+    assert [line for line in told if " stages are done" in line][-1].startswith("1 of 5 stages")
     assert stages.heard == [("rl_a", signal.SIGTERM)]
     assert states(checked, folder)["rl_a"] is State.STOPPED
     run(checked, folder, stages)
