@@ -1,0 +1,84 @@
+"""vLLM's figures of each step of its engine, summed up (vllm.v1.metrics).
+
+They come to the process of the engine's client, with the step's tokens. A step's seconds are the
+time between two outputs by the clock of the engine's own process: the shortest since their last
+token among the completions that go on. One that was preempted has waited longer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vllm.v1.metrics.loggers import (
+    PerEngineStatLoggerAdapter,
+    PrometheusStatLogger,
+    StatLoggerBase,
+)
+
+from rlsys.sampling.engine_figures import EngineFigures
+from rlsys.sampling.step_law import TimedSteps
+
+if TYPE_CHECKING:
+    from vllm.config import VllmConfig
+    from vllm.v1.engine.async_llm import AsyncLLM
+    from vllm.v1.metrics.stats import IterationStats, MultiModalCacheStats, SchedulerStats
+
+
+class EngineLog(StatLoggerBase):
+    """One of vLLM's loggers, for its `stat_loggers`."""
+
+    def __init__(self, vllm_config: VllmConfig, engine_index: int = 0) -> None:
+        self.timed = TimedSteps()
+        self._lately = EngineFigures()
+
+    def record(
+        self,
+        scheduler_stats: SchedulerStats | None,
+        iteration_stats: IterationStats | None,
+        mm_cache_stats: MultiModalCacheStats | None = None,
+        engine_idx: int = 0,
+    ) -> None:
+        """See StatLoggerBase: a step is over."""
+        lately = self._lately
+        if scheduler_stats is not None:
+            prefix = scheduler_stats.prefix_cache_stats
+            lately.prefix_queries += prefix.queries
+            lately.prefix_hits += prefix.hits
+            lately.kv_cache_usage = max(lately.kv_cache_usage, scheduler_stats.kv_cache_usage)
+        if scheduler_stats is None or iteration_stats is None:
+            return  # nobody got a token
+        since_last = iteration_stats.inter_token_latencies_iter
+        begun = len(iteration_stats.time_to_first_tokens_iter)
+        lately.steps += 1
+        lately.running += len(since_last) + begun
+        lately.waiting += scheduler_stats.num_waiting_reqs
+        lately.begun += begun
+        lately.preemptions += iteration_stats.num_preempted_reqs
+        # Where all of them begin, the engine stood still before, for nobody knows how long.
+        if since_last and (seconds := min(since_last)) > 0:
+            self.timed.add(len(since_last) + begun, begun, seconds)
+
+    def log_engine_initialized(self) -> None:
+        """Nothing."""
+
+    def take(self) -> EngineFigures:
+        """What was recorded since the last call."""
+        lately, self._lately = self._lately, EngineFigures()
+        lately.law = self.timed.law()
+        return lately
+
+
+def log_of(vllm: AsyncLLM) -> EngineLog:
+    """The log of an engine that was made with `stat_loggers=[EngineLog]`. vLLM puts one for its own
+    Prometheus endpoint beside it, which takes longer than all else here and which nobody reads: it
+    goes."""
+    manager = vllm.logger_manager
+    assert manager is not None
+    manager.stat_loggers = [
+        one for one in manager.stat_loggers if not isinstance(one, PrometheusStatLogger)
+    ]
+    (own,) = manager.stat_loggers
+    assert isinstance(own, PerEngineStatLoggerAdapter)
+    log = own.per_engine_stat_loggers[0]
+    assert isinstance(log, EngineLog)
+    return log
