@@ -183,11 +183,11 @@ def calibrated(run: Run, cores: float | None) -> Laws:
 def _contended(laws: Laws, by: dict[str, float]) -> tuple[Laws, dict[str, float]]:
     """The samplers' law stays: cores on which they work for longer are worth less while others work
     on them, too. What more cores than there are would have to explain is left to the law."""
-    longer = by.get(ROLLOUT, 1.0)
-    beside = 1 - (1 - laws.costs.beside) / longer
-    kept = min(max(beside, 0.0), _MOST_BESIDE)
-    left = (1 - kept) / (1 - beside)
-    return replace(laws, costs=replace(laws.costs, beside=kept)), by | {ROLLOUT: left}
+    before = 1 - laws.costs.beside
+    worth = min(max(before / by.get(ROLLOUT, 1.0), 1 - _MOST_BESIDE), 1.0)
+    # On cores that are worth less everybody works for longer, not the samplers alone.
+    by = {role: ratio * worth / before for role, ratio in by.items()}
+    return replace(laws, costs=replace(laws.costs, beside=1 - worth)), by
 
 
 def _scaled(laws: Laws, by: dict[str, float]) -> Laws:
