@@ -91,9 +91,8 @@ class Sampler:
             from vllm.config import WeightTransferConfig
             from vllm.engine.arg_utils import AsyncEngineArgs
             from vllm.usage.usage_lib import UsageContext
-            from vllm.v1.engine.async_llm import AsyncLLM
 
-            from rlsys.sampling.engine_log import EngineLog, log_of
+            from rlsys.sampling.engine_log import logged
             from rlsys.weights.vllm_transfer import BACKENDS
 
         self.limits = limits
@@ -118,10 +117,7 @@ class Sampler:
         log = Since()
         try:
             context = UsageContext[usage_context(self.config)]
-            self.vllm = AsyncLLM.from_engine_args(
-                arguments, usage_context=context, stat_loggers=[EngineLog]
-            )
-            self.log = log_of(self.vllm)
+            self.vllm, self.log = logged(arguments, context)
             self.update = WeightUpdate(self.name, self.vllm, self.weights)
             await self.vllm.update_weight_version("0")
             await self._generate(self.prompt([0, 0]), SamplingConfig(max_tokens=2), 1)

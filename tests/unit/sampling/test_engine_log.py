@@ -7,7 +7,7 @@ import pytest
 from vllm.v1.metrics.loggers import PerEngineStatLoggerAdapter, PrometheusStatLogger
 from vllm.v1.metrics.stats import IterationStats, PrefixCacheStats, SchedulerStats
 
-from rlsys.sampling.engine_log import EngineLog, log_of
+from rlsys.sampling.engine_log import EngineLog, _only_log
 
 
 def scheduled(usage: float, waiting: int = 0, found: int = 0) -> SchedulerStats:
@@ -66,5 +66,5 @@ def test_the_log_is_vllms_only_one() -> None:
     adapter = PerEngineStatLoggerAdapter(no_config, [0], EngineLog)
     manager = SimpleNamespace(stat_loggers=[adapter, prometheus])
     vllm: Any = SimpleNamespace(logger_manager=manager)
-    assert log_of(vllm) is adapter.per_engine_stat_loggers[0]
+    assert _only_log(vllm) is adapter.per_engine_stat_loggers[0]
     assert manager.stat_loggers == [adapter]
