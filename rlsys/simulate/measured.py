@@ -165,6 +165,7 @@ def calibrated(run: Run, cores: float | None) -> Laws:
         cores: of the machine that all of its members shared; None: each had its own device.
     """
     laws, config = run.laws, run.config
+    worth = 1 - laws.costs.beside
     for _ in range(_ROUNDS):
         scenario = laws.scenario(config, members_of(config, laws.costs), config.learner.ranks)
         found = replay(scenario, config.loop.max_staleness, run.steps, cores)
@@ -175,19 +176,24 @@ def calibrated(run: Run, cores: float | None) -> Laws:
             if seconds and run.busy_s[role]
         }
         if run.is_recorded and cores:
-            laws, by = _contended(laws, by)
+            before = worth
+            worth = max(worth / by.get(ROLLOUT, 1.0), 1 - _MOST_BESIDE)
+            laws = _on_cores_worth(worth, laws, run.laws.sampler)
+            # On cores that are worth less everybody works for longer, not the samplers alone.
+            slower = min(worth, 1.0) / min(before, 1.0)
+            by = {role: ratio * slower for role, ratio in by.items()} | {ROLLOUT: 1.0}
         laws = _scaled(laws, by)
     return laws
 
 
-def _contended(laws: Laws, by: dict[str, float]) -> tuple[Laws, dict[str, float]]:
-    """The samplers' law stays: cores on which they work for longer are worth less while others work
-    on them, too. What more cores than there are would have to explain is left to the law."""
-    before = 1 - laws.costs.beside
-    worth = min(max(before / by.get(ROLLOUT, 1.0), 1 - _MOST_BESIDE), 1.0)
-    # On cores that are worth less everybody works for longer, not the samplers alone.
-    by = {role: ratio * worth / before for role, ratio in by.items()}
-    return replace(laws, costs=replace(laws.costs, beside=1 - worth)), by
+def _on_cores_worth(worth: float, laws: Laws, recorded: SamplerLaw) -> Laws:
+    """The samplers' law stays: where they work for longer than it says, others have a share of the
+    cores. Only what more cores than there are would have to explain is taken from the law."""
+    return replace(
+        laws,
+        sampler=recorded.times(max(worth, 1.0)),
+        costs=replace(laws.costs, beside=1 - min(worth, 1.0)),
+    )
 
 
 def _scaled(laws: Laws, by: dict[str, float]) -> Laws:
