@@ -2,11 +2,13 @@
 
 They come to the process of the engine's client, with the step's tokens. A step's seconds are the
 time between two outputs by the clock of the engine's own process: the shortest since their last
-token among the completions that go on. One that was preempted has waited longer.
+token among the completions that go on. One that was preempted has waited longer. On CPUs, which
+others share, they are the time that the engine's process worked.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 from typing import TYPE_CHECKING
 
 from vllm.envs import disable_envs_cache, enable_envs_cache
@@ -17,6 +19,7 @@ from vllm.v1.metrics.loggers import (
     StatLoggerBase,
 )
 
+from rlsys.sampling.cpu_clock import CpuClock, cpu_clock
 from rlsys.sampling.engine_figures import EngineFigures
 from rlsys.sampling.step_law import TimedSteps
 
@@ -32,6 +35,8 @@ class EngineLog(StatLoggerBase):
 
     def __init__(self, vllm_config: VllmConfig, engine_index: int = 0) -> None:
         self.timed = TimedSteps()
+        self.clock: CpuClock | None = None
+        """Of the engine's process, where others share its cores."""
         self._lately = EngineFigures()
 
     def record(
@@ -42,7 +47,7 @@ class EngineLog(StatLoggerBase):
         engine_idx: int = 0,
     ) -> None:
         """See StatLoggerBase: a step is over."""
-        lately = self._lately
+        lately, worked_s = self._lately, self.clock.passed() if self.clock else None
         if scheduler_stats is not None:
             prefix = scheduler_stats.prefix_cache_stats
             lately.prefix_queries += prefix.queries
@@ -57,8 +62,10 @@ class EngineLog(StatLoggerBase):
         lately.waiting += scheduler_stats.num_waiting_reqs
         lately.begun += begun
         lately.preemptions += iteration_stats.num_preempted_reqs
-        # Where all of them begin, the engine stood still before, for nobody knows how long.
-        if since_last and (seconds := min(since_last)) > 0:
+        if not since_last:
+            return  # all of them begin: the engine stood still before, nobody knows for how long
+        seconds = worked_s if self.clock else min(since_last)
+        if seconds:
             self.timed.add(len(since_last) + begun, begun, seconds)
 
     def log_engine_initialized(self) -> None:
@@ -71,17 +78,27 @@ class EngineLog(StatLoggerBase):
         return lately
 
 
-def logged(arguments: AsyncEngineArgs, context: UsageContext) -> tuple[AsyncLLM, EngineLog]:
+def logged(
+    arguments: AsyncEngineArgs, context: UsageContext, on_shared_cores: bool
+) -> tuple[AsyncLLM, EngineLog]:
     """An engine, and its log.
+
+    Args:
+        on_shared_cores: it computes in its own process, on CPUs.
 
     vLLM's figures would take 3 us a token of this process: it looks up a variable of the
     environment for each, and has a second logger for its own Prometheus endpoint, which nobody
     reads. With the environment as it is now, for good, and without that logger, it is 0.6 us.
     """
+    before = multiprocessing.active_children()
     disable_envs_cache()  # an engine before this one may have had other settings
     vllm = AsyncLLM.from_engine_args(arguments, usage_context=context, stat_loggers=[EngineLog])
     enable_envs_cache()
-    return vllm, _only_log(vllm)
+    log = _only_log(vllm)
+    if on_shared_cores:
+        (engine,) = set(multiprocessing.active_children()) - set(before)
+        log.clock = cpu_clock(engine.pid)
+    return vllm, log
 
 
 def _only_log(vllm: AsyncLLM) -> EngineLog:

@@ -117,7 +117,8 @@ class Sampler:
         log = Since()
         try:
             context = UsageContext[usage_context(self.config)]
-            self.vllm, self.log = logged(arguments, context)
+            on_shared_cores = not self.config.gpus and self.config.tensor_parallel == 1
+            self.vllm, self.log = logged(arguments, context, on_shared_cores)
             self.update = WeightUpdate(self.name, self.vllm, self.weights)
             await self.vllm.update_weight_version("0")
             await self._generate(self.prompt([0, 0]), SamplingConfig(max_tokens=2), 1)

@@ -20,12 +20,12 @@ _WIDE = 2.0
 """Nine in ten batches over one in ten, from which on batches tell a law's slope."""
 _FEW = 16
 """Steps in which completions begin, below which nothing is said of what that takes."""
-_QUANTILE = 0.1
-"""Of steps, that are quicker than the law says."""
 _ROUNDS = 30
 """Of weighted least squares; in the last ones the law moves by a thousandth."""
 _NO_ERROR = 1e-3
 """Relative errors below it count alike."""
+_LEAST_SAID = 0.05
+"""Of a step's seconds: a line that is not fitted yet may say less than nothing."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,8 @@ class TimedSteps:
 
 
 def fitted(steps: np.ndarray) -> StepLaw | None:
-    """The law that one step in ten is quicker than: quantile regression (Koenker and Bassett,
-    Regression quantiles, 1978, eq. 1.6) of relative errors. It is what a step takes that has its
-    device to itself: steps in which another process has the core, or new weights come, are slower,
-    by what is no property of the engine. On a device of its own the quantiles are close together.
+    """The law with the least sum of absolute errors, each as a share of what the law says: half of
+    the steps are quicker, and one in which new weights come counts no more than others.
 
     Args:
         steps: [N, 3] completions that got a token, of these the ones that began, seconds.
@@ -89,28 +87,28 @@ def fitted(steps: np.ndarray) -> StepLaw | None:
     if not with_prompts:
         steps = steps[~begin]
     columns = np.stack([np.ones(len(steps)), *steps[:, : 1 + with_prompts].T], axis=1)
-    return StepLaw(*_not_negative(columns / steps[:, 2:]))
+    return StepLaw(*_not_negative(columns, steps[:, 2]))
 
 
-def _not_negative(scaled: np.ndarray) -> list[float]:
-    """[K] coefficients x of the quantile's scaled @ x = 1; those that would be below 0 are 0."""
-    used = list(range(scaled.shape[1]))
-    while (found := _quantile(scaled[:, used])).min() < 0:
+def _not_negative(columns: np.ndarray, seconds: np.ndarray) -> list[float]:
+    """[K] coefficients of the columns; those that would be below 0 are 0."""
+    used = list(range(columns.shape[1]))
+    while (found := _median(columns[:, used], seconds)).min() < 0:
         used.pop(int(np.argmin(found)))
-    result = [0.0] * scaled.shape[1]
+    result = [0.0] * columns.shape[1]
     for place, value in zip(used, found, strict=True):
         result[place] = float(value)
     return result
 
 
-def _quantile(scaled: np.ndarray) -> np.ndarray:
+def _median(columns: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     """[K], by iteratively reweighted least squares."""
-    weights = np.ones(len(scaled))
+    said, off = seconds, np.ones(len(seconds))
     for _ in range(_ROUNDS):
-        weighted = scaled * weights[:, None]
-        found = np.linalg.solve(weighted.T @ weighted, weighted.T @ weights)
-        off = scaled @ found - 1
-        share = np.where(off > 0, 1 - _QUANTILE, _QUANTILE)
         # A weight by an error's own root makes the square of it the error itself.
-        weights = np.sqrt(share / np.maximum(np.abs(off), _NO_ERROR))
+        weights = 1 / (said * np.sqrt(np.maximum(off, _NO_ERROR)))
+        weighted = columns * weights[:, None]
+        found = np.linalg.solve(weighted.T @ weighted, weighted.T @ (weights * seconds))
+        said = np.maximum(columns @ found, _LEAST_SAID * seconds)
+        off = np.abs(said - seconds) / said
     return found

@@ -1,7 +1,7 @@
 """How fast a run's samplers decoded, from what it left.
 
-A run whose engines recorded their steps has the law in its metrics (rlsys/sampling/step_law.py): it
-is of steps that had the device to themselves. Without it the law is guessed: what a decoding step
+A run whose engines recorded their steps has the law in its metrics (rlsys/sampling/step_law.py),
+of an engine that has a core to itself. Without it the law is guessed: what a decoding step
 took in each of the run's steps is sampled_s of its groups over their longest completions, and its
 sequences follow from the tokens that were made meanwhile.
 """

@@ -12,7 +12,7 @@ step. The first step is left out: it fills the fleet.
 
 Where members and the driver share the cores of one machine, they were slowed by each other.
 `calibrated` takes that out: it looks for the laws with which everybody in the simulated run is as
-busy as in the measured one. A law that the engines recorded is of steps that nothing slowed, and
+busy as in the measured one. A law that the engines recorded is of a core to themselves, and
 stays; by how much the samplers worked longer than it says tells what the cores are worth while
 several work on them. How long a step took is not used: what the simulation says of it is foretold,
 of the run itself, too.

@@ -49,6 +49,26 @@ def test_a_steps_seconds_are_those_of_completions_that_were_not_held_up(log: Eng
     assert log.timed.count == 1
 
 
+class Clock:
+    """As CpuClock: what the process has worked since the last call."""
+
+    def __init__(self, *worked_s: float | None) -> None:
+        self.worked_s = iter(worked_s)
+
+    def passed(self) -> float | None:
+        return next(self.worked_s)
+
+
+def test_on_shared_cores_a_step_takes_what_its_process_worked(log: EngineLog) -> None:
+    clock: Any = Clock(0.2, 7.0, 0.3, None)
+    log.clock = clock
+    log.record(scheduled(0.2), iteration([0.5, 0.5]))
+    log.record(scheduled(0.2), None)  # what it did between two steps
+    log.record(scheduled(0.2), iteration([0.5]))
+    log.record(scheduled(0.2), iteration([0.5]))  # the last output of an engine that has ended
+    assert log.timed._kept == [(2, 0, 0.2), (1, 0, 0.3)]
+
+
 def test_the_law_is_of_all_steps_so_far(log: EngineLog) -> None:
     for number in range(1, 101):
         log.record(scheduled(0.2), iteration([0.01 + 0.001 * number] * number))
