@@ -18,8 +18,8 @@ _LEAST = 64
 """Steps without which nothing is said."""
 _WIDE = 2.0
 """Nine in ten batches over one in ten, from which on batches tell a law's slope."""
-_FEW = 16
-"""Steps in which completions begin, below which nothing is said of what that takes."""
+_LEAST_BEGUN = 8
+"""The same of steps in which completions begin."""
 _ROUNDS = 30
 """Of weighted least squares; in the last ones the law moves by a thousandth."""
 _NO_ERROR = 1e-3
@@ -77,16 +77,12 @@ def fitted(steps: np.ndarray) -> StepLaw | None:
         steps: [N, 3] completions that got a token, of these the ones that began, seconds.
     Returns: None where the steps are too few or their batches too much alike to tell.
     """
-    if len(steps) < _LEAST:
+    if len(steps) < _LEAST or (steps[:, 1] > 0).sum() < _LEAST_BEGUN:
         return None
     smallest, largest = np.quantile(steps[:, 0], (0.1, 0.9))
     if largest < _WIDE * smallest:
         return None
-    begin = steps[:, 1] > 0
-    with_prompts = int(begin.sum()) >= _FEW
-    if not with_prompts:
-        steps = steps[~begin]
-    columns = np.stack([np.ones(len(steps)), *steps[:, : 1 + with_prompts].T], axis=1)
+    columns = np.stack([np.ones(len(steps)), *steps[:, :2].T], axis=1)
     return StepLaw(*_not_negative(columns, steps[:, 2]))
 
 
@@ -108,7 +104,8 @@ def _median(columns: np.ndarray, seconds: np.ndarray) -> np.ndarray:
         # A weight by an error's own root makes the square of it the error itself.
         weights = 1 / (said * np.sqrt(np.maximum(off, _NO_ERROR)))
         weighted = columns * weights[:, None]
-        found = np.linalg.solve(weighted.T @ weighted, weighted.T @ (weights * seconds))
+        # Where the same number begins in every step, its part cannot be told from step_s.
+        found, *_ = np.linalg.lstsq(weighted.T @ weighted, weighted.T @ (weights * seconds))
         said = np.maximum(columns @ found, _LEAST_SAID * seconds)
         off = np.abs(said - seconds) / said
     return found

@@ -71,8 +71,10 @@ def test_on_shared_cores_a_step_takes_what_its_process_worked(log: EngineLog) ->
 
 def test_the_law_is_of_all_steps_so_far(log: EngineLog) -> None:
     for number in range(1, 101):
-        log.record(scheduled(0.2), iteration([0.01 + 0.001 * number] * number))
-        if number == 50:
+        begun = number % 2
+        seconds = 0.01 + 0.001 * (number + begun) + 0.002 * begun
+        log.record(scheduled(0.2), iteration([seconds] * number, begun))
+        if number == 60:
             assert log.take().law is None
     law = log.take().law
     assert law is not None

@@ -33,16 +33,12 @@ def test_steps_that_something_else_slowed_do_not_change_it() -> None:
     assert vars(found) == pytest.approx(vars(LAW), rel=0.1)
 
 
-def test_few_steps_and_batches_that_are_alike_say_nothing() -> None:
+def test_few_steps_few_that_begin_something_and_batches_that_are_alike_say_nothing() -> None:
+    made = steps(count=200)
+    made[56:, 1] = 0
+    assert fitted(made) is None  # 7
     assert fitted(steps(count=63)) is None
     assert fitted(steps(least=100, most=150)) is None
-
-
-def test_where_hardly_any_step_begins_something_that_part_is_not_known() -> None:
-    made = steps(count=100)  # 13 with a prompt
-    found = fitted(made)
-    assert found is not None
-    assert (found.begin_s, found.step_s) == (0.0, pytest.approx(LAW.step_s, rel=1e-3))
 
 
 def test_a_part_that_would_be_negative_is_zero() -> None:
@@ -52,6 +48,16 @@ def test_a_part_that_would_be_negative_is_zero() -> None:
     assert found is not None
     assert found.step_s == 0.0
     assert found.sequence_s == pytest.approx(0.0002, rel=0.05)
+
+
+def test_where_as_many_begin_in_every_step_they_share_its_fixed_part() -> None:
+    made = steps()
+    made[:, 1] = 2
+    made[:, 2] = 0.01 + 0.0001 * made[:, 0]
+    found = fitted(made)
+    assert found is not None
+    assert found.step_s + 2 * found.begin_s == pytest.approx(0.01, rel=1e-3)
+    assert found.sequence_s == pytest.approx(0.0001, rel=1e-3)
 
 
 def test_of_many_steps_as_many_are_kept_of_each_part_of_the_run() -> None:
