@@ -94,10 +94,9 @@ def logged(
     disable_envs_cache()  # an engine before this one may have had other settings
     vllm = AsyncLLM.from_engine_args(arguments, usage_context=context, stat_loggers=[EngineLog])
     enable_envs_cache()
-    log = _only_log(vllm)
-    if on_shared_cores:
-        (engine,) = set(multiprocessing.active_children()) - set(before)
-        log.clock = cpu_clock(engine.pid)
+    log, started = _only_log(vllm), set(multiprocessing.active_children()) - set(before)
+    if on_shared_cores and len(started) == 1:
+        log.clock = cpu_clock(started.pop().pid)
     return vllm, log
 
 
