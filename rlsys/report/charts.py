@@ -80,6 +80,21 @@ CHARTS = (
         (("throughput/consumed_tokens_per_s", "tokens"),),
         help="completion tokens trained on per second",
     ),
+    Chart(
+        "Samplers' cache",
+        (
+            ("sampler/kv_cache_usage", "used"),
+            ("sampler/prefix_cache_hit_rate", "prompts found in it"),
+            ("sampler/preempted", "preempted"),
+        ),
+        alarm="preempted",
+        help="shares: of the cache, of prompt tokens, of completions",
+    ),
+    Chart(
+        "Completions in a sampler",
+        (("sampler/running", "decoded"), ("sampler/waiting", "waiting")),
+        help="mean over the engine's steps",
+    ),
     Chart("Gradient norm", (("policy/gradient_norm", "gradient norm"),), alarm="gradient_norm"),
     Chart("Learning rate", (("policy/learning_rate", "learning rate"),)),
 )
