@@ -1,5 +1,6 @@
 """`rlsys plan`: what a run needs of each GPU and of each node, before anything is loaded."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,9 @@ def plan(
     from rlsys.config.precision import cpu_has_bfloat16, decided
     from rlsys.errors import ConfigError
 
+    for option, gib in (("--gpu-gib", gpu_gib), ("--node-gib", node_gib)):
+        if gib is not None and not isfinite(gib):
+            raise ConfigError(f"{option} {gib}: expected a number of GiB from 1 on")
     settings = decided(load(config, overrides or []), cpu_has_bfloat16())
     path = settings.model.path
     if not path:

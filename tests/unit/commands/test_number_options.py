@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
+from rlsys.config.load import CONFIGS
 from rlsys.errors import ConfigError
 
 EVALUATION = [
@@ -85,3 +86,15 @@ def test_an_impossible_price_is_named(
     table.write_text(f"local: {{input: {value}, output: 1}}")
     message = error_of(monkeypatch, "eval", "local", "--prices", str(table))
     assert f"local.input={value.strip('.')}" in message
+
+
+@pytest.mark.parametrize("option", ["--gpu-gib", "--node-gib"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "0"])
+def test_an_impossible_size_of_a_machine_is_named(
+    monkeypatch: pytest.MonkeyPatch, option: str, value: str
+) -> None:
+    config = str(CONFIGS / "one_gpu.yaml")
+    message = error_of(monkeypatch, "plan", "--config", config, f"{option}={value}")
+    assert option in message
+    if value == "inf":
+        assert message == f"{option} inf: expected a number of GiB from 1 on"
