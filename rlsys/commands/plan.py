@@ -28,6 +28,12 @@ def plan(
 ) -> None:
     """Print GiB for each role, GPU and node, and whether they fit; exit status 2 where they do
     not."""
+    from rlsys.errors import ConfigError
+
+    for option, size in (("--gpu-gib", gpu_gib), ("--node-gib", node_gib)):
+        if size is not None and not isfinite(size):
+            raise ConfigError(f"{option} {size}: expected a number of GiB from 1 on")
+
     from actors.roles import needs
     from actors.room import alike_nodes, gpu_gib_here, memory_gib_here
     from rlsys.config.load import load
@@ -35,11 +41,7 @@ def plan(
     from rlsys.config.memory_plan import Room
     from rlsys.config.model_files import read_config
     from rlsys.config.precision import cpu_has_bfloat16, decided
-    from rlsys.errors import ConfigError
 
-    for option, gib in (("--gpu-gib", gpu_gib), ("--node-gib", node_gib)):
-        if gib is not None and not isfinite(gib):
-            raise ConfigError(f"{option} {gib}: expected a number of GiB from 1 on")
     settings = decided(load(config, overrides or []), cpu_has_bfloat16())
     path = settings.model.path
     if not path:
