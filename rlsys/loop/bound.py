@@ -10,9 +10,9 @@ Both begin at FIRST, and a growth has to prove itself:
 
     the learner waits for an old group, while enough others are ready   the bound doubles
     it waits for any, since too few are ready                           the lead grows by one
-    steps became shorter by what could be expected, and not by chance   the growth stays
+    steps became shorter by it, and not by chance                       it stays
     they did not, but now the other wait is in the way                  the other grows, too
-    they did not                                                        all is as before
+    they did not                                                        all is as before it
 
     data are worth too little                                           both shrink
 
@@ -73,9 +73,11 @@ def _judge(before: StepTimes, after: StepTimes, expected: float) -> bool | None:
     return False if gain + doubt < max(_GAIN, expected) else None
 
 
-def _is_nearer(before: StepTimes, after: StepTimes, expected: float) -> bool:
-    """Whether what was saved is nearer to what was expected than to nothing."""
-    return saved(before, after) >= max(_GAIN, expected / 2)
+def _decide(before: StepTimes, after: StepTimes, expected: float) -> bool:
+    """The same; where chance could make either of it, whether what was saved is nearer to what was
+    expected than to nothing."""
+    found = _judge(before, after, expected)
+    return saved(before, after) >= max(_GAIN, expected / 2) if found is None else found
 
 
 @dataclass
@@ -91,6 +93,11 @@ class Trial:
     grown: set[str]
     """What has grown: "bound", "lead"."""
     looks: int = 0
+
+    def verdict(self, after: StepTimes) -> bool | None:
+        """Whether it has proved itself; None: look again."""
+        judge = _judge if self.looks < _LOOKS else _decide
+        return judge(self.before, after, self.expected)
 
 
 @dataclass
@@ -141,7 +148,8 @@ class AutomaticBound:
                 earlier = self.here if self.trial else self.here.older()
                 self.here = earlier + self.window
                 self.window = StepTimes()
-                self._look()
+                if self.here.passed_s:  # else there is nothing to save
+                    self._look()
 
     def _shrink(self) -> None:
         """A growth that is on trial is taken back, too."""
@@ -153,15 +161,26 @@ class AutomaticBound:
         self._change(max(lead, bound - ceil(bound / 4)), lead, StepTimes())
 
     def _look(self) -> None:
-        if self.trial and self._go_on(self.trial):
-            return
-        self.trial = None
+        if self.trial:
+            self.trial.looks += 1
+            has_saved = self.trial.verdict(self.here)
+            if has_saved is None:
+                return
+            if not has_saved:
+                self._go_on_or_back(self.trial)
+                return
+            # What did not help may help now, beside what did.
+            self.trial, self.refused = None, {}
+        if self.smoothed > (1 + self.target) / 2:
+            self._try()
+
+    def _try(self) -> None:
         grown = set()
         if self.here.old_share > _LONG and self.bound < MOST and self._may_try("bound"):
             grown.add("bound")
         if self.here.any_share > _LONG and self.lead < MOST and self._may_try("lead"):
             grown.add("lead")
-        if grown and self.smoothed > (1 + self.target) / 2:
+        if grown:
             expected = self._expected(grown)
             self.trial = Trial(self.bound, self.lead, self.here, expected, grown)
             self._grow(grown)
@@ -170,11 +189,7 @@ class AutomaticBound:
         """Whether this growth has not been refused, or would be kept by what steps take now."""
         if what not in self.refused:
             return True
-        refused, expected = self.refused[what], self._expected({what})
-        has_saved = _judge(self.here, refused, expected)
-        if has_saved is None:
-            return _is_nearer(self.here, refused, expected)
-        return has_saved
+        return _decide(self.here, self.refused[what], self._expected({what}))
 
     def _expected(self, grown: set[str]) -> float:
         """Share of a step's time that is saved where nothing else is in the way: twice as many
@@ -184,16 +199,9 @@ class AutomaticBound:
             share += min(self.here.any_share, 1 / (self.lead + 2))
         return share
 
-    def _go_on(self, trial: Trial) -> bool:
-        """Whether the trial is to be looked at again, after more steps."""
-        trial.looks += 1
-        has_saved = _judge(trial.before, self.here, trial.expected)
-        if has_saved is None and trial.looks < _LOOKS:
-            return True
-        if has_saved or (has_saved is None and _is_nearer(trial.before, self.here, trial.expected)):
-            # What did not help may help now, beside what did.
-            self.refused = {}
-            return False
+    def _go_on_or_back(self, trial: Trial) -> None:
+        """After a growth that has saved nothing: the other one as well, if that is in its way now,
+        or neither."""
         waits = {"bound": self.here.old_share, "lead": self.here.any_share}
         beside = {what for what in waits.keys() - trial.grown if waits[what] > _LONG}
         if beside and max(self.bound, self.lead) < MOST:
@@ -201,13 +209,9 @@ class AutomaticBound:
             trial.looks = 0
             self._grow(beside)
         else:
-            self._take_back(trial)
-        return True
-
-    def _take_back(self, trial: Trial) -> None:
-        self.trial = None
-        self.refused |= dict.fromkeys(trial.grown, self.here)
-        self._change(trial.bound, trial.lead, trial.before)
+            self.trial = None
+            self.refused |= dict.fromkeys(trial.grown, self.here)
+            self._change(trial.bound, trial.lead, trial.before)
 
     def _grow(self, what: set[str]) -> None:
         lead = self.lead + 1 if "lead" in what else self.lead

@@ -8,6 +8,8 @@ cycles differ from one another says what chance makes of a comparison.
 from dataclasses import astuple, dataclass
 from math import sqrt
 
+_LEAST_WORK = 1e-3
+"""Share of the time below which the learner's own work tells nothing: it may be rounding."""
 _FORGET = 0.5
 """Share of older cycles' weight that is left when newer ones are added: lengths and speeds change
 during a run."""
@@ -73,6 +75,11 @@ class StepTimes:
         """Of the time, in which any group was waited for."""
         return self.for_any_s / self.passed_s
 
+    @property
+    def work_share(self) -> float:
+        """Of the time, in which the learner did not wait for groups."""
+        return 1 - self.old_share - self.any_share
+
     def error(self, other: "StepTimes") -> float:
         """Relative standard error of `step_s`. A single cycle says nothing of that: as if its steps
         differed as the other's do."""
@@ -91,8 +98,9 @@ def saved(before: StepTimes, after: StepTimes) -> float:
     of the learner not waiting, it is the smaller one.
     """
     steps = after.step_s / before.step_s
-    work = (1 - before.old_share - before.any_share) / (1 - after.old_share - after.any_share)
-    return 1 - max(steps, work)
+    if min(before.work_share, after.work_share) < _LEAST_WORK:
+        return 1 - steps
+    return 1 - max(steps, before.work_share / after.work_share)
 
 
 def chance(before: StepTimes, after: StepTimes) -> float:

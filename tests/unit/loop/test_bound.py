@@ -232,3 +232,14 @@ def test_a_checkpoint_holds_no_growth_that_has_not_proved_itself() -> None:
     bound = AutomaticBound(0.5)
     assert looked(bound, for_old_s=4.0, for_any_s=1.0) == [4]
     assert bound.state_dict() == {"bound": FIRST, "lead": FIRST, "smoothed": 1.0}
+
+
+def test_steps_that_take_no_time_and_a_learner_that_takes_none_break_nothing() -> None:
+    bound = AutomaticBound(0.5)
+    assert looked(bound, 3, passed_s=0.0) == [FIRST] * 3
+    # Nothing but waits, which are half as long with a larger lead.
+    idle = AutomaticBound(0.5)
+    looked(idle, passed_s=10.0, for_any_s=10.0)
+    looked(idle, passed_s=5.0, for_any_s=5.0)
+    assert idle.trial is not None
+    assert (idle.trial.lead, idle.lead) == (3, 4)
