@@ -66,18 +66,20 @@ def is_automatic(config: LoopConfig) -> bool:
 
 
 def _judge(before: StepTimes, after: StepTimes, expected: float) -> bool | None:
-    """Whether something worth having was saved; None: chance could make either of it."""
+    """Whether something was saved; None: chance hides whether it was, or whether it is a quarter of
+    what was expected."""
     gain, doubt = saved(before, after), _SURE * chance(before, after)
-    if gain >= max(_GAIN, expected / 4, doubt):
+    if gain >= max(_GAIN, doubt):
         return True
-    return False if gain + doubt < max(_GAIN, expected) else None
+    return False if gain + doubt < max(_GAIN, expected / 4) else None
 
 
 def _decide(before: StepTimes, after: StepTimes, expected: float) -> bool:
-    """The same; where chance could make either of it, whether what was saved is nearer to what was
-    expected than to nothing."""
+    """The same; where chance hides it, whether what was saved is nearer to what was expected than
+    to nothing, and not small beside chance."""
     found = _judge(before, after, expected)
-    return saved(before, after) >= max(_GAIN, expected / 2) if found is None else found
+    least = max(_GAIN, expected / 2, chance(before, after) / 2)
+    return saved(before, after) >= least if found is None else found
 
 
 @dataclass

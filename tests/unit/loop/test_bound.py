@@ -183,6 +183,15 @@ def test_what_was_expected_is_kept_though_steps_differ_too_much_to_be_sure() -> 
     assert bound.lead == 3
 
 
+def test_a_saving_that_is_small_beside_chance_is_no_proof_of_a_growth() -> None:
+    bound = AutomaticBound(0.5)
+    varied(bound, 6.0, 10.0, 14.0, for_old_s=0.8)
+    assert bound.bound == 4
+    for _ in range(2):
+        varied(bound, 6.0, 13.2, for_old_s=0.4)  # 4 %, which is all that could be expected
+    assert bound.bound == FIRST
+
+
 def test_at_its_largest_a_bound_keeps_nobody_from_judging_the_lead() -> None:
     bound = AutomaticBound(0.5, bound=MOST)
     looked(bound, for_any_s=3.0, for_old_s=3.0)
