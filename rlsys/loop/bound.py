@@ -28,8 +28,8 @@ sample size says how much less: Kish's (sum w)^2 / (n sum w^2) of the importance
 (algorithms/off_policy.py), 1 when nothing has moved.
 
 Example: in the scenario `power_law` of benchmarks/overlap.py the longest completions take 16 steps.
-The bound grows to 32, and data are 3.7 steps old in the mean, where 27 as a fixed bound makes them
-24.
+The bound grows to 32, and data are 4.1 steps old in the mean, where 32 as a fixed bound makes them
+28.
 """
 
 from dataclasses import dataclass, field
