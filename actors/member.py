@@ -17,6 +17,7 @@ from actors.versions import installed
 from rlsys import logs
 from rlsys.watch import stacks
 from rlsys.watch.accounting import Accounting, Times
+from rlsys.watch.course import Parts
 
 _CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1, "disk": 1, "checkpoint": 1})
 """Ray's threads beside the one that works: looking at a member never queues behind its work, nor
@@ -67,9 +68,9 @@ class Member(_Portable):
         return _introduce(log)
 
     @ray.method(concurrency_group="control")
-    def times(self) -> Times:
-        """Busy and waits since the start."""
-        return self.accounting.times()
+    def times(self) -> tuple[Times, Parts]:
+        """Busy and waits since the start, and how the time since the last call went."""
+        return self.accounting.look()
 
 
 class AsyncMember(_Portable):
@@ -88,9 +89,9 @@ class AsyncMember(_Portable):
         return _introduce(log)
 
     @ray.method(concurrency_group="control")
-    async def times(self) -> Times:
-        """Busy and waits since the start."""
-        return self.accounting.times()
+    async def times(self) -> tuple[Times, Parts]:
+        """Busy and waits since the start, and how the time since the last call went."""
+        return self.accounting.look()
 
 
 def _introduce(log: Path) -> Identity:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from actors.roster import Seat
@@ -11,6 +11,7 @@ from rlsys.config.run import Transport
 from rlsys.errors import LearnerLostError, WorkerDiedError
 from rlsys.loop.fleet import PublishReport
 from rlsys.roles import LEARNER, ROLLOUT
+from rlsys.sampling.engine_figures import together
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
@@ -90,12 +91,16 @@ class Publication:
 
     async def to_all(self) -> PublishReport:
         """Every rollout worker holds and has proved the newest weights when this returns; the
-        slowest one's figures, whose pull is what the slots wait for."""
+        slowest one's figures, whose pull is what the slots wait for, and what all engines did."""
         await self.to_these(self.supervisor.ready(ROLLOUT))
         # One that died meanwhile pulls on its way back; without any, sampling cannot go on.
         await self.supervisor.some_ready(ROLLOUT)
         reports = [self.reports[seat] for seat in self.supervisor.ready(ROLLOUT)]
-        return max(reports, key=lambda report: report.total_s)
+        slowest = max(reports, key=lambda report: report.total_s)
+        # One that could not be sent the newest weights reported long ago.
+        newest = max(report.version for report in reports)
+        engines = [one.engine for one in reports if one.engine and one.version == newest]
+        return replace(slowest, engine=together(engines) if engines else None)
 
     async def to_these(self, seats: Iterable[Seat]) -> None:
         """These rollout workers hold the newest weights when this returns, or have died."""

@@ -40,7 +40,7 @@ from rlsys.loop.fleet import (
 from rlsys.plugins import read_plugins
 from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
 from rlsys.run.folder import LOGS, SAMPLES
-from rlsys.watch.accounting import Times
+from rlsys.watch.accounting import Lately, Times
 from rlsys.watch.waits import Observer, Waits
 from rlsys.weights.canary import Canary
 
@@ -270,9 +270,9 @@ class RayFleet:
     async def times(self) -> dict[str, Times]:
         return await vitals.times(self.supervisor)
 
-    def member_times(self) -> dict[str, Times]:
+    def lately(self) -> dict[str, Lately]:
         """Per member, between the newest two calls of `times`."""
-        return vitals.member_times(self.supervisor)
+        return vitals.lately(self.supervisor)
 
     async def stacks(self) -> str:
         """Where the driver and the members that it waits for stand, for the report of a stall."""

@@ -24,10 +24,10 @@ from rlsys.config.transport import decided
 from rlsys.learning.columns import columns_of
 from rlsys.learning.nccl import recorder_environment
 from rlsys.learning.tasks import task_of
+from rlsys.openmp import wait_policy
 from rlsys.plugins import PluginFile
 
 _ALLOCATOR = "PYTORCH_ALLOC_CONF"
-_WAITING = "OMP_WAIT_POLICY"
 _HANDED_ON = ("HF_", "NCCL_", "VLLM_")
 """What variables begin with that a user sets for the whole fleet; a member on another node does not
 inherit them from the driver."""
@@ -241,9 +241,7 @@ def environment(role: Role, config: RunConfig, logs: Path) -> dict[str, str]:
     variables = {n: value for n, value in os.environ.items() if n.startswith(_HANDED_ON)}
     variables |= {"OMP_NUM_THREADS": str(role.threads(config)), **role.environment}
     if not role.need(config).gpus:
-        # Beside other members on the same cores a thread that spins at a barrier keeps the one that
-        # it waits for from its core (docs/performance.md).
-        variables[_WAITING] = os.environ.get(_WAITING, "passive")
+        variables |= wait_policy()
         # Ray hides GPUs from none but those whom it gives some: the others would take the first.
         return variables | {"CUDA_VISIBLE_DEVICES": ""}
     is_mapped = config.weights.transport is Transport.cuda_ipc and role.is_one_group

@@ -184,6 +184,7 @@ class RolloutWorker(AsyncMember):
             total_s=time.monotonic() - started,
             canary_error=error,
             num_bytes=manifest.total_bytes,
+            engine=self.engine.log.take(),
         )
 
     async def sleep(self) -> None:

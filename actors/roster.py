@@ -10,7 +10,8 @@ from typing import Any
 from actors.member import Identity
 from actors.placement import Need
 from rlsys.logs import exception_at_the_end
-from rlsys.watch.accounting import Times
+from rlsys.watch.accounting import Lately, Times
+from rlsys.watch.course import Parts
 
 
 class TimeBook:
@@ -21,17 +22,20 @@ class TimeBook:
         self._last = Times()
         self._seen_at: float | None = None
         self._told = Times()
-        self.lately = Times()
-        """The seat's times between the newest two that were told."""
+        self._parts: Parts = {}
+        self.lately = Lately()
+        """The seat's time between the newest two that were told."""
 
     def tell(self, times: Times) -> Times:
         """The seat's times as somebody who asked is told them."""
-        self.lately, self._told = times - self._told, times
+        self.lately, self._told = Lately(times - self._told, self._parts), times
+        self._parts = {}
         return times
 
-    def saw(self, times: Times) -> Times:
-        """The sitting actor's own times; returns the seat's."""
+    def saw(self, times: Times, parts: Parts) -> Times:
+        """The sitting actor's own times, and how the newest went; returns the seat's."""
         self._last, self._seen_at = times, time.monotonic()
+        self._parts = parts
         return self._before + times
 
     def empty(self) -> Times:

@@ -7,7 +7,7 @@ from actors.roster import Seat
 from actors.supervision import Supervisor
 from rlsys.errors import WorkerDiedError
 from rlsys.roles import ROLLOUT
-from rlsys.watch.accounting import Times
+from rlsys.watch.accounting import Lately, Times
 
 
 async def times(supervisor: Supervisor) -> dict[str, Times]:
@@ -19,7 +19,7 @@ async def times(supervisor: Supervisor) -> dict[str, Times]:
     return result
 
 
-def member_times(supervisor: Supervisor) -> dict[str, Times]:
+def lately(supervisor: Supervisor) -> dict[str, Lately]:
     """Per member, between the newest two times that somebody asked for all of them."""
     return {seat.name: seat.times.lately for seat in supervisor.seats}
 
@@ -43,7 +43,7 @@ async def _times_of(supervisor: Supervisor, seat: Seat) -> Times:
     if not seat.ready:
         return seat.times.empty()
     try:
-        its_times = await supervisor.call(seat, seat.actor.times.remote())
+        its_times, parts = await supervisor.call(seat, seat.actor.times.remote())
     except WorkerDiedError:
         return seat.times.empty()
-    return seat.times.saw(its_times)
+    return seat.times.saw(its_times, parts)

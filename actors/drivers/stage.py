@@ -275,7 +275,7 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         TensorBoard(job.folder, origin.version if origin.resumed else None),
         RayGauges(job.name),
         *trackers(config, job.name, job.folder, display.note),
-        MemberTimes(job.folder, fleet.member_times),
+        MemberTimes(job.folder, fleet.lately),
     ]
     event_loop = WatchedEventLoop()
     driver = Driver(

@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from rlsys.config.run import RunConfig
-    from rlsys.simulate.measured import Laws
+    from rlsys.simulate.measured import Laws, Run
     from rlsys.simulate.split import Outcome
 
 _STEPS = 10
@@ -64,7 +64,23 @@ def _of_run(run: str, directory: str) -> "Laws":
     measured_run = measured.read(folder, load(folder / FILE))
     found = measured.calibrated(measured_run, _shared(measured_run.config))
     typer.echo(f"{folder}: {measured_run.steps} steps, {measured_run.step_s:.3f} s each")
+    typer.echo(_decoding(measured_run))
     return found
+
+
+def _decoding(run: "Run") -> str:
+    """What a decoding step takes, and who says so."""
+    law = run.laws.sampler
+    if run.is_recorded:
+        return (
+            f"its samplers recorded {law.step_s * 1e3:.2f} ms a decoding step + "
+            f"{law.sequence_s * 1e3:.3f} a sequence, and {law.begin_s * 1e3:.2f} a prompt"
+        )
+    return (
+        "note: its samplers did not record what a decoding step takes, since they are of an older "
+        "version or had batches that are too much alike; guessed: "
+        f"{law.step_s * 1e3:.2f} ms + {law.sequence_s * 1e3:.3f} a sequence"
+    )
 
 
 def _as_configured(config: "RunConfig", laws: "Laws") -> "Laws":

@@ -13,20 +13,26 @@ def plan(
     ] = None,
     gpu_gib: Annotated[
         float | None,
-        typer.Option(min=1.0, help="Memory of each GPU; without it, that of this machine's."),
+        typer.Option(help="Memory of each GPU, 1 or more; without it, that of this machine's."),
     ] = None,
     node_gib: Annotated[
         float | None,
         typer.Option(
-            min=1.0,
-            help="Memory of each node; without it, this machine's, or any where --gpu-gib says "
-            "that it is another machine.",
+            help="Memory of each node, 1 or more; without it, this machine's, or any where "
+            "--gpu-gib says that it is another machine.",
         ),
     ] = None,
     node_gpus: Annotated[int, typer.Option(min=1, help="GPUs of each node.")] = 8,
 ) -> None:
     """Print GiB for each role, GPU and node, and whether they fit; exit status 2 where they do
     not."""
+    from rlsys.config.ranges import Range
+    from rlsys.errors import ConfigError
+
+    for option, value in (("--gpu-gib", gpu_gib), ("--node-gib", node_gib)):
+        if value is not None and (refusal := Range(least=1.0).refusal(value, default=80)):
+            raise ConfigError(f"{option}={value:g}: {refusal}")
+
     from actors.roles import needs
     from actors.room import alike_nodes, gpu_gib_here, memory_gib_here
     from rlsys.config.load import load
@@ -34,7 +40,6 @@ def plan(
     from rlsys.config.memory_plan import Room
     from rlsys.config.model_files import read_config
     from rlsys.config.precision import cpu_has_bfloat16, decided
-    from rlsys.errors import ConfigError
 
     settings = decided(load(config, overrides or []), cpu_has_bfloat16())
     path = settings.model.path

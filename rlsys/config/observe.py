@@ -45,8 +45,12 @@ class ObserveConfig:
     """Share of wall time in which the learner waits for groups, or samplers for slots, above which
     an alarm is on: half of what that role costs is spent on nothing. 1: no alarm; none either with
     loop.max_staleness=0, where roles take turns."""
+    preempted: float = ranged(0.01, least=0)
+    """Preemptions per completion, above which an alarm is on: each computes anew what a completion
+    had, and one in a hundred is not felt. A completion can lose its place more than once, so there
+    is no largest value."""
     share_window: int = ranged(5, least=1)
-    """Steps whose mean is held against these two."""
+    """Steps whose mean is held against these three."""
 
     kl: WatchedRange = field(default_factory=lambda: WatchedRange(most=1.0, stop_above=10.0))
     """Nats per token to the reference. Long runs without a KL term reach some tenths; at 10 the

@@ -44,6 +44,8 @@ _MOST = 40
 """Values of a column that are followed; of rare ones no step says anything."""
 _QUIET_GROUPS = ("time", "alarm", "step")
 """Groups of metrics that follow from others."""
+_SO_FAR = ("sampler/step_s", "sampler/sequence_s", "sampler/begin_s")
+"""Metrics of all steps so far: one settles, and says nothing of the step it stands at."""
 
 Row = dict[str, Any]
 
@@ -66,7 +68,7 @@ class Figures:
         """All of metrics.jsonl but what follows from others."""
         names = dict.fromkeys(name for step in self.steps for name in lines.get(step, {}))
         for name in names:
-            if name.partition("/")[0] not in _QUIET_GROUPS:
+            if name.partition("/")[0] not in _QUIET_GROUPS and name not in _SO_FAR:
                 own = [lines.get(step, {}).get(name, np.nan) for step in self.steps]
                 self.values[name] = own
 

@@ -20,6 +20,7 @@ from rlsys.config.run import LearnerConfig, Precision
 from rlsys.errors import WorkerError
 from rlsys.imports import imports
 from rlsys.network import free_port
+from rlsys.openmp import wait_policy
 
 _HOST = "127.0.0.1"
 _SAID = "warm start:"
@@ -40,9 +41,8 @@ def warm_start(
     """
     command = [sys.executable, "-m", __name__, str(folder), json.dumps(asdict(config)), str(seed)]
     path = os.pathsep.join(filter(None, sys.path))
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}
-    ) as process:
+    environment = os.environ | wait_policy() | {"PYTHONPATH": path}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:

@@ -15,6 +15,7 @@ from rlsys.config.run import SamplingConfig
 from rlsys.data.templates import Prompt
 from rlsys.loop.ready import ReadyGroup
 from rlsys.roles import Annotations
+from rlsys.sampling.engine_figures import EngineFigures
 from rlsys.watch.accounting import Times
 
 
@@ -115,6 +116,9 @@ class PublishReport:
     canary_error: float
     """To the learner's logprobs, nats that nine in ten tokens are below."""
     num_bytes: int
+    engine: EngineFigures | None = None
+    """What its engine did since the update before; of several workers, what all of theirs did. None
+    where there is no engine, as in a simulation."""
 
 
 class Fleet(Protocol):

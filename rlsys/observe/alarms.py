@@ -20,6 +20,7 @@ _PAGES = {
     "truncated": _SAID,
     "learner_waits": "docs/fleet.md",
     "samplers_wait": "docs/reliability.md#staleness",
+    "preempted": _SAID,
 }
 """Where an alarm is explained; that of a figure with a range, where the ranges are."""
 _QUIET_STEPS = 10

@@ -47,6 +47,12 @@ ROWS: dict[str, Sequence[Panel]] = {
         Panel("Reference", ("time/reference/",), "percentunit"),
         Panel("Staleness", ("staleness/mean", "staleness/max", "staleness/bound")),
         Panel("New weights", ("weights/pause_s", "weights/total_s"), "s"),
+        Panel("Completions in a sampler", ("sampler/running", "sampler/waiting")),
+        Panel(
+            "Samplers' cache",
+            ("sampler/kv_cache_usage", "sampler/prefix_cache_hit_rate", "sampler/preempted"),
+            "percentunit",
+        ),
         Panel("Event loop late by", ("driver/loop_lag_max_s", "driver/loop_lag_p99_s"), "s"),
     ),
     "Are the data and the steps sound?": (

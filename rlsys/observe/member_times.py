@@ -1,9 +1,12 @@
 """members.jsonl: where each member's time went, a line a step.
 
-    {"step": 3, "members": {"rollout-1": {"busy": 0.8, "slots": 0.2}, "learner-0": {"busy": 1.0}}}
+    {"step": 3, "members": {"rollout-1": {"busy": 0.8, "slots": 0.2}, "learner-0": {"busy": 1.0}},
+     "parts": {"rollout-1": {"busy": [100, 100, 0, ...], "slots": [0, 0, 100, ...]}, ...}}
 
-Shares of the time since the step before. metrics.jsonl has the sums of each role: of two members
-of which one stands still they say half.
+`members` has the shares of the time since the step before, `parts` those of each of its equal
+parts (rlsys/watch/course.py), in percent: whether a wait of a fifth was one at the end or many
+short ones. metrics.jsonl has the sums of each role: of two members of which one stands still they
+say half.
 """
 
 import json
@@ -12,7 +15,8 @@ from pathlib import Path
 
 from rlsys.observe.loggers import Metrics
 from rlsys.run.folder import MEMBERS
-from rlsys.watch.accounting import Times
+from rlsys.watch.accounting import BUSY, Lately, Times
+from rlsys.watch.course import Parts
 
 
 class MemberTimes:
@@ -24,14 +28,17 @@ class MemberTimes:
 
     name = MEMBERS
 
-    def __init__(self, folder: Path, lately: Callable[[], Mapping[str, Times]]) -> None:
+    def __init__(self, folder: Path, lately: Callable[[], Mapping[str, Lately]]) -> None:
         self._lines = (folder / MEMBERS).open("a", encoding="utf-8")
         self.lately = lately
 
     def step(self, step: int, metrics: Metrics) -> None:
         """A member that was not there yet is left out."""
-        members = {name: _shares(t) for name, t in self.lately().items() if t.wall_s > 0}
-        self._lines.write(json.dumps({"step": step, "members": members}) + "\n")
+        there = {name: one for name, one in self.lately().items() if one.times.wall_s > 0}
+        members = {name: _shares(one.times) for name, one in there.items()}
+        parts = {name: _percent(one.parts) for name, one in there.items() if one.parts}
+        line = json.dumps({"step": step, "members": members, "parts": parts}, separators=(",", ":"))
+        self._lines.write(line + "\n")
         self._lines.flush()
 
     def later(self, step: int, metrics: Metrics) -> None:
@@ -46,5 +53,9 @@ class MemberTimes:
 
 
 def _shares(times: Times) -> dict[str, float]:
-    states = {"busy": times.busy_s, **times.waits}
+    states = {BUSY: times.busy_s, **times.waits}
     return {name: round(s / times.wall_s, 4) for name, s in states.items() if s > 0}
+
+
+def _percent(parts: Parts) -> dict[str, list[int]]:
+    return {state: [round(100 * share) for share in shares] for state, shares in parts.items()}

@@ -58,6 +58,8 @@ def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
             "weights/total_s": report.publish.total_s,
             "weights/canary_error": report.publish.canary_error,
         }
+        if report.publish.engine:
+            metrics |= report.publish.engine.metrics()
     return metrics | learner_metrics(report.learner)
 
 

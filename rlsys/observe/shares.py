@@ -1,5 +1,5 @@
-"""Shares of a step that are too large for several steps on end: completions that are cut off, and
-time in which a role has nothing to do.
+"""Shares of a step that are too large for several steps on end: completions that are cut off or
+computed again, and time in which a role has nothing to do.
 
 One step says little, so what counts is the mean over the newest observe.share_window of them.
 """
@@ -42,6 +42,13 @@ SHARES = {
         "samplers starve: nothing to do {share} of the time (observe.{setting}={most:g}), "
         "for the learner is slower, or they may not run far enough ahead "
         "(loop.max_staleness=auto)",
+    ),
+    "preempted": Watched(
+        "sampler/preempted",
+        "preempted",
+        "the samplers' cache is too small: {share} of the completions lost their place in it and "
+        "were computed again (observe.{setting}={most:g}): raise rollout.kv_cache_gib or "
+        "rollout.gpu_memory_utilization, or lower rollout.max_sequences",
     ),
 }
 """By the name of the alarm."""

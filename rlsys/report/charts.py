@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rlsys.report.folder import SECONDS, RunRecord
+from rlsys.report.folder import RunRecord
 
 _POINTS = 1000
 """Of a curve. A longer run has the means of so many stretches: a screen shows no more."""
@@ -80,6 +80,21 @@ CHARTS = (
         (("throughput/consumed_tokens_per_s", "tokens"),),
         help="completion tokens trained on per second",
     ),
+    Chart(
+        "Samplers' cache",
+        (
+            ("sampler/kv_cache_usage", "used"),
+            ("sampler/prefix_cache_hit_rate", "prompts found in it"),
+            ("sampler/preempted", "preempted"),
+        ),
+        alarm="preempted",
+        help="shares: of the cache, of prompt tokens, of completions",
+    ),
+    Chart(
+        "Completions in a sampler",
+        (("sampler/running", "decoded"), ("sampler/waiting", "waiting")),
+        help="mean over the engine's steps",
+    ),
     Chart("Gradient norm", (("policy/gradient_norm", "gradient norm"),), alarm="gradient_norm"),
     Chart("Learning rate", (("policy/learning_rate", "learning rate"),)),
 )
@@ -105,56 +120,34 @@ def charts(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
 
 
 def series(record: RunRecord, drawn: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
-    """A column per metric that a chart or the timeline shows; null where a step has none.
+    """A column per metric that a chart shows; null where a step has none.
 
-    Column `step` has the last step of each stretch, `s` the seconds that it took.
+    Column `step` has the last step of each stretch.
     """
     wanted = {metric for chart in drawn for metric, _ in chart["lines"]}
     names = dict.fromkeys(name for line in record.lines for name in line)
-    parts = _stretches(record.lines)
+    parts = stretches(record.lines)
     columns: dict[str, list[float | None]] = {
         "step": [part[-1]["step"] for part in parts],
-        "s": [_rounded(sum(line.get(SECONDS, 0.0) for line in part)) for part in parts],
     }
     for name in names:
-        if name in wanted or name.startswith("time/"):
-            columns[name] = [_mean([line.get(name) for line in part]) for part in parts]
+        if name in wanted:
+            columns[name] = [mean([line.get(name) for line in part]) for part in parts]
     return columns
 
 
-def member_series(record: RunRecord) -> dict[str, dict[str, list[float | None]]]:
-    """Per member the shares of each of its states, in the stretches of `series`; empty where no
-    role has several members, whose own shares say no more than the role's."""
-    by_step = {line["step"]: line["members"] for line in record.members}
-    names = dict.fromkeys(name for members in by_step.values() for name in members)
-    roles = [name.rpartition("-")[0] for name in names]
-    if len(set(roles)) == len(roles):
-        return {}
-    columns: dict[str, dict[str, list[float | None]]] = {}
-    for name in sorted(names, key=lambda one: (len(one), one)):
-        own = [by_step.get(line["step"], {}).get(name) for line in record.lines]
-        states = dict.fromkeys(state for shares in own for state in shares or ())
-        columns[name] = {
-            state: [
-                _mean([None if one is None else one.get(state, 0.0) for one in part])
-                for part in _stretches(own)
-            ]
-            for state in states
-        }
-    return columns
-
-
-def _stretches(lines: Sequence[Any]) -> list[Sequence[Any]]:
+def stretches(lines: Sequence[Any]) -> list[Sequence[Any]]:
     """At most _POINTS parts of as many lines each."""
     stretch = math.ceil(len(lines) / _POINTS) or 1
     return [lines[i : i + stretch] for i in range(0, len(lines), stretch)]
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean(values: Sequence[float | None]) -> float | None:
+    """Of those that are known and finite; None if there is none."""
     known = [v for v in values if v is not None and math.isfinite(v)]
-    return _rounded(sum(known) / len(known)) if known else None
+    return rounded(sum(known) / len(known)) if known else None
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """Six digits: more are not seen, and cost bytes."""
     return float(f"{value:.6g}")

@@ -92,7 +92,8 @@ def shares(line: dict[str, float]) -> Iterator[tuple[str, str, float]]:
         group, _, rest = key.partition("/")
         if group == "time":
             role, _, state = rest.partition("/")
-            yield role, state, value
+            if state:  # `time` alone is when the step was over
+                yield role, state, value
 
 
 def alarms(lines: Sequence[dict[str, float]]) -> dict[str, list[int]]:

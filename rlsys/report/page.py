@@ -17,11 +17,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rlsys.report.charts import charts, member_series, series
+from rlsys.report.charts import charts, series
 from rlsys.report.folder import RunRecord, alarms, differing, read_record
 from rlsys.report.lineage import lineage_of
 from rlsys.report.samples import Chosen, as_group, choose, vocabulary
 from rlsys.report.sections import Ask, Section, named, nothing
+from rlsys.report.times import bands
 from rlsys.report.verdict import Verdict, verdict
 
 _HERE = Path(__file__).parent
@@ -168,7 +169,7 @@ def _run(
         "name": record.name,
         "verdict": asdict(verdict(record)),
         "series": series(record, drawn),
-        "members": member_series(record),
+        "times": bands(record),
         "lineage": lineage_of(record.run.folder),
         "alarms": alarms(record.lines),
         "checks": [

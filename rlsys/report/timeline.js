@@ -10,18 +10,11 @@ function statesOf(shares, seconds) {
   return states.sort((a, b) => (b.state === "busy") - (a.state === "busy") || b.total - a.total);
 }
 
-// A run's bands: its roles, each followed by its members.
-function bandsOf(run) {
-  const roles = {};
-  for (const key of Object.keys(run.series)) {
-    if (!key.startsWith("time/")) continue;
-    const [, role, ...state] = key.split("/");
-    (roles[role] = roles[role] || {})[state.join("/")] = run.series[key];
-  }
-  return Object.entries(roles).flatMap(([role, shares]) => {
-    const members = Object.entries(run.members).filter(([name]) => name.replace(/-\d+$/, "") === role);
-    return [{ name: role, shares }, ...(members.length > 1 ? members : []).map(([name, own]) => ({ name, shares: own, of: role }))];
-  });
+// A run's bands: its roles, each followed by those of its members that have one.
+function bandsOf(times) {
+  const all = Object.entries(times.bands).map(([name, shares]) => ({ name, shares, of: name.replace(/-\d+$/, "") }));
+  const roles = all.filter((band) => band.of === band.name);
+  return roles.map((role) => ({ ...role, members: all.filter((band) => band.of === role.name && band !== role) }));
 }
 
 // What is seen of a run's time, in shares of it; whoever draws is told of a change.
@@ -59,7 +52,7 @@ function columnAt(edges, share) {
   return Math.max(0, edges.findLastIndex((edge, i) => i < edges.length - 1 && edge <= at));
 }
 
-// A path per state: a column per stretch of steps, as wide as it took, the states on top of each other.
+// A path per state: its columns, as wide as they took, the states on top of each other.
 function pathsOf(states, seconds, edges) {
   const whole = edges[edges.length - 1] || 1, floor = seconds.map(() => 0);
   return states.map((one, index) => {
@@ -103,14 +96,20 @@ function zoomable(drawing, view) {
   return shareOf;
 }
 
-function showBand(run, band, view) {
-  const seconds = run.series.s, edges = edgesOf(seconds), whole = edges[edges.length - 1] || 1;
+// The steps that a column of a band tells of, and which part of one.
+function stretchOf(times, i) {
+  const step = times.step[i], first = times.step.indexOf(step), parts = times.step.lastIndexOf(step) - first + 1;
+  return parts > 1 ? `step ${step}, part ${i - first + 1} of ${parts}` : `step ${step}`;
+}
+
+function showBand(times, band, view) {
+  const seconds = times.s, edges = edgesOf(seconds), whole = edges[edges.length - 1] || 1;
   const states = statesOf(band.shares, seconds);
   const cursor = svg("line", { class: "cursor", x1: -9, x2: -9, y1: 0, y2: 100 });
   const drawing = svg(
     "svg",
     {
-      class: band.of ? "role member" : "role", viewBox: "0 0 1000 100", preserveAspectRatio: "none",
+      class: band.name === band.of ? "role" : "role member", viewBox: "0 0 1000 100", preserveAspectRatio: "none",
       role: "img", tabindex: 0, "aria-label": visible(`time of ${band.name}`),
     },
     pathsOf(states, seconds, edges), cursor,
@@ -123,7 +122,7 @@ function showBand(run, band, view) {
     cursor.setAttribute("x1", x);
     cursor.setAttribute("x2", x);
     const parts = states.filter((s) => s.values[i]).map((s) => `${s.state} ${percent(s.values[i])}`);
-    reading.textContent = visible(`step ${run.series.step[i]}, ${number(seconds[i])} s: ${parts.join(", ")}`);
+    reading.textContent = visible(`${stretchOf(times, i)}, ${number(seconds[i])} s: ${parts.join(", ")}`);
   });
   const shown = states.filter((s) => s.total > whole * 0.001);
   const legend = shown.map((s) => swatch(
@@ -132,32 +131,29 @@ function showBand(run, band, view) {
 }
 
 function showTimes(run) {
-  const bands = bandsOf(run);
+  const times = run.times, bands = bandsOf(times);
   if (!bands.length) return null;
-  const view = makeView(), edges = edgesOf(run.series.s), whole = edges[edges.length - 1];
+  const view = makeView(), edges = edgesOf(times.s), whole = edges[edges.length - 1];
   const seen = el("p", { class: "reading", role: "status" });
   const tell = () => {
     const first = columnAt(edges, view.from), last = columnAt(edges, view.to - 1e-9);
-    seen.textContent = `${number(view.from * whole)} s to ${number(view.to * whole)} s: steps ${run.series.step[first]} to ${run.series.step[last]}`;
+    seen.textContent = `${number(view.from * whole)} s to ${number(view.to * whole)} s: steps ${times.step[first]} to ${times.step[last]}`;
   };
   view.onChange(tell);
   tell();
   const button = (label, act) => el("button", { type: "button", click: act }, label);
   return el(
     "figure", {}, el("h3", {}, visible(run.name)),
-    el("p", { class: "faint" }, "a column is a step, as wide as it took; drag over what is to be seen, double-click for all; keys + \u2212 0 Page Up Page Down"),
+    el("p", { class: "faint" }, "a column is a part of a step, or a step of an older one, as wide as it took; drag over what is to be seen, double-click for all; keys + \u2212 0 Page Up Page Down"),
     el("p", { class: "buttons" },
       button("zoom in", () => view.zoom(0.5)), button("zoom out", () => view.zoom(2)),
       button("earlier", () => view.move(-0.5)), button("later", () => view.move(0.5)), button("all", () => view.show(0, 1))),
     seen,
-    bands.filter((band) => !band.of).map((role) => {
-      const members = bands.filter((band) => band.of === role.name);
-      return [
-        showBand(run, role, view),
-        members.length ? el("details", {}, el("summary", {}, visible(`each ${role.name} (${members.length})`)),
-          members.map((band) => showBand(run, band, view))) : [],
-      ];
-    }),
+    bands.map((role) => [
+      showBand(times, role, view),
+      role.members.length ? el("details", {}, el("summary", {}, visible(`each ${role.name} (${role.members.length})`)),
+        role.members.map((band) => showBand(times, band, view))) : [],
+    ]),
   );
 }
 

@@ -91,8 +91,8 @@ class Sampler:
             from vllm.config import WeightTransferConfig
             from vllm.engine.arg_utils import AsyncEngineArgs
             from vllm.usage.usage_lib import UsageContext
-            from vllm.v1.engine.async_llm import AsyncLLM
 
+            from rlsys.sampling.engine_log import logged
             from rlsys.weights.vllm_transfer import BACKENDS
 
         self.limits = limits
@@ -117,7 +117,8 @@ class Sampler:
         log = Since()
         try:
             context = UsageContext[usage_context(self.config)]
-            self.vllm = AsyncLLM.from_engine_args(arguments, usage_context=context)
+            on_shared_cores = not self.config.gpus and self.config.tensor_parallel == 1
+            self.vllm, self.log = logged(arguments, context, on_shared_cores)
             self.update = WeightUpdate(self.name, self.vllm, self.weights)
             await self.vllm.update_weight_version("0")
             await self._generate(self.prompt([0, 0]), SamplingConfig(max_tokens=2), 1)

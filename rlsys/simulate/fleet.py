@@ -227,8 +227,9 @@ class SimulatedFleet:
         for sampler in self.samplers:
             sampler.catch_up()
         tokens = sum(sampler.tokens for sampler in self.samplers)
+        prompts_s = sum(one.begun * one.law.begin_s for one in self.samplers) / len(self.samplers)
         return {
-            ROLLOUT: tokens / self.full_speed,
+            ROLLOUT: tokens / self.full_speed + prompts_s,
             VERIFIER: self.verifiers.busy_s / self.members.verifier,
             REFERENCE: self.references.busy_s / self.members.reference,
             LEARNER: self.learner.busy_s,

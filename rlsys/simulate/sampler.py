@@ -1,8 +1,9 @@
 """A simulated sampler: continuous batching in continuous time, without a model.
 
-A decoding step of n sequences takes step_s + n * sequence_s, and gives each one token. Sequences
-beyond max_sequences wait their turn. Between two events nothing changes, so a sampler needs one
-timer, whatever the number of tokens.
+A decoding step of n sequences takes step_s + n * sequence_s, and gives each one token. One that
+begins holds the others up for begin_s, while its prompt is computed. Sequences beyond max_sequences
+wait their turn. Between two events nothing changes, so a sampler needs one timer, whatever the
+number of tokens.
 """
 
 import asyncio
@@ -15,6 +16,9 @@ from dataclasses import dataclass, field
 from rlsys.roles import ROLLOUT
 from rlsys.simulate.cores import SharedCores
 
+WEIGHTS = "weights"
+"""As a role of shared cores: samplers that take new weights."""
+
 
 @dataclass(frozen=True)
 class SamplerLaw:
@@ -25,6 +29,8 @@ class SamplerLaw:
     sequence_s: float
     """What each sequence adds to a step: its attention and arithmetic."""
     max_sequences: int
+    begin_s: float = 0.0
+    """What each sequence adds once: its prompt."""
 
     def decode_step_s(self, sequences: float) -> float:
         """Seconds of one step of a batch."""
@@ -32,7 +38,12 @@ class SamplerLaw:
 
     def times(self, speed: float) -> "SamplerLaw":
         """Of a sampler that is so many times as fast."""
-        return SamplerLaw(self.step_s / speed, self.sequence_s / speed, self.max_sequences)
+        return SamplerLaw(
+            self.step_s / speed,
+            self.sequence_s / speed,
+            self.max_sequences,
+            self.begin_s / speed,
+        )
 
     @property
     def full_speed(self) -> float:
@@ -61,6 +72,8 @@ class SimulatedSampler:
     """Decoded so far."""
     busy_s: float = 0.0
     """While at least one sequence ran."""
+    begun: int = 0
+    """Sequences so far."""
     paused_s: float = 0.0
     """While sampling stood still for new weights."""
     _running: list[tuple[float, int, _Request]] = field(default_factory=list)
@@ -69,10 +82,12 @@ class SimulatedSampler:
     _requests: set[_Request] = field(default_factory=set)
     _progress: float = 0.0
     """Tokens that a sequence running since the start would have."""
+    _prompts_s: float = 0.0
+    """Of computing prompts, before decoding goes on."""
     _since: float = 0.0
     _paused: bool = False
-    _works: bool = False
-    """As the cores were told."""
+    _works_as: str | None = None
+    """The role for which the cores were told that it works."""
     _timer: asyncio.TimerHandle | None = None
     _order: Iterator[int] = field(default_factory=itertools.count)
 
@@ -107,6 +122,10 @@ class SimulatedSampler:
             self.paused_s += passed
             return
         while self._running:
+            prompts_s = min(self._prompts_s, passed)
+            self._prompts_s -= prompts_s
+            self.busy_s += prompts_s
+            passed -= prompts_s
             step_s = self.law.decode_step_s(len(self._running))
             until_next_s = (self._running[0][0] - self._progress) * step_s
             # A nanosecond is the rounding of event times.
@@ -138,19 +157,31 @@ class SimulatedSampler:
         """Begin waiting sequences while the batch has room."""
         while self._waiting and len(self._running) < self.law.max_sequences:
             length, request = self._waiting.popleft()
+            self.begun += 1
+            self._prompts_s += self.law.begin_s
             request.ends = max(request.ends, self._progress + length)
             heapq.heappush(self._running, (self._progress + length, next(self._order), request))
 
     def _arm(self) -> None:
         """One timer, for the next event that anyone waits for."""
-        if self.cores and self._works != bool(self._running):
-            self._works = bool(self._running)
-            self.cores.change(ROLLOUT, 1 if self._works else -1)
+        if self.cores:
+            self._tell(self.cores)
         if self._timer:
             self._timer.cancel()
             self._timer = None
         if self._running and not self._paused:
             self._timer = asyncio.get_running_loop().call_at(self._next_s(), self._wake)
+
+    def _tell(self, cores: SharedCores) -> None:
+        """Who works: a sampler that decodes, one that takes new weights, or nobody."""
+        role = WEIGHTS if self._paused else ROLLOUT if self._running else None
+        if role == self._works_as:
+            return
+        if self._works_as:
+            cores.change(self._works_as, -1)
+        if role:
+            cores.change(role, 1)
+        self._works_as = role
 
     def _next_s(self) -> float:
         """When a whole request ends; while sequences wait, when the first one ends."""
@@ -161,7 +192,7 @@ class SimulatedSampler:
         # As if nothing ended before, less what the sequences that do end no longer cost.
         full_s = (target - self._progress) * self.law.decode_step_s(len(self._running))
         saved = sum([target - end for end, _, _ in self._running if end < target])
-        return self._since + max(0.0, full_s - saved * self.law.sequence_s)
+        return self._since + self._prompts_s + max(0.0, full_s - saved * self.law.sequence_s)
 
     def _wake(self) -> None:
         self._timer = None

@@ -6,7 +6,8 @@ learner ranks that divides an update's completions, the rates of the roles say h
 are best divided:
 
     learner     fixed + per_token x T / ranks
-    samplers    T (step_s + n sequence_s) / (samplers x n) + pull, n = what is alive / samplers
+    samplers    (T (step_s + n sequence_s) / n + completions x begin_s) / samplers + pull,
+                n = what is alive / samplers
     reference   T x per_token / workers            T tokens of a step
 
 and the largest of these is a step that never waits. The real loop is then run under the virtual
@@ -181,7 +182,8 @@ def _step_s(split: Split, config: RunConfig, laws: Laws, bound: int) -> float:
     alive = (bound + 1) * completions
     at_once = min(config.rollout.sequences_at_once, max(1.0, alive / split.rollout))
     samplers = min(split.rollout, alive)
-    sampling_s = tokens * law.decode_step_s(at_once) / (samplers * at_once) + costs.pull_s
+    decoding_s = tokens * law.decode_step_s(at_once) / at_once
+    sampling_s = (decoding_s + completions * law.begin_s) / samplers + costs.pull_s
     learning_s = costs.driver_s + costs.learn_step_s + costs.pack_s
     learning_s += costs.learn_token_s * tokens / split.ranks
     scoring_s = costs.reference_token_s * tokens / max(1, split.reference)

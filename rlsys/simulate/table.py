@@ -1,6 +1,6 @@
 """Latency laws as a YAML table, for a fleet that nobody has run yet, or to keep a run's.
 
-    sampler: {step_s: 0.012, sequence_s: 8.0e-5}
+    sampler: {step_s: 0.012, sequence_s: 8.0e-5, begin_s: 5.0e-4}
     costs:
       {grade_s: 0.05, reference_token_s: 3.5e-5, learn_token_s: 1.0e-4, learn_step_s: 10.0,
        pack_s: 1.0, pull_s: 2.0}
@@ -35,6 +35,7 @@ _QUANTILES = 101
 class _Sampler:
     step_s: float = ranged(MISSING, least=0)
     sequence_s: float = ranged(MISSING, least=0)
+    begin_s: float = ranged(0.0, least=0)
 
 
 @dataclass
@@ -74,13 +75,15 @@ def read(file: Path) -> Laws:
         raise ConfigError(f"{file}: lengths: at least one is needed, as in [300, 800, 2600]")
     if not table.sampler.step_s + table.sampler.sequence_s:
         raise ConfigError(f"{file}: sampler: step_s and sequence_s are both 0")
-    law = SamplerLaw(table.sampler.step_s, table.sampler.sequence_s, max_sequences=1)
+    sampler = table.sampler
+    law = SamplerLaw(sampler.step_s, sampler.sequence_s, 1, sampler.begin_s)
     return Laws(law, Measured(tuple(table.lengths)), Costs(**vars(table.costs)))
 
 
 def to_yaml(laws: Laws) -> str:
     """A table that `read` takes; lengths by their quantiles."""
     lengths = np.quantile(laws.lengths.tokens, np.linspace(0, 1, _QUANTILES), method="nearest")
-    sampler = {"step_s": laws.sampler.step_s, "sequence_s": laws.sampler.sequence_s}
+    law = laws.sampler
+    sampler = {"step_s": law.step_s, "sequence_s": law.sequence_s, "begin_s": law.begin_s}
     content = {"sampler": sampler, "costs": asdict(laws.costs), "lengths": lengths.tolist()}
     return OmegaConf.to_yaml(OmegaConf.create(content))

@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from rlsys.watch.course import Course, Parts
+
+BUSY = "busy"
+"""A member's state in no named wait."""
 TURN = "turn"
 """What a member waits for while another has the GPU that they have by turns."""
 
@@ -31,6 +35,15 @@ class Times:
         return self + negative
 
 
+@dataclass(frozen=True)
+class Lately:
+    """A member's time between two looks at it."""
+
+    times: Times = field(default_factory=Times)
+    parts: Parts = field(default_factory=dict)
+    """How it went, part by part; empty where nobody was there to tell."""
+
+
 class Accounting:
     """The state of one process. Calls may overlap: it is busy while any call runs. It may be read
     from another thread.
@@ -48,6 +61,7 @@ class Accounting:
         self._held: list[str] = []
         self._busy = 0.0
         self._waits: dict[str, float] = {}
+        self._course = Course()
         self._lock = threading.Lock()
 
     @contextmanager
@@ -80,7 +94,17 @@ class Accounting:
         """The sums so far."""
         with self._lock:
             self._book()
-            return Times(self._busy, self._since - self._started, dict(self._waits))
+            return self._times()
+
+    def look(self) -> tuple[Times, Parts]:
+        """The sums so far, and how the time since the look before went, which is told but once."""
+        with self._lock:
+            self._book()
+            course, self._course = self._course, Course()
+            return self._times(), course.parts()
+
+    def _times(self) -> Times:
+        return Times(self._busy, self._since - self._started, dict(self._waits))
 
     def _book(self) -> None:
         """Book the time since the last change of state."""
@@ -88,6 +112,7 @@ class Accounting:
         passed, self._since = now - self._since, now
         idle = None if self._calls else self._idle
         name = self._held[-1] if self._held else idle
+        self._course.book(BUSY if name is None else name, passed)
         if name is None:
             self._busy += passed
         else:

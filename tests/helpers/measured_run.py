@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from rlsys.config.load import CONFIGS, load, to_yaml
 from rlsys.config.run import RunConfig
 
-GROUPS, SIZE, STEP_S = 4, 2, 8.75
+GROUPS, SIZE, STEP_S = 4, 2, 7.75
 
 
 def config() -> RunConfig:
@@ -20,9 +20,14 @@ def config() -> RunConfig:
     return made
 
 
-def leave_run(folder: Path, steps: int = 8) -> Path:
+def leave_run(
+    folder: Path, steps: int = 8, recorded: tuple[float, float, float] | None = None
+) -> Path:
     """Learning takes 1 s and 10 ms a token; sampling works 6 s of each step, verifiers 0.8 s, the
-    reference 2 s, the driver 1.2 s; a decoding step takes 50 ms."""
+    reference 2 s, the driver 1.2 s; a decoding step takes 50 ms.
+
+    recorded: the samplers' law, of a step, a sequence and a prompt, seconds.
+    """
     (folder / "samples").mkdir(parents=True)
     (folder / "config.yaml").write_text(to_yaml(config()))
     lines = []
@@ -42,9 +47,13 @@ def leave_run(folder: Path, steps: int = 8) -> Path:
             "time/learner/busy": (learn_s + 0.25) / STEP_S,
             "time/driver/busy": 1.2 / STEP_S,
         }
+        if recorded:
+            names = ("step_s", "sequence_s", "begin_s")
+            metrics |= {f"sampler/{n}": s for n, s in zip(names, recorded, strict=True)}
         lines.append(json.dumps(metrics) + "\n")
         rows = [
-            {"group_id": i // SIZE, "token_ids": [0] * n, "sampled_s": 0.05 * n}
+            {"group_id": i // SIZE, "token_ids": [i] * n, "sampled_s": 0.05 * n}
+            | {"prompt_token_ids": [0] * 5}
             for i, n in enumerate(lengths)
         ]
         pq.write_table(pa.Table.from_pylist(rows), folder / f"samples/step-{step:06d}.parquet")

@@ -17,6 +17,7 @@ from actors.supervision import Supervisor
 from rlsys.config.run import Precision, Transport
 from rlsys.errors import LearnerLostError
 from rlsys.loop.fleet import PublishReport
+from rlsys.sampling.engine_figures import EngineFigures
 from rlsys.weights.bundle import Manifest
 from rlsys.weights.canary import Canary
 
@@ -99,7 +100,8 @@ class Fleet:
 
     def pulled(self, seat: Seat, manifest: Manifest) -> Any:
         self.asked.append(f"{seat.name}#{seat.incarnation} holds {manifest.version}")
-        return replied(PublishReport(manifest.version, 0.0, 0.0, 0.0, 0))
+        engine = EngineFigures(steps=1, preemptions=seat.index + 1)
+        return replied(PublishReport(manifest.version, 0.0, 0.0, 0.0, 0, engine))
 
     async def kill(self, index: int) -> None:
         """One rollout worker, whose end is noticed when this returns."""
@@ -132,6 +134,14 @@ def run(transport: Transport, scene: Callable[[Fleet], Coroutine[Any, Any, None]
 
 
 ALL = "rollout-0#1, rollout-1#1, rollout-2#1"
+
+
+def test_what_every_engine_did_is_in_the_report() -> None:
+    async def scene(fleet: Fleet) -> None:
+        report = await fleet.publish_all(1)
+        assert report.engine == EngineFigures(steps=3, preemptions=1 + 2 + 3)
+
+    run(Transport.object_store, scene)
 
 
 @pytest.mark.parametrize(

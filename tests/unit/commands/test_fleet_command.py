@@ -32,6 +32,13 @@ def test_a_run_is_foretold_as_it_went_and_its_table_says_the_same(tmp_path: Path
     assert float(again[1]) == pytest.approx(float(first[1]), rel=0.05)
 
 
+def test_who_says_what_a_decoding_step_takes_is_told(tmp_path: Path) -> None:
+    old, new = leave_run(tmp_path / "old"), leave_run(tmp_path / "new", recorded=(0.01, 0.003, 0.1))
+    said = {run: told("--config", f"{run}/config.yaml", "--from", str(run)) for run in (old, new)}
+    assert "note: its samplers did not record what a decoding step takes" in said[old]
+    assert "its samplers recorded 10.00 ms a decoding step + 3.000 a sequence, and" in said[new]
+
+
 def test_a_reference_works_where_the_settings_have_one(tmp_path: Path) -> None:
     run, table = leave_run(tmp_path / "run"), tmp_path / "laws.yaml"
     config = str(run / "config.yaml")

@@ -77,6 +77,25 @@ def test_an_impossible_limit_of_a_verifiers_check_is_named(
     assert name in message.replace("_", "-") or name in message
 
 
+@pytest.mark.parametrize("option", ["--gpu-gib", "--node-gib"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "0", "0.5"])
+def test_an_impossible_memory_of_a_plan_is_named(
+    monkeypatch: pytest.MonkeyPatch, option: str, value: str
+) -> None:
+    message = error_of(monkeypatch, "plan", "--config", "configs/gsm8k.yaml", f"{option}={value}")
+    assert f"{option}={value}: " in message
+    assert "nearest valid: " in message
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1.5"])
+def test_an_impossible_number_of_devices_is_named(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    assert "--devices" in error_of(
+        monkeypatch, "fleet", "--config", "configs/local.yaml", f"--devices={value}"
+    )
+
+
 @pytest.mark.parametrize("value", [".nan", ".inf", "-1"])
 def test_an_impossible_price_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path, value: str

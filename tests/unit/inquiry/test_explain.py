@@ -10,6 +10,7 @@ from rlsys.cli import app
 from rlsys.errors import ConfigError, DataError
 from rlsys.inquiry.explain import Explanation, explain
 from rlsys.inquiry.explain_text import lines
+from rlsys.inquiry.figures import Figures
 from tests.helpers.faulty_run import World, faulty_run
 from tests.helpers.reported_run import cut_in_half
 
@@ -79,6 +80,12 @@ def test_a_run_without_a_fault_has_nothing_to_explain(tmp_path: Path, seed: int)
     asked = explain(run, 20, 10)
     assert asked is not None
     assert (asked.changes, asked.points_to) == ([], [])
+
+
+def test_figures_of_all_steps_so_far_do_not_explain_a_step() -> None:
+    figures = Figures([1])
+    figures.add_metrics({1: {"reward/mean": 0.5, "sampler/running": 9.0, "sampler/step_s": 0.006}})
+    assert set(figures.values) == {"reward/mean", "sampler/running"}
 
 
 def test_a_step_without_neighbours_is_an_error_with_the_nearest(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The warm start is supervised fine-tuning by the learner, in a process of its own."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,18 @@ def test_a_process_that_fails_is_an_error_and_sets_nothing_here(
         warm_start(tmp_path / "no policy", LocalPolicyConfig(), 0, print)
     assert "no policy" in capfd.readouterr().err
     assert dict(os.environ) == before
+
+
+def test_its_threads_do_not_spin_beside_other_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho warm start: $OMP_WAIT_POLICY\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    said: list[str] = []
+    warm_start(tmp_path, LocalPolicyConfig(), 0, said.append)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    warm_start(tmp_path, LocalPolicyConfig(), 0, said.append)
+    assert said == ["warm start: passive", "warm start: active"]

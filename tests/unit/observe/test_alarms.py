@@ -100,7 +100,7 @@ def told(alarms: Alarms, *steps: dict[str, float]) -> list[dict[str, str]]:
 @pytest.mark.parametrize("name", SHARES)
 def test_a_share_that_is_too_large_in_the_mean_of_some_steps_is_told(name: str) -> None:
     metric = SHARES[name].metric
-    alarms = Alarms(ObserveConfig(share_window=2, truncated=0.5), 128)
+    alarms = Alarms(ObserveConfig(share_window=2, truncated=0.5, preempted=0.5), 128)
     # One step says nothing; the means are 0.5, 0.75 and 0.85.
     steps = [{metric: share} for share in (0.1, 0.9, 0.6, 0.9, 0.8, 0.0)]
     said = [[of for of in step if of == name] for step in told(alarms, *steps)]

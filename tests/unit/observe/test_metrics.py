@@ -9,6 +9,7 @@ from rlsys.loop.fleet import PublishReport
 from rlsys.loop.loop import StepReport
 from rlsys.loop.ready import ReadyGroup
 from rlsys.observe.metrics import step_metrics, time_shares
+from rlsys.sampling.engine_figures import EngineFigures
 from rlsys.watch.accounting import Times
 
 NAN = float("nan")
@@ -98,6 +99,14 @@ def test_the_last_weight_update_is_reported() -> None:
     assert metrics["weights/pause_s"] == 0.1
     assert metrics["weights/total_s"] == 0.3
     assert metrics["weights/canary_error"] == 1e-6
+
+
+def test_what_the_engines_did_is_reported_with_it() -> None:
+    engine = EngineFigures(steps=2, running=6, begun=4, preemptions=1)
+    publish = PublishReport(4, 0.1, 0.3, 1e-6, num_bytes=8, engine=engine)
+    metrics = step_metrics(report([group([1.0, 0.0], [1, 1])], publish), 1.0)
+    assert metrics["sampler/running"] == 3.0
+    assert metrics["sampler/preempted"] == 0.25
 
 
 def test_time_shares_are_of_the_time_since_the_last_look() -> None:

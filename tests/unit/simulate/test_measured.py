@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rlsys.errors import ConfigError, DataError
-from rlsys.simulate import measured
+from rlsys.simulate import decoding, measured
 from rlsys.simulate.replay import replay
 from tests.helpers.measured_run import STEP_S, config, leave_run
 from tests.helpers.reported_run import cut_in_half
@@ -86,6 +86,45 @@ def test_a_run_of_few_steps_is_refused(tmp_path: Path) -> None:
         measured.read(tmp_path, config())
 
 
+def test_a_law_that_the_samplers_recorded_is_taken_and_stays(tmp_path: Path) -> None:
+    folder = leave_run(tmp_path / "run", recorded=(0.004, 0.006, 0.05))
+    found = measured.read(folder, config())
+    assert found.is_recorded
+    law = found.laws.sampler
+    assert (law.step_s, law.sequence_s, law.begin_s) == (0.004, 0.006, 0.05)
+    laws = measured.calibrated(found, cores=2)
+    # They worked longer than it says beside others, so two cores are worth less than two.
+    assert laws.sampler.step_s == pytest.approx(law.step_s, rel=0.02)
+    assert laws.costs.beside > 0.1
+    scenario = laws.scenario(config(), measured.members_of(config(), laws.costs), ranks=1)
+    again = replay(scenario, 1, found.steps, cores=2)
+    assert again.busy_s == pytest.approx(found.busy_s, rel=0.05)
+
+
+def test_samplers_that_were_quicker_than_the_law_with_all_cores_scale_it(tmp_path: Path) -> None:
+    found = measured.read(leave_run(tmp_path / "run", recorded=(0.2, 0.02, 0.1)), config())
+    laws = measured.calibrated(found, cores=2)
+    assert laws.costs.beside == pytest.approx(0.0, abs=0.01)
+    assert laws.sampler.step_s < 0.15
+    assert laws.sampler.begin_s == pytest.approx(laws.sampler.step_s / 2)
+
+
+def test_a_run_without_a_recorded_law_is_read_by_guessing(tmp_path: Path) -> None:
+    assert not measured.read(leave_run(tmp_path / "run"), config()).is_recorded
+
+
+def test_other_groups_cost_what_is_computed_of_them(tmp_path: Path) -> None:
+    found = measured.read(leave_run(tmp_path / "run"), config())
+    wanted = config()
+    wanted.learner.share_prompts = True
+    members = measured.members_of(wanted, found.laws.costs)
+    costs = found.laws.scenario(wanted, members, ranks=1).costs
+    # Completions of 30 to 90 tokens that all differ, after a prompt of 5: once for both of a group.
+    more = (5 + 2 * 60) / (2 * 60) / ((5 + 60) / 60)
+    assert costs.learn_token_s == pytest.approx(0.01 * more)
+    assert costs.reference_token_s == pytest.approx(found.laws.costs.reference_token_s * more)
+
+
 @pytest.mark.parametrize(
     ("x", "y", "line"),
     [
@@ -98,7 +137,7 @@ def test_a_run_of_few_steps_is_refused(tmp_path: Path) -> None:
 def test_a_line_has_no_negative_part_and_narrow_points_say_nothing_of_it(
     x: list[float], y: list[float], line: tuple[float, float]
 ) -> None:
-    assert measured.line(np.array(x), np.array(y), fixed=0.25) == pytest.approx(line)
+    assert decoding.line(np.array(x), np.array(y), fixed=0.25) == pytest.approx(line)
 
 
 def test_samples_that_a_copy_cut_off_are_an_error_that_names_them(tmp_path: Path) -> None:

@@ -49,6 +49,20 @@ def test_sequences_beyond_the_batch_wait_for_a_place() -> None:
     assert sampler.tokens == pytest.approx(6.0)
 
 
+def test_a_sequence_that_begins_holds_the_others_up_while_its_prompt_is_computed() -> None:
+    law = SamplerLaw(step_s=1.0, sequence_s=1.0, max_sequences=2, begin_s=0.5)
+    sampler = SimulatedSampler(law)
+    # First: its prompt (0.5 s), 2 tokens alone (4 s), the other's prompt, 2 together, 2 alone.
+    assert together(sampler, (0.0, [6]), (4.5, [2])) == [15.0, 11.0]
+    assert (sampler.begun, sampler.busy_s) == (2, pytest.approx(15.0))
+
+
+def test_a_sampler_kept_full_computes_the_prompts_of_those_that_take_a_place() -> None:
+    law = SamplerLaw(step_s=0.0, sequence_s=1.0, max_sequences=2, begin_s=0.5)
+    (end,) = together(SimulatedSampler(law), (0.0, [2, 2, 2, 2]))
+    assert end == pytest.approx(4 * 0.5 + 2 * 2 * 2)
+
+
 def test_a_pause_holds_every_sequence_up_and_brings_the_version() -> None:
     sampler = SimulatedSampler(LAW)
 

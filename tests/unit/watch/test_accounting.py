@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlsys.watch.accounting import Accounting, Times
+from rlsys.watch.course import PARTS
 
 
 class HandClock:
@@ -45,6 +46,25 @@ def test_overlapping_calls_are_busy_once() -> None:
         now.seconds += 4.0
     times = accounting.times()
     assert (times.busy_s, times.wall_s) == (7.0, 7.0)
+
+
+def test_a_look_tells_how_the_time_since_the_look_before_went() -> None:
+    now = HandClock()
+    accounting = Accounting("slots", now)
+    with accounting.busy():
+        now.seconds += 10.0
+    times, parts = accounting.look()
+    assert times == accounting.times()
+    assert list(parts) == ["busy"]
+    assert parts["busy"] == pytest.approx((1.0,) * PARTS)
+    now.seconds += 1.0
+    with accounting.busy():
+        now.seconds += 1.0
+    _, parts = accounting.look()
+    half = PARTS // 2
+    assert parts["slots"] == pytest.approx((1.0,) * half + (0.0,) * half)
+    assert parts["busy"] == pytest.approx((0.0,) * half + (1.0,) * half)
+    assert accounting.look()[1] == {}
 
 
 def test_a_named_wait_inside_a_call_is_not_busy_time() -> None:
