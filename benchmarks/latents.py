@@ -40,7 +40,7 @@ from rlsys.learning.layout import blocks_of, lay_out
 from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.local_policy.policy import prepare_local_policy
 from rlsys.pretrained import load_tokenizer
-from rlsys.thinking.latents import embeddings, latents_of, padded_rows
+from rlsys.thinking.latents import embeddings, latents_behind
 
 DROPPED = (0, 2, 3, 4, 99)
 ROWS, MOST_TOKENS = 64, 56
@@ -160,7 +160,7 @@ def measure(
         ids = [prompts[i].tolist() for i in members]
         row = embeddings(model.get_decoder(), torch.tensor(ids))
         if latents:
-            row = torch.cat([row, latents_of(model.get_decoder(), padded_rows(ids, latents))], 1)
+            row = torch.cat([row, latents_behind(model.get_decoder(), ids, latents)], 1)
         row = row.repeat_interleave(samples, 0)
         found = generate_with(
             inputs_embeds=row,

@@ -1,6 +1,7 @@
 """How much of a synchronous loop's waiting the asynchronous loop avoids: E.
 
-    python benchmarks/overlap.py --simulated | --held-out | --real [--steps N] [--repeats N]
+    python benchmarks/overlap.py --simulated | --held-out | --sampler-bound | --real
+        [--steps N] [--repeats N]
 
 E = (t_sync - t_async) / (t_sync - t_ideal), in seconds per consumed token; t_ideal is the largest
 busy time of a stage, as if that stage never waited and every sampler decoded full batches.
@@ -8,9 +9,10 @@ busy time of a stage, as if that stage never waited and every sampler decoded fu
 Simulated: the real training loop on fleets of latency laws under a virtual clock. The laws are
 round numbers of a 7 B policy: a sampler on one GPU that decodes 256 sequences in 32 ms a step,
 1,024 answers of about 2,000 tokens a step. Scenarios differ in what is slow and in the lengths'
-law; those of --held-out were made once the rule of the default was. Each is run with
-max_staleness=2, with auto, the default (rlsys/loop/bound.py), once it has settled, and with the
-bound at which that has settled as a fixed one, for the age of the data.
+law; those of --held-out were made once the rule of the default was, and in those of --sampler-bound
+the learner waits for samples, whatever the bound. Each is run with max_staleness=2, with auto, the
+default (rlsys/loop/bound.py), once it has settled, and with the bound at which that has settled as
+a fixed one, for the age of the data; those of --sampler-bound with 4 and 8, too.
 Under a virtual clock a block has the same figures whenever it runs, so that of the synchronous loop
 is run once per seed.
 
@@ -38,7 +40,7 @@ from local_runs import CASES, alternate
 from rlsys.config.run import RunConfig
 from rlsys.simulate.clock import run
 from rlsys.simulate.fleet import Costs, Members
-from rlsys.simulate.laws import Bursts, LogNormal, Pareto
+from rlsys.simulate.laws import Bursts, Constant, LogNormal, Pareto
 from rlsys.simulate.overlap import Block, Scenario, overlap, simulate
 from rlsys.simulate.sampler import SamplerLaw
 
@@ -97,6 +99,27 @@ HELD_OUT = {
     "very_long_tail": replace(BALANCED, lengths=Pareto(mean=2000, shape=1.3, limit=48000)),
 }
 """Made after the rule's thresholds, which were not touched for them."""
+# One sampler, which takes 256 s for a step of 2.0 M tokens and 512 s for one of 4.1 M: nearly all
+# completions are done within two steps. It takes 10 % or 50 % longer than the learner.
+ONE_SAMPLER = replace(
+    BALANCED,
+    members=Members(rollout=1, verifier=2, reference=1),
+    costs=replace(BALANCED.costs, learn_step_s=40.0),
+)
+QUICK = {
+    percent: replace(ONE_SAMPLER.costs, learn_token_s=token_s)
+    for percent, token_s in ((10, 9.5e-5), (50, 6.5e-5))
+}
+EQUAL = replace(ONE_SAMPLER, lengths=Constant(2000))
+TAILED = replace(
+    ONE_SAMPLER, lengths=LogNormal(mean=2000, sigma=1.0, limit=16000), groups_per_step=256
+)
+SAMPLER_BOUND = {
+    f"{name}_{percent}": replace(scenario, costs=costs)
+    for name, scenario in (("equal", EQUAL), ("tailed", TAILED))
+    for percent, costs in QUICK.items()
+}
+"""In which older data would make nothing faster."""
 MODES = {
     "split_sync": ["loop.max_staleness=0"],
     "async": ["loop.max_staleness=2"],
@@ -139,12 +162,14 @@ def compare(scenario: Scenario, bound: int | str, steps: int, repeats: int) -> d
     }
 
 
-def simulated(which: dict[str, Scenario], steps: int, repeats: int) -> dict[str, Any]:
-    """Every scenario at a small bound, at the default, and at what that came to."""
+def simulated(
+    which: dict[str, Scenario], steps: int, repeats: int, others: tuple[int, ...] = ()
+) -> dict[str, Any]:
+    """Every scenario at a small bound, at the default, at what that came to, and at others."""
     scenarios: dict[str, list[dict[str, Any]]] = {}
     for name, scenario in which.items():
         rows = scenarios[name] = []
-        for bound in (2, DEFAULT, None):
+        for bound in (2, DEFAULT, None, *others):
             wanted = rows[-1]["bound"] if bound is None else bound
             rows.append(compare(scenario, wanted, steps, repeats))
             print(f"{name:<15}" + "  ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)
@@ -180,6 +205,7 @@ def main() -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--simulated", action="store_true")
     what.add_argument("--held-out", action="store_true", help="scenarios that no rule was made by")
+    what.add_argument("--sampler-bound", action="store_true", help="scenarios that 2 is enough for")
     what.add_argument("--real", action="store_true")
     parser.add_argument("--steps", type=int, default=40, help="measured steps of each block")
     parser.add_argument("--repeats", type=int, default=2)
@@ -188,6 +214,8 @@ def main() -> None:
     if arguments.simulated or arguments.held_out:
         which = SCENARIOS if arguments.simulated else HELD_OUT
         result = simulated(which, arguments.steps, arguments.repeats)
+    elif arguments.sampler_bound:
+        result = simulated(SAMPLER_BOUND, arguments.steps, arguments.repeats, (4, 8))
     else:
         result = real(arguments.cases, arguments.steps, arguments.repeats)
     print(json.dumps(result))

@@ -18,13 +18,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+FIRST = "world_reasoning"
 COLUMNS = {
-    "pass@1": ("world_reasoning", "pass_at_1"),
-    "Cons@16": ("world_reasoning", "cons_at_16"),
-    "pass@16": ("world_reasoning", "pass_at_16"),
-    "tokens, right": ("world_reasoning", "right_tokens"),
-    "tokens, wrong": ("world_reasoning", "wrong_tokens"),
-    "one language": ("world_reasoning", "one_language"),
+    "pass@1": (FIRST, "pass_at_1"),
+    "Cons@16": (FIRST, "cons_at_16"),
+    "pass@16": (FIRST, "pass_at_16"),
+    "tokens, right": (FIRST, "right_tokens"),
+    "tokens, wrong": (FIRST, "wrong_tokens"),
+    "one language": (FIRST, "one_language"),
     "requests": ("world_general", "pass_at_1"),
     "helpful": ("world_general", "helpful"),
     "harmless": ("world_general", "harmless"),
@@ -65,10 +66,10 @@ def what_it_took(stage: Path) -> dict[str, float]:
 
 
 def figure(figures: dict[str, Any], benchmark: str, name: str) -> Any:
-    """By its name, whatever the setting, and whether or not there are several benchmarks."""
+    """By its name, whatever the setting; one without a benchmark is of the only one, FIRST."""
     for key, found in figures.items():
         *where, last = key.split("/")
-        if last == name and (not where or where[0] == benchmark):
+        if last == name and (where[0] if where else FIRST) == benchmark:
             return found
     return None
 

@@ -75,10 +75,10 @@ class _Sum:
         self.seconds += verdict.seconds
         self.level = self.level or verdict.level
         if verdict.status is Status.ABSTAINED:
-            self.silence = f"{component.name}: {verdict.reason}"
+            self.silence = _said_by(component.name, verdict.reason)
             return
         if verdict.reward is None:
-            self.fault = f"{component.name}: {verdict.reason}"
+            self.fault = _said_by(component.name, verdict.reason)
             return
         self.values[component.name] = verdict.reward
         self.values |= {f"{component.name}.{k}": v for k, v in verdict.components.items()}
@@ -106,6 +106,11 @@ class _Sum:
         above = min(max(self.total, self.low), self.high) - self.low
         reward = self.low + self.gates * above
         return Verdict(reward, self.status, self.reason, self.values, self.seconds, self.level)
+
+
+def _said_by(name: str, reason: str) -> str:
+    """With the component's name, which a verifier's own errors begin with."""
+    return reason if reason.startswith(f"{name}: ") else f"{name}: {reason}"
 
 
 class Composite:

@@ -6,7 +6,9 @@ A policy's config.json has `thinking_latents`, the K that it was trained with, w
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from rlsys.config.model_files import read_config
+from rlsys.config.local_policy import Architecture
+from rlsys.config.model_files import Model, read_config
+from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.run import RunConfig, StageKind, Transport
 from rlsys.config.sft import measures_answers
 from rlsys.config.thinking import ThinkingMode
@@ -39,6 +41,8 @@ def settled(config: RunConfig, path: str, notice: Callable[[str], None]) -> RunC
         ConfigError: the policy thinks in latents, and a setting does not go with that.
     """
     own = latents_in(path) if path else 0
+    for problem in model_problems(config, read_config(path, f"model {path}")) if path else ():
+        raise ConfigError(problem)
     asked = config.thinking
     if asked.mode is not ThinkingMode.auto:
         if asked.fed_back != own:
@@ -50,6 +54,25 @@ def settled(config: RunConfig, path: str, notice: Callable[[str], None]) -> RunC
     for problem in problems(found):
         raise ConfigError(f"{path} thinks in {own} latents: {problem}")
     return found
+
+
+def model_problems(config: RunConfig, model: Model) -> list[str]:
+    """Of a policy, by its config.json: experts, which the copy that makes its latents cannot take
+    new weights of, and whose load and choice in the latents' own passes the learner does not know.
+    """
+    asked = config.thinking
+    latents = model.get(KEY) if asked.mode is ThinkingMode.auto else asked.fed_back
+    experts = next((name for name in EXPERTS if model.get(name)), None)
+    if not latents or experts is None:
+        return []
+    return [_with_experts(f"model.path={config.model.path!r}", f"{experts}={model[experts]}")]
+
+
+def _with_experts(policy: str, said: str) -> str:
+    return (
+        f"{policy}: {said}: latents of a policy with experts are made by nobody here; nearest "
+        "valid: thinking.mode=words, or a policy without experts"
+    )
 
 
 def problems(config: RunConfig) -> Iterator[str]:
@@ -73,6 +96,9 @@ def problems(config: RunConfig) -> Iterator[str]:
             f"rollout.gpus={config.rollout.gpus:g}: latents were made and proved on CPUs alone; "
             "nearest valid: rollout.gpus=0, or thinking.mode=words"
         )
+    architecture = config.model.local.architecture
+    if not config.model.path and architecture is not Architecture.qwen2:
+        yield _with_experts("the local policy", f"model.local.architecture={architecture}")
     if teacher := config.teacher.path:
         yield (
             f"teacher.path={teacher!r}: a teacher reads no latents; nearest valid: no teacher, or "

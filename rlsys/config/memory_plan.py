@@ -91,9 +91,9 @@ class Plan:
 
     def lines(self) -> list[str]:
         """Tables in GiB: a line a member, and a sum a GPU and a node."""
-        size = f"{self.parameters / 1e9:.2f} B parameters"
+        size = f"{_counted(self.parameters)} parameters"
         if self.active < self.parameters:
-            size += f", of which a token meets {self.active / 1e9:.2f} B"
+            size += f", of which a token meets {_counted(self.active)}"
         title = f"memory plan of {size} ({self.model_type}), GiB"
         on_gpus = self._gpu_lines() if self.gpus else []
         return [title, *on_gpus, *(host_plan.lines(self.hosts) if self.hosts else [])]
@@ -143,6 +143,11 @@ def plan_of(
         hosts,
         config.cluster.colocate,
     )
+
+
+def _counted(parameters: float) -> str:
+    """In billions or, of a small policy, in millions: `7.62 B`, `3.2 M`."""
+    return f"{parameters / 1e9:.2f} B" if parameters >= 1e8 else f"{parameters / 1e6:.1f} M"
 
 
 def _members(

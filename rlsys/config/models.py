@@ -15,6 +15,7 @@ docs/models.md is the list of what was tried, made by tests/unit/learning/test_t
 from collections.abc import Callable
 from pathlib import Path
 
+from rlsys.config import latents
 from rlsys.config.adapter import require_adaptable
 from rlsys.config.model_files import read_config
 from rlsys.config.model_room import Model, room_problems, rope_kinds
@@ -92,7 +93,8 @@ def require_trainable(config: RunConfig) -> None:
     model = read_config(path, named)
     if reason := refusal(model):
         raise ConfigError(_refused(named, model, reason))
-    if problems := room_problems(config, model) + head_problems(config, model):
+    problems = room_problems(config, model) + head_problems(config, model)
+    if problems := problems + latents.model_problems(config, model):
         raise ConfigError("\n".join(problems))
     require_weights(path, named)
     require_adaptable(config, path, named)

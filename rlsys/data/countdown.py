@@ -14,7 +14,7 @@ COLUMNS = ("nums", "target")
 """As the hub's sets of puzzles have them, such as Jiayi-Pan/Countdown-Tasks-3to4."""
 _WHOLE = re.compile(r"-?[0-9]+")
 MAX_NUMBERS = 5
-"""Five numbers without a solution take half a second, six most of a minute."""
+"""Five numbers without a solution take a second, six more than a minute."""
 
 
 def read_countdown(raw: RawRow, config: DataConfig) -> Row:
@@ -74,12 +74,28 @@ def read_puzzle(expected: Any) -> tuple[list[int], int] | None:
 def solve(numbers: Sequence[int], target: int) -> str | None:
     """An expression over + - * / that uses every number once and equals the target exactly.
 
-    Combines two of the remaining terms in every way until one is left. None when there is no
-    such expression, or more than MAX_NUMBERS numbers.
+    Combines two of the remaining terms in every way until one is left, for the target and for its
+    negative: the signs of terms can be drawn to the front, so this finds whatever there is. None
+    when there is no such expression, or more than MAX_NUMBERS numbers.
     """
-    if not 0 < len(numbers) <= MAX_NUMBERS:
+    if not is_searched(numbers):
         return None
-    return _search([(Fraction(number), str(number)) for number in numbers], Fraction(target))
+    terms = [(Fraction(number), str(number)) for number in numbers]
+    if found := _search(terms, Fraction(target)):
+        return found
+    negative = _search(terms, Fraction(-target))
+    return negative and f"-{negative}"
+
+
+def is_searched(numbers: Sequence[int]) -> bool:
+    """Whether `solve` looks for an expression of so many numbers."""
+    return 0 < len(numbers) <= MAX_NUMBERS
+
+
+def is_unsolvable(expected: Any) -> bool:
+    """Whether an expected answer is a puzzle that is known to have no solution."""
+    puzzle = read_puzzle(expected)
+    return puzzle is not None and is_searched(puzzle[0]) and solve(*puzzle) is None
 
 
 def _search(terms: list[tuple[Fraction, str]], target: Fraction) -> str | None:

@@ -119,6 +119,7 @@ def _reasons(verifier: Verifier, rows: Sequence[Row]) -> list[str]:
         if verdict.reward is not None
         else f"it has no expected answer, which the verifier {verifier.name} needs"
         if row.expected is None
-        else f"the verifier {verifier.name} cannot read its expected answer: {verdict.reason}"
+        else f"the verifier {verifier.name} cannot read its expected answer: "
+        + verdict.reason.removeprefix(f"{verifier.name}: ")
         for row, verdict in zip(rows, verdicts, strict=True)
     ]

@@ -160,6 +160,25 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 
 
+SECTIONS_OF: Mapping[str, str] = MappingProxyType(
+    {
+        SFT: "sft",
+        SAMPLE: "sample",
+        REWARD_MODEL: "reward_model",
+        MERGE: "merge",
+        EVALUATE: "benchmarks",
+    }
+)
+"""The section of settings that no other kind of stage reads."""
+
+
+def reads(kind: str, setting: str) -> bool:
+    """Whether a stage of this kind reads a setting, by its whole name: those of other kinds' own
+    sections stand in its settings, too."""
+    section = setting.partition(".")[0]
+    return section == SECTIONS_OF.get(kind) or section not in SECTIONS_OF.values()
+
+
 def word_of(name: str) -> str:
     """The output that an input takes: `policy` of teacher and policy_2."""
     numbered = _NUMBERED.fullmatch(name)

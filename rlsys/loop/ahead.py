@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from rlsys.config.loop import LoopConfig
-from rlsys.loop.bound import FIRST, AutomaticBound, Waited, is_automatic
+from rlsys.loop.bound import FIRST, AutomaticBound, is_automatic
 from rlsys.loop.ready import ReadyGroups
 from rlsys.loop.slots import Slots, num_slots
+from rlsys.loop.step_times import Waited
 
 
 def first_bound(config: LoopConfig) -> int:

@@ -1,5 +1,6 @@
 """What to type after a run: where its policy is, and the commands that take it from there."""
 
+import itertools
 import os
 import shlex
 from dataclasses import fields
@@ -39,7 +40,8 @@ def next_commands(folder: Path, config: RunConfig, steps: int, resume_by: str) -
     if policy_of(folder) is None:
         return _aligned(resume)
     begin = shlex.quote(config.model.path or "local")
-    results = [shlex.quote(near(folder.with_name(f"eval-{folder.name}-{when}"))) for when in _WHEN]
+    before, after = (folder.with_name(f"eval-{folder.name}-{when}") for when in _WHEN)
+    results = [shlex.quote(near(path)) for path in (before, _free(after))]
     # With its workers, and the seed of the local policy that it began with.
     on = f" --config {shlex.quote(near(folder / FILE))}"
     # What generated rows are measured by needs no data of its own.
@@ -58,6 +60,13 @@ def next_commands(folder: Path, config: RunConfig, steps: int, resume_by: str) -
             *resume,
         ]
     )
+
+
+def _free(folder: Path) -> Path:
+    """The first of NAME, `NAME-2`, `NAME-3`, ... that is not there: what is there is of an earlier
+    policy of the run, before it was resumed."""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([folder], numbered) if not path.exists())
 
 
 def _of_the_world(rows: str) -> str:

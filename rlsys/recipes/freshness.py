@@ -1,7 +1,8 @@
 """Whether what a stage has left is what the recipe asks for now: by settings and digests alone.
 
 What counts: the kind, every setting that changes what is computed (rlsys/lineage/settings.py; one
-that rlsys has got since the stage began was at its default), the bytes of every input, and the
+that rlsys has got since the stage began was at its default, and other kinds' own sections are not
+read), the bytes of every input, and the
 bytes of every output, which nobody may have changed since. What does not: times, places, the
 machine, the gate (it is judged anew), and the versions of rlsys and of the packages, which the
 manifest has and `rlsys recipe status` tells where they are others now.
@@ -13,6 +14,7 @@ from typing import Any
 
 from rlsys.errors import LineageError
 from rlsys.lineage.digests import cached_commit, digest_of, is_hub_id
+from rlsys.lineage.kinds import reads
 from rlsys.lineage.machine import versions
 from rlsys.lineage.manifest import Artifact, Manifest
 from rlsys.lineage.settings import completed
@@ -42,7 +44,7 @@ def differences(stage: StageSpec, checked: Checked, folder: RecipeFolder) -> lis
     begun, made = folder.begun(stage.name), folder.manifest(stage.name)
     if begun is None:
         return ["nothing says what it was asked to do"]
-    changed = list(_settings(begun.asked, checked.asked(stage)))
+    changed = list(_settings(stage.kind, begun.asked, checked.asked(stage)))
     now = inputs_now(stage, checked, folder)
     places = checked.outside(stage) | {n: str(one) for n, one in checked.taken(stage).items()}
     for name in sorted(now.keys() | begun.inputs.keys()):
@@ -63,11 +65,12 @@ def other_versions(made: Manifest) -> str:
     return ""
 
 
-def _settings(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """Key by key, so that a setting that rlsys has got since makes nothing out of date."""
+def _settings(kind: str, then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """Key by key, so that a setting that rlsys has got since makes nothing out of date, and one
+    that stages of the kind do not read neither."""
     then = completed(then)
     for key in sorted(then.keys() | now.keys()):
-        if then.get(key) != now.get(key):
+        if reads(kind, key) and then.get(key) != now.get(key):
             was, is_now = (repr(of[key]) if key in of else "not there" for of in (then, now))
             yield f"{key}: {was} then, {is_now} now"
 

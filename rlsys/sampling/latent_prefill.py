@@ -18,7 +18,7 @@ from rlsys.config.run import Precision
 from rlsys.errors import ConfigError, WeightSyncError
 from rlsys.pretrained import loading
 from rlsys.sampling.engine_prompt import Thought
-from rlsys.thinking.latents import embeddings, latents_of, padded_rows
+from rlsys.thinking.latents import embeddings, latents_behind
 from rlsys.weights.bundle import Manifest, check_names, found, unpack
 from rlsys.weights.saved_form import SavedForm
 
@@ -84,7 +84,7 @@ class LatentPrefill:
         made: dict[tuple[int, ...], Thought] = {}
         for start in range(0, len(distinct), at_once):
             part = distinct[start : start + at_once]
-            found_latents = latents_of(self.model.get_decoder(), padded_rows(part, self.count))
+            found_latents = latents_behind(self.model.get_decoder(), part, self.count)
             made |= {
                 prompt: Thought(latents, self.version)
                 for prompt, latents in zip(part, found_latents, strict=True)

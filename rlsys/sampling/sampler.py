@@ -68,7 +68,7 @@ class Sampler:
         self.config, self.weights = config, weights
         self.seed, self.deterministic = seed, deterministic
         self.seeded, self.sleeps = seeded or deterministic, sleeps
-        self.thoughts = Thoughts(latents, config.dtype)
+        self.thoughts = Thoughts(latents, config.dtype, apart=deterministic)
         self._requests = 0
         self._is_proved = False
         """Whether loading the model's weights again is known to leave it as it was."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +17,24 @@ if TYPE_CHECKING:
     from rlsys.sampling.latent_prefill import LatentPrefill
 
 
+@dataclass(eq=False)
+class _Asked:
+    """By one call."""
+
+    prompts: list[list[int]]
+    thoughts: list[Thought] = field(default_factory=list)
+
+
 class Thoughts:
     """The latents of one sampler's prompts; nothing where the policy makes none."""
 
-    def __init__(self, count: int, precision: Precision) -> None:
-        """count: K of each prompt."""
-        self.count, self.precision = count, precision
+    def __init__(self, count: int, precision: Precision, apart: bool = False) -> None:
+        """count: K of each prompt.
+        apart: each call's prompts go through the copy by themselves, so that timing has no part in
+        how they are rounded; else all that wait go together."""
+        self.count, self.precision, self.apart = count, precision, apart
         self.prefill: LatentPrefill | None = None
+        self._waiting: list[_Asked] = []
         # A prompt's latents are of one version; beside that the event loop goes on.
         self._busy = asyncio.Lock()
 
@@ -43,8 +55,21 @@ class Thoughts:
         of its prompt."""
         if self.prefill is None:
             return [None] * len(prompts)
+        own = _Asked(prompts)
+        self._waiting.append(own)
         async with self._busy:
-            return list(await asyncio.to_thread(self.prefill.think, prompts))
+            if not own.thoughts:
+                await self._think([own] if self.apart else list(self._waiting))
+        return list(own.thoughts)
+
+    async def _think(self, together: list[_Asked]) -> None:
+        """A small policy's pass takes nearly as long for a few prompts as for many."""
+        assert self.prefill is not None
+        prompts = [prompt for one in together for prompt in one.prompts]
+        made = iter(await asyncio.to_thread(self.prefill.think, prompts))
+        for one in together:
+            one.thoughts = [next(made) for _ in one.prompts]
+            self._waiting.remove(one)
 
     async def load(self, manifest: Manifest, buckets: list[list[np.ndarray]]) -> None:
         """Hold a published version; see LatentPrefill.load."""

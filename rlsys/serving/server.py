@@ -1,6 +1,6 @@
 """vLLM's server in a process of its own, as `rlsys serve` starts it: told to stop while it loads,
 it ends with the signal's exit status and no traceback; one that fails says why in a line, with
-the log that has the rest."""
+the log that has the rest. vLLM's own processes end with it, however it ends."""
 
 import os
 import runpy
@@ -11,6 +11,7 @@ from types import FrameType
 
 from rlsys.logs import Since, cause_of, errors_to
 from rlsys.serving.ready import VARIABLE, Served
+from verifiers.parent import end_with_parent
 
 _SERVER = "vllm.entrypoints.openai.api_server"
 
@@ -19,6 +20,8 @@ def main() -> None:
     """Take vLLM's options from the command line, and serve until a signal."""
     # Replaced by vLLM's own, in the same words, when its libraries are there.
     signal.signal(signal.SIGTERM, _interrupt)
+    # vLLM forks its engine where nothing is on a GPU yet.
+    os.register_at_fork(after_in_child=end_with_parent)
     path = Path(Served.from_json(os.environ[VARIABLE]).log)
     try:
         with errors_to(path):
@@ -45,3 +48,5 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 if __name__ == "__main__":
     main()
+elif __name__ == "__mp_main__":  # of a process that vLLM spawns, which begins with this module
+    end_with_parent()

@@ -72,8 +72,8 @@ async def simulate(scenario: Scenario, max_staleness: int | str, steps: int, see
     admitted.
 
     Args:
-        max_staleness: `auto` is given as many steps before as take it from its first value to its
-            largest.
+        max_staleness: `auto` is given as many steps before as its largest value would be, in which
+            it has mostly settled.
     Raises:
         LedgerError: a group was lost or trained twice.
     """

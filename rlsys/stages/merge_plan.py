@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsys import hub
+from rlsys.config.latents import latents_in
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
 from rlsys.config.run import RunConfig
@@ -74,6 +75,8 @@ def read(config: RunConfig, progress: Callable[[str], None]) -> MergePlan:
     notes = []
     progress("comparing architectures, tensors and tokens")
     first = policies[0]
+    for other in policies[1:]:
+        _require_same_latents(first, other)
     for other in everything[1:]:
         notes += _of_one_kind(first, other)
         _require_same_tensors(first, other)
@@ -144,6 +147,16 @@ def _of_one_kind(first: MergeInput, other: MergeInput) -> list[str]:
         if own.get(key) != others.get(key)
     ]
     return [f"{other.named}: its config.json differs in {', '.join(differ)}"] if differ else []
+
+
+def _require_same_latents(first: MergeInput, other: MergeInput) -> None:
+    """A base may have others: it is asked nothing."""
+    own, others = (latents_in(str(one.folder)) for one in (first, other))
+    if own != others:
+        raise ConfigError(
+            f"{other.named}: thinks in {others} latents, and {first.named} in {own}; policies that "
+            "think in as many can be merged"
+        )
 
 
 def _require_same_tensors(first: MergeInput, other: MergeInput) -> None:

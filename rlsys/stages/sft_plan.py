@@ -133,7 +133,7 @@ def _notes(config: RunConfig, overlap: int, num_too_long: int) -> list[str]:
             f"{config.data.max_prompt_tokens}"
         )
     if not measures_answers(config):
-        named = config.data.train or config.data.test
+        named = config.data.train or config.data.test or not config.sft.train
         why = "no check is asked for (evaluation.final_prompts, loop.evaluate_every)"
         none = "data.test names no rows with expected answers to ask for"
         notes.append(f"pass@1 is not measured: {why if named else none}")

@@ -82,17 +82,34 @@ def embeddings(decoder: nn.Module, input_ids: Tensor) -> Tensor:
     return found
 
 
-def padded_rows(prompts: Sequence[Sequence[int]], count: int) -> LatentRows:
-    """A row for each prompt, padded behind its places, where nothing that is read can see it.
+@torch.no_grad()
+def latents_behind(decoder: nn.Module, prompts: Sequence[Sequence[int]], count: int) -> Tensor:
+    """The same without gradient, [n, K, H]: keys and values are kept, so that the prompts go
+    through the model once, and then a single place of each for every further latent.
 
     Args:
-        count: K, latents of each prompt, 1 or more.
+        prompts: token ids, one or more each, padded behind their ends, where nothing sees it.
+        count: K, 1 or more.
     """
-    longest = max(map(len, prompts)) + count
-    rows = [[*prompt, *[prompt[-1]] * (longest - len(prompt))] for prompt in prompts]
-    starts = [i * longest + len(prompt) for i, prompt in enumerate(prompts)]
-    return LatentRows(
-        torch.tensor(rows),
-        torch.arange(longest).expand(len(rows), -1),
-        torch.tensor(starts)[:, None] + torch.arange(count),
+    lengths = torch.tensor([len(prompt) for prompt in prompts])
+    longest = int(lengths.max())
+    padded = [[*prompt, *[prompt[-1]] * (longest - len(prompt))] for prompt in prompts]
+    there = torch.arange(longest) < lengths[:, None]
+    output = decoder(
+        input_ids=torch.tensor(padded),
+        attention_mask=there.long(),
+        position_ids=torch.arange(longest).expand(len(prompts), -1),
+        use_cache=True,
     )
+    latents = [output.last_hidden_state[torch.arange(len(prompts)), lengths - 1]]
+    for step in range(count - 1):
+        there = torch.cat([there, there.new_ones(len(prompts), 1)], dim=1)
+        output = decoder(
+            inputs_embeds=latents[-1][:, None],
+            attention_mask=there.long(),
+            position_ids=(lengths + step)[:, None],
+            past_key_values=output.past_key_values,
+            use_cache=True,
+        )
+        latents.append(output.last_hidden_state[:, 0])
+    return torch.stack(latents, dim=1)

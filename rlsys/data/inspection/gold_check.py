@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from rlsys.data.countdown import is_unsolvable
 from rlsys.data.gold import gold_completion
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt
@@ -35,6 +36,8 @@ class GoldCheck:
     """Rows whose right answer is not found correct, or which cannot be graded at all."""
     unknown: list[Row] = field(default_factory=list)
     """Rows that can be graded, but of which no right answer is known."""
+    unsolvable: list[Row] = field(default_factory=list)
+    """Puzzles that can be graded, but have no right answer."""
 
 
 def check_gold(
@@ -64,7 +67,8 @@ def check_gold(
         size = min(2 * size, _LARGEST_BATCH) if at - last < _SHORT_S else max(1, size // 2)
         last = at
     check.refused.sort(key=lambda pair: (pair[0].file, pair[0].number))
-    check.unknown.sort(key=lambda row: (row.file, row.number))
+    for rows_without in (check.unknown, check.unsolvable):
+        rows_without.sort(key=lambda row: (row.file, row.number))
     return check
 
 
@@ -82,7 +86,7 @@ def _look_at(
     for row, gold, verdict in zip(rows, golds, verdicts, strict=True):
         check.looked_at += 1
         if gold is None and verdict.reward is not None:
-            check.unknown.append(row)
+            (check.unsolvable if is_unsolvable(row.expected) else check.unknown).append(row)
         elif verdict.status is Status.CORRECT:
             check.accepted += 1
         else:

@@ -125,7 +125,7 @@ def _gold(gold: GoldCheck | None, verifiers: str, where: Where) -> Iterator[Line
     if gold is None:
         yield name, f"not graded: {verifiers}", _WARNING
         return
-    graded = gold.looked_at - len(gold.unknown)
+    graded = gold.looked_at - len(gold.unknown) - len(gold.unsolvable)
     if graded:
         of_all = f"of {gold.num_rows:,} rows, evenly spread; --all grades every one"
         looked_at = "every row" if gold.looked_at == gold.num_rows else of_all
@@ -134,6 +134,10 @@ def _gold(gold: GoldCheck | None, verifiers: str, where: Where) -> Iterator[Line
     if gold.unknown:
         said = f"none known of {len(gold.unknown):,} rows, which {verifiers} can grade: "
         yield name, said + where(gold.unknown), _WARNING
+    if gold.unsolvable:
+        puzzles = "1 puzzle" if len(gold.unsolvable) == 1 else f"{len(gold.unsolvable):,} puzzles"
+        said = f"no solution to {puzzles}, which nothing can be paid for: "
+        yield name, said + where(gold.unsolvable), _FAULT
     alike: dict[str, list[Row]] = {}
     reasons: dict[str, str] = {}
     for row, verdict in gold.refused:

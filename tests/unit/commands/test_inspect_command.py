@@ -103,6 +103,13 @@ def test_answers_that_the_named_verifier_cannot_read_are_told(run, write):
     assert "row 1: no verdict: math: expected answer" in output
 
 
+def test_a_puzzle_that_no_expression_solves_is_told_as_such(run, write):
+    answer = PUZZLE["reward_model"] | {"ground_truth": {"numbers": [2, 2], "target": 3}}
+    output = run(write(PUZZLE | {"reward_model": answer}))
+    assert "no solution to 1 puzzle, which nothing can be paid for: row 1" in output
+    assert "none known" not in output
+
+
 def test_slime_rows_are_asked_and_graded(run, write):
     output = run(write({"prompt": "1 + 1?", "label": "2"}))
     assert "openrlhf" in output

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.latents import KEY, latents_in, problems, require_room, settled
+from rlsys.config.latents import KEY, latents_in, model_problems, problems, require_room, settled
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.run import RunConfig, StageKind, Transport
 from rlsys.config.thinking import ThinkingConfig, ThinkingMode
@@ -75,6 +75,28 @@ def test_what_cannot_take_latents_yet_is_refused_with_the_nearest_that_can() -> 
     assert "no teacher" in said(replace(base, teacher=replace(base.teacher, path="some/model")))
     for stage in (StageKind.reward_model, StageKind.merge):
         assert "no use for latents" in said(replace(base, run=replace(base.run, stage=stage)))
+
+
+def test_a_policy_with_experts_is_refused_with_latents_before_anything_is_loaded(
+    tmp_path: Path,
+) -> None:
+    path = policy(tmp_path, num_experts=8)
+    with pytest.raises(ConfigError, match=r"num_experts=8: latents of .*thinking.mode=words"):
+        settled(thinking_in(2), path, lambda line: None)
+    says_so = {"n_routed_experts": 4, KEY: 3}
+    assert len(model_problems(RunConfig(), says_so)) == 1
+    words = RunConfig(thinking=ThinkingConfig(mode=ThinkingMode.words))
+    assert model_problems(words, says_so) == []
+    assert model_problems(RunConfig(), {"num_experts": 8}) == []
+    with pytest.raises(ConfigError, match=r"model\.local\.architecture=qwen3_moe: latents"):
+        load(
+            CONFIGS / "sft.yaml",
+            [
+                "model.local.architecture=qwen3_moe",
+                "thinking.mode=latent",
+                "thinking.latents=2",
+            ],
+        )
 
 
 def test_nothing_is_refused_without_latents() -> None:

@@ -105,6 +105,13 @@ def test_two_nodes_hold_30_billion_parameters_of_which_a_token_meets_3() -> None
     assert not plan(shipped("two_nodes_experts", "learner.offload=none"), QWEN_30B_A3B).fits
 
 
+def test_a_small_policy_is_counted_in_millions() -> None:
+    small = QWEN_7B | {"hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4}
+    title = plan(shipped("one_gpu"), small | {"vocab_size": 8192}).lines()[0]
+    assert re.match(r"memory plan of \d+\.\d M parameters", title)
+    assert plan(shipped("one_gpu"), QWEN_7B).lines()[0].startswith("memory plan of 7.62 B ")
+
+
 def test_two_nodes_hold_a_model_of_7_billion_only_with_checkpointing() -> None:
     assert plan(shipped("two_nodes"), QWEN_7B).fits
     without = shipped("two_nodes", "learner.gradient_checkpointing=false")

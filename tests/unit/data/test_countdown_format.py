@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rlsys.config.data import DataConfig, RowFormat
-from rlsys.data.countdown import solve
+from rlsys.data.countdown import MAX_NUMBERS, is_unsolvable, solve
 from rlsys.data.read import read_rows
 from rlsys.data.rows import PromptKind
 from rlsys.errors import DataError
@@ -92,3 +92,20 @@ def test_whole_numbers_that_pandas_made_floats_of_are_whole_numbers(tmp_path):
 def test_a_puzzle_without_whole_numbers_is_an_error_with_its_place(write_rows, fault, column):
     with pytest.raises(DataError, match=rf"row 2, column {column}: expected .*whole number"):
         read(write_rows(ROW, ROW | fault))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "target"), [([3], -3), ([2, 5], -10), ([2, 3, 4], -24), ([7, 2], -5)]
+)
+def test_a_negative_target_is_reached_by_signs_where_the_verifier_takes_them(numbers, target):
+    puzzle = {"numbers": numbers, "target": target}
+    answer = Completion("", f"<answer>{solve(numbers, target)}</answer>", puzzle)
+    assert CountdownVerifier().verify(answer).reward == 1
+
+
+def test_a_puzzle_has_no_solution_only_where_all_expressions_were_tried():
+    assert is_unsolvable({"numbers": [2, 2], "target": 3})
+    assert not is_unsolvable({"numbers": [2, 1], "target": 3})
+    assert not is_unsolvable({"numbers": [1] * (MAX_NUMBERS + 1), "target": 999})
+    assert not is_unsolvable({"numbers": [], "target": 3})
+    assert not is_unsolvable("3")

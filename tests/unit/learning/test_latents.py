@@ -16,28 +16,12 @@ from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.policy import PolicyModel
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
-from rlsys.thinking.latents import latents_of, padded_rows
+from rlsys.thinking.latents import latents_behind, latents_of
+from tests.helpers.latents_by_hand import by_hand
 from tests.helpers.learners import in_float32, learner_of, on_ranks, one_rank, saved
 
 LATENTS = 3
 Groups = tuple[list[np.ndarray], list[np.ndarray], list[int]]
-
-
-def by_hand(model: PreTrainedModel, prompt: np.ndarray, completion: np.ndarray) -> torch.Tensor:
-    """Logprobs [T] of a completion behind LATENTS hidden states, one pass after the other over all
-    that is there so far, by the model's own attention."""
-    embed = model.get_input_embeddings()
-    model.set_attn_implementation("sdpa")
-    row = embed(torch.from_numpy(prompt))[None]
-    for _ in range(LATENTS):
-        hidden = model.get_decoder()(inputs_embeds=row, use_cache=False).last_hidden_state
-        row = torch.cat([row, hidden[:, -1:]], dim=1)
-    row = torch.cat([row, embed(torch.from_numpy(completion))[None]], dim=1)
-    logprobs = model(inputs_embeds=row, use_cache=False).logits[0].log_softmax(dim=-1)
-    model.set_attn_implementation(attention.NAME)
-    first = len(prompt) + LATENTS - 1
-    steps = torch.arange(first, first + len(completion))
-    return logprobs[steps, torch.from_numpy(completion)]
 
 
 @pytest.fixture
@@ -74,7 +58,9 @@ def test_logprobs_and_gradients_through_the_latents_are_those_of_a_loop_by_hand(
     logprobs, _ = PolicyModel(exact, 1.0, chunk, latents=LATENTS)(layout)
     (logprobs * slope).sum().backward()
     packed = gradients(exact)
-    expected = torch.cat([by_hand(exact, prompts[i], completions[i]) for i in layout.sequences])
+    expected = torch.cat(
+        [by_hand(exact, prompts[i], completions[i], LATENTS) for i in layout.sequences]
+    )
     (expected * slope).sum().backward()
     torch.testing.assert_close(logprobs, expected, atol=1e-12, rtol=0)
     for name, gradient in gradients(exact).items():
@@ -131,17 +117,21 @@ def test_without_latents_a_layout_is_what_it_was(groups: Groups) -> None:
     assert layout.input_ids.shape == (1, 5 + 9 + 23)
 
 
-def test_padded_rows_give_the_latents_of_each_prompt_alone(
-    exact: PreTrainedModel, groups: Groups
+@pytest.mark.parametrize("count", [1, LATENTS])
+def test_latents_by_kept_keys_and_values_are_those_of_whole_passes(
+    exact: PreTrainedModel, groups: Groups, count: int
 ) -> None:
     """As a sampler makes them, beside prompts of other lengths and by the model's own attention."""
-    prompts = [groups[0][0].tolist(), groups[0][3].tolist()]
-    exact.set_attn_implementation("sdpa")
+    prompts = [groups[0][i] for i in (0, 3)]
+    nothing = [np.empty(0, dtype=np.int64)] * 2
+    part = lay_out([[0], [1]], prompts, nothing, latents=count).latents
+    assert part is not None
     with torch.no_grad():
-        together = latents_of(exact.get_decoder(), padded_rows(prompts, LATENTS))
-        apart = [latents_of(exact.get_decoder(), padded_rows([p], LATENTS)) for p in prompts]
-    torch.testing.assert_close(together, torch.cat(apart), atol=1e-13, rtol=0)
-    assert together.shape == (2, LATENTS, 32)
+        whole = latents_of(exact.get_decoder(), part.rows, attention_plan=part.attention)
+    exact.set_attn_implementation("sdpa")
+    together = latents_behind(exact.get_decoder(), [p.tolist() for p in prompts], count)
+    torch.testing.assert_close(together, whole, atol=1e-12, rtol=0)
+    assert together.shape == (2, count, 32)
 
 
 def test_scoring_makes_the_same_latents_as_learning(exact: PreTrainedModel, groups: Groups) -> None:
@@ -150,7 +140,7 @@ def test_scoring_makes_the_same_latents_as_learning(exact: PreTrainedModel, grou
     found = score_sequences(policy, prompts, completions, index, True, 40)
     for i, completion in enumerate(completions):
         with torch.no_grad():
-            expected = by_hand(exact, prompts[i], completion).float().numpy()
+            expected = by_hand(exact, prompts[i], completion, LATENTS).float().numpy()
         np.testing.assert_allclose(found[i], expected, atol=1e-6)
 
 

@@ -1,5 +1,6 @@
 """The inputs of a stage by the words of its kind."""
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from rlsys.config.resume import flat
 from rlsys.config.run import ModelConfig, RunConfig, RunSection, StageKind, TeacherConfig
 from rlsys.config.sft import SftConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
-from rlsys.lineage.kinds import KINDS, given, kind_of
+from rlsys.lineage.kinds import KINDS, SECTIONS_OF, given, kind_of, reads
+from tests.helpers.places import ROOT
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,3 +71,41 @@ def test_several_files_of_a_setting_are_inputs_by_their_numbers() -> None:
         "demonstrations_1": "a.jsonl",
         "demonstrations_2": "world:chains",
     }
+
+
+READERS = {
+    "sft": ("rlsys/stages/sft_plan.py", "rlsys/config/sft.py"),
+    "sample": ("rlsys/stages/sample_plan.py", "rlsys/evaluation/rejection.py"),
+    "reward_model": ("rlsys/stages/reward_model_plan.py",),
+    "merge": ("rlsys/stages/merge_plan.py", "rlsys/stages/merge.py"),
+    "benchmarks": ("rlsys/commands/eval.py", "actors/drivers/evaluate.py"),
+}
+"""Who reads a kind's own section for what is computed."""
+OTHER_READERS = (
+    # Before anything begins, or to show it.
+    *("rlsys/config/load.py", "rlsys/config/validate.py", "rlsys/config/sample.py"),
+    *("rlsys/recipes/check.py", "rlsys/commands/recipe.py", "rlsys/commands/inspect.py"),
+    "rlsys/stages/length.py",  # asks which kind it is
+    "rlsys/local_policy/resolve.py",  # of rlsys eval and rlsys chat
+)
+
+
+@pytest.mark.parametrize("section", SECTIONS_OF.values())
+def test_only_stages_of_its_kind_read_a_section(section: str) -> None:
+    reading = re.compile(rf"\b(?:config|settings|asked)\.{section}\b(?!\s+import)")
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for top in ("rlsys", "actors")
+        for path in (ROOT / top).rglob("*.py")
+        if reading.search(re.sub(r"(?m)^ *(?:from|import) .*", "", path.read_text()))
+    }
+    assert set(READERS[section]) <= found
+    assert found <= {*READERS[section], *OTHER_READERS}
+
+
+def test_a_kind_reads_its_own_section_and_all_that_belong_to_none() -> None:
+    assert reads("sft", "sft.rows_per_step")
+    assert reads("rl", "loop.steps")
+    assert not reads("rl", "sft.rows_per_step")
+    assert not reads("distill", "benchmarks.samples")
+    assert reads("evaluate", "benchmarks.samples")

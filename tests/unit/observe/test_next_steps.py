@@ -39,6 +39,17 @@ def test_a_finished_run_can_be_talked_to_measured_compared_and_gone_on_with(
     assert len({line.index("#") for line in lines}) == 1
 
 
+def test_a_run_that_was_resumed_is_measured_beside_its_earlier_tables(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "local")
+    for name in ("before", "after", "after-2"):
+        (tmp_path / f"eval-local-{name}").mkdir()
+    before, after, compare = typed(next_commands(folder, RunConfig(), 100, RESUME))[1:4]
+    # What it began with is the same as then: an evaluation that is there is continued.
+    assert before[-1] == str(tmp_path / "eval-local-before")
+    assert after[-1] == str(tmp_path / "eval-local-after-3")
+    assert compare[2:] == [before[-1], after[-1]]
+
+
 def test_a_run_that_was_stopped_goes_on_to_its_own_last_step(tmp_path: Path) -> None:
     folder = tmp_path / "my runs" / "a"
     (line,) = typed(next_commands(folder, RunConfig(), 3, RESUME))

@@ -152,6 +152,23 @@ def test_a_setting_that_rlsys_has_got_since_makes_nothing_out_of_date_at_its_def
     assert again(write(content), folder, stages) == ["rl_b"]
 
 
+def test_a_setting_that_stages_of_its_kind_do_not_read_makes_nothing_out_of_date(
+    checked: Checked, folder: RecipeFolder, stages: FakeStages
+) -> None:
+    run(checked, folder, stages)
+    for name, setting in (("rl_a", "sft.rows_per_step"), ("sft1", "merge.density")):
+        begun = folder.begun(name)
+        begun.asked[setting] = 0.25
+        folder.note(name, begun)
+    run(checked, folder, stages)
+    assert stages.ran == []
+    begun = folder.begun("sft1")
+    begun.asked["sft.rows_per_step"] = 3
+    folder.note("sft1", begun)
+    remarks = {s.stage.name: s.remarks for s in standings(checked, folder)}
+    assert remarks["sft1"] == ["sft.rows_per_step: 3 then, 64 now"]
+
+
 def test_a_setting_that_rlsys_has_no_more_makes_its_stage_out_of_date(
     checked: Checked, folder: RecipeFolder, stages: FakeStages
 ) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from rlsys.simulate.clock import run
 from rlsys.simulate.fleet import Costs, Members
-from rlsys.simulate.laws import Constant, LogNormal
+from rlsys.simulate.laws import Constant, LengthLaw, LogNormal
 from rlsys.simulate.overlap import Scenario, overlap, simulate
 from rlsys.simulate.sampler import SamplerLaw
 
@@ -73,3 +73,16 @@ def test_a_run_held_up_by_its_longest_answers_advises_a_bound_that_makes_it_fast
     assert block.advised_bound > 2
     better = run(simulate(slow, block.advised_bound, steps=40, seed=0))
     assert better.token_s < 0.8 * block.token_s
+
+
+@pytest.mark.parametrize("lengths", [Constant(10), LogNormal(mean=10, sigma=0.7, limit=60)])
+def test_where_samplers_are_what_is_slow_an_automatic_bound_returns_to_where_it_began(
+    lengths: LengthLaw,
+) -> None:
+    costs = replace(SCENARIO.costs, learn_token_s=0.0125)
+    slow = replace(SCENARIO, lengths=lengths, groups_per_step=16, costs=costs)
+    automatic = run(simulate(slow, "auto", steps=40, seed=0))
+    fixed = [run(simulate(slow, bound, steps=40, seed=0)) for bound in (2, 4, 8)]
+    assert automatic.bound == 2
+    assert automatic.token_s < 1.02 * min(block.token_s for block in fixed)
+    assert automatic.mean_staleness < 2.3

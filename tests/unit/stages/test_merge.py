@@ -370,6 +370,18 @@ def test_another_architecture_is_named(
     assert "model_type qwen3 there and qwen2 here" in told
 
 
+def test_policies_that_think_in_other_numbers_of_latents_are_refused(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    for name in ("a", "b"):
+        shutil.copytree(made / name, tmp_path / name)
+    file = tmp_path / "b" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"thinking_latents": 3}))
+    told = refusal(merged, "a", "b", folder=tmp_path)
+    assert "thinks in 3 latents, and merge.policies[0]" in told
+    assert not list((tmp_path / "runs").glob("*"))
+
+
 def test_what_else_differs_in_the_config_is_a_note(
     tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
 ) -> None:

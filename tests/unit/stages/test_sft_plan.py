@@ -82,6 +82,8 @@ def test_no_workers_are_there_for_checks_that_never_come(config: RunConfig) -> N
     assert not measures_answers(config)
     said = "pass@1 is not measured: no check is asked for"
     assert any(said in note for note in plan(config).notes)
+    config.data.test = config.sft.train = ""
+    assert any(said in note for note in plan(config).notes)
 
 
 def test_nothing_is_learned_that_will_be_asked_for(config: RunConfig, tmp_path: Path) -> None:

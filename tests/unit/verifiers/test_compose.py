@@ -193,6 +193,14 @@ def test_unreadable_expected_answer_is_no_verdict():
     assert verdict.reason.startswith("R_Accuracy: expected answer")
 
 
+def test_a_verifier_that_says_its_name_itself_is_named_once():
+    faulty = completion(answer={"target": 3})
+    verdict = make([RewardConfig("countdown")]).verify(faulty)
+    assert verdict.reason.startswith("countdown: expected answer")
+    named = make([RewardConfig("puzzle", verifier="countdown")]).verify(faulty)
+    assert named.reason.startswith("puzzle: countdown: expected answer")
+
+
 def test_self_test_of_all_built_in_verifiers_passes():
     names = ["math", "reasoning", "format", "countdown"]
     composite = make([RewardConfig(name, weight=0.25) for name in names])

@@ -108,6 +108,10 @@ def test_gold_answers_are_told_with_what_was_looked_at(write_rows, base_tokenize
     unknown = told(found, GoldCheck(20, 20, 0, [], found.rows))
     assert "none known of 20 rows, which math can grade: rows 1-20" in unknown
     assert "0 of 0" not in unknown
+    puzzles = told(found, GoldCheck(20, 20, 17, unsolvable=found.rows[:3]))
+    assert "17 of 17 accepted" in puzzles
+    assert "no solution to 3 puzzles, which nothing can be paid for: rows 1-3" in puzzles
+    assert "none known" not in puzzles
     assert "not graded: no verifier fits" in told(found, None, "no verifier fits")
 
 
