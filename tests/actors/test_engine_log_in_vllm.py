@@ -1,6 +1,7 @@
 """What the real vLLM tells of its steps adds up to what it did."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -53,6 +54,21 @@ def test_completions_beyond_the_samplers_places_wait(
     _, figures = sampled(sampler, event_loop, 2 * PLACES // SIZE)
     assert figures.waiting > 0
     assert figures.running / figures.steps <= PLACES
+
+
+def test_on_cpus_a_step_takes_what_the_engines_process_worked(
+    sampler: Sampler, event_loop: asyncio.Runner
+) -> None:
+    clock = sampler.log.clock
+    assert clock is not None
+    before = sampler.log.timed.count
+    sampled(sampler, event_loop, PLACES // SIZE)
+    assert sampler.log.timed.count > before
+    clock.passed()
+    time.sleep(0.3)
+    idle_s = clock.passed()
+    assert idle_s is not None
+    assert idle_s < 0.15
 
 
 def test_many_steps_tell_their_law(sampler: Sampler, event_loop: asyncio.Runner) -> None:
