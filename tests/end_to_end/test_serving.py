@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from rlsys.network import free_port
@@ -86,3 +87,17 @@ def test_a_conversation_in_a_pipe_says_what_it_loads_beside_it(policy: tuple[str
     assert re.search(r"^loading /.*/cache/\S+$", done.stderr, re.MULTILINE)
     assert "loading" not in done.stdout
     assert "answer tokens" in done.stdout
+
+
+def test_nothing_of_a_server_that_is_killed_stays_behind(
+    policy: tuple[str, ...], tmp_path: Path
+) -> None:
+    log, port = tmp_path / "printed.txt", free_port("127.0.0.1")
+    with started(log, "serve", *policy, "--port", str(port)) as process:
+        printed(log, r"ready: (\S+)", process)
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert family  # vLLM's engine
+        process.kill()
+        process.wait(60)
+        _, left = psutil.wait_procs(family, timeout=10)
+    assert not left, [one.cmdline() for one in left]
