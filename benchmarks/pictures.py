@@ -5,7 +5,8 @@
 writes docs/images/dataflow.svg, and docs/images/training.svg from the run's metrics.jsonl and
 heldout.jsonl. Colours and lines are of middle brightness and nothing is behind them, so that both
 can be read on a light page and on a dark one. Needs matplotlib. Where playwright and a chromium are
-there, docs/images/report.png is the top of the run's report.
+there, docs/images/report.png is the top of the run's report, and times.png its bands: where time
+goes.
 """
 
 import argparse
@@ -136,15 +137,16 @@ def training_curve(folder: Path, picture: Path) -> None:
     pyplot.close(figure)
 
 
-def report_picture(folder: Path, picture: Path) -> None:
-    """The report of a run as it opens, 1,200 pixels wide; nothing where there is no browser."""
+def report_pictures(folder: Path, picture: Path, times: Path) -> None:
+    """The report of a run as it opens, 1,200 pixels wide, and its bands; nothing where there is no
+    browser."""
     chromium = shutil.which("chromium")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         chromium = None
     if chromium is None:
-        print(f"no playwright or no chromium: {picture} is left as it was")
+        print(f"no playwright or no chromium: {picture} and {times} are left as they were")
         return
     from rlsys.inquiry.sections import ask
     from rlsys.report.page import report
@@ -157,8 +159,11 @@ def report_picture(folder: Path, picture: Path) -> None:
         page.goto(file.as_uri())
         page.locator("button.hit").first.wait_for()
         page.screenshot(path=picture)
+        bands = page.locator("section", has=page.get_by_role("heading", name="Where time goes"))
+        bands.screenshot(path=times)
         browser.close()
     print(picture)
+    print(times)
 
 
 def main() -> None:
@@ -168,7 +173,7 @@ def main() -> None:
     arguments = parser.parse_args()
     (arguments.into / "dataflow.svg").write_text(dataflow(), encoding="utf-8")
     training_curve(arguments.run, arguments.into / "training.svg")
-    report_picture(arguments.run, arguments.into / "report.png")
+    report_pictures(arguments.run, arguments.into / "report.png", arguments.into / "times.png")
     for name in ("dataflow.svg", "training.svg"):
         print(arguments.into / name)
 
