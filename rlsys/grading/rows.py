@@ -137,7 +137,8 @@ def _row(number: int, values: dict[str, Any], known: list[str]) -> GradeRow:
         raise _wrong("verifier", f"one of {', '.join(known)}", values)
     found = flaw(answer) if verifier in _NEED_ANSWERS else ""
     if found:
-        raise _wrong("answer", "an answer that a completion can match", values, f": {found}")
+        there = values if "answer" in values else {"answer": answer}
+        raise _wrong("answer", "an answer that a completion can match", there, f": {found}")
     prompt = next((values[c] for c in _PROMPT_COLUMNS if isinstance(values.get(c), str)), "")
     info = {k: v for k, v in values.items() if k not in _OWN_COLUMNS and v is not None}
     info["limits"] = _limits(values)
