@@ -4,6 +4,7 @@ settings that do, from those that cost nothing to those that cost most.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from math import ceil
 from typing import Any
 
 from rlsys.config.host_plan import SPARE as SPARE_OF_A_NODE
@@ -55,9 +56,9 @@ def _advice(config: RunConfig, model: dict[str, Any], roles: Sequence[str], room
         return f"nearest valid: {', or '.join(ways)}"
     wanted = []
     if not best.fits_gpus:
-        wanted.append(f"GPUs of {best.fullest / GIB / SPARE:.0f} GiB")
+        wanted.append(f"GPUs of {ceil(best.fullest / GIB / SPARE)} GiB")
     if host := best.lacking_host:
-        wanted.append(f"nodes of {host.needed / GIB / SPARE_OF_A_NODE:.0f} GiB")
+        wanted.append(f"nodes of {ceil(host.needed / GIB / SPARE_OF_A_NODE)} GiB")
     most = f" (with {' '.join(changed)})" if changed else ""
     return f"nearest valid: {' and '.join(wanted)}{most}, or more learner.ranks"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from rlsys.data.raw import is_blank, is_filled
 
-_PUZZLE = ("numbers", "target")
+PUZZLE = ("numbers", "target")
 
 
 def flaw(expected: Any) -> str:
@@ -25,8 +25,8 @@ def _look(expected: Any) -> tuple[str, str]:
     """Which part is at fault, empty for the answer as a whole, and how."""
     if isinstance(expected, list) and expected:
         return _look_at_parts({f"item {n}": item for n, item in enumerate(expected, start=1)})
-    if isinstance(expected, dict) and all(name in expected for name in _PUZZLE):
-        return _look_at_parts({name: expected[name] for name in _PUZZLE})
+    if isinstance(expected, dict) and all(name in expected for name in PUZZLE):
+        return _look_at_parts({name: expected[name] for name in PUZZLE})
     return "", _whole(expected)
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from rlsys.data.countdown import read_puzzle
-from rlsys.data.expected import flaw
+from rlsys.data.countdown import COLUMNS, read_puzzle
+from rlsys.data.expected import PUZZLE, flaw
 from rlsys.data.raw import shown
 from rlsys.errors import DataError
+from rlsys.json_text import decode_object
 from verifiers.base import Completion
 
 _OWN_COLUMNS = ("id", "completion", "verifier", "answer", "source", "finish_reason")
@@ -26,6 +27,7 @@ _BY_COLUMNS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("answer", "options"), "choice"),
     (("answer", "choices"), "choice"),
     (("answer",), "math"),
+    (COLUMNS, "countdown"),
 )
 
 
@@ -129,19 +131,21 @@ def _row(number: int, values: dict[str, Any], known: list[str]) -> GradeRow:
         raise _wrong("id", "a text or an integer", values)
     if not isinstance(values.get("completion"), str):
         raise _wrong("completion", "a text", values)
-    verifier = values.get("verifier") or _verifier_for(values)
+    answer = _answer(values)
+    verifier = values.get("verifier") or _verifier_for(values, answer)
     if verifier not in known:
         raise _wrong("verifier", f"one of {', '.join(known)}", values)
-    found = flaw(values.get("answer")) if verifier in _NEED_ANSWERS else ""
+    found = flaw(answer) if verifier in _NEED_ANSWERS else ""
     if found:
-        raise _wrong("answer", "an answer that a completion can match", values, f": {found}")
+        there = values if "answer" in values else {"answer": answer}
+        raise _wrong("answer", "an answer that a completion can match", there, f": {found}")
     prompt = next((values[c] for c in _PROMPT_COLUMNS if isinstance(values.get(c), str)), "")
     info = {k: v for k, v in values.items() if k not in _OWN_COLUMNS and v is not None}
     info["limits"] = _limits(values)
     completion = Completion(
         prompt=prompt,
         text=values["completion"],
-        answer=values.get("answer"),
+        answer=answer,
         info=info,
         source=str(values.get("source") or ""),
         finish_reason=str(values.get("finish_reason") or "stop"),
@@ -149,8 +153,17 @@ def _row(number: int, values: dict[str, Any], known: list[str]) -> GradeRow:
     return GradeRow(number, identity, verifier, completion)
 
 
-def _verifier_for(values: dict[str, Any]) -> str:
-    if read_puzzle(values.get("answer")) is not None:
+def _answer(values: dict[str, Any]) -> Any:
+    """A puzzle may stand as text, as samples have it, or in the columns of the hub's sets."""
+    answer = values.get("answer")
+    if answer is None and all(values.get(column) is not None for column in COLUMNS):
+        return dict(zip(PUZZLE, (values[column] for column in COLUMNS), strict=True))
+    decoded = decode_object(answer)
+    return answer if read_puzzle(decoded) is None else decoded
+
+
+def _verifier_for(values: dict[str, Any], answer: Any) -> str:
+    if read_puzzle(answer) is not None:
         return "countdown"
     for columns, name in _BY_COLUMNS:
         if all(values.get(column) is not None for column in columns):

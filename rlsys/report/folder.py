@@ -4,7 +4,7 @@ The run may still go on: half a line at the end of its metrics is not there yet.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,8 +17,9 @@ from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation import curve
 from rlsys.evaluation.heldout import HeldOut
 from rlsys.observe.runs import Run, read_run
-from rlsys.run.folder import LOCK, MEMBERS, METRICS, SUMMARY
+from rlsys.run.folder import LOCK, MEMBERS, METRICS, SUMMARY, read_lines
 from rlsys.watch.accounting import Times
+from rlsys.watch.course import PARTS
 
 _OWN = ("run.name", "run.directory")
 """Settings in which any two runs differ."""
@@ -64,7 +65,7 @@ def read_record(folder: Path) -> RunRecord:
 
     Raises:
         ConfigError: no run has begun in the folder.
-        DataError: a line of its metrics is no JSON; names file and line.
+        DataError: a line of its metrics or its members' times is damaged; names file and line.
     """
     if not (folder / LOCK).exists():
         raise ConfigError(
@@ -80,7 +81,7 @@ def read_record(folder: Path) -> RunRecord:
         run=run,
         settings=flat(settings),
         lines=_read_lines(folder / METRICS),
-        members=_read_lines(folder / MEMBERS),
+        members=_read_members(folder / MEMBERS),
         checks=curve.read(folder / curve.FILE),
         summary=summary if is_current else {},
     )
@@ -123,17 +124,35 @@ def _shown(record: RunRecord, key: str) -> str:
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
-    lines = []
-    for number, text in enumerate(whole.split("\n") if whole else [], 1):
-        try:
-            line = json.loads(text)
-        except ValueError as error:
+    # What was no number in the run is null here: the step has no such metric.
+    return [
+        {name: value for name, value in line.items() if value is not None}
+        for _, line in read_lines(path)
+    ]
+
+
+def _read_members(path: Path) -> list[dict[str, Any]]:
+    lines = _read_lines(path)
+    for line in lines:
+        told = [line.get("members", {}), line.get("parts", {})]
+        if not all(map(_tells, told, (_is_share, _are_parts))):
             raise DataError(
-                f"{path}, line {number}: no JSON ({error}); a run writes one object a step there"
-            ) from error
-        # What was no number in the run is null here: the step has no such metric.
-        lines.append({name: value for name, value in line.items() if value is not None})
+                f"{path}, step {line['step']}: not as a run writes it, a share for each state of a "
+                f"member, and {PARTS} in `parts`; without that file there are bands of roles alone"
+            )
     return lines
+
+
+def _tells(told: Any, is_value: Callable[[Any], bool]) -> bool:
+    """Whether each member has such a value of each of its states."""
+    return isinstance(told, dict) and all(
+        isinstance(states, dict) and all(map(is_value, states.values())) for states in told.values()
+    )
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _are_parts(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == PARTS and all(map(_is_share, value))

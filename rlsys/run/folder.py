@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rlsys.data.digests import check_unchanged
 from rlsys.disk import disk_errors, replace_text, sync
-from rlsys.errors import ConfigError, DiskError, ResumeError, first_cause
+from rlsys.errors import ConfigError, DataError, DiskError, ResumeError, first_cause
 from rlsys.evaluation import curve, heldout
 
 LOCK, _INPUTS = "lock", "inputs.json"
@@ -31,6 +31,7 @@ _MARK = ".driver"
 """By which another host's process knows that it sees the driver's folder."""
 _MARK_S = 15.0
 """A network file system may show a new file after seconds."""
+_A_STEP = "a run writes one object a step there"
 _GLANCES, _GLANCE_S = 5, 0.02
 """`is_held` takes the lock for less than a millisecond."""
 
@@ -148,17 +149,43 @@ def last_metrics(folder: Path) -> dict[str, float]:
     return json.loads(whole.rpartition("\n")[2]) if whole else {}
 
 
+def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The whole lines of a file with one a step, such as METRICS: each text, and its object.
+
+    Half a line at the end, as a driver that was killed may leave, is none; nor is there any where
+    there is no file.
+
+    Raises:
+        DataError: a line is no JSON object of a step; names file and line.
+    """
+    whole, _, _ = path.read_bytes().rpartition(b"\n") if path.exists() else (b"", b"", b"")
+    for number, raw in enumerate(whole.split(b"\n") if whole else [], 1):
+        try:
+            text = raw.decode("utf-8")
+            line = json.loads(text)
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}: no JSON ({error}); {_A_STEP}") from error
+        if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+            raise DataError(f"{path}, line {number}: {text[:40]} has no step; {_A_STEP}")
+        yield text, line
+
+
 def cut_back(folder: Path, step: int) -> None:
     """Take away metrics, held-out checks and samples of steps after `step`: the resumed run makes
     them anew.
 
     Half a line, which a killed driver may leave, goes too.
+
+    Raises:
+        DataError: see `read_lines`; nothing is taken away.
     """
-    for path in (folder / METRICS, folder / MEMBERS):
-        if path.exists():
-            whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
-            lines = [line for line in whole.splitlines() if json.loads(line)["step"] <= step]
-            replace_text(path, "".join(f"{line}\n" for line in lines))
+    kept = {
+        path: "".join(f"{text}\n" for text, line in read_lines(path) if line["step"] <= step)
+        for path in (folder / METRICS, folder / MEMBERS)
+        if path.exists()
+    }
+    for path, text in kept.items():
+        replace_text(path, text)
     checked = curve.cut_back(folder, step)
     with disk_errors(folder / SAMPLES):
         for path in list((folder / SAMPLES).rglob("step-*")):

@@ -83,9 +83,11 @@ def restore(loop: Loop, state: dict[str, Any], kept: Sequence[Annotations]) -> N
     for entry, own in zip(state["sampled"], kept[len(state["ready"]) :], strict=True):
         _restore_flight(loop, entry, _sampled_in(entry, own[ROLLOUT]), living)
     for entry in state["unfinished"]:
-        # Sampled anew, so as young as what the workers hold now.
-        versions = [state["version"]] * len(entry["group_ids"])
-        entry |= {"admitted": versions, "deadline": [v + loop.ready.bound for v in versions]}
+        # Sampled anew, so as young as what the workers hold now. Each has as long as it had: by a
+        # bound that has shrunk since, more may be due than there are steps left to train them in.
+        ages = [d - a for a, d in zip(entry["admitted"], entry["deadline"], strict=True)]
+        versions = [state["version"]] * len(ages)
+        entry |= {"admitted": versions, "deadline": [state["version"] + age for age in ages]}
         _restore_flight(loop, entry, None, living)
     loop.state = LoopState(
         version=state["version"],

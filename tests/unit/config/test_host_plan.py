@@ -1,5 +1,6 @@
 """The memory of nodes in the plan: who lies where, what fits, and what to change."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,19 @@ def test_a_node_that_no_setting_makes_large_enough_is_named_with_its_size() -> N
     room = Room(80.0, alike_nodes(needs(config), 4.0, 1))
     with pytest.raises(ConfigError, match=r"nearest valid: nodes of \d+ GiB"):
         require_fit(config, QWEN_HALF, [need.role for need in needs(config)], room)
+
+
+@pytest.mark.parametrize("layers", [18, 20, 24])
+def test_the_gpu_and_the_node_that_are_named_are_large_enough(layers: int) -> None:
+    config, model = shipped("one_gpu"), QWEN_HALF | {"num_hidden_layers": layers}
+    room = Room(2.0, alike_nodes(needs(config), 2.0, 1))
+    with pytest.raises(ConfigError) as caught:
+        require_fit(config, model, [need.role for need in needs(config)], room)
+    named = re.search(r"GPUs of (\d+) GiB and nodes of (\d+) GiB \(with (.*)\)", str(caught.value))
+    assert named
+    changed = shipped("one_gpu", *named[3].split())
+    enough = Room(float(named[1]), alike_nodes(needs(changed), float(named[2]), 1))
+    require_fit(changed, model, [need.role for need in needs(changed)], enough)
 
 
 def test_the_learners_ranks_lie_on_one_node_and_each_copies_its_share_for_a_checkpoint() -> None:

@@ -31,6 +31,9 @@ def row(**columns):
         ({"tests": [{"stdin": "", "expected": ""}]}, "code_programs"),
         ({"tests": [], "answer": "4"}, "code_programs"),
         ({"answer": {"numbers": [1, 2], "target": 3}}, "countdown"),
+        ({"answer": '{"numbers": [1, 2], "target": 3}'}, "countdown"),
+        ({"nums": [1, 2], "target": 3}, "countdown"),
+        ({"answer": '{"a": 1}'}, "math"),
         ({"answer": "#### 4"}, "math"),
         ({"answer": 4}, "math"),
         ({"answer": 4, "test": None}, "math"),
@@ -49,6 +52,20 @@ def test_other_columns_reach_the_verifier():
     assert (completion.prompt, completion.text, completion.answer) == ("2+2?", "c", "4")
     assert completion.finish_reason == "length"
     assert completion.info == {"question": "2+2?", "level": 3, "limits": {"wall_s": 2}}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"nums": [1, 2], "target": 3}, {"answer": '{"numbers": [1, 2], "target": 3}'}],
+)
+def test_a_puzzle_is_read_from_the_columns_of_the_hubs_sets_and_from_text(columns):
+    assert row(**columns).completion.answer == {"numbers": [1, 2], "target": 3}
+
+
+def test_a_puzzle_with_a_gap_is_malformed():
+    found = row(nums=[], target=3)
+    assert isinstance(found, MalformedRow)
+    assert "numbers is empty" in found.reason
 
 
 @pytest.mark.parametrize("answer", [float("nan"), "", True, [], {}, [""]])

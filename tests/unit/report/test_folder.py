@@ -25,6 +25,26 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
         read_record(folder)
 
 
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (b"\xff\xfe{", r"line 2: no JSON"),
+        (b"[1, 2]", r"line 2: \[1, 2\] has no step"),
+        (b'{"members": {}}', r"line 2: .* has no step"),
+        (b'{"step": [2]}', r"line 2: .* has no step"),
+        (b'{"step": 2, "members": {"learner-0": 1}}', r"step 2: not as a run writes it"),
+        (b'{"step": 2, "parts": {"learner-0": {"busy": [100]}}}', r"step 2: .* 20 in `parts`"),
+        (b'{"step": 2, "parts": {"learner-0": {"busy": 100}}}', r"step 2: not as a run"),
+    ],
+)
+def test_a_damaged_line_of_members_is_named(tmp_path: Path, damage: bytes, said: str) -> None:
+    folder = make_run(tmp_path / "a", [metrics(1), metrics(2)])
+    line = b'{"step": 1, "members": {"learner-0": {"busy": 1.0}}}'
+    (folder / "members.jsonl").write_bytes(line + b"\n" + damage + b"\n")
+    with pytest.raises(DataError, match=r"members\.jsonl, " + said):
+        read_record(folder)
+
+
 def test_a_figure_that_was_no_number_is_not_there(tmp_path: Path) -> None:
     nothing: dict[str, Any] = {"policy/kl": None, "throughput/step_s": None}
     record = read_record(make_run(tmp_path / "a", [metrics(1) | nothing, metrics(2)]))

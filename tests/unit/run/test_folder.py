@@ -51,6 +51,15 @@ def test_metrics_and_samples_after_the_resumed_step_are_taken_away(tmp_path: Pat
     ]
 
 
+def test_nothing_is_taken_away_where_a_line_is_damaged(tmp_path: Path) -> None:
+    lines = '{"step": 1}\n{"step": 2}\n{"step": 3}\n'
+    (tmp_path / "metrics.jsonl").write_text(lines)
+    (tmp_path / "members.jsonl").write_text('{"step": 1}\n{"ste{"step": 3}\n')
+    with pytest.raises(DataError, match=r"members\.jsonl, line 2: no JSON"):
+        cut_back(tmp_path, 2)
+    assert (tmp_path / "metrics.jsonl").read_text() == lines
+
+
 def test_dropped_answers_after_the_resumed_step_are_taken_away(tmp_path: Path) -> None:
     folder = tmp_path / "samples" / "dropped"
     folder.mkdir(parents=True)
