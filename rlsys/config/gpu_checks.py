@@ -22,6 +22,12 @@ def shares(config: RunConfig) -> Iterator[str]:
             f"rollout.gpus={gpus:g}: a sampler is spread over rollout.tensor_parallel={size} GPUs; "
             f"nearest valid: rollout.gpus={size}"
         )
+    cache = config.rollout.kv_cache_gib
+    if not gpus and cache is not None and cache != round(cache):
+        yield (
+            f"rollout.kv_cache_gib={cache:g}: on CPUs vLLM takes whole GiB; "
+            f"nearest valid: {max(1, round(cache))}"
+        )
 
 
 def problems(config: RunConfig) -> Iterator[str]:

@@ -230,9 +230,14 @@ class AutomaticBound:
         """For a checkpoint, as JSON values: without a growth that is on trial, and what was
         refused, since the fleet that goes on may be another one."""
         state = self.trial or self
-        return {"bound": state.bound, "lead": state.lead, "smoothed": self.smoothed}
+        return {
+            "bound": state.bound,
+            "lead": state.lead,
+            "smoothed": self.smoothed,
+            "unsettled": max(self.unsettled, self.bound),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken; the target is what this run's settings say."""
-        self.unsettled = self.bound = state["bound"]
-        self.lead, self.smoothed = state["lead"], state["smoothed"]
+        self.bound, self.lead = state["bound"], state["lead"]
+        self.smoothed, self.unsettled = state["smoothed"], state["unsettled"]

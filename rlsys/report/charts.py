@@ -72,7 +72,12 @@ CHARTS = (
     ),
     Chart(
         "Staleness",
-        (("staleness/mean", "mean"), ("staleness/max", "max"), ("staleness/bound", "bound")),
+        (
+            ("staleness/mean", "mean"),
+            ("staleness/max", "max"),
+            ("staleness/bound", "bound"),
+            ("staleness/lead", "lead"),
+        ),
         help="optimizer steps",
     ),
     Chart(

@@ -18,7 +18,6 @@ several work on them. How long a step took is not used: what the simulation says
 of the run itself, too.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +28,7 @@ import numpy as np
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
 from rlsys.roles import DRIVER, LEARNER, REFERENCE, ROLLOUT, VERIFIER
-from rlsys.run.folder import METRICS
+from rlsys.run.folder import METRICS, read_lines
 from rlsys.simulate.completions import Computed, completions_of
 from rlsys.simulate.decoding import guessed, line, recorded
 from rlsys.simulate.fleet import Costs, Members
@@ -120,12 +119,13 @@ def read(folder: Path, config: RunConfig) -> Run:
 
     Raises:
         ConfigError: it has too few steps.
+        DataError: a line of its metrics is no JSON; names file and line.
     """
-    lines = (folder / METRICS).read_text(encoding="utf-8").splitlines() if _has(folder) else []
-    rows: list[dict[str, Any]] = [json.loads(line) for line in lines if line.endswith("}")]
-    if len(rows) < _LEAST_STEPS or "policy/learn_s" not in rows[-1]:
+    rows = [line for _, line in read_lines(folder / METRICS)]
+    steps = len(rows)
+    if steps < _LEAST_STEPS or "policy/learn_s" not in rows[-1]:
         raise ConfigError(
-            f"{folder}: {len(rows)} steps of reinforcement are there to measure, at least "
+            f"{folder}: {steps} steps of reinforcement are there to measure, at least "
             f"{_LEAST_STEPS} are needed"
         )
     rows = rows[1:]
@@ -155,7 +155,7 @@ def read(folder: Path, config: RunConfig) -> Run:
     worked[WEIGHTS] = costs.pull_s * config.rollout.workers
     worked[LEARNER] /= ranks
     laws = Laws(sampler, lengths, costs, computed, config.learner.share_prompts)
-    return Run(config, len(lines), float(step_s.mean()), worked, laws, found is not None)
+    return Run(config, steps, float(step_s.mean()), worked, laws, found is not None)
 
 
 def calibrated(run: Run, cores: float | None) -> Laws:
@@ -217,7 +217,3 @@ def _scaled(laws: Laws, by: dict[str, float]) -> Laws:
 
 def _column(rows: Sequence[dict[str, Any]], name: str) -> np.ndarray:
     return np.array([row.get(name) or 0.0 for row in rows])
-
-
-def _has(folder: Path) -> bool:
-    return (folder / METRICS).exists()

@@ -61,6 +61,12 @@ def test_a_shared_gpu_needs_the_size_of_the_cache():
     load(CONFIGS / "local.yaml", [*shared, "rollout.kv_cache_gib=2"])
 
 
+def test_a_sampler_on_cpus_has_a_cache_of_whole_gib():
+    assert error_of("rollout.kv_cache_gib=0.2").endswith("nearest valid: 1")
+    assert error_of("rollout.kv_cache_gib=2.7").endswith("nearest valid: 3")
+    load(CONFIGS / "local.yaml", ["rollout.kv_cache_gib=2"])
+
+
 def test_offloading_needs_the_stage_that_can():
     assert "learner.zero_stage=3" in error_of("learner.offload=parameters")
     assert "learner.zero_stage=1" in error_of("learner.offload=optimizer", "learner.zero_stage=0")

@@ -240,7 +240,12 @@ def test_it_goes_on_from_a_checkpoint_with_a_target_of_its_own() -> None:
 def test_a_checkpoint_holds_no_growth_that_has_not_proved_itself() -> None:
     bound = AutomaticBound(0.5)
     assert looked(bound, for_old_s=4.0, for_any_s=1.0) == [4]
-    assert bound.state_dict() == {"bound": FIRST, "lead": FIRST, "smoothed": 1.0}
+    state = bound.state_dict()
+    assert (state["bound"], state["lead"], state["smoothed"]) == (FIRST, FIRST, 1.0)
+    resumed = AutomaticBound(0.5)
+    resumed.load_state_dict(state)
+    # Groups that were admitted under the growth live for four steps more.
+    assert (resumed.bound, resumed.unsettled) == (FIRST, 4)
 
 
 def test_steps_that_take_no_time_and_a_learner_that_takes_none_break_nothing() -> None:
