@@ -1,6 +1,7 @@
 """Which members may share a GPU, how weights go between them, and how the cluster places them."""
 
 from collections.abc import Iterator
+from math import isfinite
 
 from rlsys.config.run import Offload, RunConfig, StageKind, Transport
 from rlsys.config.transport import transport_of
@@ -23,7 +24,7 @@ def shares(config: RunConfig) -> Iterator[str]:
             f"nearest valid: rollout.gpus={size}"
         )
     cache = config.rollout.kv_cache_gib
-    if not gpus and cache is not None and cache != round(cache):
+    if not gpus and cache is not None and isfinite(cache) and cache != round(cache):
         yield (
             f"rollout.kv_cache_gib={cache:g}: on CPUs vLLM takes whole GiB; "
             f"nearest valid: {max(1, round(cache))}"

@@ -2,6 +2,9 @@
 
 import gc
 import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -121,23 +124,25 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("settings", STEPS.values(), ids=STEPS)
-def test_a_step_takes_what_the_plan_says(tmp_path: Path, settings):
-    """Two microbatches: the second one meets the gradients of the first."""
+def config_of(step: str) -> RunConfig:
     config = RunConfig()
     config.model.max_context = TOKENS // SEQUENCES
     config.learner = LearnerConfig(
         microbatch_tokens=TOKENS,
         logprob_chunk=128,
         deepspeed_options={"zero_optimization": {"reduce_bucket_size": BUCKET}},
-        **settings,
+        **STEPS[step],
     )
-    folder = saved(Qwen2ForCausalLM(Qwen2Config(**SIZES)), tmp_path / "m")
-    shape = shape_of(json.loads((folder / "config.json").read_text()))
-    assert shape is not None
+    return config
+
+
+def step_bytes(step: str, folder: Path) -> tuple[int, int, int, int]:
+    """What stays of the learner itself and of a first microbatch, the most that a second one takes,
+    which meets the gradients of the first, and what stays of the step."""
+    attention._SMALL_KEYS = 0
     made = []
     _, held = growth(
-        lambda: made.append(learner_of(folder, CrossEntropy(), one_rank(config.learner)))
+        lambda: made.append(learner_of(folder, CrossEntropy(), one_rank(config_of(step).learner)))
     )
     engine = made[0].deepspeed
 
@@ -149,6 +154,26 @@ def test_a_step_takes_what_the_plan_says(tmp_path: Path, settings):
     _, after_first = growth(lambda: microbatch(False))
     most, _ = growth(lambda: microbatch(True))
     _, after_step = growth(engine.step)
+    return held, after_first, most, after_step
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[ProcessPoolExecutor]:
+    """Of its own: in one that had run other tests a step in bfloat16 kept one copy of the gradients
+    more, now and then. Which of them it takes was not found."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_takes_what_the_plan_says(
+    process: ProcessPoolExecutor, tmp_path: Path, step: str
+) -> None:
+    config = config_of(step)
+    folder = saved(Qwen2ForCausalLM(Qwen2Config(**SIZES)), tmp_path / "m")
+    shape = shape_of(json.loads((folder / "config.json").read_text()))
+    assert shape is not None
+    held, after_first, most, after_step = process.submit(step_bytes, step, folder).result()
     planned = memory.learner(config, shape)
     measured = held + after_first + most
     # Adam's moments come with the first step, and there were none yet.
