@@ -29,7 +29,7 @@ from rlsys.errors import (
     WorkerDiedError,
     WorkerError,
 )
-from rlsys.watch.accounting import Accounting, Times
+from rlsys.watch.accounting import Accounting
 
 pytestmark = pytest.mark.slow
 # Ray's workers cannot import this file.
@@ -301,8 +301,9 @@ def test_a_member_at_work_shows_its_clock_and_where_it_stands(supervised: Any) -
             asyncio.create_task(supervisor.call(stuck, stuck.actor.hold_the_interpreter.remote())),
         ]
         await asyncio.sleep(1.0)
-        times: Times = await supervisor.call(at_work, at_work.actor.times.remote())
+        times, parts = await supervisor.call(at_work, at_work.actor.times.remote())
         assert 0.5 < times.busy_s < 60
+        assert parts["busy"][-1] == pytest.approx(1.0)
         text = await stack_report.report(supervisor.seats)
         assert "the driver's tasks" in text
         at_work_text, _, stuck_text = text.partition("--- verifier-1, 1 calls unanswered")

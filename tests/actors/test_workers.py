@@ -29,7 +29,8 @@ def test_a_verifier_worker_grades_a_batch_and_names_what_it_saw(cluster: None) -
     assert seen.correct.tolist() == [True, False]
     assert seen.infrastructure == []
     assert ray.get(grades).column("status").to_pylist() == ["correct", "wrong"]
-    times = ray.get(worker.times.remote())
+    times, parts = ray.get(worker.times.remote())
+    assert {"busy", "rollouts"} == set(parts)
     assert times.busy_s + sum(times.waits.values()) == pytest.approx(times.wall_s)
     ray.kill(worker)
 
