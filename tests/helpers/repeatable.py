@@ -103,7 +103,9 @@ def metrics(run: Path) -> list[dict[str, Any]]:
 
 
 def is_time(name: str) -> bool:
-    return name == "time" or name.startswith(("time/", "driver/")) or name.endswith("_s")
+    """What an engine has at once, `sampler/`, follows from when its requests come."""
+    own = ("time/", "driver/", "sampler/")
+    return name == "time" or name.startswith(own) or name.endswith("_s")
 
 
 def samples(run: Path, step: int) -> list[dict[str, Any]]:
