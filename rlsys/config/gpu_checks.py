@@ -1,7 +1,6 @@
 """Which members may share a GPU, how weights go between them, and how the cluster places them."""
 
 from collections.abc import Iterator
-from math import isfinite
 
 from rlsys.config.run import Offload, RunConfig, StageKind, Transport
 from rlsys.config.transport import transport_of
@@ -22,12 +21,6 @@ def shares(config: RunConfig) -> Iterator[str]:
         yield (
             f"rollout.gpus={gpus:g}: a sampler is spread over rollout.tensor_parallel={size} GPUs; "
             f"nearest valid: rollout.gpus={size}"
-        )
-    cache = config.rollout.kv_cache_gib
-    if not gpus and cache is not None and isfinite(cache) and cache != round(cache):
-        yield (
-            f"rollout.kv_cache_gib={cache:g}: on CPUs vLLM takes whole GiB; "
-            f"nearest valid: {max(1, round(cache))}"
         )
 
 

@@ -2,6 +2,7 @@
 sampler's key-value cache on CPU. vLLM says so, too, but minutes later."""
 
 import math
+from collections.abc import Iterator
 from numbers import Real
 from typing import Any
 
@@ -71,8 +72,18 @@ def cached_tokens(config: RunConfig, model: Model) -> int | None:
 
 
 def cpu_cache_gib(rollout: RolloutConfig) -> int:
-    """What a sampler's process on CPU is told: whole GiB."""
-    return max(1, round(rollout.kv_cache_gib or 1.0))
+    """What a sampler's process on CPU is told, whole GiB; see cache_problems."""
+    return int(rollout.kv_cache_gib or 1)
+
+
+def cache_problems(config: RunConfig) -> Iterator[str]:
+    """On CPUs vLLM takes whole GiB (VLLM_CPU_KVCACHE_SPACE), and would round what is none."""
+    cache = config.rollout.kv_cache_gib
+    if config.rollout.gpus == 0 and cache is not None and math.isfinite(cache) and cache % 1:
+        yield (
+            f"rollout.kv_cache_gib={cache:g}: on CPUs vLLM takes whole GiB; "
+            f"nearest valid: {max(1, round(cache))}"
+        )
 
 
 def limits(model: Model) -> dict[str, int]:

@@ -29,6 +29,7 @@ from rlsys.config import verifiers as verifiers_config
 from rlsys.config.adapter import reference_problems
 from rlsys.config.loop import AUTO
 from rlsys.config.model_names import find_model
+from rlsys.config.model_room import cache_problems
 from rlsys.config.run import MOST_KEPT, RunConfig, StageKind
 from rlsys.config.sft import measures_answers
 from rlsys.errors import ConfigError
@@ -269,12 +270,13 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
 _ALWAYS = (
     *(_positions, _run, _schedule, _model, gpu_checks.problems, _deterministic),
     *(engine_options.problems, latents_config.problems, slices_config.problems),
+    cache_problems,
 )
 _WHERE_SAMPLED = (_context, _greedy, _truncation, _thinking)
 _WHERE_ONLY_SAMPLED = (
     *(_context, _greedy, _thinking, _positions, _run, _model, gpu_checks.shares, _deterministic),
     *(engine_options.problems, sample_config.problems, served_config.problems),
-    latents_config.problems,
+    *(latents_config.problems, cache_problems),
 )
 _WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe, reference_problems)
 

@@ -92,7 +92,7 @@ def run(architecture: Architecture, tmp_path: Path) -> None:
         place.mkdir()
     build(architecture, folder)
     model = ModelConfig(max_context=128)
-    config, weights = RolloutConfig(kv_cache_gib=0.1, dtype=Precision.float32), WeightsConfig()
+    config, weights = RolloutConfig(dtype=Precision.float32), WeightsConfig()
     sampler = Sampler("rollout-0", str(folder), model, config, weights, 0)
 
     async def work() -> None:

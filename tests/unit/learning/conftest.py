@@ -1,6 +1,7 @@
 """A tiny random policy that the tests of the learner share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import torch
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from rlsys.learning import attention
+from rlsys.local_policy.tokenizer import build_tokenizer
+from tests.helpers.learners import saved
 
 VOCABULARY = 41
 
@@ -46,3 +49,14 @@ def groups() -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
             completions.append(rng.integers(0, VOCABULARY, length))
             index.append(10 + group)
     return prompts, completions, index
+
+
+@pytest.fixture
+def folder(model: PreTrainedModel, tmp_path: Path) -> Iterator[Path]:
+    """It on disk, with the tokenizer of local policies; each test has its own."""
+    threads = torch.get_num_threads()
+    torch.manual_seed(0)
+    policy = saved(model, tmp_path / "policy")
+    build_tokenizer().save_pretrained(policy)
+    yield policy
+    torch.set_num_threads(threads)

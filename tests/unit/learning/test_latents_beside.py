@@ -1,6 +1,5 @@
 """Latents with what else a learner may have: an adapter, a critic, a checkpoint to go on from."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,6 @@ from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.reinforcement import reinforcement_learner
 from rlsys.learning.tasks import ReinforcementTask
 from rlsys.learning.weights_out import WeightsOut
-from rlsys.local_policy.tokenizer import build_tokenizer
 from rlsys.sampling.latent_prefill import LatentPrefill
 from tests.helpers.algorithms import algorithm_of
 from tests.helpers.batches import rollouts
@@ -35,7 +33,6 @@ from tests.helpers.learners import (
     learner_of,
     one_rank,
     same,
-    saved,
     weights,
 )
 from tests.helpers.published import published
@@ -51,16 +48,6 @@ PPO = algorithm_of(
     off_policy__weight_rule=WeightRule.metrics_only,
 )
 LORA = LoraConfig(rank=4, alpha=8.0)
-
-
-@pytest.fixture
-def folder(model: PreTrainedModel, tmp_path: Path) -> Iterator[Path]:
-    threads = torch.get_num_threads()
-    torch.manual_seed(0)
-    policy = saved(model, tmp_path / "policy")
-    build_tokenizer().save_pretrained(policy)
-    yield policy
-    torch.set_num_threads(threads)
 
 
 def learner_with(folder: Path, algorithm: AlgorithmConfig, **settings: object) -> Learner:

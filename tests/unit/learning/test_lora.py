@@ -1,7 +1,6 @@
 """A policy that learns by an adapter: what it computes, learns, publishes and keeps."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,6 @@ from rlsys.learning.policy import PolicyModel, load_causal_lm
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
 from rlsys.learning.weights_out import WeightsOut
-from rlsys.local_policy.tokenizer import build_tokenizer
 from tests.helpers.learners import (
     fitted,
     in_float32,
@@ -40,7 +38,6 @@ from tests.helpers.learners import (
     on_ranks,
     one_rank,
     same,
-    saved,
     weights,
 )
 
@@ -48,16 +45,6 @@ pytestmark = pytest.mark.slow
 
 HIDDEN = 32
 """Of the tiny model; q_proj and gate_proj read as much."""
-
-
-@pytest.fixture
-def folder(model: PreTrainedModel, tmp_path: Path) -> Iterator[Path]:
-    threads = torch.get_num_threads()
-    torch.manual_seed(0)
-    policy = saved(model, tmp_path / "policy")
-    build_tokenizer().save_pretrained(policy)
-    yield policy
-    torch.set_num_threads(threads)
 
 
 def demonstrations(seed: int = 0) -> pa.RecordBatch:

@@ -240,8 +240,8 @@ def test_a_synchronous_run_that_is_resumed_trains_the_same_batches(tmp_path: Pat
         assert np.array_equal(other.advantages, request.advantages)
 
 
-def test_an_automatic_bound_goes_on_with_its_slots_and_deadlines(tmp_path: Path) -> None:
-    config = make_config(max_staleness="auto")
+def resumed_after_a_shrink(config: RunConfig) -> Loop:
+    """Of a run of an automatic bound, whose data were worth little just before its checkpoint."""
     loop = make_loop(FakeFleet(Latencies(sample=50.0)), config)
 
     async def scenario() -> Loop:
@@ -255,7 +255,11 @@ def test_an_automatic_bound_goes_on_with_its_slots_and_deadlines(tmp_path: Path)
         snapshot.restore(resumed, state, [])
         return resumed
 
-    resumed = run(scenario())
+    return run(scenario())
+
+
+def test_an_automatic_bound_goes_on_with_its_slots_and_deadlines() -> None:
+    resumed = resumed_after_a_shrink(make_config(max_staleness="auto"))
     assert resumed.ready.bound == 1
     # 12 groups were alive before the lead shrank; none is free until 5 have ended.
     assert (resumed.slots.size, resumed.slots.taken) == (8, 12)
@@ -263,25 +267,10 @@ def test_an_automatic_bound_goes_on_with_its_slots_and_deadlines(tmp_path: Path)
     assert resumed.ready.deadline(0) == 2
 
 
-def test_a_resume_after_a_growth_that_is_not_kept_and_a_smaller_bound_goes_on(
-    tmp_path: Path,
-) -> None:
-    config = make_config(max_staleness="auto", stall_timeout_s=500.0)
-    loop = make_loop(FakeFleet(Latencies(sample=50.0)), config)
-
-    async def scenario() -> int:
-        training = asyncio.create_task(loop.train(5))
-        await asyncio.sleep(1.0)
-        for _ in range(20):
-            loop.ahead.saw({"effective_sample_size": 0.01})
-        state = json.loads(json.dumps(snapshot.take(loop).state))
-        training.cancel()
-        resumed = make_loop(FakeFleet(), config)
-        snapshot.restore(resumed, state, [])
-        await resumed.train(5)
-        return resumed.state.version
-
-    assert run(scenario()) == 5
+def test_a_resume_after_a_growth_that_is_not_kept_and_a_smaller_bound_goes_on() -> None:
+    resumed = resumed_after_a_shrink(make_config(max_staleness="auto", stall_timeout_s=500.0))
+    run(resumed.train(5))
+    assert resumed.state.version == 5
 
 
 def test_a_checkpoint_of_another_history_is_refused(tmp_path: Path) -> None:
