@@ -22,9 +22,28 @@ REWARDS = (
     "verifiers.rewards=["
     "{name: reasoning, weight: 0.3}, "
     "{name: accuracy, verifier: math, weight: 0.5}, "
-    "{name: brevity, verifier: short_answer, options: {max_chars: 300}, weight: 0.2}]"
+    "{name: brevity, verifier: short_answer, options: {max_chars: 300}, weight: 0.1}, "
+    "{name: parity, weight: 0.1}]"
 )
-"""Those of configs/base.yaml, and the plug-in that docs/verifiers.md shows."""
+"""Those of configs/base.yaml, the plug-in that docs/verifiers.md shows, and PARITY."""
+PARITY = """
+from verifiers.base import Completion, Status, Verdict
+
+
+class Parity:
+    name = "parity"
+
+    def verify(self, completion: Completion) -> Verdict:
+        even = len(completion.text) % 2 == 0
+        return Verdict(float(even), Status.CORRECT if even else Status.WRONG)
+
+    def self_test(self) -> list[tuple[Completion, float]]:
+        return [(Completion("", "ab", ""), 1.0), (Completion("", "a", ""), 0.0)]
+
+
+VERIFIERS = {"parity": Parity}
+"""
+"""Pays for half of what is sampled, so that a policy that gets nothing right has a gradient."""
 LOSS = """
 from dataclasses import replace
 
@@ -56,18 +75,19 @@ class Submitted:
 
 
 def submit(workplace: Workplace, folder: Path, *overrides: str) -> Submitted:
-    """The run `tiny` of the workplace's config, with the documented plug-in and a loss, from files
-    that only the job's folder has."""
+    """The run `tiny` of the workplace's config, with the documented plug-in, another and a loss,
+    from files that only the job's folder has."""
     clone = _clone(folder)
     plugin = (ROOT / "docs" / "verifiers.md").read_text().split("```python\n")[1].split("```")[0]
     (clone / "short_answer.py").write_text(plugin)
+    (clone / "parity.py").write_text(PARITY)
     (clone / "counted.py").write_text(LOSS)
     with _head(folder) as cluster:
         output = _ray(
             cluster,
             *("job", "submit", "--working-dir", str(clone), "--", sys.executable, "-m", "rlsys"),
             *("train", "--config", str(workplace.config)),
-            *("verifiers.plugins=[./short_answer.py]", REWARDS),
+            *("verifiers.plugins=[./short_answer.py, ./parity.py]", REWARDS),
             *("algorithm.plugins=[./counted.py]", "algorithm.loss.name=counted", *overrides),
         )
         actors = _ray(cluster, "list", "actors", "--limit", "50")
