@@ -41,6 +41,7 @@ from rlsys.plugins import read_plugins
 from rlsys.roles import LEARNER, ROLLOUT, SCORERS, VERIFIER, Annotations
 from rlsys.run.folder import LOGS, SAMPLES
 from rlsys.watch.accounting import Lately, Times
+from rlsys.watch.start_times import StartTimes
 from rlsys.watch.waits import Observer, Waits
 from rlsys.weights.canary import Canary
 
@@ -104,7 +105,16 @@ class RayFleet:
         self.publication = Publication(self.supervisor, canary_ids, transport_of(config))
         has_turns = are_taken(config.cluster.colocate, present)
         self.turns = Turns(self.supervisor, self.publication, self.starting, has_turns)
-        self.startup = Startup(self.turns, prompts, canary_ids, folder, progress, notice)
+        self.startup = Startup(
+            self.turns,
+            prompts,
+            canary_ids,
+            folder,
+            progress,
+            notice,
+            StartTimes(Path(config.model.cache).expanduser()),
+            lambda role: ROLES[role].loads(self.inputs),
+        )
 
     # --- start and end -------------------------------------------------------------------------
 
@@ -132,6 +142,7 @@ class RayFleet:
             await self.startup.start(wave, checkpoint, version)
         if self.has_learner and self.has_rollout:
             await self.startup.prove(version)
+        self.startup.times.keep()
         for seat in seats:
             self.supervisor.admit(seat)
 

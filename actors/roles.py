@@ -21,6 +21,7 @@ from rlsys.config.adapter import learner_is_reference
 from rlsys.config.run import LearnerConfig, ReferenceConfig, RunConfig, StageKind, Transport
 from rlsys.config.sft import measures_answers
 from rlsys.config.transport import decided
+from rlsys.config.verifiers import component_names
 from rlsys.learning.columns import columns_of
 from rlsys.learning.nccl import recorder_environment
 from rlsys.learning.tasks import task_of
@@ -62,6 +63,8 @@ class Role:
     """Of OpenMP, in each member's process."""
     loading: str
     """What takes the time in its start, once its process runs."""
+    loads: Callable[[Inputs], str] = lambda given: given.model_path
+    """What that is done to: the time that it takes depends on it."""
     samples: bool = False
     """It is given all prompts at its start, and holds the newest weights before it works."""
     is_replaced: bool = True
@@ -165,6 +168,7 @@ _TABLE = (
         _verifier,
         lambda config: 1,
         loading="the verifiers' self-tests",
+        loads=lambda given: ", ".join(component_names(given.config.verifiers)),
     ),
     Role(
         roles.REFERENCE,
@@ -192,6 +196,7 @@ _TABLE = (
         lambda config: _scorer(roles.TEACHER, config.teacher),
         lambda config: config.teacher.threads,
         loading="loading the teacher",
+        loads=lambda given: given.config.teacher.path,
     ),
 )
 ROLES: Mapping[str, Role] = MappingProxyType({role.name: role for role in _TABLE})

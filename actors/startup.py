@@ -2,13 +2,14 @@
 place of one that died."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 
+from actors.placement import Need
 from actors.roles import ROLES
 from actors.roster import Seat
 from actors.turns import Turns
@@ -16,7 +17,10 @@ from actors.versions import SameEverywhere, installed
 from rlsys.data.templates import Prompt, to_batch
 from rlsys.roles import LEARNER, ROLLOUT
 from rlsys.run.folder import LOGS, SAMPLES, mark
+from rlsys.watch.start_times import StartTimes
 from rlsys.weights.canary import Canary
+
+T = TypeVar("T")
 
 
 class Startup:
@@ -27,6 +31,8 @@ class Startup:
         prompts: every prompt that will be asked for.
         canary_ids: tokens on which weights and packing are proved.
         folder: of the run; see RayFleet.
+        times: what the steps took at the last start.
+        loads: of a role, what it loads, which its steps' times depend on.
     """
 
     def __init__(
@@ -37,8 +43,11 @@ class Startup:
         folder: Path,
         progress: Callable[[str], None],
         notice: Callable[[str], None],
+        times: StartTimes,
+        loads: Callable[[str], str],
     ) -> None:
         self.turns, self.waits = turns, turns.waits
+        self.times, self.loads = times, loads
         self.supervisor, self.publication = turns.supervisor, turns.publication
         self.prompts, self.canary_ids = prompts, canary_ids
         self.logs, self.samples = folder / LOGS, folder / SAMPLES
@@ -100,7 +109,7 @@ class Startup:
                 len(ranks), address, port, self.canary_ids, checkpoint, version
             ),
         )
-        said = await self.waits.on(f"{names}: {ROLES[LEARNER].loading}", starting)
+        said = await self._timed(names, ranks[0].need, ROLES[LEARNER].loading, starting)
         self._is_up(names)
         self.weight_names, self.canary = said[0]
 
@@ -137,7 +146,8 @@ class Startup:
         held = None
         while held is not self.publication.newest:
             held = self.publication.newest
-            await self.waits.on(f"{seat.name}: first weights", self.publication.pull(seat))
+            pulling = self.publication.pull(seat)
+            await self._timed(seat.name, seat.need, "first weights", pulling)
 
     async def _identify(self, seat: Seat) -> None:
         introducing = seat.actor.introduce.remote(self.logs / f"{seat.name}.log")
@@ -146,7 +156,17 @@ class Startup:
 
     async def step(self, seat: Seat, what: str, ref: Any) -> Any:
         """One step of a member's start, with its name and its deadline."""
-        return await self.waits.on(f"{seat.name}: {what}", self.supervisor.call(seat, ref))
+        return await self._timed(seat.name, seat.need, what, self.supervisor.call(seat, ref))
+
+    async def _timed(self, names: str, need: Need, what: str, work: Awaitable[T]) -> T:
+        """A step that says how much of it is left, by what the same one took at the last start."""
+        share = f"{need.count} x {need.cpus:g} CPUs, {need.gpus:g} GPUs"
+        key = f"{need.role}: {what} ({share}): {self.loads(need.role)}"
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        made = await self.waits.on(f"{names}: {what}", work, last_s=self.times.last_s(key))
+        self.times.took(key, loop.time() - began)
+        return made
 
     def _is_up(self, names: str) -> None:
         """Say that these are ready, and what the fleet's start still waits for."""

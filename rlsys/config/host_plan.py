@@ -69,13 +69,24 @@ class Host:
         """All of them together."""
         roles = dict.fromkeys(one.role for one in self.residents if one.role != _NODE)
         there = "" if self.node.gib is None else f" of {self.node.gib:.1f}"
-        return f"a node of {' and '.join(roles) or 'nobody'}: {self.needed / GIB:.1f}{there} GiB"
+        line = f"a node of {' and '.join(roles) or 'nobody'}: {self.needed / GIB:.1f}{there} GiB"
+        return line + (f" ({self.kept_free})" if self.lacking else "")
+
+    @property
+    def kept_free(self) -> str:
+        """What of its memory no plan may use up, for a sum that is below what is there."""
+        return kept_free((self.node.gib or 0.0) * GIB, SPARE)
 
     def has_room(self, one: Resident, count: int = 1) -> bool:
         """For the shares of so many."""
         cpus = sum(other.cpus for other in self.residents) + count * one.cpus
         gpus = sum(other.gpus for other in self.residents) + count * one.gpus
         return cpus <= self.node.cpus + 1e-9 and gpus <= self.node.gpus + 1e-9
+
+
+def kept_free(there: float, spare: float) -> str:
+    """`1.4 kept free`: of so many bytes a plan may use up the share `spare`."""
+    return f"{(1 - spare) * there / GIB:.1f} kept free"
 
 
 def hosts_of(

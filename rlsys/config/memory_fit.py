@@ -29,9 +29,11 @@ def require_fit(
     """
     plan = plan_of(config, model, roles, room)
     if plan and not plan.fits:
-        short = [] if plan.fits_gpus else [f"on GPUs of {room.gpu_gib:.1f} GiB"]
+        short = []
+        if not plan.fits_gpus:
+            short.append(f"on GPUs of {room.gpu_gib:.1f} GiB ({plan.kept_free})")
         if host := plan.lacking_host:
-            short.append(f"in the memory of a node of {host.node.gib:.1f} GiB")
+            short.append(f"in the memory of a node of {host.node.gib:.1f} GiB ({host.kept_free})")
         table = "\n".join(plan.lines())
         raise ConfigError(
             f"the fleet does not fit {' and '.join(short)}; {_advice(config, model, roles, room)}"

@@ -80,6 +80,11 @@ class Plan:
         """Bytes of the GPU that needs most, at its worst moment."""
         return max(map(self._total, self.gpus), default=0.0)
 
+    @property
+    def kept_free(self) -> str:
+        """What of a GPU's memory no plan may use up."""
+        return host_plan.kept_free(self.gpu_bytes, SPARE)
+
     def _total(self, gpu: list[Member]) -> float:
         """Of all members at once; by turns, of the turn that needs most, with what the other
         leaves."""
@@ -112,8 +117,10 @@ class Plan:
                 lines.append(f"{member.role:<14}{numbers}")
             roles = " and ".join(dict.fromkeys(member.role for member in gpu))
             turns = " by turns" if self.by_turns else ""
-            needed, there = self._total(gpu) / GIB, self.gpu_bytes / GIB
-            lines.append(f"a GPU of {roles}{turns}: {needed:.1f} of {there:.1f} GiB")
+            needed, there = self._total(gpu), self.gpu_bytes
+            line = f"a GPU of {roles}{turns}: {needed / GIB:.1f} of {there / GIB:.1f} GiB"
+            is_short = needed > SPARE * there
+            lines.append(line + (f" ({self.kept_free})" if is_short else ""))
         return lines
 
 

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar
 
 from rlsys.errors import StallError
+from rlsys.watch.remaining import duration
 
 T = TypeVar("T")
 _LOOK_S = 20.0
@@ -21,6 +22,8 @@ class OpenWait(NamedTuple):
     """Which wait it is; several may have one name."""
     name: str
     age_s: float
+    last_s: float | None = None
+    """What it took when it was last done; None: nobody knows."""
 
 
 @dataclass(eq=False, slots=True)
@@ -36,6 +39,8 @@ class _Wait:
     cancelling: int
     """How often its task was asked to end before this wait began."""
     for_completions: bool
+    last_s: float | None
+    """What it took when it was last done."""
     late: bool = False
     """Whether its deadline is past, so that its task has been woken."""
 
@@ -93,16 +98,19 @@ class Waits:
         work: Awaitable[T],
         detail: Callable[[], str] = lambda: "",
         for_completions: bool = False,
+        last_s: float | None = None,
     ) -> T:
         """Await `work`; past the deadline, raise StallError saying who waits for whom.
 
         work: a coroutine ends with the wait; a task is somebody else's to end.
         for_completions: it is done when completions have been sampled, however long they are.
+        last_s: what it took when it was last done, in seconds; None: nobody knows.
         """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         began = loop.time()
-        wait = _Wait(name, began, began + self.timeout_s, task, task.cancelling(), for_completions)
+        due = began + self.timeout_s
+        wait = _Wait(name, began, due, task, task.cancelling(), for_completions, last_s)
         around = self._of_task.get(task)
         self._open[wait] = None
         self._of_task[task] = wait
@@ -182,15 +190,19 @@ class Waits:
     def open(self) -> list[OpenWait]:
         """Every open wait; also for another thread, while waits come and go."""
         return [
-            OpenWait(wait, wait.name, wait.task.get_loop().time() - wait.since)
+            OpenWait(wait, wait.name, wait.task.get_loop().time() - wait.since, wait.last_s)
             for wait in list(self._open)
         ]
 
     def describe(self) -> str:
-        """Every open wait with its age, the longest first, equal names counted."""
+        """Every open wait with its age, the longest first, equal names counted; with the time left
+        where it is known what they took when they were last done."""
+        waits = self.open()
+        last_s = {wait.name: wait.last_s for wait in waits}
         parts = [
-            f"{name} {ages[0]:.1f} s" + (f" (x{len(ages)})" if len(ages) > 1 else "")
-            for name, ages in by_name(self.open())
+            f"{name} {ages[0]:.1f} s{_left(ages[0], last_s[name])}"
+            + (f" (x{len(ages)})" if len(ages) > 1 else "")
+            for name, ages in by_name(waits)
         ]
         return ", ".join(parts) or "nothing"
 
@@ -218,6 +230,15 @@ def by_name(waits: Iterable[OpenWait]) -> list[tuple[str, list[float]]]:
     for wait in sorted(waits, key=lambda wait: -wait.age_s):
         ages.setdefault(wait.name, []).append(wait.age_s)
     return list(ages.items())
+
+
+def _left(age_s: float, last_s: float | None) -> str:
+    """` (9 s left as last time)`; of what takes longer than then ` (last time 12 s)`."""
+    if last_s is None:
+        return ""
+    if age_s < last_s:
+        return f" ({duration(last_s - age_s)} left as last time)"
+    return f" (last time {duration(last_s)})"
 
 
 async def _in_time(looking: Awaitable[T], otherwise: T) -> T:

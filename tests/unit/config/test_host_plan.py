@@ -46,8 +46,11 @@ def test_by_turns_a_node_holds_what_has_left_the_gpu_and_is_refused_where_it_can
     with pytest.raises(ConfigError) as caught:
         require_fit(config, QWEN_7B, [need.role for need in wanted], room)
     first, *table = str(caught.value).splitlines()
-    assert first.startswith("the fleet does not fit in the memory of a node of 160.0 GiB; nearest ")
-    assert any(line.startswith("a node of learner and rollout and verifier: ") for line in table)
+    node = "a node of 160.0 GiB (8.0 kept free)"
+    assert first.startswith(f"the fleet does not fit in the memory of {node}; nearest valid: ")
+    sums = [line for line in table if line.startswith("a node of learner and rollout and verifier")]
+    assert [line.partition(" of 160.0 GiB ")[2] for line in sums] == ["(8.0 kept free)"]
+    assert "kept free" not in enough.lines()[-1]
     way = first.partition("nearest valid: ")[2].split(", or ")[-1]
     changed = shipped("one_gpu_turns", *way.split())
     require_fit(changed, QWEN_7B, [need.role for need in needs(changed)], room)

@@ -118,9 +118,10 @@ def test_two_nodes_hold_a_model_of_7_billion_only_with_checkpointing() -> None:
     with pytest.raises(ConfigError) as caught:
         require_fit(without, QWEN_7B, [need.role for need in needs(without)], Room(80.0))
     message = str(caught.value)
-    assert message.startswith("the fleet does not fit on GPUs of 80.0 GiB; nearest valid: ")
+    gpus = "GPUs of 80.0 GiB (2.4 kept free)"
+    assert message.startswith(f"the fleet does not fit on {gpus}; nearest valid: ")
     assert "learner.gradient_checkpointing=true" in message.splitlines()[0]
-    assert re.search(r"a GPU of learner: 1\d\d\.\d of 80\.0 GiB", message)
+    assert re.search(r"a GPU of learner: 1\d\d\.\d of 80\.0 GiB \(2\.4 kept free\)", message)
 
 
 def test_what_is_advised_fits() -> None:
