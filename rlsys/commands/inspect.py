@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from rlsys.errors import DataError
+
 if TYPE_CHECKING:
     from rlsys.config.data import DataConfig
     from rlsys.config.run import RunConfig
@@ -50,7 +52,8 @@ def inspect(
 
     The figures: lengths, sources, kinds of answers, how many of the data's own answers their
     verifier accepts, repeated prompts, what is odd. Exit status: 0, 1 when a run would stop at
-    rows that cannot be read, 2 when no row can be read.
+    rows that cannot be read, 2 when no row is of use: none can be read, every prompt is too long,
+    or no puzzle has a solution.
     """
     from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.load import CONFIGS, load
@@ -104,8 +107,25 @@ def _show_tasks(
         console.print(render_row(row))
     if chosen_beside is not None:
         _print_choices(names, settings.model.path, console)
+    _require_use(file, found, gold)
     if found.unreadable and not settings.data.skip_unreadable_rows:
         raise typer.Exit(1)
+
+
+def _require_use(file: str, found: "Survey", gold: "GoldCheck | None") -> None:
+    """Raise DataError where every row that can be read teaches nothing, whoever samples it."""
+    if not found.rows:
+        longest = found.prompt_tokens[-1]
+        raise DataError(
+            f"{file}: all {found.num_rows:,} prompts are over data.max_prompt_tokens="
+            f"{found.max_prompt_tokens}; nearest valid: data.max_prompt_tokens="
+            f"{found.prompt_tokens[0]} for the shortest, {longest} for all"
+        )
+    if gold and gold.num_rows == len(found.rows) and len(gold.unsolvable) == gold.looked_at:
+        raise DataError(
+            f"{file}: none of the {gold.looked_at:,} puzzles that were looked at has a solution, "
+            "so no completion can be paid; make the puzzles from an expression that solves them"
+        )
 
 
 def _graded(

@@ -36,7 +36,8 @@ def settled(config: RunConfig, path: str, notice: Callable[[str], None]) -> RunC
 
     Args:
         path: of the policy; empty: the local one, which has no latents.
-        notice: told where the policy was trained with another K than the settings ask for.
+        notice: told where the policy was trained with another K than the settings ask for, and
+            where they ask for a policy in latents and give it none.
     Raises:
         ConfigError: the policy thinks in latents, and a setting does not go with that.
     """
@@ -47,6 +48,11 @@ def settled(config: RunConfig, path: str, notice: Callable[[str], None]) -> RunC
     if asked.mode is not ThinkingMode.auto:
         if asked.fed_back != own:
             notice(f"the policy was trained with {own} latents, this asks for {asked.fed_back}")
+        if asked.mode is ThinkingMode.latent and not asked.latents:
+            notice(
+                "thinking.mode=latent with thinking.latents=0: words alone, as with "
+                "thinking.mode=words; thinking.latents=K puts K latents before them"
+            )
         return config
     if not own:
         return config

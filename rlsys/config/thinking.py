@@ -60,7 +60,7 @@ class ThinkingConfig:
     mode: ThinkingMode = ThinkingMode.auto
     latents: int = ranged(0, least=0)
     """K, hidden states behind each prompt with mode=latent; they count in model.max_context. 0 is
-    the same as mode=words."""
+    the same as mode=words, such as a curriculum's first stage, and a run says so."""
 
     @property
     def fed_back(self) -> int:

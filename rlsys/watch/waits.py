@@ -233,11 +233,11 @@ def by_name(waits: Iterable[OpenWait]) -> list[tuple[str, list[float]]]:
 
 
 def _left(age_s: float, last_s: float | None) -> str:
-    """` (9 s left as last time)`; of what takes longer than then ` (last time 12 s)`."""
+    """` (about 9 s left)`; of what takes longer than then ` (last time 12 s)`."""
     if last_s is None:
         return ""
     if age_s < last_s:
-        return f" ({duration(last_s - age_s)} left as last time)"
+        return f" (about {duration(last_s - age_s)} left)"
     return f" (last time {duration(last_s)})"
 
 

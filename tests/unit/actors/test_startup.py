@@ -62,7 +62,7 @@ def test_a_second_start_says_how_much_of_the_loading_is_left(tmp_path: Path) -> 
     assert waits_after(first, seat, 12.0, 3.0) == f"{loading} 3.0 s"
     first.times.keep()
     again = startup(StartTimes(tmp_path), tmp_path, "a/model")
-    assert waits_after(again, seat, 14.0, 3.0) == f"{loading} 3.0 s (9 s left as last time)"
+    assert waits_after(again, seat, 14.0, 3.0) == f"{loading} 3.0 s (about 9 s left)"
     assert waits_after(again, seat, 14.0, 13.0) == f"{loading} 13.0 s (last time 12 s)"
 
 

@@ -103,11 +103,33 @@ def test_answers_that_the_named_verifier_cannot_read_are_told(run, write):
     assert "row 1: no verdict: math: expected answer" in output
 
 
+UNSOLVABLE = PUZZLE | {
+    "reward_model": PUZZLE["reward_model"] | {"ground_truth": {"numbers": [2, 2], "target": 3}}
+}
+
+
 def test_a_puzzle_that_no_expression_solves_is_told_as_such(run, write):
-    answer = PUZZLE["reward_model"] | {"ground_truth": {"numbers": [2, 2], "target": 3}}
-    output = run(write(PUZZLE | {"reward_model": answer}))
+    output = run(write(UNSOLVABLE, PUZZLE))
     assert "no solution to 1 puzzle, which nothing can be paid for: row 1" in output
     assert "none known" not in output
+
+
+def test_a_file_of_which_no_puzzle_has_a_solution_is_one_error_below_its_figures(run, write):
+    path = write(UNSOLVABLE, UNSOLVABLE)
+    with pytest.raises(DataError, match=r"rows\.jsonl: none of the 2 puzzles .* has a solution"):
+        run(path)
+    shown = CliRunner().invoke(app, ["inspect", str(path)]).output
+    assert "no solution to 2 puzzles" in shown
+
+
+def test_a_file_whose_prompts_are_all_too_long_is_one_error_that_says_how_long(run, write):
+    rows = [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in (1, 10)]
+    said = r"all 2 prompts are over data\.max_prompt_tokens=5; nearest valid: .*=\d+ for the short"
+    with pytest.raises(DataError, match=said):
+        run(write(*rows), "data.max_prompt_tokens=5")
+    assert "1 over data.max_prompt_tokens" in run(
+        write(*rows), "data.max_prompt_tokens=439", "sampling.max_tokens=64"
+    )
 
 
 def test_slime_rows_are_asked_and_graded(run, write):

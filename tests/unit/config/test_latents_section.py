@@ -54,6 +54,16 @@ def test_what_the_settings_ask_for_wins_and_is_said_where_it_is_another_number(
     ]
 
 
+def test_no_latents_in_the_mode_of_latents_are_words_and_said_once(tmp_path: Path) -> None:
+    notes: list[str] = []
+    for path in ("", policy(tmp_path)):
+        found = settled(thinking_in(0), path, notes.append)
+        assert found == thinking_in(0)
+        assert found.thinking.fed_back == 0
+        assert len(notes) == 1
+        assert "thinking.latents=0: words alone" in notes.pop()
+
+
 @pytest.mark.parametrize("wrong", [-1, "two", True, 1.5])
 def test_a_policy_that_says_no_number_is_refused(tmp_path: Path, wrong: object) -> None:
     with pytest.raises(ConfigError, match=KEY):
