@@ -1,11 +1,12 @@
 """Files of a run's folder: what fails is named, and what is replaced is never half there."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlsys.errors import ConfigError, DataError, DiskError
 
@@ -31,10 +32,29 @@ def parquet_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(
-            f"{path} cannot be read, as after a copy that was cut off ({error}); copy it again "
-            "from where it is whole, or move it away"
-        ) from error
+        raise DataError(_not_whole(path, error)) from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """What a JSON file of a run's folder says; empty where there is no such file.
+
+    Raises:
+        DataError: it is not whole, or no object.
+    """
+    try:
+        content = json.loads(path.read_bytes()) if path.exists() else {}
+    except (ValueError, OSError) as error:
+        raise DataError(_not_whole(path, error)) from error
+    if not isinstance(content, dict):
+        raise DataError(_not_whole(path, "no object"))
+    return content
+
+
+def _not_whole(path: Path, error: object) -> str:
+    return (
+        f"{path} cannot be read, as after a copy that was cut off ({error}); copy it again "
+        "from where it is whole, or move it away"
+    )
 
 
 def require_writable(directory: str) -> None:

@@ -10,7 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_STYLES = {"running": "bold", "finished": "green", "failed": "red", "stopped": "yellow"}
+_STYLES = {
+    "running": "bold",
+    "finished": "green",
+    "failed": "red",
+    "stopped": "yellow",
+    "damaged": "red",
+}
 _PIPE_WIDTH = 200
 _AGES = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (0.0, "s"))
 
@@ -51,7 +57,7 @@ def runs(
         table.add_row(
             Text(run.folder.name),
             Text(run.state, style=_STYLES[run.state]),
-            f"{run.step}/{run.steps}",
+            f"{run.step}/{run.steps}" if run.steps else "",
             "" if run.pass_at_1 is None else f"{run.pass_at_1:.3f}",
             f"{_age(now - run.changed)} ago",
             Text(run.remark),

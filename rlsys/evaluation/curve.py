@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from rlsys.disk import disk_errors, replace_text
+from rlsys.errors import DataError
 from rlsys.evaluation.estimators import Difference, paired_difference
 from rlsys.evaluation.heldout import HeldOut, from_dict
 
@@ -54,11 +55,21 @@ class Curve:
 
 def read(path: Path) -> list[HeldOut]:
     """The checks of a heldout.jsonl; none without such a file. Half a line at the end, left by a
-    killed driver, is none."""
-    if not path.exists():
-        return []
-    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
-    checks = [from_dict(json.loads(line)) for line in whole.splitlines()]
+    killed driver, is none.
+
+    Raises:
+        DataError: a line is no check; names file and line.
+    """
+    whole, _, _ = path.read_bytes().rpartition(b"\n") if path.exists() else (b"", b"", b"")
+    checks = []
+    for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
+        try:
+            checks.append(from_dict(json.loads(line)))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(
+                f"{path}, line {number}: no held-out check ({error}); a run writes one object a "
+                "check there"
+            ) from error
     return sorted(checks, key=lambda check: check.step)
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
 from rlsys.config.model_names import FILE as CONFIG
+from rlsys.config.yaml_files import read_yaml
 from rlsys.disk import parquet_errors
 from rlsys.errors import ConfigError
 from rlsys.evaluation import heldout
@@ -178,7 +179,7 @@ def _tokens(row: dict[str, Any]) -> Iterator[TokenFate]:
 
 def _parts(folder: Path, row: dict[str, Any]) -> list[Part]:
     """In the order in which the verifier said them."""
-    config = OmegaConf.load(folder / CONFIG)
+    config = read_yaml(folder / CONFIG)
     rewards = OmegaConf.select(config, "verifiers.rewards") or []
     by_name = {one.name: one for one in rewards}
     parts = []

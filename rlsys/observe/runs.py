@@ -1,14 +1,15 @@
 """What runs there are and how each of them stands, read from their folders alone."""
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
 from rlsys.config.model_names import FILE
+from rlsys.config.yaml_files import read_yaml
+from rlsys.disk import read_object
+from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation import curve
 from rlsys.run.folder import FAILURE, LOCK, SUMMARY, holder_of, is_held, last_metrics
 
@@ -23,6 +24,8 @@ class State(StrEnum):
     """It ended with an error."""
     STOPPED = "stopped"
     """It was interrupted or killed."""
+    DAMAGED = "damaged"
+    """A file of its folder cannot be read, as after a copy that was cut off."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Run:
     step: int
     """The last one whose metrics are written."""
     steps: int
-    """How many it is to do."""
+    """How many it is to do; 0: of one that is damaged, nobody knows."""
     pass_at_1: float | None
     """Of its last held-out check."""
     changed: float
@@ -45,10 +48,17 @@ class Run:
 
 def runs_in(directory: Path) -> list[Run]:
     """Every run in a directory, the one that wrote last first. Folders of evaluations, and of
-    others, are none."""
-    locks = directory.glob(f"*/{LOCK}")
-    runs = [read_run(lock.parent) for lock in locks if lock.with_name(FILE).is_file()]
-    return sorted(runs, key=lambda run: -run.changed)
+    others, are none; one that is damaged does not hide the others."""
+    there = [lock.parent for lock in directory.glob(f"*/{LOCK}")]
+    folders = [folder for folder in there if (folder / FILE).is_file()]
+    return sorted(map(_as_far_as_it_goes, folders), key=lambda run: -run.changed)
+
+
+def _as_far_as_it_goes(folder: Path) -> Run:
+    try:
+        return read_run(folder)
+    except (ConfigError, DataError) as error:
+        return Run(folder, State.DAMAGED, 0, 0, None, _changed(folder), str(error))
 
 
 def read_run(folder: Path) -> Run:
@@ -56,13 +66,16 @@ def read_run(folder: Path) -> Run:
 
     A lock that is held is a driver that lives; one that was killed has let go of it, and has left
     neither a summary of all steps nor an error.
+
+    Raises:
+        ConfigError, DataError: one of these files is damaged; names it.
     """
-    steps = int(OmegaConf.load(folder / FILE).loop.steps)
+    steps = _steps(folder / FILE)
     step = int(last_metrics(folder).get("step", 0))
     checks = curve.read(folder / curve.FILE)
     check = checks[-1].pass_at_1 if checks else None
-    summary, failure = _content(folder / SUMMARY), _content(folder / FAILURE)
-    changed = max(path.stat().st_mtime for path in folder.iterdir() if path.is_file())
+    summary, failure = read_object(folder / SUMMARY), read_object(folder / FAILURE)
+    changed = _changed(folder)
     if is_held(folder):
         return Run(folder, State.RUNNING, step, steps, check, changed, holder_of(folder))
     if failure:
@@ -75,6 +88,12 @@ def read_run(folder: Path) -> Run:
     return Run(folder, State.STOPPED, step, steps, check, changed, "")
 
 
-def _content(file: Path) -> dict[str, Any]:
-    """Empty where there is no such file."""
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+def _steps(config: Path) -> int:
+    steps = OmegaConf.select(read_yaml(config), "loop.steps")
+    if not isinstance(steps, int):
+        raise ConfigError(f"{config}: loop.steps={steps!r}: a run's settings say how many steps")
+    return steps
+
+
+def _changed(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in folder.iterdir() if path.is_file())

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
-from rlsys.disk import replace_text
+from rlsys.disk import read_object, replace_text
 from rlsys.lineage.settings import settings_of
 from rlsys.observe.background import Background
 from rlsys.observe.loggers import Metrics
@@ -111,8 +111,7 @@ def _keep(folder: Path, tracker: str, its_id: str) -> None:
 
 
 def _ids(folder: Path) -> dict[str, str]:
-    file = folder / FILE
-    return json.loads(file.read_text()) if file.exists() else {}
+    return read_object(folder / FILE)
 
 
 def _rows(path: Path) -> list[Row]:

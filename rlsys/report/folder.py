@@ -13,6 +13,8 @@ from omegaconf import OmegaConf
 
 from rlsys.config.model_names import FILE
 from rlsys.config.resume import flat
+from rlsys.config.yaml_files import read_yaml
+from rlsys.disk import read_object
 from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation import curve
 from rlsys.evaluation.heldout import HeldOut
@@ -65,7 +67,8 @@ def read_record(folder: Path) -> RunRecord:
 
     Raises:
         ConfigError: no run has begun in the folder.
-        DataError: a line of its metrics or its members' times is damaged; names file and line.
+        ConfigError, DataError: a file of it is damaged, as after a copy that was cut off; names
+            file and line.
     """
     if not (folder / LOCK).exists():
         raise ConfigError(
@@ -73,9 +76,8 @@ def read_record(folder: Path) -> RunRecord:
             "nearest valid: a folder that `rlsys runs` lists"
         )
     run = read_run(folder)
-    settings = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(folder / FILE)))
-    summary_file = folder / SUMMARY
-    summary = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.exists() else {}
+    settings = cast(dict[str, Any], OmegaConf.to_container(read_yaml(folder / FILE)))
+    summary = read_object(folder / SUMMARY)
     is_current = summary.get("steps") == run.step
     return RunRecord(
         run=run,

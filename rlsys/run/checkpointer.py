@@ -1,12 +1,12 @@
 """A run's checkpoints, and the way back to one."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlsys.disk import read_object
 from rlsys.errors import CheckpointError, ResumeError
 from rlsys.loop.fleet import Fleet, Rows
 from rlsys.roles import Annotations
@@ -51,8 +51,7 @@ def newest(folder: Path, steps: int) -> Origin:
 
 def _steps_summed_up(folder: Path) -> int:
     """A run that was resumed for more steps still has the summary of fewer."""
-    file = folder / SUMMARY
-    return int(json.loads(file.read_text(encoding="utf-8"))["steps"]) if file.exists() else 0
+    return int(read_object(folder / SUMMARY).get("steps", 0))
 
 
 class Checkpointer:

@@ -141,12 +141,16 @@ def check_inputs(folder: Path, digests: dict[str, str]) -> None:
 
 def last_metrics(folder: Path) -> dict[str, float]:
     """The last whole line of the run's metrics, with its step; empty before the first one. A driver
-    that was killed may leave half a line."""
+    that was killed may leave half a line.
+
+    Raises:
+        DataError: that line is no JSON object of a step; names the file.
+    """
     metrics = folder / METRICS
-    if not metrics.exists():
+    whole, _, _ = metrics.read_bytes().rpartition(b"\n") if metrics.exists() else (b"", b"", b"")
+    if not whole:
         return {}
-    whole, _, _ = metrics.read_text(encoding="utf-8").rpartition("\n")
-    return json.loads(whole.rpartition("\n")[2]) if whole else {}
+    return _step_line(whole.rpartition(b"\n")[2], f"{metrics}, last line")[1]
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -160,14 +164,18 @@ def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     whole, _, _ = path.read_bytes().rpartition(b"\n") if path.exists() else (b"", b"", b"")
     for number, raw in enumerate(whole.split(b"\n") if whole else [], 1):
-        try:
-            text = raw.decode("utf-8")
-            line = json.loads(text)
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: no JSON ({error}); {_A_STEP}") from error
-        if not isinstance(line, dict) or not isinstance(line.get("step"), int):
-            raise DataError(f"{path}, line {number}: {text[:40]} has no step; {_A_STEP}")
-        yield text, line
+        yield _step_line(raw, f"{path}, line {number}")
+
+
+def _step_line(raw: bytes, where: str) -> tuple[str, dict[str, Any]]:
+    try:
+        text = raw.decode("utf-8")
+        line = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{where}: no JSON ({error}); {_A_STEP}") from error
+    if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+        raise DataError(f"{where}: {text[:40]} has no step; {_A_STEP}")
+    return text, line
 
 
 def cut_back(folder: Path, step: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
+from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.curve import Curve
 from rlsys.evaluation.heldout import HeldOut
 from rlsys.observe.runs import State, read_run, runs_in
@@ -140,3 +141,33 @@ def test_a_long_failure_leaves_the_other_columns_whole(tmp_path: Path) -> None:
 def test_the_version_is_said_without_anything_else() -> None:
     done = CliRunner().invoke(app, ["--version"])
     assert (done.exit_code, done.output) == (0, "rlsys 0.1.0\n")
+
+
+HALF = [
+    ("summary.json", '{"steps": 4'),
+    ("failure.json", '{"error": "Res'),
+    ("failure.json", "[]"),
+    ("metrics.jsonl", '{"step": 1\n'),
+    ("metrics.jsonl", "\udcff\n"),
+    ("heldout.jsonl", '{"step": 1}\n'),
+    ("config.yaml", "loop: {steps: 4"),
+    ("config.yaml", "loop:\n  st"),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), HALF)
+def test_a_damaged_run_is_listed_as_such_and_hides_no_other(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    make_run(tmp_path / "whole", [{"step": 2}], done=2, steps=2)
+    folder = make_run(tmp_path / "cut", [{"step": 1}])
+    (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises((ConfigError, DataError), match=name.replace(".", r"\.")):
+        read_run(folder)
+    runs = {run.folder.name: run for run in runs_in(tmp_path)}
+    assert (runs["whole"].state, runs["cut"].state) == (State.FINISHED, State.DAMAGED)
+    assert name in runs["cut"].remark
+    shown = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["runs", str(tmp_path)])
+    assert shown.exit_code == 0
+    assert "damaged" in shown.output
+    assert "0/0" not in shown.output
