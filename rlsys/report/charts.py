@@ -108,20 +108,37 @@ CHARTS = (
 def charts(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """The charts, with the parts of these runs' rewards and their verdicts, as JSON values."""
     names = {name for record in records for line in record.lines for name in line}
+    none = {f"reward/{name}" for name in _NO_PARTS} - _called_so(records)
     parts = sorted(
         name
         for name in names
-        if name.startswith("reward/")
-        and name.count("/") == 1
-        and name.removeprefix("reward/") not in _NO_PARTS
+        if name.startswith("reward/") and name.count("/") == 1 and name not in none
     )
-    verdicts = sorted(name for name in names if name.startswith("status/"))
+    verdicts = sorted(
+        {
+            name
+            for record in records
+            for line in record.lines
+            for name, share in line.items()
+            if name.startswith("status/") and share
+        }
+    )
     more = (
         Chart("Parts of the reward", tuple((n, n.removeprefix("reward/")) for n in parts)),
-        Chart("Verdicts", tuple((n, n.removeprefix("status/")) for n in verdicts), help="shares"),
+        Chart(
+            "Verdicts",
+            tuple((n, n.removeprefix("status/")) for n in verdicts),
+            help="shares, of those that occurred",
+        ),
     )
     all_charts = [*CHARTS[:2], *more, *CHARTS[2:]]
     return [asdict(chart) for chart in all_charts if chart.lines]
+
+
+def _called_so(records: Sequence[RunRecord]) -> set[str]:
+    """The metrics of components, also of one that has the name of another metric: `accuracy`."""
+    rewards = [one for record in records for one in record.settings.get("verifiers.rewards") or ()]
+    return {f"reward/{one.get('name') or one.get('verifier')}" for one in rewards}
 
 
 def series(record: RunRecord, drawn: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:

@@ -1,5 +1,6 @@
 // Curves over the steps.
 
+const DASHES = 5;
 const WIDTH = 420, HEIGHT = 220, LEFT = 52, RIGHT = 8, TOP = 10, BOTTOM = 24;
 
 // Round values that cover a range, four or five of them.
@@ -22,7 +23,8 @@ function curvesOf(chart) {
       if (!ys || ys.every((y) => y === null)) return;
       curves.push({
         label: several ? `${run.name}: ${label}` : label,
-        xs: run.series.step, ys, color: several ? r : m, dash: several ? m % 5 : 0,
+        xs: run.series.step, ys, color: several ? r : m,
+        dash: (several ? m : Math.floor(m / COLORS)) % DASHES,
       });
     });
     if (chart.checks && run.checks.length) {
@@ -96,6 +98,14 @@ function draw(curve, at) {
   return parts;
 }
 
+// A curve's name behind a piece of it: of several runs, its dashes and dots alone tell two of one run apart.
+function legendEntry(curve) {
+  const line = svg("path", { class: `curve s${color(curve.color)} d${curve.dash}`, d: "M1 5H27" });
+  const dot = curve.dots ? svg("circle", { class: `f${color(curve.color)}`, cx: 14, cy: 5, r: 3 }) : [];
+  const drawn = svg("svg", { class: "key", viewBox: "0 0 28 10", "aria-hidden": "true" }, line, dot);
+  return el("span", {}, drawn, visible(curve.label));
+}
+
 // The position of the value that is nearest to x.
 function nearest(xs, x) {
   let best = 0;
@@ -152,7 +162,7 @@ function showChart(chart) {
     });
     reading.textContent = visible(`step ${step}: ${values.join(", ")}`);
   });
-  const legend = curves.map((c) => swatch(c.color, c.label));
+  const legend = curves.map(legendEntry);
   if (marks.length) legend.push(el("span", { class: "wrong" }, "\u2506 alarm"));
   return el(
     "figure", {},

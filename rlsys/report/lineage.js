@@ -2,6 +2,11 @@
 
 const BOX = 190, GAP = 50, ROW = 58;
 
+// What a thing is, and the kind of stage that made it; a stage's own folder is of its kind.
+function madeBy(node) {
+  return node.name === node.kind ? `stage ${node.kind}` : `${node.name}, by ${node.kind}`;
+}
+
 function showLineage(run) {
   const nodes = run.lineage;
   if (nodes.length < 2) return null;
@@ -19,15 +24,15 @@ function showLineage(run) {
   }));
   const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}\u2026` : text);
   const boxes = nodes.map((node, i) => {
-    const by = node.kind ? `${node.name}, by ${node.kind}` : `${node.name}, from outside`;
+    const by = node.kind ? madeBy(node) : `${node.name}, from outside`;
     return svg(
       "g", {}, svg("title", {}, visible(`${node.path}${node.remark ? ` (${node.remark})` : ""}`)),
       svg("rect", { class: node.remark ? "box odd" : "box", x: places[i].x, y: places[i].y, width: BOX, height: 44, rx: 5 }),
-      svg("text", { x: places[i].x + 8, y: places[i].y + 18, class: "strong" }, visible(short(node.label, 26))),
+      svg("text", { x: places[i].x + 8, y: places[i].y + 18, class: "strong" }, visible(short(node.label, 22))),
       svg("text", { x: places[i].x + 8, y: places[i].y + 35 }, visible(short(by, 28))),
     );
   });
-  const told = nodes.map((node) => `${node.label}: ${node.name}${node.kind ? ` by ${node.kind}` : ""}`).join("; ");
+  const told = nodes.map((node) => `${node.label}: ${node.kind ? madeBy(node) : node.name}`).join("; ");
   return el(
     "figure", {}, el("h3", {}, visible(run.name)),
     el("div", { class: "scroll", tabindex: 0 }, svg(

@@ -21,6 +21,23 @@ def test_parts_of_the_reward_are_components_alone(tmp_path: Path) -> None:
     assert parts["lines"] == (("reward/format", "format"),)
 
 
+def test_a_component_that_is_called_accuracy_is_a_part_of_the_reward(tmp_path: Path) -> None:
+    line = metrics(1)
+    assert "reward/accuracy" in line
+    settings = "verifiers: {rewards: [{name: accuracy, verifier: math}, {verifier: format}]}\n"
+    record = read_record(make_run(tmp_path / "a", [line], settings=settings))
+    (parts,) = [chart for chart in charts([record]) if chart["title"] == "Parts of the reward"]
+    assert [name for _, name in parts["lines"]] == ["accuracy", "format"]
+
+
+def test_verdicts_are_those_that_occurred_in_one_of_the_runs(tmp_path: Path) -> None:
+    shares = {"status/correct": 0.25, "status/wrong": 0.75, "status/memory": 0.0}
+    a = read_record(make_run(tmp_path / "a", [metrics(1, **shares)]))
+    b = read_record(make_run(tmp_path / "b", [metrics(1, **shares | {"status/crash": 0.1})]))
+    (chart,) = [chart for chart in charts([a, b]) if chart["title"] == "Verdicts"]
+    assert [name for _, name in chart["lines"]] == ["correct", "crash", "wrong"]
+
+
 def test_a_step_without_a_metric_is_a_gap_and_so_is_what_is_no_number(tmp_path: Path) -> None:
     lines = [metrics(1), metrics(2, **{"policy/kl": float("nan")}), metrics(3)]
     del lines[0]["policy/kl"]

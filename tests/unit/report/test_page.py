@@ -5,8 +5,6 @@ import gzip
 import hashlib
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,10 @@ import pytest
 
 from rlsys.disk import write_table
 from rlsys.report.page import render, report, to_json
+from tests.helpers.page_in_node import in_node, needs_node
 from tests.helpers.places import DATA, ROOT
 from tests.helpers.reported_run import make_run, metrics, write_samples
 
-IN_NODE = ROOT / "tests" / "helpers" / "page_in_node.js"
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node runs the page's script")
 HOSTILE = (
     "</script><script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -74,16 +71,6 @@ class Tags(HTMLParser):
 
 def unpacked(chunk: str) -> Any:
     return json.loads(gzip.decompress(base64.b64decode(chunk)))
-
-
-def in_node(page: str, folder: Path, expression: str, address: str = "") -> Any:
-    """The value of an expression after the page's script has run."""
-    file = folder / "page.html"
-    file.write_text(page, encoding="utf-8")
-    command = ["node", str(IN_NODE), str(file), expression, address]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def hostile_run(folder: Path, text: str) -> Path:
@@ -232,68 +219,6 @@ def test_completions_are_found_by_what_they_are(tmp_path: Path) -> None:
         "finish=length": 0,
         "": 12,
     }
-
-
-@needs_node
-def test_curves_times_and_alarms_are_drawn_for_several_runs(tmp_path: Path) -> None:
-    rates = {0: [0.0, 0.5], 2: [1.0, 0.5]}
-    a = make_run(tmp_path / "a", [metrics(1), metrics(2, **{"alarm/kl": 1.0})], rates)
-    b = make_run(tmp_path / "b", [metrics(1)], settings="seed: 7\n")
-    seen = in_node(
-        report([a, b]),
-        tmp_path,
-        """({
-            headings: all("h3").map(text),
-            alarms: all("line").filter((l) => l.attributes.class === "alarm").length,
-            roles: all("p").filter((p) => p.attributes.class === "role-name").map(text),
-            legend: all("p").filter((p) => p.attributes.class === "legend").map(text),
-            settings: all("tbody").map(text),
-            broken: all("path").filter((p) => /NaN|undefined|Infinity/.test(p.attributes.d)).length,
-        })""",
-    )
-    assert {"pass@1", "Reward", "Parts of the reward", "KL to the reference"} <= {*seen["headings"]}
-    assert "Loss" not in seen["headings"]
-    assert seen["alarms"] == 1
-    assert seen["roles"] == ["rollout", "learner", "driver"] * 2
-    assert "■ busy 90 %■ waits: slots 10 %" in seen["legend"]
-    assert seen["settings"] == ["seed7"]
-    assert seen["broken"] == 0
-
-
-@needs_node
-def test_time_is_zoomed_for_all_bands_of_a_run_together(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "a", [metrics(step) for step in range(1, 9)])
-    members = {f"rollout-{i}": {"busy": 0.5 + i / 4, "slots": 0.5 - i / 4} for i in range(2)}
-    lines = [json.dumps({"step": step, "members": members}) for step in range(1, 9)]
-    (run / "members.jsonl").write_text("\n".join(lines) + "\n")
-    seen = in_node(
-        report([run]),
-        tmp_path,
-        """(() => {
-            const bands = all("svg").filter((one) => /^role/.test(one.attributes.class));
-            const boxes = () => [...new Set(bands.map((one) => one.attributes.viewBox))];
-            const named = (label) => all("button").find((one) => text(one) === label);
-            const told = () => text(all("p").find((p) => p.attributes.role === "status"));
-            const found = [[boxes(), told()]];
-            for (const label of ["zoom in", "later", "all"]) {
-                press(named(label));
-                found.push([boxes(), told()]);
-            }
-            bands[0].fire("pointerdown", { clientX: 105 });
-            bands[0].fire("pointerup", { clientX: 210 });
-            found.push([boxes(), told()]);
-            const names = all("p").filter((p) => p.attributes.class === "role-name").map(text);
-            return { found, names };
-        })()""",
-    )
-    assert seen["found"] == [
-        [["0 0 1000 100"], "0 s to 16 s: steps 1 to 8"],
-        [["250 0 500 100"], "4 s to 12 s: steps 3 to 6"],
-        [["500 0 500 100"], "8 s to 16 s: steps 5 to 8"],
-        [["0 0 1000 100"], "0 s to 16 s: steps 1 to 8"],
-        [["250 0 250 100"], "4 s to 8 s: steps 3 to 4"],
-    ]
-    assert seen["names"] == ["rollout", "rollout-0", "rollout-1", "learner", "driver"]
 
 
 @needs_node

@@ -2,7 +2,6 @@
 completions that show it a click away."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from rlsys.report.page import report
 from rlsys.report.samples import choose
 from rlsys.report.sections import Point, Section, Shown
 from tests.helpers.faulty_run import World, faulty_run
+from tests.helpers.page_in_node import in_node, needs_node
 from tests.helpers.reported_run import make_run, metrics, write_samples
-from tests.unit.report.test_page import HOSTILE, Tags, hostile_run, in_node
+from tests.unit.report.test_page import HOSTILE, Tags, hostile_run
 
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node runs the page's script")
 SHOWN = """(async () => {
     const shown = all("article").filter((a) => a.attributes.class === "told");
     const links = all("a").map((a) => [text(a), a.attributes.href]);
