@@ -1,38 +1,15 @@
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rlsys import hub
 from rlsys.config.data import PromptTemplate
 from rlsys.config.experts import Replay
-from rlsys.config.run import RunConfig, SamplingConfig, StageKind, Transport
+from rlsys.config.run import RunConfig, SamplingConfig, StageKind
 from rlsys.config.validate import validate
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ConfigError
-
-
-@pytest.fixture
-def config() -> RunConfig:
-    config = RunConfig()
-    config.verifiers.rewards = [RewardConfig(name="math")]
-    return config
-
-
-def error_of(config: RunConfig) -> str:
-    with pytest.raises(ConfigError) as caught:
-        validate(config)
-    return str(caught.value)
-
-
-def put(config: RunConfig, path: str, value: Any) -> None:
-    *sections, name = path.split(".")
-    section: Any = config
-    for part in sections:
-        section = getattr(section, part)
-    assert name in vars(section)
-    setattr(section, name, value)
+from tests.helpers.refused_settings import error_of, put
 
 
 def test_the_defaults_with_a_reward_are_valid(config: RunConfig) -> None:
@@ -127,75 +104,6 @@ def test_prompts_that_fill_the_context_name_the_context_needed(config: RunConfig
     assert error_of(config).endswith("nearest valid: model.max_context=400")
 
 
-@pytest.mark.parametrize(("gpus", "size"), [(1.5, 1), (2.0, 1), (0.5, 2), (1.0, 2)])
-def test_a_sampler_has_as_many_gpus_as_it_is_spread_over(
-    config: RunConfig, gpus: float, size: int
-) -> None:
-    config.rollout.gpus, config.rollout.tensor_parallel = gpus, size
-    message = error_of(config)
-    assert message.startswith(f"rollout.gpus={gpus:g}: ")
-    assert message.endswith(
-        f"rollout.tensor_parallel={size} GPUs; nearest valid: rollout.gpus={size}"
-    )
-    config.rollout.gpus = float(size)
-    validate(config)
-
-
-def test_a_sampler_may_share_one_gpu_or_be_spread_over_cpus(config: RunConfig) -> None:
-    config.rollout.gpus = 0.5
-    validate(config)
-    config.rollout.gpus, config.rollout.tensor_parallel = 0.0, 2
-    validate(config)
-
-
-def test_a_rank_and_a_reference_worker_use_one_gpu(config: RunConfig) -> None:
-    config.learner.gpus = config.reference.gpus = 2.0
-    message = error_of(config)
-    assert "learner.gpus=2: each uses one GPU; nearest valid: 1, and more learner.ranks" in message
-    assert "reference.gpus=2: each uses one GPU" in message
-
-
-def test_nccl_is_between_whole_gpus(config: RunConfig) -> None:
-    config.weights.transport = Transport.nccl
-    config.learner.gpus, config.rollout.gpus = 0.5, 1.0
-    message = error_of(config)
-    assert message.startswith("learner.gpus=0.5: weights.transport=nccl needs a whole GPU for each")
-    config.learner.gpus = 1.0
-    validate(config)
-
-
-def test_turns_are_synchronous_through_the_store_and_on_one_gpu(config: RunConfig) -> None:
-    config.cluster.colocate = True
-    message = error_of(config)
-    assert message.startswith("loop.max_staleness=auto: with cluster.colocate=true sampling and")
-    config.loop.max_staleness = 0
-    validate(config)
-    config.learner.gpus = config.rollout.gpus = 0.5
-    # A sampler that has the GPU to itself sees what is free.
-    assert config.rollout.kv_cache_gib is None
-    validate(config)
-    wrong: list[tuple[object, str, object, str]] = [
-        (config.weights, "transport", Transport.cuda_ipc, "nearest valid: object_store"),
-        (config.learner, "zero_stage", 0, "nearest valid: 1"),
-        (config.learner, "zero_stage", 3, "nearest valid: 2"),
-        (config.learner, "gpus", 1.0, "nearest valid: learner.gpus=0.5 rollout.gpus=0.5"),
-        (config.rollout, "gpus", 0.0, "nearest valid: learner.gpus=0.5 rollout.gpus=0.5"),
-        (
-            config.learner,
-            "ranks",
-            2,
-            "learner.ranks=2: with cluster.colocate=true there is one GPU",
-        ),
-        (config.rollout, "workers", 2, "there is one GPU for it; nearest valid: 1"),
-    ]
-    for section, name, value, said in wrong:
-        before = getattr(section, name)
-        setattr(section, name, value)
-        assert said in error_of(config)
-        setattr(section, name, before)
-    validate(config)
-
-
 def test_pass_at_k_needs_groups_of_k(config: RunConfig) -> None:
     config.algorithm.advantage.estimator = "pass_at_k"
     config.algorithm.advantage.k, config.loop.group_size = 9, 8
@@ -208,83 +116,6 @@ def test_settings_of_the_data_are_checked(config: RunConfig) -> None:
     config.data.template = PromptTemplate.verbatim
     config.data.system_prompt = "Think."
     assert "data.system_prompt" in error_of(config)
-
-
-# --- the model ----------------------------------------------------------------------------------
-
-
-def model(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text("{}")
-    return folder
-
-
-@pytest.mark.parametrize(("name", "nearest"), [("a/b", "b"), ("..", "mine"), ("/tmp/x", "x")])
-def test_a_runs_name_is_no_path(config: RunConfig, name: str, nearest: str) -> None:
-    config.run.name = name
-    assert error_of(config).startswith(f"run.name={name!r}: the name of a folder in run.dir")
-    assert error_of(config).endswith(f"nearest valid: {nearest!r}")
-
-
-def test_a_missing_model_directory_names_those_beside_it(config: RunConfig, tmp_path: Path) -> None:
-    model(tmp_path / "qwen-small")
-    (tmp_path / "notes").mkdir()
-    config.model.path = str(tmp_path / "qwen-smal")
-    message = error_of(config)
-    assert f"model.path={config.model.path!r}: the directory does not exist" in message
-    assert message.endswith("models beside it: qwen-small")
-
-
-def test_a_missing_parent_is_named(config: RunConfig, tmp_path: Path) -> None:
-    config.model.path = str(tmp_path / "none" / "model")
-    assert error_of(config).endswith(f"{tmp_path / 'none'} does not exist either")
-
-
-def test_a_directory_without_a_model_is_refused(config: RunConfig, tmp_path: Path) -> None:
-    config.model.path = str(tmp_path)
-    assert "the directory has no config.json" in error_of(config)
-
-
-def test_a_relative_directory_without_a_model_is_no_hub_id(
-    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "models" / "empty").mkdir(parents=True)
-    config.model.path = "models/empty"
-    assert "the directory has no config.json" in error_of(config)
-
-
-def test_a_mistyped_model_beside_others_is_not_asked_of_the_hub(
-    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    model(tmp_path / "models" / "good")
-    config.model.path = "models/goud"
-    assert error_of(config).endswith("the directory does not exist; models beside it: good")
-
-
-@pytest.mark.parametrize("path", ["", "models/good", "{tmp}/models/good", "./models/good"])
-def test_a_model_directory_is_accepted(
-    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
-    model(tmp_path / "models" / "good")
-    monkeypatch.chdir(tmp_path)
-    config.model.path = path.format(tmp=tmp_path)
-    validate(config)
-
-
-@pytest.mark.parametrize(("offline", "refused"), [("1", True), ("0", False), ("", False)])
-def test_a_hub_id_is_refused_only_when_the_hub_is_switched_off(
-    config: RunConfig, monkeypatch: pytest.MonkeyPatch, offline: str, refused: bool
-) -> None:
-    hub.silence.cache_clear()
-    monkeypatch.setenv("HF_HUB_OFFLINE", offline)
-    config.model.path = "Qwen/Qwen3-0.6B"
-    if refused:
-        assert "HF_HUB_OFFLINE" in error_of(config)
-        monkeypatch.setattr(hub, "has_config", lambda model: True)
-    validate(config)
-    hub.silence.cache_clear()
 
 
 # --- verifiers ----------------------------------------------------------------------------------
@@ -306,28 +137,6 @@ def test_impossible_rewards_are_refused(
 ) -> None:
     change(config.verifiers)
     assert expected in error_of(config)
-
-
-@pytest.mark.parametrize("transport", [Transport.nccl, Transport.cuda_ipc])
-def test_gpu_transports_without_gpus_are_refused(config: RunConfig, transport: Transport) -> None:
-    config.weights.transport = transport
-    config.rollout.gpus = 1.0
-    assert error_of(config) == (
-        f"weights.transport={transport.value} moves weights between GPUs, but learner.gpus=0 and "
-        "rollout.gpus=1; nearest valid: object_store"
-    )
-
-
-def test_cuda_ipc_is_for_one_gpu(config: RunConfig) -> None:
-    config.weights.transport = Transport.cuda_ipc
-    config.learner.gpus, config.rollout.gpus = 0.5, 0.4
-    config.rollout.kv_cache_gib = 4.0
-    validate(config)
-    config.rollout.workers = 2
-    assert "together they ask for 1.3 GPUs; nearest valid: nccl" in error_of(config)
-    config.weights.transport = Transport.nccl
-    config.learner.gpus = config.rollout.gpus = 1.0
-    validate(config)
 
 
 def test_everything_that_is_wrong_is_told_in_one_error(config: RunConfig) -> None:

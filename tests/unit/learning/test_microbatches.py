@@ -1,55 +1,18 @@
 """How a minibatch is split among ranks and rows, planned without a process group."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from torch.distributed import ProcessGroup
 
 from rlsys.config.run import LearnerConfig
 from rlsys.learning.microbatches import Microbatch, Microbatches, minibatches
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.sequences import Sequences
-from rlsys.learning.ulysses import SequenceGroup
-
-
-@dataclass
-class Planned:
-    """What is read of a Ranks to plan with."""
-
-    rank: int
-    world_size: int
-    config: LearnerConfig
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-
-    @property
-    def shards_weights(self) -> bool:
-        return self.config.zero_stage == 3
-
-    @property
-    def data_parallel_size(self) -> int:
-        return self.world_size // self.config.sequence_parallel
-
-    @property
-    def data_parallel_rank(self) -> int:
-        return self.rank // self.config.sequence_parallel
-
-    @property
-    def sequence_group(self) -> SequenceGroup | None:
-        size = self.config.sequence_parallel
-        no_group = cast(ProcessGroup, None)
-        return SequenceGroup(self.rank % size, size, no_group) if size > 1 else None
-
-    def once(self, values: torch.Tensor) -> torch.Tensor:
-        """Where each rank has rows of its own."""
-        return values
-
-    def summed(self, values: torch.Tensor) -> torch.Tensor:
-        """Of this rank alone."""
-        return values
+from tests.helpers.planned_ranks import PlannedRanks
 
 
 def sequences(lengths: list[int], groups: list[int] | None = None) -> Sequences:
@@ -71,7 +34,7 @@ def planned(
     weights = np.arange(len(batch), dtype=np.float32)
     found = []
     for rank in range(world_size):
-        ranks = cast(Ranks, Planned(rank, world_size, config))
+        ranks = cast(Ranks, PlannedRanks(rank, world_size, config))
         found.append(list(Microbatches(ranks).own(batch, chosen, weights)))
     return found
 
@@ -149,7 +112,7 @@ def test_each_rank_computes_its_share_of_the_numbers_of_all_tokens() -> None:
         shares, computed = [], []
         for rank in range(3):
             rows: list[int] = []
-            ranks = cast(Ranks, Planned(rank, 3, LearnerConfig(**settings)))  # type: ignore[arg-type]
+            ranks = cast(Ranks, PlannedRanks(rank, 3, LearnerConfig(**settings)))  # type: ignore[arg-type]
             found = Microbatches(ranks).numbers(batch, partial(tokens_of, rows))
             assert [len(values) for values in found] == lengths
             shares.append(np.concatenate(found))

@@ -1,6 +1,5 @@
 """What each rank saw of its own microbatches is put together, sequence by sequence."""
 
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -11,35 +10,7 @@ from rlsys.learning.microbatches import Microbatches
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.sequences import Sequences
 from rlsys.learning.token_record import TokenRecord
-
-
-@dataclass
-class Planned:
-    """What is read of a Ranks, without a process group; `others` is what the other ranks add."""
-
-    rank: int
-    world_size: int = 2
-    config: LearnerConfig = field(default_factory=lambda: LearnerConfig(microbatch_tokens=8))
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    others: torch.Tensor | None = None
-    mine: torch.Tensor | None = None
-    shards_weights: bool = False
-    sequence_group: None = None
-
-    @property
-    def data_parallel_size(self) -> int:
-        return self.world_size
-
-    @property
-    def data_parallel_rank(self) -> int:
-        return self.rank
-
-    def once(self, values: torch.Tensor) -> torch.Tensor:
-        return values
-
-    def summed(self, values: torch.Tensor) -> torch.Tensor:
-        self.mine = values.clone()
-        return values if self.others is None else values + self.others
+from tests.helpers.planned_ranks import PlannedRanks
 
 
 def recorded(lengths: list[int], advantages: list[list[float]]) -> dict[str, list[Any]]:
@@ -54,7 +25,7 @@ def recorded(lengths: list[int], advantages: list[list[float]]) -> dict[str, lis
     chosen, weights = list(range(len(lengths))), np.ones(len(lengths), dtype=np.float32)
     others = None
     for rank in (1, 0):
-        planned = Planned(rank, others=others)
+        planned = PlannedRanks(rank, 2, LearnerConfig(microbatch_tokens=8), others=others)
         ranks = cast(Ranks, planned)
         record = TokenRecord(sequences, ("log_ratio", "clip"))
         for number, microbatch in enumerate(Microbatches(ranks).own(sequences, chosen, weights)):
