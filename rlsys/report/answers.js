@@ -156,18 +156,20 @@ function showAnswer(hit, chosen) {
   );
 }
 
+// The group of a hit, and in it the completion that was asked for.
 function showGroup(hit, onPrompt) {
   const { group } = hit;
   const dropped = group.dropped ? `; dropped: ${group.dropped}` : "";
   const expected = group.expected === undefined || group.expected === null ? "\u2013" : group.expected;
-  return el(
+  const answers = group.rows.map((row) => showAnswer({ ...hit, group, row }, row === hit.row));
+  const shown = el(
     "section", { class: "group", tabindex: -1 },
     el("h3", {}, visible(
       `Step ${group.step}, ${KINDS[group.kind] || group.kind}, group ${group.group}, ${group.source}${dropped}`)),
     el("p", { class: "text", dir: "auto" }, visible(group.prompt)),
     el("p", { class: "note" }, visible(`expected: ${expected}; prompt ${group.prompt_id}`)),
     onPrompt ? el("button", { type: "button", click: () => onPrompt(group.prompt_id) }, "this prompt at every step") : [],
-    el("div", { class: "answers" },
-      group.rows.map((row) => showAnswer({ ...hit, group, row }, row === hit.row))),
+    el("div", { class: "answers" }, answers),
   );
+  return { shown, chosen: answers[group.rows.indexOf(hit.row)] };
 }

@@ -118,12 +118,13 @@ function showSamples() {
   let found = [], shown = 0, asked = 0;
   const more = el("button", { type: "button", click: () => extend(asked) }, "more");
   const open = async (hit) => {
-    const group = showGroup(await whole(hit), (prompt) => {
+    const { shown: group, chosen } = showGroup(await whole(hit), (prompt) => {
       for (const name of ASKED) form.elements[name].value = "";
       form.elements.prompt.value = prompt;
       search();
     });
     opened.replaceChildren(group);
+    chosen.scrollIntoView({ inline: "center" }); // of its row, which a phone shows one of
     group.scrollIntoView({ block: "nearest" });
     group.focus({ preventScroll: true });
   };

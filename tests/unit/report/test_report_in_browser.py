@@ -173,6 +173,21 @@ def test_a_completion_is_found_and_opened_by_keys_alone(opened: Open) -> None:
     page.get_by_text("token by token").first.wait_for()
 
 
+def test_a_phone_shows_the_completion_that_was_opened(opened: Open) -> None:
+    page = opened("needle 4711", 400)
+    hits = page.locator("button.hit")
+    count = hits.count()
+    for number in (0, count - 1):
+        hits.nth(number).click()
+        chosen = page.locator("article.chosen")
+        chosen.wait_for()
+        page.wait_for_timeout(50)
+        box = chosen.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 400
+        assert 0 <= page.locator(".group").bounding_box()["y"] < 900
+
+
 def asked(text: str) -> list[Section]:
     """A section that shows a completion of step 2, and says the text wherever it says anything."""
     point = Point(text, True, [Shown(2, 201, 1, text)])
