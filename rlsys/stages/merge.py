@@ -34,6 +34,7 @@ from rlsys.lineage.manifest import artifact, write_manifest
 from rlsys.observe.merge_summary import MergeSummary
 from rlsys.run.folder import failure_recorded, held
 from rlsys.stages.merge_plan import MergePlan
+from rlsys.watch.remaining import Remaining
 
 POLICY = "policy"
 _BESIDE_WEIGHTS = ("*.json", "*.txt", "*.jinja", "*.model")
@@ -107,6 +108,7 @@ class Merger:
     ) -> None:
         self.config, self.plan, self.seed, self.progress = config, plan, seed, progress
         self.tensors = self.parameters = 0
+        self.remaining = Remaining(plan.tensors, what="tensors")
         self.copied: list[str] = []
         self._squares = {name: [0.0, 0.0] for name in plan.inputs}
         """Of each input: the squared norms of its distance to the result, and of itself."""
@@ -116,8 +118,9 @@ class Merger:
     def merged(self, name: str) -> torch.Tensor:
         """One tensor of the result, in the number format of the first policy's."""
         first = self.plan.policies[0].tensors.read(name)
+        self.remaining.add(1 if self.tensors else 0)  # the one before, which is done now
         self.tensors += 1
-        self.progress(f"merging: {self.tensors:,} of {self.plan.tensors:,} tensors")
+        self.progress(f"merging: {self.remaining}")
         if not first.is_floating_point():
             self.copied.append(name)
             return first

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from rlsys.algorithms import merging
 from rlsys.cli import app
+from rlsys.config.load import CONFIGS, load
 from rlsys.config.model_names import find_model
 from rlsys.errors import ConfigError, ResumeError
 from rlsys.lineage.digests import digest_of
@@ -158,6 +160,21 @@ def test_the_summary_says_how_far_each_input_is_from_the_result(
     assert summary.distances["policy_2"] == pytest.approx((apart / norm) ** 0.5, rel=1e-5)
     written = json.loads((tmp_path / "runs" / "m" / "summary.json").read_text())
     assert written["distances"] == summary.distances
+
+
+def test_a_merge_says_how_many_tensors_are_done_and_how_long_the_others_take(
+    tmp_path: Path, made: Path
+) -> None:
+    told = [f"run.directory={tmp_path}", f"merge.policies=[{made / 'a'},{made / 'b'}]"]
+    config = load(CONFIGS / "base.yaml", ["run.stage=merge", *told])
+    said: list[str] = []
+    plan = merge_plan.read(config, said.append)
+    merge.run(config, tmp_path / "m", plan, 0.0, said.append)
+    lines = [line for line in said if line.startswith("merging: ")]
+    assert lines[0] == f"merging: 0 of {plan.tensors} tensors"
+    last = rf"merging: {plan.tensors - 1} of {plan.tensors} tensors, about \d+ s left"
+    assert re.fullmatch(last, lines[-1])
+    assert len(lines) == plan.tensors
 
 
 def test_a_copy_of_the_first_policy_is_told(
