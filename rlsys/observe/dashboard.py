@@ -14,6 +14,8 @@ UID = "rlsys"
 _WIDTH, _HEIGHT, _COLUMNS = 8, 8, 24
 """Of a panel, and of Grafana's grid."""
 _RUN = 'run=~"$run"'
+_BY_NAME = "{{run}} {{what}}"
+"""A legend of metrics that are asked for by how they begin: what stands behind that."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def queries(panel: Panel) -> Iterator[tuple[str, str]]:
     for metric in panel.metrics:
         name = f"ray_{gauge_name(metric)}"
         if metric.endswith("/"):
-            yield f'{{__name__=~"{name}.+", {_RUN}}}', "{{run}} {{__name__}}"
+            every = f'{{__name__=~"{name}.+", {_RUN}}}'
+            yield f'label_replace({every}, "what", "$1", "__name__", "{name}(.+)")', _BY_NAME
         else:
             yield f"{name}{{{_RUN}}}", f"{{{{run}}}} {metric.partition('/')[2]}"
     yield from panel.queries

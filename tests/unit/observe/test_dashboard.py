@@ -28,7 +28,11 @@ def test_a_query_asks_for_the_gauge_of_the_metric_and_for_the_chosen_runs() -> N
         ('ray_rlsys_heldout_pass_at_1{run=~"$run"}', "{{run}} pass_at_1")
     ]
     assert by_title["Learner"] == [
-        ('{__name__=~"ray_rlsys_time_learner_.+", run=~"$run"}', "{{run}} {{__name__}}")
+        (
+            'label_replace({__name__=~"ray_rlsys_time_learner_.+", run=~"$run"}, "what", "$1", '
+            '"__name__", "ray_rlsys_time_learner_(.+)")',
+            "{{run}} {{what}}",
+        )
     ]
     assert gauge_name("time/learner/ready groups") == "rlsys_time_learner_ready_groups"
 
