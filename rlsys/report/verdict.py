@@ -38,7 +38,10 @@ def verdict(record: RunRecord) -> Verdict:
 
 
 def _headline(record: RunRecord) -> tuple[str, str]:
-    checks = record.checks
+    checks, run = record.checks, record.run
+    if run.state is State.FAILED and len(checks) < 2:
+        measured = f"; held-out pass@1 was {checks[0]} at step {checks[0].step}" if checks else ""
+        return "worse", f"Failed after step {run.step} of {run.steps}{measured}"
     if record.settings.get("run.stage") == StageKind.merge.value:
         return "unknown", "Not measured: a merge asks nothing; `rlsys eval` measures what it made"
     if not checks:

@@ -41,6 +41,18 @@ def test_a_run_without_a_later_check_has_no_verdict_yet(tmp_path: Path) -> None:
     assert said.headline.endswith("at step 0; no later check yet")
 
 
+def test_a_run_that_failed_before_it_was_measured_twice_says_so_first(tmp_path: Path) -> None:
+    for name, rates, measured in (
+        ("a", {}, ""),
+        ("b", {0: [0.5]}, "; held-out pass@1 was 0.500 [0.400, 0.600] at step 0"),
+    ):
+        folder = make_run(tmp_path / name, [metrics(1)], rates=rates)
+        (folder / "failure.json").write_text('{"error": "StallError: nobody sampled"}')
+        told = verdict(read_record(folder))
+        assert (told.tone, told.headline) == ("worse", f"Failed after step 1 of 4{measured}")
+        assert told.lines[0].endswith("; StallError: nobody sampled")
+
+
 def test_the_busiest_role_is_named_while_the_run_goes_on(tmp_path: Path) -> None:
     said = of(tmp_path / "a", [metrics(1), metrics(2)])
     assert said.lines[0] == "stopped: 2 of 4 steps in 0:04, 50 tokens/s trained on"
