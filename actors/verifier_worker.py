@@ -1,5 +1,7 @@
 """The verifier worker: a Grader as a Ray actor."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pyarrow as pa
 import ray
@@ -23,10 +25,13 @@ class VerifierWorker(Member):
     ) -> None:
         self.config, self.sandbox, self.plugins = config, sandbox, plugins
         self.accounting = Accounting(idle="rollouts")
+        self.held = ExitStack()
+        """What is to be closed; nothing before the start."""
 
     def start(self) -> str:
         """The self-test has passed when this returns; says how programs are isolated."""
         self.grader = Grader(self.config, self.sandbox, self.plugins)
+        self.held.callback(self.grader.close)
         self.accounting = Accounting(idle="rollouts")
         return self.grader.note
 
@@ -46,8 +51,8 @@ class VerifierWorker(Member):
 
     @ray.method(concurrency_group="control")
     def shutdown(self) -> None:
-        """End the verifiers' own processes."""
-        self.grader.close()
+        """End the verifiers' own processes, where there are any yet."""
+        self.held.close()
 
 
 def _with_metadata(

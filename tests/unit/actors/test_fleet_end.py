@@ -10,6 +10,7 @@ from actors.launch import end_members
 from actors.ray_fleet import RayFleet
 from actors.roles import needs, rollout_settings
 from actors.rollout_worker import RolloutWorker
+from actors.verifier_worker import VerifierWorker
 from rlsys.config.run import RunConfig, StageKind
 
 
@@ -17,6 +18,11 @@ def test_a_rollout_worker_whose_sampler_did_not_start_ends_all_the_same() -> Non
     settings = rollout_settings(RunConfig())
     worker = RolloutWorker("rollout-0", "nowhere", settings, index=0, incarnation=0, seeded=False)
     asyncio.run(worker.shutdown())
+
+
+def test_a_verifier_that_did_not_start_ends_all_the_same() -> None:
+    config = RunConfig()
+    VerifierWorker(config.verifiers, config.sandbox, []).shutdown()
 
 
 def test_a_member_that_does_not_end_is_named_with_its_cause_and_without_its_repr(
