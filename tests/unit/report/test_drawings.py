@@ -56,6 +56,21 @@ def test_no_two_entries_of_a_legend_look_alike(tmp_path: Path, count: int) -> No
 
 
 @needs_node
+def test_the_figures_of_an_axis_fit_beside_it(tmp_path: Path) -> None:
+    lines = [
+        metrics(step, **{"policy/loss": (-1) ** step * 1.5e-4, "policy/learning_rate": 1e-5})
+        for step in (1, 2, 3)
+    ]
+    told = in_node(
+        report([make_run(tmp_path / "a", lines)]),
+        tmp_path,
+        """all("text").filter((one) => one.attributes["text-anchor"] === "end").map(text)""",
+    )
+    assert {"-1e-4", "1e-4", "1.1e-5"} <= {*told}
+    assert max(map(len, told)) <= 7  # of 12 pixels' height, 47 wide
+
+
+@needs_node
 def test_time_is_zoomed_for_all_bands_of_a_run_together(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", [metrics(step) for step in range(1, 9)])
     members = {f"rollout-{i}": {"busy": 0.5 + i / 4, "slots": 0.5 - i / 4} for i in range(2)}
