@@ -122,10 +122,9 @@ class Waits:
             # As asyncio.timeout: somebody else's wish to end the task goes before the deadline.
             if not wait.late or task.uncancel() > wait.cancelling:
                 raise
-            message = (
-                f"waited {loop.time() - began:.0f} s for {name} ({self.setting}). "
-                f"{detail()}\nAll waits: {self.describe()}"
-            )
+            waited = f"waited {loop.time() - began:.0f} s for {name} ({self.setting})"
+            told = ". ".join(filter(None, (waited, detail())))
+            message = f"{told}\nAll waits: {self.describe()}"
             assert self._report is not None
             report = await asyncio.shield(self._report)
             raise StallError(f"{message}\n{report}".rstrip()) from error

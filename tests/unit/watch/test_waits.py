@@ -37,6 +37,14 @@ def test_a_wait_past_its_deadline_says_who_waits_for_whom() -> None:
     assert waits.describe() == "nothing"
 
 
+def test_the_first_line_of_a_stall_ends_where_there_is_nothing_more_to_say() -> None:
+    waits = Waits(10.0, Observer())
+    with pytest.raises(StallError) as caught:
+        run(waits.on("rollout-0: its process", later(11.0)))
+    first = str(caught.value).splitlines()[0]
+    assert first == "waited 10 s for rollout-0: its process (loop.stall_timeout_s)"
+
+
 def test_equal_waits_are_counted() -> None:
     waits = Waits(10.0, Observer())
 
