@@ -1,6 +1,6 @@
 """What it gains that weights leave for the store beside the learner's next step.
 
-    python benchmarks/publishing.py [--shape 1536x12] [--tokens 128] [--repeats 7] [--sampler]
+    python benchmarks/publishing.py [--shape 1536x12] [--tokens 128] [--repeats 6] [--sampler]
 
 A learner's process on the CPU has weights of about 1 GB and computes rows forward and backward. In
 turns it publishes before the next step, as a run on CPUs does (`stopped`), and from a copy, on a
@@ -34,7 +34,7 @@ from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
 from rlsys.weights.copied_weights import CopiedWeights
 
 Sent = tuple[Manifest, list[ray.ObjectRef]]
-_COLD_ROUNDS = 3
+_COLD_ROUNDS = 4
 """The store's pages are touched for the first time in these."""
 
 
@@ -94,10 +94,12 @@ def measure(policy: Path, options: argparse.Namespace) -> dict[str, dict[str, fl
     learner = remote.remote(policy, 256, options.tokens)
     found: dict[str, list[dict[str, float]]] = {"stopped": [], "beside": []}
     for number in range(_COLD_ROUNDS + options.repeats):
-        for way, rounds in found.items():
+        # The store has two versions, each in the place of the one before the last: both ways must
+        # come to both places, of which one may lie in pages that are newer.
+        for way in list(found)[:: -1 if number % 2 else 1]:
             one = ray.get(learner.round.remote(way == "beside"))
             print(number, way, {name: round(value, 3) for name, value in one.items()}, flush=True)
-            rounds.append(one)
+            found[way].append(one)
     return {
         way: {
             name: round(statistics.median(one[name] for one in rounds[_COLD_ROUNDS:]), 3)
@@ -112,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", default="1536x12", help="HIDDENxLAYERS")
     parser.add_argument("--tokens", type=int, default=128, help="of a step's row")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=6)
     parser.add_argument("--sampler", action="store_true", help="another core is busy")
     options = parser.parse_args()
     sampler = multiprocessing.Process(target=_busy, daemon=True)
