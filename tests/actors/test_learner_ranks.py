@@ -1,6 +1,7 @@
 """Learner ranks on local Ray: what is learned must not depend on how it is spread."""
 
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,17 @@ def test_a_copy_leaves_while_its_ranks_learn_on(
         for rank in range(2)
     ]
 
+    def held_until_learned(rank: Any) -> None:
+        """What was copied is sent once the next step is done, which must not wait for it."""
+        send = rank.weights_out.publish_copy
+
+        def later(*arguments: Any) -> Any:
+            while rank.version == 0:
+                time.sleep(0.01)
+            return send(*arguments)
+
+        rank.weights_out.publish_copy = later
+
     def published(version: int) -> dict[str, np.ndarray]:
         heads = [m.publish.remote(version, CANARY, {}) for m in members]
         (manifest, _), *_ = ray.get([head for head, _ in heads], timeout=60)
@@ -209,9 +221,11 @@ def test_a_copy_leaves_while_its_ranks_learn_on(
         advantages = np.tile([1.0, -1.0, 0.5, -0.5], GROUPS)
         columns = advantages, (advantages > 0).astype(float), np.ones(GROUPS * SIZE, bool)
         before = published(0)
+        ray.get(members[0].__ray_call__.remote(held_until_learned))
         canaries = [m.copy_weights.remote(0, CANARY) for m in members]
-        ray.get([m.learn.remote(1, 0, spans, *columns, batch, grades) for m in members], timeout=60)
+        ray.get(canaries, timeout=60)
         manifest, buckets = members[0].publish_copy.remote(0)
+        ray.get([m.learn.remote(1, 0, spans, *columns, batch, grades) for m in members], timeout=60)
         copied = pulled(ray.get(manifest, timeout=60), buckets)
         after = published(1)
         assert ray.get(manifest).version == 0
