@@ -42,7 +42,7 @@ from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.config.experts import ExpertsConfig, Replay
 from rlsys.config.local_policy import Architecture, LocalPolicyConfig
 from rlsys.config.optimizer import OptimizerConfig
-from rlsys.config.run import LearnerConfig, SamplingConfig
+from rlsys.config.run import LearnerConfig, Precision, SamplingConfig
 from rlsys.data import arithmetic
 from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
@@ -67,6 +67,7 @@ def drift(model: str, steps: int, staleness: int, replay: Replay) -> dict[str, f
     """Means over the steps whose completions are of the weights `staleness` steps before."""
     torch.manual_seed(0)
     config = LearnerConfig(
+        dtype=Precision.float32,
         minibatches=MINIBATCHES,
         microbatch_tokens=1024,
         optimizer=OptimizerConfig(learning_rate=RATE),
@@ -147,6 +148,7 @@ def sent(rank: int, port: int, folder: Path, architecture: Architecture, tokens:
     """One of two ranks: a step on rows of so many tokens, counted by DeepSpeed."""
     torch.set_num_threads(1)
     config = LearnerConfig(
+        dtype=Precision.float32,
         zero_stage=3,
         microbatch_tokens=tokens,
         deepspeed_options={"comms_logger": {"enabled": True, "prof_all": True, "verbose": False}},
@@ -197,7 +199,9 @@ def measure_speed(turns: int) -> None:
         build_model(LocalPolicyConfig(architecture=architecture), tokenizer).save_pretrained(
             folder / name
         )
-        config = LearnerConfig(zero_stage=0, microbatch_tokens=2048, experts=experts)
+        config = LearnerConfig(
+            dtype=Precision.float32, zero_stage=0, microbatch_tokens=2048, experts=experts
+        )
         ranks = Ranks(0, 1, "127.0.0.1", free_port(), config)
         schedule = Schedule(config.optimizer, 100)
         learners[name] = Learner(str(folder / name), CrossEntropy(), ranks, schedule)

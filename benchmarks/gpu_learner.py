@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_models import LENGTHS, SHAPES, model_folder, sequences
+from gpu_models import LENGTHS, model_folder, sequences
 
 from rlsys.config import memory
 from rlsys.config.lora import LoraConfig
@@ -23,34 +23,8 @@ from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.schedule import Schedule
 from rlsys.learning.weights_out import WeightsOut
+from rlsys.learning.work import speed_report
 from rlsys.network import free_port
-
-PEAK_FLOPS = {
-    "A100": 312e12,
-    "H100 PCIe": 756e12,
-    "H100": 989e12,
-    "H200": 989e12,
-    "L40S": 362e12,
-    "B200": 2250e12,
-}
-"""Of bfloat16 without sparsity, by a part of the device's name: NVIDIA's data sheets."""
-
-
-def mfu(tokens_per_s: float, size: str, parameters: int, length: int) -> float | None:
-    """Model FLOPs utilization: what the model needs, forward and backward, of what the device can;
-    layers that are computed twice count once (PaLM, arXiv:2204.02311, appendix B).
-
-    MFU = tokens/s * (6 N + 12 L H Q T) / peak,  N parameters, L layers, H heads of size Q, T tokens
-
-    Returns: None for a device whose peak is not known here.
-    """
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
-    peak = next((peak for part, peak in PEAK_FLOPS.items() if part in name), None)
-    if peak is None:
-        return None
-    shape = SHAPES[size]
-    attention = 12 * shape["num_hidden_layers"] * shape["hidden_size"] * length
-    return tokens_per_s * (6 * parameters + attention) / peak
 
 
 def learner_of(
@@ -102,11 +76,13 @@ def learned(device: str, folder: Path, size: str, lora: LoraConfig | None) -> di
     planned = memory.learner(config, shape)
     # Nothing is published here.
     others = planned.cuda + planned.copy + (config.weights.bucket_mib << 20)
-    tokens_per_s = 2 * length * count / seconds
-    used = mfu(tokens_per_s, size, shape.parameters, length)
+    assert learner.work is not None
+    flops = 2 * count * learner.work.of(length, [])
+    speed = speed_report(flops, seconds, learner.ranks.device)
     found = {
-        "tokens_per_s": round(tokens_per_s),
-        "mfu": "unknown peak of this device" if used is None else round(used, 3),
+        "tokens_per_s": round(2 * length * count / seconds),
+        "tflops": round(speed["tflops"], 3),
+        "mfu": round(speed["mfu"], 3) if "mfu" in speed else "unknown peak of this device",
         "planned_gib": round((planned.total - others) / GIB, 3),
     }
     if device == "cuda":

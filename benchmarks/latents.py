@@ -1,6 +1,6 @@
-"""What a policy makes of continuous thoughts, against its controls, by supervised tuning alone.
+"""What a policy makes of continuous thoughts, against its controls, taught and then reinforced.
 
-    python benchmarks/latents.py --latents 1,2,4,8 --seeds 0
+    python benchmarks/latents.py --latents 1,2,4,8 --seeds 0,1,2 [--steps 40] [--reinforced 40]
 
 Every way begins with the local policy and takes the same number of steps on the same problems. A
 curriculum has five stages, which leave out 0, 2, 3, 4 and all steps of each chain:
@@ -13,7 +13,8 @@ curriculum has five stages, which leave out 0, 2, 3, 4 and all steps of each cha
     chain      the whole chain throughout
 
 The learner's own forward pass is trained in one process, and completions are sampled at temperature
-1 by transformers, so this measures what is learned, not how fast vLLM samples it.
+1 by transformers, so this measures what is learned, not how fast vLLM samples it. Reinforced is by
+GRPO on policy: a step has eight completions of each of sixteen problems, and one update.
 """
 
 import argparse
@@ -44,6 +45,7 @@ from rlsys.thinking.latents import embeddings, latents_behind
 
 DROPPED = (0, 2, 3, 4, 99)
 ROWS, MOST_TOKENS = 64, 56
+GROUPS, GROUP_SIZE = 16, 8
 ANSWER = re.compile(r"<answer>(.*?)</answer>")
 
 
@@ -67,6 +69,11 @@ class Way:
             int(np.ceil(self.latents * share)),
             int(np.ceil(self.pauses * share)),
         )
+
+    @property
+    def at_the_end(self) -> tuple[int, int]:
+        """Latents and pauses after the last stage."""
+        return self.stage(len(DROPPED) - 1)[1:]
 
 
 def ways(counts: list[int]) -> Iterator[Way]:
@@ -143,18 +150,62 @@ def teach(way: Way, path: str, steps: int, seed: int) -> tuple[PreTrainedModel, 
     return model, time.monotonic() - started
 
 
+def reinforce(
+    way: Way, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, steps: int, seed: int
+) -> float:
+    """Seconds that it took."""
+    problems = generate(4000, seed, Split.train)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0)
+    rng = np.random.default_rng(seed)
+    latents, pauses = way.at_the_end
+    policy = PolicyModel(model, 1.0, 2048, latents=latents)
+    started = time.monotonic()
+    for _ in range(steps):
+        chosen = [problems[i] for i in rng.choice(len(problems), GROUPS, replace=False)]
+        answers = sample(way, model, tokenizer, chosen, GROUP_SIZE)
+        rewards = [[answer.is_right for answer in own] for own in answers]
+        advantages = group_advantages(np.array(rewards, dtype=float)).reshape(-1)
+        prompts = [p for p in prompts_of(chosen, pauses, tokenizer) for _ in range(GROUP_SIZE)]
+        said = [answer.token_ids for own in answers for answer in own]
+        groups = [i // GROUP_SIZE for i in range(len(said))]
+        layout = lay_out(blocks_of(groups, len(said), True), prompts, said, latents=latents)
+        weights = np.repeat(advantages, [len(ids) for ids in said]).astype(np.float32)
+        # On policy the ratio is 1, and its gradient the logprobs'.
+        (-(torch.from_numpy(weights) * policy(layout)[0]).mean()).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+    return time.monotonic() - started
+
+
+def group_advantages(rewards: np.ndarray) -> np.ndarray:
+    """[groups, size], GRPO's: none where all of a group are alike."""
+    spread = rewards.std(1, keepdims=True)
+    return (rewards - rewards.mean(1, keepdims=True)) / (spread + 1e-6)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A completion, its end included."""
+
+    token_ids: np.ndarray
+    is_right: bool
+
+
 @torch.no_grad()
-def measure(
-    way: Way, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, samples: int
-) -> tuple[np.ndarray, float, float]:
-    """[problems, samples] of right answers, tokens of a completion and seconds of one."""
+def sample(
+    way: Way,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: list[Problem],
+    samples: int,
+) -> list[list[Answer]]:
+    """So many answers to each problem."""
     model.set_attn_implementation("sdpa")
     generate_with: Any = model.generate
-    _, latents, pauses = way.stage(len(DROPPED) - 1)
-    problems = generate(128, 0, Split.held_out)
+    latents, pauses = way.at_the_end
     prompts = prompts_of(problems, pauses, tokenizer)
-    right = np.zeros((len(problems), samples), dtype=bool)
-    tokens, started = 0, time.monotonic()
+    answers: list[list[Answer]] = [[] for _ in problems]
     for length in sorted({len(prompt) for prompt in prompts}):
         members = [i for i, prompt in enumerate(prompts) if len(prompt) == length]
         ids = [prompts[i].tolist() for i in members]
@@ -170,16 +221,31 @@ def measure(
             max_new_tokens=MOST_TOKENS,
             pad_token_id=tokenizer.eos_token_id,
         )
-        ends = (found == tokenizer.eos_token_id).int()
-        tokens += int((ends.cumsum(1) == 0).sum()) + int(ends.any(1).sum())
+        # An end that is sampled and what pads behind it are the same token.
+        sizes = ((found == tokenizer.eos_token_id).int().cumsum(1) == 0).sum(1) + 1
         texts = tokenizer.batch_decode(found)
-        for number, text in enumerate(texts):
-            place, sample = members[number // samples], number % samples
-            answers = ANSWER.findall(text)
-            right[place, sample] = answers[:1] == [problems[place].answer]
-    count = right.size
+        for number, (ids_of_it, size, text) in enumerate(zip(found, sizes, texts, strict=True)):
+            place = members[number // samples]
+            is_right = ANSWER.findall(text)[:1] == [problems[place].answer]
+            answers[place].append(Answer(ids_of_it[:size].numpy(), is_right))
     model.set_attn_implementation(attention.NAME)
-    return right, tokens / count, (time.monotonic() - started) / count
+    return answers
+
+
+def measure(
+    way: Way, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, samples: int
+) -> str:
+    """Held-out figures, as cells of a row."""
+    problems, started = generate(128, 0, Split.held_out), time.monotonic()
+    answers = sample(way, model, tokenizer, problems, samples)
+    each = (time.monotonic() - started) / (len(problems) * samples)
+    right = np.array([[answer.is_right for answer in own] for own in answers])
+    tokens = np.mean([len(answer.token_ids) for own in answers for answer in own])
+    one = mean_with_interval(right.mean(1))
+    return (
+        f"{one.mean:.3f} [{one.low:.3f}, {one.high:.3f}] | {right.any(1).mean():.3f} | "
+        f"{tokens:.1f} | {1000 * each:.1f}"
+    )
 
 
 def main() -> None:
@@ -188,6 +254,7 @@ def main() -> None:
     parser.add_argument("--latents", default="1,2,4,8")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--steps", type=int, default=40, help="of each of the five stages")
+    parser.add_argument("--reinforced", type=int, default=40, help="steps; 0: taught alone")
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--only", default="", help="names of ways, separated by commas")
     options = parser.parse_args()
@@ -195,23 +262,26 @@ def main() -> None:
     path = str(
         prepare_local_policy(LocalPolicyConfig(), Path("~/.cache/rlsys").expanduser(), 0, print)
     )
-    print(f"| way | seed | pass@1 | pass@{options.samples} | tokens | ms per answer | taught in |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+    print(f"| way | seed | | pass@1 | pass@{options.samples} | tokens | ms per answer | made in |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
     asked = list(ways([int(count) for count in options.latents.split(",")]))
     for seed in (int(one) for one in options.seeds.split(",")):
         for way in asked:
             if options.only and way.name not in options.only.split(","):
                 continue
             torch.manual_seed(seed)
+            tokenizer = load_tokenizer(path)
             model, seconds = teach(way, path, options.steps, seed)
-            right, tokens, each = measure(way, model, load_tokenizer(path), options.samples)
-            one = mean_with_interval(right.mean(1))
-            best = right.any(1).mean()
-            print(
-                f"| {way.name} | {seed} | {one.mean:.3f} [{one.low:.3f}, {one.high:.3f}] | "
-                f"{best:.3f} | {tokens:.1f} | {1000 * each:.1f} | {seconds:.0f} s |",
-                flush=True,
-            )
+            tell(way, seed, "taught", measure(way, model, tokenizer, options.samples), seconds)
+            if options.reinforced:
+                seconds = reinforce(way, model, tokenizer, options.reinforced, seed)
+                found = measure(way, model, tokenizer, options.samples)
+                tell(way, seed, "reinforced", found, seconds)
+
+
+def tell(way: Way, seed: int, how: str, found: str, seconds: float) -> None:
+    """A row of the table."""
+    print(f"| {way.name} | {seed} | {how} | {found} | {seconds:.0f} s |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How fast a sampler has new weights, proved, against a bare copy of the same bytes.
 
     python benchmarks/weights.py [--shapes 256x4 1024x20] [--bucket-mib 256] [--repeats 9]
+    python benchmarks/weights.py --shapes 64x8x128    # many small tensors: 128 experts a layer
 
 A learner's process and a vLLM engine's, on one node. Each way is measured with rlsys and bare:
 
@@ -36,7 +37,7 @@ import ray
 import torch
 
 from actors.learner_rank import STREAMING_COPIES, put_pieces
-from rlsys.config.local_policy import LocalPolicyConfig
+from rlsys.config.local_policy import Architecture, LocalPolicyConfig
 from rlsys.config.run import ModelConfig, Precision, RolloutConfig, WeightsConfig
 from rlsys.local_policy.shapes import build_model
 from rlsys.local_policy.tokenizer import build_tokenizer
@@ -44,6 +45,7 @@ from rlsys.sampling.sampler import Sampler
 from rlsys.weights import fingerprint
 from rlsys.weights.bundle import Manifest, Named, found, pack, plan_buckets, views
 from rlsys.weights.mapping import locate
+from rlsys.weights.saved_form import SavedForm
 
 COLD_ROUNDS = 5
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
@@ -51,12 +53,17 @@ Shapes = list[tuple[str, tuple[int, ...]]]
 
 
 def write_policy(shape: str, folder: Path) -> None:
-    """A decoder of HIDDENxLAYERS with random weights."""
-    hidden, layers = map(int, shape.split("x"))
+    """A decoder of HIDDENxLAYERS, or of HIDDENxLAYERSxEXPERTS, with random weights."""
+    hidden, layers, *experts = map(int, shape.split("x"))
     tokenizer = build_tokenizer()
     config = LocalPolicyConfig(
-        hidden_size=hidden, intermediate_size=3 * hidden, layers=layers, heads=hidden // 64
+        hidden_size=hidden,
+        intermediate_size=4 * hidden if experts else 3 * hidden,
+        layers=layers,
+        heads=hidden // 64,
     )
+    if experts:
+        config.architecture, (config.experts,) = Architecture.qwen3_moe, experts
     build_model(config, tokenizer).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -80,15 +87,18 @@ class Learner:
         model = AutoModelForCausalLM.from_pretrained(policy, dtype=torch.float32)
         self.named = [(name, parameter.detach()) for name, parameter in model.named_parameters()]
         self.plan = plan_buckets([t.nbytes for _, t in self.named], bucket_mib << 20)
-        self.flat = torch.cat([t.reshape(-1) for _, t in self.named]).numpy()
+        self.saved_form = SavedForm(model, {name: tuple(t.shape) for name, t in self.named})
+        self.flat = torch.cat([t.reshape(-1) for _, t in self.saved_form.of(self.named)]).numpy()
 
     def shapes(self) -> Shapes:
-        return [(name, tuple(tensor.shape)) for name, tensor in self.named]
+        return list(self.saved_form.shapes.items())
 
     @ray.method(num_returns=2)
     def publish(self, proved: bool = True) -> tuple[Manifest, list[ray.ObjectRef]]:
         """As LearnerRank.publish."""
-        buckets = ([self.named[i] for i in indices] for indices in self.plan)
+        buckets = (
+            list(self.saved_form.of([self.named[i] for i in indices])) for indices in self.plan
+        )
         with (
             nullcontext() if proved else patch.object(fingerprint, "fingerprint", lambda tensor: 0)
         ):

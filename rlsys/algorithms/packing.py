@@ -10,7 +10,10 @@ from collections.abc import Sequence
 
 
 def plan_microbatches(
-    lengths: Sequence[int], max_tokens: int, num_ranks: int
+    lengths: Sequence[int],
+    max_tokens: int,
+    num_ranks: int,
+    costs: Sequence[float] | None = None,
 ) -> list[list[list[int]]]:
     """Split blocks into microbatches, and these among ranks.
 
@@ -21,6 +24,7 @@ def plan_microbatches(
         lengths:    [N] tokens of each block, prompt included.
         max_tokens: most tokens of a microbatch. A longer block has a microbatch of its own.
         num_ranks:  data-parallel ranks.
+        costs:      [N] what a block takes to compute, in any unit; None: as many as its tokens.
     Returns: per rank its microbatches, each a list of indices into `lengths`. Every rank has the
         same number; the lists are empty only where there are too few blocks to go round.
     Raises:
@@ -36,8 +40,9 @@ def plan_microbatches(
         range(1, max_tokens), True, key=lambda n: len(_best_fit(order, lengths, n)) <= wanted
     )
     microbatches = _best_fit(order, lengths, limit)
-    _even_out(microbatches, lengths, wanted)
-    return _deal(microbatches, lengths, num_ranks)
+    known = lengths if costs is None else costs
+    _even_out(microbatches, known, wanted)
+    return _deal(microbatches, known, num_ranks)
 
 
 def _best_fit(order: list[int], lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
@@ -56,33 +61,33 @@ def _best_fit(order: list[int], lengths: Sequence[int], max_tokens: int) -> list
     return microbatches
 
 
-def _even_out(microbatches: list[list[int]], lengths: Sequence[int], wanted: int) -> None:
+def _even_out(microbatches: list[list[int]], costs: Sequence[float], wanted: int) -> None:
     """Split the costliest microbatches until there are as many as wanted."""
     while len(microbatches) < wanted:
         divisible = [m for m in microbatches if len(m) > 1]
         if not divisible:
             microbatches.append([])
             continue
-        largest = max(divisible, key=lambda m: _cost(m, lengths))
+        largest = max(divisible, key=lambda m: _cost(m, costs))
         cut = len(largest) // 2
         microbatches.append(largest[cut:])
         del largest[cut:]
 
 
 def _deal(
-    microbatches: list[list[int]], lengths: Sequence[int], num_ranks: int
+    microbatches: list[list[int]], costs: Sequence[float], num_ranks: int
 ) -> list[list[list[int]]]:
     """Round by round, costliest first: the costliest of a round to the rank with least so far."""
-    costly = sorted(microbatches, key=lambda m: -_cost(m, lengths))
+    costly = sorted(microbatches, key=lambda m: -_cost(m, costs))
     plan: list[list[list[int]]] = [[] for _ in range(num_ranks)]
-    totals = [0] * num_ranks
+    totals = [0.0] * num_ranks
     for start in range(0, len(costly), num_ranks):
         ranks = sorted(range(num_ranks), key=lambda r: (totals[r], r))
         for rank, microbatch in zip(ranks, costly[start : start + num_ranks], strict=True):
             plan[rank].append(microbatch)
-            totals[rank] += _cost(microbatch, lengths)
+            totals[rank] += _cost(microbatch, costs)
     return plan
 
 
-def _cost(microbatch: list[int], lengths: Sequence[int]) -> int:
-    return sum(lengths[i] for i in microbatch)
+def _cost(microbatch: list[int], costs: Sequence[float]) -> float:
+    return sum(costs[i] for i in microbatch)

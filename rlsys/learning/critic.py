@@ -17,6 +17,7 @@ from rlsys.learning.policy import checkpoint_layers, hidden_states
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.report import Totals, numbers
 from rlsys.learning.sequences import Sequences
+from rlsys.learning.work import work_of
 
 
 class ValueModel(nn.Module):
@@ -42,8 +43,8 @@ class Critic:
 
     def __init__(self, model_path: str, ranks: Ranks, config: CriticConfig) -> None:
         self.config, self.ranks = config, ranks
-        self.microbatches = Microbatches(ranks)
         model = load_for_training(model_path, ranks)
+        self.microbatches = Microbatches(ranks, work=work_of(model.config))
         if ranks.config.lora:
             add_adapter(model, ranks.config.lora)
         if ranks.config.gradient_checkpointing:

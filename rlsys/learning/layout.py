@@ -115,6 +115,18 @@ def distinct(
     return list(found.values())
 
 
+def block_sizes(
+    block: Sequence[int],
+    prompts: Sequence[np.ndarray],
+    completions: Sequence[np.ndarray],
+    latents: int = 0,
+    kept: Sequence[KeptTokens] | None = None,
+) -> tuple[int, list[int]]:
+    """Tokens of a block: of its prompt, with its latents, and of each completion that differs."""
+    own = [len(completions[equal[0]]) for equal in distinct(block, completions, kept)]
+    return len(prompts[block[0]]) + latents, own
+
+
 def block_length(
     block: Sequence[int],
     prompts: Sequence[np.ndarray],
@@ -123,8 +135,8 @@ def block_length(
     kept: Sequence[KeptTokens] | None = None,
 ) -> int:
     """Tokens of a block: its prompt once, with its latents, and its completions that differ."""
-    own = sum(len(completions[equal[0]]) for equal in distinct(block, completions, kept))
-    return len(prompts[block[0]]) + latents + own
+    prompt, own = block_sizes(block, prompts, completions, latents, kept)
+    return prompt + sum(own)
 
 
 @dataclass

@@ -36,6 +36,7 @@ from rlsys.learning.report import (
 from rlsys.learning.schedule import Schedule
 from rlsys.learning.sequences import Sequences
 from rlsys.learning.token_record import TokenRecord
+from rlsys.learning.work import memory_report, speed_report, work_of
 from rlsys.roles import REFERENCE
 
 Saw = Callable[[int, int, Microbatch, Mapping[str, torch.Tensor]], None]
@@ -59,10 +60,13 @@ class Learner:
         self.config = ranks.config
         self.updates = 0
         """Made so far; skipped ones are not among them."""
-        self.microbatches = Microbatches(ranks, objective.whole_groups, objective.latents)
         self.trained: dict[str, pa.Array] = {}
         """The newest step's tokens, a row for each sequence that took part; see TokenRecord."""
         network = objective.network(model_path, ranks)
+        self.work = work_of(network.model.config, has_adapter=self.config.lora is not None)
+        self.microbatches = Microbatches(
+            ranks, objective.whole_groups, objective.latents, self.work
+        )
         if self.config.lora:
             add_adapter(network.model, self.config.lora, network.new_parts)
         if self.config.gradient_checkpointing:
@@ -102,9 +106,10 @@ class Learner:
             **self.objective.report(means, samples, updates),
             **updates_report(updates),
             **self.experts.advance(moved),
+            **memory_report(self.ranks.device),
             "trained_tokens": float(sequences.num_trained.sum()),
             "trained_sequences": float(len(sequences)),
-            "learn_s": time.monotonic() - started,
+            **self._speed(sequences, parts, updates, time.monotonic() - started),
         }
 
     def measure(self, batch: pa.RecordBatch, version: int) -> dict[str, float]:
@@ -183,6 +188,21 @@ class Learner:
         self.updates += 1
         norm = self.deepspeed.get_global_grad_norm()
         return Update(learns, learning_rate, None if norm is None else float(norm))
+
+    def _speed(
+        self,
+        sequences: Sequences,
+        parts: Sequence[list[int]],
+        updates: Sequence[Update],
+        seconds: float,
+    ) -> dict[str, float]:
+        """How long a step took, and what each rank computed in it, of updates that were made."""
+        if self.work is None:
+            return {"learn_s": seconds}
+        made = (part for part, update in zip(parts, updates, strict=True) if update != SKIPPED)
+        flops = sum(self.microbatches.flops(sequences, part) for part in made)
+        own = flops / self.ranks.world_size
+        return {"learn_s": seconds, **speed_report(own, seconds, self.ranks.device)}
 
     def _through_policy(
         self,

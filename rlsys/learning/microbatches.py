@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from rlsys.algorithms.packing import plan_microbatches
-from rlsys.learning.layout import Layout, block_length, blocks_of, lay_out
+from rlsys.learning.layout import Layout, block_sizes, blocks_of, lay_out
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.sequences import Sequences
 from rlsys.learning.slices import sliced
+from rlsys.learning.work import TOKENS, Work
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,18 @@ def minibatches(sequences: Sequences, count: int) -> Iterator[list[int]]:
 class Microbatches:
     """Splits sequences into rows, and these among ranks."""
 
-    def __init__(self, ranks: Ranks, whole_groups: bool = False, latents: int = 0) -> None:
+    def __init__(
+        self,
+        ranks: Ranks,
+        whole_groups: bool = False,
+        latents: int = 0,
+        work: Work | None = None,
+    ) -> None:
         """whole_groups: a group's sequences lie behind one copy of their prompt, whatever
-        learner.share_prompts says, and so in one microbatch. latents: K of each prompt."""
+        learner.share_prompts says, and so in one microbatch. latents: K of each prompt. work: of
+        the model, by which rows that are computed at the same time cost the same."""
         self.config, self.ranks, self.latents = ranks.config, ranks, latents
+        self.work = work or TOKENS
         self.share_prompts = whole_groups or ranks.config.share_prompts
 
     def own(
@@ -74,6 +83,10 @@ class Microbatches:
                 torch.from_numpy(weights[list(layout.sequences)]).to(self.ranks.device),
                 number == last,
             )
+
+    def flops(self, sequences: Sequences, chosen: Sequence[int]) -> float:
+        """Of a minibatch's forward and backward pass on all ranks, where the model's are known."""
+        return sum(self.work.of(*size) for size in self._blocks(sequences, chosen)[1])
 
     @torch.no_grad()
     def numbers(
@@ -102,12 +115,15 @@ class Microbatches:
     ) -> list[tuple[list[list[int]], int]]:
         """This rank's rows: their blocks, and the most completion tokens that any rank reads in
         the row of that number."""
-        blocks, lengths = self._blocks(sequences, chosen)
+        blocks, sizes = self._blocks(sequences, chosen)
+        tokens = [sum(completions) for _, completions in sizes]
+        lengths = [prompt + own for (prompt, _), own in zip(sizes, tokens, strict=True)]
         plan = plan_microbatches(
-            lengths, self.config.microbatch_tokens, self.ranks.data_parallel_size
+            lengths,
+            self.config.microbatch_tokens,
+            self.ranks.data_parallel_size,
+            [self.work.of(*size) for size in sizes],
         )
-        prompts = [len(sequences.prompts[block[0]]) + self.latents for block in blocks]
-        tokens = [whole - prompt for whole, prompt in zip(lengths, prompts, strict=True)]
 
         def most_read(row: Sequence[int]) -> int:
             """In one slice: a token at each position, but one for each answer at a prompt's end."""
@@ -121,13 +137,13 @@ class Microbatches:
 
     def _blocks(
         self, sequences: Sequences, chosen: Sequence[int]
-    ) -> tuple[list[list[int]], list[int]]:
-        """Which sequences share a prompt's copy, and the tokens of each such block."""
+    ) -> tuple[list[list[int]], list[tuple[int, list[int]]]]:
+        """Which sequences share a prompt's copy, and the tokens of each such block's parts."""
         groups = [sequences.groups[i] for i in chosen]
         places = blocks_of(groups, len(chosen), self.share_prompts)
         blocks = [[chosen[place] for place in block] for block in places]
         own = (sequences.prompts, sequences.completions, self.latents, sequences.kept)
-        return blocks, [block_length(block, *own) for block in blocks]
+        return blocks, [block_sizes(block, *own) for block in blocks]
 
     def _layout(
         self, blocks: Sequence[Sequence[int]], sequences: Sequences, empty: bool = False

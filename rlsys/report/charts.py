@@ -100,6 +100,16 @@ CHARTS = (
         (("sampler/running", "decoded"), ("sampler/waiting", "waiting")),
         help="mean over the engine's steps",
     ),
+    Chart(
+        "Learner's speed",
+        (("policy/tflops", "TFLOP/s"),),
+        help="a rank's, of what is learned",
+    ),
+    Chart(
+        "Learner's GPU memory",
+        (("policy/peak_memory_gib", "most of a step"),),
+        help="GiB, of the first rank",
+    ),
     Chart("Gradient norm", (("policy/gradient_norm", "gradient norm"),), alarm="gradient_norm"),
     Chart("Learning rate", (("policy/learning_rate", "learning rate"),)),
 )

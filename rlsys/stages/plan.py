@@ -1,7 +1,7 @@
 """What is known of a stage before anything starts: its settings, its rows, what it is called."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from rlsys.stages.base import Stage, Surroundings
 from rlsys.stages.inputs import find_policy
 
 _CANARY_TOKENS = 64
+"""Of a few tokens, two that a router sends to other experts by rounding would be a fifth."""
 
 
 @dataclass
@@ -37,8 +38,9 @@ class Plan(ABC):
 
     @property
     def canary_ids(self) -> list[int]:
-        """The end of the longest text, on which weights and packing are proved."""
-        return canary_ids_of(self.longest)
+        """The text on which weights and packing are proved."""
+        others = (prompt.token_ids for prompt in self.prompts)
+        return canary_ids_of(self.longest, others, self.config.model.max_context)
 
     @abstractmethod
     def stage(
@@ -86,6 +88,14 @@ class Plan(ABC):
         return []
 
 
-def canary_ids_of(longest: Sequence[int]) -> list[int]:
-    """The last tokens of a text."""
-    return [int(token) for token in longest[-_CANARY_TOKENS:]]
+def canary_ids_of(
+    longest: Sequence[int], others: Iterable[Sequence[int]], max_context: int
+) -> list[int]:
+    """The end of the longest text, behind other ones where it has too few tokens."""
+    size = min(_CANARY_TOKENS, max_context - 1)
+    found = list(longest)
+    for other in others:
+        if len(found) >= size:
+            break
+        found = [*other, *found]
+    return [int(token) for token in found[-size:]]

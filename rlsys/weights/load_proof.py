@@ -34,8 +34,8 @@ class LoadProof:
         """Of what arrived; asked for at the end alone, so that one chunk can arrive while the one
         before is loaded."""
         self.placed: dict[str, list[str]] = {}
-        """By module, the tensors it was handed, in the order of their rows: q, k and v may come in
-        any, others come in theirs."""
+        """By module, the tensors it was handed; once the watch has ended, in the order of their
+        rows: q, k and v may come in any, others come in theirs."""
         self._ranks: dict[str, int] = {}
         self._starts: list[int] = []
         self._spans: list[tuple[int, str]] = []
@@ -96,6 +96,8 @@ class LoadProof:
         """Watch no longer: the parameters have their own loaders again."""
         for tensor, loader in self._watched:
             tensor.weight_loader = loader
+        for names in self.placed.values():
+            names.sort(key=self._ranks.__getitem__)
 
     def _watch(self, tensor: Any, place: str, name: str) -> None:
         # vLLM hangs the loader on plain tensors, too; one without it is never loaded, but for a
@@ -123,6 +125,4 @@ class LoadProof:
         if index >= 0 and address < self._spans[index][0]:
             name = self._spans[index][1]
             self._ranks[name] = rank
-            names = self.placed.setdefault(place, [])
-            names.append(name)
-            names.sort(key=self._ranks.__getitem__)
+            self.placed.setdefault(place, []).append(name)

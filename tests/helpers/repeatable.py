@@ -104,7 +104,7 @@ def metrics(run: Path) -> list[dict[str, Any]]:
 
 def is_time(name: str) -> bool:
     """What an engine has at once, `sampler/`, follows from when its requests come."""
-    own = ("time/", "driver/", "sampler/")
+    own = ("time/", "driver/", "sampler/", "policy/tflops", "policy/mfu")
     return name == "time" or name.startswith(own) or name.endswith("_s")
 
 

@@ -22,7 +22,7 @@ from tests.helpers.places import ROOT
 pytestmark = pytest.mark.soak
 
 KILLS = 20
-STEPS, GROUPS = 60, 16
+STEPS, GROUPS = 120, 16
 VICTIMS = {
     "rollout worker": "ray::RolloutWorker",
     "rollout worker's sampler": "VLLM::EngineCore",

@@ -85,11 +85,12 @@ async def _train_plainly(config: RunConfig, folder: Path) -> list[dict[str, Any]
         for name in ("samples", "saved"):
             (folder / name).mkdir()
         every_prompt = [*prepared.train, *prepared.held_out]
+        texts = [prompt.token_ids for prompt in every_prompt]
         fleet = RayFleet(
             config,
             find_policy(config, lines.append),
             every_prompt,
-            canary_ids_of(max((prompt.token_ids for prompt in every_prompt), key=len)),
+            canary_ids_of(max(texts, key=len), texts, config.model.max_context),
             folder,
             needs(config),
             lines.append,

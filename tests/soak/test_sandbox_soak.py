@@ -86,16 +86,26 @@ def _settle(*groups: dict[str, object]) -> None:
 def _remains() -> dict[str, int]:
     """What jobs could have left, and the resident memory of this process and the pool."""
     family = [
-        one
+        held
         for one in (psutil.Process(), *psutil.Process().children(recursive=True))
-        # As their subreaper, this process has the dead of ended namespaces for children, too.
-        if one.status() != psutil.STATUS_ZOMBIE
+        if (held := _held(one)) is not None
     ]
     return {
         "processes": len(family),
-        "descriptors": sum(len(os.listdir(f"/proc/{one.pid}/fd")) for one in family),
+        "descriptors": sum(descriptors for descriptors, _ in family),
         "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
         "shared memory": len(Path("/proc/sysvipc/shm").read_text().splitlines()),
         "files": len([name for name in os.listdir("/dev/shm") if "left_behind" in name]),
-        "MiB": sum(one.memory_info().rss for one in family) >> 20,
+        "MiB": sum(memory for _, memory in family) >> 20,
     }
+
+
+def _held(process: psutil.Process) -> tuple[int, int] | None:
+    """Its descriptors, and bytes of its resident memory; None for one that has ended. Among them
+    are the dead of ended namespaces, since this process is their subreaper."""
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return len(os.listdir(f"/proc/{process.pid}/fd")), process.memory_info().rss
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return None

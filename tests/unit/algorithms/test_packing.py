@@ -43,6 +43,18 @@ def test_microbatches_that_run_at_the_same_time_cost_about_the_same():
     assert abs(sum(costs[0]) - sum(costs[1])) <= 10
 
 
+def test_rows_that_run_at_the_same_time_cost_the_same_though_attention_grows_with_the_square():
+    # Four rows of about 100 tokens, two of them of one sequence.
+    lengths = [100, *[10] * 10, 99, *[9] * 11]
+    squares = [length**2 for length in lengths]
+    by_tokens, by_costs = (
+        [[sum(squares[i] for i in m) for m in rank] for rank in plan_microbatches(*asked)]
+        for asked in ((lengths, 100, 2), (lengths, 100, 2, squares))
+    )
+    assert list(zip(*by_tokens, strict=True)) == [(10000, 1000), (9801, 891)]
+    assert list(zip(*by_costs, strict=True)) == [(10000, 9801), (891, 1000)]
+
+
 def test_a_sequence_longer_than_the_limit_has_a_microbatch_of_its_own():
     (plan,) = plan_microbatches([500, 3, 3], 10, 1)
     assert [sorted(m) for m in plan] == [[0], [1, 2]]

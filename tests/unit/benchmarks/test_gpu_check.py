@@ -8,7 +8,6 @@ from typing import Any
 
 import gpu_runs
 import pytest
-from gpu_learner import mfu
 
 from tests.helpers.places import ROOT
 
@@ -86,12 +85,3 @@ def test_the_loops_e_is_the_part_of_the_synchronous_waiting_that_is_saved(
     assert gpu_runs.check_loop("cpu", tmp_path)["E"] == pytest.approx(0.8)
     slow["time/learner/busy"], fast["time/learner/busy"] = 1.0, 2.5
     assert gpu_runs.check_loop("cpu", tmp_path)["E"] == "the synchronous loop waits for nothing"
-
-
-def test_mfu_is_palms_formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100 80GB HBM3")
-    # 6 N = 3e9; 12 layers' worth of heads: 12 * 24 * 896 * 1024 = 2.64e8. Of 9.89e14 a second.
-    assert mfu(100_000, "half", 500_000_000, 1024) == pytest.approx(0.33005, rel=1e-4)

@@ -18,6 +18,7 @@ from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.policy_gradient import PolicyGradient
 from rlsys.learning.reference import score_sequences
 from rlsys.learning.sequences import Sequences
+from rlsys.learning.work import Work
 from tests.helpers.algorithms import algorithm_of
 from tests.helpers.learners import (
     LEARNING_RATE,
@@ -208,3 +209,14 @@ def test_ratio_kl_and_the_proximal_policy_are_over_what_the_sampler_kept(
     assert metrics["ratio_min"] == pytest.approx(1.0, abs=1e-4)
     assert metrics["ratio_max"] == pytest.approx(1.0, abs=1e-4)
     assert metrics["kl"] < 1e-9
+
+
+def test_a_step_says_what_it_computed_of_updates_that_were_made(start: Start) -> None:
+    learner = start(algorithm_of(kl__coefficient=0.0), share_prompts=False, minibatches=2)
+    batch = batch_of(learner, SOME, rewards=NONE)
+    # Of the second group no completion has an advantage.
+    made = learner.step(batch, 0)
+    work = Work(6 * (VOCABULARY * 32 + 2 * (2 * 32 * 48 + 3 * 32 * 48)), 12 * 2 * 32)
+    flops = sum(work.of(5, [len(ids.as_py())]) for ids in batch.column("token_ids")[:SIZE])
+    assert made["tflops"] * 1e12 * made["learn_s"] == pytest.approx(flops)
+    assert learner.step(batch_of(learner, NONE, NONE), 1)["tflops"] == 0

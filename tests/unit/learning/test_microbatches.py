@@ -14,6 +14,9 @@ from rlsys.learning.microbatches import Microbatch, Microbatches, minibatches
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.sequences import Sequences
 from rlsys.learning.ulysses import SequenceGroup
+from rlsys.learning.work import Work
+
+WORK = Work(token=1.0, pair=1.0)
 
 
 @dataclass
@@ -112,6 +115,21 @@ def test_every_rank_has_as_many_rows_and_the_last_one_is_marked() -> None:
     (count,) = {len(rows) for rows in ranks}
     assert count > 1
     assert [[row.is_last for row in rows] for rows in ranks] == [[False] * (count - 1) + [True]] * 2
+
+
+def test_ranks_compute_rows_of_the_same_work_at_the_same_time() -> None:
+    # Four rows of twenty tokens, and one sequence has more pairs of tokens than two.
+    batch = sequences([18, 8, 8, 18, 8, 8])
+    config = LearnerConfig(microbatch_tokens=20, share_prompts=False)
+    ranks = [cast(Ranks, Planned(rank, 2, config)) for rank in range(2)]
+    weights, everything = np.zeros(len(batch), dtype=np.float32), list(range(len(batch)))
+    rows = [
+        [len(row.layout.sequences) for row in own.own(batch, everything, weights)]
+        for own in (Microbatches(one, work=WORK) for one in ranks)
+    ]
+    assert rows == [[1, 2], [1, 2]]
+    # 18 tokens behind a prompt of two: 20 tokens, 3 + 36 + 171 pairs.
+    assert Microbatches(ranks[0], work=WORK).flops(batch, [0]) == 20 + 210
 
 
 def test_a_rank_without_work_goes_through_a_row_without_a_token_in_the_loss() -> None:

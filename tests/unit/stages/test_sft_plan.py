@@ -123,7 +123,7 @@ def test_generated_demonstrations_come_with_generated_checks() -> None:
     assert found.held_out.num_rows == 128
     said = build_tokenizer().decode(list_column(found.train, "token_ids")[0])
     assert said.startswith("<think>")
-    assert len(found.canary_ids) <= 64
+    assert len(found.canary_ids) == 64
     assert all(type(token) is int for token in found.canary_ids)
 
 
