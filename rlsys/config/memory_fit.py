@@ -11,8 +11,9 @@ from rlsys.config.host_plan import SPARE as SPARE_OF_A_NODE
 from rlsys.config.lora import LoraConfig
 from rlsys.config.memory import GIB
 from rlsys.config.memory_plan import SHARES, SPARE, Plan, Room, plan_of
-from rlsys.config.run import Offload, RunConfig
+from rlsys.config.run import Offload, Publish, RunConfig
 from rlsys.config.sequence_parallel import larger
+from rlsys.config.transport import leaves_beside
 from rlsys.errors import ConfigError
 
 _WORTH = 0.01 * GIB
@@ -103,6 +104,8 @@ def _told(path: str, value: Any) -> str:
 def _changes(config: RunConfig, model: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """From those that cost nothing to those that cost most; a sequence must fit a microbatch."""
     learner, rollout = config.learner, config.rollout
+    if leaves_beside(config):
+        yield {"weights.publish": Publish.before_step}
     yield {"learner.gradient_checkpointing": True}
     yield {"learner.logprob_chunk": min(learner.logprob_chunk, 512)}
     tokens = learner.microbatch_tokens

@@ -9,8 +9,8 @@ from actors.room import smallest
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.memory import GIB
 from rlsys.config.memory_fit import require_fit
-from rlsys.config.memory_plan import Plan, Room, plan_of
-from rlsys.config.run import RunConfig, Transport
+from rlsys.config.memory_plan import SPARE, Plan, Room, plan_of
+from rlsys.config.run import Publish, RunConfig, Transport
 from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
 
@@ -233,6 +233,33 @@ def test_nccl_costs_four_buckets_at_both_ends_and_the_largest_tensor_at_one() ->
         more = now[0].memory.buffers - was[0].memory.buffers
         wanted = {"learner": 3 * 256 << 20, "rollout": (3 * 256 << 20) + embedding, "reference": 0}
         assert more == wanted[now[0].role]
+
+
+def test_weights_that_leave_beside_a_step_lie_twice_on_the_first_rank() -> None:
+    store = ("weights.transport=object_store", "learner.zero_stage=2")
+    found = plan(shipped("one_node", *store), QWEN_7B)
+    assert plan(shipped("one_node", *store, "weights.publish=beside_step"), QWEN_7B) == found
+    first, *others = [gpu[0].memory for gpu in found.gpus if gpu[0].role == "learner"]
+    assert first.copy == pytest.approx(15.2e9, rel=0.01)
+    assert {other.copy for other in others} == {0}
+    assert first.total == pytest.approx(others[0].total + first.copy)
+    # Sharded weights stay shared out, unless somebody says otherwise.
+    sharded = shipped("one_node", "weights.transport=object_store", "learner.zero_stage=3")
+    assert plan(sharded, QWEN_7B).gpus[0][0].memory.copy == 0
+    sharded.weights.publish = Publish.beside_step
+    assert plan(sharded, QWEN_7B).gpus[0][0].memory.copy == first.copy
+
+
+def test_where_the_copy_is_too_much_weights_are_advised_to_leave_first() -> None:
+    config = shipped("one_gpu")
+    roles = [need.role for need in needs(config)]
+    least = plan(config, QWEN_HALF, 40.0).fullest / GIB / SPARE
+    require_fit(config, QWEN_HALF, roles, Room(least + 0.1))
+    with pytest.raises(ConfigError, match=r"nearest valid: weights\.publish=before_step, or "):
+        require_fit(config, QWEN_HALF, roles, Room(least - 0.1))
+    require_fit(
+        shipped("one_gpu", "weights.publish=before_step"), QWEN_HALF, roles, Room(least - 0.1)
+    )
 
 
 def test_by_turns_the_larger_turn_counts_and_what_the_other_leaves() -> None:
