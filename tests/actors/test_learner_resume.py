@@ -14,6 +14,7 @@ from rlsys import schema
 from rlsys.config.run import RunConfig
 from rlsys.grading.batches import grades_batch
 from rlsys.roles import REFERENCE, ROLLOUT, VERIFIER
+from tests.helpers.repeatable import untimed
 from tests.helpers.sent_batches import CANARY, pulled, rollouts, settings, told
 from verifiers.base import Status, Verdict
 
@@ -55,8 +56,7 @@ class Learner:
             for m in self.members
         ]
         metrics: dict[str, float] = ray.get(calls, timeout=120)[0]
-        del metrics["learn_s"]
-        return metrics
+        return untimed(metrics)
 
     def save(self, folder: Path) -> None:
         folder.mkdir()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,19 @@ def policy(run: Path) -> bytes:
 def metrics(run: Path) -> list[dict[str, Any]]:
     """Of every step, without what is a time."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if not is_time(k)} for line in lines]
+    return [untimed(line) for line in lines]
 
 
 def is_time(name: str) -> bool:
     """What an engine has at once, `sampler/`, follows from when its requests come."""
-    own = ("time/", "driver/", "sampler/", "policy/tflops", "policy/mfu")
-    return name == "time" or name.startswith(own) or name.endswith("_s")
+    own = ("time/", "driver/", "sampler/")
+    is_speed = name.removeprefix("policy/") in ("tflops", "mfu")
+    return name == "time" or name.startswith(own) or name.endswith("_s") or is_speed
+
+
+def untimed(metrics: Mapping[str, float]) -> dict[str, float]:
+    """But for the time that something took."""
+    return {name: value for name, value in metrics.items() if not is_time(name)}
 
 
 def samples(run: Path, step: int) -> list[dict[str, Any]]:

@@ -12,7 +12,15 @@ from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.run import history
 from tests.helpers.plain_loop import train_plainly
-from tests.helpers.repeatable import DETERMINISTIC, STEPS, kill_after_step, metrics, policy, samples
+from tests.helpers.repeatable import (
+    DETERMINISTIC,
+    STEPS,
+    kill_after_step,
+    metrics,
+    policy,
+    samples,
+    untimed,
+)
 from tests.helpers.workplace import TINY, Workplace
 
 pytestmark = pytest.mark.soak
@@ -63,9 +71,8 @@ def test_the_loop_gives_the_numbers_of_a_plain_synchronous_loop(
     lines = [json.loads(line) for line in (straight / "metrics.jsonl").read_text().splitlines()]
     assert len(learned) == len(lines) == STEPS
     for own, line in zip(learned, lines, strict=True):
-        del own["learn_s"]
-        assert {f"policy/{name}": value for name, value in own.items()} == {
-            name: line[name] for name in line if name.startswith("policy/") and name[-2:] != "_s"
+        assert {f"policy/{name}": value for name, value in untimed(own).items()} == {
+            name: line[name] for name in untimed(line) if name.startswith("policy/")
         }
     saved = (tmp_path / "saved" / "policy" / "model.safetensors").read_bytes()
     assert saved == policy(straight)

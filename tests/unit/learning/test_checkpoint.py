@@ -22,6 +22,7 @@ from rlsys.learning.weights_out import WeightsOut
 from rlsys.local_policy.tokenizer import build_tokenizer
 from tests.helpers.algorithms import algorithm_of
 from tests.helpers.learners import SAMPLING, learner_of, one_rank, same, saved, weights
+from tests.helpers.repeatable import untimed
 
 pytestmark = pytest.mark.slow
 
@@ -67,8 +68,7 @@ def batch(version: int) -> pa.RecordBatch:
 
 def stepped(learner: Learner, versions: range) -> list[dict[str, float]]:
     """Metrics of the steps, but for the time they took."""
-    steps = [learner.step(batch(version), version) for version in versions]
-    return [{name: v for name, v in step.items() if name != "learn_s"} for step in steps]
+    return [untimed(learner.step(batch(version), version)) for version in versions]
 
 
 def test_a_learner_from_its_checkpoint_learns_on_bit_for_bit(policy: Path, tmp_path: Path) -> None:
