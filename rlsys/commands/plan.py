@@ -40,11 +40,13 @@ def plan(
     from rlsys.config.memory_plan import Room
     from rlsys.config.model_files import read_config
     from rlsys.config.precision import cpu_has_bfloat16, decided
+    from rlsys.config.run_model import require_described
 
     settings = decided(load(config, overrides or []), cpu_has_bfloat16())
     path = settings.model.path
     if not path:
         raise ConfigError("model.path: the local policy is small; name a model to plan for")
+    require_described(settings)
     gib = None
     if settings.learner.gpus or settings.rollout.gpus:
         gib = gpu_gib or gpu_gib_here()

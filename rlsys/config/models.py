@@ -16,12 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rlsys.config import latents
-from rlsys.config.adapter import require_adaptable
 from rlsys.config.model_files import read_config
 from rlsys.config.model_room import Model, room_problems, rope_kinds
 from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.run import RunConfig
 from rlsys.config.sequence_parallel import head_problems
+from rlsys.config.tensor_parallel import spread_problems
 from rlsys.config.weight_files import require_weights
 from rlsys.errors import ConfigError, nearest
 
@@ -82,22 +82,19 @@ _ROUTING: dict[str, dict[str, tuple[object, object]]] = {
 says, and vLLM does what it says: that way, and what vLLM does where it says nothing."""
 
 
-def require_trainable(config: RunConfig) -> None:
-    """Raise ConfigError when the run's model says of itself that it cannot be trained here, or that
-    model.max_context has no room in it, or when its directory holds no weights, or no layers for
-    learner.lora. The local policy is made to fit."""
+def require_computable(config: RunConfig) -> None:
+    """Raise ConfigError when a model says of itself that it cannot be trained here, that
+    model.max_context has no room in it, or that the ranks or GPUs that hold it together cannot
+    share it out."""
     path = config.model.path
-    if not path:
-        return
     named = f"model.path={path!r}"
     model = read_config(path, named)
     if reason := refusal(model):
         raise ConfigError(_refused(named, model, reason))
     problems = room_problems(config, model) + head_problems(config, model)
-    if problems := problems + latents.model_problems(config, model):
+    problems += spread_problems(config, model) + latents.model_problems(config, model)
+    if problems:
         raise ConfigError("\n".join(problems))
-    require_weights(path, named)
-    require_adaptable(config, path, named)
 
 
 def require_answering(path: str, named: str) -> None:
@@ -107,10 +104,15 @@ def require_answering(path: str, named: str) -> None:
     Args:
         named: how the user named it, for the error.
     """
+    require_sampled(path, named)
+    require_weights(path, named)
+
+
+def require_sampled(path: str, named: str) -> None:
+    """Raise ConfigError when a model says of itself that vLLM cannot sample from it."""
     model = read_config(path, named)
     if reason := _first(_ANSWERING, model):
         raise ConfigError(_refused(named, model, reason))
-    require_weights(path, named)
 
 
 def refusal(model: Model) -> str | None:

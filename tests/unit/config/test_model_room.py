@@ -6,8 +6,8 @@ import pytest
 
 from rlsys.config.model_files import read_config
 from rlsys.config.model_room import head_problem, kv_bytes_per_token, limits
-from rlsys.config.models import require_trainable
 from rlsys.config.run import Precision
+from rlsys.config.run_model import require_model
 from tests.helpers.model_folders import LLAMA, config_of, error_of
 
 SIZES = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
@@ -54,7 +54,7 @@ def test_a_window_that_a_type_has_by_default_counts(tmp_path: Path) -> None:
 def test_a_context_beyond_the_positions_names_the_nearest_valid(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     config.model.max_context = 2048
-    require_trainable(config)
+    require_model(config)
     config.model.max_context = 2049
     message = error_of(config)
     assert message.startswith("model.max_context=2049: the positions end in the config.json")
@@ -75,7 +75,7 @@ def test_a_context_beyond_positions_and_cache_is_one_error_about_both(tmp_path: 
     assert "positions" in positions
     assert cache.startswith("rollout.kv_cache_gib=1: one completion of model.max_context=40000000 ")
     config.rollout.gpus, config.model.max_context = 1, 2048
-    require_trainable(config)
+    require_model(config)
 
 
 @pytest.mark.parametrize(
