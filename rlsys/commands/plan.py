@@ -53,6 +53,12 @@ def plan(
         if gib is None:
             raise ConfigError("no GPU on this machine; say how large one is: --gpu-gib 80")
     wanted = needs(settings)
+    for need in wanted:
+        if gib and need.gpus > node_gpus:
+            raise ConfigError(
+                f"--node-gpus={node_gpus}: a member of {need.role} has {need.gpus:g} GPUs, all on "
+                f"one node; nearest valid: --node-gpus={need.gpus:g}, or a smaller {need.role}.gpus"
+            )
     of_a_node = node_gib or (None if gpu_gib else memory_gib_here())
     room = Room(gib, alike_nodes(wanted, of_a_node, node_gpus))
     model = read_config(path, f"model.path={path!r}")

@@ -20,9 +20,10 @@ The rest is arithmetic of DeepSpeed 0.19.8 and vLLM 0.32.0, and a constant for C
 """
 
 from dataclasses import dataclass, fields
+from math import ceil
 
 from rlsys.config.batch import SMALLER, Batch, gpu_batch
-from rlsys.config.model_room import kv_bytes_per_token
+from rlsys.config.model_room import cached_bytes_per_token
 from rlsys.config.model_shape import Shape
 from rlsys.config.run import (
     LearnerConfig,
@@ -200,11 +201,7 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
     own = config.rollout
     b = size_of(own.dtype)
     weights = shape.parameters * b / own.tensor_parallel
-    batch = gpu_batch(gpu_bytes / GIB)
-    sequences = own.max_sequences or batch.sequences
-    tokens = own.engine_options.get("max_num_batched_tokens") or batch.tokens
-    more = _step(shape, b, Batch(sequences, tokens)) - _step(shape, b, SMALLER)
-    working = _GRAPHS + max(0.0, more) / own.tensor_parallel
+    working = _working(config, shape, gpu_bytes)
     buffers = working + _update_buffers(config)
     if transport_of(config) is not Transport.object_store:
         # The largest tensor, of which the pieces are laid together.
@@ -212,11 +209,42 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
     if own.kv_cache_gib is not None:
         cache = own.kv_cache_gib * GIB
     else:
-        cache = max(0.0, own.gpu_memory_utilization * gpu_bytes - weights - working - _CUDA)
-        one = config.model.max_context * kv_bytes_per_token(model, own.dtype) / own.tensor_parallel
         # At least one answer has to fit; vLLM refuses to start with less.
-        cache = max(cache, one)
+        one = float(config.model.max_context * cached_bytes_per_token(config, model))
+        cache = max(own.gpu_memory_utilization * gpu_bytes - weights - working - _CUDA, one)
     return Memory(weights=weights, cache=cache, buffers=buffers)
+
+
+def _working(config: RunConfig, shape: Shape, gpu_bytes: float) -> float:
+    """Graphs, and what the largest step of a sampler makes."""
+    own = config.rollout
+    b, batch = size_of(own.dtype), gpu_batch(gpu_bytes / GIB)
+    sequences = own.max_sequences or batch.sequences
+    tokens = own.engine_options.get("max_num_batched_tokens") or batch.tokens
+    more = _step(shape, b, Batch(sequences, tokens)) - _step(shape, b, SMALLER)
+    return _GRAPHS + max(0.0, more) / own.tensor_parallel
+
+
+def share_problem(
+    config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes: float
+) -> str | None:
+    """That rollout.gpu_memory_utilization leaves no room for one answer, on a GPU that has it."""
+    own = config.rollout
+    if not own.gpus or own.kv_cache_gib is not None:
+        return None
+    found = sampler(config, shape, model, gpu_bytes)
+    needed = found.weights + found.cuda + _working(config, shape, gpu_bytes)
+    one = config.model.max_context * cached_bytes_per_token(config, model)
+    left = own.gpu_memory_utilization * gpu_bytes - needed
+    if left >= one:
+        return None
+    nearest = ceil(100 * (needed + one) / gpu_bytes) / 100
+    return (
+        f"rollout.gpu_memory_utilization={own.gpu_memory_utilization:g}: of a GPU of "
+        f"{gpu_bytes / GIB:.1f} GiB it leaves {max(0.0, left) / GIB:.1f} GiB for keys and values, "
+        f"and one completion of model.max_context={config.model.max_context} tokens takes "
+        f"{one / GIB:.2f}; nearest valid: {nearest:g}"
+    )
 
 
 def _step(shape: Shape, b: int, batch: Batch) -> float:

@@ -44,3 +44,14 @@ def test_what_the_config_json_speaks_against_has_no_plan(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         planned(model, *override.split())
+
+
+def test_a_member_has_its_gpus_on_one_node(model: Path) -> None:
+    spread = ("rollout.tensor_parallel=4", "rollout.gpus=4")
+    with pytest.raises(ConfigError) as caught:
+        planned(model, "--node-gpus", "2", *spread)
+    assert str(caught.value) == (
+        "--node-gpus=2: a member of rollout has 4 GPUs, all on one node; nearest valid: "
+        "--node-gpus=4, or a smaller rollout.gpus"
+    )
+    assert "a GPU of rollout: " in planned(model, "--node-gpus", "4", *spread)
