@@ -13,6 +13,7 @@ docs/models.md is the list of what was tried, made by tests/unit/learning/test_t
 """
 
 from collections.abc import Callable
+from numbers import Real
 from pathlib import Path
 
 from rlsys.config import latents
@@ -27,18 +28,8 @@ from rlsys.errors import ConfigError, nearest
 
 WORKS = (
     *("llama", "mistral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "mixtral", "olmoe"),
-    *(
-        "granitemoe",
-        "deepseek_v2",
-        "deepseek_v3",
-        "glm4_moe",
-        "gemma",
-        "gemma3_text",
-        "phi3",
-        "gpt2",
-        "gpt_neox",
-        "opt",
-    ),
+    *("granitemoe", "deepseek_v2", "deepseek_v3", "glm4_moe", "gemma", "gemma3_text", "phi3"),
+    *("gpt2", "gpt_neox", "opt"),
     *("olmo", "olmo2", "olmo3", "granite", "cohere", "starcoder2", "smollm3", "glm4", "exaone4"),
     *("seed_oss", "ernie4_5"),
 )
@@ -199,6 +190,13 @@ def _other_layers(model: Model) -> str | None:
     return f"it has layers of {others[0]}, which the learner does not compute" if others else None
 
 
+def _layer_count(model: Model) -> str | None:
+    layers, kinds = model.get("num_hidden_layers"), model.get("layer_types")
+    if not isinstance(layers, int) or not kinds or len(kinds) == layers:
+        return None
+    return f"its config.json names {len(kinds)} layer_types for num_hidden_layers={layers}"
+
+
 def _alibi(model: Model) -> str | None:
     nested = model.get("attn_config")
     if model.get("alibi") or (isinstance(nested, dict) and nested.get("alibi")):
@@ -211,7 +209,8 @@ def _alibi(model: Model) -> str | None:
 def _unknown_rope(model: Model) -> str | None:
     unknown = [kind for kind, _ in rope_kinds(model) if kind not in _ROPES]
     if not unknown:
-        return None
+        wrong = [f for _, f in rope_kinds(model) if isinstance(f, Real) and f <= 0]
+        return f"factor={wrong[0]} of its RoPE must be above 0" if wrong else None
     close = nearest(str(unknown[0]), _ROPES) or "default"
     return f"rope_type={unknown[0]!r} is none that transformers knows; nearest valid: {close!r}"
 
@@ -266,6 +265,8 @@ def _tokens(model: Model) -> str | None:
     size: int | None = model.get("vocab_size")
     ends = model.get("eos_token_id")
     ends = ends if isinstance(ends, list) else [ends]
+    if named := [end for end in ends if isinstance(end, str)]:
+        return f"eos_token_id={named[0]!r} is no number of a token"
     outside = [end for end in ends if isinstance(end, int) and size and end >= size]
     if size and outside:
         return f"its embedding ends at {size - 1}, but eos_token_id is {outside[0]}"
@@ -282,6 +283,7 @@ _FEATURES: tuple[Callable[[Model], str | None], ...] = (
     _unheard_of,
     _states_along_the_row,
     _other_layers,
+    _layer_count,
     _alibi,
     _unknown_rope,
     _soft_caps,

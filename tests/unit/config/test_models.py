@@ -40,6 +40,12 @@ from tests.helpers.model_folders import answering_error_of, config_of, error_of
         ({"model_type": "gptj"}, "cannot be told where sequences"),
         ({"eos_token_id": 100}, "its embedding ends at 99, but eos_token_id is 100"),
         ({"eos_token_id": [1, 120]}, "eos_token_id is 120"),
+        ({"eos_token_id": "</s>"}, "eos_token_id='</s>' is no number of a token"),
+        ({"rope_scaling": {"type": "linear", "factor": -2}}, "factor=-2 of its RoPE must be above"),
+        (
+            {"layer_types": ["full_attention"], "num_hidden_layers": 2},
+            "names 1 layer_types for num_hidden_layers=2",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_trained_is_refused_by_name(
