@@ -31,6 +31,7 @@ from rlsys.config.run import (
     Precision,
     ReferenceConfig,
     RunConfig,
+    StageKind,
     Transport,
 )
 from rlsys.config.transport import transport_of
@@ -111,16 +112,15 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
     """Of one rank."""
     own = config.learner
     b, ranks, adapter = size_of(own.dtype), own.ranks, adapter_parameters(own, shape)
-    count = adapter or shape.parameters
+    held, count = held_parameters(config, shape), trained_parameters(config, shape)
     shares = {stage: ranks if own.zero_stage >= stage else 1 for stage in (1, 2, 3)}
     on_gpu = own.offload is not Offload.parameters
-    copies = 2 if own.holds_reference else 1
-    weights = (copies * shape.parameters + adapter) * b / shares[3] if on_gpu else 0.0
+    weights = held * b / shares[3] if on_gpu else 0.0
     summed = 4 if sums_in_float32(own) else b
     gradients = count * summed / shares[2] if own.offload is Offload.none else 0.0
     # Master weights in float32 and Adam's two moments; ZeRO keeps masters for float32, too.
-    held = 12 if own.zero_stage or own.dtype is Precision.bfloat16 else 8
-    optimizer = count * held / shares[1] if own.offload is Offload.none else 0.0
+    each = 12 if own.zero_stage or own.dtype is Precision.bfloat16 else 8
+    optimizer = count * each / shares[1] if own.offload is Offload.none else 0.0
     # Of a row that several ranks hold, one has a slice.
     tokens = -(-max(own.microbatch_tokens, config.model.max_context) // own.sequence_parallel)
     logits = float(_LOGITS * min(own.logprob_chunk, tokens) * shape.vocabulary)
@@ -129,8 +129,8 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
     later = tokens * at_work + (_reduce_bucket(own) if own.zero_stage == 2 else 0.0)
     activations = tokens * kept + max(0.0, later - logits)
     if b == 2 and optimizer:
-        # The step makes float32 of this rank's gradients, when the activations are gone.
-        step = count * 4 / shares[1] - gradients
+        # The policy's step makes float32 of this rank's gradients, when the activations are gone.
+        step = (adapter or shape.parameters) * (4 / shares[1] - summed / shares[2])
         activations = max(activations, step - logits)
     return Memory(
         weights=weights,
@@ -140,6 +140,34 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
         logits=logits,
         buffers=_learner_buffers(config, shape),
     )
+
+
+def has_critic(config: RunConfig) -> bool:
+    """Whether the learner holds a value model beside the policy: PPO's."""
+    is_rl = config.run.stage is StageKind.rl
+    return is_rl and config.algorithm.advantage.estimator == "gae"
+
+
+def critic_parameters(config: RunConfig, shape: Shape) -> int:
+    """Of the critic, which is the policy without its head; 0 without one."""
+    head = 0 if shape.tied else shape.embedding
+    return shape.parameters - head if has_critic(config) else 0
+
+
+def held_parameters(config: RunConfig, shape: Shape) -> int:
+    """Of all that the learner computes with: policy, critic, their adapters, and a reference."""
+    own = config.learner
+    adapters = adapter_parameters(own, shape) * (2 if has_critic(config) else 1)
+    policies = 2 if own.holds_reference else 1
+    return policies * shape.parameters + critic_parameters(config, shape) + adapters
+
+
+def trained_parameters(config: RunConfig, shape: Shape) -> int:
+    """Of policy and critic, or of their adapters."""
+    adapter = adapter_parameters(config.learner, shape)
+    if adapter:
+        return adapter * (2 if has_critic(config) else 1)
+    return shape.parameters + critic_parameters(config, shape)
 
 
 def adapter_parameters(own: LearnerConfig, shape: Shape) -> int:
@@ -171,7 +199,7 @@ def _learner_buffers(config: RunConfig, shape: Shape) -> float:
     if own.zero_stage == 3 and own.ranks > 1:
         live = _zero_option(own, "stage3_max_live_parameters", _LIVE_PARAMETERS)
         buffers += b * min(live, shape.parameters)
-    return buffers + _update_buffers(config)
+    return buffers * (2 if has_critic(config) else 1) + _update_buffers(config)
 
 
 def _reduce_bucket(own: LearnerConfig) -> float:

@@ -125,7 +125,8 @@ class Plan:
                 numbers = "".join(f"{x / GIB:>12.1f}" for x in [*parts, member.memory.total])
                 lines.append(f"{member.role:<14}{numbers}")
             roles = " and ".join(dict.fromkeys(member.role for member in gpu))
-            turns = " by turns" if self.by_turns else ""
+            has_turns = self.by_turns and {member.role for member in gpu} >= set(_TURNS)
+            turns = " by turns" if has_turns else ""
             needed, there = self._total(gpu), self.gpu_bytes
             line = f"a GPU of {roles}{turns}: {needed / GIB:.1f} of {there / GIB:.1f} GiB"
             is_short = needed > SPARE * there

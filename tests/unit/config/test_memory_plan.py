@@ -8,9 +8,10 @@ from actors.roles import needs
 from actors.room import smallest
 from rlsys.config.host_plan import Node
 from rlsys.config.load import CONFIGS, load
-from rlsys.config.memory import GIB
+from rlsys.config.memory import GIB, Memory
 from rlsys.config.memory_fit import require_fit
 from rlsys.config.memory_plan import Plan, Room, plan_of
+from rlsys.config.model_shape import shape_of
 from rlsys.config.run import RunConfig, Transport
 from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
@@ -317,63 +318,30 @@ def test_the_batch_that_a_large_gpu_takes_is_counted_beside_a_cache_of_a_given_s
     assert sampler(80.0, smaller, "rollout.max_sequences=256") == sampler(48.0)
 
 
-def advice(config: RunConfig, model: dict[str, object], gib: float) -> str:
-    roles = [need.role for need in needs(config)]
-    with pytest.raises(ConfigError) as caught:
-        require_fit(config, model, roles, Room(gib))
-    return str(caught.value).splitlines()[0].partition("nearest valid: ")[2]
+def test_a_critic_is_a_second_network_that_is_trained_without_its_head() -> None:
+    def learner(*overrides: str) -> Memory:
+        return plan(shipped("one_node", *overrides), QWEN_7B).gpus[0][0].memory
 
-
-def test_a_sampler_that_is_too_large_is_advised_more_gpus_and_no_ranks() -> None:
-    advised = advice(shipped("one_node_lora"), QWEN_32B, 36.0)
-    assert advised == "rollout.tensor_parallel=4 rollout.gpus=4"
-    require_fit(
-        shipped("one_node_lora", *advised.split()), QWEN_32B, ["learner", "rollout"], Room(36.0)
+    alone, both = learner(), learner("algorithm=ppo")
+    head = 152064 * 3584
+    shape = shape_of(QWEN_7B)
+    assert shape is not None
+    critic = shape.parameters - head
+    # Of four ranks with ZeRO-3: weights, gradients in float32, masters and moments.
+    assert both.weights - alone.weights == pytest.approx(2 * critic / 4)
+    assert both.gradients - alone.gradients == pytest.approx(4 * critic / 4)
+    assert both.optimizer - alone.optimizer == pytest.approx(12 * critic / 4)
+    assert (both.logits, both.activations) == (alone.logits, alone.activations)
+    rank = ("learner.lora.rank=8", "algorithm=ppo")
+    adapter = 8 * 28 * sum(rows + columns for _, rows, columns in shape.linear)
+    assert learner(*rank).optimizer == pytest.approx(12 * 2 * adapter / 4)
+    assert learner(*rank).weights == pytest.approx(
+        2 * (shape.parameters + critic + 2 * adapter) / 4
     )
-    assert "learner.ranks" not in advice(shipped("one_node_lora"), QWEN_32B, 12.0)
 
 
-def test_each_of_two_roles_that_are_too_large_is_advised_something() -> None:
-    advised = advice(shipped("one_node"), QWEN_32B, 40.0)
-    assert "learner.holds_reference=true" in advised
-    assert "rollout.tensor_parallel=" in advised
-
-
-@pytest.mark.parametrize(
-    ("wrong", "right"),
-    [
-        ("rollout.kv_cache_gib=100", "rollout.kv_cache_gib=50"),
-        ("rollout.gpu_memory_utilization=1", "rollout.gpu_memory_utilization=0.9"),
-        ("rollout.max_sequences=100000", "rollout.max_sequences=25000"),
-    ],
-)
-def test_what_a_sampler_takes_too_much_of_is_advised_smaller(wrong: str, right: str) -> None:
-    assert advice(shipped("one_node", wrong), QWEN_7B, 80.0) == right
-    changed = shipped("one_node", wrong, right)
-    require_fit(changed, QWEN_7B, [need.role for need in needs(changed)], Room(80.0))
-
-
-def test_a_sampler_is_advised_to_leave_room_for_updates() -> None:
-    advised = advice(shipped("one_node"), QWEN_7B, 24.0)
-    assert "rollout.gpu_memory_utilization=0.85" in advised
-    changed = shipped("one_node", *advised.partition(", or ")[0].split())
-    require_fit(changed, QWEN_7B, [need.role for need in needs(changed)], Room(24.0))
-
-
-def test_what_is_set_already_is_not_advised() -> None:
-    assert "zero_stage" not in advice(shipped("one_gpu_lora"), QWEN_7B, 24.0)
-
-
-def test_a_share_of_the_gpu_that_holds_no_completion_is_refused() -> None:
-    config = shipped("one_node", "rollout.gpu_memory_utilization=0.2")
-    roles = [need.role for need in needs(config)]
-    with pytest.raises(ConfigError) as caught:
-        require_fit(config, QWEN_7B, roles, Room(80.0))
-    message = str(caught.value)
-    assert message.startswith(
-        "rollout.gpu_memory_utilization=0.2: of a GPU of 80.0 GiB it leaves 0.0 GiB for keys and "
-        "values, and one completion of model.max_context=4096 tokens takes 0.22; nearest valid: "
-    )
-    nearest = message.rpartition(" ")[2]
-    config = shipped("one_node", f"rollout.gpu_memory_utilization={nearest}")
-    require_fit(config, QWEN_7B, roles, Room(80.0))
+def test_what_is_not_of_the_turns_has_its_gpu_alone() -> None:
+    alone = ("learner.holds_reference=false", "reference.gpus=0.1")
+    lines = plan(shipped("one_gpu_turns", *alone), QWEN_7B).lines()
+    sums = [line.partition(":")[0] for line in lines if line.startswith("a GPU of ")]
+    assert sums == ["a GPU of learner and rollout by turns", "a GPU of reference"]
