@@ -69,7 +69,8 @@ class RankSettings:
 
 
 class LearnerRank(Member):
-    """Trains on what it is given; all but `restore` and `write_samples` is asked of every rank."""
+    """Trains on what it is given; all but `restore`, `write_samples` and
+    `publish_copy` is asked of every rank."""
 
     def __init__(
         self,
@@ -232,16 +233,33 @@ class LearnerRank(Member):
             recipients: rollout workers to send to by vLLM's own transports, each by its name with
                 how many have had that name; none: into the store.
         """
-        if version != self.version:
-            raise WeightSyncError(
-                f"learner-{self.rank} holds version {self.version} and was asked for {version}"
-            )
+        self._require(version)
         return self._publish(version, canary_ids, recipients)
 
     @ray.method(num_returns=2)
     def publish_stored(self, version: int, canary_ids: list[int]) -> Head:
         """As `publish`, into the store; nothing where another version is held by now."""
         return self._publish(version, canary_ids, {}) if version == self.version else (None, [])
+
+    def copy_weights(self, version: int, canary_ids: list[int]) -> Canary:
+        """Copy the weights, for `publish_copy` while the rank goes on; the canary's logprobs under
+        them."""
+        self._require(version)
+        with self.accounting.busy():
+            self.weights_out.copy(version, self.settings.weights.bucket_mib << 20)
+            return self.weights_out.canary(canary_ids)
+
+    @ray.method(concurrency_group="weights", num_returns=2)
+    def publish_copy(self, version: int) -> tuple[Manifest, list[ray.ObjectRef]]:
+        """What was copied, into the store: the manifest, and refs of the buckets. Asked of rank 0
+        alone, beside learning, which does not wait for it."""
+        return self.weights_out.publish_copy(version, put_pieces)
+
+    def _require(self, version: int) -> None:
+        if version != self.version:
+            raise WeightSyncError(
+                f"learner-{self.rank} holds version {self.version} and was asked for {version}"
+            )
 
     def _publish(self, version: int, canary_ids: list[int], recipients: Mapping[str, int]) -> Head:
         with self.accounting.busy():

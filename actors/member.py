@@ -19,9 +19,11 @@ from rlsys.watch import stacks
 from rlsys.watch.accounting import Accounting, Times
 from rlsys.watch.course import Parts
 
-_CONCURRENCY_GROUPS = MappingProxyType({"control": 1, "lifeline": 1, "disk": 1, "checkpoint": 1})
+_CONCURRENCY_GROUPS = MappingProxyType(
+    {"control": 1, "lifeline": 1, "disk": 1, "checkpoint": 1, "weights": 1}
+)
 """Ray's threads beside the one that works: looking at a member never queues behind its work, nor
-behind the disk, and neither does its work."""
+behind the disk or weights that leave, and neither does its work."""
 
 
 def actor_class(member: type) -> Any:

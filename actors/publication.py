@@ -42,10 +42,18 @@ class Publication:
 
     Args:
         canary_ids: the tokens whose logprobs the canary is.
+        is_beside: the learner copies its weights, and they leave for the store while it goes on.
     """
 
-    def __init__(self, supervisor: Supervisor, canary_ids: list[int], transport: Transport) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        canary_ids: list[int],
+        transport: Transport,
+        is_beside: bool,
+    ) -> None:
         self.supervisor, self.canary_ids, self.transport = supervisor, canary_ids, transport
+        self.is_beside = is_beside
         self.newest: Published | None = None
         self.reports: dict[Seat, PublishReport] = {}
         self.held: dict[Seat, tuple[Published, int]] = {}
@@ -57,6 +65,9 @@ class Publication:
         Raises:
             LearnerLostError: a worker died while the learner sent to it, which waits for ever then.
         """
+        if self.is_beside:
+            self.newest = await self._packed_beside(version)
+            return
         recipients = self._recipients()
         packing = self._packed(
             recipients, lambda actor: actor.publish.remote(version, self.canary_ids, recipients)
@@ -143,6 +154,17 @@ class Publication:
             return None
         manifest, canary = heads[0]
         return Published(manifest, canary, buffers[0], recipients)
+
+    async def _packed_beside(self, version: int) -> Published:
+        """The same of a copy, for which alone the ranks are held up: what they are asked for next
+        they do once they have copied."""
+        ranks = self.supervisor.of(LEARNER)
+        canary, *_ = await self.supervisor.call_all(
+            ranks, lambda seat: seat.actor.copy_weights.remote(version, self.canary_ids)
+        )
+        packed, buffer = ranks[0].actor.publish_copy.remote(version)
+        manifest = await self.supervisor.call(ranks[0], packed)
+        return Published(manifest, canary, buffer, {})
 
     async def _while_all_live(self, packing: Any) -> Published | None:
         sending = asyncio.ensure_future(packing)

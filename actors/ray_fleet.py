@@ -24,7 +24,7 @@ from actors.startup import Startup
 from actors.supervision import Supervisor
 from actors.turns import Turns, are_taken
 from rlsys.config.run import RunConfig, SamplingConfig
-from rlsys.config.transport import transport_of
+from rlsys.config.transport import leaves_beside, transport_of
 from rlsys.data.templates import Prompt
 from rlsys.errors import LearnerLostError, WorkerDiedError
 from rlsys.loop.fleet import (
@@ -102,7 +102,9 @@ class RayFleet:
             self._bring_up,
             notice,
         )
-        self.publication = Publication(self.supervisor, canary_ids, transport_of(config))
+        self.publication = Publication(
+            self.supervisor, canary_ids, transport_of(config), leaves_beside(config)
+        )
         has_turns = are_taken(config.cluster.colocate, present)
         self.turns = Turns(self.supervisor, self.publication, self.starting, has_turns)
         self.startup = Startup(

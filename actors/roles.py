@@ -25,6 +25,7 @@ from rlsys.config.verifiers import component_names
 from rlsys.learning.columns import columns_of
 from rlsys.learning.nccl import recorder_environment
 from rlsys.learning.tasks import task_of
+from rlsys.onednn import few_kernels
 from rlsys.openmp import wait_policy
 from rlsys.plugins import PluginFile
 
@@ -241,12 +242,15 @@ def waves(needs: Sequence[Need], colocated: bool = False) -> list[list[str]]:
 
 def environment(role: Role, config: RunConfig, logs: Path) -> dict[str, str]:
     """What libraries read when they are loaded: what the driver was given for them, OpenMP's
-    threads and how they wait, how glibc copies, the GPUs that are there, and what NCCL leaves of a
-    hang, in the folder of logs."""
+    threads and how they wait, how many kernels are kept, how glibc copies, the GPUs that are there,
+    and what NCCL leaves of a hang, in the folder of logs."""
     variables = {n: value for n, value in os.environ.items() if n.startswith(_HANDED_ON)}
     variables |= {"OMP_NUM_THREADS": str(role.threads(config)), **role.environment}
     if not role.need(config).gpus:
         variables |= wait_policy()
+        if role.name != roles.ROLLOUT:
+            # vLLM meets the same few batch sizes again and again.
+            variables |= few_kernels()
         # Ray hides GPUs from none but those whom it gives some: the others would take the first.
         return variables | {"CUDA_VISIBLE_DEVICES": ""}
     is_mapped = config.weights.transport is Transport.cuda_ipc and role.is_one_group

@@ -2,7 +2,7 @@
 place of one that died."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,13 +69,19 @@ class Startup:
     async def prove(self, version: int) -> None:
         """The samplers hold the learner's weights of this version, proved, when this returns."""
         self.progress("proving that the rollout workers hold the learner's weights")
-        samplers = self.supervisor.of(ROLLOUT)
-        for seat in samplers:
-            await self.turns.take(ROLLOUT, self._prove_model(seat))
+        await self._of_samplers(self._prove_model)
         packing = self.turns.take(LEARNER, self.publication.pack(version))
         await self.waits.on("driver: first weights", packing)
-        for seat in samplers:
-            await self.turns.take(ROLLOUT, self._hand_weights(seat))
+        await self._of_samplers(self._hand_weights)
+
+    async def _of_samplers(self, work: Callable[[Seat], Coroutine[Any, Any, None]]) -> None:
+        """In their turn; side by side, but for those that share a GPU: weights that are loaded take
+        memory beside those that are held."""
+        samplers = self.supervisor.of(ROLLOUT)
+        at_once = 1 if any(0 < seat.need.gpus < 1 for seat in samplers) else len(samplers)
+        for start in range(0, len(samplers), at_once):
+            together = samplers[start : start + at_once]
+            await asyncio.gather(*(self.turns.take(ROLLOUT, work(seat)) for seat in together))
 
     async def bring_up(self, seat: Seat) -> None:
         """A new actor on a dead one's seat is made ready for work."""

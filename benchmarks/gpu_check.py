@@ -9,6 +9,8 @@ learner    steps of models of 0.5 B and 1.5 B parameters: tokens/s, MFU, and pea
            plan's
 lora       the same of an adapter of rank 16
 compiled   the smaller learner with norms and MLPs by torch.compile, against itself without
+publish    how long the next step waits for weights to leave for the CPU's memory, before it or
+           beside it (weights.publish), and when it is done and they have left
 checkpoint how long a step waits for a state to be copied, and how long its writing takes
 sampler    vLLM's start, the canary's difference from the learner, and whether an update leaves the
            model as loading from disk does
@@ -36,7 +38,13 @@ from typing import Any
 
 import torch
 from gpu_exactness import check_attention, check_logprobs
-from gpu_learner import check_checkpoint, check_compiled, check_learner, check_lora
+from gpu_learner import (
+    check_checkpoint,
+    check_compiled,
+    check_learner,
+    check_lora,
+    check_publish,
+)
 from gpu_runs import check_cuda_ipc, check_loop, check_nccl, check_turns
 from gpu_sampler import check_sampler, check_sleep
 
@@ -48,6 +56,7 @@ PARTS: dict[str, Callable[[str, Path], dict[str, Any]]] = {
     "learner": check_learner,
     "lora": check_lora,
     "compiled": check_compiled,
+    "publish": check_publish,
     "checkpoint": check_checkpoint,
     "sampler": check_sampler,
     "sleep": check_sleep,

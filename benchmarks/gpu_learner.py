@@ -1,7 +1,9 @@
-"""Parts of gpu_check.py: a learner's speed and memory, and its checkpoints."""
+"""Parts of gpu_check.py: a learner's speed and memory, its weights as they leave, its state."""
 
 import json
+import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,8 @@ def learned(device: str, folder: Path, size: str, lora: LoraConfig | None) -> di
     shape = shape_of(json.loads((folder / "config.json").read_text()))
     assert shape is not None
     planned = memory.learner(config, shape)
-    others = planned.cuda + (config.weights.bucket_mib << 20)
+    # Nothing is published here.
+    others = planned.cuda + planned.copy + (config.weights.bucket_mib << 20)
     assert learner.work is not None
     flops = 2 * count * learner.work.of(length, [])
     speed = speed_report(flops, seconds, learner.ranks.device)
@@ -133,4 +136,46 @@ def check_checkpoint(device: str, folder: Path) -> dict[str, Any]:
     return found | {
         "written_s": round(time.monotonic() - started, 3),
         "gib": round(written / GIB, 3),
+    }
+
+
+def check_publish(device: str, folder: Path) -> dict[str, Any]:
+    """By way, seconds: for how long the next step waits for weights to leave, until it is done, and
+    until they have left; medians of three rounds, in which both ways take turns. They leave for
+    memory of the CPU's, in the place of Ray's store."""
+    learner, config = learner_of(device, folder, "half", None)
+    out, bucket_bytes = WeightsOut(learner.policy, learner.ranks), config.weights.bucket_mib << 20
+    store = np.zeros(sum(map(math.prod, out.shapes().values())) * out.dtype.itemsize, np.uint8)
+
+    def put(pieces: list[np.ndarray]) -> None:
+        np.concatenate(pieces, out=store[: sum(len(piece) for piece in pieces)])
+
+    def before_step() -> float:
+        out.publish(1, bucket_bytes, put)
+        return time.monotonic()
+
+    def beside_step() -> float:
+        out.publish_copy(1, put)
+        return time.monotonic()
+
+    found: dict[str, list[dict[str, float]]] = {"before_step": [], "beside_step": []}
+    with ThreadPoolExecutor(1) as thread:
+        for way in 4 * list(found):  # the first round pins buffers and makes the optimizer's states
+            started = time.monotonic()
+            if way == "before_step":
+                leaving = thread.submit(before_step)
+                leaving.result()
+            else:
+                out.copy(1, bucket_bytes)
+                if device == "cuda":
+                    torch.cuda.synchronize()
+                leaving = thread.submit(beside_step)
+            waited = time.monotonic()
+            steps(device, learner, 1)
+            stepped = time.monotonic()
+            one = {"waits_s": waited, "stepped_s": stepped, "left_s": leaving.result()}
+            found[way].append({name: at - started for name, at in one.items()})
+    return {
+        way: {name: round(float(np.median([r[name] for r in rounds[1:]])), 4) for name in rounds[0]}
+        for way, rounds in found.items()
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rlsys.config.run import Offload, RunConfig, StageKind, Transport
+from rlsys.config.run import Offload, Publish, RunConfig, StageKind, Transport
 from rlsys.config.sft import measures_answers
 from rlsys.config.transport import transport_of
 from rlsys.errors import instead
@@ -35,6 +35,7 @@ def problems(config: RunConfig) -> Iterator[str]:
     yield from _turns(config)
     yield from _offload(config)
     yield from _transport(config)
+    yield from _publish(config)
     yield from _placement(config)
 
 
@@ -152,6 +153,24 @@ def _transport(config: RunConfig) -> Iterator[str]:
                     f"learner rank and each sampler; nearest valid: {role}.gpus=1, or cuda_ipc for "
                     "one shared GPU"
                 )
+
+
+def _publish(config: RunConfig) -> Iterator[str]:
+    """Weights can leave beside a step that may be learned meanwhile, from a copy of them."""
+    if config.weights.publish is not Publish.beside_step or config.run.stage is not StageKind.rl:
+        return
+    path, transport = "weights.publish=beside_step", transport_of(config)
+    if config.loop.max_staleness == 0:
+        yield (
+            f"{path}: with loop.max_staleness=0 the learner's next step waits until samplers have "
+            "the weights; nearest valid: weights.publish=before_step"
+        )
+    if transport is not Transport.object_store:
+        yield (
+            f"{path}: weights travel by {transport.value} (weights.transport="
+            f"{config.weights.transport.value}), which sends the learner's own tensors; nearest "
+            "valid: weights.transport=object_store, or weights.publish=before_step"
+        )
 
 
 def _placement(config: RunConfig) -> Iterator[str]:

@@ -82,10 +82,11 @@ def learner(config: RunConfig, shape: Shape, rank: int) -> HostMemory:
     reads = float(shape.parameters * b) if rank == 0 or own.zero_stage < 3 else 0.0
     if not on_gpu:
         # All of it lies here in any case.
-        there = memory.learner(replace(config, learner=replace(own, offload=Offload.none)), shape)
+        all_here = replace(config, learner=replace(own, offload=Offload.none))
+        there = memory.learner(all_here, shape, rank)
         return HostMemory(
             process=process,
-            weights=there.weights,
+            weights=there.weights + there.copy,
             states=there.gradients + there.optimizer,
             work=there.activations + there.logits,
             buffers=_reducing(config, shape),

@@ -1,6 +1,6 @@
 """How many bytes of a GPU each role's member needs, from the run's settings and the model's sizes.
 
-    learner     weights + gradients + master weights and Adam
+    learner     weights + a copy that leaves + gradients + master weights and Adam
                 + max(kept activations + max(logits, a layer at work), gradients in float32);
                 with an adapter all but the weights are of the adapter alone
     sampler     weights + key-value cache + what an update needs
@@ -34,7 +34,7 @@ from rlsys.config.run import (
     StageKind,
     Transport,
 )
-from rlsys.config.transport import transport_of
+from rlsys.config.transport import leaves_beside, transport_of
 
 GIB = 2**30
 _CUDA = 0.7 * GIB
@@ -56,6 +56,8 @@ class Memory:
     """Bytes on one GPU, of one member."""
 
     weights: float = 0.0
+    copy: float = 0.0
+    """Of the weights, from which they leave beside the next step; on the learner's first rank."""
     gradients: float = 0.0
     optimizer: float = 0.0
     activations: float = 0.0
@@ -108,8 +110,8 @@ def activation_bytes(shape: Shape, precision: Precision, copies: bool) -> int:
     return norms + inputs + attention + 4 * b * shape.intermediate
 
 
-def learner(config: RunConfig, shape: Shape) -> Memory:
-    """Of one rank."""
+def learner(config: RunConfig, shape: Shape, rank: int = 0) -> Memory:
+    """Of one rank; the first one needs most."""
     own = config.learner
     b, ranks, adapter = size_of(own.dtype), own.ranks, adapter_parameters(own, shape)
     held, count = held_parameters(config, shape), trained_parameters(config, shape)
@@ -134,6 +136,7 @@ def learner(config: RunConfig, shape: Shape) -> Memory:
         activations = max(activations, step - logits)
     return Memory(
         weights=weights,
+        copy=float(shape.parameters * b) if rank == 0 and leaves_beside(config) else 0.0,
         gradients=gradients,
         optimizer=optimizer,
         activations=activations,

@@ -13,9 +13,10 @@ from rlsys.config.lora import LoraConfig
 from rlsys.config.memory import GIB, share_problem
 from rlsys.config.memory_plan import SHARES, SPARE, Plan, Room, plan_of
 from rlsys.config.model_shape import shape_of
-from rlsys.config.run import Offload, RunConfig, WeightsConfig
+from rlsys.config.run import Offload, Publish, RunConfig, WeightsConfig
 from rlsys.config.sequence_parallel import larger
 from rlsys.config.tensor_parallel import larger_spreads
+from rlsys.config.transport import leaves_beside
 from rlsys.errors import ConfigError
 
 _WORTH = 0.01 * GIB
@@ -122,6 +123,8 @@ def _told(path: str, value: Any) -> str:
 def _changes(config: RunConfig, model: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """From those that cost nothing to those that cost most; a sequence must fit a microbatch."""
     learner, rollout = config.learner, config.rollout
+    if leaves_beside(config):
+        yield {"weights.publish": Publish.before_step}
     yield {"learner.gradient_checkpointing": True}
     yield {"learner.logprob_chunk": min(learner.logprob_chunk, 512)}
     tokens = learner.microbatch_tokens

@@ -172,8 +172,8 @@ def _members(
 ) -> Iterator[Member]:
     """A member for each GPU that a role has, or has a share of."""
     if role == "learner" and (share := config.learner.gpus):
-        for _ in range(config.learner.ranks):
-            yield Member(role, share, memory.learner(config, shape))
+        for rank in range(config.learner.ranks):
+            yield Member(role, share, memory.learner(config, shape, rank))
     if role == "rollout" and (share := config.rollout.gpus):
         own = memory.sampler(config, shape, model, gib * GIB)
         for _ in range(config.rollout.workers * config.rollout.tensor_parallel):

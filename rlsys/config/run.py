@@ -251,6 +251,14 @@ class Transport(Enum):
     cuda_ipc = "cuda_ipc"
 
 
+class Publish(Enum):
+    """Whether the learner's next step waits for its weights to leave."""
+
+    auto = "auto"
+    before_step = "before_step"
+    beside_step = "beside_step"
+
+
 class PrefixCache(Enum):
     """What becomes of cached keys and values when the weights change."""
 
@@ -269,6 +277,11 @@ class WeightsConfig:
     which the samplers map; works everywhere. nccl: vLLM's broadcast from GPU to GPU, over several
     nodes. cuda_ipc: learner and samplers share one GPU and hand over its memory. The last two have
     not been run on GPUs yet."""
+    publish: Publish = field(default=Publish.auto, metadata={MAY_CHANGE: True})
+    """Through the object store. beside_step: the learner copies its weights on its device, and they
+    leave from there while it does the next step; rank 0 holds them twice. before_step: the next
+    step waits until they have left. auto: beside_step where the learner is on GPUs, holds whole
+    weights and may go on, else before_step (docs/gpu.md)."""
     bucket_mib: int = ranged(256, least=1)
     """MiB of weights that are gathered and sent at a time; bounds the extra memory of ZeRO-3."""
     prefix_cache: PrefixCache = PrefixCache.by_version

@@ -17,6 +17,7 @@ from rlsys.learning.reference import score_sequences
 from rlsys.thinking.latents import latents_of
 from rlsys.weights.bundle import Manifest, Named, pack, plan_buckets
 from rlsys.weights.canary import Canary
+from rlsys.weights.copied_weights import CopiedWeights
 from rlsys.weights.saved_form import SavedForm
 from rlsys.weights.staging import ALIGNED, Ring
 
@@ -30,6 +31,7 @@ class WeightsOut:
         self.policy, self.ranks = policy, ranks
         self.saved_form = SavedForm(policy.model, self._own_shapes())
         self._ring: Ring | None = None
+        self._copied = CopiedWeights()
 
     def publish(
         self, version: int, bucket_bytes: int, send: Callable[[list[np.ndarray]], T]
@@ -44,6 +46,22 @@ class WeightsOut:
         for _ in buckets:
             pass
         return None
+
+    def copy(self, version: int, bucket_bytes: int) -> None:
+        """Copy the weights as they are, on rank 0's device; the learner may go on when this
+        returns. All ranks must call, with the same bucket_bytes."""
+        buckets = self.buckets(bucket_bytes)
+        if self.ranks.rank == 0:
+            self._copied.copy(version, buckets)
+        for _ in buckets:
+            pass
+
+    def publish_copy(
+        self, version: int, send: Callable[[list[np.ndarray]], T]
+    ) -> tuple[Manifest, list[T]]:
+        """As `publish`, of what `copy` has copied on rank 0: on another thread than the learner's,
+        and beside it."""
+        return self._copied.send(version, send)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The tensors that every publish holds, by their names in a checkpoint; whole shapes."""

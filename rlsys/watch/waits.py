@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from itertools import takewhile
@@ -13,6 +14,8 @@ from rlsys.watch.remaining import duration
 T = TypeVar("T")
 _LOOK_S = 20.0
 """Seconds for a look at the members of the fleet, of whatever kind."""
+_MEMBER = re.compile(r"^([a-z]+)-\d+:")
+"""Whose a wait is, at the beginning of its name."""
 
 
 class OpenWait(NamedTuple):
@@ -194,16 +197,13 @@ class Waits:
         ]
 
     def describe(self) -> str:
-        """Every open wait with its age, the longest first, equal names counted; with the time left
-        where it is known what they took when they were last done."""
-        waits = self.open()
-        last_s = {wait.name: wait.last_s for wait in waits}
-        parts = [
-            f"{name} {ages[0]:.1f} s{_left(ages[0], last_s[name])}"
-            + (f" (x{len(ages)})" if len(ages) > 1 else "")
-            for name, ages in by_name(waits)
-        ]
-        return ", ".join(parts) or "nothing"
+        """Every open wait with its age, the longest first, and with the time left where it is known
+        what they took when they were last done. Of a role's members that wait for the same, the
+        longest: `rollout-7 and 62 more: vLLM loads the policy 9.5 s`."""
+        alike: dict[str, list[OpenWait]] = {}
+        for wait in sorted(self.open(), key=lambda wait: -wait.age_s):
+            alike.setdefault(_MEMBER.sub(r"\1:", wait.name), []).append(wait)
+        return ", ".join(_told(waits) for waits in alike.values()) or "nothing"
 
 
 class WaitBoard:
@@ -229,6 +229,17 @@ def by_name(waits: Iterable[OpenWait]) -> list[tuple[str, list[float]]]:
     for wait in sorted(waits, key=lambda wait: -wait.age_s):
         ages.setdefault(wait.name, []).append(wait.age_s)
     return list(ages.items())
+
+
+def _told(alike: list[OpenWait]) -> str:
+    """Waits that differ in whose they are alone, by the one that began first."""
+    longest, others = alike[0], len(alike) - 1
+    member, name, counted = _MEMBER.match(longest.name), longest.name, ""
+    if others and member:
+        name = f"{longest.name[: member.end() - 1]} and {others} more{name[member.end() - 1 :]}"
+    elif others:
+        counted = f" (x{len(alike)})"
+    return f"{name} {longest.age_s:.1f} s{_left(longest.age_s, longest.last_s)}{counted}"
 
 
 def _left(age_s: float, last_s: float | None) -> str:

@@ -1,6 +1,7 @@
 """Learner ranks on local Ray: what is learned must not depend on how it is spread."""
 
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,61 @@ def test_the_denominators_give_different_gradients(one_rank: Learned) -> None:
                 one_rank.gradients[one].values(), one_rank.gradients[other].values(), strict=True
             )
             assert any(np.abs(a - b).max() > 1e-4 for a, b in pairs), (one, other)
+
+
+def test_a_copy_leaves_while_its_ranks_learn_on(
+    cluster: None, tiny_policy: str, tmp_path: Path
+) -> None:
+    config = settings(ranks=2, zero_stage=3)
+    config.algorithm.kl.coefficient = 0.0
+    members = [
+        actor_class(LearnerRank)
+        .options(num_cpus=0.5)
+        .remote(rank, tiny_policy, *told(config), tmp_path)
+        for rank in range(2)
+    ]
+
+    def held_until_learned(rank: Any) -> None:
+        """What was copied is sent once the next step is done, which must not wait for it."""
+        send = rank.weights_out.publish_copy
+
+        def later(*arguments: Any) -> Any:
+            while rank.version == 0:
+                time.sleep(0.01)
+            return send(*arguments)
+
+        rank.weights_out.publish_copy = later
+
+    def published(version: int) -> dict[str, np.ndarray]:
+        heads = [m.publish.remote(version, CANARY, {}) for m in members]
+        (manifest, _), *_ = ray.get([head for head, _ in heads], timeout=60)
+        return pulled(manifest, heads[0][1])
+
+    try:
+        address, port = ray.get(members[0].address.remote())
+        ray.get([m.start.remote(2, address, port, CANARY) for m in members], timeout=120)
+        batch = rollouts(GROUPS, SIZE)
+        grades = grades_batch(batch, [Verdict(1.0, Status.CORRECT)] * batch.num_rows)
+        spans = [Span({ROLLOUT: 0, VERIFIER: 1}, group * SIZE, SIZE) for group in range(GROUPS)]
+        advantages = np.tile([1.0, -1.0, 0.5, -0.5], GROUPS)
+        columns = advantages, (advantages > 0).astype(float), np.ones(GROUPS * SIZE, bool)
+        before = published(0)
+        ray.get(members[0].__ray_call__.remote(held_until_learned))
+        canaries = [m.copy_weights.remote(0, CANARY) for m in members]
+        ray.get(canaries, timeout=60)
+        manifest, buckets = members[0].publish_copy.remote(0)
+        ray.get([m.learn.remote(1, 0, spans, *columns, batch, grades) for m in members], timeout=60)
+        copied = pulled(ray.get(manifest, timeout=60), buckets)
+        after = published(1)
+        assert ray.get(manifest).version == 0
+        assert ray.get(canaries[0]) == ray.get(canaries[1])
+    finally:
+        for member in members:
+            ray.kill(member)
+    assert copied.keys() == before.keys() == after.keys()
+    for name, weight in before.items():
+        np.testing.assert_array_equal(copied[name], weight, err_msg=name)
+    assert any((after[name] != weight).any() for name, weight in before.items())
 
 
 def test_publishing_under_zero_3_gathers_no_more_than_a_bucket(

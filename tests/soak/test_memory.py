@@ -19,9 +19,11 @@ pytestmark = pytest.mark.soak
 STEPS = 500
 WARM_UP_STEPS = 100
 """Allocators, caches and thread stacks find their size within these."""
-PRIMITIVES = "64"
-"""Kernels that oneDNN keeps in vLLM's engine, which makes one per layer's shape and batch size. By
-default they are 1,024: some 100 MB, and more than 500 steps until they have come together."""
+CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+KERNELS = "64"
+"""That torch and oneDNN keep of vLLM's engine, which makes one per layer's shape and batch size. By
+default they are 1,024: some 100 MB, and more than 500 steps until they have come together. Other
+members have few by themselves."""
 CONFIG = """
 model:
   max_context: 128
@@ -127,8 +129,7 @@ def test_memory_of_every_process_is_flat_and_nothing_is_spilled(tmp_path: Path) 
         running = subprocess.Popen(
             [sys.executable, "-m", "rlsys", "train", "--config", str(config)],
             cwd=ROOT,
-            env=os.environ
-            | {"OMP_NUM_THREADS": "1", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": PRIMITIVES},
+            env=os.environ | {"OMP_NUM_THREADS": "1"} | dict.fromkeys(CACHES, KERNELS),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -46,6 +46,21 @@ def test_torch_grows_its_blocks_where_it_trains_and_vllm_is_left_alone(
     assert ALLOCATOR not in environments(config)["learner"]
 
 
+def test_members_on_cpus_that_meet_ever_other_lengths_keep_few_kernels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    found = environments(load(CONFIGS / "local.yaml", []))
+    for name in names:
+        assert found["learner"][name] == found["reference"][name] == "128"
+        assert name not in found["rollout"]
+    monkeypatch.setenv(names[0], "1024")
+    assert environments(RunConfig())["learner"][names[0]] == "1024"
+    assert names[0] not in environments(load(CONFIGS / "one_gpu.yaml", []))["learner"]
+
+
 def test_what_the_user_sets_for_the_allocator_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ALLOCATOR, "max_split_size_mb:512")
     config = load(CONFIGS / "one_gpu.yaml", [])

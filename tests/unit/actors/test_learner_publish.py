@@ -25,7 +25,10 @@ class Rank(LearnerRank):
         self.did: list[str] = []
         self.version = 3
         self.weights_out: Any = SimpleNamespace(
-            publish=self.stored, canary=lambda token_ids: CANARY
+            publish=self.stored,
+            copy=lambda version, bucket_bytes: self.did.append(f"copy {version}"),
+            publish_copy=lambda version, send: self.stored(version, 0, send),
+            canary=lambda token_ids: CANARY,
         )
 
     def stored(self, version: int, bucket_bytes: int, send: Any) -> Any:
@@ -72,3 +75,13 @@ def test_a_version_that_it_does_not_hold_is_an_error_or_nothing_for_a_newcomer()
     assert rank.publish_stored(2, [5]) == (None, [])
     assert rank.did == []
     assert rank.publish_stored(3, [5])[1] == ["a bucket"]
+
+
+def test_a_copy_is_of_the_version_that_it_holds_and_stored_whatever_it_holds_then() -> None:
+    rank = Rank()
+    with pytest.raises(WeightSyncError, match="learner-0 holds version 3 and was asked for 2"):
+        rank.copy_weights(2, [5])
+    assert rank.copy_weights(3, [5]) == CANARY
+    rank.version = 4
+    assert rank.publish_copy(3) == (Manifest(3, (), ()), ["a bucket"])
+    assert rank.did == ["copy 3", "store 3"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
 
 from actors import supervision
 from actors.placement import Need
@@ -15,7 +15,7 @@ from actors.publication import Publication
 from actors.roster import Seat, seats
 from actors.supervision import Supervisor
 from rlsys.config.run import Precision, Transport
-from rlsys.errors import LearnerLostError
+from rlsys.errors import LearnerLostError, WorkerError
 from rlsys.loop.fleet import PublishReport
 from rlsys.sampling.engine_figures import EngineFigures
 from rlsys.weights.bundle import Manifest
@@ -37,14 +37,14 @@ def remote(method: Callable[..., Any]) -> SimpleNamespace:
 class Fleet:
     """One learner rank and three rollout workers, and what they are asked for."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, is_beside: bool = False) -> None:
         self.seats = seats([Need("learner", 1, 1.0, 1.0), Need("rollout", 3, 1.0, 1.0)])
         self.asked: list[str] = []
         self.version = 0
         """That the learner holds."""
         self.stuck = False
         self.supervisor = Supervisor(self.seats, self, 3, self.bring_up, lambda _: None)  # type: ignore[arg-type]
-        self.publication = Publication(self.supervisor, [5], transport)
+        self.publication = Publication(self.supervisor, [5], transport, is_beside)
         self.up = asyncio.Event()
         """Lets a replaced worker come back."""
 
@@ -64,7 +64,10 @@ class Fleet:
         seat.lifeline = asyncio.get_running_loop().create_future()
         if seat.role == "learner":
             seat.actor = SimpleNamespace(
-                publish=remote(self.publish), publish_stored=remote(self.publish_stored)
+                publish=remote(self.publish),
+                publish_stored=remote(self.publish_stored),
+                copy_weights=remote(self.copy_weights),
+                publish_copy=remote(self.publish_copy),
             )
         else:
             seat.actor = SimpleNamespace(
@@ -95,6 +98,17 @@ class Fleet:
         self.asked.append(f"store {version}")
         return (self.head(version) if version == self.version else replied(None)), []
 
+    def copy_weights(self, version: int, ids: list[int]) -> Any:
+        self.asked.append(f"copy {version}")
+        return replied(CANARY)
+
+    def publish_copy(self, version: int) -> Any:
+        self.asked.append(f"store the copy of {version}")
+        self.storing = replied(Manifest(version, (), ()))
+        if self.stuck:
+            self.storing = asyncio.get_running_loop().create_future()
+        return self.storing, []
+
     def head(self, version: int) -> Any:
         return replied((Manifest(version, (), ()), CANARY))
 
@@ -121,9 +135,13 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ray is supervision.ray
 
 
-def run(transport: Transport, scene: Callable[[Fleet], Coroutine[Any, Any, None]]) -> None:
+def run(
+    transport: Transport,
+    scene: Callable[[Fleet], Coroutine[Any, Any, None]],
+    is_beside: bool = False,
+) -> None:
     async def played() -> None:
-        fleet = Fleet(transport)
+        fleet = Fleet(transport, is_beside)
         await fleet.start()
         try:
             await scene(fleet)
@@ -210,3 +228,65 @@ def test_a_worker_that_dies_while_it_is_sent_weights_costs_the_learner() -> None
             await publishing
 
     run(Transport.nccl, scene)
+
+
+async def leaving(fleet: Fleet) -> asyncio.Future[PublishReport]:
+    """Version 1 is copied, and on its way into the store."""
+    fleet.stuck = True
+    publishing = asyncio.ensure_future(fleet.publish_all(1))
+    while "store the copy of 1" not in fleet.asked:
+        await asyncio.sleep(0)
+    return publishing
+
+
+def test_no_worker_is_told_of_a_version_before_its_copy_is_in_the_store() -> None:
+    async def scene(fleet: Fleet) -> None:
+        publishing = await leaving(fleet)
+        assert fleet.asked == ["copy 1", "store the copy of 1"]
+        assert fleet.publication.newest is not None
+        assert fleet.publication.newest.manifest.version == 0
+        fleet.storing.set_result(Manifest(1, (), ()))
+        assert (await publishing).version == 1
+        assert sorted(fleet.asked[2:]) == [f"rollout-{i}#1 holds 1" for i in range(3)]
+
+    run(Transport.object_store, scene, is_beside=True)
+
+
+def test_one_that_comes_back_while_a_version_leaves_holds_the_one_before_and_then_that() -> None:
+    async def scene(fleet: Fleet) -> None:
+        publishing = await leaving(fleet)
+        fleet.up.set()
+        await fleet.kill(2)
+        await fleet.all_ready()
+        assert fleet.asked[2:] == ["rollout-2#2 holds 0"]
+        fleet.storing.set_result(Manifest(1, (), ()))
+        await publishing
+        assert "rollout-2#2 holds 1" in fleet.asked
+
+    run(Transport.object_store, scene, is_beside=True)
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "message"),
+    [
+        (
+            RayTaskError("publish_copy", "", OSError("the store is full")),
+            WorkerError,
+            "learner-0 raised OSError: the store is full",
+        ),
+        (RayActorError(), LearnerLostError, "learner-0"),
+    ],
+    ids=["raises", "dies"],
+)
+def test_a_learner_that_fails_while_a_version_leaves_fails_the_publish(
+    failure: Exception, kind: type[Exception], message: str
+) -> None:
+    async def scene(fleet: Fleet) -> None:
+        publishing = await leaving(fleet)
+        fleet.storing.set_exception(failure)
+        with pytest.raises(kind, match=message):
+            await publishing
+        assert fleet.publication.newest is not None
+        assert fleet.publication.newest.manifest.version == 0
+
+    run(Transport.object_store, scene, is_beside=True)

@@ -1,10 +1,12 @@
 """A member's start, around actors of nobody."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from actors.placement import Need
 from actors.roles import ROLES, Inputs
@@ -85,3 +87,38 @@ def test_what_a_role_loads_is_its_own(tmp_path: Path) -> None:
     assert loads[ROLLOUT] == "a/policy"
     assert loads[TEACHER] == "a/teacher"
     assert loads[VERIFIER] == "math, brief"
+
+
+class Proving:
+    """A rollout worker that takes 5 s for its model, and as long for weights that it is given."""
+
+    def __init__(self) -> None:
+        self.expect_weights = SimpleNamespace(remote=lambda names, canary: asyncio.sleep(5))
+
+
+@pytest.mark.parametrize(("gpus", "seconds"), [(1.0, 10), (0.0, 10), (0.25, 30)])
+def test_samplers_prove_side_by_side_what_they_have_room_for(
+    gpus: float, seconds: int, tmp_path: Path
+) -> None:
+    starting = startup(StartTimes(tmp_path), tmp_path, "a/model")
+    seats = [Seat(Need(ROLLOUT, 3, 1.0, gpus), number) for number in range(3)]
+    for seat in seats:
+        seat.actor = Proving()
+
+    async def take(role: str, work: Coroutine[Any, Any, Any]) -> Any:
+        return await work
+
+    async def nothing(version: int) -> None:
+        pass
+
+    starting.supervisor.of = lambda role: seats  # type: ignore[method-assign]
+    starting.turns.take = take  # type: ignore[method-assign]
+    starting.publication = SimpleNamespace(  # type: ignore[assignment]
+        newest=object(), pack=nothing, pull=lambda seat: asyncio.sleep(5)
+    )
+
+    async def proved() -> float:
+        await starting.prove(0)
+        return asyncio.get_running_loop().time()
+
+    assert run(proved()) == seconds

@@ -34,7 +34,7 @@ class Fleet:
         self.seats = seats([Need("learner", 1, 1.0, 0.5), Need("rollout", 2, 1.0, 0.25)])
         self.asked: list[str] = []
         self.supervisor = Supervisor(self.seats, self, 3, self.bring_up, lambda _: None)  # type: ignore[arg-type]
-        self.publication = Publication(self.supervisor, [5], Transport.object_store)
+        self.publication = Publication(self.supervisor, [5], Transport.object_store, False)
         waits = Waits(60.0, Observer())
         self.turns = Turns(self.supervisor, self.publication, waits, has_turns)
         self.fails: dict[str, Exception] = {}

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import gpu_runs
 import pytest
@@ -12,7 +13,7 @@ from tests.helpers.places import ROOT
 
 pytestmark = pytest.mark.slow
 
-PARTS = ("attention", "logprobs", "learner", "lora", "compiled", "checkpoint")
+PARTS = ("attention", "logprobs", "learner", "lora", "compiled", "publish", "checkpoint")
 """Those that start no fleet."""
 
 
@@ -52,6 +53,17 @@ def test_a_compiled_learner_is_timed_beside_the_usual_one(
         "compiled_tokens_per_s",
         "compiling_s",
     }
+
+
+def test_weights_that_leave_before_a_step_and_beside_it_are_timed(
+    found: dict[str, dict[str, Any]],
+) -> None:
+    assert set(found["publish"]) == {"before_step", "beside_step"}
+    for times in found["publish"].values():
+        assert 0 < times["waits_s"] < times["stepped_s"]
+        assert times["left_s"] > 0
+    before = found["publish"]["before_step"]
+    assert before["left_s"] <= before["waits_s"]
 
 
 def test_a_checkpoint_is_copied_and_written(found: dict[str, dict[str, float]]) -> None:

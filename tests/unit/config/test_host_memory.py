@@ -9,7 +9,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from rlsys.config import host_memory, memory
 from rlsys.config.lora import LoraConfig
 from rlsys.config.model_shape import Shape, shape_of
-from rlsys.config.run import LearnerConfig, Offload, Precision, RunConfig
+from rlsys.config.run import LearnerConfig, Offload, Precision, Publish, RunConfig
 from rlsys.learning.checkpoint import copied
 from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
@@ -88,3 +88,18 @@ def test_a_copy_for_a_checkpoint_takes_what_the_plan_says(tmp_path: Path, settin
     )
     planned = host_memory.learner(config, shape, 0).checkpoint
     assert planned == pytest.approx(held, rel=0.1)
+
+
+@pytest.mark.parametrize("settings", COPIED.values(), ids=COPIED)
+def test_a_copy_that_leaves_beside_a_step_takes_what_the_plan_says(tmp_path: Path, settings):
+    config, shape, (learner,), _ = made(tmp_path / "m", **settings)
+    without = host_memory.learner(config, shape, 0)
+    config.weights.publish = Publish.beside_step
+    planned = host_memory.learner(config, shape, 0).weights - without.weights
+    weights = WeightsOut(learner.policy, learner.ranks)
+    most, held = growth(lambda: weights.copy(1, 1 << 20))
+    assert planned == pytest.approx(held, rel=0.1)
+    # Beside it a bucket at most, of what is merged or rounded on its way, here of one parameter.
+    assert most < held + 4 * shape.embedding * 4
+    # The second rank has none.
+    assert host_memory.learner(config, shape, 1).weights == without.weights

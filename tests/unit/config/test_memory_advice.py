@@ -1,4 +1,5 @@
-"""What is advised where a fleet does not fit, and what is refused where it does."""
+"""What the memory plan says to people: advice where a fleet does not fit, a refusal where it does,
+and whose GPU is whose."""
 
 import pytest
 
@@ -7,7 +8,7 @@ from rlsys.config.memory_fit import require_fit
 from rlsys.config.memory_plan import Room
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
-from tests.unit.config.test_memory_plan import QWEN_7B, QWEN_32B, shipped
+from tests.unit.config.test_memory_plan import QWEN_7B, QWEN_32B, plan, shipped
 
 
 def advice(config: RunConfig, model: dict[str, object], gib: float) -> str:
@@ -72,8 +73,8 @@ def test_a_share_of_the_gpu_that_holds_no_completion_is_refused() -> None:
     require_fit(config, QWEN_7B, roles, Room(80.0))
 
 
-def test_a_critic_is_advised_room() -> None:
-    config = shipped("one_node", "algorithm=ppo")
-    advised = advice(config, QWEN_7B, 80.0).partition(", or ")[0]
-    changed = shipped("one_node", "algorithm=ppo", *advised.split())
-    require_fit(changed, QWEN_7B, [need.role for need in needs(changed)], Room(80.0))
+def test_what_is_not_of_the_turns_has_its_gpu_alone() -> None:
+    alone = ("learner.holds_reference=false", "reference.gpus=0.1")
+    lines = plan(shipped("one_gpu_turns", *alone), QWEN_7B).lines()
+    sums = [line.partition(":")[0] for line in lines if line.startswith("a GPU of ")]
+    assert sums == ["a GPU of learner and rollout by turns", "a GPU of reference"]

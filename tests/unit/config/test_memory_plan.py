@@ -8,11 +8,10 @@ from actors.roles import needs
 from actors.room import smallest
 from rlsys.config.host_plan import Node
 from rlsys.config.load import CONFIGS, load
-from rlsys.config.memory import GIB, Memory
+from rlsys.config.memory import GIB
 from rlsys.config.memory_fit import require_fit
-from rlsys.config.memory_plan import Plan, Room, plan_of
-from rlsys.config.model_shape import shape_of
-from rlsys.config.run import RunConfig, Transport
+from rlsys.config.memory_plan import SPARE, Plan, Room, plan_of
+from rlsys.config.run import Publish, RunConfig, Transport
 from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
 
@@ -245,6 +244,33 @@ def test_nccl_costs_four_buckets_at_both_ends_and_the_largest_tensor_at_one() ->
         assert more == wanted[now[0].role]
 
 
+def test_weights_that_leave_beside_a_step_lie_twice_on_the_first_rank() -> None:
+    store = ("weights.transport=object_store", "learner.zero_stage=2")
+    found = plan(shipped("one_node", *store), QWEN_7B)
+    assert plan(shipped("one_node", *store, "weights.publish=beside_step"), QWEN_7B) == found
+    first, *others = [gpu[0].memory for gpu in found.gpus if gpu[0].role == "learner"]
+    assert first.copy == pytest.approx(15.2e9, rel=0.01)
+    assert {other.copy for other in others} == {0}
+    assert first.total == pytest.approx(others[0].total + first.copy)
+    # Sharded weights stay shared out, unless somebody says otherwise.
+    sharded = shipped("one_node", "weights.transport=object_store", "learner.zero_stage=3")
+    assert plan(sharded, QWEN_7B).gpus[0][0].memory.copy == 0
+    sharded.weights.publish = Publish.beside_step
+    assert plan(sharded, QWEN_7B).gpus[0][0].memory.copy == first.copy
+
+
+def test_where_the_copy_is_too_much_weights_are_advised_to_leave_first() -> None:
+    config = shipped("one_gpu")
+    roles = [need.role for need in needs(config)]
+    least = plan(config, QWEN_HALF, 40.0).fullest / GIB / SPARE
+    require_fit(config, QWEN_HALF, roles, Room(least + 0.1))
+    with pytest.raises(ConfigError, match=r"nearest valid: weights\.publish=before_step, or "):
+        require_fit(config, QWEN_HALF, roles, Room(least - 0.1))
+    require_fit(
+        shipped("one_gpu", "weights.publish=before_step"), QWEN_HALF, roles, Room(least - 0.1)
+    )
+
+
 def test_by_turns_the_larger_turn_counts_and_what_the_other_leaves() -> None:
     cache = "rollout.kv_cache_gib=50"
     together = plan(shipped("one_gpu_turns", cache, "cluster.colocate=false"), QWEN_7B)
@@ -316,32 +342,3 @@ def test_the_batch_that_a_large_gpu_takes_is_counted_beside_a_cache_of_a_given_s
     assert sampler(80.0) - sampler(48.0) == pytest.approx(more)
     smaller = "rollout.engine_options={max_num_batched_tokens: 8192}"
     assert sampler(80.0, smaller, "rollout.max_sequences=256") == sampler(48.0)
-
-
-def test_a_critic_is_a_second_network_that_is_trained_without_its_head() -> None:
-    def learner(*overrides: str) -> Memory:
-        return plan(shipped("one_node", *overrides), QWEN_7B).gpus[0][0].memory
-
-    alone, both = learner(), learner("algorithm=ppo")
-    head = 152064 * 3584
-    shape = shape_of(QWEN_7B)
-    assert shape is not None
-    critic = shape.parameters - head
-    # Of four ranks with ZeRO-3: weights, gradients in float32, masters and moments.
-    assert both.weights - alone.weights == pytest.approx(2 * critic / 4)
-    assert both.gradients - alone.gradients == pytest.approx(4 * critic / 4)
-    assert both.optimizer - alone.optimizer == pytest.approx(12 * critic / 4)
-    assert (both.logits, both.activations) == (alone.logits, alone.activations)
-    rank = ("learner.lora.rank=8", "algorithm=ppo")
-    adapter = 8 * 28 * sum(rows + columns for _, rows, columns in shape.linear)
-    assert learner(*rank).optimizer == pytest.approx(12 * 2 * adapter / 4)
-    assert learner(*rank).weights == pytest.approx(
-        2 * (shape.parameters + critic + 2 * adapter) / 4
-    )
-
-
-def test_what_is_not_of_the_turns_has_its_gpu_alone() -> None:
-    alone = ("learner.holds_reference=false", "reference.gpus=0.1")
-    lines = plan(shipped("one_gpu_turns", *alone), QWEN_7B).lines()
-    sums = [line.partition(":")[0] for line in lines if line.startswith("a GPU of ")]
-    assert sums == ["a GPU of learner and rollout by turns", "a GPU of reference"]

@@ -57,6 +57,7 @@ def test_what_does_not_change_the_numbers_may_change(run: Path, override: str) -
     section, key = override.split("=")[0].split(".")
     value = int(override.split("=")[1])
     assert getattr(getattr(resumed_config(run, [override]), section), key) == value
+    resumed_config(run, [override, "weights.publish=beside_step"])
 
 
 @pytest.mark.parametrize(

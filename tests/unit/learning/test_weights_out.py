@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
+from rlsys.config.lora import LoraConfig
 from rlsys.config.precision import COMPUTED
 from rlsys.config.run import LearnerConfig, Precision
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
@@ -52,6 +53,24 @@ def test_every_weight_is_published_in_the_learners_precision(
     assert {tensor.dtype for tensor in found.values()} == {out.dtype}
     for name, parameter in model.named_parameters():
         assert torch.equal(found[name], parameter.detach().to(out.dtype)), name
+
+
+@pytest.mark.parametrize("lora", [None, LoraConfig(rank=4)], ids=["whole", "adapter"])
+def test_a_copy_is_published_as_the_weights_were_though_they_have_changed(
+    folder: Path, lora: LoraConfig | None
+) -> None:
+    out = weights_out(folder, LearnerConfig(dtype=Precision.bfloat16, lora=lora))
+    expected = out.publish(1, 4096, joined)
+    assert expected is not None
+    out.copy(1, 4096)
+    with torch.no_grad():
+        for parameter in out.policy.model.parameters():
+            parameter.add_(1)
+    changed = out.publish(1, 4096, joined)
+    assert changed is not None
+    (manifest, buckets), (wanted, _) = out.publish_copy(1, joined), expected
+    assert manifest == wanted != changed[0]
+    assert all(map(np.array_equal, buckets, expected[1]))
 
 
 def test_no_bucket_is_larger_than_its_bound_or_one_parameter(folder: Path) -> None:

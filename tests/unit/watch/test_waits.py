@@ -260,6 +260,24 @@ def test_a_wait_on_a_task_that_stalls_ends_with_that_task_s_stall() -> None:
         assert str(error).endswith("rollout-0 is in epoll_wait")
 
 
+def test_members_of_a_role_that_wait_for_the_same_are_told_by_the_longest() -> None:
+    waits = Waits(60.0, Observer())
+
+    async def scenario() -> str:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(waits.on("learner-0: its process", later(9.0)))
+            for number in (2, 0, 1):
+                await asyncio.sleep(1.0)
+                name = f"rollout-{number}: vLLM loads the policy"
+                tasks.create_task(waits.on(name, later(9.0), last_s=4.0))
+            await asyncio.sleep(1.0)
+            text = waits.describe()
+        return text
+
+    loading = "rollout-2 and 2 more: vLLM loads the policy 3.0 s (about 1 s left)"
+    assert run(scenario()) == f"learner-0: its process 4.0 s, {loading}"
+
+
 def test_a_board_shows_the_waits_of_the_moment_and_nothing_of_those_before() -> None:
     async def scenario() -> list[str]:
         first, second, board = Waits(60, Observer()), Waits(60, Observer()), WaitBoard()

@@ -1,8 +1,7 @@
 """The ring of pinned buffers, with a stand-in for a GPU's stream: it copies when waited for."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -11,76 +10,12 @@ from rlsys.weights import staging
 from rlsys.weights.bundle import pack
 from rlsys.weights.fingerprint import fingerprint
 from rlsys.weights.staging import Copier, Ring, room_for
-
-
-class Stream:
-    """What is asked of it is done when somebody waits for it, in order."""
-
-    def __init__(self) -> None:
-        self.queue: list[Callable[[], None]] = []
-        self.waited_for: list[Any] = []
-
-    def wait_stream(self, other: Any) -> None:
-        self.waited_for.append(other)
-
-    def run(self) -> None:
-        while self.queue:
-            self.queue.pop(0)()
-
-
-class Event:
-    def record(self, stream: Stream) -> None:
-        self.stream = stream
-
-    def synchronize(self) -> None:
-        self.stream.run()
-
-
-class OnGpu(torch.Tensor):
-    """A tensor that says it is on a GPU: copies from it are done later, by the stream."""
-
-    kept_for: ClassVar[list[Stream]] = []
-
-    @property
-    def is_cpu(self) -> bool:  # type: ignore[override]
-        return False
-
-    def record_stream(self, stream: Any) -> None:
-        OnGpu.kept_for.append(stream)
-
-    @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.Tensor.copy_ and _current is not None:
-            target, source = args[0], args[1]
-            plain = source.as_subclass(torch.Tensor)
-            with torch._C.DisableTorchFunctionSubclass():
-                _current.queue.append(lambda: target.copy_(plain))
-            return target
-        return super().__torch_function__(func, types, args, kwargs or {})
-
-
-_current: Stream | None = None
+from tests.helpers.gpu_streams import OnGpu, on_gpu, stand_in
 
 
 @pytest.fixture(autouse=True)
 def cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def on(stream: Stream) -> Iterator[None]:
-        global _current
-        _current = stream
-        yield
-        _current = None
-
-    monkeypatch.setattr(torch.cuda, "Stream", Stream)
-    monkeypatch.setattr(torch.cuda, "Event", Event)
-    monkeypatch.setattr(torch.cuda, "stream", on)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda: "the step")
-    monkeypatch.setattr(staging, "_pinned", lambda n: torch.zeros(n, dtype=torch.uint8))
-    OnGpu.kept_for = []
-
-
-def on_gpu(*values: float, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    return torch.tensor(values, dtype=dtype).as_subclass(OnGpu)
+    stand_in(monkeypatch)
 
 
 def test_a_buffer_is_filled_beside_the_reading_of_the_other() -> None:
