@@ -4,11 +4,13 @@ and whose GPU is whose."""
 import pytest
 
 from actors.roles import needs
+from rlsys.config.memory import GIB
 from rlsys.config.memory_fit import require_fit
 from rlsys.config.memory_plan import Room
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
-from tests.unit.config.test_memory_plan import QWEN_7B, QWEN_32B, plan, shipped
+from tests.helpers.places import ROOT
+from tests.unit.config.test_memory_plan import QWEN_7B, QWEN_32B, QWEN_HALF, plan, shipped
 
 
 def advice(config: RunConfig, model: dict[str, object], gib: float) -> str:
@@ -78,3 +80,26 @@ def test_what_is_not_of_the_turns_has_its_gpu_alone() -> None:
     lines = plan(shipped("one_gpu_turns", *alone), QWEN_7B).lines()
     sums = [line.partition(":")[0] for line in lines if line.startswith("a GPU of ")]
     assert sums == ["a GPU of learner and rollout by turns", "a GPU of reference"]
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "model"),
+    [
+        ("one_gpu", "learner.logprob_chunk=512 weights.publish=before_step", QWEN_HALF),
+        (
+            "one_gpu_lora",
+            "cluster.colocate=true loop.max_staleness=0 rollout.kv_cache_gib=4 "
+            "learner.logprob_chunk=512 learner.microbatch_tokens=2048",
+            QWEN_7B,
+        ),
+    ],
+)
+def test_a_gpu_of_24_gib_holds_what_the_docs_say(
+    name: str, overrides: str, model: dict[str, object]
+) -> None:
+    config = shipped(name, *overrides.split())
+    require_fit(config, model, [need.role for need in needs(config)], Room(24.0))
+    assert plan(config, model, 24.0).fullest / GIB == pytest.approx(21, abs=0.5)
+    text = (ROOT / "docs" / "gpu.md").read_text()
+    assert f"`configs/{name}.yaml`" in text
+    assert f"`{overrides}`: 21 of 24 GiB by the plan" in text
