@@ -2,6 +2,7 @@
 # A run on Slurm: a Ray cluster over the nodes of the job, which ends with the run. From a clone in a folder that
 # all nodes see, with its .venv made by `make setup` on a node that has GPUs:
 #   sbatch configs/cluster/slurm.sh configs/two_nodes.yaml data.train=/shared/train.jsonl
+# One node: sbatch --nodes=1 configs/cluster/slurm.sh configs/one_node.yaml data.train=/shared/train.jsonl
 # What follows the config is handed to `rlsys train`. Partition and account: sbatch --partition=... --account=...
 #SBATCH --job-name=rlsys
 #SBATCH --nodes=2

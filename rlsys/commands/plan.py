@@ -40,17 +40,25 @@ def plan(
     from rlsys.config.memory_plan import Room
     from rlsys.config.model_files import read_config
     from rlsys.config.precision import cpu_has_bfloat16, decided
+    from rlsys.config.run_model import require_described
 
     settings = decided(load(config, overrides or []), cpu_has_bfloat16())
     path = settings.model.path
     if not path:
         raise ConfigError("model.path: the local policy is small; name a model to plan for")
+    require_described(settings)
     gib = None
     if settings.learner.gpus or settings.rollout.gpus:
         gib = gpu_gib or gpu_gib_here()
         if gib is None:
             raise ConfigError("no GPU on this machine; say how large one is: --gpu-gib 80")
     wanted = needs(settings)
+    for need in wanted:
+        if gib and need.gpus > node_gpus:
+            raise ConfigError(
+                f"--node-gpus={node_gpus}: a member of {need.role} has {need.gpus:g} GPUs, all on "
+                f"one node; nearest valid: --node-gpus={need.gpus:g}, or a smaller {need.role}.gpus"
+            )
     of_a_node = node_gib or (None if gpu_gib else memory_gib_here())
     room = Room(gib, alike_nodes(wanted, of_a_node, node_gpus))
     model = read_config(path, f"model.path={path!r}")

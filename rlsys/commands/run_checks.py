@@ -45,20 +45,16 @@ def checks_of_run(
 def _settings(config: Path, overrides: list[str]) -> RunConfig:
     from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.load import load
-    from rlsys.config.models import require_answering, require_trainable
+    from rlsys.config.run_model import require_model
     from rlsys.observe.trackers import check_loggers
     from verifiers.settings import check_rewards
 
     settings = load(config, overrides, check_rewards, check_algorithm, check_loggers)
-    stage, path = settings.run.stage, settings.model.path
-    if stage is StageKind.merge:
+    if settings.run.stage is StageKind.merge:
         raise ConfigError(
             "run.stage=merge: it starts no fleet, and `rlsys merge` looks at its policies itself"
         )
-    if stage is not StageKind.sample:
-        require_trainable(settings)
-    elif path:
-        require_answering(path, f"model.path={path!r}")
+    require_model(settings)
     return settings
 
 

@@ -68,13 +68,10 @@ def _run(stage: StageKind, config: Path | None, resume: str | None, overrides: l
             f"{command} needs --config FILE for a new run, or --resume RUN to go on with an old "
             "one, which has its own config"
         )
-    from rlsys.config.models import require_answering, require_trainable
+    from rlsys.config.run_model import require_model
     from rlsys.network import require_cluster
 
-    if stage is not StageKind.sample:
-        require_trainable(settings)
-    elif path := settings.model.path:
-        require_answering(path, f"model.path={path!r}")
+    require_model(settings)
     require_cluster(settings.cluster.address)
     console.print("loading the libraries (ray, torch, transformers)", highlight=False)
     with imports():

@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 
 from rlsys.config.run import Offload, Publish, RunConfig, StageKind, Transport
+from rlsys.config.sft import measures_answers
 from rlsys.config.transport import transport_of
+from rlsys.errors import instead
 
 _PLACEMENTS = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 
 def shares(config: RunConfig) -> Iterator[str]:
-    """A learner rank and a reference worker compute on one GPU or a share of it, a sampler on
+    """A learner rank and a worker that scores compute on one GPU or a share of it, a sampler on
     rollout.tensor_parallel whole ones, or on a share where that is 1."""
-    for role in ("learner", "reference"):
+    for role in ("learner", "reference", "teacher"):
         gpus = getattr(config, role).gpus
         if gpus > 1:
-            more = "learner.ranks" if role == "learner" else "reference.workers"
+            more = "learner.ranks" if role == "learner" else f"{role}.workers"
             yield f"{role}.gpus={gpus:g}: each uses one GPU; nearest valid: 1, and more {more}"
     gpus, size = config.rollout.gpus, config.rollout.tensor_parallel
     if max(gpus, size) > 1 and gpus not in (0, size):
@@ -27,12 +29,39 @@ def shares(config: RunConfig) -> Iterator[str]:
 def problems(config: RunConfig) -> Iterator[str]:
     """Of a run that trains."""
     yield from shares(config)
+    yield from _ranks(config)
+    yield from _installation(config)
     yield from _shared_gpu(config)
     yield from _turns(config)
     yield from _offload(config)
     yield from _transport(config)
     yield from _publish(config)
     yield from _placement(config)
+
+
+def _ranks(config: RunConfig) -> Iterator[str]:
+    """NCCL refuses two ranks on one device, and Ray lays shares together."""
+    gpus, ranks = config.learner.gpus, config.learner.ranks
+    if ranks > 1 and 0 < gpus < 1 and not config.cluster.colocate:
+        yield (
+            f"learner.gpus={gpus:g}: learner.ranks={ranks} meet by NCCL, for which each needs a "
+            "whole GPU; nearest valid: learner.gpus=1, or learner.ranks=1"
+        )
+
+
+def _installation(config: RunConfig) -> Iterator[str]:
+    """All members have one installation, and vLLM's is for GPUs or for CPUs."""
+    sft = config.run.stage is StageKind.sft and measures_answers(config)
+    if config.rollout.gpus or not (config.run.stage is StageKind.rl or sft):
+        return
+    for role in ("learner", "reference", "teacher"):
+        if gpus := getattr(config, role).gpus:
+            yield (
+                f"rollout.gpus=0: with {role}.gpus={gpus:g} the installation is one for GPUs, "
+                "whose vLLM does not run on CPUs; nearest valid: "
+                f"rollout.gpus={config.rollout.tensor_parallel}"
+            )
+            return
 
 
 def _turns(config: RunConfig) -> Iterator[str]:
@@ -145,5 +174,17 @@ def _publish(config: RunConfig) -> Iterator[str]:
 
 
 def _placement(config: RunConfig) -> Iterator[str]:
-    if config.cluster.placement not in _PLACEMENTS:
-        yield f"cluster.placement={config.cluster.placement!r}: one of {', '.join(_PLACEMENTS)}"
+    placement, path = config.cluster.placement, "cluster.placement"
+    if placement not in _PLACEMENTS:
+        yield f"{path}={placement!r}: no strategy of Ray's{instead(placement.upper(), _PLACEMENTS)}"
+        return
+    one_gpu = {
+        "cluster.colocate=true": config.cluster.colocate and config.learner.gpus > 0,
+        "weights.transport=cuda_ipc": config.weights.transport is Transport.cuda_ipc,
+    }
+    for setting, shares_it in one_gpu.items():
+        if shares_it and "SPREAD" in placement:
+            yield (
+                f"{path}={placement}: with {setting} learner and sampler are on one GPU, and it "
+                "lays them on different nodes; nearest valid: PACK"
+            )

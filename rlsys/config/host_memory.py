@@ -21,7 +21,6 @@ from rlsys.config.memory import GIB
 from rlsys.config.model_room import cpu_cache_gib
 from rlsys.config.model_shape import Shape
 from rlsys.config.run import (
-    LearnerConfig,
     Offload,
     Precision,
     ReferenceConfig,
@@ -93,7 +92,7 @@ def learner(config: RunConfig, shape: Shape, rank: int) -> HostMemory:
             buffers=_reducing(config, shape),
             checkpoint=checkpoint,
         )
-    weights, states = _offloaded(own, shape)
+    weights, states = _offloaded(config, shape)
     if config.cluster.colocate:
         there = memory.learner(config, shape)
         weights += there.weights
@@ -110,18 +109,17 @@ def learner(config: RunConfig, shape: Shape, rank: int) -> HostMemory:
     )
 
 
-def _offloaded(own: LearnerConfig, shape: Shape) -> tuple[float, float]:
+def _offloaded(config: RunConfig, shape: Shape) -> tuple[float, float]:
     """Weights and states of a rank that learner.offload lays here."""
+    own = config.learner
     if own.offload is Offload.none:
         return 0.0, 0.0
-    b, adapter = memory.size_of(own.dtype), memory.adapter_parameters(own, shape)
-    count = (adapter or shape.parameters) / own.ranks
+    b, count = memory.size_of(own.dtype), memory.trained_parameters(config, shape) / own.ranks
     # Masters and both moments, gradients, and the new weights on their way to the GPU.
     states = count * (12 + _RESIDUE + (b if own.zero_stage < 3 else 0))
     weights = 0.0
     if own.offload is Offload.parameters:
-        copies = 2 if own.holds_reference else 1
-        weights = (copies * shape.parameters + adapter) * b / own.ranks
+        weights = memory.held_parameters(config, shape) * b / own.ranks
     return weights, states
 
 
@@ -130,7 +128,7 @@ def _checkpoint(config: RunConfig, shape: Shape, rank: int) -> float:
     stage 3, and as others read it."""
     own = config.learner
     b, adapter = memory.size_of(own.dtype), memory.adapter_parameters(own, shape)
-    trained = adapter or shape.parameters
+    trained = memory.trained_parameters(config, shape)
     is_sharded, in_16_bits = own.zero_stage > 0, own.dtype is Precision.bfloat16
     held = 12 if is_sharded or in_16_bits else 8
     size = trained * held / (own.ranks if is_sharded else 1)
@@ -146,7 +144,8 @@ def _reducing(config: RunConfig, shape: Shape) -> float:
     """The learner's buffers but those that an update needs on a GPU: into the store it goes
     from where it is. Of a buffer the CPU has what was written to, no more than all gradients."""
     there = memory.learner(config, shape)
-    most = float(shape.parameters * memory.size_of(config.learner.dtype))
+    networks = 2 if memory.has_critic(config) else 1
+    most = float(networks * shape.parameters * memory.size_of(config.learner.dtype))
     return min(most, there.buffers - (config.weights.bucket_mib << 20))
 
 

@@ -100,7 +100,7 @@ def problems(config: RunConfig) -> Iterator[str]:
     if config.rollout.gpus:
         yield (
             f"rollout.gpus={config.rollout.gpus:g}: latents were made and proved on CPUs alone; "
-            "nearest valid: rollout.gpus=0, or thinking.mode=words"
+            "nearest valid: rollout.gpus=0 learner.gpus=0 reference.gpus=0, or thinking.mode=words"
         )
     architecture = config.model.local.architecture
     if not config.model.path and architecture is not Architecture.qwen2:

@@ -20,9 +20,10 @@ The rest is arithmetic of DeepSpeed 0.19.8 and vLLM 0.32.0, and a constant for C
 """
 
 from dataclasses import dataclass, fields
+from math import ceil
 
 from rlsys.config.batch import SMALLER, Batch, gpu_batch
-from rlsys.config.model_room import kv_bytes_per_token
+from rlsys.config.model_room import cached_bytes_per_token
 from rlsys.config.model_shape import Shape
 from rlsys.config.run import (
     LearnerConfig,
@@ -30,6 +31,7 @@ from rlsys.config.run import (
     Precision,
     ReferenceConfig,
     RunConfig,
+    StageKind,
     Transport,
 )
 from rlsys.config.transport import leaves_beside, transport_of
@@ -112,16 +114,15 @@ def learner(config: RunConfig, shape: Shape, rank: int = 0) -> Memory:
     """Of one rank; the first one needs most."""
     own = config.learner
     b, ranks, adapter = size_of(own.dtype), own.ranks, adapter_parameters(own, shape)
-    count = adapter or shape.parameters
+    held, count = held_parameters(config, shape), trained_parameters(config, shape)
     shares = {stage: ranks if own.zero_stage >= stage else 1 for stage in (1, 2, 3)}
     on_gpu = own.offload is not Offload.parameters
-    copies = 2 if own.holds_reference else 1
-    weights = (copies * shape.parameters + adapter) * b / shares[3] if on_gpu else 0.0
+    weights = held * b / shares[3] if on_gpu else 0.0
     summed = 4 if sums_in_float32(own) else b
     gradients = count * summed / shares[2] if own.offload is Offload.none else 0.0
     # Master weights in float32 and Adam's two moments; ZeRO keeps masters for float32, too.
-    held = 12 if own.zero_stage or own.dtype is Precision.bfloat16 else 8
-    optimizer = count * held / shares[1] if own.offload is Offload.none else 0.0
+    each = 12 if own.zero_stage or own.dtype is Precision.bfloat16 else 8
+    optimizer = count * each / shares[1] if own.offload is Offload.none else 0.0
     # Of a row that several ranks hold, one has a slice.
     tokens = -(-max(own.microbatch_tokens, config.model.max_context) // own.sequence_parallel)
     logits = float(_LOGITS * min(own.logprob_chunk, tokens) * shape.vocabulary)
@@ -130,8 +131,8 @@ def learner(config: RunConfig, shape: Shape, rank: int = 0) -> Memory:
     later = tokens * at_work + (_reduce_bucket(own) if own.zero_stage == 2 else 0.0)
     activations = tokens * kept + max(0.0, later - logits)
     if b == 2 and optimizer:
-        # The step makes float32 of this rank's gradients, when the activations are gone.
-        step = count * 4 / shares[1] - gradients
+        # The policy's step makes float32 of this rank's gradients, when the activations are gone.
+        step = (adapter or shape.parameters) * (4 / shares[1] - summed / shares[2])
         activations = max(activations, step - logits)
     return Memory(
         weights=weights,
@@ -142,6 +143,34 @@ def learner(config: RunConfig, shape: Shape, rank: int = 0) -> Memory:
         logits=logits,
         buffers=_learner_buffers(config, shape),
     )
+
+
+def has_critic(config: RunConfig) -> bool:
+    """Whether the learner holds a value model beside the policy: PPO's."""
+    is_rl = config.run.stage is StageKind.rl
+    return is_rl and config.algorithm.advantage.estimator == "gae"
+
+
+def critic_parameters(config: RunConfig, shape: Shape) -> int:
+    """Of the critic, which is the policy without its head; 0 without one."""
+    head = 0 if shape.tied else shape.embedding
+    return shape.parameters - head if has_critic(config) else 0
+
+
+def held_parameters(config: RunConfig, shape: Shape) -> int:
+    """Of all that the learner computes with: policy, critic, their adapters, and a reference."""
+    own = config.learner
+    adapters = adapter_parameters(own, shape) * (2 if has_critic(config) else 1)
+    policies = 2 if own.holds_reference else 1
+    return policies * shape.parameters + critic_parameters(config, shape) + adapters
+
+
+def trained_parameters(config: RunConfig, shape: Shape) -> int:
+    """Of policy and critic, or of their adapters."""
+    adapter = adapter_parameters(config.learner, shape)
+    if adapter:
+        return adapter * (2 if has_critic(config) else 1)
+    return shape.parameters + critic_parameters(config, shape)
 
 
 def adapter_parameters(own: LearnerConfig, shape: Shape) -> int:
@@ -173,7 +202,7 @@ def _learner_buffers(config: RunConfig, shape: Shape) -> float:
     if own.zero_stage == 3 and own.ranks > 1:
         live = _zero_option(own, "stage3_max_live_parameters", _LIVE_PARAMETERS)
         buffers += b * min(live, shape.parameters)
-    return buffers + _update_buffers(config)
+    return buffers * (2 if has_critic(config) else 1) + _update_buffers(config)
 
 
 def _reduce_bucket(own: LearnerConfig) -> float:
@@ -203,11 +232,7 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
     own = config.rollout
     b = size_of(own.dtype)
     weights = shape.parameters * b / own.tensor_parallel
-    batch = gpu_batch(gpu_bytes / GIB)
-    sequences = own.max_sequences or batch.sequences
-    tokens = own.engine_options.get("max_num_batched_tokens") or batch.tokens
-    more = _step(shape, b, Batch(sequences, tokens)) - _step(shape, b, SMALLER)
-    working = _GRAPHS + max(0.0, more) / own.tensor_parallel
+    working = _working(config, shape, gpu_bytes)
     buffers = working + _update_buffers(config)
     if transport_of(config) is not Transport.object_store:
         # The largest tensor, of which the pieces are laid together.
@@ -215,11 +240,42 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
     if own.kv_cache_gib is not None:
         cache = own.kv_cache_gib * GIB
     else:
-        cache = max(0.0, own.gpu_memory_utilization * gpu_bytes - weights - working - _CUDA)
-        one = config.model.max_context * kv_bytes_per_token(model, own.dtype) / own.tensor_parallel
         # At least one answer has to fit; vLLM refuses to start with less.
-        cache = max(cache, one)
+        one = float(config.model.max_context * cached_bytes_per_token(config, model))
+        cache = max(own.gpu_memory_utilization * gpu_bytes - weights - working - _CUDA, one)
     return Memory(weights=weights, cache=cache, buffers=buffers)
+
+
+def _working(config: RunConfig, shape: Shape, gpu_bytes: float) -> float:
+    """Graphs, and what the largest step of a sampler makes."""
+    own = config.rollout
+    b, batch = size_of(own.dtype), gpu_batch(gpu_bytes / GIB)
+    sequences = own.max_sequences or batch.sequences
+    tokens = own.engine_options.get("max_num_batched_tokens") or batch.tokens
+    more = _step(shape, b, Batch(sequences, tokens)) - _step(shape, b, SMALLER)
+    return _GRAPHS + max(0.0, more) / own.tensor_parallel
+
+
+def share_problem(
+    config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes: float
+) -> str | None:
+    """That rollout.gpu_memory_utilization leaves no room for one answer, on a GPU that has it."""
+    own = config.rollout
+    if not own.gpus or own.kv_cache_gib is not None:
+        return None
+    found = sampler(config, shape, model, gpu_bytes)
+    needed = found.weights + found.cuda + _working(config, shape, gpu_bytes)
+    one = config.model.max_context * cached_bytes_per_token(config, model)
+    left = own.gpu_memory_utilization * gpu_bytes - needed
+    if left >= one:
+        return None
+    nearest = ceil(100 * (needed + one) / gpu_bytes) / 100
+    return (
+        f"rollout.gpu_memory_utilization={own.gpu_memory_utilization:g}: of a GPU of "
+        f"{gpu_bytes / GIB:.1f} GiB it leaves {max(0.0, left) / GIB:.1f} GiB for keys and values, "
+        f"and one completion of model.max_context={config.model.max_context} tokens takes "
+        f"{one / GIB:.2f}; nearest valid: {nearest:g}"
+    )
 
 
 def _step(shape: Shape, b: int, batch: Batch) -> float:

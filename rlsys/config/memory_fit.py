@@ -7,17 +7,22 @@ from copy import deepcopy
 from math import ceil
 from typing import Any
 
+from rlsys.config.batch import SMALLER
 from rlsys.config.host_plan import SPARE as SPARE_OF_A_NODE
 from rlsys.config.lora import LoraConfig
-from rlsys.config.memory import GIB
+from rlsys.config.memory import GIB, share_problem
 from rlsys.config.memory_plan import SHARES, SPARE, Plan, Room, plan_of
-from rlsys.config.run import Offload, Publish, RunConfig
+from rlsys.config.model_shape import shape_of
+from rlsys.config.run import Offload, Publish, RunConfig, WeightsConfig
 from rlsys.config.sequence_parallel import larger
+from rlsys.config.tensor_parallel import larger_spreads
 from rlsys.config.transport import leaves_beside
 from rlsys.errors import ConfigError
 
 _WORTH = 0.01 * GIB
 """What a change must gain to be advised."""
+_SHARES = (0.9, 0.85, 0.8)
+"""Of a GPU, for a sampler: updates of the weights come on top."""
 
 
 def require_fit(
@@ -40,6 +45,11 @@ def require_fit(
             f"the fleet does not fit {' and '.join(short)}; {_advice(config, model, roles, room)}"
             f"\n{table}"
         )
+    shape = shape_of(model)
+    if plan and shape and room.gpu_gib and "rollout" in roles:
+        problem = share_problem(config, shape, model, room.gpu_gib * GIB)
+        if problem:
+            raise ConfigError(problem)
     return plan
 
 
@@ -47,23 +57,24 @@ def _advice(config: RunConfig, model: dict[str, Any], roles: Sequence[str], room
     """The first change that is enough, of those before it all that helped; and the same with an
     adapter, which needs fewer."""
     changed, best = _enough(config, _changes(config, model), model, roles, room)
-    with_adapter: list[str] = []
+    ways = [changed] if best.fits else []
     if config.learner.lora is None:
         # Its learner is the reference.
         lent = {"learner.holds_reference": False} if config.learner.holds_reference else {}
         changes = [{"learner.lora": LoraConfig(), **lent}, *_changes(config, model)]
         with_adapter, least = _enough(config, changes, model, roles, room)
-        with_adapter = with_adapter if least.fits else []
-    ways = [" ".join(way) for way in (changed if best.fits else [], with_adapter) if way]
+        if least.fits and with_adapter != changed:
+            ways.append(with_adapter)
     if ways:
-        return f"nearest valid: {', or '.join(ways)}"
+        return f"nearest valid: {', or '.join(map(' '.join, ways))}"
     wanted = []
     if not best.fits_gpus:
         wanted.append(f"GPUs of {ceil(best.fullest / GIB / SPARE)} GiB")
     if host := best.lacking_host:
         wanted.append(f"nodes of {ceil(host.needed / GIB / SPARE_OF_A_NODE)} GiB")
     most = f" (with {' '.join(changed)})" if changed else ""
-    return f"nearest valid: {' and '.join(wanted)}{most}, or more learner.ranks"
+    ranks = ", or more learner.ranks" if "learner" in best.lacking_roles else ""
+    return f"nearest valid: {' and '.join(wanted)}{most}{ranks}"
 
 
 def _enough(
@@ -91,13 +102,21 @@ def _enough(
         changed |= settings
         if best.fits:
             break
-    return [_told(path, value) for path, value in changed.items()], best
+    other = {path: value for path, value in changed.items() if value != _set(config, path)}
+    return [_told(path, value) for path, value in other.items()], best
+
+
+def _set(config: RunConfig, path: str) -> Any:
+    section, name = path.split(".")
+    return getattr(getattr(config, section), name)
 
 
 def _told(path: str, value: Any) -> str:
     """As it is typed."""
     if isinstance(value, LoraConfig):
         return f"{path}.rank={value.rank}"
+    if isinstance(value, float):
+        return f"{path}={value:g}"
     return f"{path}={getattr(value, 'name', value)}".lower()
 
 
@@ -122,10 +141,12 @@ def _changes(config: RunConfig, model: dict[str, Any]) -> Iterator[dict[str, Any
         "learner.zero_stage": max(1, learner.zero_stage),
         "learner.offload": Offload.optimizer,
     }
-    if rollout.kv_cache_gib is not None and rollout.kv_cache_gib > 1:
-        yield {"rollout.kv_cache_gib": 1.0}
+    yield from _smaller_sampler(config)
     if config.cluster.colocate:
         return
+    if rollout.gpus >= 1:
+        for size in larger_spreads(config, model):
+            yield {"rollout.tensor_parallel": size, "rollout.gpus": float(size)}
     if learner.ranks == rollout.workers == 1 and learner.gpus + rollout.gpus <= SHARES:
         yield {
             "cluster.colocate": True,
@@ -135,3 +156,22 @@ def _changes(config: RunConfig, model: dict[str, Any]) -> Iterator[dict[str, Any
     yield {"learner.zero_stage": 3, "learner.offload": Offload.parameters}
     if learner.ranks > 1 and learner.lora is None:
         yield {"learner.zero_stage": 3, "learner.holds_reference": True}
+
+
+def _smaller_sampler(config: RunConfig) -> Iterator[dict[str, Any]]:
+    """What a sampler does without, at the price of fewer completions at once."""
+    rollout, weights = config.rollout, config.weights
+    if weights.bucket_mib > (usual := WeightsConfig().bucket_mib):
+        yield {"weights.bucket_mib": usual}
+    if rollout.kv_cache_gib is None:
+        for share in _SHARES:
+            if share < rollout.gpu_memory_utilization:
+                yield {"rollout.gpu_memory_utilization": share}
+    sequences = rollout.max_sequences or 0
+    while sequences > SMALLER.sequences:
+        sequences = max(sequences // 2, SMALLER.sequences)
+        yield {"rollout.max_sequences": sequences}
+    cache = rollout.kv_cache_gib or 0.0
+    while cache > 1:
+        cache = max(cache // 2, 1.0)
+        yield {"rollout.kv_cache_gib": cache}

@@ -65,9 +65,11 @@ class Plan:
 
     @property
     def lacking(self) -> float:
-        """Bytes that the fullest GPU and the fullest node have too little, together."""
-        of_gpu = max(0.0, self.fullest - SPARE * self.gpu_bytes)
-        return of_gpu + self.lacking_host.lacking if self.lacking_host else of_gpu
+        """Bytes that GPUs, one of those that are alike, and the fullest node have too little,
+        together: what helps one of them helps."""
+        alike = {tuple(gpu): self._total(gpu) for gpu in self.gpus}
+        of_gpus = sum(max(0.0, total - SPARE * self.gpu_bytes) for total in alike.values())
+        return of_gpus + self.lacking_host.lacking if self.lacking_host else of_gpus
 
     @property
     def lacking_host(self) -> Host | None:
@@ -79,6 +81,13 @@ class Plan:
     def fullest(self) -> float:
         """Bytes of the GPU that needs most, at its worst moment."""
         return max(map(self._total, self.gpus), default=0.0)
+
+    @property
+    def lacking_roles(self) -> set[str]:
+        """Who lies where there is too little: on the fullest GPU, and on such a node."""
+        of_node = self.lacking_host.residents if self.lacking_host else []
+        of_gpu = [] if self.fits_gpus else max(self.gpus, key=self._total)
+        return {member.role for member in of_gpu} | {resident.role for resident in of_node}
 
     @property
     def kept_free(self) -> str:
@@ -116,7 +125,8 @@ class Plan:
                 numbers = "".join(f"{x / GIB:>12.1f}" for x in [*parts, member.memory.total])
                 lines.append(f"{member.role:<14}{numbers}")
             roles = " and ".join(dict.fromkeys(member.role for member in gpu))
-            turns = " by turns" if self.by_turns else ""
+            has_turns = self.by_turns and {member.role for member in gpu} >= set(_TURNS)
+            turns = " by turns" if has_turns else ""
             needed, there = self._total(gpu), self.gpu_bytes
             line = f"a GPU of {roles}{turns}: {needed / GIB:.1f} of {there / GIB:.1f} GiB"
             is_short = needed > SPARE * there

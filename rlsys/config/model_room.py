@@ -49,26 +49,41 @@ def head_problem(config: RunConfig, model: Model) -> list[str]:
 
 
 def cache_problem(config: RunConfig, model: Model) -> list[str]:
-    """That the sampler's cache on CPU does not hold one completion of model.max_context tokens."""
+    """That a sampler's cache does not hold one completion of model.max_context tokens."""
     most = cached_tokens(config, model)
     if most is None or config.model.max_context <= most:
         return []
-    need = config.model.max_context * kv_bytes_per_token(model, config.rollout.dtype)
+    need = config.model.max_context * cached_bytes_per_token(config, model)
     given = config.rollout.kv_cache_gib or 1.0
+    beside = f", or model.max_context={most}" if most else ""
     return [
         f"rollout.kv_cache_gib={given:g}: one completion of model.max_context="
         f"{config.model.max_context} tokens takes {need / 2**30:.2f} GiB of keys and values; "
-        f"nearest valid: {-(-need >> 30)}, or model.max_context={most}"
+        f"nearest valid: {-(-need >> 30)}{beside}"
     ]
 
 
 def cached_tokens(config: RunConfig, model: Model) -> int | None:
-    """Tokens of one completion that the sampler's cache on CPU holds; None on GPUs, whose memory is
-    not known here, and for a model whose cache is not a matter of its config alone."""
-    per_token = kv_bytes_per_token(model, config.rollout.dtype)
-    if config.rollout.gpus or not per_token:
+    """Tokens of one completion that a sampler's cache holds; None where it is what a GPU has left,
+    which is not known here, and for a model whose cache is not a matter of its config alone."""
+    per_token = cached_bytes_per_token(config, model)
+    given = config.rollout.kv_cache_gib
+    if not per_token or (config.rollout.gpus and given is None):
         return None
-    return (cpu_cache_gib(config.rollout) << 30) // per_token
+    gib = given if config.rollout.gpus else cpu_cache_gib(config.rollout)
+    return int((gib or 0.0) * 2**30) // per_token
+
+
+def cached_bytes_per_token(config: RunConfig, model: Model) -> int:
+    """What a sampler keeps of a token on each of its GPUs, or on CPU; 0 as kv_bytes_per_token."""
+    rollout, heads = config.rollout, model.get("num_key_value_heads")
+    whole = kv_bytes_per_token(model, rollout.dtype)
+    if str(rollout.engine_options.get("kv_cache_dtype")).startswith("fp8"):
+        whole //= 2 if rollout.dtype is Precision.bfloat16 else 4
+    if not rollout.gpus:
+        return whole
+    # Heads of keys that are fewer than the GPUs are copied.
+    return whole // min(rollout.tensor_parallel, heads or rollout.tensor_parallel)
 
 
 def cpu_cache_gib(rollout: RolloutConfig) -> int:

@@ -83,6 +83,8 @@ def shape_of(model: dict[str, Any]) -> Shape | None:
     if kind not in _GATED or not all(isinstance(model.get(name), int) for name in needed):
         return None
     experts, chosen, width = _experts(model)
+    if not isinstance(width, int):
+        return None  # left to the type's default
     dense = width if experts == 1 else 0
     shared = model.get("shared_expert_intermediate_size", 0) if kind == "qwen2_moe" else 0
     hidden, heads = model["hidden_size"], model["num_attention_heads"]
@@ -119,10 +121,10 @@ def _linear(
     return (*inner, ("o_proj", hidden, queries), *dense)
 
 
-def _experts(model: dict[str, Any]) -> tuple[int, int, int]:
+def _experts(model: dict[str, Any]) -> tuple[int, int, int | None]:
     """How many there are, how many a token goes through, and how wide one is."""
     experts = model.get("num_experts") or model.get("num_local_experts")
     if not experts:
-        return 1, 1, model["intermediate_size"]
-    width = model.get("moe_intermediate_size") or model["intermediate_size"]
+        return 1, 1, model.get("intermediate_size")
+    width = model.get("moe_intermediate_size") or model.get("intermediate_size")
     return experts, model.get("num_experts_per_tok") or 1, width

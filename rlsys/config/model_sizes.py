@@ -3,31 +3,35 @@ share, and nothing of size 0. Libraries say so in their own ways, once they are 
 
 from typing import Any
 
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 _COUNTS = (
     *("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
     *("vocab_size", "intermediate_size", "head_dim", "n_embd", "n_layer", "n_head"),
+    "moe_intermediate_size",
 )
-EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+_MAY_BE_NONE = ("num_experts_per_tok", "shared_expert_intermediate_size", *EXPERTS)
+"""0: there are none of them."""
 
 
 def size_problems(model: dict[str, Any]) -> list[str]:
     """What cannot be, each as `key=value: what is right`. Sizes that the config.json leaves out,
     and those that differ by layer (a list), are not looked at."""
     found = [
-        f"{name}={model[name]!r}: must be a whole number of at least 1"
-        for name in _COUNTS
-        if not _is_count(model, name)
+        f"{name}={model[name]!r}: must be a whole number of at least {least}"
+        for names, least in ((_COUNTS, 1), (_MAY_BE_NONE, 0))
+        for name in names
+        if not _is_count(model, name, least)
     ]
     return found or [*_heads(model), *_experts(model)]
 
 
-def _is_count(model: dict[str, Any], name: str) -> bool:
+def _is_count(model: dict[str, Any], name: str, least: int) -> bool:
     size = model.get(name)
     if size is None or isinstance(size, list):
         return True
     if name == "head_dim" and model.get("kv_lora_rank"):
         return True  # heads of latent attention have sizes of their own
-    return isinstance(size, int) and not isinstance(size, bool) and size >= 1
+    return isinstance(size, int) and not isinstance(size, bool) and size >= least
 
 
 def _heads(model: dict[str, Any]) -> list[str]:
@@ -51,7 +55,11 @@ def _experts(model: dict[str, Any]) -> list[str]:
     chosen = model.get("num_experts_per_tok")
     for name in EXPERTS:
         most = model.get(name)
-        if isinstance(most, int) and isinstance(chosen, int) and 0 < most < chosen:
+        if not most or not isinstance(most, int) or not isinstance(chosen, int):
+            continue
+        if chosen == 0:
+            return [f"num_experts_per_tok=0: a token needs one of {name}={most}; nearest valid: 1"]
+        if most < chosen:
             return [
                 f"num_experts_per_tok={chosen}: must be at most {name}={most}; nearest valid: "
                 f"{most}"

@@ -13,32 +13,23 @@ docs/models.md is the list of what was tried, made by tests/unit/learning/test_t
 """
 
 from collections.abc import Callable
+from numbers import Real
 from pathlib import Path
 
 from rlsys.config import latents
-from rlsys.config.adapter import require_adaptable
 from rlsys.config.model_files import read_config
 from rlsys.config.model_room import Model, room_problems, rope_kinds
 from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.run import RunConfig
 from rlsys.config.sequence_parallel import head_problems
+from rlsys.config.tensor_parallel import spread_problems
 from rlsys.config.weight_files import require_weights
 from rlsys.errors import ConfigError, nearest
 
 WORKS = (
     *("llama", "mistral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "mixtral", "olmoe"),
-    *(
-        "granitemoe",
-        "deepseek_v2",
-        "deepseek_v3",
-        "glm4_moe",
-        "gemma",
-        "gemma3_text",
-        "phi3",
-        "gpt2",
-        "gpt_neox",
-        "opt",
-    ),
+    *("granitemoe", "deepseek_v2", "deepseek_v3", "glm4_moe", "gemma", "gemma3_text", "phi3"),
+    *("gpt2", "gpt_neox", "opt"),
     *("olmo", "olmo2", "olmo3", "granite", "cohere", "starcoder2", "smollm3", "glm4", "exaone4"),
     *("seed_oss", "ernie4_5"),
 )
@@ -82,22 +73,19 @@ _ROUTING: dict[str, dict[str, tuple[object, object]]] = {
 says, and vLLM does what it says: that way, and what vLLM does where it says nothing."""
 
 
-def require_trainable(config: RunConfig) -> None:
-    """Raise ConfigError when the run's model says of itself that it cannot be trained here, or that
-    model.max_context has no room in it, or when its directory holds no weights, or no layers for
-    learner.lora. The local policy is made to fit."""
+def require_computable(config: RunConfig) -> None:
+    """Raise ConfigError when a model says of itself that it cannot be trained here, that
+    model.max_context has no room in it, or that the ranks or GPUs that hold it together cannot
+    share it out."""
     path = config.model.path
-    if not path:
-        return
     named = f"model.path={path!r}"
     model = read_config(path, named)
     if reason := refusal(model):
         raise ConfigError(_refused(named, model, reason))
     problems = room_problems(config, model) + head_problems(config, model)
-    if problems := problems + latents.model_problems(config, model):
+    problems += spread_problems(config, model) + latents.model_problems(config, model)
+    if problems:
         raise ConfigError("\n".join(problems))
-    require_weights(path, named)
-    require_adaptable(config, path, named)
 
 
 def require_answering(path: str, named: str) -> None:
@@ -107,10 +95,15 @@ def require_answering(path: str, named: str) -> None:
     Args:
         named: how the user named it, for the error.
     """
+    require_sampled(path, named)
+    require_weights(path, named)
+
+
+def require_sampled(path: str, named: str) -> None:
+    """Raise ConfigError when a model says of itself that vLLM cannot sample from it."""
     model = read_config(path, named)
     if reason := _first(_ANSWERING, model):
         raise ConfigError(_refused(named, model, reason))
-    require_weights(path, named)
 
 
 def refusal(model: Model) -> str | None:
@@ -197,6 +190,13 @@ def _other_layers(model: Model) -> str | None:
     return f"it has layers of {others[0]}, which the learner does not compute" if others else None
 
 
+def _layer_count(model: Model) -> str | None:
+    layers, kinds = model.get("num_hidden_layers"), model.get("layer_types")
+    if not isinstance(layers, int) or not kinds or len(kinds) == layers:
+        return None
+    return f"its config.json names {len(kinds)} layer_types for num_hidden_layers={layers}"
+
+
 def _alibi(model: Model) -> str | None:
     nested = model.get("attn_config")
     if model.get("alibi") or (isinstance(nested, dict) and nested.get("alibi")):
@@ -209,7 +209,8 @@ def _alibi(model: Model) -> str | None:
 def _unknown_rope(model: Model) -> str | None:
     unknown = [kind for kind, _ in rope_kinds(model) if kind not in _ROPES]
     if not unknown:
-        return None
+        wrong = [f for _, f in rope_kinds(model) if isinstance(f, Real) and f <= 0]
+        return f"factor={wrong[0]} of its RoPE must be above 0" if wrong else None
     close = nearest(str(unknown[0]), _ROPES) or "default"
     return f"rope_type={unknown[0]!r} is none that transformers knows; nearest valid: {close!r}"
 
@@ -264,6 +265,8 @@ def _tokens(model: Model) -> str | None:
     size: int | None = model.get("vocab_size")
     ends = model.get("eos_token_id")
     ends = ends if isinstance(ends, list) else [ends]
+    if named := [end for end in ends if isinstance(end, str)]:
+        return f"eos_token_id={named[0]!r} is no number of a token"
     outside = [end for end in ends if isinstance(end, int) and size and end >= size]
     if size and outside:
         return f"its embedding ends at {size - 1}, but eos_token_id is {outside[0]}"
@@ -280,6 +283,7 @@ _FEATURES: tuple[Callable[[Model], str | None], ...] = (
     _unheard_of,
     _states_along_the_row,
     _other_layers,
+    _layer_count,
     _alibi,
     _unknown_rope,
     _soft_caps,

@@ -11,6 +11,7 @@ from rlsys.config.model_files import read_config
 from rlsys.config.model_names import name_of
 from rlsys.config.model_room import cache_problem
 from rlsys.config.run import RunConfig
+from rlsys.config.tensor_parallel import spread_problems
 from rlsys.config.thinking import ThinkingConfig
 from rlsys.data.rows import Row
 from rlsys.data.templates import Prompt, tokenize, unheard_warning
@@ -165,7 +166,8 @@ def _fit(config: RunConfig, eval_tasks: Sequence[EvalTask], data: Path) -> RunCo
     completion can take, since the samplers reserve memory for it.
 
     Raises:
-        ConfigError: the samplers' cache does not hold that.
+        ConfigError: the samplers' cache does not hold that, or their GPUs cannot share the model
+            out.
     """
     longest = max(
         max(len(p.token_ids) for p in eval_task.prompts) + eval_task.settings[0].max_tokens
@@ -179,6 +181,7 @@ def _fit(config: RunConfig, eval_tasks: Sequence[EvalTask], data: Path) -> RunCo
         verifiers=replace(config.verifiers, rewards=rewards),
     )
     path = fitted.model.path
-    if problems := cache_problem(fitted, read_config(path, f"MODEL {path}")):
+    model = read_config(path, f"MODEL {path}")
+    if problems := cache_problem(fitted, model) + spread_problems(fitted, model):
         raise ConfigError("\n".join(problems))
     return fitted

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rlsys.config.models import require_answering, require_trainable
+from rlsys.config.models import require_answering
 from rlsys.config.run import RunConfig
+from rlsys.config.run_model import require_model
 from rlsys.errors import ConfigError
 
 LLAMA = {"model_type": "llama", "vocab_size": 100, "max_position_embeddings": 2048}
@@ -49,5 +50,5 @@ def answering_error_of(folder: Path) -> str:
 
 def error_of(config: RunConfig) -> str:
     with pytest.raises(ConfigError) as caught:
-        require_trainable(config)
+        require_model(config)
     return str(caught.value)

@@ -71,3 +71,72 @@ def test_offloading_needs_the_stage_that_can():
     assert "learner.zero_stage=3" in error_of("learner.offload=parameters")
     assert "learner.zero_stage=1" in error_of("learner.offload=optimizer", "learner.zero_stage=0")
     load(CONFIGS / "local.yaml", ["learner.offload=parameters", "learner.zero_stage=3"])
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("rollout.engine_options.kv_cache_dtype=fp9", "no such value; did you mean 'fp8'?"),
+        ("rollout.engine_options.enforce_eager=maybe", "expected true or false"),
+        ("rollout.engine_options.max_num_batched_tokens=-1", "must be at least 1"),
+        ("rollout.engine_options.block_size=0", "must be at least 1; nearest valid: 1"),
+        ("rollout.engine_options.load_format=dummy", "nearest valid: auto"),
+        ("rollout.engine_options.hf_overrides={num_hidden_layers: 2}", "the model as its own"),
+        ("rollout.engine_options.trust_remote_code=true", "is never run here"),
+        ("rollout.engine_options.nnodes=2", "a sampler has the GPUs of rollout.gpus on one node"),
+        ("learner.deepspeed_options.zero_optimization=3", "expected a mapping"),
+        (
+            "learner.deepspeed_options.zero_optimization.reduce_bucket_size=-1",
+            "must be above 0.0; nearest valid: 1",
+        ),
+        (
+            "learner.deepspeed_options.zero_optimization.reduce_bucket_size=big",
+            "expected a whole number",
+        ),
+        ("learner.deepspeed_options.zero_optimization.cpu_offload=true", "valid: learner.offload"),
+        ("learner.deepspeed_options.communication_data_type=fp17", "did you mean 'fp16'?"),
+        ("learner.deepspeed_options.data_types.grad_accum_dtype=int8", "no such value"),
+        ("learner.deepspeed_options.zero_optimization.overlap_com=true", "mean 'overlap_comm'?"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_with_its_place(option, said):
+    message = error_of(option)
+    assert message.startswith(option.partition("=")[0])
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "rollout.engine_options={kv_cache_dtype: fp8, enable_expert_parallel: true}",
+        "rollout.engine_options={quantization: fp8, attention_backend: FLASH_ATTN}",
+        "learner.deepspeed_options.zero_optimization={reduce_bucket_size: 1.0e8}",
+        "learner.deepspeed_options.zero_optimization={stage3_max_live_parameters: 100000}",
+        "learner.deepspeed_options.data_types={grad_accum_dtype: fp32}",
+    ],
+)
+def test_what_the_other_program_takes_is_handed_through(option):
+    load(CONFIGS / "local.yaml", [option])
+
+
+def test_a_step_of_the_sampler_has_room_for_what_it_must_take_at_once():
+    small = "rollout.engine_options={max_num_batched_tokens: 100}"
+    assert error_of(small) == (
+        "rollout.engine_options.max_num_batched_tokens=100: a step has room for less than "
+        "rollout.max_sequences=256; nearest valid: 256"
+    )
+    whole = "rollout.engine_options={max_num_batched_tokens: 100, enable_chunked_prefill: false}"
+    assert error_of(whole, "rollout.max_sequences=64").endswith("context=128; nearest valid: 128")
+    load(CONFIGS / "local.yaml", [small, "rollout.max_sequences=64"])
+
+
+def test_a_missing_space_behind_a_colon_is_told():
+    message = error_of("rollout.engine_options={enforce_eager:true}")
+    assert message.endswith("behind the colon; nearest valid: {enforce_eager: true}")
+
+
+def test_without_zero_gradients_are_not_added_up_in_float32():
+    summed = "learner.deepspeed_options={data_types: {grad_accum_dtype: fp32}}"
+    message = error_of(summed, "learner.zero_stage=0", "learner.dtype=bfloat16")
+    assert message.endswith("in bfloat16 alone; nearest valid: learner.zero_stage=2")
+    load(CONFIGS / "local.yaml", [summed, "learner.zero_stage=0", "learner.dtype=float32"])

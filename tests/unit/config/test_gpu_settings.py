@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlsys.config.run import RunConfig, Transport
+from rlsys.config.run import RunConfig, StageKind, Transport
 from rlsys.config.validate import validate
 from tests.helpers.refused_settings import error_of
 
@@ -96,3 +96,59 @@ def test_cuda_ipc_is_for_one_gpu(config: RunConfig) -> None:
     config.weights.transport = Transport.nccl
     config.learner.gpus = config.rollout.gpus = 1.0
     validate(config)
+
+
+def test_ranks_that_meet_by_nccl_have_whole_gpus(config: RunConfig) -> None:
+    config.learner.ranks = 2
+    config.learner.gpus = config.rollout.gpus = 0.3
+    config.rollout.kv_cache_gib = 4.0
+    assert error_of(config) == (
+        "learner.gpus=0.3: learner.ranks=2 meet by NCCL, for which each needs a whole GPU; "
+        "nearest valid: learner.gpus=1, or learner.ranks=1"
+    )
+    config.learner.ranks = 1
+    validate(config)
+
+
+def test_a_sampler_is_not_on_cpus_beside_gpus(config: RunConfig) -> None:
+    config.learner.gpus = 1.0
+    assert error_of(config) == (
+        "rollout.gpus=0: with learner.gpus=1 the installation is one for GPUs, whose vLLM does not "
+        "run on CPUs; nearest valid: rollout.gpus=1"
+    )
+    config.learner.gpus, config.rollout.gpus = 0.0, 1.0
+    validate(config)
+
+
+def test_a_reward_model_on_gpus_needs_no_sampler(config: RunConfig) -> None:
+    config.run.stage = StageKind.reward_model
+    config.learner.gpus = 1.0
+    validate(config)
+
+
+def test_a_teacher_uses_one_gpu(config: RunConfig) -> None:
+    config.rollout.gpus, config.teacher.gpus = 1.0, 2.0
+    assert error_of(config) == (
+        "teacher.gpus=2: each uses one GPU; nearest valid: 1, and more teacher.workers"
+    )
+
+
+@pytest.mark.parametrize("placement", ["SPREAD", "STRICT_SPREAD"])
+def test_who_shares_a_gpu_is_not_spread_over_nodes(config: RunConfig, placement: str) -> None:
+    config.cluster.placement = placement
+    config.learner.gpus, config.rollout.gpus, config.rollout.kv_cache_gib = 0.5, 0.5, 4.0
+    validate(config)
+    config.weights.transport = Transport.cuda_ipc
+    told = f"cluster.placement={placement}: with weights.transport=cuda_ipc learner and sampler are"
+    assert error_of(config).startswith(told)
+    config.weights.transport = Transport.auto
+    config.cluster.colocate, config.loop.max_staleness = True, 0
+    assert error_of(config).endswith("lays them on different nodes; nearest valid: PACK")
+
+
+def test_an_unknown_placement_names_the_one_that_it_is_like(config: RunConfig) -> None:
+    config.cluster.placement = "strict_pack"
+    assert error_of(config) == (
+        "cluster.placement='strict_pack': no strategy of Ray's; did you mean 'STRICT_PACK'?; there "
+        "are: PACK, SPREAD, STRICT_PACK, STRICT_SPREAD"
+    )

@@ -155,3 +155,12 @@ def test_a_containers_limit_counts_where_it_is_smaller(tmp_path: Path) -> None:
     assert memory_gib_here([str(limit)]) == whole
     limit.write_text(f"{2**63 - 4096}\n")
     assert memory_gib_here([str(limit)]) == whole
+
+
+def test_a_critic_lies_where_the_policy_does() -> None:
+    def states(*overrides: str) -> float:
+        (host,) = plan(shipped("one_gpu_turns", *overrides), QWEN_7B, [Node(1000.0, gpus=1)]).hosts
+        return next(one.memory.states for one in host.residents if one.role == "learner")
+
+    # The critic has no head, 0.5 of 7.6 B parameters.
+    assert states("algorithm=ppo") / states() == pytest.approx(1 + 7.07 / 7.615, rel=0.01)

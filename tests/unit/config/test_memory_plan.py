@@ -6,6 +6,7 @@ import pytest
 
 from actors.roles import needs
 from actors.room import smallest
+from rlsys.config.host_plan import Node
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.memory import GIB
 from rlsys.config.memory_fit import require_fit
@@ -98,6 +99,14 @@ def test_two_nodes_hold_30_billion_parameters_of_which_a_token_meets_3() -> None
     assert found.fits
     assert found.parameters == pytest.approx(30.5e9, rel=0.01)
     assert found.active == pytest.approx(3.35e9, rel=0.01)
+    config = shipped("two_nodes_experts")
+    roles = [need.role for need in needs(config)]
+    for gib, fits in ((1024.0, True), (512.0, False)):
+        there = plan_of(config, QWEN_30B_A3B, roles, Room(80.0, 2 * [Node(gib, gpus=8)]))
+        assert there is not None
+        assert there.fits is fits
+    top = (CONFIGS / "two_nodes_experts.yaml").read_text().splitlines()[0]
+    assert "1 TiB of the CPU's memory on each" in top
     assert found.lines()[0].startswith("memory plan of 30.5")
     assert "of which a token meets 3.3" in found.lines()[0]
     assert len(found.gpus) == 16

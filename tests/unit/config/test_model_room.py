@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from rlsys.config.model_files import read_config
-from rlsys.config.model_room import head_problem, kv_bytes_per_token, limits
-from rlsys.config.models import require_trainable
+from rlsys.config.model_room import cache_problem, head_problem, kv_bytes_per_token, limits
 from rlsys.config.run import Precision
+from rlsys.config.run_model import require_model
 from tests.helpers.model_folders import LLAMA, config_of, error_of
 
 SIZES = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
@@ -54,7 +54,7 @@ def test_a_window_that_a_type_has_by_default_counts(tmp_path: Path) -> None:
 def test_a_context_beyond_the_positions_names_the_nearest_valid(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     config.model.max_context = 2048
-    require_trainable(config)
+    require_model(config)
     config.model.max_context = 2049
     message = error_of(config)
     assert message.startswith("model.max_context=2049: the positions end in the config.json")
@@ -75,7 +75,7 @@ def test_a_context_beyond_positions_and_cache_is_one_error_about_both(tmp_path: 
     assert "positions" in positions
     assert cache.startswith("rollout.kv_cache_gib=1: one completion of model.max_context=40000000 ")
     config.rollout.gpus, config.model.max_context = 1, 2048
-    require_trainable(config)
+    require_model(config)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +115,25 @@ def test_a_width_of_heads_that_vllm_does_not_compute_on_cpu_is_an_error(
         assert f"its attention heads are {width} wide" in error_of(config)
     config.rollout.gpus = 1
     assert head_problem(config, LLAMA | model) == []
+
+
+def test_a_cache_on_gpus_holds_a_completion_by_what_lies_on_each(tmp_path: Path) -> None:
+    sizes = {"num_hidden_layers": 32, "num_key_value_heads": 2, "num_attention_heads": 8}
+    config = config_of(tmp_path, **sizes, hidden_size=1024, max_position_embeddings=10**6)
+    config.model.max_context, config.rollout.gpus = 2**16, 1.0
+    config.rollout.dtype = Precision.bfloat16
+    model = read_config(config.model.path, "m")
+    assert cache_problem(config, model) == []  # what the GPU has left is not known here
+    config.rollout.kv_cache_gib = 1.5
+    # 2 x 32 layers x 2 heads x 128 wide, 2 bytes each, of 65,536 tokens.
+    (problem,) = cache_problem(config, model)
+    assert problem.startswith("rollout.kv_cache_gib=1.5: one completion of model.max_context=65536")
+    assert problem.endswith(
+        "takes 2.00 GiB of keys and values; nearest valid: 2, or model.max_context=49152"
+    )
+    config.rollout.tensor_parallel = 4  # two heads of keys, each on two GPUs
+    assert cache_problem(config, model) == []
+    config.rollout.kv_cache_gib = 0.75
+    assert "takes 1.00 GiB" in cache_problem(config, model)[0]
+    config.rollout.engine_options = {"kv_cache_dtype": "fp8"}
+    assert cache_problem(config, model) == []

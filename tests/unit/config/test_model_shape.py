@@ -49,3 +49,10 @@ def test_parameters_are_those_of_transformers(kind, more):
 def test_a_type_with_other_layers_has_no_sizes_here():
     assert shape_of({"model_type": "gpt2", "n_embd": 8}) is None
     assert shape_of({"model_type": "llama"}) is None
+
+
+def test_a_width_that_is_left_to_the_types_default_is_not_known_here():
+    sizes = {**AutoConfig.for_model("llama", **SIZES).to_dict()}
+    assert shape_of(sizes) is not None
+    del sizes["intermediate_size"]
+    assert shape_of(sizes) is None

@@ -20,6 +20,14 @@ def test_a_size_is_a_whole_number_from_one_on(name: str, value: object) -> None:
     assert problems == [f"{name}={value!r}: must be a whole number of at least 1"]
 
 
+@pytest.mark.parametrize("name", ["num_experts", "num_experts_per_tok"])
+@pytest.mark.parametrize("value", [-1, 1.5, True, "8"])
+def test_of_experts_there_may_be_none(name: str, value: object) -> None:
+    problems = size_problems(SOUND | {name: value})
+    assert problems == [f"{name}={value!r}: must be a whole number of at least 0"]
+    assert size_problems(SOUND | {name: 0}) == []
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     assert len(size_problems(SOUND | {"hidden_size": 0, "vocab_size": 0})) == 2
     problems = size_problems(SOUND | {"num_attention_heads": 5})
@@ -52,6 +60,10 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         (
             {"num_experts": 4, "num_experts_per_tok": 8},
             "num_experts_per_tok=8: must be at most num_experts=4; nearest valid: 4",
+        ),
+        (
+            {"num_experts": 4, "num_experts_per_tok": 0},
+            "num_experts_per_tok=0: a token needs one of num_experts=4; nearest valid: 1",
         ),
     ],
 )

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rlsys.config.model_files import read_config
-from rlsys.config.models import refusal, require_answering, require_trainable
+from rlsys.config.models import refusal, require_answering
+from rlsys.config.run_model import require_model
 from tests.helpers.model_folders import answering_error_of, config_of, error_of
 
 
@@ -39,6 +40,12 @@ from tests.helpers.model_folders import answering_error_of, config_of, error_of
         ({"model_type": "gptj"}, "cannot be told where sequences"),
         ({"eos_token_id": 100}, "its embedding ends at 99, but eos_token_id is 100"),
         ({"eos_token_id": [1, 120]}, "eos_token_id is 120"),
+        ({"eos_token_id": "</s>"}, "eos_token_id='</s>' is no number of a token"),
+        ({"rope_scaling": {"type": "linear", "factor": -2}}, "factor=-2 of its RoPE must be above"),
+        (
+            {"layer_types": ["full_attention"], "num_hidden_layers": 2},
+            "names 1 layer_types for num_hidden_layers=2",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_trained_is_refused_by_name(
@@ -102,7 +109,7 @@ def test_a_value_of_another_type_is_named(
     ],
 )
 def test_a_model_without_such_a_feature_is_not(tmp_path: Path, model: dict[str, object]) -> None:
-    require_trainable(config_of(tmp_path, **model))
+    require_model(config_of(tmp_path, **model))
 
 
 def test_a_text_model_inside_another_is_read_as_itself(tmp_path: Path) -> None:
@@ -161,9 +168,7 @@ def test_what_a_type_has_by_default_counts_where_the_config_does_not_say(
 
 
 def test_what_the_config_says_wins_over_the_default_of_its_type(tmp_path: Path) -> None:
-    require_trainable(
-        config_of(tmp_path, model_type="qwen3_next", layer_types=["full_attention"] * 2)
-    )
+    require_model(config_of(tmp_path, model_type="qwen3_next", layer_types=["full_attention"] * 2))
 
 
 @pytest.mark.parametrize(
@@ -219,7 +224,7 @@ def test_experts_that_vllm_would_choose_otherwise_are_told_with_what_is_right(
 def test_experts_that_both_choose_alike_are_not_refused(
     tmp_path: Path, model: dict[str, object]
 ) -> None:
-    require_trainable(config_of(tmp_path, **model))
+    require_model(config_of(tmp_path, **model))
 
 
 @pytest.mark.parametrize(
@@ -251,16 +256,16 @@ def test_a_directory_without_weights_is_named(tmp_path: Path) -> None:
     weights.unlink()
     assert "no weights (*.safetensors or *.bin)" in error_of(config)
     (tmp_path / "pytorch_model.bin").touch()
-    require_trainable(config)
+    require_model(config)
 
 
 def test_the_answer_comes_before_anything_heavy_is_imported(tmp_path: Path) -> None:
     config_of(tmp_path, model_type="gpt_oss")
     program = (
         "import sys; from rlsys.config.run import RunConfig\n"
-        "from rlsys.config.models import require_trainable\n"
+        "from rlsys.config.run_model import require_model\n"
         f"config = RunConfig(); config.model.path = {str(tmp_path)!r}\n"
-        "try: require_trainable(config)\n"
+        "try: require_model(config)\n"
         "except ValueError: print({'torch', 'transformers', 'ray'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from rlsys.config.load import CONFIGS, load
-from rlsys.config.models import require_answering, require_trainable
+from rlsys.config.models import require_answering
 from rlsys.config.run import RunConfig
+from rlsys.config.run_model import require_model
 from rlsys.errors import ConfigError
 from tests.helpers.model_folders import LLAMA, write_weights
 
@@ -52,7 +53,7 @@ def test_a_reward_model_is_neither_trained_as_a_policy_nor_asked(trained: Path) 
     config = RunConfig()
     config.model.path = str(trained)
     for refuses in (
-        lambda: require_trainable(config),
+        lambda: require_model(config),
         lambda: require_answering(str(trained), "MODEL"),
     ):
         with pytest.raises(ConfigError, match="a classifier, such as a reward model, which writes"):

@@ -1,0 +1,33 @@
+"""What a run asks of its model, by its stage, before anything is loaded: to train it, or to sample
+from it."""
+
+from rlsys.config.adapter import require_adaptable
+from rlsys.config.model_files import read_config
+from rlsys.config.models import require_computable, require_sampled
+from rlsys.config.run import RunConfig, StageKind
+from rlsys.config.tensor_parallel import spread_problems
+from rlsys.config.weight_files import require_weights
+from rlsys.errors import ConfigError
+
+
+def require_described(config: RunConfig) -> None:
+    """Raise ConfigError on what the model's config.json alone says against the run. The local
+    policy is made to fit."""
+    path = config.model.path
+    if not path:
+        return
+    named = f"model.path={path!r}"
+    if config.run.stage is StageKind.sample:
+        require_sampled(path, named)
+        if problems := spread_problems(config, read_config(path, named)):
+            raise ConfigError("\n".join(problems))
+        return
+    require_computable(config)
+    require_adaptable(config, path, named)
+
+
+def require_model(config: RunConfig) -> None:
+    """The same, and that the model's directory holds its weights."""
+    require_described(config)
+    if path := config.model.path:
+        require_weights(path, f"model.path={path!r}")

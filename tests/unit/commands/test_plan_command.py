@@ -1,0 +1,57 @@
+"""`rlsys plan`: nothing is planned for a run that its model's config.json speaks against."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rlsys.cli import app
+from rlsys.config.load import CONFIGS
+from rlsys.errors import ConfigError
+from tests.unit.config.test_tensor_parallel import QWEN_7B
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A folder as a laptop has it: the config.json, and no weights."""
+    (tmp_path / "config.json").write_text(json.dumps(QWEN_7B))
+    return tmp_path
+
+
+def planned(model: Path, *more: str) -> str:
+    command = ["plan", "--config", str(CONFIGS / "one_node.yaml"), "--gpu-gib", "80"]
+    done = CliRunner().invoke(app, [*command, f"model.path={model}", *more])
+    if done.exception:
+        raise done.exception
+    return done.stdout
+
+
+def test_a_plan_needs_no_weights(model: Path) -> None:
+    assert "a GPU of learner: " in planned(model)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("rollout.tensor_parallel=3 rollout.gpus=3", "nearest valid: rollout.tensor_parallel=2"),
+        ("model.max_context=40000", "nearest valid: 32768"),
+        ("learner.lora.targets=[q_prj]", "did you mean 'q_proj'"),
+    ],
+)
+def test_what_the_config_json_speaks_against_has_no_plan(
+    model: Path, override: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        planned(model, *override.split())
+
+
+def test_a_member_has_its_gpus_on_one_node(model: Path) -> None:
+    spread = ("rollout.tensor_parallel=4", "rollout.gpus=4")
+    with pytest.raises(ConfigError) as caught:
+        planned(model, "--node-gpus", "2", *spread)
+    assert str(caught.value) == (
+        "--node-gpus=2: a member of rollout has 4 GPUs, all on one node; nearest valid: "
+        "--node-gpus=4, or a smaller rollout.gpus"
+    )
+    assert "a GPU of rollout: " in planned(model, "--node-gpus", "4", *spread)
