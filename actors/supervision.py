@@ -17,7 +17,14 @@ from actors.launch import Launcher
 from actors.portable import describe, describe_unmade
 from actors.roles import ROLES
 from actors.roster import Seat
-from rlsys.errors import FleetError, LearnerLostError, RlsysError, WorkerDiedError, WorkerError
+from rlsys.errors import (
+    FleetError,
+    LearnerLostError,
+    RlsysError,
+    SamplerKilledError,
+    WorkerDiedError,
+    WorkerError,
+)
 from rlsys.loop.dispatch import LeastLoaded
 
 _ROOT_CAUSE_S = 3.0
@@ -199,6 +206,10 @@ class Supervisor:
                 await self._respawn(seat)
             except WorkerDiedError:
                 continue  # its lifeline has failed, too
+            except SamplerKilledError as error:
+                # A death as any other, but that the actor is left, without a sampler.
+                self.notice(str(error))
+                ray.kill(seat.actor)
             except RlsysError as error:
                 return self._fail(error)
 

@@ -32,6 +32,10 @@ class SamplerError(RlsysError):
     not answer, with what its server says."""
 
 
+class SamplerKilledError(SamplerError):
+    """vLLM's engine was ended from outside while it started, with where its log is."""
+
+
 class WeightSyncError(RlsysError):
     """A rollout worker does not hold the weights that the learner published."""
 

@@ -6,6 +6,7 @@ the verifiers and their plug-ins. Ray's own logs lie in a folder for a session, 
 
 import os
 import re
+import signal
 import socket
 import sys
 import tempfile
@@ -17,6 +18,8 @@ from pathlib import Path
 _MARK = re.compile(r"\(\w+(?: pid=\d+)?\) (?:[A-Z]+ \d\d-\d\d [\d:]+ \[[^]]*\] ?)?")
 """Of vLLM's lines: process, level, time, place."""
 _TRACEBACK = "Traceback (most recent call last):"
+_FAILED = re.compile(r"Failed core proc\(s\): \{[^}]*: -(\d+)")
+"""vLLM's words for an engine that a signal ended: `Failed core proc(s): {'EngineCore': -9}`."""
 POINTS_ABOVE = "root cause"
 """In vLLM's errors that say no more than that the cause stands above them."""
 _HEAD = "--- process "
@@ -99,6 +102,20 @@ def cause_of(error: BaseException, log: Since) -> str:
         lines = [line.strip() for line in log.text().splitlines() if line.strip()]
         return lines[-1][:_MOST_CHARS] if lines else f"it ended with status {error.code}"
     return (last_error(log.text()) if POINTS_ABOVE in told else "") or told
+
+
+def killed_by(error: BaseException, log: Since, is_dead: bool) -> str:
+    """What ended vLLM's engine from outside, as in `SIGKILL`; empty where it ended by itself, or
+    not at all: then it left an exception of its own.
+
+    is_dead: it had started, and its process is gone.
+    """
+    own = last_exception(log.text())
+    if own and POINTS_ABOVE not in own:
+        return ""
+    if found := _FAILED.search(str(error)):
+        return signal.Signals(int(found[1])).name
+    return "a signal" if is_dead else ""
 
 
 def exception_at_the_end(path: Path) -> str:

@@ -22,7 +22,7 @@ from actors.room import batched_by_nodes, room_of_the_cluster
 from rlsys.config.adapter import adapter_note
 from rlsys.config.latents import require_room, settled
 from rlsys.config.load import to_yaml
-from rlsys.config.memory_fit import require_fit
+from rlsys.config.memory_fit import require_fit, with_room
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import FILE
 from rlsys.config.run import Precision, RunConfig, StageKind
@@ -110,8 +110,11 @@ def run_stage(
             model_path = plan.policy(display.stage)
             if kind.trains and not config.model.path:
                 check_space(folder, config, model_path)
-            for line in _in_memory(config, model_path) if has_fleet else ():
-                display.note(line)
+            if has_fleet:
+                config, lines = _in_memory(config, model_path)
+                plan = replace(plan, config=config)
+                for line in lines:
+                    display.note(line)
             for line in _trained_part(kind, config, model_path):
                 display.note(line)
             taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
@@ -297,26 +300,29 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         fleet.shutdown(_STOPPING_S if driver.signals.stop else _ENDING_S)
 
 
-def _in_memory(config: RunConfig, model_path: str) -> list[str]:
-    """The memory plan of a run: its tables on GPUs, after how its weights travel, and else a line.
+def _in_memory(config: RunConfig, model_path: str) -> tuple[RunConfig, list[str]]:
+    """The settings that memory decides, and the memory plan of a run: its tables on GPUs, after how
+    its weights travel, and else a line.
 
     Raises:
         ConfigError: it does not fit on the smallest GPU of the cluster, or on a node.
     """
     members = [need.role for need in needs(config)]
     on_gpus = bool(config.learner.gpus or config.rollout.gpus)
-    lines = [told(config)] if on_gpus and {LEARNER, ROLLOUT} <= set(members) else []
     room = room_of_the_cluster()
+    model = read_config(model_path, f"model.path={model_path!r}")
+    config = with_room(config, model, members, room)
+    lines = [told(config)] if on_gpus and {LEARNER, ROLLOUT} <= set(members) else []
     if on_gpus and room.gpu_gib is None:
         lines.append("note: no node says how much memory its GPUs have, so none is planned")
-    model = read_config(model_path, f"model.path={model_path!r}")
     plan = require_fit(config, model, members, room)
     if plan is None:
         kind = model.get("model_type")
-        return [*lines, f"note: no memory plan, as the sizes of {kind!r} are not known here"]
+        unknown = f"note: no memory plan, as the sizes of {kind!r} are not known here"
+        return config, [*lines, unknown]
     if on_gpus:
-        return [*lines, *plan.lines()]
-    return [f"memory plan: {host.sum_line}" for host in plan.hosts]
+        return config, [*lines, *plan.lines()]
+    return config, [f"memory plan: {host.sum_line}" for host in plan.hosts]
 
 
 def check_space(folder: Path, config: RunConfig, model_path: str) -> None:

@@ -36,7 +36,7 @@ def plan(
     from actors.roles import needs
     from actors.room import alike_nodes, gpu_gib_here, memory_gib_here
     from rlsys.config.load import load
-    from rlsys.config.memory_fit import require_fit
+    from rlsys.config.memory_fit import require_fit, with_room
     from rlsys.config.memory_plan import Room
     from rlsys.config.model_files import read_config
     from rlsys.config.precision import cpu_has_bfloat16, decided
@@ -62,7 +62,8 @@ def plan(
     of_a_node = node_gib or (None if gpu_gib else memory_gib_here())
     room = Room(gib, alike_nodes(wanted, of_a_node, node_gpus))
     model = read_config(path, f"model.path={path!r}")
-    found = require_fit(settings, model, [need.role for need in wanted], room)
+    roles = [need.role for need in wanted]
+    found = require_fit(with_room(settings, model, roles, room), model, roles, room)
     if found is None:
         kind = model.get("model_type")
         raise ConfigError(f"no plan: the sizes of {kind!r} are not known here")

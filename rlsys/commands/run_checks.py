@@ -92,7 +92,7 @@ def _memory(settings: RunConfig, tell: Callable[[str], None]) -> str:
     are not known."""
     from actors.roles import needs
     from actors.room import alike_nodes, gpu_gib_here, memory_gib_here
-    from rlsys.config.memory_fit import require_fit
+    from rlsys.config.memory_fit import require_fit, with_room
     from rlsys.config.memory_plan import Room
     from rlsys.config.model_files import read_config
     from rlsys.config.precision import cpu_has_bfloat16, decided
@@ -107,8 +107,8 @@ def _memory(settings: RunConfig, tell: Callable[[str], None]) -> str:
         alike_nodes(wanted, memory_gib_here(), sum(need.total["GPU"] for need in wanted)),
     )
     model = read_config(path, f"model.path={path!r}")
-    precise = decided(settings, cpu_has_bfloat16())
-    plan = require_fit(precise, model, [need.role for need in wanted], room)
+    precise, roles = decided(settings, cpu_has_bfloat16()), [need.role for need in wanted]
+    plan = require_fit(with_room(precise, model, roles, room), model, roles, room)
     return "\n".join(plan.lines()) if plan else ""
 
 

@@ -4,6 +4,7 @@ settings that do, from those that cost nothing to those that cost most.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -51,6 +52,20 @@ def require_fit(
         if problem:
             raise ConfigError(problem)
     return plan
+
+
+def with_room(
+    config: RunConfig, model: dict[str, Any], roles: Sequence[str], room: Room
+) -> RunConfig:
+    """The settings, of which `weights.publish=auto` is before_step where the fleet has no room for
+    a copy of the weights, and fits without."""
+    if config.weights.publish is not Publish.auto or not leaves_beside(config):
+        return config
+    plan = plan_of(config, model, roles, room)
+    weights = replace(config.weights, publish=Publish.before_step)
+    without = replace(config, weights=weights)
+    smaller = plan_of(without, model, roles, room)
+    return without if plan and not plan.fits and smaller and smaller.fits else config
 
 
 def _advice(config: RunConfig, model: dict[str, Any], roles: Sequence[str], room: Room) -> str:

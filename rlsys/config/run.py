@@ -281,7 +281,7 @@ class WeightsConfig:
     """Through the object store. beside_step: the learner copies its weights on its device, and they
     leave from there while it does the next step; rank 0 holds them twice. before_step: the next
     step waits until they have left. auto: beside_step where the learner is on GPUs, holds whole
-    weights and may go on, else before_step (docs/gpu.md)."""
+    weights, may go on and has room for them twice, else before_step (docs/gpu.md)."""
     bucket_mib: int = ranged(256, least=1)
     """MiB of weights that are gathered and sent at a time; bounds the extra memory of ZeRO-3."""
     prefix_cache: PrefixCache = PrefixCache.by_version

@@ -18,9 +18,9 @@ from rlsys import schema
 from rlsys.config.run import ModelConfig, RolloutConfig, SamplingConfig, WeightsConfig
 from rlsys.data.kept_tokens import num_kept
 from rlsys.determinism import group_seed
-from rlsys.errors import SamplerError, WeightSyncError
+from rlsys.errors import SamplerError, SamplerKilledError, WeightSyncError
 from rlsys.imports import imports
-from rlsys.logs import Since, cause_of
+from rlsys.logs import Since, cause_of, killed_by
 from rlsys.pretrained import load_tokenizer
 from rlsys.sampling.engine_prompt import Thought, engine_prompt
 from rlsys.sampling.latent_proof import LatentErrors, prove_latents
@@ -84,6 +84,7 @@ class Sampler:
         Args:
             limits: whether requests may limit their thinking, which costs a little in every step.
         Raises:
+            SamplerKilledError: vLLM's process was ended from outside.
             SamplerError: vLLM cannot load the model or sample from it, or refuses the settings.
         """
         set_environment(self.config, self.weights.transport)
@@ -123,6 +124,12 @@ class Sampler:
             await self.vllm.update_weight_version("0")
             await self._generate(self.prompt([0, 0]), SamplingConfig(max_tokens=2), 1)
         except Exception as error:  # whatever vLLM raises, here or in the sampler's own process
+            is_dead = hasattr(self, "vllm") and self.is_dead
+            if by := killed_by(error, log, is_dead):
+                raise SamplerKilledError(
+                    f"{self.name}: vLLM's engine was ended by {by} while it started; out of "
+                    f"memory, or by somebody\nthe sampler's log: {log.path}"
+                ) from error
             raise SamplerError(
                 f"{self.name}: vLLM's engine does not start: {cause_of(error, log)}\n"
                 f"the sampler's log: {log.path}"

@@ -25,6 +25,7 @@ from rlsys.errors import (
     FleetError,
     LearnerLostError,
     RlsysError,
+    SamplerKilledError,
     WeightSyncError,
     WorkerDiedError,
     WorkerError,
@@ -173,6 +174,33 @@ def test_a_member_that_dies_is_replaced_and_its_call_says_so(supervised: Any) ->
         assert first.identity.pid in pids
 
     supervised(scenario)
+
+
+def test_a_member_whose_sampler_is_killed_while_it_starts_is_replaced_again(
+    supervised: Any, tmp_path: Path
+) -> None:
+    starts = tmp_path / "starts"
+
+    class Unlucky(Idler):
+        """Its third start of all, the first of a successor, loses its sampler."""
+
+        def start(self) -> None:
+            with starts.open("a") as file:
+                file.write("x")
+            if starts.stat().st_size == 3:
+                raise SamplerKilledError("its engine was ended by SIGKILL")
+            super().start()
+
+    async def scenario(supervisor: Supervisor) -> None:
+        first = supervisor.seats[0]
+        with pytest.raises(WorkerDiedError):
+            await supervisor.call(first, first.actor.die.remote(0))
+        while not (first.ready and first.incarnation == 3):
+            await asyncio.sleep(0.05)
+        assert supervisor.respawns == 1
+        assert starts.stat().st_size == 4
+
+    supervised(scenario, member=Unlucky)
 
 
 def test_work_waits_for_a_member_when_all_are_dead(supervised: Any) -> None:

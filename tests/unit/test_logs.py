@@ -3,9 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
-from rlsys.logs import exception_at_the_end, last_error
+import pytest
 
+from rlsys.logs import Since, exception_at_the_end, killed_by, last_error
+
+BEGIN = "Traceback (most recent call last):"
+FAILED = "See root cause above. Failed core proc(s): {{'EngineCore': {}}}"
 VLLM = """\
 (EngineCore pid=272) WARNING 11-29 03:12:01 [cpu_worker.py:114] libiomp is not found.
 (EngineCore pid=272) ERROR 11-29 03:12:02 [core.py:1510] EngineCore failed to start.
@@ -100,3 +106,22 @@ def test_an_error_that_points_above_is_not_the_cause():
     log = [inner + begin, inner + cause, outer + begin, outer + dead]
     assert last_error("\n".join(log)) == cause
     assert last_error("\n".join(log[2:])) == dead
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "is_dead", "by"),
+    [
+        ("a warning", FAILED.format(-9), False, "SIGKILL"),
+        ("a warning", "EngineCore encountered an issue.", True, "a signal"),
+        (f"{BEGIN}\nRuntimeError: See root cause above.", FAILED.format(-6), False, "SIGABRT"),
+        # It ended by itself, and said why.
+        (f"{BEGIN}\nValueError: no such layer", FAILED.format(-9), True, ""),
+        ("a warning", FAILED.format(1), False, ""),
+        ("a warning", "no such option", False, ""),
+    ],
+)
+def test_an_engine_that_was_killed_is_told_from_one_that_failed(
+    said: str, error: str, is_dead: bool, by: str
+) -> None:
+    log = SimpleNamespace(text=lambda: said)
+    assert killed_by(RuntimeError(error), cast(Since, log), is_dead) == by

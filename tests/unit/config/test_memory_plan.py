@@ -9,7 +9,7 @@ from actors.room import smallest
 from rlsys.config.host_plan import Node
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.memory import GIB
-from rlsys.config.memory_fit import require_fit
+from rlsys.config.memory_fit import require_fit, with_room
 from rlsys.config.memory_plan import SPARE, Plan, Room, plan_of
 from rlsys.config.run import Publish, RunConfig, Transport
 from rlsys.config.validate import validate
@@ -269,6 +269,19 @@ def test_where_the_copy_is_too_much_weights_are_advised_to_leave_first() -> None
     require_fit(
         shipped("one_gpu", "weights.publish=before_step"), QWEN_HALF, roles, Room(least - 0.1)
     )
+
+
+def test_where_the_copy_is_too_much_auto_does_without() -> None:
+    config = shipped("one_gpu")
+    roles = [need.role for need in needs(config)]
+    least = plan(config, QWEN_HALF, 40.0).fullest / GIB / SPARE
+    assert with_room(config, QWEN_HALF, roles, Room(least + 0.1)) == config
+    smaller = with_room(config, QWEN_HALF, roles, Room(least - 0.1))
+    assert smaller == shipped("one_gpu", "weights.publish=before_step")
+    # Where that is not enough either, it is not what is to be changed.
+    assert with_room(config, QWEN_HALF, roles, Room(least / 2)) == config
+    asked = shipped("one_gpu", "weights.publish=beside_step", "weights.transport=object_store")
+    assert with_room(asked, QWEN_HALF, roles, Room(least - 0.1)) == asked
 
 
 def test_by_turns_the_larger_turn_counts_and_what_the_other_leaves() -> None:
