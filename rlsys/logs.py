@@ -18,8 +18,9 @@ from pathlib import Path
 _MARK = re.compile(r"\(\w+(?: pid=\d+)?\) (?:[A-Z]+ \d\d-\d\d [\d:]+ \[[^]]*\] ?)?")
 """Of vLLM's lines: process, level, time, place."""
 _TRACEBACK = "Traceback (most recent call last):"
-_FAILED = re.compile(r"Failed core proc\(s\): \{[^}]*: -(\d+)")
-"""vLLM's words for an engine that a signal ended: `Failed core proc(s): {'EngineCore': -9}`."""
+_FAILED = re.compile(r"Failed core proc\(s\): \{(?:\}|[^}]*: -(\d+))")
+"""vLLM's words for an engine that a signal ended: `Failed core proc(s): {'EngineCore': -9}`, or
+`{}` where it looks before the system has the status."""
 POINTS_ABOVE = "root cause"
 """In vLLM's errors that say no more than that the cause stands above them."""
 _HEAD = "--- process "
@@ -113,9 +114,10 @@ def killed_by(error: BaseException, log: Since, is_dead: bool) -> str:
     own = last_exception(log.text())
     if own and POINTS_ABOVE not in own:
         return ""
-    if found := _FAILED.search(str(error)):
+    found = _FAILED.search(str(error))
+    if found and found[1]:
         return signal.Signals(int(found[1])).name
-    return "a signal" if is_dead else ""
+    return "a signal" if found or is_dead else ""
 
 
 def exception_at_the_end(path: Path) -> str:
