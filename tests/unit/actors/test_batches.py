@@ -36,4 +36,5 @@ def test_a_number_that_is_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_gpus_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[Gpu] = [(80.0, "NVIDIA H100 80GB HBM3")]
-    assert asked(monkeypatch, answers, "rollout.gpus=0", "weights.transport=auto") is None
+    none = ("rollout.gpus=0", "learner.gpus=0", "reference.gpus=0", "weights.transport=auto")
+    assert asked(monkeypatch, answers, *none) is None

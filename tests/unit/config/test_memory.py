@@ -2,9 +2,7 @@
 
 import gc
 import json
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -155,14 +153,6 @@ def step_bytes(step: str, folder: Path) -> tuple[int, int, int, int]:
     most, _ = growth(lambda: microbatch(True))
     _, after_step = growth(engine.step)
     return held, after_first, most, after_step
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[ProcessPoolExecutor]:
-    """Of its own: in one that had run other tests a step in bfloat16 kept one copy of the gradients
-    more, now and then. Which of them it takes was not found."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        yield pool
 
 
 @pytest.mark.parametrize("step", STEPS)
