@@ -17,7 +17,7 @@ def config() -> RunConfig:
     return config
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def process() -> Iterator[ProcessPoolExecutor]:
     """Of its own: in one that had run other tests a step in bfloat16 kept one copy of the gradients
     more, now and then. Which of them it takes was not found."""
