@@ -120,7 +120,8 @@ class RolloutWorker(AsyncMember):
         """The tensors that every update must bring, and the learner's logprobs under the weights
         from disk, by which the model is proved."""
         self.engine.update.names = names
-        await self.engine.prove_model(canary)
+        with self._ending_with_sampler():
+            await self.engine.prove_model(canary)
 
     async def load_policy(self, path: str) -> None:
         """Sample another policy of the same shapes from now on."""
