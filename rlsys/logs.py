@@ -23,6 +23,7 @@ _FAILED = re.compile(r"Failed core proc\(s\): \{(?:\}|[^}]*: -(\d+))")
 `{}` where it looks before the system has the status."""
 POINTS_ABOVE = "root cause"
 """In vLLM's errors that say no more than that the cause stands above them."""
+_SIGNALS = {one.value: one.name for one in signal.Signals}
 _HEAD = "--- process "
 """Begins the lines of a new process in a log that it shares with those before it."""
 _MOST_LINES, _MOST_CHARS = 4, 800
@@ -116,7 +117,7 @@ def killed_by(error: BaseException, log: Since, is_dead: bool) -> str:
         return ""
     found = _FAILED.search(str(error))
     if found and found[1]:
-        return signal.Signals(int(found[1])).name
+        return _SIGNALS.get(int(found[1]), f"signal {found[1]}")
     return "a signal" if found or is_dead else ""
 
 

@@ -53,18 +53,16 @@ def plan(
         if gib is None:
             raise ConfigError("no GPU on this machine; say how large one is: --gpu-gib 80")
     wanted = needs(settings)
-    for need in wanted:
-        if gib and need.gpus > node_gpus:
-            raise ConfigError(
-                f"--node-gpus={node_gpus}: a member of {need.role} has {need.gpus:g} GPUs, all on "
-                f"one node; nearest valid: --node-gpus={need.gpus:g}, or a smaller {need.role}.gpus"
-            )
+    if gib and (larger := next((need for need in wanted if need.gpus > node_gpus), None)):
+        raise ConfigError(
+            f"--node-gpus={node_gpus}: a member of {larger.role} has {larger.gpus:g} GPUs, all on one "
+            f"node; nearest valid: --node-gpus={larger.gpus:g}, or a smaller {larger.role}.gpus"
+        )
     of_a_node = node_gib or (None if gpu_gib else memory_gib_here())
     room = Room(gib, alike_nodes(wanted, of_a_node, node_gpus))
     model = read_config(path, f"model.path={path!r}")
     roles = [need.role for need in wanted]
     found = require_fit(with_room(settings, model, roles, room), model, roles, room)
     if found is None:
-        kind = model.get("model_type")
-        raise ConfigError(f"no plan: the sizes of {kind!r} are not known here")
+        raise ConfigError(f"no plan: the sizes of {model.get('model_type')!r} are not known here")
     typer.echo("\n".join(found.lines()))

@@ -7,6 +7,7 @@ import torch
 from torch.distributed import ProcessGroup
 
 from rlsys.config.run import LearnerConfig
+from rlsys.learning.ranks import Ranks
 from rlsys.learning.ulysses import SequenceGroup
 
 
@@ -22,17 +23,10 @@ class PlannedRanks:
     others: torch.Tensor | None = None
     mine: torch.Tensor | None = None
 
-    @property
-    def shards_weights(self) -> bool:
-        return self.config.zero_stage == 3
-
-    @property
-    def data_parallel_size(self) -> int:
-        return self.world_size // self.config.sequence_parallel
-
-    @property
-    def data_parallel_rank(self) -> int:
-        return self.rank // self.config.sequence_parallel
+    # Of the rank's number and the settings alone.
+    shards_weights = Ranks.shards_weights
+    data_parallel_size = Ranks.data_parallel_size
+    data_parallel_rank = Ranks.data_parallel_rank
 
     @property
     def sequence_group(self) -> SequenceGroup | None:

@@ -114,6 +114,7 @@ def test_an_error_that_points_above_is_not_the_cause():
         ("a warning", FAILED.format(-9), False, "SIGKILL"),
         ("a warning", "EngineCore encountered an issue.", True, "a signal"),
         ("a warning", "See root cause above. Failed core proc(s): {}", False, "a signal"),
+        ("a warning", FAILED.format(-40), False, "signal 40"),
         (f"{BEGIN}\nRuntimeError: See root cause above.", FAILED.format(-6), False, "SIGABRT"),
         # It ended by itself, and said why.
         (f"{BEGIN}\nValueError: no such layer", FAILED.format(-9), True, ""),

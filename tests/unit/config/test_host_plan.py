@@ -14,7 +14,8 @@ from rlsys.config.memory_plan import Plan, Room, plan_of
 from rlsys.config.run import RunConfig
 from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
-from tests.unit.config.test_memory_plan import QWEN_7B, QWEN_HALF, shipped
+from tests.helpers.known_models import QWEN_7B, QWEN_HALF
+from tests.unit.config.test_memory_plan import shipped
 
 
 def plan(config: RunConfig, model: dict[str, object], nodes: list[Node]) -> Plan:

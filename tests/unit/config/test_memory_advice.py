@@ -9,8 +9,9 @@ from rlsys.config.memory_fit import require_fit, with_room
 from rlsys.config.memory_plan import Room
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
+from tests.helpers.known_models import QWEN_7B, QWEN_32B, QWEN_HALF
 from tests.helpers.places import ROOT
-from tests.unit.config.test_memory_plan import QWEN_7B, QWEN_32B, QWEN_HALF, plan, shipped
+from tests.unit.config.test_memory_plan import plan, shipped
 
 
 def advice(config: RunConfig, model: dict[str, object], gib: float) -> str:

@@ -7,8 +7,9 @@ from rlsys.config.memory import Memory
 from rlsys.config.memory_fit import require_fit
 from rlsys.config.memory_plan import Room
 from rlsys.config.model_shape import shape_of
+from tests.helpers.known_models import QWEN_7B
 from tests.unit.config.test_memory_advice import advice
-from tests.unit.config.test_memory_plan import QWEN_7B, plan, shipped
+from tests.unit.config.test_memory_plan import plan, shipped
 
 
 def test_a_critic_is_a_second_network_that_is_trained_without_its_head() -> None:

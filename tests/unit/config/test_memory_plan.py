@@ -14,47 +14,7 @@ from rlsys.config.memory_plan import SPARE, Plan, Room, plan_of
 from rlsys.config.run import Publish, RunConfig, Transport
 from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
-
-QWEN_HALF = {
-    "model_type": "qwen2",
-    "hidden_size": 896,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 14,
-    "num_key_value_heads": 2,
-    "intermediate_size": 4864,
-    "vocab_size": 151936,
-    "tie_word_embeddings": True,
-}
-QWEN_7B = QWEN_HALF | {
-    "hidden_size": 3584,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 28,
-    "num_key_value_heads": 4,
-    "intermediate_size": 18944,
-    "vocab_size": 152064,
-    "tie_word_embeddings": False,
-}
-QWEN_32B = QWEN_7B | {
-    "hidden_size": 5120,
-    "num_hidden_layers": 64,
-    "num_attention_heads": 40,
-    "num_key_value_heads": 8,
-    "intermediate_size": 27648,
-}
-QWEN_30B_A3B = {
-    "model_type": "qwen3_moe",
-    "hidden_size": 2048,
-    "num_hidden_layers": 48,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 4,
-    "head_dim": 128,
-    "num_experts": 128,
-    "num_experts_per_tok": 8,
-    "moe_intermediate_size": 768,
-    "intermediate_size": 6144,
-    "vocab_size": 151936,
-    "tie_word_embeddings": False,
-}
+from tests.helpers.known_models import QWEN_7B, QWEN_30B_A3B, QWEN_32B, QWEN_HALF
 
 
 def shipped(name: str, *overrides: str) -> RunConfig:

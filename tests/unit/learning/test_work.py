@@ -5,16 +5,8 @@ import torch
 from transformers import AutoConfig
 
 from rlsys.learning.work import Work, peak_flops, speed_report, work_of
+from tests.helpers.known_models import QWEN_7B
 
-QWEN2_7B = {
-    "hidden_size": 3584,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 28,
-    "num_key_value_heads": 4,
-    "intermediate_size": 18944,
-    "vocab_size": 152064,
-    "tie_word_embeddings": False,
-}
 A100_SPEED = 312e12
 
 
@@ -27,14 +19,14 @@ def test_each_token_sees_its_prompt_and_what_its_completion_said_before() -> Non
 
 
 def test_a_models_flops_are_palms() -> None:
-    work = work_of(AutoConfig.for_model("qwen2", **QWEN2_7B))
+    work = work_of(AutoConfig.for_model(**QWEN_7B))
     assert work is not None
     assert work.token == pytest.approx(6 * 7.62e9, rel=1e-3)
     assert work.pair == 12 * 28 * 28 * 128
 
 
 def test_weights_that_an_adapter_leaves_as_they_are_need_no_gradient() -> None:
-    whole, frozen = (work_of(AutoConfig.for_model("qwen2", **QWEN2_7B), x) for x in (False, True))
+    whole, frozen = (work_of(AutoConfig.for_model(**QWEN_7B), x) for x in (False, True))
     assert whole is not None
     assert frozen is not None
     assert frozen.token == whole.token * 4 / 6
@@ -42,10 +34,9 @@ def test_weights_that_an_adapter_leaves_as_they_are_need_no_gradient() -> None:
 
 
 def test_an_expert_that_a_token_does_not_go_through_costs_it_nothing() -> None:
-    sizes = QWEN2_7B | {"moe_intermediate_size": 768, "num_experts": 128}
+    sizes = QWEN_7B | {"model_type": "qwen3_moe", "moe_intermediate_size": 768, "num_experts": 128}
     few, many = (
-        work_of(AutoConfig.for_model("qwen3_moe", **sizes, num_experts_per_tok=chosen))
-        for chosen in (1, 8)
+        work_of(AutoConfig.for_model(**sizes, num_experts_per_tok=chosen)) for chosen in (1, 8)
     )
     assert few is not None
     assert many is not None
