@@ -55,8 +55,8 @@ def plan(
     wanted = needs(settings)
     if gib and (larger := next((need for need in wanted if need.gpus > node_gpus), None)):
         raise ConfigError(
-            f"--node-gpus={node_gpus}: a member of {larger.role} has {larger.gpus:g} GPUs, all on one "
-            f"node; nearest valid: --node-gpus={larger.gpus:g}, or a smaller {larger.role}.gpus"
+            f"--node-gpus={node_gpus}: a member of {larger.role} has {larger.gpus:g} GPUs, all on "
+            f"one node; nearest valid: --node-gpus={larger.gpus:g}, or a smaller {larger.role}.gpus"
         )
     of_a_node = node_gib or (None if gpu_gib else memory_gib_here())
     room = Room(gib, alike_nodes(wanted, of_a_node, node_gpus))
