@@ -110,7 +110,9 @@ def audit(folder: Path, verifier: Verifier, most: int) -> list[Finding]:
     """
     record, rows = read_record(folder), list(_trained(folder, most))
     if not rows:
-        raise ConfigError(f"{folder.name}: no completion was trained on yet, so nothing is paid")
+        raise ConfigError(
+            f"{folder.name}: no completion was trained on yet, so nothing is paid{record.run.end}"
+        )
     forms = _form_parts(record)
     return [
         *_disagreements(rows, verifier),

@@ -94,11 +94,13 @@ def explain(folder: Path, step: int | None, window: int) -> Explanation | None:
     Raises:
         ConfigError: the run has too few steps, or none like that.
     """
-    lines = {int(line["step"]): line for line in read_record(folder).lines}
+    record = read_record(folder)
+    lines = {int(line["step"]): line for line in record.lines}
     steps = sorted(lines)
     if len(steps) < 2 * LEAST:
         raise ConfigError(
             f"{folder.name}: {len(steps)} steps are done; two windows need {2 * LEAST} at least"
+            f"{record.run.end}"
         )
     last = len(steps) - LEAST
     if step is None:

@@ -45,6 +45,11 @@ class Run:
     remark: str
     """Who runs it, or why it failed."""
 
+    @property
+    def end(self) -> str:
+        """` (it failed: MemoryError: ...)`, to stand behind what is missing of it; else nothing."""
+        return f" (it failed: {self.remark})" if self.state is State.FAILED else ""
+
 
 def runs_in(directory: Path) -> list[Run]:
     """Every run in a directory, the one that wrote last first. Folders of evaluations, and of

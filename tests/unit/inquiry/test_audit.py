@@ -9,6 +9,7 @@ from rlsys.cli import app
 from rlsys.errors import ConfigError, DataError
 from rlsys.inquiry.audit import Finding, audit
 from rlsys.inquiry.last_number import LastNumber
+from rlsys.run.folder import FAILURE
 from tests.helpers.reported_run import cut_in_half, make_run, metrics, write_samples
 from verifiers.base import Completion, Status
 
@@ -104,8 +105,12 @@ def test_completions_are_looked_at_evenly_over_the_steps(tmp_path: Path) -> None
 
 
 def test_a_run_that_paid_nothing_yet_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no completion was trained on yet"):
-        audit(make_run(tmp_path / "a", []), LastNumber(), 10)
+    run = make_run(tmp_path / "a", [])
+    with pytest.raises(ConfigError, match="no completion was trained on yet, so nothing is paid$"):
+        audit(run, LastNumber(), 10)
+    (run / FAILURE).write_text('{"error": "MemoryError: no 8 GiB"}')
+    with pytest.raises(ConfigError, match=r"nothing is paid \(it failed: MemoryError: no 8 GiB\)"):
+        audit(run, LastNumber(), 10)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from rlsys.errors import ConfigError, DataError
 from rlsys.inquiry.explain import Explanation, explain
 from rlsys.inquiry.explain_text import lines
 from rlsys.inquiry.figures import Figures
+from rlsys.run.folder import FAILURE
 from tests.helpers.faulty_run import World, faulty_run
 from tests.helpers.reported_run import cut_in_half
 
@@ -94,6 +95,9 @@ def test_a_step_without_neighbours_is_an_error_with_the_nearest(tmp_path: Path) 
         explain(run, 10, 10)
     short = faulty_run(tmp_path / "b", WELL, WELL, 5, steps=4)
     with pytest.raises(ConfigError, match="4 steps are done; two windows need 6"):
+        explain(short, None, 10)
+    (short / FAILURE).write_text('{"error": "MemoryError: no 8 GiB"}')
+    with pytest.raises(ConfigError, match=r"two windows need 6 at least \(it failed: MemoryError"):
         explain(short, None, 10)
 
 
