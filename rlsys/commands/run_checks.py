@@ -88,8 +88,8 @@ def _disk(settings: RunConfig, tell: Callable[[str], None]) -> str:
 
 
 def _memory(settings: RunConfig, tell: Callable[[str], None]) -> str:
-    """The memory plan on this machine; empty for the local policy, and where the sizes of the model
-    are not known."""
+    """The memory plan on this machine; empty for the local policy, for one that is for GPUs where
+    there are none, and where the sizes of the model are not known."""
     from actors.roles import needs
     from actors.room import alike_nodes, gpu_gib_here, memory_gib_here
     from rlsys.config.memory_fit import require_fit, with_room
@@ -98,12 +98,12 @@ def _memory(settings: RunConfig, tell: Callable[[str], None]) -> str:
     from rlsys.config.precision import cpu_has_bfloat16, decided
 
     path = settings.model.path
-    if not path:
+    gpus, here = settings.learner.gpus or settings.rollout.gpus, gpu_gib_here()
+    if not path or (gpus and not here):
         return ""
     wanted = needs(settings)
-    gpus = settings.learner.gpus or settings.rollout.gpus
     room = Room(
-        gpu_gib_here() if gpus else None,
+        here if gpus else None,
         alike_nodes(wanted, memory_gib_here(), sum(need.total["GPU"] for need in wanted)),
     )
     model = read_config(path, f"model.path={path!r}")
@@ -118,10 +118,12 @@ def _fleet(settings: RunConfig, there: Mapping[str, float]) -> Check:
 
     wanted = needs(settings)
     members = ", ".join(f"{need.count} {need.role}" for need in wanted)
+    need = {kind: sum(one.total[kind] for one in wanted) for kind in there}
     if short := lacking(wanted, there):
         hint = "lower the shares or counts in rollout, learner, reference and verifiers"
+        if need["GPU"] and not there["GPU"]:
+            hint = "start it where there are GPUs; `rlsys plan` says which memory they must have"
         return Check("fleet", f"{members}: {'; '.join(short)} here", Level.PROBLEM, hint)
-    need = {kind: sum(one.total[kind] for one in wanted) for kind in there}
     amounts = ", ".join(f"{need[kind]:g} of {there[kind]:g} {kind}s" for kind in there)
     return Check("fleet", f"{members}: {amounts}")
 

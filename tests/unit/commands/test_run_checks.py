@@ -11,6 +11,7 @@ from rlsys.cli import app
 from rlsys.commands import doctor
 from rlsys.commands.installation import Check, Level
 from rlsys.commands.run_checks import checks_of_run
+from tests.helpers.tiny_policy import write_policy
 
 
 @pytest.fixture
@@ -75,6 +76,14 @@ def test_all_that_keeps_a_run_from_its_first_step_is_told_at_once(
     assert "sums.jsonl, row 51, column answer: expected an answer" in checks["rows"].found
     assert "run.directory=" in checks["disk"].found
     assert "CPUs needed, 8; 1 GPUs needed, 0 here" in checks["fleet"].found
+
+
+def test_a_run_for_gpus_is_not_held_against_a_machine_without(config: Path, tmp_path: Path) -> None:
+    path = write_policy(tmp_path / "policy", 0)
+    on_gpus = [f"{role}.gpus=1" for role in ("learner", "rollout", "reference")]
+    checks = found(config, f"model.path={path}", *on_gpus)
+    assert "memory" not in checks
+    assert checks["fleet"].hint.startswith("start it where there are GPUs; `rlsys plan` says")
 
 
 def test_a_cluster_is_asked_when_the_run_starts(config: Path) -> None:

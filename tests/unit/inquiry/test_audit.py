@@ -106,7 +106,7 @@ def test_completions_are_looked_at_evenly_over_the_steps(tmp_path: Path) -> None
 
 def test_a_run_that_paid_nothing_yet_is_an_error(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", [])
-    with pytest.raises(ConfigError, match="no completion was trained on yet, so nothing is paid$"):
+    with pytest.raises(ConfigError, match=r"no completion was trained on yet, so nothing is paid$"):
         audit(run, LastNumber(), 10)
     (run / FAILURE).write_text('{"error": "MemoryError: no 8 GiB"}')
     with pytest.raises(ConfigError, match=r"nothing is paid \(it failed: MemoryError: no 8 GiB\)"):
