@@ -190,8 +190,9 @@ def _length(stage: "StageSpec", settings: "RunConfig") -> str:
     if stage.kind == SAMPLE:
         sample = settings.sample
         return f"{sample.prompts or 'all'} prompts of a source x {sample.n}"
-    epochs = settings.loop.epochs
-    return f"{epochs:g} epochs" if epochs else f"{settings.loop.steps} steps"
+    loop = settings.loop
+    count, word = (loop.epochs, "epoch") if loop.epochs else (loop.steps, "step")
+    return f"{count:g} {word}{'' if count == 1 else 's'}"
 
 
 def _memory(settings: "RunConfig", gpu_gib: float | None) -> str:

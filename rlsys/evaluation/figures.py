@@ -19,10 +19,11 @@ from rlsys.evaluation.plan import settings
 from rlsys.evaluation.results import Result
 from rlsys.lineage.manifest import Figure
 
-_PLAIN = (
+PLAIN = (
     *("mean_tokens", "right_tokens", "wrong_tokens"),
     *("thinking_tokens", "truncated", "problems"),
 )
+"""One number each; all others have an interval."""
 
 
 def figures_of(policies: Sequence[Sequence[Result]]) -> dict[str, Figure]:
@@ -70,7 +71,7 @@ def _before(policies: int) -> list[str]:
 
 def _names(samples: int) -> list[str]:
     by_k = [f"{kind}_at_{k}" for kind in ("pass", "cons") for k in ladder_of(samples)]
-    return [*by_k, *_PLAIN]
+    return [*by_k, *PLAIN]
 
 
 def _of(result: Result) -> Iterator[tuple[str, Figure]]:

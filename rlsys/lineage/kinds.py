@@ -28,10 +28,11 @@ _OTHERWISE: Mapping[str, str] = MappingProxyType(
 _NUMBERED = re.compile(r"(\w+)_(\d+)")
 _OF_DATA = ("rows", "demonstrations", "pairs")
 """What several files may hold together, which a setting then names with commas between them."""
-_CHECKED = ("pass_at_1", "pass_at_1_before", "gain", "mean_tokens", "truncated")
 _TRAINED = ("steps", "epochs", "consumed_tokens", "wall_s", "train_s")
 _HELD_OUT = ("heldout_loss", "heldout_loss_before", "heldout_loss_lowest")
 
+CHECKED = ("pass_at_1", "pass_at_1_before", "gain", "mean_tokens", "truncated")
+"""What held-out checks measure, where a stage has some."""
 SAMPLED = (
     *("steps", "wall_s", "completions", "tokens", "mean_tokens", "truncated"),
     *("kept", "kept_prompts", "never_right", "always_right"),
@@ -106,13 +107,13 @@ _LEARNS = {
 }
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        RL: Kind("train", "rl", _LEARNS, ("policy",), (*_CHECKED, *_TRAINED, "signal")),
+        RL: Kind("train", "rl", _LEARNS, ("policy",), (*CHECKED, *_TRAINED, "signal")),
         DISTILL: Kind(
             "train",
             "rl",
             {**_LEARNS, "teacher": "teacher.path"},
             ("policy",),
-            (*_CHECKED, *_TRAINED, "signal"),
+            (*CHECKED, *_TRAINED, "signal"),
         ),
         SFT: Kind(
             "sft",
@@ -123,7 +124,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 "test_demonstrations": "sft.test",
             },
             ("policy",),
-            (*_CHECKED, *_TRAINED, *_HELD_OUT),
+            (*CHECKED, *_TRAINED, *_HELD_OUT),
         ),
         SAMPLE: Kind("sample", "sample", _LEARNS, ("demonstrations", "rates"), ()),
         REWARD_MODEL: Kind(

@@ -9,17 +9,19 @@ from typing import Any
 
 from rlsys.algorithms.settings import check_algorithm
 from rlsys.config.load import load
+from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
+from rlsys.config.resume import flat
 from rlsys.config.run import ModelConfig, RunConfig
 from rlsys.config.weight_files import require_weights
 from rlsys.data.files import SUFFIXES, find_files
-from rlsys.errors import ConfigError, RlsysError, instead
-from rlsys.evaluation.estimators import ladder_of
-from rlsys.evaluation.figures import figure_names
+from rlsys.errors import ConfigError, RlsysError
+from rlsys.evaluation.catalog import find
 from rlsys.lineage.digests import is_hub_id, is_served
-from rlsys.lineage.kinds import EVALUATE, MERGE, SAMPLE, SAMPLED, given, kind_of, word_of
+from rlsys.lineage.kinds import EVALUATE, MERGE, given, kind_of, word_of
 from rlsys.lineage.settings import counted, settings_of
 from rlsys.local_policy.resolve import tokenizer_of, workers
+from rlsys.recipes.gate_checks import require_judgeable, require_possible
 from rlsys.recipes.recipe import Recipe, Reference, StageSpec
 from verifiers.settings import check_rewards
 
@@ -113,15 +115,13 @@ def check(recipe: Recipe) -> Checked:
     for stage in recipe.stages:
         for name, path in checked.outside(stage).items():
             _require_there(name, path, stage, settings[stage.name])
+        _require_one_architecture(stage, checked)
         _require_one_tokenizer(stage, checked)
-        for measured in (m for condition in stage.gate for m in condition.measured):
-            of = recipe.stage(measured.stage or stage.name)
-            known = _figures(of, settings[of.name])
-            if measured.figure not in known:
-                raise ConfigError(
-                    f"{stage.where}: gate: no figure {measured.figure!r} of stage {of.name}, which "
-                    f"is of kind {of.kind}{instead(measured.figure, known)}"
-                )
+        for condition in stage.gate:
+            for asked in condition.measured:
+                of = recipe.stage(asked.stage or stage.name)
+                require_judgeable(condition, stage, of, settings[of.name], asked)
+            require_possible(condition, stage.where)
     return checked
 
 
@@ -130,13 +130,20 @@ def _settings(stage: StageSpec, checked: Checked) -> RunConfig:
     overrides = stage.arguments(lambda one: checked.stand_in(one, stage))
     try:
         if stage.kind == EVALUATE:
-            return workers(stage.config, overrides)
+            found = workers(stage.config, overrides)
+            find(found.benchmarks.names)
+            return found
         told = f"overrides of stage {stage.name}"
         found = load(
             stage.config, [*stage.told, *overrides], check_rewards, check_algorithm, told_by=told
         )
     except RlsysError as error:
         raise type(error)(f"{stage.where} (config {stage.config}): {error}") from error
+    if name := flat(stage.overrides).get("run.name"):
+        raise ConfigError(
+            f"{stage.where}: run.name={name}: a stage's run is called as the stage; name the stage "
+            "so, or leave it out"
+        )
     if stage.kind != kind_of(found):
         raise ConfigError(
             f"{stage.where}: kind {stage.kind}, but its settings are of kind {kind_of(found)} "
@@ -163,6 +170,31 @@ def _require_there(name: str, path: str, stage: StageSpec, settings: RunConfig) 
             require_weights(found, name)
     except RlsysError as error:
         raise type(error)(f"{said}: {error}") from error
+
+
+def _require_one_architecture(stage: StageSpec, checked: Checked) -> None:
+    """Raise ConfigError where policies that are merged have other layers, as far as their
+    config.json can be read here."""
+    if stage.kind != MERGE:
+        return
+    types = {name: _model_type(start) for name, start in checked.starts(stage).items()}
+    known = {name: one for name, one in types.items() if one}
+    for name, one in known.items():
+        first = next(iter(known))
+        if one != known[first]:
+            raise ConfigError(
+                f"{stage.where}: {first} is made of a policy of model_type {known[first]} and "
+                f"{name} of one of {one}; policies of one architecture can be merged"
+            )
+
+
+def _model_type(start: Start) -> str:
+    """Empty: there is nothing to read it from."""
+    if not start.path:
+        return start.model.local.architecture.value
+    if not (Path(start.path).expanduser() / "config.json").is_file():
+        return ""
+    return str(read_config(start.path, start.path).get("model_type", ""))
 
 
 def _require_one_tokenizer(stage: StageSpec, checked: Checked) -> None:
@@ -216,11 +248,3 @@ def _entries(vocabulary: Any) -> Iterator[tuple[str, int]]:
         yield from vocabulary.items()
     else:
         yield from ((piece[0], number) for number, piece in enumerate(vocabulary))
-
-
-def _figures(stage: StageSpec, settings: RunConfig) -> list[str]:
-    if stage.kind == EVALUATE:
-        return figure_names(settings.benchmarks)
-    if stage.kind == SAMPLE:
-        return [*(f"pass_at_{k}" for k in ladder_of(settings.sample.n)), *SAMPLED]
-    return list(stage.row.figures)

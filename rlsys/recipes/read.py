@@ -21,15 +21,18 @@ An override may name an output, too: `options: {model: "${judge.reward_model}"}`
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from rlsys.config.load import CONFIGS
 from rlsys.config.resume import flat
-from rlsys.config.yaml_files import read_yaml
+from rlsys.config.run import RunConfig
+from rlsys.config.yaml_files import fault_of, read_yaml
 from rlsys.errors import ConfigError, instead
 from rlsys.lineage.kinds import KINDS, Kind, word_of
 from rlsys.recipes.gates import read_condition
@@ -44,6 +47,7 @@ _OVERLAY = ("config", "overrides", "inputs", "gate")
 _STAGE = ("name", "kind", *_OVERLAY)
 _MAPPINGS = {"overrides": "{loop.steps: 40}", "inputs": "{policy: PATH}"}
 _RECIPE = ("about", "stages", "scales")
+_SECTIONS = tuple(section.name for section in fields(RunConfig))
 _FOLDER = "recipes"
 """Of those that ship."""
 
@@ -58,6 +62,8 @@ def read_recipe(file: Path, scale: str = "", overrides: Sequence[str] = ()) -> R
     """
     content = cast(dict[str, Any], OmegaConf.to_container(_read(file)))
     _require_keys(content, _RECIPE, f"{file}")
+    if not isinstance(about := content.get("about"), str | None):
+        raise ConfigError(f"{file}: about: expected a text, in a line, got {about!r}")
     raw = content.get("stages")
     if not isinstance(raw, list) or not raw:
         raise ConfigError(f"{file}: stages: expected a list of stages with at least one")
@@ -70,11 +76,12 @@ def read_recipe(file: Path, scale: str = "", overrides: Sequence[str] = ()) -> R
         for overlay in (overlays.get(ALL, {}), overlays.get(name, {})):
             one = _laid_over(one, overlay, where)
         stages.append(_stage(one, name, names, where, file.parent))
-    stages = [_overridden(stage, names, overrides) for stage in stages]
+    told = [_read_override(text, names) for text in overrides]
+    stages = [_overridden(stage, told) for stage in stages]
     for stage in stages:
         _require_references(stage, {one.name: one for one in stages})
         _require_said_once(stage)
-    return Recipe(file.resolve(), scale, str(content.get("about", "")), tuple(ordered(stages)))
+    return Recipe(file.resolve(), scale, about or "", tuple(ordered(stages)))
 
 
 def _read(file: Path) -> DictConfig:
@@ -105,7 +112,9 @@ def _overlays(scales: Any, scale: str, names: Sequence[str], file: Path) -> dict
     if not isinstance(scales, dict):
         raise ConfigError(f"{file}: scales: expected a mapping of names, as in tiny: {{...}}")
     if scale not in scales and (scale or scales):
-        guess = instead(scale, scales) if scale else f": name one of {', '.join(scales)}"
+        if not scale:
+            raise ConfigError(f"{file}: --scale is missing; there are: {', '.join(scales)}")
+        guess = instead(scale, scales) if scales else "; the recipe has no scales: leave it out"
         raise ConfigError(f"{file}: --scale {scale}{guess}")
     found = scales.get(scale) or {}
     if not isinstance(found, dict):
@@ -143,7 +152,9 @@ def _stage(
 ) -> StageSpec:
     if names.count(name) > 1:
         raise ConfigError(f"{where}: there are {names.count(name)} stages of that name")
-    kind = str(raw.get("kind"))
+    if "kind" not in raw:
+        raise ConfigError(f"{where}: kind is missing; there are: {', '.join(sorted(KINDS))}")
+    kind = str(raw["kind"])
     if kind not in KINDS:
         raise ConfigError(f"{where}: kind {kind!r}: no such kind{instead(kind, KINDS)}")
     if not isinstance(config := raw.get("config"), str):
@@ -183,17 +194,29 @@ def _input(name: str, value: Any, kind: Kind, where: str) -> str | Reference:
     return Reference(found[1], found[2]) if found else value
 
 
-def _overridden(stage: StageSpec, names: Sequence[str], overrides: Sequence[str]) -> StageSpec:
+def _read_override(text: str, names: Sequence[str]) -> tuple[str, str, Any]:
+    """A setting of the command line: its stage (empty: all), its name and its value. A stage may be
+    called as a section is: what follows tells `teacher.loop.steps` from `teacher.path`."""
+    key, separator, value = text.partition("=")
+    first, _, rest = key.partition(".")
+    is_section = first in _SECTIONS
+    is_whole = rest.partition(".")[0] in _SECTIONS
+    stage = first if first in names and (is_whole or not is_section) else ""
+    setting = rest if stage else key
+    if not separator or not setting:
+        raise ConfigError(f"override {text!r}: expected [STAGE.]section.key=value")
+    if not stage and not is_section and is_whole:
+        raise ConfigError(f"override {text!r}: no stage {first!r}{instead(first, names)}")
+    try:
+        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"v={value or chr(39) * 2}"]))
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"override {text!r}: {fault_of(error)}") from error
+    return stage, setting, cast(dict[str, Any], read)["v"]
+
+
+def _overridden(stage: StageSpec, told: Sequence[tuple[str, str, Any]]) -> StageSpec:
     """With what the command line says of it, or of all."""
-    own: dict[str, Any] = {}
-    for text in overrides:
-        key, separator, value = text.partition("=")
-        first, _, rest = key.partition(".")
-        if not separator:
-            raise ConfigError(f"override {text!r}: expected [STAGE.]section.key=value")
-        if first not in names or first == stage.name:
-            read = OmegaConf.to_container(OmegaConf.from_dotlist([f"v={value or chr(39) * 2}"]))
-            own[rest if first == stage.name else key] = cast(dict[str, Any], read)["v"]
+    own = {setting: value for name, setting, value in told if name in ("", stage.name)}
     return replace(stage, overrides=_merged(stage.overrides, own))
 
 

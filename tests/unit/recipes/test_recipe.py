@@ -81,8 +81,44 @@ def test_a_length_that_is_said_later_voids_the_other_way_to_say_it(
 
 def test_a_recipe_with_scales_asks_which(write: Write, content: dict) -> None:
     content["scales"] = {"tiny": {}, "cluster": {}}
-    assert "name one of tiny, cluster" in refusal(write, content)
+    assert "--scale is missing; there are: tiny, cluster" in refusal(write, content)
     assert "did you mean 'tiny'?" in refusal(write, content, "tinny")
+
+
+def test_a_recipe_without_scales_and_a_stage_without_a_kind_say_so(
+    write: Write, content: dict
+) -> None:
+    assert "the recipe has no scales: leave it out" in refusal(write, content, "tiny")
+    assert "about: expected a text, in a line" in refusal(write, content | {"about": [1]})
+    del content["stages"][1]["kind"]
+    assert "stage rl_a: kind is missing; there are: distill, evaluate" in refusal(write, content)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("rl_a.data.train=[1", "override 'rl_a.data.train=[1': did not find expected"),
+        ("rl_x.loop.steps=3", "override 'rl_x.loop.steps=3': no stage 'rl_x'; did you mean 'rl_a"),
+        ("rl_a=3", "override 'rl_a=3': expected [STAGE.]section.key=value"),
+        ("=3", "override '=3': expected"),
+        ("loop.steps", "override 'loop.steps': expected"),
+    ],
+)
+def test_an_override_that_cannot_be_read_is_told_as_it_was_typed(
+    write: Write, content: dict, override: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_recipe(write(content), "", [override])
+    assert said in str(refused.value)
+
+
+def test_a_stage_that_is_called_as_a_section_hides_none_of_its_settings(
+    write: Write, content: dict
+) -> None:
+    content["stages"].append({"name": "loop", "kind": "sft", "config": "small.yaml"})
+    recipe = read_recipe(write(content), "", ["loop.steps=3", "loop.loop.steps=4", "run.seed=7"])
+    assert recipe.stage("rl_a").overrides == {"loop.steps": 3, "run.seed": 7}
+    assert recipe.stage("loop").overrides == {"loop.steps": 4, "run.seed": 7}
 
 
 @pytest.mark.parametrize(

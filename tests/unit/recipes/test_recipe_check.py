@@ -212,6 +212,14 @@ def test_local_policies_of_two_corpora_do_not_meet(write: Write, content: dict) 
         (1, "heldout_loss < 1", "no figure 'heldout_loss' of stage rl_a"),
         (1, "sft1.signal > 0", "no figure 'signal' of stage sft1, which is of kind sft"),
         (3, "pass_at_16 > 0", "no figure 'pass_at_16' of stage table_a"),
+        (1, "steps.low > 3", "steps is one number, without an interval; nearest valid: steps > 3"),
+        (3, "problems.high > 3", "problems is one number, without an interval"),
+        (1, "gain > gain", "compares a figure with itself"),
+        (1, "pass_at_1 > 60", "pass_at_1 is a share, from 0 to 1, so this would never hold"),
+        (3, "cons_at_8.low >= 1.01", "cons_at_8 is a share, from 0 to 1"),
+        (3, "pass_at_1 < 0", "would never hold"),
+        (0, "pass_at_1 > 0.1", "stage sft1 will not measure pass_at_1: it has no rows with expect"),
+        (1, "gain > sft1.pass_at_1", "stage sft1 will not measure pass_at_1"),
     ],
 )
 def test_a_gate_asks_for_figures_that_its_stage_measures(
@@ -219,6 +227,40 @@ def test_a_gate_asks_for_figures_that_its_stage_measures(
 ) -> None:
     content["stages"][number]["gate"] = [gate]
     assert said in refusal(write, content)
+
+
+def test_a_gate_on_a_figure_that_is_switched_off_names_the_setting(
+    write: Write, content: dict
+) -> None:
+    content["stages"][0] |= {"overrides": {"sft.holdout": 0}, "gate": ["heldout_loss < 1"]}
+    assert "will not measure heldout_loss: sft.holdout=0" in refusal(write, content)
+    content["stages"][0]["gate"] = []
+    content["stages"][1] |= {"overrides": {"evaluation.final_prompts": 0}, "gate": ["gain > 0"]}
+    assert "will not measure gain: evaluation.final_prompts=0" in refusal(write, content)
+
+
+def test_policies_of_two_architectures_are_not_merged_once_they_are_trained(
+    write: Write, content: dict
+) -> None:
+    content["stages"][2]["inputs"]["policy"] = "local"
+    content["stages"][2]["overrides"] = {"model.local.architecture": "qwen3_moe"}
+    inputs = {"policy_1": "${rl_a.policy}", "policy_2": "${rl_b.policy}"}
+    merged = {"name": "merged", "kind": "merge", "config": "small.yaml", "inputs": inputs}
+    content["stages"].append(merged)
+    told = refusal(write, content)
+    assert "policy_1 is made of a policy of model_type qwen2 and policy_2 of one of qwen3" in told
+
+
+def test_a_benchmark_that_there_is_not_is_named_before_anything_is_trained(
+    write: Write, content: dict
+) -> None:
+    content["stages"][3]["overrides"] = {"benchmarks.names": ["gsm"]}
+    assert "no benchmark 'gsm'; did you mean 'gsm8k'?" in refusal(write, content)
+
+
+def test_a_run_is_called_as_its_stage(write: Write, content: dict) -> None:
+    content["stages"][1]["overrides"] = {"run": {"name": "x"}}
+    assert "run.name=x: a stage's run is called as the stage" in refusal(write, content)
 
 
 def test_what_was_sampled_is_taught_and_its_rates_choose_rows(write: Write, content: dict) -> None:
