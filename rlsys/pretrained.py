@@ -30,6 +30,10 @@ def loading(path: str, problem: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         raise ConfigError(f"{problem}: {silence or _lines(error)[0]}") from error
+    except KeyError as error:
+        raise ConfigError(
+            f"{problem}: a file of it has no {error}; copy or download it again"
+        ) from error
     except StrictDataclassError as error:
         # The first line is the name of a check; what does not fit together stands below.
         raise ConfigError(f"{problem}: {_lines(error)[-1]}") from error
@@ -46,8 +50,13 @@ def load_tokenizer(path: str, named: str = "") -> PreTrainedTokenizerBase:
     """
     with imports():
         from transformers import AutoTokenizer
-    with loading(path, f"{named or path}: no tokenizer can be loaded"):
-        return AutoTokenizer.from_pretrained(path)
+    problem = f"{named or path}: no tokenizer can be loaded"
+    with loading(path, problem):
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    # Where the files are missing, transformers makes one that knows its special tokens alone.
+    if not tokenizer("a b 1", add_special_tokens=False)["input_ids"]:
+        raise ConfigError(f"{problem}: it reads no token in a text; is its tokenizer.json missing?")
+    return tokenizer
 
 
 def padding_id(tokenizer: PreTrainedTokenizerBase) -> int:

@@ -1,5 +1,6 @@
 """The `learner.experts:` section: what a learner does about the experts of its policy."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -53,3 +54,26 @@ def validate(config: ExpertsConfig, minibatches: int) -> None:
             "that could go by the choice at its start; nearest valid: none, or "
             "learner.minibatches=2"
         )
+
+
+def of_dense(config: ExpertsConfig, policy: str) -> Iterator[str]:
+    """What is asked for of experts, one line each, where the policy has none.
+
+    Args:
+        policy: how it is named.
+    """
+    default = ExpertsConfig()
+    asked = {
+        "replay": (config.replay is not default.replay, config.replay.value, "none"),
+        "auxiliary_loss": (bool(config.auxiliary_loss), config.auxiliary_loss, "null"),
+        "bias_speed": (
+            config.bias_speed not in (0, default.bias_speed),
+            config.bias_speed,
+            default.bias_speed,
+        ),
+    }
+    for name, (is_asked, value, nearest) in asked.items():
+        if is_asked:
+            yield (
+                f"learner.experts.{name}={value}: {policy} has no experts; nearest valid: {nearest}"
+            )

@@ -97,6 +97,11 @@ def problems(config: RunConfig) -> Iterator[str]:
             f"weights.transport={config.weights.transport.value}: what makes the latents takes its "
             "weights from the object store; nearest valid: weights.transport=object_store"
         )
+    if config.served.url:
+        yield (
+            f"served.url={config.served.url!r}: a served model makes no latents; nearest valid: "
+            "thinking.mode=words"
+        )
     if config.rollout.gpus:
         yield (
             f"rollout.gpus={config.rollout.gpus:g}: latents were made and proved on CPUs alone; "

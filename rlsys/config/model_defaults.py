@@ -43,6 +43,7 @@ _GROUPS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("gemma3n_text", "nanochat"), {"final_logit_softcapping": 15.0}),
     (("gemma2", "vaultgemma"), {"attn_logit_softcapping": 50.0}),
     (("mistral", "gemma3_text"), {"sliding_window": 4096}),
+    (("deepseek_v3",), {"n_group": 8, "topk_group": 4}),
 )
 DEFAULTS = {kind: settings for kinds, settings in _GROUPS for kind in kinds}
 """By model_type. What a config.json says wins over it."""

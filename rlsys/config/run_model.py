@@ -2,7 +2,10 @@
 from it."""
 
 from rlsys.config.adapter import require_adaptable
+from rlsys.config.experts import of_dense
+from rlsys.config.local_policy import Architecture
 from rlsys.config.model_files import read_config
+from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.models import require_computable, require_sampled
 from rlsys.config.run import RunConfig, StageKind
 from rlsys.config.tensor_parallel import spread_problems
@@ -15,6 +18,8 @@ def require_described(config: RunConfig) -> None:
     policy is made to fit."""
     path = config.model.path
     if not path:
+        if config.model.local.architecture is Architecture.qwen2:
+            _require_no_experts_asked(config, "the local policy")
         return
     named = f"model.path={path!r}"
     if config.run.stage is StageKind.sample:
@@ -24,6 +29,15 @@ def require_described(config: RunConfig) -> None:
         return
     require_computable(config)
     require_adaptable(config, path, named)
+    if not any(read_config(path, named).get(name) for name in EXPERTS):
+        _require_no_experts_asked(config, named)
+
+
+def _require_no_experts_asked(config: RunConfig, policy: str) -> None:
+    if config.run.stage is StageKind.sample:
+        return
+    if problems := list(of_dense(config.learner.experts, policy)):
+        raise ConfigError("\n".join(problems))
 
 
 def require_model(config: RunConfig) -> None:

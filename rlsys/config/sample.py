@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rlsys.config.run import RunConfig
 
 _RULE = {MAY_CHANGE: True}
+_ROUNDING = 1e-6
+"""Of weights in float32."""
 
 
 class Split(Enum):
@@ -91,8 +93,21 @@ def problems(config: RunConfig) -> Iterator[str]:
             f"sample.per_prompt={rules.per_prompt}: only sample.n={rules.n} completions of a "
             f"prompt are sampled; nearest valid: {rules.n}, or 0 for all"
         )
+    yield from _of_reward(config)
     yield from _of_tokens(rules.tokens, config.sampling.max_tokens)
     yield from _of_marks(config)
+
+
+def _of_reward(config: RunConfig) -> Iterator[str]:
+    """A least reward that no completion can have, whatever its source."""
+    least, rewards = config.sample.min_reward, config.verifiers.rewards
+    paid = [one for one in rewards if not one.gate and len(one.range) == 2]
+    most = sum(one.weight * max(one.range[1], 0.0) for one in paid)
+    if least is not None and paid and least > most + _ROUNDING:
+        yield (
+            f"sample.min_reward={least:g}: verifiers.rewards pay {most:g} at most; nearest valid: "
+            f"{most:g}"
+        )
 
 
 def _of_tokens(tokens: list[int], max_tokens: int) -> Iterator[str]:

@@ -46,7 +46,17 @@ def problems(config: RunConfig) -> Iterator[str]:
     """Of a served model that is not fully named, or in a run that needs tokens or weights."""
     served, sampling = config.served, config.sampling
     if not served.url:
+        if served.model:
+            yield (
+                f"served.model={served.model!r}: nothing says where it is served, and model.path "
+                "would be asked; nearest valid: served.url=http://localhost:8000/v1"
+            )
         return
+    if not served.url.startswith(("http://", "https://")):
+        yield (
+            f"served.url={served.url!r}: must begin with http:// or https://; nearest valid: "
+            f"http://{served.url.rpartition('://')[2]}"
+        )
     if config.run.stage.value != "sample":
         yield (
             f"served.url={served.url!r}: of the stages, only `rlsys sample` asks a served model; "

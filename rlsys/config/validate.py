@@ -239,6 +239,9 @@ def _model(config: RunConfig) -> Iterator[str]:
     beside = "/" in path and bool(_models_beside(folder))
     is_local = looks_local or folder.is_dir() or beside
     if path and is_local and not (folder / "config.json").is_file():
+        if folder.is_file():
+            yield f"model.path={path!r}: is a file; nearest valid: a directory with a config.json"
+            return
         state = "has no config.json" if folder.is_dir() else "does not exist"
         yield (f"model.path={path!r}: the directory {state}{_nearest_folder(folder)}")
     if path and not is_local and hub.is_switched_off() and not hub.has_config(path):
@@ -270,7 +273,7 @@ def _deterministic(config: RunConfig) -> Iterator[str]:
 _ALWAYS = (
     *(_positions, _run, _schedule, _model, gpu_checks.problems, _deterministic),
     *(engine_options.problems, latents_config.problems, slices_config.problems),
-    cache_problems,
+    *(cache_problems, served_config.problems),
 )
 _WHERE_SAMPLED = (_context, _greedy, _truncation, _thinking)
 _WHERE_ONLY_SAMPLED = (

@@ -172,6 +172,12 @@ def conversation_of(
     return [*([ChatMessage(role="system", content=system)] if is_heard else []), *_turns(row)]
 
 
+def _nothing_of(row: Row, chat: bool) -> str:
+    roles = ", ".join(dict.fromkeys(repr(message["role"]) for message in row.messages))
+    cause = f"the tokenizer's chat template says nothing of the role {roles}; " if chat else ""
+    return f"{row.where}: its prompt is no token, as it is rendered: {cause}nothing can be asked"
+
+
 def tokenize(rows: Sequence[Row], config: DataConfig, tokenizer: Tokenizer) -> Tokenized:
     """Render and tokenize rows; those over config.max_prompt_tokens are left out and counted.
 
@@ -179,7 +185,8 @@ def tokenize(rows: Sequence[Row], config: DataConfig, tokenizer: Tokenizer) -> T
     the chat template, or the text, has one of its own.
 
     Raises:
-        ConfigError, DataError: as `render`; DataError when no row is short enough.
+        ConfigError, DataError: as `render`; DataError when a row renders to no token, or none is
+            short enough.
     """
     texts = [render(row, config, tokenizer) for row in rows]
     encoded = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
@@ -192,8 +199,10 @@ def tokenize(rows: Sequence[Row], config: DataConfig, tokenizer: Tokenizer) -> T
         if beginning and not chat and not text.startswith(tokenizer.bos_token):
             token_ids = beginning + token_ids
         length = len(token_ids)
+        if not length:
+            raise DataError(_nothing_of(row, chat))
         shortest = length if shortest is None else min(shortest, length)
-        if 0 < length <= config.max_prompt_tokens:
+        if length <= config.max_prompt_tokens:
             prompts.append(_prompt(row, text, token_ids))
             kept.append(row)
     if rows and not prompts:

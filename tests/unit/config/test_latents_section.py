@@ -83,6 +83,8 @@ def test_what_cannot_take_latents_yet_is_refused_with_the_nearest_that_can() -> 
     assert "weights.transport=object_store" in said(replace(base, weights=weights))
     assert "rollout.gpus=0" in said(replace(base, rollout=replace(base.rollout, gpus=1.0)))
     assert "no teacher" in said(replace(base, teacher=replace(base.teacher, path="some/model")))
+    served = replace(base.served, url="http://localhost:8000/v1")
+    assert "a served model makes no latents" in said(replace(base, served=served))
     for stage in (StageKind.reward_model, StageKind.merge):
         assert "no use for latents" in said(replace(base, run=replace(base.run, stage=stage)))
 

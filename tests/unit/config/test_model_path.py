@@ -32,6 +32,12 @@ def test_a_missing_model_directory_names_those_beside_it(config: RunConfig, tmp_
     assert message.endswith("models beside it: qwen-small")
 
 
+def test_a_file_in_the_place_of_a_model_is_called_one(config: RunConfig, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").touch()
+    config.model.path = str(tmp_path / "rows.jsonl")
+    assert error_of(config).endswith("is a file; nearest valid: a directory with a config.json")
+
+
 def test_a_missing_parent_is_named(config: RunConfig, tmp_path: Path) -> None:
     config.model.path = str(tmp_path / "none" / "model")
     assert error_of(config).endswith(f"{tmp_path / 'none'} does not exist either")

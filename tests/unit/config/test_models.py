@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rlsys.config.experts import Replay
+from rlsys.config.local_policy import Architecture
 from rlsys.config.model_files import read_config
 from rlsys.config.models import refusal, require_answering
 from rlsys.config.run_model import require_model
@@ -71,6 +73,30 @@ def test_a_refusal_names_the_nearest_type_that_works(
     tmp_path: Path, model: dict[str, object], nearest: str
 ) -> None:
     assert f"; nearest valid model_type: {nearest} (" in error_of(config_of(tmp_path, **model))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "nearest"),
+    [
+        ("replay", Replay.learner, "none"),
+        ("auxiliary_loss", 0.1, "null"),
+        ("bias_speed", 0.1, 0.001),
+    ],
+)
+def test_what_is_asked_of_experts_needs_some(
+    tmp_path: Path, name: str, value: object, nearest: object
+) -> None:
+    config = config_of(tmp_path)
+    setattr(config.learner.experts, name, value)
+    assert error_of(config).startswith(f"learner.experts.{name}=")
+    assert error_of(config).endswith(f" has no experts; nearest valid: {nearest}")
+    config.model.path = ""
+    assert "the local policy has no experts" in error_of(config)
+    config.model.local.architecture = Architecture.qwen3_moe
+    require_model(config)
+    config = config_of(tmp_path, model_type="qwen3_moe", num_experts=8, num_experts_per_tok=2)
+    setattr(config.learner.experts, name, value)
+    require_model(config)
 
 
 def test_a_type_that_works_is_not_told_another(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ def sampled(*overrides: str) -> RunConfig:
         ("sample.tokens=[8]", r"sample\.tokens=\[8\]: .* nearest valid: \[8, 64\]"),
         ("sample.tokens=[1,9,5]", r"nearest valid: \[1, 9\]"),
         ("sample.tokens=[65,99]", r"end at sampling\.max_tokens=64; nearest valid: .*=99"),
+        ("sample.min_reward=2", r"sample\.min_reward=2: verifiers\.rewards pay 1 at most; .* 1"),
+        ("served.model=big", r"served\.model='big': nothing says where it is served"),
+        ("served={url: ftp://a, model: b}", r"begin with http:// or .* nearest valid: http://a"),
         ("sample.least.acuracy=1", r"sample\.least\.acuracy=1: .* did you mean 'accuracy'"),
         ("sample.least.judge=0.7", r"no such component; there are: accuracy, reasoning"),
         ("sample.least={judge.tone: 1}", r"sample\.least\.judge\.tone=1: .* there are: accuracy"),
@@ -43,6 +46,22 @@ def sampled(*overrides: str) -> RunConfig:
 def test_a_rule_that_cannot_work_names_the_nearest_that_can(override: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         sampled(override)
+
+
+def test_a_least_reward_is_one_that_the_largest_range_allows() -> None:
+    rewards = "verifiers.rewards=[{name: math, weight: 0.5, range: [0, 4]}]"
+    assert sampled("sample.min_reward=2", rewards).sample.min_reward == 2
+    with pytest.raises(ConfigError, match=r"pay 2 at most; nearest valid: 2"):
+        sampled("sample.min_reward=2.1", rewards)
+
+
+@pytest.mark.parametrize("stage", ["rl", "sft"])
+def test_a_served_model_is_asked_by_sampling_alone(stage: str) -> None:
+    with pytest.raises(ConfigError, match=rf"run\.stage is {stage}; nearest valid: served\.url="):
+        load(
+            CONFIGS / "local.yaml",
+            [f"run.stage={stage}", "served={url: http://localhost:8000/v1, model: big}"],
+        )
 
 
 def test_a_number_right_behind_a_colon_is_missed_in_a_file_too(tmp_path) -> None:

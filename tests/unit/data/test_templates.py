@@ -186,6 +186,18 @@ def test_no_short_enough_prompt_is_an_error_with_the_shortest_length(base_tokeni
         tokenize(rows, with_template("verbatim", max_prompt_tokens=6), base_tokenizer)
 
 
+def test_a_prompt_of_no_token_is_named_and_not_called_too_long(make_tokenizer):
+    class UsersAlone(make_tokenizer):
+        """Its chat template says what users say, and nothing else."""
+
+        def apply_chat_template(self, conversation, **options):
+            return "".join(m["content"] for m in conversation if m["role"] == "user")
+
+    rows = [asked("a"), row_of(("bot", "a"), number=2)]
+    with pytest.raises(DataError, match=r", row 2: its prompt is no token.* of the role 'bot'"):
+        tokenize(rows, with_template("chat"), UsersAlone(chat=True))
+
+
 def test_bos_comes_first_once_and_eos_never(make_tokenizer):
     tokenizer = make_tokenizer(chat=True, bos=True, eos_after_text=True)
     verbatim = with_template("verbatim")
