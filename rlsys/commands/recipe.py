@@ -56,7 +56,9 @@ def run(
     from rlsys.errors import RecipeError
     from rlsys.recipes.card import write_cards
     from rlsys.recipes.folder import About, RecipeFolder
+    from rlsys.recipes.read_ahead import read_ahead
     from rlsys.recipes.runner import Runner, folder_of, own_cluster
+    from rlsys.recipes.status import State, standings
     from rlsys.run.folder import held
 
     started = time.monotonic()
@@ -79,6 +81,8 @@ def run(
     with held(folder.root):
         folder.describe(About(str(recipe.file), scale, told))
         tell(f"recipe {recipe.name} in {folder.root}: {', '.join(s.name for s in recipe.stages)}")
+        left = [o.stage.name for o in standings(checked, folder) if o.state is not State.DONE]
+        read_ahead(checked, left, tell)
         runner = Runner(checked, folder, branches, tell)
         try:
             asyncio.run(runner.run())

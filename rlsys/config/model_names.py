@@ -71,8 +71,10 @@ def name_of(model: str, path: str) -> str:
     policy = Path(path)
     if model == LOCAL:
         return LOCAL
-    if policy.name != "policy" or policy.parent.parent.name != "checkpoints":
+    if policy.name != "policy":
         return policy.name
+    if policy.parent.parent.name != "checkpoints":  # as a merge leaves it
+        return policy.parent.name if (policy.parent / FILE).is_file() else policy.name
     run = policy.parents[2]
     is_newest = _policy_in(run, path) == str(policy.resolve())
     return run.name if is_newest else f"{run.name}-{policy.parent.name}"

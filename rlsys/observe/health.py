@@ -107,8 +107,9 @@ class HealthAlarm:
     def summary(self) -> list[str]:
         """A line for each figure that was outside of its range at any time."""
         return [
-            f"{WATCHED[name]} {self._range(name)} in {seen.steps} steps, worst "
-            f"{figure(seen.worst)} at step {seen.worst_step}"
+            f"{WATCHED[name]} {self._range(name)} in {seen.steps} step"
+            f"{'' if seen.steps == 1 else 's'}, worst {figure(seen.worst)} "
+            f"at step {seen.worst_step}"
             for name, seen in self.outside.items()
             if seen.steps
         ]

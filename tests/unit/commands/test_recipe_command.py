@@ -86,6 +86,26 @@ def test_a_run_ends_with_what_it_made_and_its_status_says_done(stages: FakeStage
     assert "behind rl, which is out of date" in status
 
 
+def test_a_row_that_the_last_stage_cannot_read_is_told_before_the_first_begins(
+    stages: FakeStages,
+) -> None:
+    Path("last.jsonl").write_text('{"question": "1 + 1 ="}\n')
+    done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny", "table.benchmarks.names=[gsm8k]")
+    assert "stage table: benchmark gsm8k: no " in str(done.exception)
+    inputs = '{policy: "${rl.policy}", rows: last.jsonl}'
+    more = f"  - {{name: last, kind: rl, config: small.yaml, inputs: {inputs}}}"
+    text = Path("two.yaml").read_text()
+    Path("two.yaml").write_text(text.replace("scales:", f"{more}\nscales:"))
+    done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
+    assert "stage last: rows: last.jsonl" in str(done.exception)
+    assert stages.ran == []
+    Path("last.jsonl").write_text('{"question": "1 + 1 =", "answer": "2"}\n')
+    done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
+    assert done.exit_code == 0, done.output
+    assert done.output.count("reading last.jsonl") == 1
+    assert "reading" not in rlsys("recipe", "run", "two.yaml", "--scale", "tiny").output
+
+
 def test_a_plan_after_a_run_has_the_measured_minutes(stages: FakeStages) -> None:
     rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
     done = rlsys("recipe", "plan", "two.yaml", "--scale", "tiny")

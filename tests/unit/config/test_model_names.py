@@ -122,3 +122,11 @@ def test_training_takes_a_run_as_its_model_and_pins_the_policy(place: Path) -> N
 def test_an_evaluation_is_named_by_the_run_or_the_model(place: Path, model: str, name: str) -> None:
     policy(place / "models" / "small")
     assert name_of(model, found(model)) == name
+
+
+def test_an_evaluation_of_a_merge_is_named_by_its_run(place: Path) -> None:
+    merged = place / "runs" / "merged"
+    policy(merged / "policy")
+    assert name_of(str(merged / "policy"), str(merged / "policy")) == "policy"
+    (merged / "config.yaml").touch()
+    assert name_of(str(merged / "policy"), str(merged / "policy")) == "merged"

@@ -85,7 +85,7 @@ OTHER_READERS = (
     # Before anything begins, or to show it.
     *("rlsys/config/load.py", "rlsys/config/validate.py", "rlsys/config/sample.py"),
     *("rlsys/recipes/check.py", "rlsys/commands/recipe.py", "rlsys/commands/inspect.py"),
-    "rlsys/recipes/gate_checks.py",
+    *("rlsys/recipes/gate_checks.py", "rlsys/recipes/read_ahead.py"),
     "rlsys/stages/length.py",  # asks which kind it is
     "rlsys/local_policy/resolve.py",  # of rlsys eval and rlsys chat
 )
