@@ -57,8 +57,17 @@ def _not_whole(path: Path, error: object) -> str:
     )
 
 
-def require_writable(directory: str) -> None:
-    """Make the folder of all runs, and raise ConfigError where no file can be written to it."""
+def require_writable(
+    directory: str,
+    named: str = "run.directory=",
+    default: str = "run.directory=runs, below the working directory",
+) -> None:
+    """Make the folder of all runs, and raise ConfigError where no file can be written to it.
+
+    Args:
+        named: what stands before it where it is told.
+        default: what it is otherwise.
+    """
     folder = Path(directory).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,8 +75,8 @@ def require_writable(directory: str) -> None:
             pass
     except OSError as error:
         raise ConfigError(
-            f"run.directory={directory!r}: no file can be written there ({error.strerror}); the "
-            "default is run.directory=runs, below the working directory"
+            f"{named}{directory!r}: no file can be written there ({error.strerror}); the default "
+            f"is {default}"
         ) from error
 
 

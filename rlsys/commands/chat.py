@@ -244,8 +244,9 @@ class Talk:
     def _usage(self, _: str) -> None:
         used = self.conversation.usage
         self.console.print(
-            f"{used.requests} turns: {used.prompt_tokens:,} prompt, {used.thinking_tokens:,} "
-            f"thinking, {used.answer_tokens:,} answer tokens; ${self.price.cost(used):.6f}",
+            f"{used.requests} turn{'' if used.requests == 1 else 's'}: "
+            f"{used.prompt_tokens:,} prompt, {used.thinking_tokens:,} thinking, "
+            f"{used.answer_tokens:,} answer tokens; ${self.price.cost(used):.6f}",
             highlight=False,
         )
 

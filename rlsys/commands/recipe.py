@@ -53,6 +53,7 @@ def run(
     ] = 1,
 ) -> None:
     """Run a recipe, or go on with it: a stage whose settings and inputs are as before is kept."""
+    from rlsys.disk import require_writable
     from rlsys.errors import RecipeError
     from rlsys.recipes.card import write_cards
     from rlsys.recipes.folder import About, RecipeFolder
@@ -74,7 +75,7 @@ def run(
         checked = _checked(file, scale, [*told, "cluster.address=local"])
     recipe = checked.recipe
     folder = RecipeFolder(folder_of(directory, recipe.name))
-    folder.root.mkdir(parents=True, exist_ok=True)
+    require_writable(str(folder.root), "--directory ", "runs/RECIPE-SCALE")
     again = ["rlsys", "recipe", "run", str(file), *(["--scale", scale] if scale else [])]
     again += ["--directory", str(folder.root)]
     again += [*(["--branches", str(branches)] if branches > 1 else []), *told]

@@ -37,7 +37,7 @@ def settled(config: RunConfig, path: str, notice: Callable[[str], None]) -> RunC
     Args:
         path: of the policy; empty: the local one, which has no latents.
         notice: told where the policy was trained with another K than the settings ask for, and
-            where they ask for a policy in latents and give it none.
+            where they ask for a policy in latents and give it none; else how it thinks by itself.
     Raises:
         ConfigError: the policy thinks in latents, and a setting does not go with that.
     """
@@ -47,7 +47,7 @@ def settled(config: RunConfig, path: str, notice: Callable[[str], None]) -> RunC
     asked = config.thinking
     if asked.mode is not ThinkingMode.auto:
         if asked.fed_back != own:
-            notice(f"the policy was trained with {own} latents, this asks for {asked.fed_back}")
+            notice(f"the policy was trained with {_said(own)}, this asks for {asked.fed_back}")
         if asked.mode is ThinkingMode.latent and not asked.latents:
             notice(
                 "thinking.mode=latent with thinking.latents=0: words alone, as with "
@@ -58,8 +58,13 @@ def settled(config: RunConfig, path: str, notice: Callable[[str], None]) -> RunC
         return config
     found = replace(config, thinking=replace(asked, mode=ThinkingMode.latent, latents=own))
     for problem in problems(found):
-        raise ConfigError(f"{path} thinks in {own} latents: {problem}")
+        raise ConfigError(f"{path} thinks in {_said(own)}: {problem}")
+    notice(f"the policy thinks in {_said(own)}, as it was trained (thinking.mode=auto)")
     return found
+
+
+def _said(count: int) -> str:
+    return f"{count} latent{'' if count == 1 else 's'}"
 
 
 def model_problems(config: RunConfig, model: Model) -> list[str]:

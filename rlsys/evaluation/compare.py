@@ -33,7 +33,11 @@ def read_result(folder: Path) -> dict[str, Any]:
     """
     path = folder / "results.json"
     if not path.is_file():
-        raise DataError(f"{folder}: no results.json; is it the folder of a finished `rlsys eval`?")
+        below = sorted(str(one.parent) for one in folder.glob(f"*/{path.name}"))
+        hint = "is it the folder of a finished `rlsys eval`?"
+        if below:
+            hint = f"there is one for each policy: {', '.join(below)}"
+        raise DataError(f"{folder}: no {path.name}; {hint}")
     try:
         content = json.loads(path.read_text())
     except ValueError as error:

@@ -26,13 +26,19 @@ def check_packing(policy: Network, token_ids: np.ndarray, precision: Precision) 
     Args:
         token_ids: [T] of any text; the sequences are parts of it.
     Raises:
-        ConfigError: names the model and the largest difference.
+        ConfigError: names the model and the largest difference; or what it says are no numbers.
     """
     first, second, third = np.array_split(np.resize(token_ids, max(24, len(token_ids))), 3)
     prompts = [first[:4], second[:2], second[:2]]
     completions = [first[4:], second[2:], third]
     together = _numbers(policy, prompts, completions)
     apart = [_numbers(policy, [p], [a])[0] for p, a in zip(prompts, completions, strict=True)]
+    if not all(np.isfinite(one).all() for one in apart):
+        raise ConfigError(
+            f"model.path: what the {type(policy.model).__name__} says of a text are no finite "
+            "numbers: its weights hold such, or are too large; take an earlier checkpoint of it, "
+            "or copy or download it again"
+        )
     error = max(np.abs(x - y).max() for x, y in zip(together, apart, strict=True))
     if not error <= _ROUNDING[precision]:
         raise ConfigError(

@@ -26,6 +26,7 @@ _BESIDE = f".{FILE}"
 
 Figure = float | dict[str, float]
 """A number, or {mean, low, high} with its 95 % interval."""
+_PARTS = ("mean", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,18 @@ def read_manifest(folder: Path) -> Manifest:
             for key in ("inputs", "outputs")
         }
         verdicts = [Verdict(**one) for one in content["gate"]]
+        for figure in content["figures"].values():
+            _require_number(figure)
         return Manifest(**{**content, **artifacts, "gate": verdicts})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LineageError(f"{file} is no manifest of rlsys: {error!r}") from error
+
+
+def _require_number(figure: Figure) -> None:
+    """Raise ValueError or KeyError unless it is a number, the three of an interval, or nothing."""
+    parts = [figure[part] for part in _PARTS] if isinstance(figure, dict) else [figure]
+    if not all(one is None or isinstance(one, (int, float)) for one in parts):
+        raise ValueError(f"figure {figure!r}")
 
 
 def manifest_of(path: Path) -> Path:

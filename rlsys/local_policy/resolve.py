@@ -137,7 +137,8 @@ def _folder_or_id(found: str, model: str) -> str:
     folder = Path(found).expanduser()
     if not folder.is_dir():
         if found.startswith((".", "/", "~")) or found.count("/") > 1:
-            raise ConfigError(f"MODEL {model}: no such folder")
+            state = "is a file, and no folder" if folder.is_file() else "no such folder"
+            raise ConfigError(f"MODEL {model}: {state}")
         return found
     if (folder / "config.json").is_file():
         return str(folder)

@@ -106,6 +106,12 @@ def test_a_row_that_the_last_stage_cannot_read_is_told_before_the_first_begins(
     assert "reading" not in rlsys("recipe", "run", "two.yaml", "--scale", "tiny").output
 
 
+def test_a_folder_that_cannot_be_written_to_is_one_error(stages: FakeStages) -> None:
+    done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny", "--directory", "rows.jsonl")
+    assert isinstance(done.exception, ConfigError)
+    assert "no file can be written there" in str(done.exception)
+
+
 def test_a_plan_after_a_run_has_the_measured_minutes(stages: FakeStages) -> None:
     rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
     done = rlsys("recipe", "plan", "two.yaml", "--scale", "tiny")

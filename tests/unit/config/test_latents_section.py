@@ -36,7 +36,7 @@ def test_by_itself_a_run_does_as_the_policy_was_trained(tmp_path: Path) -> None:
         found = settled(RunConfig(), policy(tmp_path / name, **more), notes.append).thinking
         assert (found.mode, found.latents, found.fed_back) == (*expected, expected[1])
     assert settled(RunConfig(), "", notes.append).thinking.fed_back == 0
-    assert notes == []
+    assert notes == ["the policy thinks in 3 latents, as it was trained (thinking.mode=auto)"]
 
 
 def test_what_the_settings_ask_for_wins_and_is_said_where_it_is_another_number(

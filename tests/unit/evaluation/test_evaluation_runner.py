@@ -263,6 +263,14 @@ def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path
         claim(tmp_path, describe("m", "f", 0, [eval_task()], latents=2))
 
 
+def test_the_folder_of_several_policies_names_the_result_of_each(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").touch()
+    with pytest.raises(DataError, match=rf"one for each policy: {tmp_path}/a, {tmp_path}/b$"):
+        read_result(tmp_path)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]"])
 def test_a_damaged_plan_or_result_is_one_error_with_its_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "plan.json").write_text(content)

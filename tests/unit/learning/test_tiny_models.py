@@ -49,6 +49,15 @@ def prove_packing(folder: Path) -> None:
     check_packing(policy, np.arange(5, 65), Precision.float32)
 
 
+def test_weights_that_are_no_numbers_are_not_blamed_on_packing(tmp_path: Path) -> None:
+    build(TRAINED[0], tmp_path)
+    policy = PolicyModel(load_causal_lm(tmp_path, torch.float32).eval(), 1.0, 2048)
+    with torch.no_grad():
+        policy.model.get_input_embeddings().weight[:, 0] = torch.nan
+    with pytest.raises(ConfigError, match="no finite numbers: its weights hold such"):
+        check_packing(policy, np.arange(5, 65), Precision.float32)
+
+
 @pytest.mark.parametrize("architecture", TRAINED, ids=lambda one: one.kind)
 def test_packed_logprobs_are_those_of_each_sequence_alone_and_weights_go_as_on_disk(
     architecture: Architecture, tmp_path: Path

@@ -117,6 +117,17 @@ def test_a_gates_verdict_is_in_the_folder_and_in_every_copy(tmp_path: Path) -> N
     assert read_manifest(folder).gate == read_manifest(policy).gate == [verdict]
 
 
+@pytest.mark.parametrize("figure", ["high", {"mean": 0.5}, {"mean": "a", "low": 0, "high": 1}])
+def test_a_figure_that_is_no_number_makes_it_none(tmp_path: Path, figure: object) -> None:
+    folder, policy = stage(tmp_path)
+    write_manifest(folder, "rl", RunConfig(), {}, {"policy": policy}, {"gain": 0.5}, 0.0)
+    assert read_manifest(folder).figures == {"gain": 0.5}
+    content = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(content | {"figures": {"gain": figure}}))
+    with pytest.raises(LineageError, match="is no manifest of rlsys"):
+        read_manifest(folder)
+
+
 def test_a_folder_without_a_manifest_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(LineageError, match=r"no manifest\.json, so nothing says what made it"):
         read_manifest(tmp_path)

@@ -134,7 +134,7 @@ def test_the_terminal_folds_the_thinking_and_shows_it_when_asked() -> None:
     # 6 prompt tokens at $1 and 14 output tokens at $10 per million.
     assert "6 prompt, 7 thinking, 7 answer tokens; thinking takes 1.8% of the context" in rest
     assert "$0.000146" in rest
-    assert "1 turns: 6 prompt" in rest
+    assert "1 turn: 6 prompt" in rest
 
 
 def test_latents_are_said_and_shown_as_their_nearest_tokens_with_what_that_is_worth() -> None:
@@ -172,7 +172,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_conversation() -> None:
     assert "stopped; the question is forgotten" in output
     assert "three" not in output
     assert "four" in output
-    assert "1 turns" in output
+    assert "1 turn:" in output
     assert "1+2=?" not in reciter.prompts[1]
 
 
