@@ -158,6 +158,12 @@ def _pairs(config: RunConfig) -> tuple[list[Pair], list[Pair], list[str]]:
     asked = {pair.key for pair in test.rows}
     train = [pair for pair in read.rows if pair.key not in asked]
     notes += test.notes(own.test)
+    if not train:
+        raise DataError(
+            f"reward_model.train={own.train!r}: the prompt of each of its {len(read.rows)} pairs "
+            f"is also in reward_model.test={own.test!r}; without reward_model.test, "
+            "reward_model.holdout prompts of it are held out"
+        )
     if overlap := len(read.rows) - len(train):
         notes.append(f"{overlap} pairs left out: their prompts are held out")
     return train, test.rows, notes

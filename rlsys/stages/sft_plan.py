@@ -187,6 +187,8 @@ def _lessons(config: RunConfig) -> tuple[list[Lesson], list[Lesson], list[str]]:
     if sft.test:
         test = read_lessons(sft.test, config.data, sft.all_turns)
         held_out, notes = test.rows, [*notes, *test.notes(sft.test)]
+        train, overlap = _apart(train, held_out, config)
+        notes += overlap
     else:
         train, held_out = split(train, sft.holdout)
     train, held_out = (
@@ -194,6 +196,24 @@ def _lessons(config: RunConfig) -> tuple[list[Lesson], list[Lesson], list[str]]:
         for part in (train, held_out)
     )
     return train, held_out, notes
+
+
+def _apart(
+    train: list[Lesson], held_out: list[Lesson], config: RunConfig
+) -> tuple[list[Lesson], list[str]]:
+    """The demonstrations whose prompts are not those of sft.test, and a note of the others: the
+    held-out loss is of what was not learned."""
+    asked = {prompt_key(lesson.prompt) for lesson in held_out}
+    apart = [lesson for lesson in train if prompt_key(lesson.prompt) not in asked]
+    if not apart:
+        raise DataError(
+            f"sft.train={config.sft.train!r}: the prompt of each of its {len(train)} "
+            f"demonstrations is also in sft.test={config.sft.test!r}; without sft.test, "
+            "sft.holdout rows of it are held out"
+        )
+    if not (overlap := len(train) - len(apart)):
+        return apart, []
+    return apart, [f"{overlap} demonstrations left out: their prompts are in sft.test"]
 
 
 def split(lessons: Sequence[Lesson], count: int) -> tuple[list[Lesson], list[Lesson]]:

@@ -149,6 +149,9 @@ def test_a_test_file_is_held_out_and_its_prompts_are_not_learned(
     found = plan(config)
     assert (found.train.num_rows, found.held_out.num_rows) == (49, 2)
     assert found.notes == ["1 pairs left out: their prompts are held out"]
+    config.reward_model.test = config.reward_model.train
+    with pytest.raises(DataError, match=r"each of its 50 pairs is also in reward_model\.test="):
+        plan(config)
 
 
 def test_what_cannot_be_learned_from_is_one_error_or_left_out_and_counted(

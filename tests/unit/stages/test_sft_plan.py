@@ -157,6 +157,19 @@ def test_demonstrations_that_cannot_be_read_are_left_out_and_counted(
     assert second.startswith(f"{config.sft.test}: 1 unreadable row left out, the first: ")
 
 
+def test_nothing_is_learned_whose_prompt_is_in_the_held_out_file(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    config.sft.test = write(tmp_path / "test.jsonl", [shown("3+1=?", "four"), shown("7+7=?", "14")])
+    found = plan(config)
+    assert (found.train.num_rows, found.held_out.num_rows) == (49, 2)
+    assert sum("3+1=?" in text for text in prompts_of(found)) == 4  # 13, 23, 33 and 43
+    assert "1 demonstrations left out: their prompts are in sft.test" in found.notes
+    config.sft.test = config.sft.train
+    with pytest.raises(DataError, match=r"each of its 50 demonstrations is also in sft\.test="):
+        plan(config)
+
+
 def test_rows_that_show_nothing_to_say_are_named(config: RunConfig, tmp_path: Path) -> None:
     config.sft.train = write(tmp_path / "asked.jsonl", [{"question": "1+1?", "answer": "2"}])
     with pytest.raises(DataError, match="a demonstration needs messages; conversations; "):
