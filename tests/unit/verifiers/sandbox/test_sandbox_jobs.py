@@ -1,6 +1,8 @@
 """Programs in the sandbox: what each mechanism keeps from them, and what they may still do."""
 
+import ctypes
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -315,3 +317,22 @@ def is_running(pid):
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator than glibc's")
+@pytest.mark.usefixtures("sandbox")
+def test_memory_of_a_large_answer_is_given_back_and_not_kept_on_the_heap():
+    # Once such a block was freed, glibc would take the next one from its heap.
+    held = bytearray(24 << 20)
+    del held
+    block = bytearray(20 << 20)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(block))
+    assert not any(begin <= address < end for begin, end in _heaps())
+
+
+def _heaps():
+    with open("/proc/self/maps", encoding="ascii") as maps:
+        for line in maps:
+            if line.rstrip().endswith("[heap]"):
+                begin, _, end = line.split()[0].partition("-")
+                yield int(begin, 16), int(end, 16)
