@@ -26,7 +26,7 @@ from rlsys.config.adapter import learner_is_reference
 from rlsys.config.batch import SMALLER, Batch, gpu_batch
 from rlsys.config.model_room import cached_bytes_per_token
 from rlsys.config.model_shape import Shape
-from rlsys.config.networks import Network
+from rlsys.config.networks import Network, teacher_of
 from rlsys.config.run import (
     LearnerConfig,
     Offload,
@@ -298,7 +298,7 @@ def scorers(config: RunConfig) -> dict[str, ReferenceConfig]:
     found = dict[str, ReferenceConfig]()
     if not learner_is_reference(config.learner, config.algorithm):
         found["reference"] = config.reference
-    if config.teacher.path:
+    if teacher_of(config):
         found["teacher"] = config.teacher
     return found
 

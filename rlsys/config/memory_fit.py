@@ -13,7 +13,7 @@ from rlsys.config.host_plan import SPARE as SPARE_OF_A_NODE
 from rlsys.config.lora import LoraConfig
 from rlsys.config.memory import GIB, scorers, share_problem
 from rlsys.config.memory_plan import SHARES, SPARE, Plan, Room, plan_of
-from rlsys.config.networks import Networks
+from rlsys.config.networks import Networks, teacher_of
 from rlsys.config.run import Offload, Precision, Publish, RunConfig, WeightsConfig
 from rlsys.config.sequence_parallel import larger
 from rlsys.config.tensor_parallel import larger_spreads
@@ -90,7 +90,7 @@ def _others(config: RunConfig) -> Iterator[dict[str, Any]]:
         # Its learner is the reference.
         lent = {"learner.holds_reference": False} if config.learner.holds_reference else {}
         yield {"learner.lora": LoraConfig(), **lent}
-    if config.teacher.path and 0 < config.teacher.gpus < 1:
+    if teacher_of(config) and 0 < config.teacher.gpus < 1:
         yield {"teacher.gpus": 1.0}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rlsys.config.model_files import read_config
 from rlsys.config.model_room import Model
 from rlsys.config.model_shape import Shape, shape_of
-from rlsys.config.run import RunConfig
+from rlsys.config.run import RunConfig, StageKind
 from rlsys.errors import NotAtHandError
 
 
@@ -52,6 +52,11 @@ class Networks:
         return self.own.get(role, self.policy)
 
 
+def teacher_of(config: RunConfig) -> str:
+    """That a run learns from; empty: none, as in stages that do not read the section."""
+    return config.teacher.path if config.run.stage is StageKind.rl else ""
+
+
 def read_networks(config: RunConfig, path: str) -> Networks:
     """By the config.json of each; of one that is not at hand nothing but that.
 
@@ -61,7 +66,7 @@ def read_networks(config: RunConfig, path: str) -> Networks:
         ConfigError: as rlsys.config.model_files.read_config, of one that is at hand.
     """
     own = {}
-    if teacher := config.teacher.path:
+    if teacher := teacher_of(config):
         own["teacher"] = _read(teacher, f"teacher.path={teacher!r}")
     return Networks(_read(path, f"model.path={path!r}"), own)
 

@@ -5,6 +5,7 @@ from rlsys.config.adapter import require_adaptable
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import find_model
 from rlsys.config.models import require_computable, require_sampled
+from rlsys.config.networks import teacher_of
 from rlsys.config.run import RunConfig, StageKind
 from rlsys.config.tensor_parallel import spread_problems
 from rlsys.config.weight_files import require_weights
@@ -25,7 +26,7 @@ def require_described(config: RunConfig) -> None:
         return
     require_computable(config)
     require_adaptable(config, path, named)
-    if teacher := config.teacher.path:
+    if teacher := teacher_of(config):
         named = f"teacher.path={teacher!r}"
         find_model(teacher, named, config.run.directory)
         read_config(teacher, named)

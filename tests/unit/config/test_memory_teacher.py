@@ -18,6 +18,7 @@ from rlsys.config.memory_plan import Plan, Room, plan_of
 from rlsys.config.model_room import Model
 from rlsys.config.networks import Networks, read_networks
 from rlsys.config.run import RunConfig
+from rlsys.config.run_model import require_described
 from rlsys.errors import ConfigError
 from tests.helpers.known_models import QWEN_7B, QWEN_32B, QWEN_HALF, networks
 from tests.unit.config.test_memory_plan import shipped
@@ -203,3 +204,12 @@ def test_each_role_has_its_network_by_its_own_config_json(
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(ConfigError, match=r"teacher\.path=.*: its config\.json is a list"):
         read_networks(config, "no/such/policy")
+
+
+def test_a_stage_that_does_not_read_the_section_has_no_teacher(tmp_path: Path) -> None:
+    """As where stages of a recipe share a config."""
+    (tmp_path / "config.json").write_text(json.dumps(QWEN_HALF))
+    paths = (f"model.path={tmp_path}", "teacher.path=no/such/teacher", "model.max_context=512")
+    config = shipped("sft", *paths)
+    require_described(config)
+    assert read_networks(config, str(tmp_path)).own == {}
