@@ -1,9 +1,11 @@
-"""What a run asks of its model, by its stage, before anything is loaded: to train it, or to sample
-from it."""
+"""What a run asks of its models, by its stage, before anything is loaded: to train the policy, or
+to sample from it, and to read its teacher."""
 
 from rlsys.config.adapter import require_adaptable
 from rlsys.config.model_files import read_config
+from rlsys.config.model_names import find_model
 from rlsys.config.models import require_computable, require_sampled
+from rlsys.config.networks import teacher_of
 from rlsys.config.run import RunConfig, StageKind
 from rlsys.config.tensor_parallel import spread_problems
 from rlsys.config.weight_files import require_weights
@@ -11,8 +13,8 @@ from rlsys.errors import ConfigError
 
 
 def require_described(config: RunConfig) -> None:
-    """Raise ConfigError on what the model's config.json alone says against the run. The local
-    policy is made to fit."""
+    """Raise ConfigError on what the model's config.json alone says against the run, and where a
+    teacher has none that can be read. The local policy is made to fit."""
     path = config.model.path
     if not path:
         return
@@ -24,6 +26,10 @@ def require_described(config: RunConfig) -> None:
         return
     require_computable(config)
     require_adaptable(config, path, named)
+    if teacher := teacher_of(config):
+        named = f"teacher.path={teacher!r}"
+        find_model(teacher, named, config.run.directory)
+        read_config(teacher, named)
 
 
 def require_model(config: RunConfig) -> None:
