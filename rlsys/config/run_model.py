@@ -4,7 +4,7 @@ to sample from it, and to read its teacher."""
 from rlsys.config.adapter import require_adaptable
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import find_model
-from rlsys.config.models import require_computable, require_sampled
+from rlsys.config.models import require_computable, require_sampled, require_scoring
 from rlsys.config.networks import teacher_of
 from rlsys.config.run import RunConfig, StageKind
 from rlsys.config.tensor_parallel import spread_problems
@@ -13,8 +13,8 @@ from rlsys.errors import ConfigError
 
 
 def require_described(config: RunConfig) -> None:
-    """Raise ConfigError on what the model's config.json alone says against the run, and where a
-    teacher has none that can be read. The local policy is made to fit."""
+    """Raise ConfigError on what the config.json of the model, and that of a teacher, alone says
+    against the run. The local policy is made to fit."""
     path = config.model.path
     if not path:
         return
@@ -29,7 +29,7 @@ def require_described(config: RunConfig) -> None:
     if teacher := teacher_of(config):
         named = f"teacher.path={teacher!r}"
         find_model(teacher, named, config.run.directory)
-        read_config(teacher, named)
+        require_scoring(teacher, named, config.model.max_context)
 
 
 def require_model(config: RunConfig) -> None:

@@ -213,3 +213,25 @@ def test_a_stage_that_does_not_read_the_section_has_no_teacher(tmp_path: Path) -
     config = shipped("sft", *paths)
     require_described(config)
     assert read_networks(config, str(tmp_path)).own == {}
+
+
+@pytest.mark.parametrize(
+    ("teacher", "told"),
+    [
+        ({"max_position_embeddings": 256}, r"model\.max_context=1024: the positions end .* at 256"),
+        ({"quantization_config": {"quant_method": "fp8"}}, r"teacher\.path='.*' .*: .*quanti[sz]"),
+        (
+            {"model_type": "t5", "is_encoder_decoder": True},
+            r"teacher\.path='.*' .*: .*encoder-decoder",
+        ),
+    ],
+)
+def test_a_teacher_that_cannot_read_what_the_student_writes_is_refused(
+    tmp_path: Path, teacher: Model, told: str
+) -> None:
+    for name, model in (("student", QWEN_HALF), ("teacher", QWEN_7B | teacher)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps(model))
+    paths = (f"model.path={tmp_path / 'student'}", f"teacher.path={tmp_path / 'teacher'}")
+    with pytest.raises(ConfigError, match=told):
+        require_described(shipped("one_gpu", *paths, "model.max_context=1024"))
