@@ -14,9 +14,10 @@ the longest, and its learning rate falls to a tenth:
     brief      from the first step on a chain of the values alone
     chain      the whole chain throughout
 
-The learner's own forward pass is trained in one process, with products in bfloat16, and completions are sampled at temperature
-1 by transformers, so this measures what is learned, not how fast vLLM samples it. Reinforced is by
-GRPO on policy: a step has eight completions of each of sixteen problems, and one update.
+The learner's own forward pass is trained in one process, with products in bfloat16, and completions
+are sampled at temperature 1 by transformers, so this measures what is learned, not how fast vLLM
+samples it. Reinforced is by GRPO on policy: a step has eight completions of each of sixteen
+problems, and one update.
 """
 
 import argparse
