@@ -1,9 +1,11 @@
 """What a policy makes of continuous thoughts, against its controls, taught and then reinforced.
 
-    python benchmarks/latents.py --latents 1,2,4,8 --seeds 0,1,2 [--steps 40] [--reinforced 40]
+    python benchmarks/latents.py --latents 1,2,4,8 --seeds 0,1,2 [--steps 50] [--last 450]
+        [--reinforced 40]
 
 Every way begins with the local policy and takes the same number of steps on the same problems. A
-curriculum has five stages, which leave out 0, 2, 3, 4 and all steps of each chain:
+curriculum has five stages, which leave out 0, 2, 3, 4 and all steps of each chain; the last one is
+the longest, and its learning rate falls to a tenth:
 
     latent K   K/4 of the latents come with each of the last four stages (Coconut)
     pause K    as many tokens that say nothing in their places
@@ -12,9 +14,10 @@ curriculum has five stages, which leave out 0, 2, 3, 4 and all steps of each cha
     brief      from the first step on a chain of the values alone
     chain      the whole chain throughout
 
-The learner's own forward pass is trained in one process, and completions are sampled at temperature
-1 by transformers, so this measures what is learned, not how fast vLLM samples it. Reinforced is by
-GRPO on policy: a step has eight completions of each of sixteen problems, and one update.
+The learner's own forward pass is trained in one process, with products in bfloat16, and completions
+are sampled at temperature 1 by transformers, so this measures what is learned, not how fast vLLM
+samples it. Reinforced is by GRPO on policy: a step has eight completions of each of sixteen
+problems, and one update.
 """
 
 import argparse
@@ -124,25 +127,38 @@ def prompts_of(
     return [np.array([*ids, *behind]) for ids in encoded]
 
 
-def teach(way: Way, path: str, steps: int, seed: int) -> tuple[PreTrainedModel, float]:
-    """A policy after all stages, and the seconds that they took."""
+def teach(
+    way: Way, path: str, steps: int, last: int, rate: float, seed: int
+) -> tuple[PreTrainedModel, float]:
+    """A policy after all stages, and the seconds that they took.
+
+    Args:
+        steps: of each stage but the last one.
+    """
     tokenizer = load_tokenizer(path)
     model = load_causal_lm(path, torch.float32)
     problems = generate(4000, seed, Split.train)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0)
     rng = np.random.default_rng(seed)
     started = time.monotonic()
     for stage in range(len(DROPPED)):
         prompts, completions = rows_of(way, stage, problems, tokenizer)
         latents = way.stage(stage)[1]
         policy = PolicyModel(model, 1.0, 2048, latents=latents)
-        for step in range(steps):
-            for group in optimizer.param_groups:
-                group["lr"] = 3e-4 * min(1.0, (step + 1) / 5)
+        is_last = stage == len(DROPPED) - 1
+        taken = last if is_last else steps
+        for step in range(taken):
+            share = min(1.0, (step + 1) / 5)
+            if is_last:
+                share = min(share, 1 - 0.9 * step / taken)
+            optimizer.param_groups[0]["lr"] = rate * share
             chosen = rng.choice(len(problems), ROWS, replace=False)
             asked, said = [prompts[i] for i in chosen], [completions[i] for i in chosen]
-            blocks = blocks_of(list(range(ROWS)), ROWS, False)
-            logprobs, _ = policy(lay_out(blocks, asked, said, latents=latents))
+            layout = lay_out(
+                blocks_of(list(range(ROWS)), ROWS, False), asked, said, latents=latents
+            )
+            with torch.autocast("cpu", torch.bfloat16):
+                logprobs, _ = policy(layout)
             (-logprobs.mean()).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -253,7 +269,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--latents", default="1,2,4,8")
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--steps", type=int, default=40, help="of each of the five stages")
+    parser.add_argument("--steps", type=int, default=50, help="of each of the first four stages")
+    parser.add_argument("--last", type=int, default=450, help="steps of the last stage")
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate in teaching")
     parser.add_argument("--reinforced", type=int, default=40, help="steps; 0: taught alone")
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--only", default="", help="names of ways, separated by commas")
@@ -271,7 +289,7 @@ def main() -> None:
                 continue
             torch.manual_seed(seed)
             tokenizer = load_tokenizer(path)
-            model, seconds = teach(way, path, options.steps, seed)
+            model, seconds = teach(way, path, options.steps, options.last, options.rate, seed)
             tell(way, seed, "taught", measure(way, model, tokenizer, options.samples), seconds)
             if options.reinforced:
                 seconds = reinforce(way, model, tokenizer, options.reinforced, seed)

@@ -15,6 +15,10 @@ class ConfigError(RlsysError, ValueError):
     """A setting is unknown, mistyped or impossible; names the value, its path and a valid one."""
 
 
+class NotAtHandError(ConfigError):
+    """A model is in no folder here, nor does the hub give it: it may be elsewhere, or later."""
+
+
 class DataError(RlsysError, ValueError):
     """A row cannot be read; names the file, the row number, the column and what was expected."""
 

@@ -23,8 +23,8 @@ from rlsys.config.adapter import adapter_note
 from rlsys.config.latents import require_room, settled
 from rlsys.config.load import to_yaml
 from rlsys.config.memory_fit import require_fit, with_room
-from rlsys.config.model_files import read_config
 from rlsys.config.model_names import FILE
+from rlsys.config.networks import read_networks
 from rlsys.config.run import Precision, RunConfig, StageKind
 from rlsys.config.transport import told
 from rlsys.data.digests import digests
@@ -310,19 +310,17 @@ def _in_memory(config: RunConfig, model_path: str) -> tuple[RunConfig, list[str]
     members = [need.role for need in needs(config)]
     on_gpus = bool(config.learner.gpus or config.rollout.gpus)
     room = room_of_the_cluster()
-    model = read_config(model_path, f"model.path={model_path!r}")
-    config = with_room(config, model, members, room)
+    networks = read_networks(config, model_path)
+    config = with_room(config, networks, members, room)
     lines = [told(config)] if on_gpus and {LEARNER, ROLLOUT} <= set(members) else []
     if on_gpus and room.gpu_gib is None:
         lines.append("note: no node says how much memory its GPUs have, so none is planned")
-    plan = require_fit(config, model, members, room)
+    plan = require_fit(config, networks, members, room)
     if plan is None:
-        kind = model.get("model_type")
-        unknown = f"note: no memory plan, as the sizes of {kind!r} are not known here"
-        return config, [*lines, unknown]
+        return config, [*lines, f"note: no memory plan: {networks.policy.unknown}"]
     if on_gpus:
         return config, [*lines, *plan.lines()]
-    return config, [f"memory plan: {host.sum_line}" for host in plan.hosts]
+    return config, [*(f"memory plan: {host.sum_line}" for host in plan.hosts), *plan.notes]
 
 
 def check_space(folder: Path, config: RunConfig, model_path: str) -> None:

@@ -38,7 +38,7 @@ def plan(
     from rlsys.config.load import load
     from rlsys.config.memory_fit import require_fit, with_room
     from rlsys.config.memory_plan import Room
-    from rlsys.config.model_files import read_config
+    from rlsys.config.networks import read_networks
     from rlsys.config.precision import cpu_has_bfloat16, decided
     from rlsys.config.run_model import require_described
 
@@ -60,9 +60,9 @@ def plan(
         )
     of_a_node = node_gib or (None if gpu_gib else memory_gib_here())
     room = Room(gib, alike_nodes(wanted, of_a_node, node_gpus))
-    model = read_config(path, f"model.path={path!r}")
+    networks = read_networks(settings, path)
     roles = [need.role for need in wanted]
-    found = require_fit(with_room(settings, model, roles, room), model, roles, room)
+    found = require_fit(with_room(settings, networks, roles, room), networks, roles, room)
     if found is None:
-        raise ConfigError(f"no plan: the sizes of {model.get('model_type')!r} are not known here")
+        raise ConfigError(f"no plan: {networks.policy.unknown}")
     typer.echo("\n".join(found.lines()))

@@ -4,6 +4,7 @@ import asyncio
 import shlex
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -170,7 +171,7 @@ def plan(
             Text(_length(stage, settings)),
             Text("\n".join(condition.text for condition in stage.gate)),
             "unknown" if one.minutes is None else f"{one.minutes:.1f} (measured)",
-            Text(_memory(settings, gpu_gib)),
+            Text(_memory(stage, checked, gpu_gib)),
         )
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     console.print(Text(f"{checked.recipe.name}: {checked.recipe.about}"))
@@ -200,24 +201,32 @@ def _length(stage: "StageSpec", settings: "RunConfig") -> str:
     return f"{count:g} {word}{'' if count == 1 else 's'}"
 
 
-def _memory(settings: "RunConfig", gpu_gib: float | None) -> str:
+def _memory(stage: "StageSpec", checked: "Checked", gpu_gib: float | None) -> str:
     """The memory plan of a stage on GPUs, as far as it is known here; a merge needs none."""
+    settings = checked.settings[stage.name]
     is_merge = settings.run.stage.value == "merge"
     if is_merge or not (settings.learner.gpus or settings.rollout.gpus):
         return "CPU"
     from actors.roles import needs
     from actors.room import gpu_gib_here
+    from rlsys.config.memory_fit import with_room
     from rlsys.config.memory_plan import Room, plan_of
-    from rlsys.config.model_files import read_config
-    from rlsys.errors import ConfigError
+    from rlsys.config.networks import read_networks
+    from rlsys.errors import NotAtHandError
+    from rlsys.lineage.kinds import EVALUATE
+    from rlsys.recipes.check import require_described_policies
 
     gib = gpu_gib or gpu_gib_here()
     if gib is None:
         return "unknown: no GPU here (--gpu-gib)"
-    path = settings.model.path
-    try:
-        model = read_config(path, f"model.path={path!r}") if path else {}
-    except ConfigError as error:  # a model of the hub that was not downloaded yet
-        return f"unknown: {error}"
-    found = plan_of(settings, model, [need.role for need in needs(settings)], Room(gib))
-    return "\n".join(found.lines()) if found else "unknown"
+    with suppress(NotAtHandError):  # a model of the hub that was not downloaded yet
+        require_described_policies(stage, checked, asks_hub=True)
+    trains, room, lines = stage.kind != EVALUATE, Room(gib), list[str]()
+    roles = [need.role for need in needs(settings, trains)]
+    starts = checked.starts(stage).values()
+    paths = [settings.model.path] if trains else dict.fromkeys(start.path for start in starts)
+    for path in filter(None, paths):
+        networks = read_networks(settings, path)
+        found = plan_of(with_room(settings, networks, roles, room), networks, roles, room)
+        lines += found.sum_lines() if found else [f"unknown: {networks.policy.unknown}"]
+    return "\n".join(lines) or "unknown: the local policy is small"

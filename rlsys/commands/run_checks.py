@@ -94,7 +94,7 @@ def _memory(settings: RunConfig, tell: Callable[[str], None]) -> str:
     from actors.room import alike_nodes, gpu_gib_here, memory_gib_here
     from rlsys.config.memory_fit import require_fit, with_room
     from rlsys.config.memory_plan import Room
-    from rlsys.config.model_files import read_config
+    from rlsys.config.networks import read_networks
     from rlsys.config.precision import cpu_has_bfloat16, decided
 
     path = settings.model.path
@@ -106,9 +106,9 @@ def _memory(settings: RunConfig, tell: Callable[[str], None]) -> str:
         here if gpus else None,
         alike_nodes(wanted, memory_gib_here(), sum(need.total["GPU"] for need in wanted)),
     )
-    model = read_config(path, f"model.path={path!r}")
+    networks = read_networks(settings, path)
     precise, roles = decided(settings, cpu_has_bfloat16()), [need.role for need in wanted]
-    plan = require_fit(with_room(precise, model, roles, room), model, roles, room)
+    plan = require_fit(with_room(precise, networks, roles, room), networks, roles, room)
     return "\n".join(plan.lines()) if plan else ""
 
 

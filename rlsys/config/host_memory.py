@@ -3,7 +3,7 @@
     learner     what offloading lays there; by turns what leaves the GPU; a copy of its state on the
                 way into a checkpoint; pinned buffers; on a CPU all that it computes with
     sampler     its processes; on a CPU weights, cache and work
-    reference   on a CPU weights and work
+    scorer      on a CPU weights and work: reference and teacher
     the node    Ray, the driver, and versions of the weights in Ray's store
 
 A sampler that sleeps leaves nothing here (vLLM's sleep level 2). What a member reads at its start
@@ -29,7 +29,7 @@ from rlsys.config.run import (
 )
 from rlsys.config.transport import transport_of
 
-_PROCESS = {"learner": 0.45, "rollout": 1.1, "reference": 0.35, "verifier": 0.1}
+_PROCESS = {"learner": 0.45, "rollout": 1.1, "scorer": 0.35, "verifier": 0.1}
 """GiB of an interpreter with its libraries; a sampler is two."""
 _CUDA = 1.5 * GIB
 """More of each process on a GPU: CUDA's libraries and what its driver maps; an estimate."""
@@ -166,7 +166,7 @@ def sampler(config: RunConfig, shape: Shape) -> HostMemory:
 
 def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> HostMemory:
     """Of one worker of a frozen policy."""
-    process, weights = _process("reference", own.gpus > 0), shape.parameters * 1.0
+    process, weights = _process("scorer", own.gpus > 0), float(shape.parameters)
     weights *= memory.size_of(own.dtype)
     if own.gpus:
         return HostMemory(process=process, loading=weights)

@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
-from rlsys.config import host_memory
-from rlsys.config.adapter import learner_is_reference
+from rlsys.config import host_memory, memory
 from rlsys.config.host_memory import HostMemory
 from rlsys.config.memory import GIB
-from rlsys.config.model_shape import Shape
+from rlsys.config.networks import Networks
 from rlsys.config.run import RunConfig
 
 SPARE = 0.95
@@ -90,14 +89,14 @@ def kept_free(there: float, spare: float) -> str:
 
 
 def hosts_of(
-    config: RunConfig, shape: Shape, roles: Sequence[str], nodes: Sequence[Node]
+    config: RunConfig, networks: Networks, roles: Sequence[str], nodes: Sequence[Node]
 ) -> list[Host]:
-    """Who lies where. A member for which no node has room goes to the emptiest one: whether the
-    cluster is large enough is asked elsewhere."""
+    """Who lies where, of roles whose networks' sizes are known. A member for which no node has room
+    goes to the emptiest one: whether the cluster is large enough is asked elsewhere."""
     hosts = [Host(node) for node in nodes]
     if not hosts:
         return []
-    residents = [one for role in roles for one in _residents(config, shape, role)]
+    residents = [one for role in roles for one in _residents(config, networks, role)]
     ranks = [one for one in residents if one.role == "learner"]
     whole = next((host for host in hosts if ranks and host.has_room(ranks[0], len(ranks))), None)
     for one in residents:
@@ -106,7 +105,7 @@ def hosts_of(
     for number, host in enumerate(hosts):
         there = {one.role for one in host.residents}
         has_weights = set(roles) >= _WEIGHTS and bool(there & _WEIGHTS)
-        own = host_memory.node(config, shape, has_weights, number == 0)
+        own = host_memory.node(config, networks.policy.shape, has_weights, number == 0)
         host.residents.append(Resident(_NODE, own))
     return hosts
 
@@ -118,19 +117,19 @@ def _place(config: RunConfig, hosts: list[Host], one: Resident) -> Host:
     return free[0]
 
 
-def _residents(config: RunConfig, shape: Shape, role: str) -> Iterator[Resident]:
+def _residents(config: RunConfig, networks: Networks, role: str) -> Iterator[Resident]:
+    shape = networks.of(role).shape
     learner, rollout, verifiers = config.learner, config.rollout, config.verifiers
     if role == "learner":
         for rank in range(learner.ranks):
-            memory = host_memory.learner(config, shape, rank)
-            yield Resident(role, memory, learner.cpus, learner.gpus)
+            needed = host_memory.learner(config, shape, rank)
+            yield Resident(role, needed, learner.cpus, learner.gpus)
     elif role == "rollout" and not config.served.url:
-        memory = host_memory.sampler(config, shape)
-        yield from rollout.workers * [Resident(role, memory, rollout.cpus, rollout.gpus)]
-    elif role == "reference" and not learner_is_reference(learner, config.algorithm):
-        own = config.reference
-        memory = host_memory.scorer(config, own, shape)
-        yield from own.workers * [Resident(role, memory, own.cpus, own.gpus)]
+        needed = host_memory.sampler(config, shape)
+        yield from rollout.workers * [Resident(role, needed, rollout.cpus, rollout.gpus)]
+    elif own := memory.scorers(config).get(role):
+        needed = host_memory.scorer(config, own, shape)
+        yield from own.workers * [Resident(role, needed, own.cpus, own.gpus)]
     elif role == "verifier":
         shares = verifiers.cpus_per_worker, verifiers.gpus_per_worker
         yield from verifiers.workers * [Resident(role, host_memory.verifier(), *shares)]
@@ -145,9 +144,9 @@ def lines(hosts: Sequence[Host]) -> list[str]:
     for host in hosts:
         part = []
         for one, count in Counter((one.role, one.memory) for one in host.residents).items():
-            role, memory = one
-            sizes = [count * getattr(memory, name) for name in names]
-            numbers = "".join(f"{x / GIB:>12.1f}" for x in [*sizes, count * memory.total])
+            role, needed = one
+            sizes = [count * getattr(needed, name) for name in names]
+            numbers = "".join(f"{x / GIB:>12.1f}" for x in [*sizes, count * needed.total])
             part.append(f"{f'{role} x {count}' if count > 1 else role:<14}{numbers}")
         table = "\n".join([*part, host.sum_line])
         if table not in seen:

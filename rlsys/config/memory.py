@@ -4,7 +4,7 @@
                 + max(kept activations + max(logits, a layer at work), gradients in float32);
                 with an adapter all but the weights are of the adapter alone
     sampler     weights + key-value cache + what an update needs
-    reference   weights + max(logits, a layer at work)
+    scorer      weights + max(logits, a layer at work): reference and teacher
 
 Bytes of activations are those that torch keeps for a backward pass through transformers' layers
 (tests/unit/config/test_memory.py measures them): with b bytes a number, hidden size h, queries q,
@@ -22,9 +22,11 @@ The rest is arithmetic of DeepSpeed 0.19.8 and vLLM 0.32.0, and a constant for C
 from dataclasses import dataclass, fields
 from math import ceil
 
+from rlsys.config.adapter import learner_is_reference
 from rlsys.config.batch import SMALLER, Batch, gpu_batch
 from rlsys.config.model_room import cached_bytes_per_token
 from rlsys.config.model_shape import Shape
+from rlsys.config.networks import Network, teacher_of
 from rlsys.config.run import (
     LearnerConfig,
     Offload,
@@ -223,13 +225,14 @@ def _update_buffers(config: RunConfig) -> float:
     return float(buckets * config.weights.bucket_mib << 20)
 
 
-def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes: float) -> Memory:
+def sampler(config: RunConfig, network: Network, gpu_bytes: float) -> Memory:
     """Of one GPU of one sampler.
 
     Args:
+        network: of known sizes.
         gpu_bytes: of the whole GPU; what a sampler fills up where its cache has no size.
     """
-    own = config.rollout
+    own, shape = config.rollout, network.shape
     b = size_of(own.dtype)
     weights = shape.parameters * b / own.tensor_parallel
     working = _working(config, shape, gpu_bytes)
@@ -241,7 +244,7 @@ def sampler(config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes
         cache = own.kv_cache_gib * GIB
     else:
         # At least one answer has to fit; vLLM refuses to start with less.
-        one = float(config.model.max_context * cached_bytes_per_token(config, model))
+        one = float(config.model.max_context * cached_bytes_per_token(config, network.model))
         cache = max(own.gpu_memory_utilization * gpu_bytes - weights - working - _CUDA, one)
     return Memory(weights=weights, cache=cache, buffers=buffers)
 
@@ -256,16 +259,14 @@ def _working(config: RunConfig, shape: Shape, gpu_bytes: float) -> float:
     return _GRAPHS + max(0.0, more) / own.tensor_parallel
 
 
-def share_problem(
-    config: RunConfig, shape: Shape, model: dict[str, object], gpu_bytes: float
-) -> str | None:
+def share_problem(config: RunConfig, network: Network, gpu_bytes: float) -> str | None:
     """That rollout.gpu_memory_utilization leaves no room for one answer, on a GPU that has it."""
     own = config.rollout
     if not own.gpus or own.kv_cache_gib is not None:
         return None
-    found = sampler(config, shape, model, gpu_bytes)
-    needed = found.weights + found.cuda + _working(config, shape, gpu_bytes)
-    one = config.model.max_context * cached_bytes_per_token(config, model)
+    found = sampler(config, network, gpu_bytes)
+    needed = found.weights + found.cuda + _working(config, network.shape, gpu_bytes)
+    one = config.model.max_context * cached_bytes_per_token(config, network.model)
     left = own.gpu_memory_utilization * gpu_bytes - needed
     if left >= one:
         return None
@@ -289,6 +290,17 @@ def asleep(role: str) -> Memory:
     """What stays on the GPU of a member that has given it to another (cluster.colocate): CUDA's
     context, and a sampler's graphs."""
     return Memory(buffers=_GRAPHS if role == "rollout" else 0.0)
+
+
+def scorers(config: RunConfig) -> dict[str, ReferenceConfig]:
+    """By role, the workers that score under a frozen policy: of the reference, unless the learner
+    says what it would, and of the teacher."""
+    found = dict[str, ReferenceConfig]()
+    if not learner_is_reference(config.learner, config.algorithm):
+        found["reference"] = config.reference
+    if teacher_of(config):
+        found["teacher"] = config.teacher
+    return found
 
 
 def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> Memory:

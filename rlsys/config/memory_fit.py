@@ -11,10 +11,10 @@ from typing import Any
 from rlsys.config.batch import SMALLER
 from rlsys.config.host_plan import SPARE as SPARE_OF_A_NODE
 from rlsys.config.lora import LoraConfig
-from rlsys.config.memory import GIB, share_problem
+from rlsys.config.memory import GIB, scorers, share_problem
 from rlsys.config.memory_plan import SHARES, SPARE, Plan, Room, plan_of
-from rlsys.config.model_shape import shape_of
-from rlsys.config.run import Offload, Publish, RunConfig, WeightsConfig
+from rlsys.config.networks import Networks, teacher_of
+from rlsys.config.run import Offload, Precision, Publish, RunConfig, WeightsConfig
 from rlsys.config.sequence_parallel import larger
 from rlsys.config.tensor_parallel import larger_spreads
 from rlsys.config.transport import leaves_beside
@@ -27,59 +27,50 @@ _SHARES = (0.9, 0.85, 0.8)
 
 
 def require_fit(
-    config: RunConfig, model: dict[str, Any], roles: Sequence[str], room: Room
+    config: RunConfig, networks: Networks, roles: Sequence[str], room: Room
 ) -> Plan | None:
     """The plan, of a run that has one.
 
     Raises:
         ConfigError: a GPU or a node has too little; says with which settings it has enough.
     """
-    plan = plan_of(config, model, roles, room)
+    plan = plan_of(config, networks, roles, room)
     if plan and not plan.fits:
         short = []
         if not plan.fits_gpus:
             short.append(f"on GPUs of {room.gpu_gib:.1f} GiB ({plan.kept_free})")
         if host := plan.lacking_host:
             short.append(f"in the memory of a node of {host.node.gib:.1f} GiB ({host.kept_free})")
-        table = "\n".join(plan.lines())
-        raise ConfigError(
-            f"the fleet does not fit {' and '.join(short)}; {_advice(config, model, roles, room)}"
-            f"\n{table}"
-        )
-    shape = shape_of(model)
-    if plan and shape and room.gpu_gib and "rollout" in roles:
-        problem = share_problem(config, shape, model, room.gpu_gib * GIB)
+        advice, table = _advice(config, networks, roles, room), "\n".join(plan.lines())
+        raise ConfigError(f"the fleet does not fit {' and '.join(short)}; {advice}\n{table}")
+    if plan and room.gpu_gib and "rollout" in roles:
+        problem = share_problem(config, networks.of("rollout"), room.gpu_gib * GIB)
         if problem:
             raise ConfigError(problem)
     return plan
 
 
-def with_room(
-    config: RunConfig, model: dict[str, Any], roles: Sequence[str], room: Room
-) -> RunConfig:
+def with_room(config: RunConfig, networks: Networks, roles: Sequence[str], room: Room) -> RunConfig:
     """The settings, of which `weights.publish=auto` is before_step where the fleet has no room for
     a copy of the weights, and fits without."""
     if config.weights.publish is not Publish.auto or not leaves_beside(config):
         return config
-    plan = plan_of(config, model, roles, room)
+    plan = plan_of(config, networks, roles, room)
     weights = replace(config.weights, publish=Publish.before_step)
     without = replace(config, weights=weights)
-    smaller = plan_of(without, model, roles, room)
+    smaller = plan_of(without, networks, roles, room)
     return without if plan and not plan.fits and smaller and smaller.fits else config
 
 
-def _advice(config: RunConfig, model: dict[str, Any], roles: Sequence[str], room: Room) -> str:
+def _advice(config: RunConfig, networks: Networks, roles: Sequence[str], room: Room) -> str:
     """The first change that is enough, of those before it all that helped; and the same with an
-    adapter, which needs fewer."""
-    changed, best = _enough(config, _changes(config, model), model, roles, room)
+    adapter, and with a teacher on a GPU of its own, which need fewer."""
+    changed, best = _enough(config, _changes(config, networks), networks, roles, room)
     ways = [changed] if best.fits else []
-    if config.learner.lora is None:
-        # Its learner is the reference.
-        lent = {"learner.holds_reference": False} if config.learner.holds_reference else {}
-        changes = [{"learner.lora": LoraConfig(), **lent}, *_changes(config, model)]
-        with_adapter, least = _enough(config, changes, model, roles, room)
-        if least.fits and with_adapter != changed:
-            ways.append(with_adapter)
+    for first in _others(config):
+        other, least = _enough(config, [first, *_changes(config, networks)], networks, roles, room)
+        if least.fits and other not in ways:
+            ways.append(other)
     if ways:
         return f"nearest valid: {', or '.join(map(' '.join, ways))}"
     wanted = []
@@ -88,27 +79,38 @@ def _advice(config: RunConfig, model: dict[str, Any], roles: Sequence[str], room
     if host := best.lacking_host:
         wanted.append(f"nodes of {ceil(host.needed / GIB / SPARE_OF_A_NODE)} GiB")
     most = f" (with {' '.join(changed)})" if changed else ""
-    ranks = ", or more learner.ranks" if "learner" in best.lacking_roles else ""
-    return f"nearest valid: {' and '.join(wanted)}{most}{ranks}"
+    others = {"learner": "more learner.ranks", "teacher": "a smaller teacher"}
+    instead = [way for role, way in others.items() if role in best.lacking_roles]
+    return ", or ".join([f"nearest valid: {' and '.join(wanted)}{most}", *instead])
+
+
+def _others(config: RunConfig) -> Iterator[dict[str, Any]]:
+    """Other beginnings: they cost more than the first of `_changes`, and save most of those."""
+    if config.learner.lora is None:
+        # Its learner is the reference.
+        lent = {"learner.holds_reference": False} if config.learner.holds_reference else {}
+        yield {"learner.lora": LoraConfig(), **lent}
+    if teacher_of(config) and 0 < config.teacher.gpus < 1:
+        yield {"teacher.gpus": 1.0}
 
 
 def _enough(
     config: RunConfig,
     changes: Iterable[Mapping[str, Any]],
-    model: dict[str, Any],
+    networks: Networks,
     roles: Sequence[str],
     room: Room,
 ) -> tuple[list[str], Plan]:
     """The changes that helped, up to the one that is enough, and the plan then."""
     trial, changed = deepcopy(config), dict[str, Any]()
-    best = plan_of(trial, model, roles, room)
+    best = plan_of(trial, networks, roles, room)
     assert best is not None
     for settings in changes:
         before = deepcopy(trial)
         for path, value in settings.items():
             section, name = path.split(".")
             setattr(getattr(trial, section), name, value)
-        now = plan_of(trial, model, roles, room)
+        now = plan_of(trial, networks, roles, room)
         assert now is not None
         if now.lacking > best.lacking - _WORTH and not now.fits:
             trial = before
@@ -135,7 +137,7 @@ def _told(path: str, value: Any) -> str:
     return f"{path}={getattr(value, 'name', value)}".lower()
 
 
-def _changes(config: RunConfig, model: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _changes(config: RunConfig, networks: Networks) -> Iterator[dict[str, Any]]:
     """From those that cost nothing to those that cost most; a sequence must fit a microbatch."""
     learner, rollout = config.learner, config.rollout
     if leaves_beside(config):
@@ -150,17 +152,18 @@ def _changes(config: RunConfig, model: dict[str, Any]) -> Iterator[dict[str, Any
         yield {"learner.offload": Offload.none}
     if learner.ranks > 1:
         yield {"learner.zero_stage": 3}
-    for size in larger(config, model):
+    for size in larger(config, networks.of("learner").model):
         yield {"learner.sequence_parallel": size}
     yield {
         "learner.zero_stage": max(1, learner.zero_stage),
         "learner.offload": Offload.optimizer,
     }
     yield from _smaller_sampler(config)
+    yield from _smaller_scorers(config)
     if config.cluster.colocate:
         return
     if rollout.gpus >= 1:
-        for size in larger_spreads(config, model):
+        for size in larger_spreads(config, networks.of("rollout").model):
             yield {"rollout.tensor_parallel": size, "rollout.gpus": float(size)}
     if learner.ranks == rollout.workers == 1 and learner.gpus + rollout.gpus <= SHARES:
         yield {
@@ -171,6 +174,18 @@ def _changes(config: RunConfig, model: dict[str, Any]) -> Iterator[dict[str, Any
     yield {"learner.zero_stage": 3, "learner.offload": Offload.parameters}
     if learner.ranks > 1 and learner.lora is None:
         yield {"learner.zero_stage": 3, "learner.holds_reference": True}
+
+
+def _smaller_scorers(config: RunConfig) -> Iterator[dict[str, Any]]:
+    """What a reference or a teacher does without, at the price of speed, and of digits that the
+    learner does not have."""
+    for role, own in scorers(config).items():
+        tokens = own.microbatch_tokens
+        while tokens > config.model.max_context:
+            tokens = max(tokens // 2, config.model.max_context)
+            yield {f"{role}.microbatch_tokens": tokens}
+        if own.gpus and own.dtype is not config.learner.dtype is Precision.bfloat16:
+            yield {f"{role}.dtype": Precision.bfloat16}
 
 
 def _smaller_sampler(config: RunConfig) -> Iterator[dict[str, Any]]:

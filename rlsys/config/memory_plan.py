@@ -5,13 +5,11 @@ Members with a share of a GPU lie on one together, as long as their shares add u
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from rlsys.config import host_plan, memory
-from rlsys.config.adapter import learner_is_reference
 from rlsys.config.host_plan import Host, Node, hosts_of
 from rlsys.config.memory import GIB, Memory
-from rlsys.config.model_shape import Shape, shape_of
+from rlsys.config.networks import Network, Networks
 from rlsys.config.run import RunConfig
 
 SHARES = 1 + 1e-9
@@ -43,15 +41,15 @@ class Member:
 class Plan:
     """Members by GPU; GPUs with the same members stand for each other."""
 
-    model_type: str
-    parameters: int
-    active: int
-    """Of the parameters, those that a token goes through."""
+    networks: Networks
+    """What members compute with."""
     gpus: list[list[Member]]
     gpu_bytes: float
     hosts: list[Host]
     by_turns: bool = False
     """Whether learner and sampler have their GPU one after the other."""
+    left_out: Sequence[str] = ()
+    """Roles whose networks' sizes are not known."""
 
     @property
     def fits(self) -> bool:
@@ -94,7 +92,7 @@ class Plan:
         """What of a GPU's memory no plan may use up."""
         return host_plan.kept_free(self.gpu_bytes, SPARE)
 
-    def _total(self, gpu: list[Member]) -> float:
+    def _total(self, gpu: Sequence[Member]) -> float:
         """Of all members at once; by turns, of the turn that needs most, with what the other
         leaves."""
         turns = [member for member in gpu if member.role in _TURNS] if self.by_turns else []
@@ -105,61 +103,82 @@ class Plan:
 
     def lines(self) -> list[str]:
         """Tables in GiB: a line a member, and a sum a GPU and a node."""
-        size = f"{_counted(self.parameters)} parameters"
-        if self.active < self.parameters:
-            size += f", of which a token meets {_counted(self.active)}"
-        title = f"memory plan of {size} ({self.model_type}), GiB"
         on_gpus = self._gpu_lines() if self.gpus else []
-        return [title, *on_gpus, *(host_plan.lines(self.hosts) if self.hosts else [])]
+        on_hosts = host_plan.lines(self.hosts) if self.hosts else []
+        return [f"memory plan of {self.sizes}, GiB", *on_gpus, *on_hosts, *self.notes]
+
+    def sum_lines(self) -> list[str]:
+        """The sums alone."""
+        hosts = dict.fromkeys(host.sum_line for host in self.hosts)
+        return [self.sizes, *map(self._sum_line, self._unlike_gpus()), *hosts, *self.notes]
+
+    @property
+    def sizes(self) -> str:
+        """How large the policy is, and what other networks members compute with."""
+        there = {member.role for gpu in self.gpus for member in gpu}
+        there |= {one.role for host in self.hosts for one in host.residents}
+        own = {role: one for role, one in self.networks.own.items() if role in there}
+        others = [f"{role} {_told(one)}" for role, one in own.items()]
+        return "; ".join([_told(self.networks.policy), *others])
+
+    @property
+    def notes(self) -> list[str]:
+        """Who is not in it, and why, in a line each."""
+        return [
+            f"note: {role} is not in the memory plan: {self.networks.of(role).unknown}"
+            for role in self.left_out
+        ]
 
     def _gpu_lines(self) -> list[str]:
         names = [field.name for field in fields(Memory)]
         lines = [f"{'of a GPU':<14}" + "".join(f"{name:>12}" for name in [*names, "sum"])]
-        seen: set[tuple[Member, ...]] = set()
-        for gpu in self.gpus:
-            if tuple(gpu) in seen:
-                continue
-            seen.add(tuple(gpu))
+        for gpu in self._unlike_gpus():
             for member in gpu:
                 parts = [getattr(member.memory, name) for name in names]
                 numbers = "".join(f"{x / GIB:>12.1f}" for x in [*parts, member.memory.total])
                 lines.append(f"{member.role:<14}{numbers}")
-            roles = " and ".join(dict.fromkeys(member.role for member in gpu))
-            has_turns = self.by_turns and {member.role for member in gpu} >= set(_TURNS)
-            turns = " by turns" if has_turns else ""
-            needed, there = self._total(gpu), self.gpu_bytes
-            line = f"a GPU of {roles}{turns}: {needed / GIB:.1f} of {there / GIB:.1f} GiB"
-            is_short = needed > SPARE * there
-            lines.append(line + (f" ({self.kept_free})" if is_short else ""))
+            lines.append(self._sum_line(gpu))
         return lines
 
+    def _unlike_gpus(self) -> list[Sequence[Member]]:
+        return list(dict.fromkeys(map(tuple, self.gpus)))
 
-def plan_of(
-    config: RunConfig, model: dict[str, Any], roles: Sequence[str], room: Room
-) -> Plan | None:
-    """What a run's members need; None for a model whose sizes are not known here, and where nothing
-    is known of what there is.
+    def _sum_line(self, gpu: Sequence[Member]) -> str:
+        roles = dict.fromkeys(member.role for member in gpu)
+        turns = " by turns" if self.by_turns and roles.keys() >= set(_TURNS) else ""
+        needed, there = self._total(gpu), self.gpu_bytes
+        of_them = f"a GPU of {' and '.join(roles)}{turns}"
+        line = f"{of_them}: {needed / GIB:.1f} of {there / GIB:.1f} GiB"
+        return line + (f" ({self.kept_free})" if needed > SPARE * there else "")
+
+
+def plan_of(config: RunConfig, networks: Networks, roles: Sequence[str], room: Room) -> Plan | None:
+    """What a run's members need; None for a policy whose sizes are not known here, and where
+    nothing is known of what there is. A role with a network of its own, whose sizes are not known,
+    is left out.
 
     Args:
-        model: its config.json.
         roles: those that the run starts.
     """
-    shape, gib = shape_of(model), room.gpu_gib
-    if shape is None:
+    if not networks.policy.is_known:
         return None
-    members = [one for role in roles if gib for one in _members(config, shape, model, role, gib)]
-    hosts = hosts_of(config, shape, roles, room.nodes)
+    left_out = [role for role in roles if not networks.of(role).is_known]
+    roles, gib = [role for role in roles if role not in left_out], room.gpu_gib
+    members = [one for role in roles if gib for one in _members(config, networks, role, gib)]
+    hosts = hosts_of(config, networks, roles, room.nodes)
     if not members and not hosts:
         return None
-    return Plan(
-        str(model["model_type"]),
-        shape.parameters,
-        shape.active_parameters,
-        _placed(members),
-        (gib or 0.0) * GIB,
-        hosts,
-        config.cluster.colocate,
-    )
+    by_turns = config.cluster.colocate
+    return Plan(networks, _placed(members), (gib or 0.0) * GIB, hosts, by_turns, left_out)
+
+
+def _told(network: Network) -> str:
+    """`7.62 B parameters (qwen2)`."""
+    shape = network.shape
+    size = f"{_counted(shape.parameters)} parameters"
+    if shape.active_parameters < shape.parameters:
+        size += f", of which a token meets {_counted(shape.active_parameters)}"
+    return f"{size} ({network.model['model_type']})"
 
 
 def _counted(parameters: float) -> str:
@@ -167,21 +186,21 @@ def _counted(parameters: float) -> str:
     return f"{parameters / 1e9:.2f} B" if parameters >= 1e8 else f"{parameters / 1e6:.1f} M"
 
 
-def _members(
-    config: RunConfig, shape: Shape, model: dict[str, Any], role: str, gib: float
-) -> Iterator[Member]:
+def _members(config: RunConfig, networks: Networks, role: str, gib: float) -> Iterator[Member]:
     """A member for each GPU that a role has, or has a share of."""
+    network = networks.of(role)
+    shape = network.shape
     if role == "learner" and (share := config.learner.gpus):
         for rank in range(config.learner.ranks):
             yield Member(role, share, memory.learner(config, shape, rank))
     if role == "rollout" and (share := config.rollout.gpus):
-        own = memory.sampler(config, shape, model, gib * GIB)
+        own = memory.sampler(config, network, gib * GIB)
         for _ in range(config.rollout.workers * config.rollout.tensor_parallel):
             yield Member(role, min(share, 1.0), own)
-    is_there = not learner_is_reference(config.learner, config.algorithm)
-    if role == "reference" and is_there and (share := config.reference.gpus):
-        for _ in range(config.reference.workers):
-            yield Member(role, share, memory.scorer(config, config.reference, shape))
+    scoring = memory.scorers(config).get(role)
+    if scoring and (share := scoring.gpus):
+        for _ in range(scoring.workers):
+            yield Member(role, share, memory.scorer(config, scoring, shape))
 
 
 def _placed(members: list[Member]) -> list[list[Member]]:

@@ -8,7 +8,7 @@ from rlsys import hub
 from rlsys.config.model_defaults import DEFAULTS
 from rlsys.config.model_room import POSITIONS, Model
 from rlsys.config.model_sizes import size_problems
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, NotAtHandError
 
 _TYPES: dict[str, tuple[type, str]] = {
     "model_type": (str, "a text"),
@@ -33,6 +33,7 @@ def read_config(path: str, named: str) -> Model:
     Args:
         named: how the user named it, for the error.
     Raises:
+        NotAtHandError: it is in no folder, nor does the hub give it.
         ConfigError: there is none, it is not JSON, a value has another type than it should, or
             sizes do not fit each other.
     """
@@ -92,6 +93,6 @@ def _from_hub(path: str, named: str) -> Path:
         return Path(hf_hub_download(path, "config.json"))
     except (OSError, HfHubHTTPError, HFValidationError) as error:
         reason = silence or str(error).strip().splitlines()[0]
-        raise ConfigError(
+        raise NotAtHandError(
             f"{named}: neither a model directory, nor does the hub give its config.json: {reason}"
         ) from error

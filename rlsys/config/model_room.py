@@ -23,14 +23,18 @@ _PLAIN_HEADS = ("llama", "mistral", "mixtral", "qwen2")
 
 def room_problems(config: RunConfig, model: Model) -> list[str]:
     """What model.max_context is too long for, each with the nearest valid setting."""
-    longest, path = config.model.max_context, config.model.path
-    found = [
-        f"model.max_context={longest}: {name} of model.path={path!r} at {most}; nearest valid: "
-        f"{most}"
+    found = length_problems(config.model.max_context, model, f"model.path={config.model.path!r}")
+    return found + cache_problem(config, model) + head_problem(config, model)
+
+
+def length_problems(longest: int, model: Model, named: str) -> list[str]:
+    """What a model cannot read sequences of so many tokens for, each with the nearest valid
+    setting."""
+    return [
+        f"model.max_context={longest}: {name} of {named} at {most}; nearest valid: {most}"
         for name, most in limits(model).items()
         if longest > most
     ]
-    return found + cache_problem(config, model) + head_problem(config, model)
 
 
 def head_problem(config: RunConfig, model: Model) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rlsys.config import latents
 from rlsys.config.model_files import read_config
-from rlsys.config.model_room import Model, room_problems, rope_kinds
+from rlsys.config.model_room import Model, length_problems, room_problems, rope_kinds
 from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.run import RunConfig
 from rlsys.config.sequence_parallel import head_problems
@@ -85,6 +85,16 @@ def require_computable(config: RunConfig) -> None:
     problems = room_problems(config, model) + head_problems(config, model)
     problems += spread_problems(config, model) + latents.model_problems(config, model)
     if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def require_scoring(path: str, named: str, longest: int) -> None:
+    """Raise ConfigError when a model says of itself that it cannot score here what others wrote, or
+    not so many tokens."""
+    model = read_config(path, named)
+    if reason := refusal(model):
+        raise ConfigError(_refused(named, model, reason))
+    if problems := length_problems(longest, model, named):
         raise ConfigError("\n".join(problems))
 
 

@@ -1,12 +1,14 @@
-"""What a run asks of its model, by its stage, before anything is loaded: to train it, or to sample
-from it."""
+"""What a run asks of its models, by its stage, before anything is loaded: to train the policy, or
+to sample from it, and to read its teacher."""
 
 from rlsys.config.adapter import require_adaptable
 from rlsys.config.experts import of_dense
 from rlsys.config.local_policy import Architecture
 from rlsys.config.model_files import read_config
+from rlsys.config.model_names import find_model
 from rlsys.config.model_sizes import EXPERTS
-from rlsys.config.models import require_computable, require_sampled
+from rlsys.config.models import require_computable, require_sampled, require_scoring
+from rlsys.config.networks import teacher_of
 from rlsys.config.run import RunConfig, StageKind
 from rlsys.config.tensor_parallel import spread_problems
 from rlsys.config.weight_files import require_weights
@@ -14,12 +16,10 @@ from rlsys.errors import ConfigError
 
 
 def require_described(config: RunConfig) -> None:
-    """Raise ConfigError on what the model's config.json alone says against the run. The local
-    policy is made to fit."""
+    """Raise ConfigError on what the config.json of the model, and that of a teacher, alone says
+    against the run. The local policy is made to fit."""
     path = config.model.path
     if not path:
-        if config.model.local.architecture is Architecture.qwen2:
-            _require_no_experts_asked(config, "the local policy")
         return
     named = f"model.path={path!r}"
     if config.run.stage is StageKind.sample:
@@ -31,13 +31,10 @@ def require_described(config: RunConfig) -> None:
     require_adaptable(config, path, named)
     if not any(read_config(path, named).get(name) for name in EXPERTS):
         _require_no_experts_asked(config, named)
-
-
-def _require_no_experts_asked(config: RunConfig, policy: str) -> None:
-    if config.run.stage is StageKind.sample:
-        return
-    if problems := list(of_dense(config.learner.experts, policy)):
-        raise ConfigError("\n".join(problems))
+    if teacher := teacher_of(config):
+        named = f"teacher.path={teacher!r}"
+        find_model(teacher, named, config.run.directory)
+        require_scoring(teacher, named, config.model.max_context)
 
 
 def require_model(config: RunConfig) -> None:
@@ -45,3 +42,12 @@ def require_model(config: RunConfig) -> None:
     require_described(config)
     if path := config.model.path:
         require_weights(path, f"model.path={path!r}")
+    elif config.model.local.architecture is Architecture.qwen2:
+        _require_no_experts_asked(config, "the local policy")
+
+
+def _require_no_experts_asked(config: RunConfig, policy: str) -> None:
+    if config.run.stage is StageKind.sample:
+        return
+    if problems := list(of_dense(config.learner.experts, policy)):
+        raise ConfigError("\n".join(problems))

@@ -11,8 +11,9 @@ Importing this module registers the function with transformers as attn_implement
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from transformers import AttentionInterface
 
 from rlsys.errors import ConfigError
 from rlsys.learning import varlen
+from rlsys.learning.kept_keys import KeptKeys
 from rlsys.learning.segments import Segment
 from rlsys.learning.ulysses import SequenceGroup
 from rlsys.learning.varlen import VarlenPlan, plan_varlen
@@ -58,10 +60,17 @@ class AttentionPlan:
     device: torch.device
     group: SequenceGroup | None = None
     """The ranks that hold the row together, each a slice of it; None: this one holds it alone."""
+    places: tuple[int, ...] | None = None
+    """Where the tokens' keys lie among those that are kept of earlier rows; contexts are there."""
 
     def to(self, device: torch.device) -> "AttentionPlan":
         """The same on another device."""
-        return AttentionPlan(self.segments, device, self.group)
+        return replace(self, device=device)
+
+    @cached_property
+    def own_keys(self) -> Tensor:
+        """[S] int64: `places`, of a row that has them."""
+        return torch.tensor(self.places or (), device=self.device)
 
     @cached_property
     def longest(self) -> int:
@@ -81,7 +90,7 @@ class AttentionPlan:
                 torch.from_numpy(keys).to(self.device),
                 None if mask is None else torch.from_numpy(mask).to(self.device),
             )
-            for queries, keys, mask in map(_indices, self._members)
+            for queries, keys, mask in (_indices(m, self.places) for m in self._members)
         )
 
     @cached_property
@@ -104,11 +113,15 @@ class AttentionPlan:
         return plan_varlen(self.segments, self.device)
 
 
-def plan_attention(segments: Sequence[Segment]) -> AttentionPlan:
+def plan_attention(
+    segments: Sequence[Segment], places: Sequence[int] | None = None
+) -> AttentionPlan:
     """Args:
     segments: at least one of at least one token; together they hold each token once.
+    places: see AttentionPlan.
     """
-    return AttentionPlan(tuple(segments), torch.device("cpu"))
+    kept = None if places is None else tuple(map(int, places))
+    return AttentionPlan(tuple(segments), torch.device("cpu"), places=kept)
 
 
 def _buckets(segments: Sequence[Segment]) -> list[list[Segment]]:
@@ -131,21 +144,24 @@ def _fits(segment: Segment, bucket: list[Segment]) -> bool:
     return segment.size >= _WASTE * longest.size and small >= _WASTE * large
 
 
-def _indices(members: list[Segment]) -> tuple[Ints, Ints, NDArray[np.bool_] | None]:
-    """[n, A] queries, [n, K] keys and [n, 1, A, K] mask of one bucket."""
+def _indices(
+    members: list[Segment], places: Sequence[int] | None
+) -> tuple[Ints, Ints, NDArray[np.bool_] | None]:
+    """[n, A] queries, [n, K] keys and [n, 1, A, K] mask of one bucket; places: AttentionPlan's."""
     size = max(s.size for s in members)
     context = max(s.context_size for s in members)
     starts = np.array([s.start for s in members])[:, None]
     sizes = np.array([s.size for s in members])[:, None]
     own = np.arange(size)[None, :]
     queries = np.where(own < sizes, starts + own, 0)
+    own_keys = queries if places is None else np.array(places)[queries]
     if not context:
         # A padded key comes after every real query of its segment, so causality hides it.
-        return queries, queries, None
+        return queries, own_keys, None
     contexts = np.array([s.context for s in members])[:, None]
     context_sizes = np.array([s.context_size for s in members])[:, None]
     back = np.arange(context)[None, :] - context + context_sizes
-    keys = np.concatenate([np.where(back >= 0, contexts + back, 0), queries], axis=1)
+    keys = np.concatenate([np.where(back >= 0, contexts + back, 0), own_keys], axis=1)
     seen = np.concatenate([back >= 0, np.ones_like(queries, dtype=bool)], axis=1)
     causal = np.tril(np.ones((size, context + size), dtype=bool), context)
     return queries, keys, (seen[:, None, :] & causal[None])[:, None]
@@ -160,6 +176,7 @@ def packed_attention(
     *,
     scaling: float | None = None,
     attention_plan: AttentionPlan | None = None,
+    kept_keys: KeptKeys | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
     s_aux: Tensor | None = None,
@@ -176,6 +193,7 @@ def packed_attention(
         attention_mask: unused; the plan says who sees whom.
         attention_plan: of this row, handed through the model's forward; a model that does not is
             refused.
+        kept_keys: of the rows that this one goes on from; it attends to these, and adds its own.
     Returns: [1, S, heads, D], and no attention weights.
     Raises:
         ConfigError: the model's attention is of a kind that this function does not compute.
@@ -193,6 +211,10 @@ def packed_attention(
     scale = 1.0 / math.sqrt(query.shape[-1]) if scaling is None else scaling
     rows = query[0].transpose(0, 1), key[0].transpose(0, 1), value[0].transpose(0, 1)
     group = attention_plan.group
+    if kept_keys is not None:
+        (q, k, v), layer = rows, cast(int, module.layer_idx)
+        rows = q, *kept_keys.joined(layer, k, v)
+        return _by_buckets(rows, attention_plan, scale)[None], None
     if group is None:
         return _of_row(rows, attention_plan, scale)[None], None
     q, k, v = (group.to_heads(row, query.shape[1]) for row in rows)

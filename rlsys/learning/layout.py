@@ -16,28 +16,9 @@ import torch
 
 from rlsys.data.kept_tokens import KeptTokens, padded
 from rlsys.learning.attention import AttentionPlan, plan_attention
+from rlsys.learning.latent_part import LatentPart, latent_part
 from rlsys.learning.segments import Segment
 from rlsys.learning.ulysses import Slice
-from rlsys.thinking.latents import LatentRows
-
-
-@dataclass(frozen=True)
-class LatentPart:
-    """Where a row's latents are made, once for each of n distinct prompts, and where they go."""
-
-    rows: LatentRows  # one row of the n prompts end to end
-    attention: AttentionPlan
-    into: torch.Tensor  # [M * K] int64, into S: the places of all M blocks
-    whose: torch.Tensor  # [M] int64, below n: the prompt of each block
-
-    def to(self, device: torch.device) -> "LatentPart":
-        """The same on another device."""
-        return LatentPart(
-            self.rows.to(device),
-            self.attention.to(device),
-            self.into.to(device),
-            self.whose.to(device),
-        )
 
 
 @dataclass(frozen=True)
@@ -229,35 +210,13 @@ def lay_out(
         torch.from_numpy(np.concatenate(row.counts)),
         tuple(order),
         None if kept is None else torch.from_numpy(padded([kept[i] for i in laid])),
-        _latent_part([prompts[b[0]] for b in blocks], firsts, latents) if latents else None,
+        latent_part([prompts[b[0]] for b in blocks], firsts, latents) if latents else None,
     )
 
 
 def _with_places(prompt: np.ndarray, latents: int) -> np.ndarray:
     """A prompt and the places behind it, which hold some id."""
     return np.concatenate([prompt, np.repeat(prompt[-1:], latents)]) if latents else prompt
-
-
-def _latent_part(prompts: Sequence[np.ndarray], firsts: Sequence[int], latents: int) -> LatentPart:
-    """Args:
-    prompts: of each block, without places.
-    firsts: where each block begins in the row.
-    """
-    own = np.arange(latents)
-    distinct = {prompt.tobytes(): prompt for prompt in prompts}
-    number = {key: i for i, key in enumerate(distinct)}
-    filled = [_with_places(prompt, latents) for prompt in distinct.values()]
-    starts = np.cumsum([0, *map(len, filled)])
-    places = [start + len(one) - latents + own for start, one in zip(starts, filled, strict=False)]
-    into = [first + len(one) + own for first, one in zip(firsts, prompts, strict=True)]
-    rows = LatentRows(
-        _row(filled)[None],
-        _row([np.arange(len(one)) for one in filled])[None],
-        torch.from_numpy(np.stack(places)),
-    )
-    segments = [Segment(int(s), len(one)) for s, one in zip(starts, filled, strict=False)]
-    whose = torch.tensor([number[prompt.tobytes()] for prompt in prompts])
-    return LatentPart(rows, plan_attention(segments), _row(into), whose)
 
 
 def _row(parts: list[np.ndarray]) -> torch.Tensor:

@@ -82,7 +82,7 @@ def _inputs(decoder: nn.Module, layout: Layout) -> dict[str, torch.Tensor]:
     own = layout.latents
     if own is None:
         return {"input_ids": layout.input_ids}
-    latents = latents_of(decoder, own.rows, attention_plan=own.attention)[own.whose]
+    latents = latents_of(decoder, own.rows, own.passes())[own.whose]
     row = embeddings(decoder, layout.input_ids)[0]
     return {"inputs_embeds": row.index_copy(0, own.into, latents.flatten(0, 1))[None]}
 

@@ -135,7 +135,7 @@ class WeightsOut:
         part = layout.to(self.ranks.device).latents
         assert part is not None
         decoder = self.policy.model.get_decoder()
-        (found,) = latents_of(decoder, part.rows, attention_plan=part.attention)
+        (found,) = latents_of(decoder, part.rows, part.passes())
         return found.float().tolist()
 
     def _own_shapes(self) -> dict[str, tuple[int, ...]]:

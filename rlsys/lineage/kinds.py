@@ -202,10 +202,14 @@ def kind_of(config: RunConfig) -> str:
 
 def given(kind: str, config: RunConfig) -> dict[str, str]:
     """The inputs that a stage's settings name, by the words of its kind: those of the table, then
-    the models and files that its rewards and losses are made of."""
+    the models and files that its rewards and losses are made of. Where several are named, the
+    setting for one plays no part."""
     settings, row = flat(asdict(config)), KINDS[kind]
     named: dict[str, str] = {}
+    several = {name: settings[key] for name, key in row.lists.items()}
     for name, key in row.inputs.items():
+        if several.get(name):
+            continue
         paths = paths_in(settings[key]) if word_of(name) in _OF_DATA else [settings[key]]
         if len(paths) > 1:
             named |= {f"{name}_{n}": path for n, path in enumerate(paths, start=1)}
@@ -213,8 +217,8 @@ def given(kind: str, config: RunConfig) -> dict[str, str]:
             named[name] = str(settings[key])
     if kind == SAMPLE and config.served.url:
         named["policy"] = config.served.place
-    for name, key in row.lists.items():
-        named |= {f"{name}_{n}": str(path) for n, path in enumerate(settings[key], start=1)}
+    for name, some in several.items():
+        named |= {f"{name}_{n}": str(path) for n, path in enumerate(some, start=1)}
     return named | _judges(config) | _plugins(config)
 
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rlsys import hub
 from rlsys.algorithms.settings import check_algorithm
 from rlsys.config.load import load
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
+from rlsys.config.models import require_sampled
 from rlsys.config.resume import flat
 from rlsys.config.run import ModelConfig, RunConfig
+from rlsys.config.run_model import require_described
 from rlsys.config.weight_files import require_weights
 from rlsys.data.files import SUFFIXES, find_files
 from rlsys.errors import ConfigError, RlsysError
@@ -117,6 +120,7 @@ def check(recipe: Recipe) -> Checked:
             _require_there(name, path, stage, settings[stage.name])
         _require_one_architecture(stage, checked)
         _require_one_tokenizer(stage, checked)
+        require_described_policies(stage, checked, asks_hub=False)
         for condition in stage.gate:
             for asked in condition.measured:
                 of = recipe.stage(asked.stage or stage.name)
@@ -195,6 +199,31 @@ def _model_type(start: Start) -> str:
     if not (Path(start.path).expanduser() / "config.json").is_file():
         return ""
     return str(read_config(start.path, start.path).get("model_type", ""))
+
+
+def require_described_policies(stage: StageSpec, checked: Checked, *, asks_hub: bool) -> None:
+    """Raise ConfigError where the config.json of a policy that a stage begins with speaks against
+    the stage. What an earlier one leaves has the config.json of what that began with. A merge looks
+    itself.
+
+    Args:
+        asks_hub: else what the hub has is looked at where it was downloaded before.
+    """
+    paths = {name: start.path for name, start in checked.starts(stage).items() if start.path}
+    if stage.kind == MERGE or not (asks_hub or all(map(_is_here, paths.values()))):
+        return
+    try:
+        if stage.kind != EVALUATE:
+            require_described(checked.settings[stage.name])
+            return
+        for name, path in paths.items():
+            require_sampled(path, f"{name}={path!r}")
+    except RlsysError as error:
+        raise type(error)(f"{stage.where}: {error}") from error
+
+
+def _is_here(path: str) -> bool:
+    return not is_hub_id(path) or hub.has_config(path)
 
 
 def _require_one_tokenizer(stage: StageSpec, checked: Checked) -> None:

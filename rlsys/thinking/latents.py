@@ -11,7 +11,7 @@ policy's: pi(y | x) = prod_t p(y_t | x, z(x), y_<t).
 Sampler, learner and reference all make them here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,20 +21,19 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class LatentRows:
-    """Rows of prompts, each followed by K places for its latents."""
+    """A row of n prompts end to end."""
 
     input_ids: Tensor
-    """[B, L] int64; at the places any id."""
+    """[1, S] int64."""
     position_ids: Tensor
-    """[B, L] int64, which go on over the places."""
-    places: Tensor
-    """[n, K] int64, into the rows end to end: where the latents of each of n prompts lie, right
-    behind it."""
+    """[1, S] int64."""
+    ends: Tensor
+    """[n] int64, into S: the last token of each prompt."""
 
     def to(self, device: torch.device) -> "LatentRows":
         """The same on another device."""
         return LatentRows(
-            self.input_ids.to(device), self.position_ids.to(device), self.places.to(device)
+            self.input_ids.to(device), self.position_ids.to(device), self.ends.to(device)
         )
 
 
@@ -49,29 +48,24 @@ class Thinker(Protocol):
         ...
 
 
-def latents_of(decoder: nn.Module, rows: LatentRows, **attention: Any) -> Tensor:
-    """The latents of each prompt, [n, K, H]; gradient flows through all steps.
+def latents_of(decoder: nn.Module, rows: LatentRows, passes: Iterable[dict[str, Any]]) -> Tensor:
+    """The latents of each prompt, [n, K, H]; gradient flows through all passes.
 
-    Each of the K passes computes whole rows anew. What stands at a place that is not filled yet is
-    seen by no position before it, since attention is causal, so no step depends on it.
+    The prompts go through the model once, and then a single place of each for every further latent.
 
     Args:
         decoder: a transformers model without its head, which takes `inputs_embeds`.
-        attention: what its forward needs to keep the prompts of a row apart.
+        passes: for each of the K passes what the decoder's forward needs to keep prompts apart, and
+            to see what earlier passes left.
     """
-    embedded = embeddings(decoder, rows.input_ids)
-    flat = embedded.flatten(0, 1)
-    latents = []
-    for places in rows.places.T:
-        output = decoder(
-            inputs_embeds=flat.view(embedded.shape),
-            position_ids=rows.position_ids,
-            use_cache=False,
-            **attention,
-        )
-        latent = output.last_hidden_state.flatten(0, 1).index_select(0, places - 1)
-        flat = flat.index_copy(0, places, latent)
-        latents.append(latent)
+    latents: list[Tensor] = []
+    row, positions = embeddings(decoder, rows.input_ids), rows.position_ids
+    for attention in passes:
+        output = decoder(inputs_embeds=row, position_ids=positions, use_cache=False, **attention)
+        found = output.last_hidden_state[0]
+        latents.append(found if latents else found.index_select(0, rows.ends))
+        positions = (positions if len(latents) > 1 else positions[:, rows.ends]) + 1
+        row = latents[-1][None]
     return torch.stack(latents, dim=1)
 
 

@@ -1,5 +1,8 @@
 """The config.json of models that people know, as far as sizes need it."""
 
+from rlsys.config.model_room import Model
+from rlsys.config.networks import Network, Networks
+
 QWEN_HALF = {
     "model_type": "qwen2",
     "hidden_size": 896,
@@ -40,3 +43,8 @@ QWEN_30B_A3B = {
     "vocab_size": 151936,
     "tie_word_embeddings": False,
 }
+
+
+def networks(policy: Model, teacher: Model | None = None) -> Networks:
+    """Of a run by their config.json."""
+    return Networks(Network(policy), {"teacher": Network(teacher)} if teacher else {})

@@ -55,3 +55,19 @@ def test_a_member_has_its_gpus_on_one_node(model: Path) -> None:
         "--node-gpus=4, or a smaller rollout.gpus"
     )
     assert "a GPU of rollout: " in planned(model, "--node-gpus", "4", *spread)
+
+
+def test_a_teacher_is_planned_by_its_own_config_json(model: Path, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher"
+    teacher.mkdir()
+    (teacher / "config.json").write_text(json.dumps(QWEN_7B | {"num_hidden_layers": 14}))
+    taught = (f"teacher.path={teacher}", "teacher.gpus=1")
+    lines = planned(model, *taught).splitlines()
+    row = next(line for line in lines if line.startswith("teacher  "))
+    # 14 layers of 0.233 B parameters, and 1.09 B of embedding and head, 2 bytes each.
+    assert row.split()[1] == f"{2 * (14 * 233_046_016 + 1_089_994_752) / 2**30:.1f}"
+    (teacher / "config.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"^teacher\.path=.*: its config\.json is not JSON"):
+        planned(model, *taught)
+    with pytest.raises(ConfigError, match=r"^teacher\.path=.*: neither a folder nor a run in runs"):
+        planned(model, "teacher.path=runs/teacher", "teacher.gpus=1")

@@ -1,5 +1,6 @@
 """`rlsys recipe` and `rlsys lineage`: what is printed, and how it ends."""
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from rlsys.errors import ConfigError, RecipeError
 from rlsys.lineage import digests
 from rlsys.recipes import runner
 from tests.helpers.fake_stage import FakeStages
+from tests.helpers.known_models import QWEN_7B, QWEN_HALF
+from tests.helpers.model_folders import write_weights
 
 RECIPE = """
 about: one stage, then its table
@@ -69,6 +72,46 @@ stages:
     assert done.exit_code == 0, done.output
     assert "9 prompts of a source x 4" in done.output
     assert "linear" in done.output
+
+
+def test_a_plan_of_gpus_has_a_line_for_each_that_is_unlike_with_the_sizes_of_all_models(
+    stages: FakeStages,
+) -> None:
+    """Of what earlier stages leave, those of what they began with."""
+    for name, config in (("small", QWEN_HALF), ("large", QWEN_7B)):
+        Path(name).mkdir()
+        (Path(name) / "config.json").write_text(json.dumps(config))
+        write_weights(Path(name), {})
+    Path("gpu.yaml").write_text(
+        "rollout: {gpus: 0.5, kv_cache_gib: 4}\nlearner: {gpus: 0.5}\nreference: {gpus: 1}\n"
+    )
+    Path("two.yaml").write_text(
+        """
+stages:
+  - {name: large, kind: sft, config: gpu.yaml, inputs: {policy: large}}
+  - {name: small, kind: sft, config: gpu.yaml, inputs: {policy: small}}
+  - name: distilled
+    kind: distill
+    config: gpu.yaml
+    inputs: {policy: "${small.policy}", teacher: "${large.policy}"}
+    overrides: {teacher.gpus: 1, algorithm.kl.coefficient: 0}
+  - {name: table, kind: evaluate, config: gpu.yaml, inputs: {policy: "${distilled.policy}"}}
+"""
+    )
+    done = rlsys("recipe", "plan", "two.yaml", "--gpu-gib", "80")
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.output.split())
+    distilled, _, table = told.split("distilled distill ")[-1].partition("table evaluate ")
+    assert "0.49 B parameters (qwen2); teacher 7.62 B parameters (qwen2)" in distilled
+    assert "a GPU of learner and rollout: " in distilled
+    # 14.2 GiB of weights, 4.6 of logits, 0.7 of CUDA.
+    assert "a GPU of teacher: 19.5 of 80.0 GiB" in distilled
+    assert "a GPU of rollout: " in table
+    assert "learner" not in table
+    (Path("large") / "config.json").write_text(json.dumps(QWEN_7B | {"alibi": True}))
+    refused = rlsys("recipe", "plan", "two.yaml", "--gpu-gib", "80")
+    assert isinstance(refused.exception, ConfigError)
+    assert "two.yaml: stage large: model.path='large'" in str(refused.exception)
 
 
 def test_a_run_ends_with_what_it_made_and_its_status_says_done(stages: FakeStages) -> None:

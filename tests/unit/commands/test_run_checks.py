@@ -86,6 +86,15 @@ def test_a_run_for_gpus_is_not_held_against_a_machine_without(config: Path, tmp_
     assert checks["fleet"].hint.startswith("start it where there are GPUs; `rlsys plan` says")
 
 
+def test_a_teacher_is_in_the_memory_of_the_run(config: Path, tmp_path: Path) -> None:
+    student = write_policy(tmp_path / "student", 0, hidden_size=64)
+    teacher = write_policy(tmp_path / "teacher", 1, hidden_size=64, intermediate_size=4096)
+    checks = found(config, f"model.path={student}", f"teacher.path={teacher}")
+    lines = checks["memory"].found
+    assert "; teacher 1.7 M parameters (qwen2), GiB" in lines.splitlines()[0]
+    assert "a node of learner and rollout and verifier and reference and teacher: " in lines
+
+
 def test_a_cluster_is_asked_when_the_run_starts(config: Path) -> None:
     fleet = found(config, "learner.cpus=64", cluster="10.0.0.1:6379")["fleet"]
     assert fleet == Check("fleet", "10.0.0.1:6379 is asked when the run starts", Level.NOTE)

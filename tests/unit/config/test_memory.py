@@ -11,15 +11,16 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-from rlsys.config import memory
+from rlsys.config import host_memory, memory
 from rlsys.config.lora import LoraConfig
 from rlsys.config.model_shape import shape_of
 from rlsys.config.precision import COMPUTED
-from rlsys.config.run import LearnerConfig, Precision, RunConfig
+from rlsys.config.run import LearnerConfig, Precision, RunConfig, TeacherConfig
 from rlsys.learning import attention
 from rlsys.learning.layout import blocks_of, lay_out
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.policy import hidden_states
+from rlsys.learning.reference import FrozenPolicy, score_sequences
 from tests.helpers.learners import learner_of, one_rank, saved
 
 TOKENS, SEQUENCES, BUCKET = 512, 8, 2_000_000
@@ -176,3 +177,30 @@ def test_a_step_takes_what_the_plan_says(
     # They come in the place of the gradients; the bucket is gone, too.
     bucket = 4 * BUCKET if config.learner.zero_stage == 1 else 0
     assert after_step + after_first - bucket == pytest.approx(moments, rel=0.1)
+
+
+@pytest.mark.parametrize("chunk", [16, 512], ids=["a layer", "logits"])
+def test_what_scores_takes_no_more_than_the_plan_says(tmp_path: Path, chunk: int) -> None:
+    """Its weights exactly, and of its work, which nothing is kept of, no less than a half."""
+    config = RunConfig()
+    config.model.max_context = TOKENS // SEQUENCES
+    config.learner = LearnerConfig(logprob_chunk=chunk)
+    config.teacher = TeacherConfig(dtype=Precision.float32, microbatch_tokens=TOKENS)
+    folder = saved(Qwen2ForCausalLM(Qwen2Config(**SIZES)), tmp_path / "m")
+    shape = shape_of(json.loads((folder / "config.json").read_text()))
+    assert shape is not None
+    teachers: list[FrozenPolicy] = []
+
+    def load() -> None:
+        teachers.append(FrozenPolicy("teacher", str(folder), config.teacher, config.learner, 1.0))
+
+    prompts = [np.zeros(2, dtype=np.int64)] * SEQUENCES
+    answers = [np.zeros(TOKENS // SEQUENCES - 2, dtype=np.int64)] * SEQUENCES
+    groups = list(range(SEQUENCES))
+    _, held = growth(load)
+    most, _ = growth(
+        lambda: score_sequences(teachers[0].policy, prompts, answers, groups, False, TOKENS)
+    )
+    planned = host_memory.scorer(config, config.teacher, shape)
+    assert planned.weights == pytest.approx(held, rel=0.01)
+    assert planned.work / 2 < most < planned.work

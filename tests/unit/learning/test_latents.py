@@ -1,5 +1,6 @@
 """Learning through latents, against a loop written out by hand."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from rlsys.config.run import LearnerConfig
 from rlsys.learning import attention
 from rlsys.learning.layout import block_length, blocks_of, lay_out
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
-from rlsys.learning.policy import PolicyModel
+from rlsys.learning.policy import PolicyModel, checkpoint_layers
 from rlsys.learning.ranks import Ranks
 from rlsys.learning.reference import score_sequences
 from rlsys.thinking.latents import latents_behind, latents_of
@@ -47,17 +48,22 @@ def gradients(model: PreTrainedModel) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("share_prompts", [False, True])
-@pytest.mark.parametrize("chunk", [4, 1000])
+@pytest.mark.parametrize(("chunk", "is_checkpointed"), [(4, False), (1000, False), (1000, True)])
 def test_logprobs_and_gradients_through_the_latents_are_those_of_a_loop_by_hand(
-    exact: PreTrainedModel, groups: Groups, share_prompts: bool, chunk: int
+    exact: PreTrainedModel, groups: Groups, share_prompts: bool, chunk: int, is_checkpointed: bool
 ) -> None:
+    """Also where each pass's layers are computed again in the backward pass, behind the keys that
+    earlier passes have left."""
+    packed_model = deepcopy(exact)
+    if is_checkpointed:
+        checkpoint_layers(packed_model)
     prompts, completions, index = groups
     blocks = blocks_of(index, len(completions), share_prompts)
     layout = lay_out(blocks, prompts, completions, latents=LATENTS)
     slope = torch.linspace(-1, 1, 23, dtype=torch.float64)
-    logprobs, _ = PolicyModel(exact, 1.0, chunk, latents=LATENTS)(layout)
+    logprobs, _ = PolicyModel(packed_model, 1.0, chunk, latents=LATENTS)(layout)
     (logprobs * slope).sum().backward()
-    packed = gradients(exact)
+    packed = gradients(packed_model)
     expected = torch.cat(
         [by_hand(exact, prompts[i], completions[i], LATENTS) for i in layout.sequences]
     )
@@ -92,8 +98,8 @@ def test_equal_prompts_have_their_latents_computed_once(groups: Groups) -> None:
         chosen = blocks_of(index, len(completions), share_prompts)
         part = lay_out(chosen, prompts, completions, latents=LATENTS).latents
         assert part is not None
-        assert part.rows.input_ids.shape == (1, 5 + 9 + 2 * LATENTS)
-        assert part.rows.places.tolist() == [[5, 6, 7], [17, 18, 19]]
+        assert part.rows.input_ids.shape == (1, 5 + 9)
+        assert part.rows.ends.tolist() == [4, 13]
         assert len(part.whose) == blocks
         assert len(part.into) == blocks * LATENTS
 
@@ -118,19 +124,19 @@ def test_without_latents_a_layout_is_what_it_was(groups: Groups) -> None:
 
 
 @pytest.mark.parametrize("count", [1, LATENTS])
-def test_latents_by_kept_keys_and_values_are_those_of_whole_passes(
+def test_a_samplers_latents_are_the_learners(
     exact: PreTrainedModel, groups: Groups, count: int
 ) -> None:
-    """As a sampler makes them, beside prompts of other lengths and by the model's own attention."""
+    """By a cache for decoding, padded, and by the model's own attention."""
     prompts = [groups[0][i] for i in (0, 3)]
     nothing = [np.empty(0, dtype=np.int64)] * 2
     part = lay_out([[0], [1]], prompts, nothing, latents=count).latents
     assert part is not None
     with torch.no_grad():
-        whole = latents_of(exact.get_decoder(), part.rows, attention_plan=part.attention)
+        expected = latents_of(exact.get_decoder(), part.rows, part.passes())
     exact.set_attn_implementation("sdpa")
     together = latents_behind(exact.get_decoder(), [p.tolist() for p in prompts], count)
-    torch.testing.assert_close(together, whole, atol=1e-12, rtol=0)
+    torch.testing.assert_close(together, expected, atol=1e-12, rtol=0)
     assert together.shape == (2, count, 32)
 
 

@@ -166,14 +166,20 @@ def test_a_sampler_makes_the_latents_of_an_adapters_merged_weights(
     for version in range(3):
         learner.step(data, version)
     out = WeightsOut(learner.policy, learner.ranks)
-    canary = out.canary(list(range(40)))
-    (before,) = prefill.think([canary.latent_prompt])
+    # Of one prompt alone rounding may be far larger than of most.
+    drawn = np.random.default_rng(0).integers(40, size=(48, 40))
+    canaries = [out.canary(ids) for ids in drawn.tolist()]
+    prompts = [canary.latent_prompt for canary in canaries]
+    before = prefill.think(prompts)
     (bucket,) = out.buckets(1 << 30)
     prefill.load(*published(1, bucket, tmp_path))
-    (thought,) = prefill.think([canary.latent_prompt])
-    limit = canary.latent_limit(precision, 0.0)
-    found, unmoved = (LatentPrefill.difference(z, canary.latents) for z in (thought, before))
-    assert found < min(limit, unmoved / 5)
+    found, unmoved = (
+        np.median(
+            [LatentPrefill.difference(z, c.latents) for z, c in zip(made, canaries, strict=True)]
+        )
+        for made in (prefill.think(prompts), before)
+    )
+    assert found < min(canaries[0].latent_limit(precision, 0.0), unmoved / 5)
 
 
 # --- a critic -------------------------------------------------------------------------------------

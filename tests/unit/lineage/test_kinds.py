@@ -27,7 +27,10 @@ def test_every_list_of_inputs_is_a_setting(kind: str, name: str) -> None:
 
 def test_an_evaluation_is_of_one_policy_or_of_several() -> None:
     several = RunConfig(benchmarks=BenchmarksConfig(policies=["/a", "/b"]))
+    several.model.path = "/c"  # of the config that others share; it plays no part
     assert given("evaluate", several) == {"policy_1": "/a", "policy_2": "/b"}
+    several.benchmarks.policies = []
+    assert given("evaluate", several) == {"policy": "/c"}
     assert KINDS["evaluate"].misnumbered(["policy_1", "policy_2"]) == ""
     assert "policy and policy_1" in KINDS["evaluate"].misnumbered(["policy", "policy_1"])
 

@@ -110,6 +110,68 @@ def test_policies_of_unlike_tokenizers_do_not_meet(
     check(read_recipe(write(content)))
 
 
+def described(folder: Path, **config: object) -> str:
+    """A model that is as its config.json says."""
+    path = model(folder, "a", "b")
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen2"} | config))
+    return path
+
+
+def test_a_policy_whose_config_json_speaks_against_its_stage_is_refused_before_anything_runs(
+    write: Write, content: dict, workplace: Path
+) -> None:
+    content["stages"][0]["inputs"]["policy"] = described(workplace / "m", alibi=True)
+    told = refusal(write, content)
+    assert "stage sft1: model.path=" in told
+    assert "ALiBi counts positions" in told
+
+
+def test_what_a_later_stage_asks_is_held_against_what_the_first_one_began_with(
+    write: Write, content: dict, workplace: Path
+) -> None:
+    path = described(workplace / "m", max_position_embeddings=1024)
+    content["stages"][0]["inputs"]["policy"] = path
+    check(read_recipe(write(content)))
+    content["stages"][1]["overrides"] = {"model.max_context": 2048}
+    told = refusal(write, content)
+    assert "stage rl_a: model.max_context=2048: " in told
+    assert "nearest valid: 1024" in told
+
+
+def test_a_teacher_whose_config_json_cannot_be_read_is_refused(
+    write: Write, content: dict, workplace: Path
+) -> None:
+    content["stages"][0]["inputs"]["policy"] = model(workplace / "student", "a", "b")
+    content["stages"][1] |= {"kind": "distill"}
+    content["stages"][1]["inputs"]["teacher"] = model(workplace / "teacher", "a", "b")
+    (workplace / "teacher" / "config.json").write_text("[]")
+    assert "stage rl_a: teacher.path=" in refusal(write, content)
+
+
+def test_a_policy_that_cannot_answer_is_refused_where_it_is_measured(
+    write: Write, content: dict, workplace: Path
+) -> None:
+    path = described(workplace / "m", is_encoder_decoder=True)
+    content["stages"][3]["inputs"]["policy"] = path
+    assert "stage table_a: policy=" in (told := refusal(write, content))
+    assert "encoder-decoder" in told
+
+
+def test_of_an_evaluation_of_several_the_configs_own_model_is_no_part(
+    write: Write, content: dict, workplace: Path
+) -> None:
+    """It may be of another family, and of a kind that cannot answer."""
+    other = described(workplace / "m", is_encoder_decoder=True)
+    (workplace / "small.yaml").write_text(f"loop: {{steps: 6}}\nmodel: {{path: {other}}}\n")
+    paths = [model(workplace / name, "x", "y") for name in ("one", "two")]
+    inputs = {"policy_1": paths[0], "policy_2": paths[1]}
+    content["stages"] = [
+        {"name": "table", "kind": "evaluate", "config": "small.yaml", "inputs": inputs}
+    ]
+    checked = check(read_recipe(write(content)))
+    assert checked.outside(checked.recipe.stage("table")) == inputs
+
+
 def merged(**inputs: str) -> dict:
     """A merge of what two branches leave."""
     inputs = {"policy_1": "${rl_a.policy}", "policy_2": "${rl_b.policy}"} | inputs

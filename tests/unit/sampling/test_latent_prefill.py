@@ -59,7 +59,7 @@ def test_its_latents_are_the_learners(prefill: LatentPrefill, folder: str) -> No
         part = lay_out([[0]], [np.array(prompt)], nothing, latents=LATENTS).latents
         assert part is not None
         with torch.no_grad():
-            (own,) = latents_of(learner.get_decoder(), part.rows, attention_plan=part.attention)
+            (own,) = latents_of(learner.get_decoder(), part.rows, part.passes())
         torch.testing.assert_close(thought.latents, own, atol=1e-9, rtol=1e-9)
         assert LatentPrefill.difference(thought, own) < 1e-7
         assert thought.version == 0
