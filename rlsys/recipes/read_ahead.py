@@ -4,22 +4,32 @@ cannot read is told at once, and not after all the others."""
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from rlsys.config.run import RunConfig
+from rlsys.config.run import RunConfig, StageKind
 from rlsys.data.demonstrations import read_lessons
+from rlsys.data.load import RunRows
 from rlsys.data.pairs import read_pairs
 from rlsys.data.rates import read_rates
 from rlsys.data.read import read_rows
 from rlsys.data.world.parts import is_part
 from rlsys.errors import RlsysError
 from rlsys.evaluation.catalog import find
+from rlsys.grading.expected import require_gradable
 from rlsys.lineage.digests import is_hub_id
 from rlsys.lineage.kinds import EVALUATE, word_of
 from rlsys.recipes.check import Checked
 from rlsys.recipes.recipe import StageSpec
 
+
+def _rows(path: str, config: RunConfig) -> None:
+    """What is asked has to be gradable, too; of `sft` only what its checks ask for is."""
+    rows = read_rows(path, config.data).rows
+    if config.run.stage is not StageKind.sft:
+        require_gradable(RunRows(rows, [], ()), config)
+
+
 _Read = Callable[[str, RunConfig], object]
 _READERS: dict[str, _Read] = {
-    "rows": lambda path, config: read_rows(path, config.data),
+    "rows": _rows,
     "demonstrations": lambda path, config: read_lessons(path, config.data, config.sft.all_turns),
     "pairs": lambda path, config: read_pairs(path, config.data),
     "rates": lambda path, config: read_rates(path),
@@ -42,7 +52,8 @@ def read_ahead(checked: Checked, left: Collection[str], tell: Callable[[str], No
         settings = checked.settings[stage.name]
         for name, path in _files(stage, checked):
             word = word_of(name)
-            key = (word, path, repr(settings.data), settings.sft.all_turns)
+            how = (settings.run.stage, settings.data, settings.verifiers, settings.sft.all_turns)
+            key = (word, path, repr(how))
             if key in done:
                 continue
             done.add(key)

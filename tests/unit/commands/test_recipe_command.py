@@ -141,6 +141,9 @@ def test_a_row_that_the_last_stage_cannot_read_is_told_before_the_first_begins(
     Path("two.yaml").write_text(text.replace("scales:", f"{more}\nscales:"))
     done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
     assert "stage last: rows: last.jsonl" in str(done.exception)
+    Path("last.jsonl").write_text('{"prompt": "1 + 1 ="}\n')
+    done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
+    assert "row 1: it has no expected answer, which the verifier math needs" in str(done.exception)
     assert stages.ran == []
     Path("last.jsonl").write_text('{"question": "1 + 1 =", "answer": "2"}\n')
     done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
