@@ -57,27 +57,23 @@ def _not_whole(path: Path, error: object) -> str:
     )
 
 
-def require_writable(
-    directory: str,
-    named: str = "run.directory=",
-    default: str = "run.directory=runs, below the working directory",
-) -> None:
-    """Make the folder of all runs, and raise ConfigError where no file can be written to it.
-
-    Args:
-        named: what stands before it where it is told.
-        default: what it is otherwise.
-    """
-    folder = Path(directory).expanduser()
+def fault_of_place(folder: Path) -> str:
+    """Make a folder; why no file can be written to it, or nothing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            pass
+            return ""
     except OSError as error:
+        return error.strerror or str(error)
+
+
+def require_writable(directory: str) -> None:
+    """Make the folder of all runs, and raise ConfigError where no file can be written to it."""
+    if fault := fault_of_place(Path(directory).expanduser()):
         raise ConfigError(
-            f"{named}{directory!r}: no file can be written there ({error.strerror}); the default "
-            f"is {default}"
-        ) from error
+            f"run.directory={directory!r}: no file can be written there ({fault}); the default is "
+            "run.directory=runs, below the working directory"
+        )
 
 
 def sync(path: Path) -> None:

@@ -106,8 +106,12 @@ def run(
                 _sample([one for one in found if not one.is_sampled], display, board)
         display.stage("working out the figures")
         results = [_results(one.job, one.samples) for one in found]
-    for one, own in zip(found, results, strict=True):
+    doubts = [
         _tell(one, own, price, console, with_name=len(jobs) > 1)
+        for one, own in zip(found, results, strict=True)
+    ]
+    for doubt in dict.fromkeys(filter(None, doubts)):
+        console.print(doubt, highlight=False, markup=False, soft_wrap=True)
     where = folder if len(jobs) > 1 else found[0].folder
     tables = by_number("table", [one.folder / report.TABLE for one in found])
     write_manifest(where, EVALUATE, asked, taken, tables, figures_of(results), started)
@@ -117,18 +121,18 @@ def run(
 
 def _tell(
     one: Evaluation, results: Sequence[Result], price: Price, console: Console, with_name: bool
-) -> None:
-    """Write one model's report, and show it."""
+) -> str:
+    """Write one model's report, and show it; why it may not repeat, which all are told at once."""
     # Where nothing had to be sampled, no cluster was asked.
     job, config = one.job, decided(one.job.config, cpu_has_bfloat16())
     doubt = caveat(config)
     report.write(one.folder, job.model, job.context, results, price, doubt)
-    lines = [*([f"{job.name}: {job.model}"] if with_name else []), *([doubt] if doubt else [])]
-    for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if with_name:
+        console.print(f"{job.name}: {job.model}", highlight=False, markup=False, soft_wrap=True)
     console.print(report.summary(results))
     for line in report.remarks(results):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return doubt
 
 
 def _folders(jobs: Sequence[Job], folder: Path) -> list[Path]:

@@ -54,8 +54,8 @@ def run(
     ] = 1,
 ) -> None:
     """Run a recipe, or go on with it: a stage whose settings and inputs are as before is kept."""
-    from rlsys.disk import require_writable
-    from rlsys.errors import RecipeError
+    from rlsys.disk import fault_of_place
+    from rlsys.errors import ConfigError, RecipeError
     from rlsys.recipes.card import write_cards
     from rlsys.recipes.folder import About, RecipeFolder
     from rlsys.recipes.read_ahead import read_ahead
@@ -76,7 +76,8 @@ def run(
         checked = _checked(file, scale, [*told, "cluster.address=local"])
     recipe = checked.recipe
     folder = RecipeFolder(folder_of(directory, recipe.name))
-    require_writable(str(folder.root), "--directory ", "runs/RECIPE-SCALE")
+    if fault := fault_of_place(folder.root):
+        raise ConfigError(f"--directory {folder.root}: no file can be written there ({fault})")
     again = ["rlsys", "recipe", "run", str(file), *(["--scale", scale] if scale else [])]
     again += ["--directory", str(folder.root)]
     again += [*(["--branches", str(branches)] if branches > 1 else []), *told]

@@ -20,8 +20,6 @@ def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
     for place in (tmp_path / "file", tmp_path / "file" / "runs", Path("/proc/x")):
         with pytest.raises(ConfigError, match=f"run.directory='{place}': no file can be written"):
             require_writable(str(place))
-        with pytest.raises(ConfigError, match=f"^--directory '{place}': .* default is runs/X$"):
-            require_writable(str(place), "--directory ", "runs/X")
 
 
 def test_a_table_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

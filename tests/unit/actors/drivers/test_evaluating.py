@@ -114,6 +114,7 @@ def test_policies_that_differ_in_their_weights_alone_have_one_fleet(tmp_path: Pa
     told = told_of([job("s", small), job("same", other), job("w", wide)], tmp_path)
     assert [fleet.held for fleet in Fleet.made] == [[small, other], [wide]]
     assert f"same: {other}" in told
+    assert sum("in bfloat16 a completion is rounded" in line for line in told) == 1
     made = read_manifest(tmp_path / "out")
     assert list(made.inputs)[:3] == ["policy_1", "policy_2", "policy_3"]
     assert made.outputs["table_2"].path == str(tmp_path / "out" / "same" / "results.json")
