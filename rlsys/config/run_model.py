@@ -17,9 +17,11 @@ from rlsys.errors import ConfigError
 
 def require_described(config: RunConfig) -> None:
     """Raise ConfigError on what the config.json of the model, and that of a teacher, alone says
-    against the run. The local policy is made to fit."""
+    against the run. The local policy is made to fit, but has no experts unless it is told to."""
     path = config.model.path
     if not path:
+        if config.model.local.architecture is Architecture.qwen2:
+            _require_no_experts_asked(config, "the local policy")
         return
     named = f"model.path={path!r}"
     if config.run.stage is StageKind.sample:
@@ -42,8 +44,6 @@ def require_model(config: RunConfig) -> None:
     require_described(config)
     if path := config.model.path:
         require_weights(path, f"model.path={path!r}")
-    elif config.model.local.architecture is Architecture.qwen2:
-        _require_no_experts_asked(config, "the local policy")
 
 
 def _require_no_experts_asked(config: RunConfig, policy: str) -> None:

@@ -1,6 +1,7 @@
 """Which curves a report draws, and the columns of figures that they are drawn from."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +12,7 @@ _POINTS = 1000
 """Of a curve. A longer run has the means of so many stretches: a screen shows no more."""
 _NO_PARTS = {"mean", "accuracy", "missing", "groups_without_signal"}
 """Metrics of the group `reward` that are no component's."""
+_LOAD_OF_A_LAYER = re.compile(r"experts/layer_\d+/max_load")
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,12 @@ CHARTS = (
         (("policy/peak_memory_gib", "most of a step"),),
         help="GiB, of the first rank",
     ),
+    Chart(
+        "Experts",
+        (("experts/starved", "starved"), ("experts/entropy", "entropy of the choice")),
+        alarm="starved_experts",
+        help="share of a layer's experts; 1: the router knows no difference; the worst layer's",
+    ),
     Chart("Gradient norm", (("policy/gradient_norm", "gradient norm"),), alarm="gradient_norm"),
     Chart("Learning rate", (("policy/learning_rate", "learning rate"),)),
 )
@@ -133,6 +141,12 @@ def charts(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
             if name.startswith("status/") and share
         }
     )
+    loads = sorted(filter(_LOAD_OF_A_LAYER.fullmatch, names), key=_layer_of)
+    by_layer = Chart(
+        "Fullest expert",
+        tuple((name, f"layer {_layer_of(name)}") for name in loads),
+        help="its load, in mean loads of its layer",
+    )
     more = (
         Chart("Parts of the reward", tuple((n, n.removeprefix("reward/")) for n in parts)),
         Chart(
@@ -141,8 +155,12 @@ def charts(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
             help="shares, of those that occurred",
         ),
     )
-    all_charts = [*CHARTS[:2], *more, *CHARTS[2:]]
+    all_charts = [*CHARTS[:2], *more, *CHARTS[2:], by_layer]
     return [asdict(chart) for chart in all_charts if chart.lines]
+
+
+def _layer_of(name: str) -> int:
+    return int(name.split("/")[1].removeprefix("layer_"))
 
 
 def _called_so(records: Sequence[RunRecord]) -> set[str]:

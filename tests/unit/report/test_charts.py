@@ -30,6 +30,16 @@ def test_a_component_that_is_called_accuracy_is_a_part_of_the_reward(tmp_path: P
     assert [name for _, name in parts["lines"]] == ["accuracy", "format"]
 
 
+def test_each_layer_with_experts_has_a_curve_in_the_order_of_the_layers(tmp_path: Path) -> None:
+    loads = {f"experts/layer_{layer}/max_load": 2.0 for layer in (10, 2, 1)}
+    line = metrics(1, **loads, **{"experts/layer_1/starved": 3.0})
+    record = read_record(make_run(tmp_path / "a", [line]))
+    (chart,) = [chart for chart in charts([record]) if chart["title"] == "Fullest expert"]
+    assert [name for _, name in chart["lines"]] == ["layer 1", "layer 2", "layer 10"]
+    plain = read_record(make_run(tmp_path / "b", [metrics(1)]))
+    assert not any(chart["title"] == "Fullest expert" for chart in charts([plain]))
+
+
 def test_verdicts_are_those_that_occurred_in_one_of_the_runs(tmp_path: Path) -> None:
     shares = {"status/correct": 0.25, "status/wrong": 0.75, "status/memory": 0.0}
     a = read_record(make_run(tmp_path / "a", [metrics(1, **shares)]))
