@@ -1,11 +1,15 @@
 """Models that verifiers load: which ones the rewards name, and where each lies in a worker."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from rlsys.config.model_names import find_model
 from rlsys.config.verifiers import VerifiersConfig, component_names
+from rlsys.errors import ConfigError
 
 _CUDA = "cuda"
 
@@ -73,6 +77,24 @@ def graders_of(config: VerifiersConfig) -> list[Grader]:
         one = found.setdefault(key, Grader(name, where, *key, tokens))
         found[key] = replace(one, tokens=max(one.tokens, tokens))
     return list(found.values())
+
+
+def find_graders(config: VerifiersConfig, directory: str) -> None:
+    """A run stands for the model in its newest checkpoint, as one of `rlsys reward-model`. Folders
+    become whole paths, since a verifier worker is not where the command was started. What is not
+    there is named by the verifier.
+
+    Args:
+        directory: run.directory.
+    """
+    for reward in config.rewards:
+        model = reward.options.get("model")
+        if (reward.verifier or reward.name) not in _LOADING or not isinstance(model, str):
+            continue
+        with suppress(ConfigError):
+            model = find_model(model, "", directory)
+        folder = Path(model).expanduser()
+        reward.options["model"] = str(folder.resolve()) if model and folder.is_dir() else model
 
 
 def _tokens(options: Mapping[str, Any], loading: Loading) -> int:
