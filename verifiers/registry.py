@@ -15,7 +15,7 @@ from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 from rlsys import entry_points
-from rlsys.config.ranges import Range, range_of
+from rlsys.config.ranges import Range, choices_of, named_by, range_of
 from rlsys.errors import PluginError, VerifierError, instead
 from rlsys.faults import describe, told_if_slow
 from rlsys.options import fits, type_name
@@ -102,7 +102,8 @@ class Registry:
 
     def check(self, name: str, options: Mapping[str, Any]) -> None:
         """Raise VerifierError unless the verifier exists and takes these options: their names,
-        types, and numbers in the range that stands with the field, as in a setting."""
+        types, and what stands with the field, as in a setting: ranges of numbers, choices of
+        texts, and what has none by itself."""
         factory = self.factory(name)
         parameters = options_of(factory)
         if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
@@ -121,7 +122,12 @@ class Registry:
                 )
             refusal = _refusal(value, factory, option)
             if refusal:
-                raise VerifierError(f"verifier {name!r}: option {option}={value!r}: {refusal}")
+                raise VerifierError(f"verifier {name!r}: option {option}={value!r}{refusal}")
+        for one in _stated(factory):
+            if (named := named_by(one)) and not options.get(one.name):
+                raise VerifierError(
+                    f"verifier {name!r}: the option {one.name} is empty: it names {named}"
+                )
 
     def create(
         self,
@@ -233,10 +239,19 @@ def _file_of(factory: Factory) -> str:
     return getattr(sys.modules.get(factory.__module__), "__file__", None) or ""
 
 
+def _stated(factory: Factory) -> "tuple[Field[Any], ...]":
+    return fields(factory) if is_dataclass(factory) else ()
+
+
 def _refusal(value: Any, factory: Factory, option: str) -> str:
-    """What keeps a number out of its option's range; empty: nothing, or it is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """The end of an error about a number out of its option's range, or a text that is none of its
+    choices; empty: it is neither."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return ""
-    stated: tuple[Field[Any], ...] = fields(factory) if is_dataclass(factory) else ()
-    limits = next((range_of(one) for one in stated if one.name == option), None)
-    return (limits or Range()).refusal(value, options_of(factory)[option].default)
+    field = next((one for one in _stated(factory) if one.name == option), None)
+    if isinstance(value, str):
+        choices = choices_of(field) if field else None
+        return instead(value, choices) if choices and value not in choices else ""
+    limits = (range_of(field) if field else None) or Range()
+    refusal = limits.refusal(value, options_of(factory)[option].default)
+    return f": {refusal}" if refusal else ""

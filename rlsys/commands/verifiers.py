@@ -69,6 +69,7 @@ def check_verifier(
     Ends with status 0 when every answer got a verdict and the known ones the right one, 1 when
     not, 2 when the verifier cannot be made or fails its self-test.
     """
+    from rlsys.config.grader_models import require_graders
     from rlsys.config.graders import find_graders
     from rlsys.config.run import ClusterConfig, RunSection
     from rlsys.config.verifiers import RewardConfig, VerifiersConfig, validate
@@ -82,6 +83,7 @@ def check_verifier(
     validate(config)
     find_graders(config, RunSection().directory)
     require_verifiers(config)
+    require_graders(config, RunSection().directory)
     require_cluster(ClusterConfig().address)
     from actors.drivers.check_verifier import check
 

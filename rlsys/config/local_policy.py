@@ -96,13 +96,26 @@ def validate(config: LocalPolicyConfig) -> None:
             f"model.local.budget_line={config.budget_line!r}: the corpus world has no lessons with "
             "budgets; nearest valid: model.local.corpus=arithmetic"
         )
-    if config.architecture is not Architecture.qwen2:
+    if config.architecture is Architecture.qwen2:
+        _check_dense(config)
+    else:
         _check_experts(config)
     if config.warmup_steps > config.steps:
         raise ConfigError(
             f"model.local.warmup_steps={config.warmup_steps}: more than model.local.steps="
             f"{config.steps}; nearest valid: {config.steps}"
         )
+
+
+def _check_dense(config: LocalPolicyConfig) -> None:
+    usual = LocalPolicyConfig()
+    for name in ("experts", "experts_per_token"):
+        if (value := getattr(config, name)) != getattr(usual, name):
+            raise ConfigError(
+                f"model.local.{name}={value} has no effect with model.local.architecture=qwen2; "
+                f"nearest valid: model.local.architecture=qwen3_moe, or model.local.{name}="
+                f"{getattr(usual, name)}"
+            )
 
 
 def _check_experts(config: LocalPolicyConfig) -> None:
@@ -124,4 +137,9 @@ def _check_experts(config: LocalPolicyConfig) -> None:
             f"model.local.hidden_size={config.hidden_size}: must be a multiple of {_BLOCK} with "
             f"model.local.architecture={config.architecture}; nearest valid: "
             f"{max(1, round(config.hidden_size / _BLOCK)) * _BLOCK}"
+        )
+    if config.architecture is Architecture.deepseek_v3 and config.layers == 1:
+        raise ConfigError(
+            "model.local.layers=1: the first layer of model.local.architecture=deepseek_v3 has no "
+            "experts; nearest valid: 2"
         )

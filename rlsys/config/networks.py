@@ -79,12 +79,12 @@ def read_networks(config: RunConfig, path: str) -> Networks:
     own = {}
     if teacher := teacher_of(config):
         own["teacher"] = _read(teacher, f"teacher.path={teacher!r}")
-    graded = graders_of(config.verifiers) if _grades(config) else []
+    graded = graders_of(config.verifiers) if grades(config) else []
     graders = {one: _read_grader(one) for one in graded}
     return Networks(_read(path, f"model.path={path!r}"), own, graders)
 
 
-def _grades(config: RunConfig) -> bool:
+def grades(config: RunConfig) -> bool:
     """Whether there are verifier workers."""
     if config.run.stage is StageKind.sft:
         return measures_answers(config)

@@ -9,11 +9,17 @@ run may change it. One check reads the ranges of all settings.
 
     loop.steps=0: must be at least 1; nearest valid: 1
 
-A number is always finite: nan and inf are in no range.
+A number is always finite: nan and inf are in no range. A text that is one of several names them:
+
+    target: str = among("en", TARGETS)
+
+and one that has to be said, what it names:
+
+    model: str = needed("the directory or hub id of a model")
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar, cast
 
@@ -22,6 +28,10 @@ from rlsys.errors import ConfigError
 T = TypeVar("T")
 KEY = "range"
 """Of a field's metadata; a list or a mapping of numbers has a range for each of them."""
+AMONG = "among"
+"""Of a field's metadata: the texts that it may hold."""
+NEEDED = "needed"
+"""Of a field's metadata: what a text names that may not stay empty."""
 MAY_CHANGE = "may_change"
 """Of a field's metadata, a whole section's too: it does not change what a run computes."""
 
@@ -89,6 +99,16 @@ def ranged(
     return field(default=default, metadata={KEY: limits, MAY_CHANGE: may_change})
 
 
+def among(default: str, choices: Iterable[str]) -> str:
+    """A field of a dataclass that holds one of several texts."""
+    return field(default=default, metadata={AMONG: tuple(map(str, choices))})
+
+
+def needed(names: str) -> str:
+    """A field of a dataclass whose text has no default."""
+    return field(default="", metadata={NEEDED: names})
+
+
 def changeable(section: type, prefix: str = "") -> Iterator[str]:
     """The settings, by their paths, that a resumed run may change; a section as `cluster.`."""
     for one in fields(section):
@@ -105,6 +125,16 @@ def changeable(section: type, prefix: str = "") -> Iterator[str]:
 def range_of(one: "Field[Any]") -> Range | None:
     """The range that stands with a field; None for one that holds no number."""
     return one.metadata.get(KEY)
+
+
+def choices_of(one: "Field[Any]") -> tuple[str, ...] | None:
+    """The texts that stand with a field; None for one that holds no such text."""
+    return one.metadata.get(AMONG)
+
+
+def named_by(one: "Field[Any]") -> str | None:
+    """What the text of a field names that has to be said; None for one that has a default."""
+    return one.metadata.get(NEEDED)
 
 
 def check(section: Any, path: str = "") -> None:

@@ -1,14 +1,15 @@
 """What a run asks of its models, by its stage, before anything is loaded: to train the policy, or
-to sample from it, and to read its teacher."""
+to sample from it, to read its teacher, and to load what grades."""
 
 from rlsys.config.adapter import require_adaptable
 from rlsys.config.experts import of_dense
+from rlsys.config.grader_models import require_graders
 from rlsys.config.local_policy import Architecture
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import find_model
 from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.models import require_computable, require_sampled, require_scoring
-from rlsys.config.networks import teacher_of
+from rlsys.config.networks import grades, teacher_of
 from rlsys.config.run import RunConfig, StageKind
 from rlsys.config.tensor_parallel import spread_problems
 from rlsys.config.weight_files import require_weights
@@ -40,10 +41,13 @@ def require_described(config: RunConfig) -> None:
 
 
 def require_model(config: RunConfig) -> None:
-    """The same, and that the model's directory holds its weights."""
+    """The same, that the model's directory holds its weights, and what is asked of models that
+    verifiers load."""
     require_described(config)
     if path := config.model.path:
         require_weights(path, f"model.path={path!r}")
+    if grades(config):
+        require_graders(config.verifiers, config.run.directory)
 
 
 def _require_no_experts_asked(config: RunConfig, policy: str) -> None:

@@ -3,8 +3,10 @@ behind."""
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -34,6 +36,14 @@ class Command(Protocol):
     def hear(self, number: int) -> None:
         """Pass a signal on, if it is still there."""
         ...
+
+
+def how_ended(status: int) -> str:
+    """By an exit status, or by the signal that one below 0 stands for."""
+    if status < 0:
+        with suppress(ValueError):
+            return signal.Signals(-status).name
+    return f"exit status {status}"
 
 
 class Child(Command):

@@ -17,7 +17,7 @@ def left(folder: RecipeFolder, names: Iterable[str]) -> str:
         return ""
     unknown = took.count(None)
     known_s = sum(seconds for seconds in took if seconds is not None)
-    unmeasured = f"{unknown} stage{'s' if unknown > 1 else ''} that never ran here"
+    unmeasured = f"{unknown} stage{'s' if unknown > 1 else ''} that never ended here"
     if unknown == len(took):
         return f"left: {unmeasured}"
     return f"{duration(known_s)} left as before" + (f", and {unmeasured}" if unknown else "")

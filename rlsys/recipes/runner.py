@@ -6,7 +6,6 @@ import json
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from rlsys.config.model_names import FILE as CONFIG
@@ -14,7 +13,7 @@ from rlsys.errors import RecipeError, RlsysError
 from rlsys.lineage.kinds import EVALUATE
 from rlsys.lineage.manifest import Manifest, Verdict, with_gate
 from rlsys.recipes.check import Checked
-from rlsys.recipes.child import Child, Command, last_lines
+from rlsys.recipes.child import Child, Command, how_ended, last_lines
 from rlsys.recipes.folder import NOBODY, Begun, RecipeFolder
 from rlsys.recipes.freshness import differences, inputs_now, path_of
 from rlsys.recipes.gates import judge, said
@@ -213,12 +212,8 @@ class Runner:
     def _failure(self, stage: StageSpec, status: int) -> str:
         """What became of a command, with its last lines."""
         log = self.folder.log(stage.name)
-        how = f"exit status {status}"
-        if status < 0:
-            with suppress(ValueError):
-                how = signal.Signals(-status).name
         lines = "".join(f"\n  {line}" for line in last_lines(log, _LAST_LINES))
-        return f"stage {stage.name} ended by {how}; its log: {log}{lines}"
+        return f"stage {stage.name} ended by {how_ended(status)}; its log: {log}{lines}"
 
     def _hear(self, number: signal.Signals) -> None:
         """A stop ends the stages that run, and begins no other; once more, and they end at once."""

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from rlsys.lineage.manifest import Manifest
 from rlsys.recipes.check import Checked
+from rlsys.recipes.child import how_ended
 from rlsys.recipes.folder import Begun, RecipeFolder
 from rlsys.recipes.freshness import differences, other_versions
 from rlsys.recipes.gates import said
@@ -66,7 +67,7 @@ def _state(
     if made is None:
         assert begun is not None
         if begun.status:
-            return State.FAILED, [f"exit status {begun.status}; {folder.log(stage.name)}"]
+            return State.FAILED, [f"ended by {how_ended(begun.status)}; {folder.log(stage.name)}"]
         return State.STOPPED, ["`rlsys recipe run` goes on with it"]
     verdicts = verdicts_of(stage, made, folder)
     if missed := [said(verdict) for verdict in verdicts if not verdict.passed]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rlsys.config.ranges import ranged
+from rlsys.config.ranges import among, ranged
 from rlsys.errors import VerifierError, instead
 from rlsys.markup import ANSWER, END_ANSWER, END_THINK, THINK
 from verifiers.base import Completion, Status, Verdict
@@ -71,7 +71,7 @@ class LanguageVerifier:
     reaches min_share.
     """
 
-    target: str = "en"
+    target: str = among("en", TARGETS)
     """en, zh, ja, ko or ru."""
     min_share: float = ranged(0.9, least=0, most=1)
     """From which share on the status is correct; the reward is the share itself."""

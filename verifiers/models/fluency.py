@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rlsys.config.graders import FLUENCY
-from rlsys.config.ranges import ranged
+from rlsys.config.ranges import among, needed, ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
-from verifiers.form.language import LanguageVerifier
+from verifiers.form.language import TARGETS, LanguageVerifier
 from verifiers.models.hf_models import batches, load, padded
 
 _GRAM = 4
@@ -25,9 +25,9 @@ class FluencyVerifier(InBatches):
     there because a repeated sentence is the likeliest text of all.
     """
 
-    model: str = ""
+    model: str = needed("the directory or hub id of a causal language model")
     """Directory or hub id of the evaluator, a causal language model; small ones do."""
-    target: str = "en"
+    target: str = among("en", TARGETS)
     """en, zh, ja, ko or ru."""
     language_weight: float = ranged(0.5, least=0, most=1)
     """Weight of the target language's share; the rest is the evaluator's."""

@@ -26,7 +26,8 @@ def load(
         classifier: a sequence classifier; else a causal language model.
 
     Raises:
-        VerifierError: there is no such model, or no such device.
+        VerifierError: there is no such model, or no such device, or its weights lack some of it,
+            as a policy lacks the head of a classifier.
     """
     if not path:
         raise VerifierError(
@@ -47,13 +48,16 @@ def _load(
     import torch
     import transformers
 
-    auto = (
+    auto: Any = (
         transformers.AutoModelForSequenceClassification
         if classifier
         else transformers.AutoModelForCausalLM
     )
     tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-    model = auto.from_pretrained(path)
+    model, loaded = auto.from_pretrained(path, output_loading_info=True)
+    if missing := sorted(loaded["missing_keys"]):
+        # transformers would draw them at random, and only log it.
+        raise ValueError(f"its weights lack {', '.join(missing[:3])}, which {auto.__name__} needs")
     torch.nn.Module.to(model, torch.device(device))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlsys.config.ranges import ranged
+from rlsys.config.ranges import among, needed, ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
 from verifiers.models.chat_client import ChatClient, Reply
-from verifiers.models.parts import asked_question, graded_text, read_part
+from verifiers.models.parts import Part, asked_question, graded_text, read_part
 
 _RUBRIC = (
     "Grade whether the answer is right: 10 when it is right and complete, 5 when it is right in "
@@ -62,11 +62,11 @@ class JudgeVerifier(InBatches):
 
     base_url: str = "http://localhost:8000/v1"
     """The endpoint, such as that of vLLM's server."""
-    model: str = ""
+    model: str = needed("the endpoint's model")
     """The model's name there."""
     rubric: str = _RUBRIC
     """What earns how much. The answer's place and the form of the reply are added to it."""
-    part: str = "answer"
+    part: str = among("answer", Part)
     """answer: what follows the reasoning. whole: the reasoning, too."""
     api_key_env: str = ""
     """Name of the environment variable with the key; empty: none is sent."""

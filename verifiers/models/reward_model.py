@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rlsys.config.graders import REWARD_MODEL
-from rlsys.config.ranges import ranged
+from rlsys.config.ranges import among, needed, ranged
 from rlsys.errors import VerifierError, instead
 from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
 from verifiers.models.dialogue import DialogueEncoder
 from verifiers.models.hf_models import batches, load, padded
-from verifiers.models.parts import asked_question, graded_text, read_part
+from verifiers.models.parts import Part, asked_question, graded_text, read_part
 
 
 @dataclass
@@ -25,9 +25,9 @@ class RewardModelVerifier(InBatches):
     probability of `label`. The pair is written in the tokenizer's chat template where it has one.
     """
 
-    model: str = ""
+    model: str = needed("the directory or hub id of a classifier, or a run")
     """Directory or hub id of the classifier, or a run of `rlsys reward-model`, as `runs/NAME`."""
-    part: str = "answer"
+    part: str = among("answer", Part)
     """answer: what follows the reasoning. whole: the reasoning, too, as for harmlessness."""
     label: str = ""
     """Which class is paid for, where the classifier has several."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rlsys.config.ranges import ranged
+from rlsys.config.ranges import among, ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Expectation, Status, Verdict
 from verifiers.repository import runner
@@ -67,7 +67,7 @@ class RepositoryVerifier:
     """The tree with what tests write into it, MiB of memory."""
     processes: int = ranged(256, least=1)
     """Processes and threads at a time."""
-    isolation: str = "bubblewrap"
+    isolation: str = among("bubblewrap", _ISOLATIONS)
     """Sandbox: bubblewrap, on the host's kernel, or gvisor, on its own, slower and for root."""
     name: str = field(default="repository", init=False)
 

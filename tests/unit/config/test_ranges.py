@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from rlsys.config.load import CONFIGS, load
-from rlsys.config.ranges import Range, check, range_of
+from rlsys.config.ranges import Range, check, named_by, range_of
 from rlsys.config.run import RunConfig
 from rlsys.config.validate import validate
 from rlsys.config.verifiers import RewardConfig
@@ -165,18 +165,20 @@ def test_an_option_is_in_its_range_or_one_error_with_its_place(
 ) -> None:
     kind = get_type_hints(Registry().factory(name))[option]
     given = kind(value) if value in (-1, 0) else value
+    stated: tuple[Field[Any], ...] = fields(Registry().factory(name))  # type: ignore[arg-type]
+    options = {one.name: "some" for one in stated if named_by(one)} | {option: given}
     try:
-        Registry().check(name, {option: given})
+        Registry().check(name, options)
     except VerifierError:
         config = with_a_reward()
-        config.verifiers.rewards = [RewardConfig(name, options={option: given})]
+        config.verifiers.rewards = [RewardConfig(name, options=options)]
         with pytest.raises(ConfigError) as caught:
             validate(config, check_rewards)
         assert f"verifiers.rewards[0]: verifier {name!r}: option {option}={given}" in str(
             caught.value
         )
     else:
-        (one,) = [one for one in fields(Registry().factory(name)) if one.name == option]  # type: ignore[arg-type]
+        (one,) = [one for one in stated if one.name == option]
         assert value in (-1, 0)
         assert not range_of(one).refusal(value)  # type: ignore[union-attr]
 

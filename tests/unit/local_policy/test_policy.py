@@ -200,6 +200,16 @@ def test_any_setting_but_the_threads_makes_another_policy(
             {"architecture": Architecture.qwen3_moe, "hidden_size": 40},
             r"model\.local\.hidden_size=40: must be a multiple of 32 .* nearest valid: 32",
         ),
+        (
+            {"architecture": Architecture.deepseek_v3, "layers": 1},
+            r"model\.local\.layers=1: the first layer of .*=deepseek_v3 has .* nearest valid: 2$",
+        ),
+        (
+            {"experts": 8},
+            r"model\.local\.experts=8 has no effect with model\.local\.architecture=qwen2; nearest "
+            r"valid: model\.local\.architecture=qwen3_moe, or model\.local\.experts=16$",
+        ),
+        ({"experts_per_token": 2}, r"model\.local\.experts_per_token=2 has no effect"),
         ({"learning_rate": 0.0}, r"model\.local\.learning_rate=0\.0: must be above 0"),
     ],
 )

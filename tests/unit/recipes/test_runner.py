@@ -234,7 +234,9 @@ def test_a_stage_that_was_killed_goes_on_and_those_before_it_stay(
     with pytest.raises(RecipeError, match=rf"stage {name} ended by SIGKILL; its log: .*\n  a line"):
         run(checked, folder, stages)
     behind = ALL[ALL.index(name) + 1 :]
-    assert states(checked, folder)[name] is State.FAILED
+    (stands,) = [one for one in standings(checked, folder) if one.stage.name == name]
+    assert stands.state is State.FAILED
+    assert stands.remarks[0].startswith("ended by SIGKILL; ")
     run(checked, folder, stages)
     # An evaluation goes on by the same command.
     first = f"resume {name}" if not name.startswith("table") else f"begin {name}"
@@ -359,7 +361,7 @@ def test_how_many_stages_are_done_is_said_with_the_time_that_others_took_before(
 ) -> None:
     _, told = run(checked, folder, stages)
     far = [line for line in told if " stages are done" in line]
-    assert far[0] == "1 of 5 stages are done; left: 4 stages that never ran here"
+    assert far[0] == "1 of 5 stages are done; left: 4 stages that never ended here"
     assert far[-1] == "5 of 5 stages are done"
     for name in ALL:
         path = folder.stage(name) / "manifest.json"

@@ -188,3 +188,10 @@ def test_keys_and_values_are_not_kept(models):
     ):
         found = verifier._model(input_ids=torch.ones(1, 4, dtype=torch.int64))
         assert found.past_key_values is None
+
+
+def test_a_model_of_the_other_kind_is_refused_where_its_head_would_be_random(models, tmp_path):
+    with pytest.raises(VerifierError, match=r"weights lack score\.weight, which AutoModelForSeq"):
+        RewardModelVerifier(model=models["causal"])
+    with pytest.raises(VerifierError, match=r"weights lack lm_head\.weight, which AutoModelForCau"):
+        FluencyVerifier(model=models["one"])
