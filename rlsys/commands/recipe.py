@@ -204,7 +204,7 @@ def _length(stage: "StageSpec", settings: "RunConfig") -> str:
 
 def _memory(stage: "StageSpec", checked: "Checked", gpu_gib: float | None) -> str:
     """The memory plan of a stage on GPUs, as far as it is known here; a merge needs none."""
-    settings = checked.settings[stage.name]
+    settings = checked.sized(stage)
     is_merge = settings.run.stage.value == "merge"
     if is_merge or not (settings.learner.gpus or settings.rollout.gpus):
         return "CPU"

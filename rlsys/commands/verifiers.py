@@ -69,13 +69,9 @@ def check_verifier(
     Ends with status 0 when every answer got a verdict and the known ones the right one, 1 when
     not, 2 when the verifier cannot be made or fails its self-test.
     """
+    from rlsys.config.graders import find_graders
     from rlsys.config.run import ClusterConfig, RunSection
-    from rlsys.config.verifiers import (
-        RewardConfig,
-        VerifiersConfig,
-        find_reward_models,
-        validate,
-    )
+    from rlsys.config.verifiers import RewardConfig, VerifiersConfig, validate
     from rlsys.network import require_cluster
     from verifiers.settings import require_verifiers
 
@@ -84,7 +80,7 @@ def check_verifier(
         plugins=plugin or [], rewards=[reward], timeout_s=timeout_s, memory_mb=memory_mb
     )
     validate(config)
-    find_reward_models(config, RunSection().directory)
+    find_graders(config, RunSection().directory)
     require_verifiers(config)
     require_cluster(ClusterConfig().address)
     from actors.drivers.check_verifier import check

@@ -1,7 +1,9 @@
 """Which members may share a GPU, how weights go between them, and how the cluster places them."""
 
 from collections.abc import Iterator
+from math import ceil
 
+from rlsys.config.graders import graders_of
 from rlsys.config.run import Offload, Publish, RunConfig, StageKind, Transport
 from rlsys.config.sft import measures_answers
 from rlsys.config.transport import transport_of
@@ -24,6 +26,21 @@ def shares(config: RunConfig) -> Iterator[str]:
             f"rollout.gpus={gpus:g}: a sampler is spread over rollout.tensor_parallel={size} GPUs; "
             f"nearest valid: rollout.gpus={size}"
         )
+
+
+def graders(config: RunConfig) -> Iterator[str]:
+    """A verifier worker sees the GPUs that Ray gives it, and no others."""
+    share = config.verifiers.gpus_per_worker
+    for grader in graders_of(config.verifiers):
+        if grader.gpu is not None and grader.gpu >= share:
+            seen, other = (
+                (f"GPUs to cuda:{ceil(share) - 1}", "cuda") if share else ("no GPU", "cpu")
+            )
+            yield (
+                f"{grader.where}.device={grader.device!r}: with verifiers.gpus_per_worker="
+                f"{share:g} a worker sees {seen}; nearest valid: verifiers.gpus_per_worker="
+                f"{grader.gpu + 1}, or device: {other}"
+            )
 
 
 def problems(config: RunConfig) -> Iterator[str]:

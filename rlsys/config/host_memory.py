@@ -4,6 +4,7 @@
                 way into a checkpoint; pinned buffers; on a CPU all that it computes with
     sampler     its processes; on a CPU weights, cache and work
     scorer      on a CPU weights and work: reference and teacher
+    verifier    the same of models that it loads
     the node    Ray, the driver, and versions of the weights in Ray's store
 
 A sampler that sleeps leaves nothing here (vLLM's sleep level 2). What a member reads at its start
@@ -20,6 +21,7 @@ from rlsys.config import memory
 from rlsys.config.memory import GIB
 from rlsys.config.model_room import cpu_cache_gib
 from rlsys.config.model_shape import Shape
+from rlsys.config.networks import Networks
 from rlsys.config.run import (
     Offload,
     Precision,
@@ -174,9 +176,21 @@ def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> HostMemory:
     return HostMemory(process=process, weights=weights, work=there.activations + there.logits)
 
 
-def verifier() -> HostMemory:
-    """Of one worker; programs that it runs have a limit of their own (verifiers.memory_mb)."""
-    return HostMemory(process=_process("verifier", False))
+def verifier(networks: Networks) -> HostMemory:
+    """Of one worker, with the models that it loads one after another; programs that it runs have
+    limits of their own."""
+    graders = networks.graders
+    if not graders:
+        return HostMemory(process=_process("verifier", False))
+    here = memory.verifier(networks, None)
+    on_gpus = [network for grader, network in graders.items() if grader.gpu is not None]
+    read = [memory.grader_weights(network) for network in on_gpus if network.is_known]
+    return HostMemory(
+        process=_process("scorer", bool(on_gpus)),
+        weights=here.weights,
+        work=here.activations + here.logits,
+        loading=max(read, default=0.0),
+    )
 
 
 def node(config: RunConfig, shape: Shape, has_weights: bool, is_first: bool) -> HostMemory:

@@ -132,7 +132,7 @@ def _residents(config: RunConfig, networks: Networks, role: str) -> Iterator[Res
         yield from own.workers * [Resident(role, needed, own.cpus, own.gpus)]
     elif role == "verifier":
         shares = verifiers.cpus_per_worker, verifiers.gpus_per_worker
-        yield from verifiers.workers * [Resident(role, host_memory.verifier(), *shares)]
+        yield from verifiers.workers * [Resident(role, host_memory.verifier(networks), *shares)]
 
 
 def lines(hosts: Sequence[Host]) -> list[str]:

@@ -14,13 +14,13 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rlsys.config.graders import find_graders
 from rlsys.config.model_names import LOCAL, find_model
 from rlsys.config.precision import decided
 from rlsys.config.run import RunConfig
 from rlsys.config.shape import COMMAND_LINE, expected, first_line, of_nobody, of_section
 from rlsys.config.shipped import shipped_configs
 from rlsys.config.validate import said, validate
-from rlsys.config.verifiers import find_reward_models
 from rlsys.config.yaml_files import fault_of, read_yaml
 from rlsys.errors import ConfigError, instead, nearest
 
@@ -84,7 +84,7 @@ def _find_models(config: RunConfig) -> None:
     config.teacher.path, config.merge.base = found(config.teacher.path), found(config.merge.base)
     config.merge.policies = [found(policy) for policy in config.merge.policies]
     config.benchmarks.policies = [found(policy) for policy in config.benchmarks.policies]
-    find_reward_models(config.verifiers, config.run.directory)
+    find_graders(config.verifiers, config.run.directory)
 
 
 def to_yaml(config: RunConfig) -> str:

@@ -5,6 +5,7 @@
                 with an adapter all but the weights are of the adapter alone
     sampler     weights + key-value cache + what an update needs
     scorer      weights + max(logits, a layer at work): reference and teacher
+    verifier    weights of the models that it loads + the same of the one that is at work
 
 Bytes of activations are those that torch keeps for a backward pass through transformers' layers
 (tests/unit/config/test_memory.py measures them): with b bytes a number, hidden size h, queries q,
@@ -26,7 +27,7 @@ from rlsys.config.adapter import learner_is_reference
 from rlsys.config.batch import SMALLER, Batch, gpu_batch
 from rlsys.config.model_room import cached_bytes_per_token
 from rlsys.config.model_shape import Shape
-from rlsys.config.networks import Network, teacher_of
+from rlsys.config.networks import Network, Networks, teacher_of
 from rlsys.config.run import (
     LearnerConfig,
     Offload,
@@ -51,6 +52,9 @@ ZeRO-3 keeps whole."""
 _LOGITS = 16
 """Bytes for each token and word of a chunk of logits: in float32, with what the softmax and its
 backward pass make of them."""
+_GRADED_LOGITS = 8
+"""Of all logits of a batch, whose backward pass nobody asks for: in float32, and once more for the
+softmax."""
 
 
 @dataclass(frozen=True)
@@ -314,3 +318,27 @@ def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> Memory:
         activations=max(0.0, at_work - logits),
         logits=logits,
     )
+
+
+def verifier(networks: Networks, gpu: int | None) -> Memory:
+    """Of the models that one verifier worker loads on one of its GPUs, as far as their sizes are
+    known. They are asked one after another.
+
+    Args:
+        gpu: which one; None: those in the node's memory.
+    """
+    weights, most = 0.0, (0.0, 0.0)
+    for grader, network in networks.graders.items():
+        if grader.gpu != gpu or not network.is_known:
+            continue
+        weights += grader_weights(network)
+        logits = 0.0 if grader.is_classifier else float(_GRADED_LOGITS * network.shape.vocabulary)
+        layer = activation_bytes(network.shape, network.saved_in, copies=True)
+        work = (grader.tokens * max(0.0, layer - logits), grader.tokens * logits)
+        most = max(most, work, key=sum)
+    return Memory(weights=weights, activations=most[0], logits=most[1])
+
+
+def grader_weights(network: Network) -> float:
+    """Of a model that a verifier loads."""
+    return float(network.shape.parameters * size_of(network.saved_in))

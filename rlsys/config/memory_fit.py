@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
+from rlsys.config import host_memory
 from rlsys.config.batch import SMALLER
 from rlsys.config.host_plan import SPARE as SPARE_OF_A_NODE
 from rlsys.config.lora import LoraConfig
@@ -32,7 +33,8 @@ def require_fit(
     """The plan, of a run that has one.
 
     Raises:
-        ConfigError: a GPU or a node has too little; says with which settings it has enough.
+        ConfigError: a GPU or a node has too little, or a guard ends what has enough; says with
+            which settings it has enough.
     """
     plan = plan_of(config, networks, roles, room)
     if plan and not plan.fits:
@@ -47,7 +49,23 @@ def require_fit(
         problem = share_problem(config, networks.of("rollout"), room.gpu_gib * GIB)
         if problem:
             raise ConfigError(problem)
+    if plan and "verifier" in roles and (problem := _guard_problem(config, networks)):
+        raise ConfigError(problem)
     return plan
+
+
+def _guard_problem(config: RunConfig, networks: Networks) -> str | None:
+    """That verifiers.memory_mb ends a worker's verifiers, which have loaded their models, at
+    work."""
+    found, most = host_memory.verifier(networks), config.verifiers.memory_mb
+    if not found.weights or found.process + found.weights <= most << 20:
+        return None
+    here = [grader.reward for grader in networks.graders if grader.gpu is None]
+    return (
+        f"verifiers.memory_mb={most}: with the models of {', '.join(here)} on the CPU the "
+        f"verifiers' process has {(found.process + found.weights) / GIB:.1f} GiB at rest and would "
+        f"be killed at work; nearest valid: {ceil(found.total / 2**20)}"
+    )
 
 
 def with_room(config: RunConfig, networks: Networks, roles: Sequence[str], room: Room) -> RunConfig:
@@ -64,11 +82,12 @@ def with_room(config: RunConfig, networks: Networks, roles: Sequence[str], room:
 
 def _advice(config: RunConfig, networks: Networks, roles: Sequence[str], room: Room) -> str:
     """The first change that is enough, of those before it all that helped; and the same with an
-    adapter, and with a teacher on a GPU of its own, which need fewer."""
+    adapter, with fewer verifier workers, and with a teacher or verifiers on GPUs of their own,
+    which need fewer."""
     changed, best = _enough(config, _changes(config, networks), networks, roles, room)
     ways = [changed] if best.fits else []
-    for first in _others(config):
-        other, least = _enough(config, [first, *_changes(config, networks)], networks, roles, room)
+    for first in _others(config, networks):
+        other, least = _enough(config, [*first, *_changes(config, networks)], networks, roles, room)
         if least.fits and other not in ways:
             ways.append(other)
     if ways:
@@ -80,18 +99,36 @@ def _advice(config: RunConfig, networks: Networks, roles: Sequence[str], room: R
         wanted.append(f"nodes of {ceil(host.needed / GIB / SPARE_OF_A_NODE)} GiB")
     most = f" (with {' '.join(changed)})" if changed else ""
     others = {"learner": "more learner.ranks", "teacher": "a smaller teacher"}
+    if networks.graders:
+        others["verifier"] = _smaller_graders(networks, best)
     instead = [way for role, way in others.items() if role in best.lacking_roles]
     return ", or ".join([f"nearest valid: {' and '.join(wanted)}{most}", *instead])
 
 
-def _others(config: RunConfig) -> Iterator[dict[str, Any]]:
+def _smaller_graders(networks: Networks, best: Plan) -> str:
+    """Or the same elsewhere, where a run with GPUs may have room for them."""
+    on_gpus = {grader.gpu is not None for grader in networks.graders}
+    if best.gpus and on_gpus == {False} and best.fits_gpus:
+        return "smaller models of verifiers or their option device: cuda"
+    if on_gpus == {True} and not best.lacking_host:
+        return "smaller models of verifiers or their option device: cpu"
+    return "smaller models of verifiers"
+
+
+def _others(config: RunConfig, networks: Networks) -> Iterator[list[dict[str, Any]]]:
     """Other beginnings: they cost more than the first of `_changes`, and save most of those."""
     if config.learner.lora is None:
         # Its learner is the reference.
         lent = {"learner.holds_reference": False} if config.learner.holds_reference else {}
-        yield {"learner.lora": LoraConfig(), **lent}
+        yield [{"learner.lora": LoraConfig(), **lent}]
     if teacher_of(config) and 0 < config.teacher.gpus < 1:
-        yield {"teacher.gpus": 1.0}
+        yield [{"teacher.gpus": 1.0}]
+    workers = config.verifiers.workers
+    if networks.graders and workers > 1:
+        yield [{"verifiers.workers": fewer} for fewer in range(workers - 1, 0, -1)]
+    on_gpus = any(grader.gpu is not None for grader in networks.graders)
+    if on_gpus and 0 < config.verifiers.gpus_per_worker < 1:
+        yield [{"verifiers.gpus_per_worker": 1.0}]
 
 
 def _enough(

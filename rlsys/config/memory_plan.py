@@ -5,8 +5,10 @@ Members with a share of a GPU lie on one together, as long as their shares add u
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from math import ceil
 
 from rlsys.config import host_plan, memory
+from rlsys.config.graders import Grader
 from rlsys.config.host_plan import Host, Node, hosts_of
 from rlsys.config.memory import GIB, Memory
 from rlsys.config.networks import Network, Networks
@@ -115,19 +117,31 @@ class Plan:
     @property
     def sizes(self) -> str:
         """How large the policy is, and what other networks members compute with."""
-        there = {member.role for gpu in self.gpus for member in gpu}
-        there |= {one.role for host in self.hosts for one in host.residents}
-        own = {role: one for role, one in self.networks.own.items() if role in there}
-        others = [f"{role} {_told(one)}" for role, one in own.items()]
+        own = {role: one for role, one in self.networks.own.items() if role in self._roles}
+        own |= {grader.reward: one for grader, one in self._graders if one.is_known}
+        others = [f"{name} {_told(one)}" for name, one in own.items()]
         return "; ".join([_told(self.networks.policy), *others])
 
     @property
     def notes(self) -> list[str]:
         """Who is not in it, and why, in a line each."""
+        unknown = {role: self.networks.of(role) for role in self.left_out}
+        unknown |= {f"the model of {g.reward}": one for g, one in self._graders if not one.is_known}
         return [
-            f"note: {role} is not in the memory plan: {self.networks.of(role).unknown}"
-            for role in self.left_out
+            f"note: {who} is not in the memory plan: {network.unknown}"
+            for who, network in unknown.items()
         ]
+
+    @property
+    def _roles(self) -> set[str]:
+        """Who is in it."""
+        there = {member.role for gpu in self.gpus for member in gpu}
+        return there | {one.role for host in self.hosts for one in host.residents}
+
+    @property
+    def _graders(self) -> list[tuple[Grader, Network]]:
+        """Models of its verifiers, whether in it or left out."""
+        return list(self.networks.graders.items()) if "verifier" in self._roles else []
 
     def _gpu_lines(self) -> list[str]:
         names = [field.name for field in fields(Memory)]
@@ -197,6 +211,10 @@ def _members(config: RunConfig, networks: Networks, role: str, gib: float) -> It
         own = memory.sampler(config, network, gib * GIB)
         for _ in range(config.rollout.workers * config.rollout.tensor_parallel):
             yield Member(role, min(share, 1.0), own)
+    if role == "verifier" and (share := config.verifiers.gpus_per_worker):
+        own_gpus = [memory.verifier(networks, gpu) for gpu in range(ceil(share))]
+        for needed in config.verifiers.workers * own_gpus:
+            yield Member(role, min(share, 1.0), needed)
     scoring = memory.scorers(config).get(role)
     if scoring and (share := scoring.gpus):
         for _ in range(scoring.workers):

@@ -1,13 +1,15 @@
 """The network that each role of a run computes with, by its config.json: the policy, or one of the
-role's own. Whoever asks for a role's sizes asks here."""
+role's own; and those that verifiers load. Whoever asks for a role's sizes asks here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rlsys.config.graders import Grader, graders_of
 from rlsys.config.model_files import read_config
 from rlsys.config.model_room import Model
 from rlsys.config.model_shape import Shape, shape_of
-from rlsys.config.run import RunConfig, StageKind
+from rlsys.config.run import Precision, RunConfig, StageKind
+from rlsys.config.sft import measures_answers
 from rlsys.errors import NotAtHandError
 
 
@@ -38,6 +40,13 @@ class Network:
         kind = self.model.get("model_type")
         return self.missing or f"the sizes of {kind!r} are not known here"
 
+    @property
+    def saved_in(self) -> Precision:
+        """In which transformers loads it where it is not told: 16 or 32 bits by its config.json;
+        32 where that does not say."""
+        said = self.model.get("dtype") or self.model.get("torch_dtype")
+        return Precision.bfloat16 if said in ("bfloat16", "float16") else Precision.float32
+
 
 @dataclass(frozen=True)
 class Networks:
@@ -46,6 +55,8 @@ class Networks:
     policy: Network
     own: Mapping[str, Network] = field(default_factory=dict)
     """By role, of those that compute with another one."""
+    graders: Mapping[Grader, Network] = field(default_factory=dict)
+    """Of each verifier worker; sizes of a classifier are those without a head of words."""
 
     def of(self, role: str) -> Network:
         """That of a role."""
@@ -68,7 +79,26 @@ def read_networks(config: RunConfig, path: str) -> Networks:
     own = {}
     if teacher := teacher_of(config):
         own["teacher"] = _read(teacher, f"teacher.path={teacher!r}")
-    return Networks(_read(path, f"model.path={path!r}"), own)
+    graded = graders_of(config.verifiers) if _grades(config) else []
+    graders = {one: _read_grader(one) for one in graded}
+    return Networks(_read(path, f"model.path={path!r}"), own, graders)
+
+
+def _grades(config: RunConfig) -> bool:
+    """Whether there are verifier workers."""
+    if config.run.stage is StageKind.sft:
+        return measures_answers(config)
+    return config.run.stage in (StageKind.rl, StageKind.sample)
+
+
+def _read_grader(grader: Grader) -> Network:
+    found = _read(grader.path, grader.named)
+    if found.model.get("quantization_config"):
+        return Network({}, f"{grader.named}: its weights are quantized")
+    if not grader.is_classifier:
+        return found
+    # As if its head were the embedding, which counts once.
+    return Network(found.model | {"tie_word_embeddings": True}, found.missing)
 
 
 def _read(path: str, named: str) -> Network:

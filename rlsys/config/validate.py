@@ -275,10 +275,10 @@ _ALWAYS = (
     *(engine_options.problems, latents_config.problems, slices_config.problems),
     *(cache_problems, served_config.problems),
 )
-_WHERE_SAMPLED = (_context, _greedy, _truncation, _thinking)
+_WHERE_SAMPLED = (_context, _greedy, _truncation, _thinking, gpu_checks.graders)
 _WHERE_ONLY_SAMPLED = (
     *(_context, _greedy, _thinking, _positions, _run, _model, gpu_checks.shares, _deterministic),
-    *(engine_options.problems, sample_config.problems, served_config.problems),
+    *(gpu_checks.graders, engine_options.problems, sample_config.problems, served_config.problems),
     *(latents_config.problems, cache_problems),
 )
 _WHERE_REINFORCED = (_staleness, _batch, _rewards, _observe, reference_problems)

@@ -1,13 +1,10 @@
 """Which verifiers grade a completion, and how their rewards add up."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rlsys.config import ranges
-from rlsys.config.model_names import find_model
 from rlsys.config.ranges import KEY, Range, ranged
 from rlsys.errors import ConfigError, instead
 
@@ -156,21 +153,3 @@ def _validate_weights(config: VerifiersConfig) -> None:
             )
     if not any(totals.values()):
         raise ConfigError("verifiers.rewards: no component has a weight above 0")
-
-
-def find_reward_models(config: VerifiersConfig, directory: str) -> None:
-    """A run of `rlsys reward-model` stands for the model in its newest checkpoint. Folders become
-    whole paths, since a verifier worker is not where the command was started. What is not there is
-    named by the verifier.
-
-    Args:
-        directory: run.directory.
-    """
-    for reward in config.rewards:
-        model = reward.options.get("model")
-        if (reward.verifier or reward.name) != "reward_model" or not isinstance(model, str):
-            continue
-        with suppress(ConfigError):
-            model = find_model(model, "", directory)
-        folder = Path(model).expanduser()
-        reward.options["model"] = str(folder.resolve()) if model and folder.is_dir() else model

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from rlsys.config.data import paths_in
+from rlsys.config.graders import graders_of
 from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
 
@@ -219,16 +220,16 @@ def given(kind: str, config: RunConfig) -> dict[str, str]:
         named["policy"] = config.served.place
     for name, some in several.items():
         named |= {f"{name}_{n}": str(path) for n, path in enumerate(some, start=1)}
-    return named | _judges(config) | _plugins(config)
+    return named | _graders(config) | _plugins(config)
 
 
-def _judges(config: RunConfig) -> dict[str, str]:
-    models = [
-        str(reward.options["model"])
-        for reward in config.verifiers.rewards
-        if (reward.verifier or reward.name) == "reward_model" and reward.options.get("model")
-    ]
-    return _numbered("reward_model", dict.fromkeys(models))
+def _graders(config: RunConfig) -> dict[str, str]:
+    """Models that verifiers load: what was trained to reward, and a language model that evaluates
+    what is fluent."""
+    found = graders_of(config.verifiers)
+    rewarding = dict.fromkeys(one.path for one in found if one.is_classifier)
+    evaluating = dict.fromkeys(one.path for one in found if not one.is_classifier)
+    return _numbered(REWARD_MODEL, rewarding) | _numbered("evaluator", evaluating)
 
 
 def _plugins(config: RunConfig) -> dict[str, str]:

@@ -21,7 +21,7 @@ from rlsys.data.files import SUFFIXES, find_files
 from rlsys.errors import ConfigError, RlsysError
 from rlsys.evaluation.catalog import find
 from rlsys.lineage.digests import is_hub_id, is_served
-from rlsys.lineage.kinds import EVALUATE, MERGE, given, kind_of, word_of
+from rlsys.lineage.kinds import EVALUATE, MERGE, REWARD_MODEL, given, kind_of, word_of
 from rlsys.lineage.settings import counted, settings_of
 from rlsys.local_policy.resolve import tokenizer_of, workers
 from rlsys.recipes.gate_checks import require_judgeable, require_possible
@@ -84,6 +84,23 @@ class Checked:
         if reference.output == "policy" and stage.kind != MERGE:
             return self._start(self.recipe.stage(reference.stage)).path or LOCAL
         return f"{reference.stage}.{reference.output}"
+
+    def sized(self, stage: StageSpec) -> RunConfig:
+        """Its settings as memory is planned for them: a reward model yet to be made has the sizes
+        of the policy that it is made of, and an evaluation grades by its benchmarks' verifiers."""
+        settings = self.settings[stage.name]
+        made = {
+            self.stand_in(one, stage): self._start(self.recipe.stage(one.stage)).path
+            for one in stage.references.values()
+            if one.output == REWARD_MODEL
+        }
+        rewards = [
+            replace(one, options=one.options | {"model": made[model]})
+            if (model := one.options.get("model")) in made
+            else one
+            for one in ([] if stage.kind == EVALUATE else settings.verifiers.rewards)
+        ]
+        return replace(settings, verifiers=replace(settings.verifiers, rewards=rewards))
 
     def starts(self, stage: StageSpec) -> dict[str, Start]:
         """Of every policy that a stage is given, by the names of its inputs."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rlsys.config.graders import FLUENCY
 from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError
 from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
@@ -37,9 +38,9 @@ class FluencyVerifier(InBatches):
     """Mean logprob that earns all, nats per token. What is likelier earns no more."""
     min_reward: float = ranged(0.7, least=0, most=1)
     """From which reward on the status is correct."""
-    max_tokens: int = ranged(1024, least=2)
+    max_tokens: int = ranged(FLUENCY.max_tokens, least=2)
     """Only the first tokens of a text are scored."""
-    batch_tokens: int = ranged(2048, least=1)
+    batch_tokens: int = ranged(FLUENCY.batch_tokens, least=1)
     """Tokens of a batch, padding included; bounds the memory of [tokens, vocabulary] logits."""
     device: str = "cpu"
     """Where the evaluator runs, as torch names it."""

@@ -6,6 +6,7 @@ Nothing here imports torch or transformers before a model is loaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rlsys.errors import VerifierError
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 def load(
     verifier: str, path: str, device: str, *, classifier: bool
 ) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
-    """A tokenizer and a model in evaluation mode, with a padding token.
+    """A tokenizer and a model in evaluation mode, with a padding token. Verifiers of one process
+    that ask for the same share them, as the memory plan counts them (rlsys/config/graders.py).
 
     Args:
         device: as torch names it: cpu, cuda, cuda:1.
@@ -30,6 +32,18 @@ def load(
         raise VerifierError(
             f"{verifier}: the option model is empty: it names the directory or hub id of a model"
         )
+    try:
+        return _load(path, device, classifier)
+    except (OSError, ValueError, RuntimeError, AssertionError) as error:
+        # AssertionError is what a torch without CUDA says of a CUDA device.
+        reason = str(error).strip().splitlines()[0]
+        raise VerifierError(f"{verifier}: model={path!r} on {device!r}: {reason}") from error
+
+
+@cache
+def _load(
+    path: str, device: str, classifier: bool
+) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     import torch
     import transformers
 
@@ -38,17 +52,14 @@ def load(
         if classifier
         else transformers.AutoModelForCausalLM
     )
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-        model = auto.from_pretrained(path)
-        torch.nn.Module.to(model, torch.device(device))
-    except (OSError, ValueError, RuntimeError, AssertionError) as error:
-        # AssertionError is what a torch without CUDA says of a CUDA device.
-        reason = str(error).strip().splitlines()[0]
-        raise VerifierError(f"{verifier}: model={path!r} on {device!r}: {reason}") from error
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+    model = auto.from_pretrained(path)
+    torch.nn.Module.to(model, torch.device(device))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id
+    # Nothing comes after a text; keys and values of all layers would be kept for it.
+    model.config.use_cache = False
     return tokenizer, model.eval()
 
 

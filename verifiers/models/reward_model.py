@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rlsys.config.graders import REWARD_MODEL
 from rlsys.config.ranges import ranged
 from rlsys.errors import VerifierError, instead
 from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
@@ -36,9 +37,9 @@ class RewardModelVerifier(InBatches):
     """Output above the center that earns 0.73: their standard deviation serves."""
     min_reward: float = ranged(0.5, least=0, most=1)
     """From which reward on the status is correct."""
-    max_tokens: int = ranged(2048, least=1)
+    max_tokens: int = ranged(REWARD_MODEL.max_tokens, least=1)
     """Longer pairs are rejected: what a model is not shown, it cannot grade."""
-    batch_tokens: int = ranged(8192, least=1)
+    batch_tokens: int = ranged(REWARD_MODEL.batch_tokens, least=1)
     """Tokens of a batch, padding included."""
     device: str = "cpu"
     """Where the classifier runs, as torch names it."""

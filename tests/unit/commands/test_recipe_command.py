@@ -114,6 +114,47 @@ stages:
     assert "two.yaml: stage large: model.path='large'" in str(refused.exception)
 
 
+def test_a_plan_counts_reward_models_and_those_yet_to_be_made_as_what_they_are_made_of(
+    stages: FakeStages,
+) -> None:
+    saved = {"dtype": "bfloat16"}
+    for name, model in (("small", QWEN_HALF), ("large", QWEN_7B)):
+        Path(name).mkdir()
+        (Path(name) / "config.json").write_text(json.dumps(model | saved))
+        write_weights(Path(name), {})
+    Path("gpu.yaml").write_text("rollout: {gpus: 1}\nlearner: {gpus: 1}\nreference: {gpus: 1}\n")
+    Path("pairs.jsonl").write_text('{"prompt": "1", "chosen": "2", "rejected": "3"}\n')
+    Path("two.yaml").write_text(
+        """
+stages:
+  - {name: judge, kind: reward_model, config: gpu.yaml, inputs: {policy: large, pairs: pairs.jsonl}}
+  - name: judged
+    kind: rl
+    config: gpu.yaml
+    inputs: {policy: small}
+    overrides:
+      verifiers.gpus_per_worker: 1
+      verifiers.rewards:
+        - name: good
+          verifier: reward_model
+          options: {model: "${judge.reward_model}", device: cuda}
+  - name: table
+    kind: evaluate
+    config: gpu.yaml
+    inputs: {policy: "${judged.policy}"}
+    overrides: {verifiers.rewards: [{name: reward_model, options: {model: large}}]}
+"""
+    )
+    done = rlsys("recipe", "plan", "two.yaml", "--gpu-gib", "80")
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.output.split())
+    judged, _, table = told.rpartition("judged rl ")[-1].partition("table evaluate ")
+    assert "0.49 B parameters (qwen2); good 7.07 B parameters (qwen2)" in judged
+    # 13.2 GiB of weights, 1.8 of a layer at work, 0.7 of CUDA.
+    assert "a GPU of verifier: 15.7 of 80.0 GiB" in judged
+    assert "7.07 B" not in table
+
+
 def test_a_run_ends_with_what_it_made_and_its_status_says_done(stages: FakeStages) -> None:
     done = rlsys("recipe", "run", "two.yaml", "--scale", "tiny")
     assert done.exit_code == 0, done.output

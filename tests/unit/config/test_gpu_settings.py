@@ -4,6 +4,7 @@ import pytest
 
 from rlsys.config.run import RunConfig, StageKind, Transport
 from rlsys.config.validate import validate
+from rlsys.config.verifiers import RewardConfig
 from tests.helpers.refused_settings import error_of
 
 
@@ -152,3 +153,29 @@ def test_an_unknown_placement_names_the_one_that_it_is_like(config: RunConfig) -
         "cluster.placement='strict_pack': no strategy of Ray's; did you mean 'STRICT_PACK'?; there "
         "are: PACK, SPREAD, STRICT_PACK, STRICT_SPREAD"
     )
+
+
+@pytest.mark.parametrize(
+    ("device", "share", "told"),
+    [
+        ("cuda", 0.0, "no GPU; nearest valid: verifiers.gpus_per_worker=1, or device: cpu"),
+        ("cuda:1", 1.0, "GPUs to cuda:0; nearest valid: verifiers.gpus_per_worker=2, or device: "),
+    ],
+)
+def test_a_verifiers_model_lies_on_a_gpu_that_its_worker_sees(
+    config: RunConfig, device: str, share: float, told: str
+) -> None:
+    options = {"model": "org/rm", "device": device}
+    config.verifiers.rewards += [RewardConfig(name="reward_model", weight=0.0, options=options)]
+    config.verifiers.gpus_per_worker = share
+    for stage in (StageKind.rl, StageKind.sample):
+        config.run.stage = stage
+        message = error_of(config)
+        assert message.startswith(f"verifiers.rewards[1].options.device={device!r}: with ")
+        assert told in message
+    config.run.stage = StageKind.reward_model
+    validate(config)
+    config.run.stage, config.verifiers.gpus_per_worker = StageKind.rl, 2.0
+    validate(config)
+    options["device"], config.verifiers.gpus_per_worker = "cuda:0", 0.25
+    validate(config)

@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import Qwen2Config, Qwen2ForCausalLM
+import torch
+from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2ForSequenceClassification
 
 from rlsys.config import host_memory, memory
 from rlsys.config.lora import LoraConfig
 from rlsys.config.model_shape import Shape, shape_of
+from rlsys.config.networks import read_networks
 from rlsys.config.run import LearnerConfig, Offload, Precision, Publish, RunConfig
+from rlsys.config.verifiers import RewardConfig
 from rlsys.learning.checkpoint import copied
 from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.weights_out import WeightsOut
 from tests.helpers.learners import learner_of, one_rank, saved
 from tests.unit.config.test_memory import BUCKET, SEQUENCES, SIZES, TOKENS, growth, row
+from verifiers.models.fluency import FluencyVerifier
+from verifiers.models.reward_model import RewardModelVerifier
 
 pytestmark = pytest.mark.slow
 
@@ -121,3 +126,36 @@ def test_a_copy_that_leaves_beside_a_step_takes_what_the_plan_says(tmp_path: Pat
     assert most < held + 4 * shape.embedding * 4
     # The second rank has none.
     assert host_memory.learner(config, shape, 1).weights == without.weights
+
+
+@pytest.mark.parametrize("precision", [Precision.float32, Precision.bfloat16], ids=lambda p: p.name)
+def test_models_of_verifiers_take_what_the_plan_says(tmp_path: Path, precision: Precision):
+    sizes = SIZES | {"tie_word_embeddings": False, "attn_implementation": "sdpa"}
+    policy = Qwen2ForCausalLM(Qwen2Config(**sizes, pad_token_id=0))
+    classifier = Qwen2ForSequenceClassification(Qwen2Config(**sizes, pad_token_id=0, num_labels=1))
+    options = {"batch_tokens": TOKENS, "max_tokens": TOKENS // SEQUENCES}
+    config = RunConfig()
+    for name, model in (("fluency", policy), ("reward_model", classifier)):
+        folder = str(saved(model.to(getattr(torch, precision.name)), tmp_path / name))
+        reward = RewardConfig(name=name, options=options | {"model": folder})
+        config.verifiers.rewards.append(reward)
+    fluency, reward_model = config.verifiers.rewards
+    made: dict[str, Any] = {}
+
+    def load() -> None:
+        made["causal"] = FluencyVerifier(**fluency.options)
+        made["one"] = RewardModelVerifier(**reward_model.options)
+        made["shared"] = RewardModelVerifier(**reward_model.options, part="whole")
+
+    _, held = growth(load)
+    # Some are shorter than the batch's longest.
+    rows = [[5] * (TOKENS // SEQUENCES - n % 2) for n in range(SEQUENCES)]
+    logits, _ = growth(lambda: made["causal"].mean_logprobs(rows))
+    layer, _ = growth(lambda: made["one"].score(rows))
+    both = host_memory.verifier(read_networks(config, fluency.options["model"]))
+    assert both.weights == pytest.approx(held, rel=0.01)
+    assert both.work == pytest.approx(logits, rel=0.05)
+    config.verifiers.rewards = [reward_model]
+    alone = host_memory.verifier(read_networks(config, fluency.options["model"]))
+    # As of a teacher: nothing is kept for a backward pass.
+    assert alone.work / 2 < layer < alone.work

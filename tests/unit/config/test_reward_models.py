@@ -44,6 +44,14 @@ def test_a_folder_is_told_whole_since_workers_stand_elsewhere(
     assert model_of(f"{{name: reward_model, options: {{model: {relative}}}}}") == str(trained)
 
 
+def test_a_folder_of_what_evaluates_fluency_is_told_whole_too(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    relative = trained.relative_to(tmp_path)
+    assert model_of(f"{{name: fluency, options: {{model: {relative}}}}}") == str(trained)
+
+
 def test_a_model_of_the_hub_and_other_verifiers_stay_as_they_are() -> None:
     assert model_of("{name: reward_model, options: {model: org/rm}}") == "org/rm"
     assert model_of("{name: judge, options: {model: judge}}") == "judge"

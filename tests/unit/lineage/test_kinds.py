@@ -50,12 +50,13 @@ def test_generated_rows_are_no_input() -> None:
     }
 
 
-def test_a_reward_model_and_a_plugin_file_are_inputs(tmp_path: Path) -> None:
+def test_models_of_verifiers_and_a_plugin_file_are_inputs(tmp_path: Path) -> None:
     file = tmp_path / "brevity.py"
     file.write_text("")
     rewards = [
         RewardConfig("helpful", "reward_model", options={"model": "/judge"}),
         RewardConfig("reward_model", options={"model": "org/other"}),
+        RewardConfig("fluency", options={"model": "/small"}),
         RewardConfig("math"),
     ]
     config = RunConfig(
@@ -64,6 +65,7 @@ def test_a_reward_model_and_a_plugin_file_are_inputs(tmp_path: Path) -> None:
     assert given("rl", config) == {
         "reward_model": "/judge",
         "reward_model_2": "org/other",
+        "evaluator": "/small",
         "plugin": str(file),
     }
 

@@ -165,3 +165,26 @@ def test_missing_evaluator_and_limits_the_wrong_way_are_errors(models, tmp_path)
         FluencyVerifier(model=str(tmp_path))
     with pytest.raises(VerifierError, match=r"low_logprob=-2\.0 must be below"):
         FluencyVerifier(model=models["causal"], low_logprob=-2.0)
+
+
+def test_verifiers_of_one_process_share_a_model_that_they_only_read(models):
+    answer = RewardModelVerifier(model=models["one"])
+    whole = RewardModelVerifier(model=models["one"], part="whole", center=1.0)
+    assert whole._model is answer._model
+    assert RewardModelVerifier(model=models["two"], label="harmless")._model is not answer._model
+    # As classifier and as causal model one folder is two models.
+    assert FluencyVerifier(model=models["causal"])._model is not answer._model
+    alone = answer.verify_all(completions(TEXTS))
+    before = {name: one.clone() for name, one in answer._model.state_dict().items()}
+    whole.verify_all(completions(TEXTS))
+    assert [v.reward for v in answer.verify_all(completions(TEXTS))] == [v.reward for v in alone]
+    assert all(torch.equal(one, before[name]) for name, one in whole._model.state_dict().items())
+
+
+def test_keys_and_values_are_not_kept(models):
+    for verifier in (
+        RewardModelVerifier(model=models["one"]),
+        FluencyVerifier(model=models["causal"]),
+    ):
+        found = verifier._model(input_ids=torch.ones(1, 4, dtype=torch.int64))
+        assert found.past_key_values is None
