@@ -17,7 +17,7 @@ measured as their share of resident memory (PSS), with torch and vLLM for CPUs.
 
 from dataclasses import dataclass, fields, replace
 
-from rlsys.config import memory
+from rlsys.config import frozen_memory, memory
 from rlsys.config.memory import GIB
 from rlsys.config.model_room import cpu_cache_gib
 from rlsys.config.model_shape import Shape
@@ -172,7 +172,7 @@ def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> HostMemory:
     weights *= memory.size_of(own.dtype)
     if own.gpus:
         return HostMemory(process=process, loading=weights)
-    there = memory.scorer(config, own, shape)
+    there = frozen_memory.scorer(config, own, shape)
     return HostMemory(process=process, weights=weights, work=there.activations + there.logits)
 
 
@@ -182,9 +182,9 @@ def verifier(networks: Networks) -> HostMemory:
     graders = networks.graders
     if not graders:
         return HostMemory(process=_process("verifier", False))
-    here = memory.verifier(networks, None)
+    here = frozen_memory.verifier(networks, None)
     on_gpus = [network for grader, network in graders.items() if grader.gpu is not None]
-    read = [memory.grader_weights(network) for network in on_gpus if network.is_known]
+    read = [frozen_memory.grader_weights(network) for network in on_gpus if network.is_known]
     return HostMemory(
         process=_process("scorer", bool(on_gpus)),
         weights=here.weights,

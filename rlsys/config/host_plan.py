@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
-from rlsys.config import host_memory, memory
+from rlsys.config import frozen_memory, host_memory
 from rlsys.config.host_memory import HostMemory
 from rlsys.config.memory import GIB
 from rlsys.config.networks import Networks
@@ -127,7 +127,7 @@ def _residents(config: RunConfig, networks: Networks, role: str) -> Iterator[Res
     elif role == "rollout" and not config.served.url:
         needed = host_memory.sampler(config, shape)
         yield from rollout.workers * [Resident(role, needed, rollout.cpus, rollout.gpus)]
-    elif own := memory.scorers(config).get(role):
+    elif own := frozen_memory.scorers(config).get(role):
         needed = host_memory.scorer(config, own, shape)
         yield from own.workers * [Resident(role, needed, own.cpus, own.gpus)]
     elif role == "verifier":

@@ -4,8 +4,7 @@
                 + max(kept activations + max(logits, a layer at work), gradients in float32);
                 with an adapter all but the weights are of the adapter alone
     sampler     weights + key-value cache + what an update needs
-    scorer      weights + max(logits, a layer at work): reference and teacher
-    verifier    weights of the models that it loads + the same of the one that is at work
+    others      rlsys.config.frozen_memory
 
 Bytes of activations are those that torch keeps for a backward pass through transformers' layers
 (tests/unit/config/test_memory.py measures them): with b bytes a number, hidden size h, queries q,
@@ -23,16 +22,14 @@ The rest is arithmetic of DeepSpeed 0.19.8 and vLLM 0.32.0, and a constant for C
 from dataclasses import dataclass, fields
 from math import ceil
 
-from rlsys.config.adapter import learner_is_reference
 from rlsys.config.batch import SMALLER, Batch, gpu_batch
 from rlsys.config.model_room import cached_bytes_per_token
 from rlsys.config.model_shape import Shape
-from rlsys.config.networks import Network, Networks, teacher_of
+from rlsys.config.networks import Network
 from rlsys.config.run import (
     LearnerConfig,
     Offload,
     Precision,
-    ReferenceConfig,
     RunConfig,
     StageKind,
     Transport,
@@ -49,12 +46,9 @@ _REDUCE_BUCKET = 500_000_000
 _LIVE_PARAMETERS = 1_000_000_000
 """DeepSpeed's defaults, in numbers: gradients that are reduced at a time, and parameters that
 ZeRO-3 keeps whole."""
-_LOGITS = 16
+LOGITS = 16
 """Bytes for each token and word of a chunk of logits: in float32, with what the softmax and its
 backward pass make of them."""
-_GRADED_LOGITS = 8
-"""Of all logits of a batch, whose backward pass nobody asks for: in float32, and once more for the
-softmax."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +125,7 @@ def learner(config: RunConfig, shape: Shape, rank: int = 0) -> Memory:
     optimizer = count * each / shares[1] if own.offload is Offload.none else 0.0
     # Of a row that several ranks hold, one has a slice.
     tokens = -(-max(own.microbatch_tokens, config.model.max_context) // own.sequence_parallel)
-    logits = float(_LOGITS * min(own.logprob_chunk, tokens) * shape.vocabulary)
+    logits = float(LOGITS * min(own.logprob_chunk, tokens) * shape.vocabulary)
     kept, at_work = _activations(own, shape)
     # The layers' backward pass begins when the logits are gone.
     later = tokens * at_work + (_reduce_bucket(own) if own.zero_stage == 2 else 0.0)
@@ -294,51 +288,3 @@ def asleep(role: str) -> Memory:
     """What stays on the GPU of a member that has given it to another (cluster.colocate): CUDA's
     context, and a sampler's graphs."""
     return Memory(buffers=_GRAPHS if role == "rollout" else 0.0)
-
-
-def scorers(config: RunConfig) -> dict[str, ReferenceConfig]:
-    """By role, the workers that score under a frozen policy: of the reference, unless the learner
-    says what it would, and of the teacher."""
-    found = dict[str, ReferenceConfig]()
-    if not learner_is_reference(config.learner, config.algorithm):
-        found["reference"] = config.reference
-    if teacher_of(config):
-        found["teacher"] = config.teacher
-    return found
-
-
-def scorer(config: RunConfig, own: ReferenceConfig, shape: Shape) -> Memory:
-    """Of one worker of a frozen policy, which keeps nothing for a backward pass."""
-    tokens = max(own.microbatch_tokens, config.model.max_context)
-    b = size_of(own.dtype)
-    logits = float(_LOGITS * min(config.learner.logprob_chunk, tokens) * shape.vocabulary)
-    at_work = tokens * activation_bytes(shape, own.dtype, has_copies(config.learner, own.dtype))
-    return Memory(
-        weights=float(shape.parameters * b),
-        activations=max(0.0, at_work - logits),
-        logits=logits,
-    )
-
-
-def verifier(networks: Networks, gpu: int | None) -> Memory:
-    """Of the models that one verifier worker loads on one of its GPUs, as far as their sizes are
-    known. They are asked one after another.
-
-    Args:
-        gpu: which one; None: those in the node's memory.
-    """
-    weights, most = 0.0, (0.0, 0.0)
-    for grader, network in networks.graders.items():
-        if grader.gpu != gpu or not network.is_known:
-            continue
-        weights += grader_weights(network)
-        logits = 0.0 if grader.is_classifier else float(_GRADED_LOGITS * network.shape.vocabulary)
-        layer = activation_bytes(network.shape, network.saved_in, copies=True)
-        work = (grader.tokens * max(0.0, layer - logits), grader.tokens * logits)
-        most = max(most, work, key=sum)
-    return Memory(weights=weights, activations=most[0], logits=most[1])
-
-
-def grader_weights(network: Network) -> float:
-    """Of a model that a verifier loads."""
-    return float(network.shape.parameters * size_of(network.saved_in))

@@ -10,9 +10,10 @@ from typing import Any
 
 from rlsys.config import host_memory
 from rlsys.config.batch import SMALLER
+from rlsys.config.frozen_memory import scorers
 from rlsys.config.host_plan import SPARE as SPARE_OF_A_NODE
 from rlsys.config.lora import LoraConfig
-from rlsys.config.memory import GIB, scorers, share_problem
+from rlsys.config.memory import GIB, share_problem
 from rlsys.config.memory_plan import SHARES, SPARE, Plan, Room, plan_of
 from rlsys.config.networks import Networks, teacher_of
 from rlsys.config.run import Offload, Precision, Publish, RunConfig, WeightsConfig

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from math import ceil
 
-from rlsys.config import host_plan, memory
+from rlsys.config import frozen_memory, host_plan, memory
 from rlsys.config.graders import Grader
 from rlsys.config.host_plan import Host, Node, hosts_of
 from rlsys.config.memory import GIB, Memory
@@ -212,13 +212,13 @@ def _members(config: RunConfig, networks: Networks, role: str, gib: float) -> It
         for _ in range(config.rollout.workers * config.rollout.tensor_parallel):
             yield Member(role, min(share, 1.0), own)
     if role == "verifier" and (share := config.verifiers.gpus_per_worker):
-        own_gpus = [memory.verifier(networks, gpu) for gpu in range(ceil(share))]
+        own_gpus = [frozen_memory.verifier(networks, gpu) for gpu in range(ceil(share))]
         for needed in config.verifiers.workers * own_gpus:
             yield Member(role, min(share, 1.0), needed)
-    scoring = memory.scorers(config).get(role)
+    scoring = frozen_memory.scorers(config).get(role)
     if scoring and (share := scoring.gpus):
         for _ in range(scoring.workers):
-            yield Member(role, share, memory.scorer(config, scoring, shape))
+            yield Member(role, share, frozen_memory.scorer(config, scoring, shape))
 
 
 def _placed(members: list[Member]) -> list[list[Member]]:
