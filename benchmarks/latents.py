@@ -1,7 +1,7 @@
 """What a policy makes of continuous thoughts, against its controls, taught and then reinforced.
 
-    python benchmarks/latents.py --layers 1 --latents 1,2,4,8 --seeds 0,1,2 [--steps 50]
-        [--last 450] [--reinforced 80]
+    python benchmarks/latents.py --latents 1,2,4,8 --seeds 0,1,2 [--layers 1] [--steps 50]
+        [--last 1350] [--reinforced 80]
 
 Every way begins with the local policy, of so many layers, and takes the same number of steps on
 the same problems. A curriculum has five stages, which leave out 0, 2, 3, 4 and all steps of each
@@ -271,11 +271,11 @@ def measure(
 def main() -> None:
     """Prints a line for each way and seed, as it is done."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--layers", type=int, default=4, help="of the local policy")
+    parser.add_argument("--layers", type=int, default=1, help="of the local policy")
     parser.add_argument("--latents", default="1,2,4,8")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--steps", type=int, default=50, help="of each of the first four stages")
-    parser.add_argument("--last", type=int, default=450, help="steps of the last stage")
+    parser.add_argument("--last", type=int, default=1350, help="steps of the last stage")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate in teaching")
     parser.add_argument("--reinforced", type=int, default=80, help="steps; 0: taught alone")
     parser.add_argument("--samples", type=int, default=16)
