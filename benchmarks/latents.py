@@ -1,11 +1,11 @@
 """What a policy makes of continuous thoughts, against its controls, taught and then reinforced.
 
-    python benchmarks/latents.py --latents 1,2,4,8 --seeds 0,1,2 [--steps 50] [--last 450]
-        [--reinforced 40]
+    python benchmarks/latents.py --latents 1,2,4,8 --seeds 0,1,2 [--layers 1] [--steps 50]
+        [--last 1350] [--reinforced 80]
 
-Every way begins with the local policy and takes the same number of steps on the same problems. A
-curriculum has five stages, which leave out 0, 2, 3, 4 and all steps of each chain; the last one is
-the longest, and its learning rate falls to a tenth:
+Every way begins with the local policy, of so many layers, and takes the same number of steps on
+the same problems. A curriculum has five stages, which leave out 0, 2, 3, 4 and all steps of each
+chain; the last one is the longest, and its learning rate falls to a tenth:
 
     latent K   K/4 of the latents come with each of the last four stages (Coconut)
     pause K    as many tokens that say nothing in their places
@@ -17,7 +17,7 @@ the longest, and its learning rate falls to a tenth:
 The learner's own forward pass is trained in one process, with products in bfloat16, and completions
 are sampled at temperature 1 by transformers, so this measures what is learned, not how fast vLLM
 samples it. Reinforced is by GRPO on policy: a step has eight completions of each of sixteen
-problems, and one update.
+problems, and one update. Times are the process's own, of its one thread, whatever runs beside it.
 """
 
 import argparse
@@ -49,6 +49,9 @@ from rlsys.thinking.latents import embeddings, latents_behind
 DROPPED = (0, 2, 3, 4, 99)
 ROWS, MOST_TOKENS = 64, 56
 GROUPS, GROUP_SIZE = 16, 8
+REINFORCED_RATE, WARM_UP = 3e-5, 10
+"""Learning rate, and steps until it is reached. AdamW's first steps move each weight by the rate,
+and 1e-4 at once threw taught policies out of the place that they had come to."""
 ANSWER = re.compile(r"<answer>(.*?)</answer>")
 
 
@@ -130,7 +133,7 @@ def prompts_of(
 def teach(
     way: Way, path: str, steps: int, last: int, rate: float, seed: int
 ) -> tuple[PreTrainedModel, float]:
-    """A policy after all stages, and the seconds that they took.
+    """A policy after all stages, and the CPU seconds that they took.
 
     Args:
         steps: of each stage but the last one.
@@ -140,7 +143,7 @@ def teach(
     problems = generate(4000, seed, Split.train)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0)
     rng = np.random.default_rng(seed)
-    started = time.monotonic()
+    started = time.process_time()
     for stage in range(len(DROPPED)):
         prompts, completions = rows_of(way, stage, problems, tokenizer)
         latents = way.stage(stage)[1]
@@ -163,20 +166,21 @@ def teach(
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
-    return model, time.monotonic() - started
+    return model, time.process_time() - started
 
 
 def reinforce(
     way: Way, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, steps: int, seed: int
 ) -> float:
-    """Seconds that it took."""
+    """CPU seconds that it took."""
     problems = generate(4000, seed, Split.train)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=REINFORCED_RATE, weight_decay=0.0)
     rng = np.random.default_rng(seed)
     latents, pauses = way.at_the_end
     policy = PolicyModel(model, 1.0, 2048, latents=latents)
-    started = time.monotonic()
-    for _ in range(steps):
+    started = time.process_time()
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = REINFORCED_RATE * min(1.0, (step + 1) / WARM_UP)
         chosen = [problems[i] for i in rng.choice(len(problems), GROUPS, replace=False)]
         answers = sample(way, model, tokenizer, chosen, GROUP_SIZE)
         rewards = [[answer.is_right for answer in own] for own in answers]
@@ -191,7 +195,7 @@ def reinforce(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-    return time.monotonic() - started
+    return time.process_time() - started
 
 
 def group_advantages(rewards: np.ndarray) -> np.ndarray:
@@ -252,9 +256,9 @@ def measure(
     way: Way, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, samples: int
 ) -> str:
     """Held-out figures, as cells of a row."""
-    problems, started = generate(128, 0, Split.held_out), time.monotonic()
+    problems, started = generate(128, 0, Split.held_out), time.process_time()
     answers = sample(way, model, tokenizer, problems, samples)
-    each = (time.monotonic() - started) / (len(problems) * samples)
+    each = (time.process_time() - started) / (len(problems) * samples)
     right = np.array([[answer.is_right for answer in own] for own in answers])
     tokens = np.mean([len(answer.token_ids) for own in answers for answer in own])
     one = mean_with_interval(right.mean(1))
@@ -267,19 +271,19 @@ def measure(
 def main() -> None:
     """Prints a line for each way and seed, as it is done."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--layers", type=int, default=1, help="of the local policy")
     parser.add_argument("--latents", default="1,2,4,8")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--steps", type=int, default=50, help="of each of the first four stages")
-    parser.add_argument("--last", type=int, default=450, help="steps of the last stage")
+    parser.add_argument("--last", type=int, default=1350, help="steps of the last stage")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate in teaching")
-    parser.add_argument("--reinforced", type=int, default=40, help="steps; 0: taught alone")
+    parser.add_argument("--reinforced", type=int, default=80, help="steps; 0: taught alone")
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--only", default="", help="names of ways, separated by commas")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    path = str(
-        prepare_local_policy(LocalPolicyConfig(), Path("~/.cache/rlsys").expanduser(), 0, print)
-    )
+    local = LocalPolicyConfig(layers=options.layers)
+    path = str(prepare_local_policy(local, Path("~/.cache/rlsys").expanduser(), 0, print))
     print(f"| way | seed | | pass@1 | pass@{options.samples} | tokens | ms per answer | made in |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     asked = list(ways([int(count) for count in options.latents.split(",")]))
