@@ -28,9 +28,11 @@ ON_A_GPU := rollout.gpus=0.4 rollout.kv_cache_gib=1 rollout.dtype=bfloat16 learn
 train: setup
 	$(BIN)/rlsys train --config configs/local.yaml $(if $(findstring gpu,$(LOCK)),$(ON_A_GPU))
 
-# Unit tests on all cores; what starts Ray and vLLM has the machine to itself.
+# Unit tests by half as many more processes as there are cores, as they wait for processes of their own a third of
+# the time; what starts Ray and vLLM has the machine to itself.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count() * 3 // 2))')
 test: setup
-	$(BIN)/python -m pytest tests/unit tests/adversarial -n logical --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest tests/unit tests/adversarial -n $(WORKERS) --dist loadfile
 	$(BIN)/python -m pytest tests/actors tests/end_to_end
 
 # What takes longer than a person waits for: kills, restarts and resumes with real engines.

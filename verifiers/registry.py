@@ -123,10 +123,10 @@ class Registry:
             refusal = _refusal(value, factory, option)
             if refusal:
                 raise VerifierError(f"verifier {name!r}: option {option}={value!r}{refusal}")
-        for one in _stated(factory):
-            if (named := named_by(one)) and not options.get(one.name):
+        for option, named in needed_options(factory).items():
+            if not options.get(option):
                 raise VerifierError(
-                    f"verifier {name!r}: the option {one.name} is empty: it names {named}"
+                    f"verifier {name!r}: the option {option} is empty: it names {named}"
                 )
 
     def create(
@@ -237,6 +237,11 @@ def _is_reward(name: str, value: object) -> bool:
 
 def _file_of(factory: Factory) -> str:
     return getattr(sys.modules.get(factory.__module__), "__file__", None) or ""
+
+
+def needed_options(factory: Factory) -> dict[str, str]:
+    """The options that have no default of their own, with what each names."""
+    return {one.name: named for one in _stated(factory) if (named := named_by(one))}
 
 
 def _stated(factory: Factory) -> "tuple[Field[Any], ...]":

@@ -7,6 +7,7 @@ import json
 import textwrap
 import typing
 from collections.abc import Callable
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -163,13 +164,18 @@ def _default(factory: Callable[..., Any], parameter: inspect.Parameter) -> Any:
 
 
 def _example(name: str, factory: Callable[..., Any]) -> str:
-    """YAML that uses the verifier, with its first option, as JSON writes it, at its default."""
-    from verifiers.registry import options_of
+    """YAML that uses the verifier: with what it has to be told, as in `model: MODEL`, or else with
+    its first option, as JSON writes it, at its default."""
+    from verifiers.registry import needed_options, options_of
 
-    options = ""
-    for parameter in options_of(factory).values():
-        default = _default(factory, parameter)
-        if isinstance(default, (bool, int, float, str)):
-            options = f", options: {{{parameter.name}: {json.dumps(default)}}}"
-            break
+    shown = [f"{option}: {option.upper()}" for option in needed_options(factory)]
+    if not shown:
+        defaults = {p.name: _default(factory, p) for p in options_of(factory).values()}
+        texts = (
+            f"{option}: {json.dumps(default)}"
+            for option, default in defaults.items()
+            if isinstance(default, (bool, int, float, str))
+        )
+        shown = list(islice(texts, 1))
+    options = f", options: {{{', '.join(shown)}}}" if shown else ""
     return f"verifiers:\n  rewards:\n    - {{name: {name}, weight: 1.0{options}}}"

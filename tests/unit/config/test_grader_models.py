@@ -22,6 +22,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(hub, "silence", lambda: "nobody answers")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     for name, kinds in (
         ("rm", ["LlamaForSequenceClassification"]),
         ("policy", ["LlamaForCausalLM"]),
