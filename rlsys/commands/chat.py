@@ -225,13 +225,15 @@ class Talk:
 
     def _show(self, _: str) -> None:
         turns = self.conversation.turns
+        nothing = "there was no thinking"
         if turns and self.thinker and (nearest := self.thinker.nearest(_NEAREST)):
+            nothing = "there was no thinking in words"
             self.console.print(_PROJECTED, style="dim", highlight=False)
             for number, tokens in enumerate(nearest, 1):
                 told = ", ".join(f"{text!r} {p:.2f}" for text, p in tokens)
                 self.console.print(f"{number}: {told}", style="dim italic", highlight=False)
         thinking = turns[-1].thinking.strip() if turns else ""
-        self.console.print(escape(thinking) or "there was no thinking", style="dim italic")
+        self.console.print(escape(thinking) or nothing, style="dim italic")
 
     def _set_budget(self, text: str) -> None:
         from rlsys.errors import ConfigError

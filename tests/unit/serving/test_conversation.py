@@ -143,7 +143,7 @@ def test_latents_are_said_and_shown_as_their_nearest_tokens_with_what_that_is_wo
     assert "projection" not in before
     assert "thought in 2 latent steps; 6 prompt" in after
     assert "a projection onto the nearest words, not what was thought" in after
-    assert "1: '7' 0.75, '+' 0.12\n2: '3' 0.50, '4' 0.25" in after
+    assert "1: '7' 0.75, '+' 0.12\n2: '3' 0.50, '4' 0.25\nthere was no thinking in words" in after
 
 
 def test_commands_change_the_budget_and_unknown_ones_are_told() -> None:
