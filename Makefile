@@ -28,8 +28,8 @@ ON_A_GPU := rollout.gpus=0.4 rollout.kv_cache_gib=1 rollout.dtype=bfloat16 learn
 train: setup
 	$(BIN)/rlsys train --config configs/local.yaml $(if $(findstring gpu,$(LOCK)),$(ON_A_GPU))
 
-# Unit tests by half as many more processes as there are cores, as they wait for processes of their own a third of
-# the time; what starts Ray and vLLM has the machine to itself.
+# Unit tests by half as many more processes as there are cores, as many of them wait for processes of their own;
+# what starts Ray and vLLM has the machine to itself.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count() * 3 // 2))')
 test: setup
 	$(BIN)/python -m pytest tests/unit tests/adversarial -n $(WORKERS) --dist loadfile

@@ -7,7 +7,6 @@ import json
 import textwrap
 import typing
 from collections.abc import Callable
-from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -171,11 +170,10 @@ def _example(name: str, factory: Callable[..., Any]) -> str:
     shown = [f"{option}: {option.upper()}" for option in needed_options(factory)]
     if not shown:
         defaults = {p.name: _default(factory, p) for p in options_of(factory).values()}
-        texts = (
+        shown = [
             f"{option}: {json.dumps(default)}"
             for option, default in defaults.items()
             if isinstance(default, (bool, int, float, str))
-        )
-        shown = list(islice(texts, 1))
+        ][:1]
     options = f", options: {{{', '.join(shown)}}}" if shown else ""
     return f"verifiers:\n  rewards:\n    - {{name: {name}, weight: 1.0{options}}}"

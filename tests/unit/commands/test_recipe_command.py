@@ -74,14 +74,19 @@ stages:
     assert "linear" in done.output
 
 
+def write_models(**configs: dict[str, object]) -> None:
+    """Folders of models by their names, with what their config.json says."""
+    for name, config in configs.items():
+        Path(name).mkdir()
+        (Path(name) / "config.json").write_text(json.dumps(config))
+        write_weights(Path(name), {})
+
+
 def test_a_plan_of_gpus_has_a_line_for_each_that_is_unlike_with_the_sizes_of_all_models(
     stages: FakeStages,
 ) -> None:
     """Of what earlier stages leave, those of what they began with."""
-    for name, config in (("small", QWEN_HALF), ("large", QWEN_7B)):
-        Path(name).mkdir()
-        (Path(name) / "config.json").write_text(json.dumps(config))
-        write_weights(Path(name), {})
+    write_models(small=QWEN_HALF, large=QWEN_7B)
     Path("gpu.yaml").write_text(
         "rollout: {gpus: 0.5, kv_cache_gib: 4}\nlearner: {gpus: 0.5}\nreference: {gpus: 1}\n"
     )
@@ -118,10 +123,7 @@ def test_a_plan_counts_reward_models_and_those_yet_to_be_made_as_what_they_are_m
     stages: FakeStages,
 ) -> None:
     saved = {"dtype": "bfloat16"}
-    for name, model in (("small", QWEN_HALF), ("large", QWEN_7B)):
-        Path(name).mkdir()
-        (Path(name) / "config.json").write_text(json.dumps(model | saved))
-        write_weights(Path(name), {})
+    write_models(small=QWEN_HALF | saved, large=QWEN_7B | saved)
     Path("gpu.yaml").write_text("rollout: {gpus: 1}\nlearner: {gpus: 1}\nreference: {gpus: 1}\n")
     Path("pairs.jsonl").write_text('{"prompt": "1", "chosen": "2", "rejected": "3"}\n')
     Path("two.yaml").write_text(
