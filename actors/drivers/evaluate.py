@@ -12,10 +12,13 @@ from rich.console import Console
 from actors.beside import beside
 from actors.cluster import connected
 from actors.examining_fleet import ExaminingFleet
+from actors.memory import demand_of, planned
 from actors.placement import check_resources
 from actors.precision import decided_by_nodes, precisions
 from actors.roles import needs
-from actors.room import batched_by_nodes
+from actors.room import batched_by_nodes, room_of_the_cluster
+from rlsys.config.memory_plan import Room
+from rlsys.config.networks import read_network
 from rlsys.config.precision import cpu_has_bfloat16, decided
 from rlsys.config.run import RunConfig
 from rlsys.errors import RlsysError, first_cause
@@ -65,6 +68,16 @@ class Evaluation:
         actors.room."""
         config = batched_by_nodes(decided_by_nodes(self.job.config))
         return replace(self, job=replace(self.job, config=config))
+
+    def memory(self, room: Room) -> list[str]:
+        """Its memory plan in lines.
+
+        Raises:
+            ConfigError: the model does not fit; see actors.memory.
+        """
+        config, named = self.job.config, f"MODEL {self.job.model}"
+        policy = read_network(self.job.model, named)
+        return planned(demand_of(config, policy, room, trains=False))
 
     @property
     def is_sampled(self) -> bool:
@@ -161,6 +174,9 @@ def _sample(evaluations: Sequence[Evaluation], display: Display, board: WaitBoar
     """Each in turn; those whose weights alone differ by one fleet."""
     config = evaluations[0].job.config
     check_resources(needs(config, trains=False), config.cluster.queue_s)
+    room = room_of_the_cluster()
+    for line in dict.fromkeys(line for one in evaluations for line in one.memory(room)):
+        display.note(line)
     of = {id(one.job): one for one in evaluations}
     for together in successions([one.job for one in evaluations]):
         _by_one_fleet([of[id(job)] for job in together], display, board)

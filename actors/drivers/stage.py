@@ -13,6 +13,7 @@ from rich.console import Console
 from actors.beside import beside
 from actors.cluster import connected
 from actors.drivers.driver import Driver
+from actors.memory import demand_of, planned
 from actors.placement import check_resources
 from actors.precision import decided_by_nodes, precisions
 from actors.ray_fleet import RayFleet
@@ -22,9 +23,7 @@ from actors.room import batched_by_nodes, room_of_the_cluster
 from rlsys.config.adapter import adapter_note
 from rlsys.config.latents import require_room, settled
 from rlsys.config.load import to_yaml
-from rlsys.config.memory_fit import require_fit, with_room
 from rlsys.config.model_names import FILE
-from rlsys.config.networks import read_networks
 from rlsys.config.run import Precision, RunConfig, StageKind
 from rlsys.config.transport import told
 from rlsys.data.digests import digests
@@ -33,6 +32,7 @@ from rlsys.errors import LearnerLostError
 from rlsys.lineage import manifest
 from rlsys.lineage.kinds import kind_of
 from rlsys.lineage.manifest import Artifact, artifact
+from rlsys.local_policy.resolve import policy_network
 from rlsys.observe.display import Display
 from rlsys.observe.loggers import JsonLines, Logger, Loggers, TensorBoard
 from rlsys.observe.member_times import MemberTimes
@@ -107,14 +107,13 @@ def run_stage(
                 config = batched_by_nodes(decided_by_nodes(config))
                 plan = replace(plan, config=config)
                 display.note(f"precision: {precisions(config)}")
-            model_path = plan.policy(display.stage)
-            if kind.trains and not config.model.path:
-                check_space(folder, config, model_path)
-            if has_fleet:
-                config, lines = _in_memory(config, model_path)
+                config, lines = _in_memory(config)
                 plan = replace(plan, config=config)
                 for line in lines:
                     display.note(line)
+            model_path = plan.policy(display.stage)
+            if kind.trains and not config.model.path:
+                check_space(folder, config, model_path)
             for line in _trained_part(kind, config, model_path):
                 display.note(line)
             taken = {one: artifact(path) for one, path in plan.inputs(model_path).items()}
@@ -300,27 +299,16 @@ def _with_a_fleet(job: Job, origin: Origin) -> RunSummary:
         fleet.shutdown(_STOPPING_S if driver.signals.stop else _ENDING_S)
 
 
-def _in_memory(config: RunConfig, model_path: str) -> tuple[RunConfig, list[str]]:
-    """The settings that memory decides, and the memory plan of a run: its tables on GPUs, after how
-    its weights travel, and else a line.
+def _in_memory(config: RunConfig) -> tuple[RunConfig, list[str]]:
+    """The settings that memory decides, and how weights travel and the memory plan in lines.
 
     Raises:
         ConfigError: it does not fit on the smallest GPU of the cluster, or on a node.
     """
-    members = [need.role for need in needs(config)]
-    on_gpus = bool(config.learner.gpus or config.rollout.gpus)
-    room = room_of_the_cluster()
-    networks = read_networks(config, model_path)
-    config = with_room(config, networks, members, room)
-    lines = [told(config)] if on_gpus and {LEARNER, ROLLOUT} <= set(members) else []
-    if on_gpus and room.gpu_gib is None:
-        lines.append("note: no node says how much memory its GPUs have, so none is planned")
-    plan = require_fit(config, networks, members, room)
-    if plan is None:
-        return config, [*lines, f"note: no memory plan: {networks.policy.unknown}"]
-    if on_gpus:
-        return config, [*lines, *plan.lines()]
-    return config, [*(f"memory plan: {host.sum_line}" for host in plan.hosts), *plan.notes]
+    demand = demand_of(config, policy_network(config), room_of_the_cluster())
+    on_gpus = config.learner.gpus or config.rollout.gpus
+    travels = on_gpus and {LEARNER, ROLLOUT} <= set(demand.roles)
+    return demand.config, [*([told(demand.config)] if travels else []), *planned(demand)]
 
 
 def check_space(folder: Path, config: RunConfig, model_path: str) -> None:

@@ -33,19 +33,17 @@ def plan(
         if value is not None and (refusal := Range(least=1.0).refusal(value, default=80)):
             raise ConfigError(f"{option}={value:g}: {refusal}")
 
+    from actors.memory import demand_of
     from actors.roles import needs
     from actors.room import alike_nodes, gpu_gib_here, memory_gib_here
     from rlsys.config.load import load
-    from rlsys.config.memory_fit import require_fit, with_room
+    from rlsys.config.memory_fit import require_fit
     from rlsys.config.memory_plan import Room
-    from rlsys.config.networks import read_networks
     from rlsys.config.precision import cpu_has_bfloat16, decided
     from rlsys.config.run_model import require_described
+    from rlsys.local_policy.resolve import policy_network
 
     settings = decided(load(config, overrides or []), cpu_has_bfloat16())
-    path = settings.model.path
-    if not path:
-        raise ConfigError("model.path: the local policy is small; name a model to plan for")
     require_described(settings)
     gib = None
     if settings.learner.gpus or settings.rollout.gpus:
@@ -60,9 +58,8 @@ def plan(
         )
     of_a_node = node_gib or (None if gpu_gib else memory_gib_here())
     room = Room(gib, alike_nodes(wanted, of_a_node, node_gpus))
-    networks = read_networks(settings, path)
-    roles = [need.role for need in wanted]
-    found = require_fit(with_room(settings, networks, roles, room), networks, roles, room)
+    policy = policy_network(settings)
+    found = require_fit(demand_of(settings, policy, room))
     if found is None:
-        raise ConfigError(f"no plan: {networks.policy.unknown}")
+        raise ConfigError(f"no plan: {policy.unknown}")
     typer.echo("\n".join(found.lines()))

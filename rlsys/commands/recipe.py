@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -208,13 +209,12 @@ def _memory(stage: "StageSpec", checked: "Checked", gpu_gib: float | None) -> st
     is_merge = settings.run.stage.value == "merge"
     if is_merge or not (settings.learner.gpus or settings.rollout.gpus):
         return "CPU"
-    from actors.roles import needs
+    from actors.memory import demand_of
     from actors.room import gpu_gib_here
-    from rlsys.config.memory_fit import with_room
     from rlsys.config.memory_plan import Room, plan_of
-    from rlsys.config.networks import read_networks
     from rlsys.errors import NotAtHandError
     from rlsys.lineage.kinds import EVALUATE
+    from rlsys.local_policy.resolve import policy_network
     from rlsys.recipes.check import require_described_policies
 
     gib = gpu_gib or gpu_gib_here()
@@ -222,12 +222,11 @@ def _memory(stage: "StageSpec", checked: "Checked", gpu_gib: float | None) -> st
         return "unknown: no GPU here (--gpu-gib)"
     with suppress(NotAtHandError):  # a model of the hub that was not downloaded yet
         require_described_policies(stage, checked, asks_hub=True)
-    trains, room, lines = stage.kind != EVALUATE, Room(gib), list[str]()
-    roles = [need.role for need in needs(settings, trains)]
-    starts = checked.starts(stage).values()
-    paths = [settings.model.path] if trains else dict.fromkeys(start.path for start in starts)
-    for path in filter(None, paths):
-        networks = read_networks(settings, path)
-        found = plan_of(with_room(settings, networks, roles, room), networks, roles, room)
-        lines += found.sum_lines() if found else [f"unknown: {networks.policy.unknown}"]
-    return "\n".join(lines) or "unknown: the local policy is small"
+    trains, starts = stage.kind != EVALUATE, checked.starts(stage)
+    begun = [starts["policy"]] if trains else {one.place: one for one in starts.values()}.values()
+    lines = list[str]()
+    for start in begun:
+        policy = policy_network(replace(settings, model=replace(start.model, path=start.path)))
+        found = plan_of(demand_of(settings, policy, Room(gib), trains))
+        lines += found.sum_lines() if found else [f"unknown: {policy.unknown}"]
+    return "\n".join(lines)

@@ -88,27 +88,18 @@ def _disk(settings: RunConfig, tell: Callable[[str], None]) -> str:
 
 
 def _memory(settings: RunConfig, tell: Callable[[str], None]) -> str:
-    """The memory plan on this machine; empty for the local policy, for one that is for GPUs where
-    there are none, and where the sizes of the model are not known."""
-    from actors.roles import needs
-    from actors.room import alike_nodes, gpu_gib_here, memory_gib_here
-    from rlsys.config.memory_fit import require_fit, with_room
-    from rlsys.config.memory_plan import Room
-    from rlsys.config.networks import read_networks
+    """The memory plan on this machine; empty for a run that is for GPUs where there are none, and
+    where the sizes of the model are not known."""
+    from actors.memory import demand_of, room_here
+    from rlsys.config.memory_fit import require_fit
     from rlsys.config.precision import cpu_has_bfloat16, decided
+    from rlsys.local_policy.resolve import policy_network
 
-    path = settings.model.path
-    gpus, here = settings.learner.gpus or settings.rollout.gpus, gpu_gib_here()
-    if not path or (gpus and not here):
+    room = room_here(settings)
+    if room is None:
         return ""
-    wanted = needs(settings)
-    room = Room(
-        here if gpus else None,
-        alike_nodes(wanted, memory_gib_here(), sum(need.total["GPU"] for need in wanted)),
-    )
-    networks = read_networks(settings, path)
-    precise, roles = decided(settings, cpu_has_bfloat16()), [need.role for need in wanted]
-    plan = require_fit(with_room(precise, networks, roles, room), networks, roles, room)
+    precise = decided(settings, cpu_has_bfloat16())
+    plan = require_fit(demand_of(precise, policy_network(settings), room))
     return "\n".join(plan.lines()) if plan else ""
 
 

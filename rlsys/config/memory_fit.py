@@ -2,7 +2,7 @@
 settings that do, from those that cost nothing to those that cost most.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from math import ceil
@@ -14,7 +14,7 @@ from rlsys.config.frozen_memory import scorers
 from rlsys.config.host_plan import SPARE as SPARE_OF_A_NODE
 from rlsys.config.lora import LoraConfig
 from rlsys.config.memory import GIB, share_problem
-from rlsys.config.memory_plan import SHARES, SPARE, Plan, Room, plan_of
+from rlsys.config.memory_plan import SHARES, SPARE, Demand, Plan, plan_of
 from rlsys.config.networks import Networks, teacher_of
 from rlsys.config.run import Offload, Precision, Publish, RunConfig, WeightsConfig
 from rlsys.config.sequence_parallel import larger
@@ -28,29 +28,27 @@ _SHARES = (0.9, 0.85, 0.8)
 """Of a GPU, for a sampler: updates of the weights come on top."""
 
 
-def require_fit(
-    config: RunConfig, networks: Networks, roles: Sequence[str], room: Room
-) -> Plan | None:
-    """The plan, of a run that has one.
+def require_fit(demand: Demand) -> Plan | None:
+    """The plan, where there is one.
 
     Raises:
         ConfigError: a GPU or a node has too little, or a guard ends what has enough; says with
             which settings it has enough.
     """
-    plan = plan_of(config, networks, roles, room)
+    plan, config, networks, room = plan_of(demand), demand.config, demand.networks, demand.room
     if plan and not plan.fits:
         short = []
         if not plan.fits_gpus:
             short.append(f"on GPUs of {room.gpu_gib:.1f} GiB ({plan.kept_free})")
         if host := plan.lacking_host:
             short.append(f"in the memory of a node of {host.node.gib:.1f} GiB ({host.kept_free})")
-        advice, table = _advice(config, networks, roles, room), "\n".join(plan.lines())
+        advice, table = _advice(demand), "\n".join(plan.lines())
         raise ConfigError(f"the fleet does not fit {' and '.join(short)}; {advice}\n{table}")
-    if plan and room.gpu_gib and "rollout" in roles:
+    if plan and room.gpu_gib and "rollout" in demand.roles:
         problem = share_problem(config, networks.of("rollout"), room.gpu_gib * GIB)
         if problem:
             raise ConfigError(problem)
-    if plan and "verifier" in roles and (problem := _guard_problem(config, networks)):
+    if plan and "verifier" in demand.roles and (problem := _guard_problem(config, networks)):
         raise ConfigError(problem)
     return plan
 
@@ -69,26 +67,28 @@ def _guard_problem(config: RunConfig, networks: Networks) -> str | None:
     )
 
 
-def with_room(config: RunConfig, networks: Networks, roles: Sequence[str], room: Room) -> RunConfig:
-    """The settings, of which `weights.publish=auto` is before_step where the fleet has no room for
-    a copy of the weights, and fits without."""
+def with_room(demand: Demand) -> Demand:
+    """The same, of whose settings `weights.publish=auto` is before_step where the fleet has no room
+    for a copy of the weights, and fits without."""
+    config = demand.config
     if config.weights.publish is not Publish.auto or not leaves_beside(config):
-        return config
-    plan = plan_of(config, networks, roles, room)
+        return demand
+    plan = plan_of(demand)
     weights = replace(config.weights, publish=Publish.before_step)
-    without = replace(config, weights=weights)
-    smaller = plan_of(without, networks, roles, room)
-    return without if plan and not plan.fits and smaller and smaller.fits else config
+    without = demand.under(replace(config, weights=weights))
+    smaller = plan_of(without)
+    return without if plan and not plan.fits and smaller and smaller.fits else demand
 
 
-def _advice(config: RunConfig, networks: Networks, roles: Sequence[str], room: Room) -> str:
+def _advice(demand: Demand) -> str:
     """The first change that is enough, of those before it all that helped; and the same with an
     adapter, with fewer verifier workers, and with a teacher or verifiers on GPUs of their own,
     which need fewer."""
-    changed, best = _enough(config, _changes(config, networks), networks, roles, room)
+    config, networks = demand.config, demand.networks
+    changed, best = _enough(demand, _changes(config, networks))
     ways = [changed] if best.fits else []
     for first in _others(config, networks):
-        other, least = _enough(config, [*first, *_changes(config, networks)], networks, roles, room)
+        other, least = _enough(demand, [*first, *_changes(config, networks)])
         if least.fits and other not in ways:
             ways.append(other)
     if ways:
@@ -132,23 +132,17 @@ def _others(config: RunConfig, networks: Networks) -> Iterator[list[dict[str, An
         yield [{"verifiers.gpus_per_worker": 1.0}]
 
 
-def _enough(
-    config: RunConfig,
-    changes: Iterable[Mapping[str, Any]],
-    networks: Networks,
-    roles: Sequence[str],
-    room: Room,
-) -> tuple[list[str], Plan]:
+def _enough(demand: Demand, changes: Iterable[Mapping[str, Any]]) -> tuple[list[str], Plan]:
     """The changes that helped, up to the one that is enough, and the plan then."""
-    trial, changed = deepcopy(config), dict[str, Any]()
-    best = plan_of(trial, networks, roles, room)
+    trial, changed = deepcopy(demand.config), dict[str, Any]()
+    best = plan_of(demand)
     assert best is not None
     for settings in changes:
         before = deepcopy(trial)
         for path, value in settings.items():
             section, name = path.split(".")
             setattr(getattr(trial, section), name, value)
-        now = plan_of(trial, networks, roles, room)
+        now = plan_of(demand.under(trial))
         assert now is not None
         if now.lacking > best.lacking - _WORTH and not now.fits:
             trial = before
@@ -157,7 +151,7 @@ def _enough(
         changed |= settings
         if best.fits:
             break
-    other = {path: value for path, value in changed.items() if value != _set(config, path)}
+    other = {path: value for path, value in changed.items() if value != _set(demand.config, path)}
     return [_told(path, value) for path, value in other.items()], best
 
 

@@ -4,7 +4,7 @@ Members with a share of a GPU lie on one together, as long as their shares add u
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import ceil
 
 from rlsys.config import frozen_memory, host_plan, memory
@@ -28,6 +28,21 @@ class Room:
     """Of each GPU; None: not known, and GPUs are not planned for."""
     nodes: Sequence[Node] = ()
     """None: not known either."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A fleet that is to be started, and the memory that it is to fit in."""
+
+    config: RunConfig
+    networks: Networks
+    roles: Sequence[str]
+    """That are started."""
+    room: Room
+
+    def under(self, config: RunConfig) -> "Demand":
+        """The same with other settings."""
+        return replace(self, config=config)
 
 
 @dataclass(frozen=True)
@@ -166,18 +181,15 @@ class Plan:
         return line + (f" ({self.kept_free})" if needed > SPARE * there else "")
 
 
-def plan_of(config: RunConfig, networks: Networks, roles: Sequence[str], room: Room) -> Plan | None:
-    """What a run's members need; None for a policy whose sizes are not known here, and where
-    nothing is known of what there is. A role with a network of its own, whose sizes are not known,
-    is left out.
-
-    Args:
-        roles: those that the run starts.
-    """
+def plan_of(demand: Demand) -> Plan | None:
+    """What the members need; None for a policy whose sizes are not known here, and where nothing is
+    known of what there is. A role with a network of its own, whose sizes are not known, is left
+    out."""
+    config, networks, room = demand.config, demand.networks, demand.room
     if not networks.policy.is_known:
         return None
-    left_out = [role for role in roles if not networks.of(role).is_known]
-    roles, gib = [role for role in roles if role not in left_out], room.gpu_gib
+    left_out = [role for role in demand.roles if not networks.of(role).is_known]
+    roles, gib = [role for role in demand.roles if role not in left_out], room.gpu_gib
     members = [one for role in roles if gib for one in _members(config, networks, role, gib)]
     hosts = hosts_of(config, networks, roles, room.nodes)
     if not members and not hosts:

@@ -68,20 +68,18 @@ def teacher_of(config: RunConfig) -> str:
     return config.teacher.path if config.run.stage is StageKind.rl else ""
 
 
-def read_networks(config: RunConfig, path: str) -> Networks:
-    """By the config.json of each; of one that is not at hand nothing but that.
+def read_networks(config: RunConfig, policy: Network) -> Networks:
+    """Beside the policy, by the config.json of each; of one that is not at hand nothing but that.
 
-    Args:
-        path: of the policy, which may have been made for this run.
     Raises:
         ConfigError: as rlsys.config.model_files.read_config, of one that is at hand.
     """
     own = {}
     if teacher := teacher_of(config):
-        own["teacher"] = _read(teacher, f"teacher.path={teacher!r}")
+        own["teacher"] = read_network(teacher, f"teacher.path={teacher!r}")
     graded = graders_of(config.verifiers) if grades(config) else []
     graders = {one: _read_grader(one) for one in graded}
-    return Networks(_read(path, f"model.path={path!r}"), own, graders)
+    return Networks(policy, own, graders)
 
 
 def grades(config: RunConfig) -> bool:
@@ -92,7 +90,7 @@ def grades(config: RunConfig) -> bool:
 
 
 def _read_grader(grader: Grader) -> Network:
-    found = _read(grader.path, grader.named)
+    found = read_network(grader.path, grader.named)
     if found.model.get("quantization_config"):
         return Network({}, f"{grader.named}: its weights are quantized")
     if not grader.is_classifier:
@@ -101,7 +99,14 @@ def _read_grader(grader: Grader) -> Network:
     return Network(found.model | {"tie_word_embeddings": True}, found.missing)
 
 
-def _read(path: str, named: str) -> Network:
+def read_network(path: str, named: str) -> Network:
+    """Of a model directory or hub id.
+
+    Args:
+        named: how the user named it, for an error.
+    Raises:
+        ConfigError: as rlsys.config.model_files.read_config, of one that is at hand.
+    """
     try:
         return Network(read_config(path, named))
     except NotAtHandError as error:

@@ -15,6 +15,7 @@ from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
 from rlsys.config.model_room import cached_tokens, positions_of
 from rlsys.config.models import require_answering
+from rlsys.config.networks import Network, read_network
 from rlsys.config.precision import cpu_has_bfloat16, decided
 from rlsys.config.run import ModelConfig, RunConfig, RunSection
 from rlsys.errors import ConfigError
@@ -83,6 +84,21 @@ def tokenizer_of(model: ModelConfig) -> "PreTrainedTokenizerBase":
     with imports():
         from rlsys.local_policy.tokenizer import build_tokenizer
     return build_tokenizer(model.local.corpus)
+
+
+def policy_network(config: RunConfig) -> Network:
+    """The policy's; the local one has the sizes that it will be made with.
+
+    Raises:
+        ConfigError: as rlsys.config.networks.read_network.
+    """
+    if path := config.model.path:
+        return read_network(path, f"model.path={path!r}")
+    with imports():
+        from rlsys.local_policy.shapes import config_of
+        from rlsys.local_policy.tokenizer import build_tokenizer
+    local = config.model.local
+    return Network(config_of(local, build_tokenizer(local.corpus)).to_dict())
 
 
 def check_model(model: str, settings: RunConfig) -> str:

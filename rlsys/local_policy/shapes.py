@@ -10,7 +10,7 @@ from rlsys.config.local_policy import Architecture, LocalPolicyConfig
 from rlsys.imports import imports
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, Qwen2Tokenizer
+    from transformers import PreTrainedConfig, PreTrainedModel, Qwen2Tokenizer
 
 _LATENT: dict[str, Any] = {
     # vLLM's kernel of latent attention for CPUs takes these two sizes alone.
@@ -27,8 +27,17 @@ def build_model(config: LocalPolicyConfig, tokenizer: "Qwen2Tokenizer") -> "PreT
     # Not at the top: a policy that was prepared before is not computed with here.
     with imports():
         import torch
-        from transformers import AutoConfig, AutoModelForCausalLM
-    shape = AutoConfig.for_model(
+        from transformers import AutoModelForCausalLM
+    shape = config_of(config, tokenizer)
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
+    return model
+
+
+def config_of(config: LocalPolicyConfig, tokenizer: "Qwen2Tokenizer") -> "PreTrainedConfig":
+    """What its config.json will say."""
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(
         config.architecture.value,
         vocab_size=len(tokenizer),
         hidden_size=config.hidden_size,
@@ -43,8 +52,6 @@ def build_model(config: LocalPolicyConfig, tokenizer: "Qwen2Tokenizer") -> "PreT
         pad_token_id=tokenizer.pad_token_id,
         **_of_architecture(config),
     )
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
-    return model
 
 
 def _of_architecture(config: LocalPolicyConfig) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Checked:
 
     def sized(self, stage: StageSpec) -> RunConfig:
         """Its settings as memory is planned for them: a reward model yet to be made has the sizes
-        of the policy that it is made of, and an evaluation grades by its benchmarks' verifiers."""
+        of the policy that it is made of."""
         settings = self.settings[stage.name]
         made = {
             self.stand_in(one, stage): self._start(self.recipe.stage(one.stage)).path
@@ -98,7 +98,7 @@ class Checked:
             replace(one, options=one.options | {"model": made[model]})
             if (model := one.options.get("model")) in made
             else one
-            for one in ([] if stage.kind == EVALUATE else settings.verifiers.rewards)
+            for one in settings.verifiers.rewards
         ]
         return replace(settings, verifiers=replace(settings.verifiers, rewards=rewards))
 

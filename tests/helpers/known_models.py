@@ -1,7 +1,10 @@
 """The config.json of models that people know, as far as sizes need it."""
 
+from actors.roles import needs
+from rlsys.config.memory_plan import Demand, Room
 from rlsys.config.model_room import Model
-from rlsys.config.networks import Network, Networks
+from rlsys.config.networks import Network, Networks, read_network, read_networks
+from rlsys.config.run import RunConfig
 
 QWEN_HALF = {
     "model_type": "qwen2",
@@ -48,3 +51,13 @@ QWEN_30B_A3B = {
 def networks(policy: Model, teacher: Model | None = None) -> Networks:
     """Of a run by their config.json."""
     return Networks(Network(policy), {"teacher": Network(teacher)} if teacher else {})
+
+
+def networks_of(config: RunConfig, path: str) -> Networks:
+    """Of a run whose policy lies there."""
+    return read_networks(config, read_network(path, f"model.path={path!r}"))
+
+
+def demand(config: RunConfig, policy: Model, room: Room) -> Demand:
+    """Of a run's fleet."""
+    return Demand(config, networks(policy), [need.role for need in needs(config)], room)

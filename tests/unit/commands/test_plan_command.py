@@ -1,6 +1,7 @@
 """`rlsys plan`: nothing is planned for a run that its model's config.json speaks against."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,22 @@ def test_what_the_config_json_speaks_against_has_no_plan(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         planned(model, *override.split())
+
+
+def test_the_local_policy_is_planned_by_the_sizes_that_it_will_have() -> None:
+    command = [
+        "plan",
+        "--config",
+        str(CONFIGS / "local.yaml"),
+        "model.local.architecture=qwen3_moe",
+    ]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert done.exit_code == 0
+    sizes = re.match(
+        r"memory plan of (\S+) M parameters, of which .* 3\.1 M \(qwen3_moe\)", done.output
+    )
+    assert sizes is not None
+    assert "a node of learner and rollout and verifier and reference: " in done.output
 
 
 def test_a_member_has_its_gpus_on_one_node(model: Path) -> None:

@@ -93,6 +93,7 @@ def test_a_plan_of_gpus_has_a_line_for_each_that_is_unlike_with_the_sizes_of_all
     Path("two.yaml").write_text(
         """
 stages:
+  - {name: made, kind: sft, config: gpu.yaml}
   - {name: large, kind: sft, config: gpu.yaml, inputs: {policy: large}}
   - {name: small, kind: sft, config: gpu.yaml, inputs: {policy: small}}
   - name: distilled
@@ -106,6 +107,7 @@ stages:
     done = rlsys("recipe", "plan", "two.yaml", "--gpu-gib", "80")
     assert done.exit_code == 0, done.output
     told = " ".join(done.output.split())
+    assert "3.1 M parameters (qwen2) a GPU of learner and rollout: " in told
     distilled, _, table = told.split("distilled distill ")[-1].partition("table evaluate ")
     assert "0.49 B parameters (qwen2); teacher 7.62 B parameters (qwen2)" in distilled
     assert "a GPU of learner and rollout: " in distilled

@@ -11,6 +11,8 @@ from rlsys.cli import app
 from rlsys.commands import doctor
 from rlsys.commands.installation import Check, Level
 from rlsys.commands.run_checks import checks_of_run
+from tests.helpers.known_models import QWEN_32B
+from tests.helpers.model_folders import write_weights
 from tests.helpers.tiny_policy import write_policy
 
 
@@ -41,12 +43,14 @@ def test_a_run_that_would_start_is_told_its_length_its_rows_and_its_share_and_le
 ) -> None:
     checks = found(config)
     assert [(name, check.level) for name, check in checks.items()] == [
-        (name, Level.OK) for name in ("settings", "rows", "disk", "fleet")
+        (name, Level.OK) for name in ("settings", "rows", "disk", "memory", "fleet")
     ]
     assert checks["settings"].found == f"{config}, of rlsys train"
     rows = checks["rows"].found.splitlines()
     assert rows[0] == "3 steps: 0.3 epochs of 40 prompts"
     assert any("10 of its few prompts are held out" in line for line in rows)
+    memory = checks["memory"].found.splitlines()
+    assert memory[0] == "memory plan of 3.1 M parameters (qwen2), GiB"
     fleet = checks["fleet"].found
     assert fleet.startswith("1 learner, 1 rollout, 1 verifier, 1 reference: ")
     assert fleet.endswith(" of 8 CPUs, 0 of 0 GPUs")
@@ -84,6 +88,20 @@ def test_a_run_for_gpus_is_not_held_against_a_machine_without(config: Path, tmp_
     checks = found(config, f"model.path={path}", *on_gpus)
     assert "memory" not in checks
     assert checks["fleet"].hint.startswith("start it where there are GPUs; `rlsys plan` says")
+
+
+def test_a_grader_too_large_for_the_machine_is_told_of_a_run_of_the_local_policy(
+    config: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "large").mkdir()
+    (tmp_path / "large" / "config.json").write_text(
+        json.dumps(QWEN_32B | {"num_hidden_layers": 999})
+    )
+    write_weights(tmp_path / "large", {})
+    reward = f"{{name: judge, verifier: reward_model, options: {{model: {tmp_path / 'large'}}}}}"
+    memory = found(config, f"verifiers.rewards=[{reward}]")["memory"]
+    assert memory.level is Level.PROBLEM
+    assert "smaller models of verifiers" in memory.found
 
 
 def test_a_teacher_is_in_the_memory_of_the_run(config: Path, tmp_path: Path) -> None:

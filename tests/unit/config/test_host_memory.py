@@ -12,13 +12,13 @@ from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2ForSequenceClassifi
 from rlsys.config import host_memory, memory
 from rlsys.config.lora import LoraConfig
 from rlsys.config.model_shape import Shape, shape_of
-from rlsys.config.networks import read_networks
 from rlsys.config.run import LearnerConfig, Offload, Precision, Publish, RunConfig
 from rlsys.config.verifiers import RewardConfig
 from rlsys.learning.checkpoint import copied
 from rlsys.learning.learner import Learner
 from rlsys.learning.objectives.cross_entropy import CrossEntropy
 from rlsys.learning.weights_out import WeightsOut
+from tests.helpers.known_models import networks_of
 from tests.helpers.learners import learner_of, one_rank, saved
 from tests.unit.config.test_memory import BUCKET, SEQUENCES, SIZES, TOKENS, growth, row
 from verifiers.models.fluency import FluencyVerifier
@@ -152,10 +152,10 @@ def test_models_of_verifiers_take_what_the_plan_says(tmp_path: Path, precision: 
     rows = [[5] * (TOKENS // SEQUENCES - n % 2) for n in range(SEQUENCES)]
     logits, _ = growth(lambda: made["causal"].mean_logprobs(rows))
     layer, _ = growth(lambda: made["one"].score(rows))
-    both = host_memory.verifier(read_networks(config, fluency.options["model"]))
+    both = host_memory.verifier(networks_of(config, fluency.options["model"]))
     assert both.weights == pytest.approx(held, rel=0.01)
     assert both.work == pytest.approx(logits, rel=0.05)
     config.verifiers.rewards = [reward_model]
-    alone = host_memory.verifier(read_networks(config, fluency.options["model"]))
+    alone = host_memory.verifier(networks_of(config, fluency.options["model"]))
     # As of a teacher: nothing is kept for a backward pass.
     assert alone.work / 2 < layer < alone.work

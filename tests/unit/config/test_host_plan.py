@@ -10,18 +10,16 @@ from actors.room import alike_nodes, memory_gib_here
 from rlsys.config.host_plan import Host, Node
 from rlsys.config.memory import GIB
 from rlsys.config.memory_fit import require_fit
-from rlsys.config.memory_plan import Plan, Room, plan_of
+from rlsys.config.memory_plan import Demand, Plan, Room, plan_of
 from rlsys.config.run import RunConfig
 from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
-from tests.helpers.known_models import QWEN_7B, QWEN_HALF, networks
+from tests.helpers.known_models import QWEN_7B, QWEN_HALF, demand, networks
 from tests.unit.config.test_memory_plan import shipped
 
 
 def plan(config: RunConfig, model: dict[str, object], nodes: list[Node]) -> Plan:
-    found = plan_of(
-        config, networks(model), [need.role for need in needs(config)], Room(80.0, nodes)
-    )
+    found = plan_of(demand(config, model, Room(80.0, nodes)))
     assert found is not None
     return found
 
@@ -47,7 +45,7 @@ def test_by_turns_a_node_holds_what_has_left_the_gpu_and_is_refused_where_it_can
     assert learner.states > 12 * 7.6e9
     room = Room(80.0, alike_nodes(wanted, 160.0, 1))
     with pytest.raises(ConfigError) as caught:
-        require_fit(config, networks(QWEN_7B), [need.role for need in wanted], room)
+        require_fit(Demand(config, networks(QWEN_7B), [need.role for need in wanted], room))
     first, *table = str(caught.value).splitlines()
     node = "a node of 160.0 GiB (8.0 kept free)"
     assert first.startswith(f"the fleet does not fit in the memory of {node}; nearest valid: ")
@@ -56,25 +54,25 @@ def test_by_turns_a_node_holds_what_has_left_the_gpu_and_is_refused_where_it_can
     assert "kept free" not in enough.lines()[-1]
     way = first.partition("nearest valid: ")[2].split(", or ")[-1]
     changed = shipped("one_gpu_turns", *way.split())
-    require_fit(changed, networks(QWEN_7B), [need.role for need in needs(changed)], room)
+    require_fit(demand(changed, QWEN_7B, room))
 
 
 def test_offloading_is_taken_back_where_the_gpu_has_room_and_the_node_has_not() -> None:
     config = shipped("one_gpu", "learner.offload=optimizer", "learner.zero_stage=1")
     room = Room(40.0, alike_nodes(needs(config), 22.0, 1))
     with pytest.raises(ConfigError, match=r"nearest valid: learner\.offload=none") as caught:
-        require_fit(config, networks(QWEN_HALF), [need.role for need in needs(config)], room)
+        require_fit(demand(config, QWEN_HALF, room))
     way = str(caught.value).splitlines()[0].partition("nearest valid: ")[2].split(", or ")[0]
     changed = shipped("one_gpu", "learner.offload=optimizer", *way.split())
     validate(changed)
-    require_fit(changed, networks(QWEN_HALF), [need.role for need in needs(changed)], room)
+    require_fit(demand(changed, QWEN_HALF, room))
 
 
 def test_a_node_that_no_setting_makes_large_enough_is_named_with_its_size() -> None:
     config = shipped("one_gpu")
     room = Room(80.0, alike_nodes(needs(config), 4.0, 1))
     with pytest.raises(ConfigError, match=r"nearest valid: nodes of \d+ GiB"):
-        require_fit(config, networks(QWEN_HALF), [need.role for need in needs(config)], room)
+        require_fit(demand(config, QWEN_HALF, room))
 
 
 @pytest.mark.parametrize("layers", [18, 20, 24])
@@ -82,12 +80,12 @@ def test_the_gpu_and_the_node_that_are_named_are_large_enough(layers: int) -> No
     config, model = shipped("one_gpu"), QWEN_HALF | {"num_hidden_layers": layers}
     room = Room(2.0, alike_nodes(needs(config), 2.0, 1))
     with pytest.raises(ConfigError) as caught:
-        require_fit(config, networks(model), [need.role for need in needs(config)], room)
+        require_fit(demand(config, model, room))
     named = re.search(r"GPUs of (\d+) GiB and nodes of (\d+) GiB \(with (.*)\)", str(caught.value))
     assert named
     changed = shipped("one_gpu", *named[3].split())
     enough = Room(float(named[1]), alike_nodes(needs(changed), float(named[2]), 1))
-    require_fit(changed, networks(model), [need.role for need in needs(changed)], enough)
+    require_fit(demand(changed, model, enough))
 
 
 def test_the_learners_ranks_lie_on_one_node_and_each_copies_its_share_for_a_checkpoint() -> None:
@@ -131,10 +129,12 @@ def test_without_gpus_everything_lies_in_the_nodes_memory() -> None:
 def test_a_node_of_unknown_size_is_planned_and_nothing_refused() -> None:
     config = shipped("two_nodes")
     found = require_fit(
-        config,
-        networks(QWEN_7B),
-        [need.role for need in needs(config)],
-        Room(80.0, alike_nodes(needs(config), None, 8)),
+        Demand(
+            config,
+            networks(QWEN_7B),
+            [need.role for need in needs(config)],
+            Room(80.0, alike_nodes(needs(config), None, 8)),
+        )
     )
     assert found is not None
     assert found.lines()[-1].startswith("a node of rollout and reference: ")

@@ -6,10 +6,10 @@ import pytest
 from actors.roles import needs
 from rlsys.config.memory import GIB
 from rlsys.config.memory_fit import require_fit, with_room
-from rlsys.config.memory_plan import Room
+from rlsys.config.memory_plan import Demand, Room
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
-from tests.helpers.known_models import QWEN_7B, QWEN_32B, QWEN_HALF, networks
+from tests.helpers.known_models import QWEN_7B, QWEN_32B, QWEN_HALF, demand, networks
 from tests.helpers.places import ROOT
 from tests.unit.config.test_memory_plan import plan, shipped
 
@@ -17,7 +17,7 @@ from tests.unit.config.test_memory_plan import plan, shipped
 def advice(config: RunConfig, model: dict[str, object], gib: float) -> str:
     roles = [need.role for need in needs(config)]
     with pytest.raises(ConfigError) as caught:
-        require_fit(config, networks(model), roles, Room(gib))
+        require_fit(Demand(config, networks(model), roles, Room(gib)))
     return str(caught.value).splitlines()[0].partition("nearest valid: ")[2]
 
 
@@ -25,10 +25,12 @@ def test_a_sampler_that_is_too_large_is_advised_more_gpus_and_no_ranks() -> None
     advised = advice(shipped("one_node_lora"), QWEN_32B, 36.0)
     assert advised == "rollout.tensor_parallel=4 rollout.gpus=4"
     require_fit(
-        shipped("one_node_lora", *advised.split()),
-        networks(QWEN_32B),
-        ["learner", "rollout"],
-        Room(36.0),
+        Demand(
+            shipped("one_node_lora", *advised.split()),
+            networks(QWEN_32B),
+            ["learner", "rollout"],
+            Room(36.0),
+        )
     )
     assert "learner.ranks" not in advice(shipped("one_node_lora"), QWEN_32B, 12.0)
 
@@ -50,14 +52,14 @@ def test_each_of_two_roles_that_are_too_large_is_advised_something() -> None:
 def test_what_a_sampler_takes_too_much_of_is_advised_smaller(wrong: str, right: str) -> None:
     assert advice(shipped("one_node", wrong), QWEN_7B, 80.0) == right
     changed = shipped("one_node", wrong, right)
-    require_fit(changed, networks(QWEN_7B), [need.role for need in needs(changed)], Room(80.0))
+    require_fit(demand(changed, QWEN_7B, Room(80.0)))
 
 
 def test_a_sampler_is_advised_to_leave_room_for_updates() -> None:
     advised = advice(shipped("one_node"), QWEN_7B, 24.0)
     assert "rollout.gpu_memory_utilization=0.85" in advised
     changed = shipped("one_node", *advised.partition(", or ")[0].split())
-    require_fit(changed, networks(QWEN_7B), [need.role for need in needs(changed)], Room(24.0))
+    require_fit(demand(changed, QWEN_7B, Room(24.0)))
 
 
 def test_what_is_set_already_is_not_advised() -> None:
@@ -68,7 +70,7 @@ def test_a_share_of_the_gpu_that_holds_no_completion_is_refused() -> None:
     config = shipped("one_node", "rollout.gpu_memory_utilization=0.2")
     roles = [need.role for need in needs(config)]
     with pytest.raises(ConfigError) as caught:
-        require_fit(config, networks(QWEN_7B), roles, Room(80.0))
+        require_fit(Demand(config, networks(QWEN_7B), roles, Room(80.0)))
     message = str(caught.value)
     assert message.startswith(
         "rollout.gpu_memory_utilization=0.2: of a GPU of 80.0 GiB it leaves 0.0 GiB for keys and "
@@ -76,7 +78,7 @@ def test_a_share_of_the_gpu_that_holds_no_completion_is_refused() -> None:
     )
     nearest = message.rpartition(" ")[2]
     config = shipped("one_node", f"rollout.gpu_memory_utilization={nearest}")
-    require_fit(config, networks(QWEN_7B), roles, Room(80.0))
+    require_fit(Demand(config, networks(QWEN_7B), roles, Room(80.0)))
 
 
 def test_what_is_not_of_the_turns_has_its_gpu_alone() -> None:
@@ -104,8 +106,8 @@ def test_a_gpu_of_24_gib_holds_what_the_docs_say(
 ) -> None:
     config = shipped(name, *overrides.split())
     roles = [need.role for need in needs(config)]
-    config = with_room(config, networks(model), roles, Room(24.0))
-    require_fit(config, networks(model), roles, Room(24.0))
+    config = with_room(Demand(config, networks(model), roles, Room(24.0))).config
+    require_fit(Demand(config, networks(model), roles, Room(24.0)))
     assert plan(config, model, 24.0).fullest / GIB == pytest.approx(gib, abs=0.5)
     text = (ROOT / "docs" / "gpu.md").read_text()
     assert f"`configs/{name}.yaml`" in text

@@ -2,12 +2,11 @@
 
 import pytest
 
-from actors.roles import needs
 from rlsys.config.memory import Memory
 from rlsys.config.memory_fit import require_fit
 from rlsys.config.memory_plan import Room
 from rlsys.config.model_shape import shape_of
-from tests.helpers.known_models import QWEN_7B, networks
+from tests.helpers.known_models import QWEN_7B, demand
 from tests.unit.config.test_memory_advice import advice
 from tests.unit.config.test_memory_plan import plan, shipped
 
@@ -38,4 +37,4 @@ def test_a_critic_is_advised_room() -> None:
     config = shipped("one_node", "algorithm=ppo")
     advised = advice(config, QWEN_7B, 80.0).partition(", or ")[0]
     changed = shipped("one_node", "algorithm=ppo", *advised.split())
-    require_fit(changed, networks(QWEN_7B), [need.role for need in needs(changed)], Room(80.0))
+    require_fit(demand(changed, QWEN_7B, Room(80.0)))

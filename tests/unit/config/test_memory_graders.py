@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.drivers import stage
+from actors.memory import demand_of, planned
 from actors.roles import needs
 from actors.room import alike_nodes
 from rlsys import hub
@@ -15,12 +15,13 @@ from rlsys.config.host_memory import HostMemory
 from rlsys.config.host_plan import Node
 from rlsys.config.memory import GIB
 from rlsys.config.memory_fit import require_fit
-from rlsys.config.memory_plan import Plan, Room, plan_of
+from rlsys.config.memory_plan import Demand, Plan, Room, plan_of
 from rlsys.config.model_room import Model
-from rlsys.config.networks import Networks, read_networks
+from rlsys.config.networks import Networks
 from rlsys.config.run import RunConfig
 from rlsys.errors import ConfigError
-from tests.helpers.known_models import QWEN_7B, QWEN_HALF
+from rlsys.local_policy.resolve import policy_network
+from tests.helpers.known_models import QWEN_7B, QWEN_HALF, networks_of
 from tests.unit.config.test_memory_plan import shipped
 
 HALF = QWEN_HALF | {"dtype": "bfloat16"}
@@ -61,7 +62,7 @@ def roles(config: RunConfig) -> list[str]:
 
 
 def plan(config: RunConfig, room: Room) -> Plan:
-    found = plan_of(config, read_networks(config, "half"), roles(config), room)
+    found = plan_of(Demand(config, networks_of(config, "half"), roles(config), room))
     assert found is not None
     return found
 
@@ -73,7 +74,7 @@ def verifier_of(config: RunConfig) -> HostMemory:
 
 def refusal(config: RunConfig, room: Room) -> str:
     with pytest.raises(ConfigError) as caught:
-        require_fit(config, read_networks(config, "half"), roles(config), room)
+        require_fit(Demand(config, networks_of(config, "half"), roles(config), room))
     return str(caught.value)
 
 
@@ -164,7 +165,7 @@ def test_workers_that_a_node_has_no_room_for_are_refused_and_fewer_advised() -> 
     assert "verifiers.workers=3" in ways
     for way in ways:
         changed = graded("local", options, *settings, *way.split())
-        require_fit(changed, read_networks(changed, "half"), roles(changed), room)
+        require_fit(Demand(changed, networks_of(changed, "half"), roles(changed), room))
     # One is too large for this node.
     none = refusal(config, Room(nodes=[Node(24.0, cpus=8)])).splitlines()[0]
     assert none.endswith(", or smaller models of verifiers")
@@ -197,7 +198,7 @@ def test_a_share_of_a_gpu_that_is_too_little_is_advised_a_whole_one() -> None:
     assert ways[-1] == "verifiers.gpus_per_worker=1"
     for way in ways:
         changed = graded("one_gpu", options, *shares, *way.split())
-        require_fit(changed, read_networks(changed, "half"), roles(changed), Room(40.0))
+        require_fit(Demand(changed, networks_of(changed, "half"), roles(changed), Room(40.0)))
 
 
 def test_a_guard_that_would_end_what_has_loaded_is_refused_with_one_that_does_not() -> None:
@@ -207,13 +208,13 @@ def test_a_guard_that_would_end_what_has_loaded_is_refused_with_one_that_does_no
     assert "has 13.5 GiB at rest" in told
     nearest = told.rpartition("nearest valid: ")[2]
     changed = graded("local", options, *ON_CPUS, f"verifiers.memory_mb={nearest}")
-    require_fit(changed, read_networks(changed, "half"), roles(changed), room)
+    require_fit(Demand(changed, networks_of(changed, "half"), roles(changed), room))
     on_a_gpu = graded(
         "one_node",
         ["reward_model {model: large, device: cuda}"],
         "verifiers.gpus_per_worker=1",
     )
-    require_fit(on_a_gpu, read_networks(on_a_gpu, "half"), roles(on_a_gpu), Room(80.0))
+    require_fit(Demand(on_a_gpu, networks_of(on_a_gpu, "half"), roles(on_a_gpu), Room(80.0)))
 
 
 @pytest.mark.parametrize(
@@ -241,26 +242,23 @@ def test_of_unknown_size_it_is_left_out_and_a_line_says_why(model: str, why: str
     assert verifier_of(config) == HostMemory(process=0.35 * GIB)
 
 
-def test_a_run_on_cpus_is_refused_where_its_nodes_do_not_hold_its_verifiers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_run_on_cpus_is_refused_where_its_nodes_do_not_hold_its_verifiers() -> None:
     room = Room(nodes=[Node(96.0, cpus=2)])
-    monkeypatch.setattr(stage, "room_of_the_cluster", lambda: room)
     options = ["reward_model {model: half}"]
     config = graded("local", options, "model.path=half", *ON_CPUS)
-    _, lines = stage._in_memory(config, "half")
+    lines = planned(demand_of(config, policy_network(config), room))
     assert [line.partition(":")[0] for line in lines] == ["memory plan"]
     config.verifiers.workers = 64
     with pytest.raises(ConfigError, match=r"verifiers\.workers=2\d"):
-        stage._in_memory(config, "half")
+        planned(demand_of(config, policy_network(config), room))
 
 
 def test_stages_without_verifier_workers_look_at_none() -> None:
     wrong = ["reward_model {model: damaged}"]
     Path("damaged").mkdir()
     config = graded("sft", wrong, "sft.train=chains.jsonl", "data.train=''")
-    assert read_networks(config, "half").graders == {}
+    assert networks_of(config, "half").graders == {}
     for name in ("local", "sample"):
         with pytest.raises(ConfigError, match=r"rewards\[0\].*the directory has no config\.json"):
-            read_networks(graded(name, wrong), "half")
-    assert Networks(read_networks(config, "half").policy).graders == {}
+            networks_of(graded(name, wrong), "half")
+    assert Networks(networks_of(config, "half").policy).graders == {}

@@ -10,11 +10,11 @@ from rlsys.config.host_plan import Node
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.memory import GIB
 from rlsys.config.memory_fit import require_fit, with_room
-from rlsys.config.memory_plan import SPARE, Plan, Room, plan_of
+from rlsys.config.memory_plan import SPARE, Demand, Plan, Room, plan_of
 from rlsys.config.run import Publish, RunConfig, Transport
 from rlsys.config.validate import validate
 from rlsys.errors import ConfigError
-from tests.helpers.known_models import QWEN_7B, QWEN_30B_A3B, QWEN_32B, QWEN_HALF, networks
+from tests.helpers.known_models import QWEN_7B, QWEN_30B_A3B, QWEN_32B, QWEN_HALF, demand, networks
 
 
 def shipped(name: str, *overrides: str) -> RunConfig:
@@ -22,7 +22,7 @@ def shipped(name: str, *overrides: str) -> RunConfig:
 
 
 def plan(config: RunConfig, model: dict[str, object], gib: float = 80.0) -> Plan:
-    found = plan_of(config, networks(model), [need.role for need in needs(config)], Room(gib))
+    found = plan_of(demand(config, model, Room(gib)))
     assert found is not None
     return found
 
@@ -62,7 +62,9 @@ def test_two_nodes_hold_30_billion_parameters_of_which_a_token_meets_3() -> None
     config = shipped("two_nodes_experts")
     roles = [need.role for need in needs(config)]
     for gib, fits in ((1024.0, True), (512.0, False)):
-        there = plan_of(config, networks(QWEN_30B_A3B), roles, Room(80.0, 2 * [Node(gib, gpus=8)]))
+        there = plan_of(
+            Demand(config, networks(QWEN_30B_A3B), roles, Room(80.0, 2 * [Node(gib, gpus=8)]))
+        )
         assert there is not None
         assert there.fits is fits
     top = (CONFIGS / "two_nodes_experts.yaml").read_text().splitlines()[0]
@@ -85,7 +87,7 @@ def test_two_nodes_hold_a_model_of_7_billion_only_with_checkpointing() -> None:
     assert plan(shipped("two_nodes"), QWEN_7B).fits
     without = shipped("two_nodes", "learner.gradient_checkpointing=false")
     with pytest.raises(ConfigError) as caught:
-        require_fit(without, networks(QWEN_7B), [need.role for need in needs(without)], Room(80.0))
+        require_fit(demand(without, QWEN_7B, Room(80.0)))
     message = str(caught.value)
     gpus = "GPUs of 80.0 GiB (2.4 kept free)"
     assert message.startswith(f"the fleet does not fit on {gpus}; nearest valid: ")
@@ -97,13 +99,15 @@ def test_what_is_advised_fits() -> None:
     config = shipped("one_gpu", "learner.gradient_checkpointing=false")
     roles = [need.role for need in needs(config)]
     with pytest.raises(ConfigError) as caught:
-        require_fit(config, networks(QWEN_7B | {"num_hidden_layers": 8}), roles, Room(60.0))
+        require_fit(Demand(config, networks(QWEN_7B | {"num_hidden_layers": 8}), roles, Room(60.0)))
     first = str(caught.value).splitlines()[0]
     ways = first.partition("nearest valid: ")[2].split(", or ")
     assert ["lora" in way for way in ways] == [False, True]
     for way in ways:
         changed = shipped("one_gpu", "learner.gradient_checkpointing=false", *way.split())
-        require_fit(changed, networks(QWEN_7B | {"num_hidden_layers": 8}), roles, Room(60.0))
+        require_fit(
+            Demand(changed, networks(QWEN_7B | {"num_hidden_layers": 8}), roles, Room(60.0))
+        )
 
 
 def test_one_gpu_holds_7_billion_with_an_adapter_and_no_reference() -> None:
@@ -119,12 +123,17 @@ def test_one_gpu_holds_7_billion_with_an_adapter_and_no_reference() -> None:
     assert learner.memory.optimizer == 12 * adapter
     # Even where the roles name it.
     everybody = plan_of(
-        shipped("one_gpu_lora"), networks(QWEN_7B), ["learner", "rollout", "reference"], Room(80)
+        Demand(
+            shipped("one_gpu_lora"),
+            networks(QWEN_7B),
+            ["learner", "rollout", "reference"],
+            Room(80),
+        )
     )
     assert everybody == found
     whole = shipped("one_gpu_lora", "learner.lora=null")
     with pytest.raises(ConfigError, match=r", or learner\.lora\.rank=16\n"):
-        require_fit(whole, networks(QWEN_7B), [need.role for need in needs(whole)], Room(80.0))
+        require_fit(demand(whole, QWEN_7B, Room(80.0)))
 
 
 def test_a_reference_that_the_ranks_hold_is_shared_out_as_the_policy_is() -> None:
@@ -141,10 +150,10 @@ def test_where_the_reference_alone_is_too_large_the_ranks_are_advised_to_hold_it
     roles = [need.role for need in needs(config)]
     model = QWEN_7B | {"num_hidden_layers": 100}
     with pytest.raises(ConfigError, match=r"learner\.holds_reference=true") as caught:
-        require_fit(config, networks(model), roles, Room(40.0))
+        require_fit(Demand(config, networks(model), roles, Room(40.0)))
     way = str(caught.value).splitlines()[0].partition("nearest valid: ")[2].split(", or ")[0]
     changed = shipped("two_nodes", "rollout.tensor_parallel=2", "rollout.gpus=2", *way.split())
-    require_fit(changed, networks(model), [need.role for need in needs(changed)], Room(40.0))
+    require_fit(demand(changed, model, Room(40.0)))
 
 
 def test_a_penalty_in_the_reward_of_completions_keeps_the_reference() -> None:
@@ -160,10 +169,12 @@ def test_a_model_that_no_setting_makes_fit_names_the_gpu_that_it_needs() -> None
     config = shipped("one_gpu")
     with pytest.raises(ConfigError, match=r"nearest valid: GPUs of \d+ GiB \(with "):
         require_fit(
-            config,
-            networks(QWEN_7B | {"num_hidden_layers": 80}),
-            ["learner", "rollout"],
-            Room(40.0),
+            Demand(
+                config,
+                networks(QWEN_7B | {"num_hidden_layers": 80}),
+                ["learner", "rollout"],
+                Room(40.0),
+            )
         )
 
 
@@ -228,14 +239,16 @@ def test_where_the_copy_is_too_much_weights_are_advised_to_leave_first() -> None
     config = shipped("one_gpu")
     roles = [need.role for need in needs(config)]
     least = plan(config, QWEN_HALF, 40.0).fullest / GIB / SPARE
-    require_fit(config, networks(QWEN_HALF), roles, Room(least + 0.1))
+    require_fit(Demand(config, networks(QWEN_HALF), roles, Room(least + 0.1)))
     with pytest.raises(ConfigError, match=r"nearest valid: weights\.publish=before_step, or "):
-        require_fit(config, networks(QWEN_HALF), roles, Room(least - 0.1))
+        require_fit(Demand(config, networks(QWEN_HALF), roles, Room(least - 0.1)))
     require_fit(
-        shipped("one_gpu", "weights.publish=before_step"),
-        networks(QWEN_HALF),
-        roles,
-        Room(least - 0.1),
+        Demand(
+            shipped("one_gpu", "weights.publish=before_step"),
+            networks(QWEN_HALF),
+            roles,
+            Room(least - 0.1),
+        )
     )
 
 
@@ -243,13 +256,13 @@ def test_where_the_copy_is_too_much_auto_does_without() -> None:
     config = shipped("one_gpu")
     roles = [need.role for need in needs(config)]
     least = plan(config, QWEN_HALF, 40.0).fullest / GIB / SPARE
-    assert with_room(config, networks(QWEN_HALF), roles, Room(least + 0.1)) == config
-    smaller = with_room(config, networks(QWEN_HALF), roles, Room(least - 0.1))
+    assert with_room(Demand(config, networks(QWEN_HALF), roles, Room(least + 0.1))).config == config
+    smaller = with_room(Demand(config, networks(QWEN_HALF), roles, Room(least - 0.1))).config
     assert smaller == shipped("one_gpu", "weights.publish=before_step")
     # Where that is not enough either, it is not what is to be changed.
-    assert with_room(config, networks(QWEN_HALF), roles, Room(least / 2)) == config
+    assert with_room(Demand(config, networks(QWEN_HALF), roles, Room(least / 2))).config == config
     asked = shipped("one_gpu", "weights.publish=beside_step", "weights.transport=object_store")
-    assert with_room(asked, networks(QWEN_HALF), roles, Room(least - 0.1)) == asked
+    assert with_room(Demand(asked, networks(QWEN_HALF), roles, Room(least - 0.1))).config == asked
 
 
 def test_by_turns_the_larger_turn_counts_and_what_the_other_leaves() -> None:
@@ -284,7 +297,7 @@ def test_of_answers_that_no_rank_has_room_for_several_are_advised_to_hold_one() 
     config = shipped("two_nodes", *long)
     roles = [need.role for need in needs(config)]
     with pytest.raises(ConfigError, match="nearest valid: ") as caught:
-        require_fit(config, networks(QWEN_7B), roles, Room(80.0))
+        require_fit(Demand(config, networks(QWEN_7B), roles, Room(80.0)))
     way = str(caught.value).splitlines()[0].partition("nearest valid: ")[2].split(", or ")[0]
     assert way == "learner.sequence_parallel=4"
     assert plan(shipped("two_nodes", *long, *way.split()), QWEN_7B).fits
@@ -295,18 +308,18 @@ def test_turns_are_advised_where_they_make_it_fit() -> None:
     config = shipped("one_gpu", *settings)
     roles = [need.role for need in needs(config)]
     with pytest.raises(ConfigError, match=r"cluster\.colocate=true") as caught:
-        require_fit(config, networks(QWEN_7B), roles, Room(30.0))
+        require_fit(Demand(config, networks(QWEN_7B), roles, Room(30.0)))
     way = str(caught.value).splitlines()[0].partition("nearest valid: ")[2].split(", or ")[0]
     changed = shipped("one_gpu", *settings, *way.split())
     validate(changed)
-    require_fit(changed, networks(QWEN_7B), roles, Room(30.0))
+    require_fit(Demand(changed, networks(QWEN_7B), roles, Room(30.0)))
 
 
 def test_a_model_of_another_kind_and_a_run_on_cpus_have_no_plan() -> None:
     other = networks({"model_type": "gpt2"})
-    assert plan_of(shipped("one_gpu"), other, ["learner"], Room(80.0)) is None
+    assert plan_of(Demand(shipped("one_gpu"), other, ["learner"], Room(80.0))) is None
     known = networks(QWEN_HALF)
-    assert plan_of(shipped("local"), known, ["learner", "rollout"], Room(80.0)) is None
+    assert plan_of(Demand(shipped("local"), known, ["learner", "rollout"], Room(80.0))) is None
 
 
 def test_of_several_gpus_the_smallest_counts() -> None:

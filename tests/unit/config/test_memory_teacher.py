@@ -7,20 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from actors.drivers import stage
+from actors.memory import demand_of, planned
 from actors.roles import needs
 from actors.room import alike_nodes
 from rlsys import hub
 from rlsys.config.host_plan import Node
 from rlsys.config.memory import GIB
 from rlsys.config.memory_fit import require_fit
-from rlsys.config.memory_plan import Plan, Room, plan_of
+from rlsys.config.memory_plan import Demand, Plan, Room, plan_of
 from rlsys.config.model_room import Model
-from rlsys.config.networks import Networks, read_networks
+from rlsys.config.networks import Networks
 from rlsys.config.run import RunConfig
 from rlsys.config.run_model import require_described
 from rlsys.errors import ConfigError
-from tests.helpers.known_models import QWEN_7B, QWEN_32B, QWEN_HALF, networks
+from rlsys.local_policy.resolve import policy_network
+from tests.helpers.known_models import QWEN_7B, QWEN_32B, QWEN_HALF, networks, networks_of
 from tests.unit.config.test_memory_plan import shipped
 
 TAUGHT = ("teacher.path=/teacher", "algorithm.kl.coefficient=0")
@@ -36,7 +37,7 @@ def roles(config: RunConfig) -> list[str]:
 
 
 def plan(config: RunConfig, known: Networks, room: Room) -> Plan:
-    found = plan_of(config, known, roles(config), room)
+    found = plan_of(Demand(config, known, roles(config), room))
     assert found is not None
     return found
 
@@ -47,7 +48,7 @@ def of(teacher: Model) -> Networks:
 
 def refusal(config: RunConfig, known: Networks, room: Room) -> str:
     with pytest.raises(ConfigError) as caught:
-        require_fit(config, known, roles(config), room)
+        require_fit(Demand(config, known, roles(config), room))
     return str(caught.value)
 
 
@@ -112,14 +113,14 @@ def test_on_cpus_weights_and_work_lie_in_its_nodes_memory_and_on_gpus_what_it_lo
 
 def test_a_run_that_fits_without_it_alone_is_refused_and_advised_a_gpu_of_its_own() -> None:
     without = shipped("one_gpu", "algorithm.kl.coefficient=0", "reference.gpus=0")
-    require_fit(without, of(QWEN_7B), roles(without), Room(40.0))
+    require_fit(Demand(without, of(QWEN_7B), roles(without), Room(40.0)))
     told = refusal(shipped("one_gpu", *SHARED), of(QWEN_7B), Room(40.0))
     assert re.search(r"a GPU of learner and rollout and teacher: 4\d\.\d of 40\.0 GiB", told)
     ways = told.splitlines()[0].partition("nearest valid: ")[2].split(", or ")
     assert ways[-1] == "teacher.gpus=1"
     for way in ways:
         changed = shipped("one_gpu", *SHARED, *way.split())
-        require_fit(changed, of(QWEN_7B), roles(changed), Room(40.0))
+        require_fit(Demand(changed, of(QWEN_7B), roles(changed), Room(40.0)))
 
 
 def test_one_that_no_gpu_holds_is_named_with_the_gpu_that_would() -> None:
@@ -129,7 +130,7 @@ def test_one_that_no_gpu_holds_is_named_with_the_gpu_that_would() -> None:
     named = re.search(r"nearest valid: GPUs of (\d+) GiB(?: \(with (.*)\))?, or", told)
     assert named
     changed = shipped("one_node", *TAUGHT, "teacher.gpus=1", *(named[2] or "").split())
-    require_fit(changed, of(QWEN_32B), roles(changed), Room(float(named[1])))
+    require_fit(Demand(changed, of(QWEN_32B), roles(changed), Room(float(named[1]))))
     # One of the student's size is not what is too large.
     other = shipped("one_node", *TAUGHT, "teacher.gpus=1", "learner.lora.rank=8")
     assert "teacher" not in refusal(other, networks(QWEN_32B, QWEN_HALF), Room(8.0)).splitlines()[0]
@@ -141,7 +142,7 @@ def test_what_a_teacher_takes_too_much_of_is_advised_smaller() -> None:
     told = refusal(config, of(QWEN_7B), Room(40.0)).splitlines()[0].partition("valid: ")[2]
     assert "teacher.microbatch_tokens=" in told
     changed = shipped("one_node", *TAUGHT, *large, *told.partition(", or ")[0].split())
-    require_fit(changed, of(QWEN_7B), roles(changed), Room(40.0))
+    require_fit(Demand(changed, of(QWEN_7B), roles(changed), Room(40.0)))
 
 
 def test_a_node_without_room_for_it_is_named_with_its_size() -> None:
@@ -152,13 +153,13 @@ def test_a_node_without_room_for_it_is_named_with_its_size() -> None:
     assert told.endswith(", or a smaller teacher")
     changed = shipped("local", *TAUGHT, "learner.dtype=float32", *(named[2] or "").split())
     enough = Room(nodes=[Node(float(named[1]), cpus=2)])
-    require_fit(changed, of(QWEN_7B), roles(changed), enough)
+    require_fit(Demand(changed, of(QWEN_7B), roles(changed), enough))
 
 
 def test_of_unknown_size_it_is_left_out_and_a_line_says_why() -> None:
     config = shipped("one_gpu", *SHARED)
     room = Room(40.0, alike_nodes(needs(config), 64.0, 1))
-    found = require_fit(config, of({"model_type": "gpt2"}), roles(config), room)
+    found = require_fit(Demand(config, of({"model_type": "gpt2"}), roles(config), room))
     without = shipped("one_gpu", "algorithm.kl.coefficient=0", "reference.gpus=0")
     rest = plan(without, networks(QWEN_HALF), room)
     note = "note: teacher is not in the memory plan: the sizes of 'gpt2' are not known here"
@@ -167,22 +168,20 @@ def test_of_unknown_size_it_is_left_out_and_a_line_says_why() -> None:
     assert found.sum_lines() == [*rest.sum_lines(), note]
 
 
-def test_a_run_on_cpus_says_who_is_not_in_its_plan(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_on_cpus_says_who_is_not_in_its_plan(tmp_path: Path) -> None:
     for name, model in (("student", QWEN_HALF), ("teacher", {"model_type": "gpt2"})):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(json.dumps(model))
     room = Room(nodes=[Node(64.0, cpus=2)])
-    monkeypatch.setattr(stage, "room_of_the_cluster", lambda: room)
-    config = shipped("local", f"teacher.path={tmp_path / 'teacher'}", "learner.dtype=float32")
-    _, lines = stage._in_memory(config, str(tmp_path / "student"))
+    paths = (f"model.path={tmp_path / 'student'}", f"teacher.path={tmp_path / 'teacher'}")
+    config = shipped("local", *paths, "learner.dtype=float32")
+    lines = planned(demand_of(config, policy_network(config), room))
     assert [line.partition(":")[0] for line in lines] == ["memory plan", "note"]
     assert "teacher" not in lines[0]
     assert lines[1].endswith(": the sizes of 'gpt2' are not known here")
     (tmp_path / "teacher" / "config.json").write_text(json.dumps(QWEN_32B))
     with pytest.raises(ConfigError, match="or a smaller teacher"):
-        stage._in_memory(config, str(tmp_path / "student"))
+        planned(demand_of(config, policy_network(config), room))
 
 
 def test_each_role_has_its_network_by_its_own_config_json(
@@ -191,11 +190,11 @@ def test_each_role_has_its_network_by_its_own_config_json(
     monkeypatch.setattr(hub, "silence", lambda: "nobody answers")
     (tmp_path / "config.json").write_text(json.dumps(QWEN_7B))
     config = shipped("one_gpu", f"teacher.path={tmp_path}")
-    found = read_networks(config, str(tmp_path))
+    found = networks_of(config, str(tmp_path))
     assert found.of("teacher").shape.parameters == PARAMETERS
     assert found.of("reference") is found.policy
     gone = shipped("one_gpu", "teacher.path=no/such/teacher")
-    teacher = read_networks(gone, str(tmp_path)).of("teacher")
+    teacher = networks_of(gone, str(tmp_path)).of("teacher")
     assert not teacher.is_known
     assert teacher.unknown == (
         "teacher.path='no/such/teacher': neither a model directory, nor does the hub give its "
@@ -203,7 +202,7 @@ def test_each_role_has_its_network_by_its_own_config_json(
     )
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(ConfigError, match=r"teacher\.path=.*: its config\.json is a list"):
-        read_networks(config, "no/such/policy")
+        networks_of(config, "no/such/policy")
 
 
 def test_a_stage_that_does_not_read_the_section_has_no_teacher(tmp_path: Path) -> None:
@@ -212,7 +211,7 @@ def test_a_stage_that_does_not_read_the_section_has_no_teacher(tmp_path: Path) -
     paths = (f"model.path={tmp_path}", "teacher.path=no/such/teacher", "model.max_context=512")
     config = shipped("sft", *paths)
     require_described(config)
-    assert read_networks(config, str(tmp_path)).own == {}
+    assert networks_of(config, str(tmp_path)).own == {}
 
 
 @pytest.mark.parametrize(

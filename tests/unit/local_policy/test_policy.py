@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Tokenizer
 
+from rlsys.config.load import CONFIGS, load
 from rlsys.config.local_policy import Architecture, Corpus, LocalPolicyConfig
 from rlsys.config.models import refusal
 from rlsys.data import arithmetic
@@ -16,6 +17,7 @@ from rlsys.data.arithmetic import Split
 from rlsys.data.world.parts import part_rows
 from rlsys.errors import ConfigError
 from rlsys.local_policy.policy import content_hash, prepare_local_policy
+from rlsys.local_policy.resolve import policy_network
 from rlsys.local_policy.shapes import build_model
 from rlsys.local_policy.tokenizer import build_tokenizer
 
@@ -78,6 +80,16 @@ def test_the_chat_template_is_the_bare_question_and_a_line_break() -> None:
 def test_the_default_policy_has_about_three_million_parameters() -> None:
     model = build_model(LocalPolicyConfig(), TOKENIZER)
     assert model.num_parameters() == 3_111_424
+
+
+@pytest.mark.parametrize("architecture", list(Architecture))
+def test_the_sizes_of_a_policy_are_known_before_it_is_made(architecture: Architecture) -> None:
+    config = load(CONFIGS / "local.yaml", [f"model.local.architecture={architecture}"])
+    made = build_model(config.model.local, TOKENIZER).config.to_dict()
+    described = policy_network(config).model
+    assert described == {name: made[name] for name in described} | {
+        name: None for name in ("architectures", "dtype") if name in described
+    }
 
 
 def active_parameters(architecture: Architecture) -> int:

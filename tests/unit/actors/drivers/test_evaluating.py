@@ -19,12 +19,16 @@ from safetensors.torch import save_file
 from actors import precision
 from actors.drivers import evaluate
 from rlsys.config.benchmarks import BenchmarksConfig
+from rlsys.config.host_plan import Node
+from rlsys.config.memory_plan import Room
 from rlsys.config.run import RunConfig
+from rlsys.errors import ConfigError
 from rlsys.evaluation.job import Job
 from rlsys.lineage.manifest import read_manifest
 from rlsys.observe.display import Display
 from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Observer, Waits
+from tests.helpers.known_models import QWEN_7B, QWEN_HALF
 from tests.unit.evaluation.test_evaluation_runner import ListedAnswers, eval_task
 
 START_S = 0.4
@@ -65,6 +69,7 @@ def fleet_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "connected", cluster)
     monkeypatch.setattr(precision, "ask_nodes", lambda question, kind: [True])
     monkeypatch.setattr(evaluate, "check_resources", lambda needs, queue_s: None)
+    monkeypatch.setattr(evaluate, "room_of_the_cluster", lambda: Room(nodes=[Node(16.0, cpus=2)]))
     monkeypatch.setattr(evaluate, "beside", lambda config: [])
     monkeypatch.setattr(evaluate, "ExaminingFleet", Fleet)
     monkeypatch.setattr(evaluate, "Display", partial(Display, quiet_s=START_S / 4))
@@ -95,11 +100,12 @@ def told_of(jobs: list[Job], folder: Path) -> list[str]:
 
 def test_an_evaluation_says_what_it_starts_and_what_it_waits_for(tmp_path: Path) -> None:
     told = told_of([job("a", model(tmp_path / "model", 8))], tmp_path)
-    assert told[:4] == [
+    assert told[:5] == [
         f"evaluation {tmp_path / 'out'}",
         "starting Ray",
         "Ray of nobody",
         "precision: rollout bfloat16",
+        "note: no memory plan: the sizes of 'llama' are not known here",
     ]
     # As it was decided: in float32 there would be nothing to doubt.
     assert any("in bfloat16 a completion is rounded by what is sampled" in line for line in told)
@@ -119,6 +125,21 @@ def test_policies_that_differ_in_their_weights_alone_have_one_fleet(tmp_path: Pa
     assert list(made.inputs)[:3] == ["policy_1", "policy_2", "policy_3"]
     assert made.outputs["table_2"].path == str(tmp_path / "out" / "same" / "results.json")
     assert "policy_3/pass_at_1" in made.figures
+
+
+def test_a_model_too_large_for_the_machine_is_refused_before_its_fleet_starts(
+    tmp_path: Path,
+) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    for folder, sizes in ((small, QWEN_HALF), (large, QWEN_7B)):
+        model(folder, 8)
+        (folder / "config.json").write_text(json.dumps(sizes))
+    told = told_of([job("small", str(small))], tmp_path)
+    assert any(line.startswith("memory plan: a node of rollout and verifier: ") for line in told)
+    Fleet.made.clear()
+    with pytest.raises(ConfigError, match=r"does not fit in the memory of a node of 16\.0 GiB"):
+        told_of([job("small", str(small)), job("large", str(large))], tmp_path / "small")
+    assert not Fleet.made
 
 
 def test_what_was_evaluated_before_is_not_sampled_again(tmp_path: Path) -> None:
