@@ -3,9 +3,10 @@ a worker says it too, once Ray, sampler and learner are starting beside it."""
 
 import re
 
-from rlsys.config.graders import Grader, graders_of
+from rlsys.config.graders import Grader, graders_of, label_problem
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
+from rlsys.config.model_room import Model
 from rlsys.config.verifiers import VerifiersConfig
 from rlsys.config.weight_files import require_weights
 from rlsys.errors import ConfigError, nearest
@@ -13,6 +14,8 @@ from rlsys.errors import ConfigError, nearest
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 """As torch names them; one of several by its number, as cuda:1."""
 _CLASSIFIER = "ForSequenceClassification"
+_TWO = {"0": "LABEL_0", "1": "LABEL_1"}
+"""What transformers makes of a config.json that names no classes."""
 
 
 def require_graders(config: VerifiersConfig, directory: str) -> None:
@@ -33,6 +36,20 @@ def require_graders(config: VerifiersConfig, directory: str) -> None:
         model = read_config(grader.path, grader.named)
         _require_head(grader, [str(kind) for kind in model.get("architectures") or ()])
         require_weights(grader.path, grader.named)
+        if grader.is_classifier:
+            _require_labels(grader, config, model)
+
+
+def _require_labels(grader: Grader, config: VerifiersConfig, model: Model) -> None:
+    """Of all rewards that share a classifier."""
+    labels = [str(name) for name in (model.get("id2label") or _TWO).values()]
+    for index, reward in enumerate(config.rewards):
+        options = reward.options
+        if (reward.verifier or reward.name, options.get("model")) != ("reward_model", grader.path):
+            continue
+        if problem := label_problem(labels, str(options.get("label", ""))):
+            where = f"verifiers.rewards[{index}].options.{problem}"
+            raise ConfigError(f"{where} (model={grader.path!r})")
 
 
 def _require_device(grader: Grader) -> None:

@@ -1,6 +1,6 @@
 """Models that verifiers load: which ones the rewards name, and where each lies in a worker."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 from rlsys.config.model_names import find_model
 from rlsys.config.verifiers import VerifiersConfig, component_names
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, instead
 
 _CUDA = "cuda"
 
@@ -77,6 +77,18 @@ def graders_of(config: VerifiersConfig) -> list[Grader]:
         one = found.setdefault(key, Grader(name, where, *key, tokens))
         found[key] = replace(one, tokens=max(one.tokens, tokens))
     return list(found.values())
+
+
+def label_problem(labels: Collection[str], label: str) -> str:
+    """What is wrong with the option `label` of a classifier with these classes, one of which is
+    paid for where there are several; empty: nothing.
+
+    Args:
+        labels: as its config.json names them.
+    """
+    if len(labels) == 1:
+        return label and f"label={label!r}: it has one output and no classes; nearest valid: none"
+    return "" if label in labels else f"label={label!r}{instead(label, labels)}"
 
 
 def find_graders(config: VerifiersConfig, directory: str) -> None:

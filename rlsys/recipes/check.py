@@ -28,6 +28,8 @@ from rlsys.recipes.gate_checks import require_judgeable, require_possible
 from rlsys.recipes.recipe import Recipe, Reference, StageSpec
 from verifiers.settings import check_rewards
 
+_MODELS = ("policy", REWARD_MODEL, "evaluator")
+
 
 @dataclass(frozen=True)
 class Start:
@@ -184,7 +186,7 @@ def _require_there(name: str, path: str, stage: StageSpec, settings: RunConfig) 
     try:
         if word_of(name) in ("rows", "demonstrations", "rates"):
             find_files(path)
-        elif word_of(name) == "policy":
+        elif word_of(name) in _MODELS:
             found = find_model(path, name, settings.run.directory)
             if found != LOCAL and not (Path(found).expanduser() / "config.json").is_file():
                 raise ConfigError("no folder with a config.json")

@@ -8,9 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rlsys.config.graders import REWARD_MODEL
+from rlsys.config.graders import REWARD_MODEL, label_problem
 from rlsys.config.ranges import among, needed, ranged
-from rlsys.errors import VerifierError, instead
+from rlsys.errors import VerifierError
 from verifiers.base import Completion, Expectation, InBatches, Status, Verdict
 from verifiers.models.dialogue import DialogueEncoder
 from verifiers.models.hf_models import batches, load, padded
@@ -118,12 +118,7 @@ class RewardModelVerifier(InBatches):
 
     def _label_index(self) -> int | None:
         labels = self._model.config.id2label or {}
-        if len(labels) == 1 and not self.label:
-            return None
         names = {str(name): int(index) for index, name in labels.items()}
-        if len(labels) == 1 or self.label not in names:
-            raise VerifierError(
-                f"reward_model: label={self.label!r} of {self.model!r}"
-                f"{instead(self.label, names if len(labels) > 1 else [])}"
-            )
-        return names[self.label]
+        if problem := label_problem(names, self.label):
+            raise VerifierError(f"reward_model: {problem} (model={self.model!r})")
+        return names[self.label] if len(names) > 1 else None

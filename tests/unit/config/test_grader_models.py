@@ -28,11 +28,16 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("policy", ["LlamaForCausalLM"]),
         ("unnamed", None),
         ("hollow", ["LlamaForSequenceClassification"]),
+        ("safe", ["LlamaForSequenceClassification"]),
+        ("two", ["LlamaForSequenceClassification"]),
         ("runs/judge/checkpoints/step-000002/policy", ["LlamaForSequenceClassification"]),
     ):
         folder = tmp_path / name
         folder.mkdir(parents=True)
-        (folder / "config.json").write_text(json.dumps(LLAMA | {"architectures": kinds}))
+        labels = {"safe": 2, "two": 0}.get(name, 1)  # of no names two are made
+        names = {str(n): ("harmful", "harmless")[n] for n in range(labels)}
+        model = LLAMA | {"architectures": kinds} | ({"id2label": names} if names else {})
+        (folder / "config.json").write_text(json.dumps(model))
         if name != "hollow":
             write_weights(folder, {})
     Path("runs/judge/config.yaml").write_text("")
@@ -62,6 +67,14 @@ def looked_at(verifier: str, options: str, stage: str = "rl") -> None:
         ("fluency", "model: rm", "(LlamaForSequenceClassification): a classifier, whose words"),
         ("reward_model", "model: rm, device: cdua", ".device='cdua': no device as torch names it"),
         ("reward_model", "model: rm, device: 'cpu:x'", "nearest valid: cpu"),
+        (
+            "reward_model",
+            "model: rm, label: good",
+            ".label='good': it has one output",
+        ),
+        ("reward_model", "model: safe", ".label=''; there are: harmful, harmless"),
+        ("reward_model", "model: safe, label: harmles", "; did you mean 'harmless'?"),
+        ("reward_model", "model: two", ".label=''; there are: LABEL_0, LABEL_1"),
     ],
 )
 @pytest.mark.parametrize("stage", ["rl", "sample"])
@@ -81,6 +94,7 @@ def test_a_model_that_cannot_grade_is_one_error_before_anything_starts(
         ("reward_model", "model: judge"),
         ("fluency", "model: policy"),
         ("reward_model", "model: unnamed"),
+        ("reward_model", "model: safe, label: harmless"),
         ("fluency", "model: unnamed"),
     ],
 )

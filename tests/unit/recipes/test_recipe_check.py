@@ -74,6 +74,17 @@ def test_an_outside_input_that_is_not_there_is_refused(
     assert said in refusal(write, content)
 
 
+@pytest.mark.parametrize("verifier", ["reward_model", "fluency"])
+def test_a_grader_that_is_not_there_is_refused_though_its_stage_is_the_last(
+    write: Write, content: dict, verifier: str
+) -> None:
+    reward = {"name": "judge", "verifier": verifier, "options": {"model": "./judge"}}
+    content["stages"][1].setdefault("overrides", {})["verifiers.rewards"] = [reward]
+    said = refusal(write, content)
+    assert "./judge: no folder with a config.json" in said
+    assert content["stages"][1]["name"] in said
+
+
 def test_a_teacher_makes_the_stage_a_distillation(
     write: Write, content: dict, workplace: Path
 ) -> None:

@@ -148,7 +148,7 @@ def test_overlong_answer_is_rejected_and_self_test_passes(models):
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("two", {}, "label='' of .*there are: harmful, harmless"),
+        ("two", {}, "label=''; there are: harmful, harmless"),
         ("two", {"label": "harmles"}, "did you mean 'harmless'"),
         ("one", {"label": "good"}, "label='good'"),
         ("one", {"device": "cuda:7"}, "on 'cuda:7'"),
