@@ -15,6 +15,8 @@ keys k and intermediate size i, for each token and layer
     4 b i        the gated MLP
     (4 + b) (q + k)  where queries and keys are normalized
     2 b (q - k)      where heads that share keys are given copies of them
+    b (4 q + v) + (4 + 2 b) c  for both lines of latent attention, with values v, as wide as keys
+                     within it, and c compressed numbers with their norms
 
 The rest is arithmetic of DeepSpeed 0.19.8 and vLLM 0.32.0, and a constant for CUDA itself.
 """
@@ -97,17 +99,21 @@ def activation_bytes(shape: Shape, precision: Precision, copies: bool) -> int:
     Args:
         copies: see has_copies.
     """
-    b = size_of(precision)
+    b, own = size_of(precision), shape.attention
     norms = 2 * (4 + b) * shape.hidden
     if shape.has_head_norms:
-        norms += (4 + b) * (shape.queries + shape.keys)
+        norms += (4 + b) * (own.queries + own.keys)
     # A token's copy for each expert, and what comes out of it.
     routed = 2 * b * shape.hidden * shape.experts_per_token if shape.experts_per_token > 1 else 0
+    if shape.routes_in_float32 and b < 4:
+        routed += 4 * shape.hidden
     inputs = 2 * b * shape.hidden + routed
-    statistics = 4 * shape.heads
-    keys = shape.queries if copies else shape.keys
-    attention = b * (3 * shape.queries + 2 * keys) + statistics
-    return norms + inputs + attention + 4 * b * shape.intermediate
+    if own.compressed:
+        attention = b * (4 * own.queries + own.values) + (4 + 2 * b) * own.compressed
+    else:
+        attention = b * (3 * own.queries + 2 * (own.queries if copies else own.keys))
+    statistics = 4 * own.heads
+    return norms + inputs + attention + statistics + 4 * b * shape.intermediate
 
 
 def learner(config: RunConfig, shape: Shape, rank: int = 0) -> Memory:

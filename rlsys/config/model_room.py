@@ -84,8 +84,8 @@ def cached_bytes_per_token(config: RunConfig, model: Model) -> int:
     whole = kv_bytes_per_token(model, rollout.dtype)
     if str(rollout.engine_options.get("kv_cache_dtype")).startswith("fp8"):
         whole //= 2 if rollout.dtype is Precision.bfloat16 else 4
-    if not rollout.gpus:
-        return whole
+    if not rollout.gpus or model.get("kv_lora_rank"):
+        return whole  # what all heads share lies on each GPU
     # Heads of keys that are fewer than the GPUs are copied.
     return whole // min(rollout.tensor_parallel, heads or rollout.tensor_parallel)
 
@@ -122,10 +122,13 @@ def positions_of(model: Model) -> int | None:
 
 
 def kv_bytes_per_token(model: Model, dtype: Precision) -> int:
-    """Bytes that one token's keys and values take in all layers; 0 for a model that keeps something
-    else (windows, states, compressed keys), which needs less."""
-    if model.get("kv_lora_rank") or _window(model):
+    """Bytes that one token's keys and values take in all layers, or what they are compressed to;
+    0 for a model that keeps something else (windows, states), which needs less."""
+    b = 2 if dtype is Precision.bfloat16 else 4
+    if _window(model):
         return 0
+    if latent := model.get("kv_lora_rank"):
+        return b * model.get("num_hidden_layers", 0) * (latent + model.get("qk_rope_head_dim", 0))
     if set(model.get("layer_types") or ()) - {"full_attention"}:
         return 0
     heads, hidden = model.get("num_attention_heads"), model.get("hidden_size")
@@ -136,7 +139,7 @@ def kv_bytes_per_token(model: Model, dtype: Precision) -> int:
     sizes = [size for size in (layers, kv_heads, width) if isinstance(size, int)]
     if len(sizes) < 3:
         return 0  # by other names, or one for each layer
-    return 2 * math.prod(sizes) * (2 if dtype is Precision.bfloat16 else 4)
+    return 2 * b * math.prod(sizes)
 
 
 def _window(model: Model) -> int | None:

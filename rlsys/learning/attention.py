@@ -223,10 +223,18 @@ def packed_attention(
 
 def _of_row(rows: Rows, plan: AttentionPlan, scale: float) -> Tensor:
     """[S, heads, D], of a whole row."""
-    device, dtype = rows[0].device, rows[0].dtype
-    if varlen.can_be_asked(*rows) and _agrees(device, dtype, *map(_heads, rows)):
-        return varlen.attend(*rows, plan.varlen, scale)
+    q, k, v = rows
+    as_wide = q, k, _widened(v, k)
+    if varlen.can_be_asked(*as_wide) and _agrees(q.device, q.dtype, *map(_heads, as_wide)):
+        return varlen.attend(*as_wide, plan.varlen, scale)[..., : v.shape[-1]]
     return _by_buckets(rows, plan, scale)
+
+
+def _widened(v: Tensor, k: Tensor) -> Tensor:
+    """Values as wide as keys, by zeros, which stay zeros: those of latent attention are narrower,
+    and flash attention takes one width alone."""
+    missing = k.shape[-1] - v.shape[-1]
+    return functional.pad(v, (0, missing)) if missing > 0 else v
 
 
 def _heads(row: Tensor) -> tuple[int, int]:
@@ -307,9 +315,11 @@ def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -
     if is_grouped and not _shares_heads(q, k, v, mask):
         k, v = (x.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for x in (k, v))
         is_grouped = False
-    return functional.scaled_dot_product_attention(
+    width, v = v.shape[-1], _widened(v, k)
+    out = functional.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=is_grouped
     )
+    return out[..., :width]
 
 
 def _shares_heads(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> bool:

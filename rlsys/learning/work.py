@@ -3,10 +3,11 @@
 A forward and a backward pass are counted as PaLM does (arXiv:2204.02311, appendix B), but that a
 token meets only those that it sees; layers that are computed twice count once:
 
-    FLOPs = 6 N tokens + 12 L H Q pairs
+    FLOPs = 6 N tokens + 6 L H (Q + V) pairs
 
-N parameters that a token goes through, L layers, H heads of size Q, and pairs of a token and one
-that it sees. Weights that an adapter leaves as they are need no gradient: 4 N.
+N parameters that a token goes through, L layers, H heads whose queries have size Q and values V
+(the same, but in latent attention), and pairs of a token and one that it sees. Weights that an
+adapter leaves as they are need no gradient: 4 N.
 """
 
 from collections.abc import Sequence
@@ -54,8 +55,8 @@ def work_of(config: PreTrainedConfig, has_adapter: bool = False) -> Work | None:
 
 def work_of_shape(shape: Shape, has_adapter: bool = False) -> Work:
     """Sliding windows are not seen: as if each token saw all before it."""
-    passes = 4.0 if has_adapter else 6.0
-    return Work(passes * shape.active_parameters, 12.0 * shape.layers * shape.queries)
+    passes, own = 4.0 if has_adapter else 6.0, shape.attention
+    return Work(passes * shape.active_parameters, 6.0 * shape.layers * (own.queries + own.values))
 
 
 def peak_flops(device: torch.device) -> float | None:

@@ -95,7 +95,7 @@ def test_a_grader_too_large_for_the_machine_is_told_of_a_run_of_the_local_policy
 ) -> None:
     (tmp_path / "large").mkdir()
     (tmp_path / "large" / "config.json").write_text(
-        json.dumps(QWEN_32B | {"num_hidden_layers": 999})
+        json.dumps(QWEN_32B | {"num_hidden_layers": 999, "id2label": {0: ""}})
     )
     write_weights(tmp_path / "large", {})
     reward = f"{{name: judge, verifier: reward_model, options: {{model: {tmp_path / 'large'}}}}}"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
-from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from rlsys.config import host_memory, memory
 from rlsys.config.lora import LoraConfig
@@ -35,6 +35,21 @@ SIZES = {
     "max_position_embeddings": 1024,
     "tie_word_embeddings": True,
     "attn_implementation": attention.NAME,
+}
+EXPERTS = {"num_experts_per_tok": 3, "moe_intermediate_size": 96}
+LATENT = {
+    "num_key_value_heads": 2,
+    "head_dim": 32,
+    "kv_lora_rank": 96,
+    "q_lora_rank": None,
+    "qk_nope_head_dim": 64,
+    "qk_rope_head_dim": 32,
+    "v_head_dim": 48,
+    "n_routed_experts": 16,
+    "n_shared_experts": 1,
+    "n_group": 1,
+    "topk_group": 1,
+    "first_k_dense_replace": 1,
 }
 pytestmark = pytest.mark.slow
 
@@ -69,17 +84,25 @@ def kept_bytes(model) -> int:
 
 
 @pytest.mark.parametrize(
-    ("config", "kind"),
-    [(Qwen2Config, Qwen2ForCausalLM), (Qwen3Config, Qwen3ForCausalLM)],
-    ids=["qwen2", "qwen3"],
+    "more",
+    [
+        {"model_type": "qwen2"},
+        {"model_type": "qwen3"},
+        {"model_type": "qwen3_moe"} | EXPERTS | {"num_experts": 16},
+        {"model_type": "deepseek_v2"} | EXPERTS | LATENT,
+        {"model_type": "deepseek_v3"} | EXPERTS | LATENT,
+        {"model_type": "deepseek_v3"} | EXPERTS | LATENT | {"q_lora_rank": 64},
+    ],
+    ids=["qwen2", "qwen3", "qwen3_moe", "deepseek_v2", "deepseek_v3", "compressed queries"],
 )
 @pytest.mark.parametrize("precision", COMPUTED, ids=lambda p: p.name)
-def test_a_layer_keeps_what_the_plan_says(config, kind, precision):
-    kept = {}
+def test_a_layer_keeps_what_the_plan_says(more, precision):
+    sizes, kept = SIZES | more, {}
     for layers in (1, 3):
-        model = kind(config(**SIZES | {"num_hidden_layers": layers}))
+        config = AutoConfig.for_model(**sizes | {"num_hidden_layers": layers})
+        model = AutoModelForCausalLM.from_config(config)
         kept[layers] = kept_bytes(model.to(getattr(torch, precision.name)))
-    shape = shape_of(config(**SIZES).to_dict())
+    shape = shape_of(AutoConfig.for_model(**sizes).to_dict())
     assert shape is not None
     measured = (kept[3] - kept[1]) / 2 / TOKENS
     planned = memory.activation_bytes(shape, precision, copies=False)

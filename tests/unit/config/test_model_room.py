@@ -84,6 +84,7 @@ def test_a_context_beyond_positions_and_cache_is_one_error_about_both(tmp_path: 
         ({"num_key_value_heads": 1}, Precision.float32, 2 * 2 * 1 * 8 * 4),
         ({"num_key_value_heads": 1}, Precision.bfloat16, 2 * 2 * 1 * 8 * 2),
         ({"head_dim": 16}, Precision.bfloat16, 2 * 2 * 4 * 16 * 2),
+        ({"kv_lora_rank": 16, "qk_rope_head_dim": 4}, Precision.bfloat16, 2 * 20 * 2),
         ({"sliding_window": 8}, Precision.float32, 0),
         ({"layer_types": ["full_attention", "linear_attention"]}, Precision.float32, 0),
         ({"num_key_value_heads": [1, 2]}, Precision.float32, 0),
@@ -133,6 +134,11 @@ def test_a_cache_on_gpus_holds_a_completion_by_what_lies_on_each(tmp_path: Path)
     )
     config.rollout.tensor_parallel = 4  # two heads of keys, each on two GPUs
     assert cache_problem(config, model) == []
+    # 32 layers x 576 numbers, 2 bytes each, which all heads share and each GPU has.
+    latent = model | {"kv_lora_rank": 512, "qk_rope_head_dim": 64}
+    config.rollout.kv_cache_gib = 2.0
+    (problem,) = cache_problem(config, latent)
+    assert "takes 2.25 GiB" in problem
     config.rollout.kv_cache_gib = 0.75
     assert "takes 1.00 GiB" in cache_problem(config, model)[0]
     config.rollout.engine_options = {"kv_cache_dtype": "fp8"}

@@ -78,6 +78,36 @@ def test_attention_of_two_segments_is_softmax_attention_of_each(
             torch.testing.assert_close(found[0, start:end, head], weights @ v[start:end])
 
 
+@pytest.mark.parametrize("with_context", [False, True])
+def test_values_narrower_than_keys_are_attended_to_by_the_fused_kernel_that_keeps_no_scores(
+    with_context: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As latent attention has them: torch would compute them by plain products, and keep scores of
+    each pair of tokens for the backward pass."""
+    torch.manual_seed(0)
+    size = 256
+    shapes = ((4, 24), (4, 24), (4, 16))
+    inputs = [torch.randn(1, h, size, d, requires_grad=True) for h, d in shapes]
+    segments = [Segment(0, 128), Segment(128, 128, 0, 128 if with_context else 0)]
+    found, kept = {}, dict[int, int]()
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[small_keys] = max(kept.get(small_keys, 0), tensor.numel())
+        return tensor
+
+    for small_keys in (0, size):
+        monkeypatch.setattr(attention, "_SMALL_KEYS", small_keys)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            out, _ = packed_attention(
+                nn.Identity(), *inputs, None, attention_plan=plan_attention(segments)
+            )
+        assert out.shape == (1, size, 4, 16)
+        found[small_keys] = [out, *torch.autograd.grad(out.square().sum(), inputs)]
+    for fused, plain in zip(found[0], found[size], strict=True):
+        torch.testing.assert_close(fused, plain, atol=1e-5, rtol=1e-4)
+    assert kept[0] < 4 * 128 * 128 <= kept[size]
+
+
 @pytest.mark.parametrize("small_keys", [0, 256], ids=["fused_kernel", "products"])
 def test_the_gradient_is_the_differences(small_keys: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "_SMALL_KEYS", small_keys)

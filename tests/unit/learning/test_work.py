@@ -43,6 +43,14 @@ def test_an_expert_that_a_token_does_not_go_through_costs_it_nothing() -> None:
     assert many.token - few.token == 6 * 28 * 7 * 3 * 3584 * 768
 
 
+def test_values_of_latent_attention_are_narrower_than_its_queries() -> None:
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    heads = {"qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 24}
+    work = work_of(AutoConfig.for_model("deepseek_v3", **sizes, **heads))
+    assert work is not None
+    assert work.pair == 6 * 2 * 4 * (48 + 24)
+
+
 def test_of_a_model_whose_sizes_are_not_known_nothing_is_said() -> None:
     assert work_of(AutoConfig.for_model("mamba")) is None
 
