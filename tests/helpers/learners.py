@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import torch
-from torch.multiprocessing import spawn
+from torch.multiprocessing import start_processes
 from transformers import PreTrainedModel
 
 from rlsys.config.run import LearnerConfig, Precision, SamplingConfig
@@ -18,6 +18,7 @@ from rlsys.learning.ranks import Ranks
 from rlsys.learning.schedule import Schedule
 from rlsys.learning.weights_out import WeightsOut
 from rlsys.network import free_port
+from tests.helpers.fresh_processes import START_METHOD, fresh_processes
 
 LEARNING_RATE = 1e-2
 """One that shows every step."""
@@ -58,7 +59,9 @@ def on_ranks(count: int, folder: Path, work: Callable[..., Any], *arguments: Any
         work: a function of a module, as processes are started afresh.
     """
     file = folder / "found.pt"
-    spawn(_on_rank, (count, free_port(), file, work, arguments), nprocs=count)
+    fresh_processes()
+    given = (count, free_port(), file, work, arguments)
+    start_processes(_on_rank, given, nprocs=count, start_method=START_METHOD)
     return torch.load(file)
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import pytest
 
 from rlsys.config.run import RunConfig
 from rlsys.config.verifiers import RewardConfig
+from tests.helpers.fresh_processes import fresh_processes
 
 
 @pytest.fixture
@@ -21,5 +21,5 @@ def config() -> RunConfig:
 def process() -> Iterator[ProcessPoolExecutor]:
     """Of its own: in one that had run other tests a step in bfloat16 kept one copy of the gradients
     more, now and then. Which of them it takes was not found."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, fresh_processes()) as pool:
         yield pool
