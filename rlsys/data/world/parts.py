@@ -12,6 +12,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -62,10 +63,7 @@ def world_file(name: str | Path) -> Path:
         raise DataError(f"{name}: the tiny world has no part {part!r}{instead(part, PARTS)}")
     if split and split not in _SPLITS:
         raise DataError(f"{name}: a part has no split {split!r}{instead(split, _SPLITS)}")
-    text = "".join(
-        json.dumps(row, ensure_ascii=False) + "\n"
-        for row in part_rows(part, _SPLITS[split or "train"])
-    )
+    text = _text(part, _SPLITS[split or "train"])
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     file = CACHE.expanduser() / digest / f"{part}_{split or 'train'}.jsonl"
     if not file.is_file():
@@ -76,6 +74,13 @@ def world_file(name: str | Path) -> Path:
             new.write_text(text, encoding="utf-8")
             new.replace(file)
     return file
+
+
+@cache
+def _text(part: str, split: Split) -> str:
+    """Of a part's file: a recipe has some for many of its stages."""
+    rows = part_rows(part, split)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def part_rows(part: str, split: Split, seed: int = SEED) -> list[RowOf]:
