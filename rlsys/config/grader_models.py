@@ -4,6 +4,7 @@ a worker says it too, once Ray, sampler and learner are starting beside it."""
 import re
 
 from rlsys.config.graders import Grader, graders_of, label_problem
+from rlsys.config.latents import require_words
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
 from rlsys.config.model_room import Model
@@ -38,6 +39,8 @@ def require_graders(config: VerifiersConfig, directory: str) -> None:
         require_weights(grader.path, grader.named)
         if grader.is_classifier:
             _require_labels(grader, config, model)
+        else:
+            require_words(grader.path, grader.named, "a verifier")
 
 
 def _require_labels(grader: Grader, config: VerifiersConfig, model: Model) -> None:

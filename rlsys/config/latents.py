@@ -31,6 +31,21 @@ def latents_in(path: str) -> int:
     return count
 
 
+def require_words(path: str, named: str, reads: str) -> None:
+    """Raise ConfigError where a policy thinks in latents, and whoever reads with it makes none: it
+    would be another policy than the one that was trained.
+
+    Args:
+        named: how the user named it.
+        reads: who that is, as in `a teacher`.
+    """
+    if count := latents_in(path):
+        raise ConfigError(
+            f"{named}: thinks in {_said(count)}, which {reads} does not make: it would be another "
+            "policy than the one that was trained; nearest valid: a policy that thinks in words"
+        )
+
+
 def settled(config: RunConfig, path: str, notice: Callable[[str], None]) -> RunConfig:
     """The settings, with thinking.mode=latent for auto where the policy says so of itself.
 

@@ -9,8 +9,12 @@ import pytest
 from rlsys.config.latents import KEY, latents_in, model_problems, problems, require_room, settled
 from rlsys.config.load import CONFIGS, load
 from rlsys.config.run import RunConfig, StageKind, Transport
+from rlsys.config.run_model import require_model
 from rlsys.config.thinking import ThinkingConfig, ThinkingMode
 from rlsys.errors import ConfigError
+from tests.helpers.model_folders import write_weights
+
+SIZES = {"hidden_size": 64, "num_attention_heads": 2, "max_position_embeddings": 512}
 
 
 def policy(folder: Path, **more: object) -> str:
@@ -87,6 +91,22 @@ def test_what_cannot_take_latents_yet_is_refused_with_the_nearest_that_can() -> 
     assert "a served model makes no latents" in said(replace(base, served=served))
     for stage in (StageKind.reward_model, StageKind.merge):
         assert "no use for latents" in said(replace(base, run=replace(base.run, stage=stage)))
+
+
+@pytest.mark.parametrize("student", ["model.path=''", "model.path=words"])
+def test_whoever_reads_with_a_policy_and_makes_no_latents_is_refused_one_that_thinks_in_them(
+    student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, count in (("words", 0), ("thinks", 2)):
+        (tmp_path / name).mkdir()
+        policy(tmp_path / name, **SIZES, **{KEY: count})
+        write_weights(tmp_path / name, {})
+    graded = "{{name: f, verifier: fluency, options: {{model: {}}}}}"
+    for asked in ("teacher.path={}", "verifiers.rewards=[" + graded + "]"):
+        require_model(load(CONFIGS / "local.yaml", [student, asked.format("words")]))
+        with pytest.raises(ConfigError, match=r"thinks in 2 latents, which a .* does not make"):
+            require_model(load(CONFIGS / "local.yaml", [student, asked.format("thinks")]))
 
 
 def test_a_policy_with_experts_is_refused_with_latents_before_anything_is_loaded(

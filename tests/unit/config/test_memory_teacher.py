@@ -18,7 +18,7 @@ from rlsys.config.memory_plan import Demand, Plan, Room, plan_of
 from rlsys.config.model_room import Model
 from rlsys.config.networks import Networks
 from rlsys.config.run import RunConfig
-from rlsys.config.run_model import require_described
+from rlsys.config.run_model import require_described, require_model
 from rlsys.errors import ConfigError
 from rlsys.local_policy.resolve import policy_network
 from tests.helpers.known_models import QWEN_7B, QWEN_32B, QWEN_HALF, networks, networks_of
@@ -203,6 +203,11 @@ def test_each_role_has_its_network_by_its_own_config_json(
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(ConfigError, match=r"teacher\.path=.*: its config\.json is a list"):
         networks_of(config, "no/such/policy")
+
+
+def test_the_local_policy_teaches_nothing() -> None:
+    with pytest.raises(ConfigError, match=r"^teacher\.path='local': the small local policy"):
+        require_model(shipped("local", "teacher.path=local"))
 
 
 def test_a_stage_that_does_not_read_the_section_has_no_teacher(tmp_path: Path) -> None:
