@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from numbers import Real
 from typing import Any
 
-from rlsys.config.run import Precision, RolloutConfig, RunConfig
+from rlsys.config.local_policy import Architecture
+from rlsys.config.run import Precision, RolloutConfig, RunConfig, StageKind
+from rlsys.config.sft import measures_answers
 
 Model = dict[str, Any]
 """A config.json."""
@@ -49,6 +51,24 @@ def head_problem(config: RunConfig, model: Model) -> list[str]:
     return [
         f"model.path={config.model.path!r}: its attention heads are {width} wide, which vLLM does "
         f"not compute on CPU; it does {', '.join(map(str, _CPU_HEADS))}"
+    ]
+
+
+def local_head_problem(config: RunConfig) -> list[str]:
+    """The same of the local policy, in a run that samples from it: told before it is made."""
+    local = config.model.local
+    width = local.hidden_size // local.heads
+    is_checked = config.run.stage is StageKind.sft and measures_answers(config)
+    is_sampled = config.run.stage in (StageKind.rl, StageKind.sample) or is_checked
+    is_latent = local.architecture is Architecture.deepseek_v3
+    if config.rollout.gpus or is_latent or not is_sampled or width in _CPU_HEADS:
+        return []
+    fitting = [local.hidden_size // one for one in _CPU_HEADS if local.hidden_size % one == 0]
+    nearest = min(fitting, key=lambda heads: abs(heads - local.heads), default=None)
+    instead = f"model.local.heads={nearest}" if nearest else "model.local.hidden_size=256"
+    return [
+        f"model.local.heads={local.heads}: of hidden_size={local.hidden_size} each head "
+        f"is {width} wide, which vLLM does not compute on CPU; nearest valid: {instead}"
     ]
 
 

@@ -8,6 +8,7 @@ from rlsys.config.latents import require_words
 from rlsys.config.local_policy import Architecture
 from rlsys.config.model_files import read_config
 from rlsys.config.model_names import LOCAL, find_model
+from rlsys.config.model_room import local_head_problem
 from rlsys.config.model_sizes import EXPERTS
 from rlsys.config.models import require_computable, require_sampled, require_scoring
 from rlsys.config.networks import grades, teacher_of
@@ -22,14 +23,21 @@ def require_described(config: RunConfig) -> None:
     against the run. The local policy is made to fit, but has no experts unless it is told to."""
     if config.model.path:
         _require_policy(config, config.model.path)
-    elif config.model.local.architecture is Architecture.qwen2:
-        _require_no_experts_asked(config, "the local policy")
+    else:
+        _require_local(config)
     if teacher := teacher_of(config):
         named = f"teacher.path={teacher!r}"
         if find_model(teacher, named, config.run.directory) == LOCAL:
             return  # what a recipe's stage makes of it is yet to be made
         require_scoring(teacher, named, config.model.max_context)
         require_words(teacher, named, "a teacher")
+
+
+def _require_local(config: RunConfig) -> None:
+    if problems := local_head_problem(config):
+        raise ConfigError("\n".join(problems))
+    if config.model.local.architecture is Architecture.qwen2:
+        _require_no_experts_asked(config, "the local policy")
 
 
 def _require_policy(config: RunConfig, path: str) -> None:

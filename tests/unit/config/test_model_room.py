@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from rlsys.config.load import CONFIGS, load
 from rlsys.config.model_files import read_config
 from rlsys.config.model_room import cache_problem, head_problem, kv_bytes_per_token, limits
 from rlsys.config.run import Precision
-from rlsys.config.run_model import require_model
+from rlsys.config.run_model import require_described, require_model
+from rlsys.errors import ConfigError
 from tests.helpers.model_folders import LLAMA, config_of, error_of
 
 SIZES = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32}
@@ -116,6 +118,29 @@ def test_a_width_of_heads_that_vllm_does_not_compute_on_cpu_is_an_error(
         assert f"its attention heads are {width} wide" in error_of(config)
     config.rollout.gpus = 1
     assert head_problem(config, LLAMA | model) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "nearest"),
+    [
+        ("model.local.hidden_size=64", "model.local.heads=2"),
+        ("model.local.hidden_size=64 model.local.architecture=qwen3_moe", "model.local.heads=2"),
+        ("model.local.hidden_size=40", "model.local.hidden_size=256"),
+        ("model.local.hidden_size=64 model.local.heads=2", ""),
+        ("model.local.hidden_size=64 model.local.architecture=deepseek_v3", ""),
+        ("model.local.hidden_size=64 rollout.gpus=1", ""),
+        ("model.local.hidden_size=64 run.stage=reward_model", ""),
+    ],
+)
+def test_heads_of_a_local_policy_that_vllm_does_not_compute_are_told_before_it_is_made(
+    overrides: str, nearest: str
+) -> None:
+    config = load(CONFIGS / "local.yaml", overrides.split())
+    if not nearest:
+        require_described(config)
+        return
+    with pytest.raises(ConfigError, match=rf"model\.local\.heads=4: .*nearest valid: {nearest}$"):
+        require_described(config)
 
 
 def test_a_cache_on_gpus_holds_a_completion_by_what_lies_on_each(tmp_path: Path) -> None:
