@@ -40,10 +40,11 @@ def plan(
     from rlsys.config.memory_fit import require_fit
     from rlsys.config.memory_plan import Room
     from rlsys.config.precision import cpu_has_bfloat16, decided
-    from rlsys.config.run_model import require_described
+    from rlsys.config.run_model import require_described, require_fleet
     from rlsys.local_policy.resolve import policy_network
 
     settings = decided(load(config, overrides or []), cpu_has_bfloat16())
+    require_fleet(settings)
     require_described(settings)
     gib = None
     if settings.learner.gpus or settings.rollout.gpus:

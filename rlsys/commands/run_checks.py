@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from rlsys.commands.installation import Check, Level
-from rlsys.config.run import RunConfig, StageKind
-from rlsys.errors import ConfigError, RlsysError
+from rlsys.config.run import RunConfig
+from rlsys.errors import RlsysError
 
 
 def checks_of_run(
@@ -45,15 +45,12 @@ def checks_of_run(
 def _settings(config: Path, overrides: list[str]) -> RunConfig:
     from rlsys.algorithms.settings import check_algorithm
     from rlsys.config.load import load
-    from rlsys.config.run_model import require_model
+    from rlsys.config.run_model import require_fleet, require_model
     from rlsys.observe.trackers import check_loggers
     from verifiers.settings import check_rewards
 
     settings = load(config, overrides, check_rewards, check_algorithm, check_loggers)
-    if settings.run.stage is StageKind.merge:
-        raise ConfigError(
-            "run.stage=merge: it starts no fleet, and `rlsys merge` looks at its policies itself"
-        )
+    require_fleet(settings)
     require_model(settings)
     return settings
 

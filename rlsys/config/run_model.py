@@ -18,6 +18,14 @@ from rlsys.config.weight_files import require_weights
 from rlsys.errors import ConfigError
 
 
+def require_fleet(config: RunConfig) -> None:
+    """Raise ConfigError for a stage that starts no members."""
+    if config.run.stage is StageKind.merge:
+        raise ConfigError(
+            "run.stage=merge: it starts no fleet, and `rlsys merge` looks at its policies itself"
+        )
+
+
 def require_described(config: RunConfig) -> None:
     """Raise ConfigError on what the config.json of the model, and that of a teacher, alone says
     against the run. The local policy is made to fit, but has no experts unless it is told to."""

@@ -29,6 +29,7 @@ from rlsys.recipes.recipe import Recipe, Reference, StageSpec
 from verifiers.settings import check_rewards
 
 _MODELS = ("policy", REWARD_MODEL, "evaluator")
+"""Inputs that are folders of models, by the words of a manifest."""
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,12 @@ def test_the_local_policy_is_planned_by_the_sizes_that_it_will_have() -> None:
     assert "a node of learner and rollout and verifier and reference: " in done.output
 
 
+def test_a_merge_has_no_plan_as_it_starts_no_fleet() -> None:
+    done = CliRunner().invoke(app, ["plan", "--config", str(CONFIGS / "merge.yaml")])
+    assert isinstance(done.exception, ConfigError)
+    assert str(done.exception).startswith("run.stage=merge: it starts no fleet")
+
+
 def test_a_member_has_its_gpus_on_one_node(model: Path) -> None:
     spread = ("rollout.tensor_parallel=4", "rollout.gpus=4")
     with pytest.raises(ConfigError) as caught:
