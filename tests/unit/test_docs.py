@@ -68,6 +68,18 @@ def test_files_named_in_the_pages_exist(page):
             assert (ROOT / name).exists() or "NAME" in name, name
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("benchmarks/*.py")), ids=lambda path: path.name)
+def test_a_benchmark_says_how_it_is_called_and_is_named_where_people_look(path):
+    module = path.read_text()
+    if '__name__ == "__main__"' not in module:
+        return
+    by_another = re.search(rf"^    PYTHON {path.name} ", module, re.MULTILINE)
+    called = f"python benchmarks/{path.name}"
+    assert by_another or re.search(rf"^    (\S+=\S+ )?{called}", module, re.MULTILINE)
+    named_in = [*PAGES, ROOT / "Makefile"]
+    assert by_another or any(f"benchmarks/{path.name}" in page.read_text() for page in named_in)
+
+
 def test_the_readmes_plugin_is_short_and_passes_its_self_test(tmp_path):
     found = re.search(r"```python\n(.*?)```", text("README.md"), re.DOTALL)
     assert found is not None
