@@ -185,13 +185,7 @@ class Supervised(Stage):
         batch = self.rows.train.take(pa.array(rows))
         learner = await self.waits.on("driver: step", self.fleet.fit(self.version, batch))
         self.version = step
-        if not math.isfinite(learner["loss"]):
-            await self.checkpointer.written(self.waits)
-            raise SickPolicyError(
-                f"step {step}: the loss is {learner['loss']}; a smaller learner.optimizer."
-                f"learning_rate than {self.config.learner.optimizer.learning_rate:g} or a longer "
-                f"warmup_steps may keep it finite. {self._kept_policy()}"
-            )
+        await self._require_finite(step, learner)
         self.sums.trained_rows += len(rows)
         self.sums.consumed_tokens += int(learner["trained_tokens"])
         metrics = await self._metrics(learner)
@@ -200,6 +194,19 @@ class Supervised(Stage):
         self.around.loggers.step(step, metrics)
         self.around.display.step(step, self.config.loop.steps, metrics)
         await self._checkpoint_if_due(step, tasks)
+
+    async def _require_finite(self, step: int, learner: Mapping[str, float]) -> None:
+        """Raise SickPolicyError where the policy is, or has just become, one of no numbers: by a
+        gradient that is none all weights are, though the loss that it is of was finite."""
+        for name, what in (("loss", "loss"), ("gradient_norm", "gradient's norm")):
+            if math.isfinite(value := learner.get(name, 0.0)):
+                continue
+            await self.checkpointer.written(self.waits)
+            raise SickPolicyError(
+                f"step {step}: the {what} is {value}; a smaller learner.optimizer."
+                f"learning_rate than {self.config.learner.optimizer.learning_rate:g} or a longer "
+                f"warmup_steps may keep it finite. {self._kept_policy()}"
+            )
 
     async def _metrics(self, learner: dict[str, float]) -> dict[str, float]:
         """Of the step that has just ended, which is counted in the sums."""

@@ -21,7 +21,7 @@ from rlsys.observe.sft_summary import SftSummary
 from rlsys.run.checkpointer import Origin, newest
 from rlsys.stages.sft import LearnedRows, Supervised
 from tests.helpers.fake_fleet import make_config, make_prompts
-from tests.helpers.fake_run import Fleet, driven
+from tests.helpers.fake_run import Fleet, driven, steps_saved
 
 ROWS, SIZE, STEPS = 10, 4, 5
 
@@ -32,6 +32,7 @@ class Learner(Fleet):
 
     learned: list[list[int]] = field(default_factory=list)
     loss_at: dict[int, float] = field(default_factory=dict)
+    norm_at: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         Fleet.__init__(self)
@@ -43,7 +44,8 @@ class Learner(Fleet):
         self.log.append(f"fit {version}")
         self.learned.append([ids[0] for ids in batch.column("token_ids").to_pylist()])
         loss = self.loss_at.get(version + 1, 1.0 / (version + 1))
-        return {"loss": loss, "trained_tokens": float(batch.num_rows)}
+        norm = self.norm_at.get(version + 1, 1.0)
+        return {"loss": loss, "gradient_norm": norm, "trained_tokens": float(batch.num_rows)}
 
     async def measure(self, batch: pa.RecordBatch) -> dict[str, float]:
         self.log.append(f"measure {self.trained_version}")
@@ -150,6 +152,18 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_policy_of_before(
     fleet = Learner(loss_at={3: float("nan")})
     with pytest.raises(SickPolicyError, match=r"step 3: the loss is nan.*step-000002/policy"):
         taught(tmp_path, fleet, checkpoint_every=2)
+
+
+def test_a_gradient_that_is_no_number_ends_the_run_before_its_policy_is_saved(
+    tmp_path: Path,
+) -> None:
+    """The loss of that step is still that of the policy before."""
+    fleet = Learner(norm_at={3: float("inf")})
+    with pytest.raises(
+        SickPolicyError, match=r"step 3: the gradient's norm is inf.*step-000002/policy"
+    ):
+        taught(tmp_path, fleet, checkpoint_every=1)
+    assert steps_saved(tmp_path) == [1, 2]
 
 
 def test_the_summary_says_loss_and_epochs(tmp_path: Path) -> None:
