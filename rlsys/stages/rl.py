@@ -159,7 +159,9 @@ class Reinforcement(Stage):
         """Of a step, which is counted in the run's sums."""
         dropped = self.loop.drops.take(report.step)
         now = time.monotonic()
-        metrics = step_metrics(report, now - self._last_step) | time_shares(times, self._times)
+        std_floor = self.config.algorithm.advantage.std_floor
+        metrics = step_metrics(report, now - self._last_step, std_floor)
+        metrics |= time_shares(times, self._times) | self.loop.retries.take()
         metrics |= self.around.lag.take() | group_metrics(report.groups, dropped)
         self._times, self._last_step = times, now
         self._count_time(now, times)
