@@ -13,7 +13,7 @@ from rlsys.watch.accounting import Times
 def step_metrics(report: StepReport, seconds: float, std_floor: float) -> dict[str, float]:
     """Flat `group/name` metrics of one optimizer step.
 
-    Token figures count answer tokens of the trained groups; staleness is in optimizer steps.
+    Token figures count completion tokens of the trained groups; staleness is in optimizer steps.
 
     Args:
         seconds: since the step before.
