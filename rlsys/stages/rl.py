@@ -172,8 +172,14 @@ class Reinforcement(Stage):
         """Say what a step's figures warn of; the first time that nothing can be learned, with an
         example of what the policy writes."""
         beyond_groups = self.loop.estimator.spec.beyond_groups
-        advantage = self.config.algorithm.advantage
-        signal = count_signal(report.groups, advantage, beyond_groups=beyond_groups)
+        config = self.config
+        signal = count_signal(
+            report.groups,
+            config.algorithm,
+            config.sampling.max_tokens,
+            beyond_groups=beyond_groups,
+            taught=bool(config.teacher.path and config.teacher.coefficient),
+        )
         self.record.progress.signal += signal
         note = self.around.display.note
         warnings = self.alarms.step(report.step, signal, metrics)
