@@ -262,6 +262,8 @@ class Supervised(Stage):
             return
         if self._checking is not None:
             await asyncio.wait([self._checking])
+            if self.is_stopped:
+                return
         await self._publish()
         self._checking = await self.checks.after_step(step, None, tasks)
 

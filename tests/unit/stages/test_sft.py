@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -144,6 +145,23 @@ def test_a_resumed_run_learns_what_is_left(tmp_path: Path) -> None:
     assert (second.resumes, second.trained_rows) == (1, whole.trained_rows)
     with pytest.raises(CheckpointError, match="is of a run that began with the policy model"):
         taught(folder, Learner(), origin=newest(folder, STEPS + 1), model="another")
+
+
+def test_a_stop_that_ends_a_check_begins_no_other(tmp_path: Path) -> None:
+    """The step after a check that is under way waits for it; a stop lets go of both."""
+    fleet = Learner()
+    fleet.latencies.sample = lambda: 0.02 if fleet.trained_version == 0 else 60.0
+
+    def stop_soon(step: int) -> None:
+        if step == 2:
+            asyncio.get_running_loop().call_later(0.3, os.kill, os.getpid(), signal.SIGTERM)
+
+    limits = {"evaluate_every": 1, "stop_grace_s": 5.0}
+    began = time.monotonic()
+    summary, _ = taught(tmp_path, fleet, stop_soon, prompts=2, **limits)
+    assert summary.steps == 2
+    assert [line for line in fleet.log if line.startswith("pulled")] == ["pulled 1"]
+    assert time.monotonic() - began < 5.0
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_policy_of_before(
