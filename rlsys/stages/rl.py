@@ -119,8 +119,9 @@ class Reinforcement(Stage):
             await self.checks.after_training()
 
     def stop(self) -> None:
-        """Begin no further step, and drop what is not in the learner."""
+        """Begin no further step, drop what is not in the learner, and let go of a check."""
         self.loop.stop()
+        self.checks.stop()
 
     def state_dict(self) -> dict[str, Any]:
         """The newest step's snapshot, sums over the run's life, and the alarms' state."""

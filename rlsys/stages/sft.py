@@ -124,7 +124,6 @@ class Supervised(Stage):
         self.sums = Sums.from_dict(origin.content["sums"]) if origin.content else Sums()
         self.sums.resumes += origin.resumed
         self.has_begun = self.is_stopped = False
-        self._checking: asyncio.Task[None] | None = None
         self._times: dict[str, Times] = {}
         self._last_step = 0.0
 
@@ -164,8 +163,7 @@ class Supervised(Stage):
     def stop(self) -> None:
         """Begin no further step, and let go of a check that is under way."""
         self.is_stopped = True
-        if self._checking is not None:
-            self._checking.cancel()
+        self.checks.stop()
 
     def state_dict(self) -> dict[str, Any]:
         """The step, and sums over the run's life."""
@@ -258,14 +256,12 @@ class Supervised(Stage):
     async def _check_if_due(self, tasks: asyncio.TaskGroup) -> None:
         """pass@1 of the step, while the next ones are learned; one check at a time."""
         step = self.version
-        if self.is_stopped or step == self.config.loop.steps or not self._is_due(step):
+        if step == self.config.loop.steps or not self._is_due(step):
             return
-        if self._checking is not None:
-            await asyncio.wait([self._checking])
-            if self.is_stopped:
-                return
-        await self._publish()
-        self._checking = await self.checks.after_step(step, None, tasks)
+        await self.checks.ended()
+        if not self.is_stopped:
+            await self._publish()
+            await self.checks.after_step(step, None, tasks)
 
     async def _publish(self) -> None:
         """The workers hold the learner's weights; nobody to hold them, nothing to do."""
