@@ -35,7 +35,7 @@ class LengthAlarm:
         """One more step.
 
         Args:
-            length:    mean answer tokens of the step.
+            length:    mean completion tokens of the step.
             pass_at_1: share of the step's graded completions that are right.
         Returns: the warning when the alarm goes on with this step, else an empty text.
         """
