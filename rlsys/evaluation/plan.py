@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Sequence
@@ -126,8 +127,10 @@ def describe(
         "eval_tasks": {
             f"{eval_task.benchmark.name}/{setting.name}": {
                 "verifier": eval_task.benchmark.verifier,
+                "options": _json(dict(eval_task.benchmark.options)),
                 "problems": len(eval_task.prompts),
                 "first_prompt": eval_task.prompts[0].text,
+                "content": _content(eval_task.prompts),
                 "left_out": eval_task.left_out,
             }
             | asdict(setting)
@@ -135,6 +138,19 @@ def describe(
             for setting in eval_task.settings
         },
     }
+
+
+def _content(prompts: Sequence[Prompt]) -> str:
+    """A hash of what is asked and of what it is graded against: after a gold answer was corrected,
+    verdicts on the disk are of the old one."""
+    found = hashlib.blake2b(digest_size=16)
+    for one in prompts:
+        found.update(_json([one.prompt_id, one.token_ids, one.expected, one.info]).encode())
+    return found.hexdigest()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def free_folder(folder: Path, plan: dict[str, Any]) -> Path:

@@ -263,6 +263,32 @@ def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path
         claim(tmp_path, describe("m", "f", 0, [eval_task()], latents=2))
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"prompt_id": "p9", "expected": '"40"'}, {"token_ids": [1, 2]}, {"info": '{"tests": []}'}],
+)
+def test_samples_of_other_prompts_answers_or_tests_are_not_continued(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    """What was sampled of three problems would stand beside, or be overwritten by, the new one."""
+    run(ListedAnswers(), eval_task(count=3), tmp_path)
+    claim(tmp_path, describe("m", "f", 0, [eval_task(count=3)]))
+    first, *others = prompts(3)
+    mended = replace(eval_task(), prompts=(first, replace(others[0], **changed), others[1]))
+    assert not plan.free_folder(tmp_path, describe("m", "f", 0, [mended])).exists()
+    with pytest.raises(ConfigError, match=r"eval_tasks\.sums/t1\.content: '\w+' then, '\w+' now"):
+        claim(tmp_path, describe("m", "f", 0, [mended]))
+
+
+def test_other_options_of_the_verifier_are_another_plan(tmp_path: Path) -> None:
+    strict = replace(SUMS, options={"tolerance": 0.1, "units": ("m", "cm")})
+    asked = replace(eval_task(), benchmark=strict)
+    claim(tmp_path, describe("m", "f", 0, [asked]))
+    assert claim(tmp_path, describe("m", "f", 0, [asked])) is True
+    with pytest.raises(ConfigError, match=r"eval_tasks\.sums/t1\.options"):
+        claim(tmp_path, describe("m", "f", 0, [eval_task()]))
+
+
 def test_the_folder_of_several_policies_names_the_result_of_each(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
