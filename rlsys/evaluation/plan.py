@@ -93,7 +93,8 @@ def settings(
     the likeliest tokens, so at temperature 0 there is one sample, and nothing to cut off.
 
     Raises:
-        ConfigError: a temperature is negative, or a budget leaves nothing for the answer.
+        ConfigError: a temperature is negative, a budget leaves nothing for the answer, or two
+            settings have one name, and so one folder.
     """
     found = []
     for temperature in temperatures:
@@ -109,6 +110,12 @@ def settings(
                 found.append(Setting(temperature, max_tokens, budget, samples, cut))
             else:
                 found.append(Setting(temperature, max_tokens, budget))
+    names = [one.name for one in found]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise ConfigError(
+            f"--temperatures, --budgets: two settings are called {twice}, as six digits tell them "
+            "apart; each must be named once"
+        )
     return tuple(found)
 
 

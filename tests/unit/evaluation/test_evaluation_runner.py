@@ -406,6 +406,9 @@ def test_settings_are_every_temperature_with_every_budget() -> None:
         "t0.6-k20-p0.95-m0.05",
         "t0.6-k20-p0.95-m0.05-b512",
     ]
+    for temperatures, budgets in (([0.6, 0.6], [None]), ([0.6], [8, 8]), ([0.6, 0.60000001], [8])):
+        with pytest.raises(ConfigError, match=r"two settings are called t0\.6"):
+            settings(temperatures, budgets, 8, 1024, NO_CUT)
     with pytest.raises(ConfigError, match="2048 thinking tokens"):
         settings([1.0], [2048], 1, 1024, NO_CUT)
     with pytest.raises(ConfigError, match=r"-0\.5 must be 0 or more"):
