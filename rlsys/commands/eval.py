@@ -72,6 +72,7 @@ def evaluate(
     price_of: Annotated[str | None, PRICE_OF] = None,
 ) -> None:
     """Evaluate models: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
+    from rlsys.config.benchmarks import validate
     from rlsys.config.model_names import LOCAL
     from rlsys.errors import ConfigError
     from rlsys.local_policy.resolve import workers
@@ -101,6 +102,7 @@ def evaluate(
         "price_of": price_of,
     }
     plan = replace(plan, **{k: value for k, value in options.items() if value is not None})
+    validate(plan)
     _evaluate(named, plan, config, overrides)
 
 

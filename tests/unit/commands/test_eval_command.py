@@ -43,6 +43,13 @@ def asked(
     return " ".join(models), plan, overrides
 
 
+def test_an_instruction_that_does_not_say_the_budget_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ConfigError, match=r"'Think \{budegt\}' does not hold \{budget\}; nearest"):
+        asked(monkeypatch, "local", "--budgets", "8", "--instruction", "Think {budegt}")
+
+
 def test_a_file_holds_all_of_an_evaluation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "whole.yaml").write_text(WHOLE)
     model, plan, _ = asked(monkeypatch, "--config", str(tmp_path / "whole.yaml"))
@@ -66,7 +73,7 @@ def test_a_file_holds_all_of_an_evaluation(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_every_option_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "whole.yaml").write_text(WHOLE)
     options = "--benchmarks arithmetic --data d --samples 1 --temperatures 0.5 --budgets none "
-    options += "--instruction x --max-tokens 9 --limit 0 --out o --prices p --price-of small"
+    options += "--instruction {budget} --max-tokens 9 --limit 0 --out o --prices p --price-of small"
     model, plan, overrides = asked(
         monkeypatch,
         *("local", "--config", str(tmp_path / "whole.yaml")),
@@ -80,7 +87,7 @@ def test_every_option_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pa
         samples=1,
         temperatures=[0.5],
         budgets=[None],
-        instruction="x",
+        instruction="{budget}",
         max_tokens=9,
         max_context=64,
         limit=0,

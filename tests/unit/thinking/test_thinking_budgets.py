@@ -57,6 +57,12 @@ def test_the_prompt_says_its_budget_and_the_verifiers_know_it() -> None:
     assert info["question"] == ROWS[0].messages[-1]["content"]
 
 
+def test_an_instruction_may_hold_other_braces() -> None:
+    said = r"Think for {budget} tokens, then \boxed{} {it}."
+    row = with_instruction(ROWS[0], 12, ThinkingConfig(in_prompt=True, instruction=said))
+    assert row.messages[-1]["content"].endswith("\n" + r"Think for 12 tokens, then \boxed{} {it}.")
+
+
 def test_a_budget_that_is_only_asked_for_does_not_cut_but_no_thinking_does() -> None:
     config = ThinkingConfig(BudgetRule.random, 8, 64, enforced=False, in_prompt=True)
     prompt = Prompt("p", "s", "1+1=?", [1], '"2"', "{}")
