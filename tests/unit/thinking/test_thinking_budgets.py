@@ -109,3 +109,11 @@ def test_the_regression_finds_what_makes_questions_hard() -> None:
     assert abs(noise.correlation) < 0.4
     with pytest.raises(DataError, match="5 questions"):
         fit(features[:5], wrong[:5])
+
+
+def test_so_few_questions_that_noise_would_look_foreseen_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    features, noise = rng.normal(size=(50, 6)), rng.uniform(size=50)
+    assert abs(fit(features, noise).correlation) < 0.9
+    with pytest.raises(DataError, match=r"12 questions .* at least 50"):
+        fit(features[:12], noise[:12])  # two of them held out: a correlation of 1 or -1
