@@ -189,6 +189,13 @@ def compare(
     console.print(table)
     console.print("p: paired permutation test of Pass@1, two-sided", highlight=False)
     for pair in pairs:
+        a_tokens, b_tokens = pair.max_tokens
+        if a_tokens != b_tokens:
+            console.print(
+                f"{pair.benchmark} {pair.setting}: completions of A end at {a_tokens:,} tokens, "
+                f"those of B at {b_tokens:,}",
+                highlight=False,
+            )
         if pair.unpaired:
             console.print(
                 f"{pair.benchmark} {pair.setting}: {pair.unpaired} problems are in one of them "

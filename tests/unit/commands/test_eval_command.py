@@ -1,5 +1,6 @@
 """`rlsys eval`: what is in a file needs no option, and options win."""
 
+import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,20 @@ def test_a_model_that_cannot_answer_is_refused_before_anything_is_loaded(
         f"MODEL {tmp_path}: in its config.json num_hidden_layers=0: must be a whole number of at "
         "least 1"
     )
+
+
+def test_a_comparison_says_where_the_completions_of_one_could_be_longer(tmp_path: Path) -> None:
+    for name, max_tokens in (("a", 512), ("b", 2048)):
+        one = {"benchmark": "sums", "temperature": 0.6, "budget": None, "max_tokens": max_tokens}
+        (tmp_path / name).mkdir()
+        content = json.dumps({"results": [one | {"rates": {"p": 0.5, "q": 1.0}}]})
+        (tmp_path / name / "results.json").write_text(content)
+
+    def said(*folders: str) -> str:
+        done = CliRunner().invoke(app, ["compare", *(str(tmp_path / one) for one in folders)])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    told = "sums t0.6: completions of A end at 512 tokens, those of B at 2,048"
+    assert told in said("a", "b")
+    assert "completions of A end" not in said("a", "a")

@@ -206,6 +206,11 @@ def test_answers_without_a_verdict_are_neither_right_nor_wrong(tmp_path: Path) -
     assert found.pass_at[1].mean == pytest.approx(1 / 3)
     assert 4 not in found.pass_at
     assert found.cons_at == {}
+    (line,) = (line for line in remarks([found]) if "graded" in line)
+    assert line == (
+        "sums/t1: 1 completions could not be graded and count as neither; Pass@4 is of the 0 of 1 "
+        "problems that have 4 graded ones."
+    )
     none = table.set_column(
         table.column_names.index("status"), "status", pa.array(["infrastructure"] * 4)
     )
@@ -451,6 +456,7 @@ def test_what_cannot_be_an_expected_answer_equals_nothing() -> None:
 def test_answers_that_were_cut_off_are_not_compared_with_others() -> None:
     def of(**changes: Any) -> dict[str, Any]:
         one = {"benchmark": "sums", "temperature": 0.6, "budget": None, "rates": {"a": 1.0}}
+        one["max_tokens"] = 16
         return {"results": [one | changes]}
 
     cut = {"top_k": 20, "top_p": 0.95, "min_p": 0.0}
