@@ -12,7 +12,8 @@ from rlsys.lineage.kinds import CHECKED, DISTILL, EVALUATE, RL, SAMPLE, SAMPLED,
 from rlsys.recipes.gates import Condition, Measured
 from rlsys.recipes.recipe import StageSpec
 
-_SHARES = ("pass_at_", "cons_at_")
+_SHARES = ("pass_at_", "cons_at_", "heldout_accuracy")
+"""Beginnings of figures from 0 to 1, each with its interval."""
 
 
 def require_judgeable(
