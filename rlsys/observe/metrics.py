@@ -51,7 +51,11 @@ def step_metrics(report: StepReport, seconds: float, std_floor: float) -> dict[s
     # Which components a group has depends on its prompts' sources.
     for name in sorted({name for g in report.groups for name in g.components}):
         values = np.concatenate([g.components.get(name, []) for g in report.groups])
-        if not np.isnan(values).all():
+        if np.isnan(values).all():
+            continue
+        if f"reward/{name}" in metrics:  # one that is called `accuracy`, as in base.yaml
+            metrics[f"reward/{name}_component"] = float(np.nanmean(values))
+        else:
             metrics[f"reward/{name}"] = float(np.nanmean(values))
     # How far the sampler is from each frozen policy that scored the completions.
     for role in report.groups[0].log_ratios:

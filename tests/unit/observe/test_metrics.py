@@ -98,6 +98,17 @@ def test_components_are_means_over_the_answers_that_have_them() -> None:
     assert "reward/code" not in metrics
 
 
+def test_a_component_does_not_take_the_place_of_a_figure_that_has_its_name() -> None:
+    groups = [
+        group([1.0, 1.0], [1, 1], accuracy=[1.0, 1.0], mean=[0.25, 0.25]),
+        group([0.5, 0.0], [1, 1], code=[0.5, 0.0]),  # of a source that `accuracy` does not grade
+    ]
+    metrics = step_metrics(report(groups), 1.0)
+    assert (metrics["reward/mean"], metrics["reward/mean_component"]) == (0.625, 0.25)
+    assert (metrics["reward/accuracy"], metrics["reward/accuracy_component"]) == (0.5, 1.0)
+    assert metrics["reward/code"] == 0.25
+
+
 def test_the_last_weight_update_is_reported() -> None:
     publish = PublishReport(4, pause_s=0.1, total_s=0.3, canary_error=1e-6, num_bytes=8)
     metrics = step_metrics(report([group([1.0, 0.0], [1, 1])], publish), 1.0, 1e-4)
