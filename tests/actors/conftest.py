@@ -14,7 +14,7 @@ from rlsys.local_policy.policy import prepare_local_policy
 from rlsys.sampling.sampler import Sampler
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def own_environment() -> Iterator[None]:
     """A sampler sets what vLLM reads from the environment of its process, here of all tests; the
     commands that later tests start would run in another one than a user's."""
