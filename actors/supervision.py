@@ -71,7 +71,9 @@ class Supervisor:
     def admit(self, seat: Seat) -> None:
         """A member has been brought up: it gets work, and is watched from now on."""
         self._is_ready(seat)
-        self._watches.append(asyncio.create_task(self._watch(seat), name=f"watch {seat.name}"))
+        watch = asyncio.create_task(self._watch(seat), name=f"watch {seat.name}")
+        watch.add_done_callback(lambda ended: self._has_ended(ended, seat))
+        self._watches.append(watch)
 
     async def failed(self) -> None:
         """Wait for the fleet to be past help.
@@ -212,6 +214,16 @@ class Supervisor:
                 ray.kill(seat.actor)
             except RlsysError as error:
                 return self._fail(error)
+
+    def _has_ended(self, watch: asyncio.Task[None], seat: Seat) -> None:
+        """Without a watch a seat stays empty, and nobody would say why."""
+        error = None if watch.cancelled() else watch.exception()
+        if isinstance(error, RlsysError):
+            self._fail(error)
+        elif error is not None:
+            failure = FleetError(f"{seat.name} cannot be replaced: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            self._fail(failure)
 
     async def _respawn(self, seat: Seat) -> None:
         # An actor that only cannot be reached must not go on beside its successor.

@@ -25,11 +25,13 @@ def lately(supervisor: Supervisor) -> dict[str, Lately]:
 
 
 async def samplers_still_s(supervisor: Supervisor) -> float:
-    """For how long the stillest of the rollout workers that owe a reply has sampled nothing;
-    infinite when none owes any."""
-    asked = [seat for seat in supervisor.ready(ROLLOUT) if seat.asked_at]
+    """For how long the stillest of the rollout workers that owe a reply has sampled nothing. When
+    none owes any, infinite; but 0 while one is being replaced, for which work may wait: that has a
+    deadline of its own (cluster.ready_timeout_s), which may be later than a stall's."""
+    workers = supervisor.of(ROLLOUT)
+    asked = [seat for seat in workers if seat.ready and seat.asked_at]
     still = await asyncio.gather(*(_still_s_of(supervisor, seat) for seat in asked))
-    return max(still, default=math.inf)
+    return max(still, default=math.inf if all(seat.ready for seat in workers) else 0.0)
 
 
 async def _still_s_of(supervisor: Supervisor, seat: Seat) -> float:

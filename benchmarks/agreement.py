@@ -1,8 +1,9 @@
 """Agreement of rlsys/algorithms with verl's core_algos on one random batch, in float64.
 
-Needs verl in the environment, without its dependencies (`pip install --no-deps verl==0.9.1
-tensordict pyvers hydra-core codetiming orjson`). Prints the largest absolute difference of each
-value and gradient; the last line is one JSON object.
+    pip install --no-deps verl==0.9.1 tensordict pyvers hydra-core codetiming orjson
+    PYTHONPATH=. python benchmarks/agreement.py
+
+Prints the largest absolute difference of each value and gradient; the last line is one JSON object.
 """
 
 import json

@@ -19,6 +19,7 @@ import resource
 import time
 from pathlib import Path
 
+from rlsys.config.algorithm import AdvantageConfig
 from rlsys.config.run import RunConfig
 from rlsys.data.stream import PromptStream
 from rlsys.data.templates import Prompt
@@ -71,7 +72,7 @@ class Watch:
         self.consumed_tokens = 0.0
 
     async def after_step(self, report: StepReport, tasks: asyncio.TaskGroup) -> None:
-        metrics = step_metrics(report, 1.0)
+        metrics = step_metrics(report, 1.0, AdvantageConfig().std_floor)
         self.consumed_tokens += metrics["throughput/consumed_tokens"]
         self.resident_mb.append(resident_mb())
         garbage.after_step(report.step)

@@ -6,8 +6,8 @@ Whether an answer will be right is tossed before it begins, and the policy sees 
 stop logit per position for answers that will be right and one for those that will be wrong. So no
 length earns anything, and a gradient without bias leaves lengths where they are. What moves them
 is the denominator. The loss is the system's own (rlsys/algorithms), on-policy, with Adam. Takes
-half a minute on one core and starts nothing; --plot needs matplotlib (the extra `plots`). The last
-line is one JSON object: mean lengths of the first and last 20 steps.
+half a minute on one core and starts nothing. The last line is one JSON object: mean lengths of the
+first and last 20 steps.
 """
 
 import argparse

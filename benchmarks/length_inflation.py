@@ -7,8 +7,8 @@ Trains a config's policy (on the local job's sums, unless --config says otherwis
 preset without its KL term, and with the denominator of GRPO (sequence_mean), DAPO (token_mean) and
 Dr. GRPO (constant) in turn; nothing else differs. AdamW does not see the scale of a loss, so what
 differs is how tokens are weighed against each other. Runs that --directory holds already are read
-and not run again. Prints a table of the first and last five steps; --plot needs matplotlib (the
-extra `plots`). The last line is one JSON object.
+and not run again. Prints a table of the first and last five steps. The last line is one JSON
+object.
 """
 
 import argparse

@@ -4,9 +4,8 @@
 
 writes docs/images/dataflow.svg, and docs/images/training.svg from the run's metrics.jsonl and
 heldout.jsonl. Colours and lines are of middle brightness and nothing is behind them, so that both
-can be read on a light page and on a dark one. Needs matplotlib. Where playwright and a chromium are
-there, docs/images/report.png is the top of the run's report, and times.png its bands: where time
-goes.
+can be read on a light page and on a dark one. Where playwright and a chromium are there,
+docs/images/report.png is the top of the run's report, and times.png its bands: where time goes.
 """
 
 import argparse

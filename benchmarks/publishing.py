@@ -2,7 +2,7 @@
 
     python benchmarks/publishing.py [--shape 1536x12] [--tokens 128] [--repeats 6] [--sampler]
 
-A learner's process on the CPU has weights of about 1 GB and computes rows forward and backward. In
+A learner's process on the CPU has weights of 1.5 GB and computes rows forward and backward. In
 turns it publishes before the next step, as a run on CPUs does (`stopped`), and from a copy, on a
 thread while the next step computes (`beside`, weights.publish=beside_step). `--sampler` keeps
 another core busy, as sampling does. The last line of stdout is one JSON object, medians in seconds:

@@ -4,7 +4,7 @@
 
 writes docs/images/r1_zero.svg (pass@1 and the length of answers by step), and prints, as they read,
 the first answers to the first held-out problem of the most steps: before training, half-way and
-after it. Which problem it is follows from the run alone. Needs matplotlib (the extra `plots`).
+after it. Which problem it is follows from the run alone.
 """
 
 import argparse

@@ -12,8 +12,8 @@ result, and the policy that all began as, under enforced budgets:
 
 Runs and answers that --directory holds already are not made again, so --ways and --seeds may do a
 part of it at a time. Prints Pass@1 for each budget, the mean over seeds, and what telling gives
-over each other way with the paired permutation test of `rlsys compare`. --plot needs matplotlib
-(the extra `plots`). The last line is one JSON object.
+over each other way with the paired permutation test of `rlsys compare`. The last line is one JSON
+object.
 """
 
 import argparse

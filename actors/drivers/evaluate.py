@@ -57,11 +57,16 @@ class Evaluation:
 
     @classmethod
     def claim(cls, job: Job, folder: Path, numbered: bool) -> "Evaluation":
-        """With the folder to itself."""
+        """With the folder to itself. Until there is a result, completions without a verdict are
+        asked for again: what failed then, such as a judge's server, may work now."""
         seed, latents = job.config.run.seed, job.config.thinking.fed_back
         plan = describe(job.model, job.digest, seed, job.eval_tasks, latents)
         folder = free_folder(folder, plan) if numbered else folder
-        return cls(job, folder, Samples(folder / "samples"), claim(folder, plan))
+        continued, samples = claim(folder, plan), Samples(folder / "samples")
+        if continued and not (folder / report.TABLE).exists():
+            for task in sampling_tasks(job.eval_tasks):
+                samples.drop_ungraded(task.name)
+        return cls(job, folder, samples, continued)
 
     def with_precision(self) -> "Evaluation":
         """As the nodes of the cluster have it, and as much at a time; see actors.precision and

@@ -1,6 +1,6 @@
 """PPO's critic side: token rewards, generalized advantage estimation, the value loss.
 
-Sequences are right-padded [B, T]; the mask is true on a prefix of each row. Nothing follows an
+Sequences are right-padded [B, T]; the mask is true on a prefix of each row. Nothing follows a
 completion's last token, so the value after it is 0, for completions cut off at the limit too: their
 reward was given for what they are.
 """

@@ -186,7 +186,7 @@ class Talk:
             if name in self.commands:
                 self.commands[name](rest.strip())
             elif line.startswith("/"):
-                self.console.print(f"no command {name}; {_HELP}", style="red", highlight=False)
+                self._refuse(f"no command {name}; {_HELP}")
             elif line:
                 await self._ask(line)
 
@@ -204,7 +204,7 @@ class Talk:
             with view:
                 turn = await _interruptible(self.conversation.ask(question, view.show))
         except RlsysError as error:
-            self.console.print(str(error), style="red", highlight=False, markup=False)
+            self._refuse(str(error))
             return
         self.console.print()
         line = self._line(turn) if turn else "stopped; the question is forgotten"
@@ -231,7 +231,9 @@ class Talk:
             self.console.print(_PROJECTED, style="dim", highlight=False)
             for number, tokens in enumerate(nearest, 1):
                 told = ", ".join(f"{text!r} {p:.2f}" for text, p in tokens)
-                self.console.print(f"{number}: {told}", style="dim italic", highlight=False)
+                self.console.print(
+                    f"{number}: {told}", style="dim italic", highlight=False, markup=False
+                )
         thinking = turns[-1].thinking.strip() if turns else ""
         self.console.print(escape(thinking) or nothing, style="dim italic")
 
@@ -241,7 +243,10 @@ class Talk:
         try:
             self.budget.set(text)
         except ConfigError as error:
-            self.console.print(str(error), style="red", highlight=False)
+            self._refuse(str(error))
+
+    def _refuse(self, why: str) -> None:
+        self.console.print(why, style="red", highlight=False, markup=False)
 
     def _usage(self, _: str) -> None:
         used = self.conversation.usage

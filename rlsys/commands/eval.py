@@ -72,6 +72,7 @@ def evaluate(
     price_of: Annotated[str | None, PRICE_OF] = None,
 ) -> None:
     """Evaluate models: Pass@k, Cons@k, lengths, usage; a folder with tables, samples and plots."""
+    from rlsys.config.benchmarks import validate
     from rlsys.config.model_names import LOCAL
     from rlsys.errors import ConfigError
     from rlsys.local_policy.resolve import workers
@@ -101,6 +102,7 @@ def evaluate(
         "price_of": price_of,
     }
     plan = replace(plan, **{k: value for k, value in options.items() if value is not None})
+    validate(plan)
     _evaluate(named, plan, config, overrides)
 
 
@@ -187,6 +189,13 @@ def compare(
     console.print(table)
     console.print("p: paired permutation test of Pass@1, two-sided", highlight=False)
     for pair in pairs:
+        a_tokens, b_tokens = pair.max_tokens
+        if a_tokens != b_tokens:
+            console.print(
+                f"{pair.benchmark} {pair.setting}: completions of A end at {a_tokens:,} tokens, "
+                f"those of B at {b_tokens:,}",
+                highlight=False,
+            )
         if pair.unpaired:
             console.print(
                 f"{pair.benchmark} {pair.setting}: {pair.unpaired} problems are in one of them "

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from rlsys.config.ranges import KEY, Range, ranged
+from rlsys.config.thinking import require_budget_in
 from rlsys.errors import ConfigError
 
 
@@ -51,7 +52,9 @@ class BenchmarksConfig:
 
 
 def validate(config: BenchmarksConfig) -> None:
-    """Raise ConfigError where there would be nothing to measure."""
+    """Raise ConfigError where there would be nothing to measure, or a budget would not be said."""
     for name in ("names", "temperatures", "budgets"):
         if not getattr(config, name):
             raise ConfigError(f"benchmarks.{name}=[]: must have at least one entry")
+    if config.instruction:
+        require_budget_in(config.instruction, "benchmarks.instruction")

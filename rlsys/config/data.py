@@ -45,10 +45,10 @@ class DataConfig:
     """Training and held-out rows, and how they are prompted."""
 
     train: str = ""
-    """File (.parquet, .jsonl, .json, .csv, .arrow, also .gz) or folder of such files with the
-    training rows; a data set that was saved to disk; or the id of one on the Hugging Face hub, as
-    ORG/NAME:SPLIT or ORG/NAME:CONFIG:SPLIT. Several of them stand with commas between them. Empty:
-    the arithmetic task that the project generates."""
+    """File (.parquet, .arrow, .jsonl, .json, .csv, .tsv, the texts also .gz) or folder of such
+    files with the training rows; a data set that was saved to disk; or the id of one on the Hugging
+    Face hub, as ORG/NAME:SPLIT or ORG/NAME:CONFIG:SPLIT. Several of them stand with commas between
+    them. Empty: the arithmetic task that the project generates."""
     test: str = ""
     """As `train`, the held-out rows; empty: `holdout` rows are split off `train`."""
     holdout: int = ranged(256, least=0)

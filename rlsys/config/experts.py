@@ -43,10 +43,11 @@ def validate(config: ExpertsConfig, minibatches: int) -> None:
         minibatches: learner.minibatches.
     """
     if config.replay is Replay.sampler:
+        nearest = "learner" if minibatches > 1 else "learner, with learner.minibatches=2"
         raise ConfigError(
             "learner.experts.replay=sampler: vLLM 0.32.0 returns the experts that it chose by its "
             "model runner V2 alone, which needs Triton and is not on CPUs, and the batches of a "
-            "run have no place for them; nearest valid: learner"
+            f"run have no place for them; nearest valid: {nearest}"
         )
     if config.replay is Replay.learner and minibatches == 1:
         raise ConfigError(

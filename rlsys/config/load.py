@@ -1,6 +1,6 @@
 """From YAML files and `key=value` overrides to a checked RunConfig, in milliseconds.
 
-Order, later wins: the dataclass defaults, base.yaml beside the config, the algorithm preset, the
+Order, later wins: the dataclass defaults, configs/base.yaml of rlsys, the algorithm preset, the
 config file, the command line. After loading there is no DictConfig any more, and a model.path that
 named a run is the folder of its newest policy, which a resume then finds again.
 """

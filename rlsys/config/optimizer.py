@@ -1,4 +1,4 @@
-"""The `optimizer:` section: AdamW, and the learning rate over the updates of a stage."""
+"""The `learner.optimizer:` section: AdamW, and the learning rate over the updates of a stage."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

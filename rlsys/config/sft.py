@@ -25,8 +25,8 @@ class SftConfig:
     test: str = ""
     """As `train`, demonstrations for the held-out loss; empty: `holdout` rows of `train`."""
     holdout: int = ranged(128, least=0)
-    """Rows of `train` that are held out when `test` is empty, at most a tenth of them, spread
-    evenly over the file; 0: the held-out loss is not measured."""
+    """Conversations of `train` that are held out when `test` is empty, at most a tenth of them,
+    chosen by a hash of their first prompts; 0: the held-out loss is not measured."""
     rows_per_step: int = ranged(64, least=1)
     """Demonstrations of one optimizer step, however they are packed and split among ranks."""
     all_turns: bool = False

@@ -8,6 +8,9 @@ from zipfile import is_zipfile
 from rlsys.config.ranges import ranged
 from rlsys.errors import ConfigError
 
+BUDGET = "{budget}"
+"""In an instruction, where the budget stands."""
+
 
 class BudgetRule(Enum):
     """Where a problem's thinking budget comes from."""
@@ -68,6 +71,15 @@ class ThinkingConfig:
         return self.latents if self.mode is ThinkingMode.latent else 0
 
 
+def require_budget_in(instruction: str, where: str) -> None:
+    """Raise ConfigError where an instruction has no place for the budget that it is to say."""
+    if BUDGET not in instruction:
+        raise ConfigError(
+            f"{where}={instruction!r} does not hold {BUDGET}; nearest valid: "
+            f"{f'{instruction} {BUDGET}'.strip()!r}"
+        )
+
+
 def validate(config: ThinkingConfig, max_tokens: int) -> None:
     """Raise ConfigError on a setting that cannot work or would have no effect."""
     if config.latents and config.mode is not ThinkingMode.latent:
@@ -87,11 +99,8 @@ def validate(config: ThinkingConfig, max_tokens: int) -> None:
             "made before training, and need a budget that is known then; nearest valid: "
             "thinking.budgets=random"
         )
-    if config.in_prompt and "{budget}" not in config.instruction:
-        raise ConfigError(
-            f"thinking.instruction={config.instruction!r} does not hold {{budget}}; nearest valid: "
-            f"{(config.instruction + ' {budget}').strip()!r}"
-        )
+    if config.in_prompt:
+        require_budget_in(config.instruction, "thinking.instruction")
     if not config.enforced and not config.in_prompt:
         raise ConfigError(
             "thinking.enforced=false: a budget that is neither enforced nor in the prompt has no "

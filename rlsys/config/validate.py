@@ -17,7 +17,7 @@ from rlsys.config import benchmarks as benchmarks_config
 from rlsys.config import data as data_config
 from rlsys.config import experts as experts_config
 from rlsys.config import latents as latents_config
-from rlsys.config import local_policy as recipes_config
+from rlsys.config import local_policy as local_policy_config
 from rlsys.config import merge as merge_config
 from rlsys.config import optimizer as optimizer_config
 from rlsys.config import sample as sample_config
@@ -47,7 +47,7 @@ def validate(config: RunConfig, *more: Callable[[RunConfig], None]) -> None:
         ("thinking", lambda: thinking_config.validate(config.thinking, config.sampling.max_tokens)),
         ("benchmarks", lambda: benchmarks_config.validate(config.benchmarks)),
         ("data", lambda: data_config.validate(config.data)),
-        ("model.local", lambda: recipes_config.validate(config.model.local)),
+        ("model.local", lambda: local_policy_config.validate(config.model.local)),
         (
             "learner",
             lambda: experts_config.validate(config.learner.experts, config.learner.minibatches),

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DecimalException
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from rlsys.data.countdown import read_puzzle
 from rlsys.data.rows import PromptKind, Row
 
 _SHOWN_CHARACTERS = 60
+_EXACT = Context(prec=10_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""Digits of the longest answers that are read as numbers; 28, the default, would round them."""
 _COMMA = re.compile(r"(?<=[0-9])(?:,|\{,\}|\\!)+(?=[0-9]{3})")
 
 
@@ -113,8 +115,8 @@ def _readings(expected: Any) -> set[str]:
         return {json.dumps(expected, sort_keys=True)}
     text = _COMMA.sub("", "".join(str(expected).split()).strip("$")).replace("\\dfrac", "\\frac")
     try:
-        return {str(Decimal(text).normalize())}
-    except InvalidOperation:
+        return {str(_EXACT.normalize(Decimal(text)))}
+    except DecimalException:  # no number, or one that is too large to be rewritten
         return {text}
 
 

@@ -37,6 +37,8 @@ class Checks:
         self.curve, self.show, self.stage, self.progress = curve, show, stage, progress
         self.final = held_out[: config.evaluation.final_prompts]
         self.between = held_out[: config.evaluation.prompts]
+        self._beside: asyncio.Task[None] | None = None
+        """The newest check beside training."""
 
     async def before_training(self, version: int) -> None:
         """The check of the untrained policy; in a resumed run, the one that was under way when its
@@ -54,7 +56,7 @@ class Checks:
 
     async def after_step(
         self, step: int, published: "asyncio.Task[None] | None", tasks: asyncio.TaskGroup
-    ) -> "asyncio.Task[None] | None":
+    ) -> None:
         """The check of a step, where one is due: a task of its own, beside the next steps.
 
         Args:
@@ -62,12 +64,23 @@ class Checks:
         """
         every = self.config.loop.evaluate_every
         if not (every and step % every == 0 and self.between) or step == self.config.loop.steps:
-            return None
-        checking = tasks.create_task(self._check_when(published, step), name="held-out check")
+            return
+        check = self._check_when(published, step)
+        self._beside = tasks.create_task(check, name="held-out check")
         # Where the samplers have the GPU by turns, the learner could do nothing meanwhile.
         if self.config.run.deterministic or self.config.cluster.colocate:
-            await checking
-        return checking
+            await self.ended()
+
+    async def ended(self) -> None:
+        """Wait until no check is under way beside training, however it ends: `tasks` of after_step
+        see to a failure."""
+        if self._beside is not None:
+            await asyncio.wait([self._beside])
+
+    def stop(self) -> None:
+        """Let go of a check that is under way beside training; a resumed run makes it again."""
+        if self._beside is not None:
+            self._beside.cancel()
 
     async def after_training(self) -> None:
         """The check of the policy that comes out."""

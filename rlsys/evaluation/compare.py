@@ -23,6 +23,8 @@ class Pair:
     difference: Difference
     unpaired: int
     """Problems that only one of the results has; they take no part."""
+    max_tokens: tuple[int, int]
+    """At which completions of A and of B ended."""
 
 
 def read_result(folder: Path) -> dict[str, Any]:
@@ -73,6 +75,7 @@ def compare(a: dict[str, Any], b: dict[str, Any]) -> list[Pair]:
                 b=float(rates_b.mean()),
                 difference=paired_difference(rates_a, rates_b),
                 unpaired=len(set(r["rates"]) ^ set(other["rates"])),
+                max_tokens=(other["max_tokens"], r["max_tokens"]),
             )
         )
     if not pairs:

@@ -205,9 +205,16 @@ class Difference:
 def paired_difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> Difference:
     """Paired comparison of two runs on the same [P] problems.
 
-    The interval is the bootstrap of the differences; the p-value a two-sided permutation test
-    that swaps the runs problem by problem, with Phipson and Smyth's (+1) / (+1) so that it is
-    never 0.
+    The interval is the bootstrap of the differences, with what mean_with_interval says of few
+    problems: one alone says nothing of others, so it is [-1, 1]; where all are as different as
+    they can be, or none differs at all, others may, and the rule of three gives 3 / P. The p-value
+    is a two-sided permutation test that swaps the runs problem by problem, with Phipson and
+    Smyth's (+1) / (+1) so that it is never 0.
+
+        a = b = [1, 1, ..., 1] of 100 problems -> 0 [-0.03, 0.03]
+
+    Raises:
+        ValueError: there are no problems.
     """
     delta = b - a
     if not len(delta):
@@ -218,6 +225,11 @@ def paired_difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> Difference
     signs = rng.choice([-1.0, 1.0], size=(_RESAMPLES, len(delta)))
     mean = float(delta.mean())
     extreme = int((np.abs((signs * delta).mean(axis=1)) >= abs(mean) - 1e-12).sum())
+    if len(delta) == 1:
+        low, high = -1.0, 1.0
+    elif np.ptp(delta) == 0 and mean in (-1.0, 0.0, 1.0):
+        margin = 3 / len(delta)
+        low, high = max(-1.0, mean - margin), min(1.0, mean + margin)
     return Difference(mean, float(low), float(high), (extreme + 1) / (_RESAMPLES + 1), len(delta))
 
 

@@ -20,6 +20,7 @@ from rlsys.errors import ConfigError, DataError
 from rlsys.evaluation.benchmark import Benchmark
 from rlsys.evaluation.cut import Cut
 from rlsys.evaluation.plan import EvalTask, prompt_name, settings
+from rlsys.evaluation.sampling_task import distinct, left_out
 from rlsys.local_policy.resolve import digest, settings_for
 from rlsys.pretrained import load_tokenizer
 from rlsys.thinking.budgets import with_instruction
@@ -141,8 +142,8 @@ def _prompts(
     said: int | None,
     notice: Callable[[str], None],
 ) -> tuple[tuple[Prompt, ...], int]:
-    """The prompts that fit the context, and how many do not. A prompt that says its budget has a
-    name of its own."""
+    """The prompts that fit the context, each once, and how many do not. A prompt that says its
+    budget has a name of its own."""
     prompting = benchmark.prompting(bool(tokenizer.chat_template), context - _LEAST_COMPLETION)
     thinking = ThinkingConfig(in_prompt=True, instruction=request.instruction)
     told = [with_instruction(row, said, thinking) for row in rows]
@@ -155,10 +156,12 @@ def _prompts(
         ) from error
     if warning := unheard_warning([tokenized], prompting, tokenizer):
         notice(f"{benchmark.name}: {warning}")
-    if said is None:
-        return tuple(tokenized.prompts), tokenized.num_too_long
-    named = (replace(p, prompt_id=prompt_name(p.prompt_id, said)) for p in tokenized.prompts)
-    return tuple(named), tokenized.num_too_long
+    prompts = distinct(tokenized.prompts)
+    if repeated := len(tokenized.prompts) - len(prompts):
+        notice(f"{benchmark.name}: {left_out(repeated)}")
+    if said is not None:
+        prompts = [replace(p, prompt_id=prompt_name(p.prompt_id, said)) for p in prompts]
+    return tuple(prompts), tokenized.num_too_long
 
 
 def _fit(config: RunConfig, eval_tasks: Sequence[EvalTask], data: Path) -> RunConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Sequence
@@ -92,7 +93,8 @@ def settings(
     the likeliest tokens, so at temperature 0 there is one sample, and nothing to cut off.
 
     Raises:
-        ConfigError: a temperature is negative, or a budget leaves nothing for the answer.
+        ConfigError: a temperature is negative, a budget leaves nothing for the answer, or two
+            settings have one name, and so one folder.
     """
     found = []
     for temperature in temperatures:
@@ -108,6 +110,12 @@ def settings(
                 found.append(Setting(temperature, max_tokens, budget, samples, cut))
             else:
                 found.append(Setting(temperature, max_tokens, budget))
+    names = [one.name for one in found]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise ConfigError(
+            f"--temperatures, --budgets: two settings are called {twice}, as six digits tell them "
+            "apart; each must be named once"
+        )
     return tuple(found)
 
 
@@ -126,8 +134,10 @@ def describe(
         "eval_tasks": {
             f"{eval_task.benchmark.name}/{setting.name}": {
                 "verifier": eval_task.benchmark.verifier,
+                "options": _json(dict(eval_task.benchmark.options)),
                 "problems": len(eval_task.prompts),
                 "first_prompt": eval_task.prompts[0].text,
+                "content": _content(eval_task.prompts),
                 "left_out": eval_task.left_out,
             }
             | asdict(setting)
@@ -135,6 +145,19 @@ def describe(
             for setting in eval_task.settings
         },
     }
+
+
+def _content(prompts: Sequence[Prompt]) -> str:
+    """A hash of what is asked and of what it is graded against: after a gold answer was corrected,
+    verdicts on the disk are of the old one."""
+    found = hashlib.blake2b(digest_size=16)
+    for one in prompts:
+        found.update(_json([one.prompt_id, one.token_ids, one.expected, one.info]).encode())
+    return found.hexdigest()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def free_folder(folder: Path, plan: dict[str, Any]) -> Path:

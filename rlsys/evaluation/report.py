@@ -129,8 +129,12 @@ def remarks(results: Sequence[Result]) -> list[str]:
                 f"{r.key}: {r.left_out} problems do not fit the model's context and are left out."
             )
         if r.no_verdict:
+            last = r.setting.samples
+            whole = r.pass_at[last].problems if last in r.pass_at else 0
             lines.append(
-                f"{r.key}: {r.no_verdict} completions could not be graded and count as neither."
+                f"{r.key}: {r.no_verdict} completions could not be graded and count as neither; "
+                f"Pass@{last} is of the {whole} of {r.problems} problems that have {last} graded "
+                "ones."
             )
         if r.truncated >= _CUT_OFF:
             lines.append(

@@ -9,7 +9,7 @@ on a kill in between.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rlsys.config.run import SamplingConfig
@@ -59,6 +59,20 @@ class Cell:
         """As a fleet is asked for it."""
         ids = tuple(self.task.group_id(prompt) for prompt in self.prompts)
         return GroupBatch(ids, self.prompts, self.task.size)
+
+
+def distinct(prompts: Iterable[Prompt]) -> list[Prompt]:
+    """The first of each id: those alike ask and expect the same, and would be given the very same
+    completions, which then counted as samples of their own."""
+    found: dict[str, Prompt] = {}
+    for prompt in prompts:
+        found.setdefault(prompt.prompt_id, prompt)
+    return list(found.values())
+
+
+def left_out(repeated: int) -> str:
+    """What is said of prompts that are not `distinct`."""
+    return f"{repeated:,} rows left out: they ask the same as others, and expect the same"
 
 
 def missing(tasks: Sequence[SamplingTask], samples: Samples, size: int) -> Iterator[Cell]:

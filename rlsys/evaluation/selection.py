@@ -38,6 +38,8 @@ class Selection:
     never_right: int = 0
     """Prompts with verdicts, none of them right; so far, no reinforcement learns from them."""
     always_right: int = 0
+    ungraded: int = 0
+    """Prompts without any verdict; not known to be right never, at times or always."""
     kept: int = 0
     kept_tokens: int = 0
     kept_prompts: int = 0
@@ -87,6 +89,7 @@ def select(
     found.thrown = {name: thrown[name] for name in rules.names()}
     found.never_right = sum(n > 0 and not right for n, right in counts.values())
     found.always_right = sum(0 < n == right for n, right in counts.values())
+    found.ungraded = sum(not n for n, _ in counts.values())
     found.pass_at = _pass_at([counts[ask.prompt.prompt_id] for ask in asked])
     found.kept, found.kept_tokens = len(last.kept), sum(one.tokens for one in last.kept)
     found.kept_prompts = len({one.prompt_id for one in last.kept})

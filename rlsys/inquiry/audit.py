@@ -195,7 +195,8 @@ def _bare(row: Row) -> str:
 
 def _form_parts(record: RunRecord) -> list[str]:
     rewards = record.settings.get("verifiers.rewards") or []
-    return [one["name"] for one in rewards if (one.get("verifier") or one["name"]) in _FORM]
+    named = [(one.get("name"), one.get("verifier")) for one in rewards]
+    return [name or verifier for name, verifier in named if (verifier or name) in _FORM]
 
 
 def _no_chain(rows: Sequence[Row], forms: Sequence[str]) -> Finding:

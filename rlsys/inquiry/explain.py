@@ -92,7 +92,7 @@ def explain(folder: Path, step: int | None, window: int) -> Explanation | None:
         window: steps on each side, where there are as many.
     Returns: None where no step is named and the reward fell nowhere beyond its noise.
     Raises:
-        ConfigError: the run has too few steps, or none like that.
+        ConfigError: the run has too few steps, or none like that, or is paid no reward.
     """
     record = read_record(folder)
     lines = {int(line["step"]): line for line in record.lines}
@@ -101,6 +101,11 @@ def explain(folder: Path, step: int | None, window: int) -> Explanation | None:
         raise ConfigError(
             f"{folder.name}: {len(steps)} steps are done; two windows need {2 * LEAST} at least"
             f"{record.run.end}"
+        )
+    if not any(OUTCOME in line for line in lines.values()):
+        raise ConfigError(
+            f"{folder.name}: its steps have no {OUTCOME}, whose fall is explained; nearest valid: "
+            "a run of `rlsys train`"
         )
     last = len(steps) - LEAST
     if step is None:

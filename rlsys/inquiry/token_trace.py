@@ -181,11 +181,11 @@ def _parts(folder: Path, row: dict[str, Any]) -> list[Part]:
     """In the order in which the verifier said them."""
     config = read_yaml(folder / CONFIG)
     rewards = OmegaConf.select(config, "verifiers.rewards") or []
-    by_name = {one.name: one for one in rewards}
+    by_name = {one.get("name") or one.get("verifier"): one for one in rewards}
     parts = []
     for name, value in row["components"] or ():
         settings = by_name.get(name.partition(".")[0])
-        verifier = (settings.verifier or settings.name) if settings else ""
+        verifier = (settings.get("verifier") or settings.get("name")) if settings else ""
         weight = float(settings.weight) if settings and name in by_name else None
         parts.append(Part(name, verifier, weight, value))
     return parts

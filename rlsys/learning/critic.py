@@ -21,7 +21,7 @@ from rlsys.learning.work import work_of
 
 
 class ValueModel(nn.Module):
-    """Value of the state before each answer token."""
+    """Value of the state before each completion token."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class ValueModel(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, layout: Layout) -> torch.Tensor:
-        """Returns: [N] reward units, for the layout's answer tokens."""
+        """Returns: [N] reward units, for the layout's completion tokens."""
         hidden = hidden_states(self.decoder, layout)
         return layout.repeated(self.head(hidden[layout.read_at]).squeeze(-1).float())
 
@@ -52,8 +52,8 @@ class Critic:
         self.deepspeed = ranks.into_deepspeed(ValueModel(model), config.learning_rate)
 
     def values(self, sequences: Sequences) -> list[np.ndarray]:
-        """Value of the state before each answer token, float32, reward units. All ranks must call,
-        each computes its share."""
+        """Value of the state before each completion token, float32, reward units. All ranks must
+        call, each computes its share."""
         return self.microbatches.numbers(sequences, lambda own: self.deepspeed.module(own.layout))
 
     def learn(

@@ -33,7 +33,7 @@ class Layout:
     targets: torch.Tensor  # [U] int64
     repeats: torch.Tensor  # [N] int64, into U: what is read for each completion's tokens
     ends: torch.Tensor  # [B] int64, into S: the last token of each sequence
-    mask: torch.Tensor  # [B, T] bool, true on answer tokens
+    mask: torch.Tensor  # [B, T] bool, true on completion tokens
     counts: torch.Tensor  # [S] float32: completions that each token is of; 0 where there are none
     sequences: tuple[int, ...]  # the B sequences' indices, in the order of `mask`
     kept: torch.Tensor | None = None  # [U, K] int64, -1 beyond a position's; None: all tokens
@@ -48,7 +48,7 @@ class Layout:
         return whole.index_select(0, self.repeats)
 
     def padded(self, flat: torch.Tensor) -> torch.Tensor:
-        """[N] values of answer tokens as [B, T], zero elsewhere; gradient flows."""
+        """[N] values of completion tokens as [B, T], zero elsewhere; gradient flows."""
         out = flat.new_zeros(self.mask.shape)
         return out.masked_scatter(self.mask, flat)
 

@@ -128,9 +128,9 @@ class Learner:
         return self._scored(sequences, self.policy)
 
     def score_reference(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
-        """A `reference` batch of the same rows: logprobs of each answer token under the policy that
-        the run began with, which is the one held beside the policy, or else the policy without its
-        adapter. All ranks must call with the same batch; each scores its share."""
+        """A `reference` batch of the same rows: logprobs of each completion token under the policy
+        that the run began with, which is the one held beside the policy, or else the policy without
+        its adapter. All ranks must call with the same batch; each scores its share."""
         sequences = Sequences.from_rollouts(rollouts)
         with without_adapter(self.policy.model), self.experts.as_at_the_start():
             logprobs = self._scored(sequences, self.reference or self.policy)

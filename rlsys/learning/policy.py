@@ -1,4 +1,4 @@
-"""A causal language model that answers one question: the logprobs of given answer tokens."""
+"""A causal language model that answers one question: the logprobs of given completion tokens."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +20,8 @@ from rlsys.thinking.latents import embeddings, latents_of
 
 
 class PolicyModel(Network):
-    """Wraps a Hugging Face causal LM. Its head is called on chunks of answer tokens only, so the
-    [tokens, vocabulary] logits never exist at once; as a module call, so ZeRO-3 gathers it."""
+    """Wraps a Hugging Face causal LM. Its head is called on chunks of completion tokens only, so
+    the [tokens, vocabulary] logits never exist at once; as a module call, so ZeRO-3 gathers it."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class PolicyModel(Network):
     def forward(
         self, layout: Layout, num_chunks: int | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logprobs [N] and entropies [N] of the layout's answer tokens, nats, at the sampling
+        """Logprobs [N] and entropies [N] of the layout's completion tokens, nats, at the sampling
         temperature, over the tokens that were kept when they were sampled; num_chunks as in
         chunked_logprobs."""
         logprobs, entropies = chunked_logprobs(

@@ -40,8 +40,8 @@ class FrozenPolicy:
 
     @torch.no_grad()
     def score(self, rollouts: pa.RecordBatch) -> pa.RecordBatch:
-        """Logprobs of each answer token, nats, at the sampling temperature and over the tokens that
-        truncated sampling kept.
+        """Logprobs of each completion token, nats, at the sampling temperature and over the tokens
+        that truncated sampling kept.
 
         Args:
             rollouts: a `rollouts` batch.

@@ -13,7 +13,7 @@ from rlsys.learning.sequences import Sequences
 def fill_token_advantages(
     sequences: Sequences, config: AlgorithmConfig, kl_coefficient: float
 ) -> None:
-    """Set the columns advantages and returns of every answer token of a step.
+    """Set the columns advantages and returns of every completion token of a step.
 
     The KL penalty of each token is in its reward where config.kl.placement says so. With
     estimator=token_returns there are no values, and advantages are the rewards still to come

@@ -67,7 +67,7 @@ class SequenceGroup:
 
 @dataclass(frozen=True)
 class Slice:
-    """Which of a row's U answer tokens a rank reads, and how they become all of them."""
+    """Which of a row's U completion tokens a rank reads, and how they become all of them."""
 
     group: SequenceGroup
     places: Tensor  # [n] int64, into U
@@ -79,7 +79,7 @@ class Slice:
         return Slice(self.group, self.places.to(device), self.count)
 
     def whole(self, own: Tensor) -> Tensor:
-        """[U] of all answer tokens, on each of the row's ranks, from [n] of this one's.
+        """[U] of all completion tokens, on each of the row's ranks, from [n] of this one's.
 
         Each rank then has the loss of the whole row, whatever it compares. A gradient stays with
         the rank whose token it is of: the sum of the ranks' gradients is that of one loss.

@@ -34,11 +34,7 @@ def learn_request(
     difficulty = np.repeat([g.difficulty for g in groups], sizes)
     lengths = np.concatenate([g.num_tokens for g in groups])
     correct = np.concatenate([g.correct for g in groups])
-    raw = np.concatenate([g.rewards for g in groups])
-    truncated = np.concatenate([g.truncated for g in groups])
-    trained = takes_part(raw, truncated, overlong_mask=algorithm.length.overlong_mask)
-    shaped = shaped_rewards(raw, correct, lengths, index, max_tokens, algorithm.length)
-    shaped = np.where(trained, shaped, np.nan)
+    shaped = _shaped(groups, algorithm, max_tokens)
     rewards = _with_kl(shaped, groups, algorithm)
     advantages = np.zeros(len(rewards))
     signal = estimators.batch_has_signal(
@@ -56,7 +52,21 @@ def learn_request(
             "correct": correct,
         }
         advantages = estimators.sequence_advantages(estimator, columns)
-    return LearnRequest(version + 1, version, groups, advantages, rewards, trained)
+    return LearnRequest(version + 1, version, groups, advantages, rewards, ~np.isnan(shaped))
+
+
+def _shaped(
+    groups: Sequence[ReadyGroup], algorithm: AlgorithmConfig, max_tokens: int
+) -> np.ndarray:
+    """[N] rewards with penalties for length; NaN for a completion that takes no part."""
+    index = np.repeat([g.group_id for g in groups], [len(g.rewards) for g in groups])
+    lengths = np.concatenate([g.num_tokens for g in groups])
+    correct = np.concatenate([g.correct for g in groups])
+    raw = np.concatenate([g.rewards for g in groups])
+    truncated = np.concatenate([g.truncated for g in groups])
+    trained = takes_part(raw, truncated, overlong_mask=algorithm.length.overlong_mask)
+    shaped = shaped_rewards(raw, correct, lengths, index, max_tokens, algorithm.length)
+    return np.where(trained, shaped, np.nan)
 
 
 def has_signal(group: ReadyGroup, advantage: AdvantageConfig) -> bool:
@@ -84,18 +94,28 @@ class SignalCount:
 
 
 def count_signal(
-    groups: Sequence[ReadyGroup], advantage: AdvantageConfig, *, beyond_groups: bool
+    groups: Sequence[ReadyGroup],
+    algorithm: AlgorithmConfig,
+    max_tokens: int,
+    *,
+    beyond_groups: bool,
+    taught: bool = False,
 ) -> SignalCount:
-    """Of one step's groups.
+    """Of one step's groups, by the rewards that advantages are made of: where length is penalized,
+    a group whose completions are all right, and differ in length, has a signal.
 
     Args:
+        max_tokens: at which completions are cut off.
         beyond_groups: the estimator compares completions of different prompts.
+        taught: a teacher says something of each token, whatever the rewards are.
     """
-    without = sum(not has_signal(group, advantage) for group in groups)
+    rewards, floor = _shaped(groups, algorithm, max_tokens), algorithm.advantage.std_floor
+    ends = np.cumsum([len(group.rewards) for group in groups])[:-1]
+    without = sum(not estimators.has_signal(own, floor) for own in np.split(rewards, ends))
     if beyond_groups:
-        rewards = np.concatenate([group.rewards for group in groups])
-        differ = estimators.has_signal(rewards, advantage.std_floor)
-        without = 0 if differ else len(groups)
+        without = 0 if estimators.has_signal(rewards, floor) else len(groups)
+    if taught:
+        without = 0
     return SignalCount(
         groups=len(groups),
         without_signal=without,

@@ -33,7 +33,7 @@ class ReadyGroup:
     correct: np.ndarray
     """bool."""
     num_tokens: np.ndarray
-    """int, answer tokens."""
+    """int, completion tokens."""
     truncated: np.ndarray
     """bool, cut off at the token limit."""
     log_ratios: dict[str, np.ndarray]

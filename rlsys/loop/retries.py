@@ -19,10 +19,16 @@ class Retries:
 
     def __init__(self, waits: Waits, config: LoopConfig) -> None:
         self.waits, self.config = waits, config
-        self.losses = 0
-        """Calls lost with their worker so far, all groups together."""
-        self.failures = 0
-        """Calls that raised so far."""
+        self._lost = self._failed = 0
+        """Calls since the last look, all groups together."""
+
+    def take(self) -> dict[str, float]:
+        """Metrics of the calls that had to be made again, or were given up, since the last call of
+        this: a worker whose every second call raises slows a run down, and nothing else shows it.
+        """
+        taken = {"retries/lost": float(self._lost), "retries/failed": float(self._failed)}
+        self._lost = self._failed = 0
+        return taken
 
     async def with_retries(
         self, name: str, call: Callable[[], Awaitable[T]], for_completions: bool = False
@@ -39,10 +45,10 @@ class Retries:
             try:
                 return await self.waits.on(name, call(), for_completions=for_completions)
             except WorkerDiedError:
-                losses, self.losses = losses + 1, self.losses + 1
+                losses, self._lost = losses + 1, self._lost + 1
                 if losses >= self.config.max_group_losses:
                     raise
             except WorkerError:
-                failures, self.failures = failures + 1, self.failures + 1
+                failures, self._failed = failures + 1, self._failed + 1
                 if failures >= self.config.max_group_failures:
                     raise

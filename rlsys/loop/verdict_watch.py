@@ -1,4 +1,10 @@
-"""When verdicts stop a run: too many are missing, or they tell no completion from another."""
+"""When verdicts stop a run: too many are missing, or all completions of a prompt earn the same.
+
+VerdictWatch   120 of the newest 256 completions got no verdict, as the judge's server is away:
+               what they would have earned is unknown, and the rest is no fair sample
+SignalWatch    with algorithm.drop_no_signal, 50 batches in a row held only groups of equal
+               rewards: each is dropped and sampled anew, and no step would ever come
+"""
 
 from collections import deque
 from collections.abc import Callable

@@ -35,7 +35,7 @@ class LengthAlarm:
         """One more step.
 
         Args:
-            length:    mean answer tokens of the step.
+            length:    mean completion tokens of the step.
             pass_at_1: share of the step's graded completions that are right.
         Returns: the warning when the alarm goes on with this step, else an empty text.
         """
@@ -47,7 +47,9 @@ class LengthAlarm:
         lengths = np.array(self._lengths).reshape(2, -1).mean(axis=1)
         rates = np.array(self._pass_at_1).reshape(2, -1)
         before, last = rates.mean(axis=1)
-        error = float(np.sqrt((rates.var(axis=1, ddof=1) / self.window).sum()))
+        # Of a single step nobody knows the noise.
+        variances = rates.var(axis=1, ddof=1) if self.window > 1 else np.zeros(2)
+        error = float(np.sqrt((variances / self.window).sum()))
         self.on = bool(lengths[1] > (1 + self.growth) * lengths[0] and last - before <= error)
         if not self.on or was_on:
             return ""

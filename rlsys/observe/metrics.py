@@ -4,15 +4,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rlsys.algorithms.advantages import has_signal
 from rlsys.evaluation.heldout import HeldOut
 from rlsys.loop.loop import StepReport
 from rlsys.watch.accounting import Times
 
 
-def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
-    """Flat `group/name` metrics of one optimizer step; `seconds` since the one before.
+def step_metrics(report: StepReport, seconds: float, std_floor: float) -> dict[str, float]:
+    """Flat `group/name` metrics of one optimizer step.
 
-    Token figures count answer tokens of the trained groups; staleness is in optimizer steps.
+    Token figures count completion tokens of the trained groups; staleness is in optimizer steps.
+
+    Args:
+        seconds: since the step before.
+        std_floor: algorithm.advantage.std_floor, up to which rewards that differ are equal.
     """
     rewards = np.concatenate([g.rewards for g in report.groups])
     correct = np.concatenate([g.correct for g in report.groups])
@@ -24,7 +29,7 @@ def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
         "reward/accuracy": float(correct[graded].mean()),
         "reward/missing": float(1 - graded.mean()),
         "reward/groups_without_signal": float(
-            np.mean([np.ptp(g.rewards[~np.isnan(g.rewards)]) == 0 for g in report.groups])
+            np.mean([not has_signal(g.rewards, std_floor) for g in report.groups])
         ),
         "completion/mean_tokens": float(tokens.mean()),
         "completion/max_tokens": float(tokens.max()),
@@ -46,7 +51,11 @@ def step_metrics(report: StepReport, seconds: float) -> dict[str, float]:
     # Which components a group has depends on its prompts' sources.
     for name in sorted({name for g in report.groups for name in g.components}):
         values = np.concatenate([g.components.get(name, []) for g in report.groups])
-        if not np.isnan(values).all():
+        if np.isnan(values).all():
+            continue
+        if f"reward/{name}" in metrics:  # one that is called `accuracy`, as in base.yaml
+            metrics[f"reward/{name}_component"] = float(np.nanmean(values))
+        else:
             metrics[f"reward/{name}"] = float(np.nanmean(values))
     # How far the sampler is from each frozen policy that scored the completions.
     for role in report.groups[0].log_ratios:

@@ -36,6 +36,7 @@ class SampleSummary(RunSummary):
                 "truncated": found.cut_off / found.completions,
                 "never_right": found.never_right,
                 "always_right": found.always_right,
+                "ungraded": found.ungraded,
                 "kept": found.kept,
                 "kept_tokens": found.kept_tokens,
                 "kept_prompts": found.kept_prompts,
@@ -83,11 +84,13 @@ class SampleSummary(RunSummary):
         if found is None:
             return rows
         rows += [(f"pass@{k}", f"{interval}") for k, interval in found.pass_at.items()]
-        between = found.prompts - found.never_right - found.always_right
+        known = found.prompts - found.ungraded
+        between = known - found.never_right - found.always_right
+        unknown = f"; {found.ungraded:,} without a verdict" if found.ungraded else ""
         rows.append(
             (
                 "right never, at times, always",
-                f"{found.never_right:,}, {between:,}, {found.always_right:,} prompts",
+                f"{found.never_right:,}, {between:,}, {found.always_right:,} prompts{unknown}",
             )
         )
         rate = found.tokens / max(self.sampling_s, 1e-9)

@@ -8,11 +8,21 @@ from rlsys.config.sft import measures_answers
 from rlsys.errors import ConfigError, instead
 from rlsys.evaluation.estimators import ladder_of
 from rlsys.evaluation.figures import PLAIN, figure_names
-from rlsys.lineage.kinds import CHECKED, DISTILL, EVALUATE, RL, SAMPLE, SAMPLED, SFT
+from rlsys.lineage.kinds import (
+    CHECKED,
+    DISTILL,
+    EVALUATE,
+    REWARD_MODEL,
+    RL,
+    SAMPLE,
+    SAMPLED,
+    SFT,
+)
 from rlsys.recipes.gates import Condition, Measured
 from rlsys.recipes.recipe import StageSpec
 
-_SHARES = ("pass_at_", "cons_at_")
+_SHARES = ("pass_at_", "cons_at_", "heldout_accuracy")
+"""Beginnings of figures from 0 to 1, each with its interval."""
 
 
 def require_judgeable(
@@ -84,6 +94,10 @@ def _unmeasured(figure: str, stage: StageSpec, settings: RunConfig) -> Iterator[
                 "it has no rows with expected answers to ask for; nearest valid: inputs: "
                 "{test_rows: PATH}"
             )
-    has_losses = settings.sft.test or settings.sft.holdout
-    if stage.kind == SFT and figure.startswith("heldout_loss") and not has_losses:
+    if not figure.startswith("heldout_"):
+        return
+    if stage.kind == SFT and not (settings.sft.test or settings.sft.holdout):
         yield "sft.holdout=0; nearest valid: 128, or inputs: {test_demonstrations: PATH}"
+    pairs = settings.reward_model
+    if stage.kind == REWARD_MODEL and not (pairs.test or pairs.holdout):
+        yield "reward_model.holdout=0; nearest valid: 256, or inputs: {test_pairs: PATH}"

@@ -11,7 +11,7 @@ from rlsys.recipes.table import minutes
 
 def left(folder: RecipeFolder, names: Iterable[str]) -> str:
     """`12:30 left`, of the stages that are not done; of one that was never done here nothing is
-    known: `12:30 left, and 2 stages that were never run`. Empty: there are none."""
+    known: `12:30 left as before, and 2 stages that never ended here`. Empty: there are none."""
     took = [_took_s(folder, name) for name in names]
     if not took:
         return ""

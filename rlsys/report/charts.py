@@ -126,11 +126,12 @@ CHARTS = (
 def charts(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """The charts, with the parts of these runs' rewards and their verdicts, as JSON values."""
     names = {name for record in records for line in record.lines for name in line}
-    none = {f"reward/{name}" for name in _NO_PARTS} - _called_so(records)
     parts = sorted(
         name
         for name in names
-        if name.startswith("reward/") and name.count("/") == 1 and name not in none
+        if name.startswith("reward/")
+        and name.count("/") == 1
+        and name.removeprefix("reward/") not in _NO_PARTS
     )
     verdicts = sorted(
         {
@@ -148,7 +149,7 @@ def charts(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
         help="its load, in mean loads of its layer",
     )
     more = (
-        Chart("Parts of the reward", tuple((n, n.removeprefix("reward/")) for n in parts)),
+        Chart("Parts of the reward", tuple((n, _part_of(n)) for n in parts)),
         Chart(
             "Verdicts",
             tuple((n, n.removeprefix("status/")) for n in verdicts),
@@ -163,10 +164,11 @@ def _layer_of(name: str) -> int:
     return int(name.split("/")[1].removeprefix("layer_"))
 
 
-def _called_so(records: Sequence[RunRecord]) -> set[str]:
-    """The metrics of components, also of one that has the name of another metric: `accuracy`."""
-    rewards = [one for record in records for one in record.settings.get("verifiers.rewards") or ()]
-    return {f"reward/{one.get('name') or one.get('verifier')}" for one in rewards}
+def _part_of(metric: str) -> str:
+    """The component, whose metric may stand beside a figure of the step that has its name."""
+    name = metric.removeprefix("reward/")
+    component = name.removesuffix("_component")
+    return component if component in _NO_PARTS else name
 
 
 def series(record: RunRecord, drawn: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:

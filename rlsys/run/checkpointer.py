@@ -115,7 +115,12 @@ class Checkpointer:
         copied = asyncio.Event()
 
         async def save(folder: Path) -> None:
-            await self.fleet.copy_state(folder)
+            # With a deadline of its own: a stage that has failed waits for this task, at_rest.
+            await waits.on(
+                "driver: learner's copy",
+                self.fleet.copy_state(folder),
+                for_completions=self.after_completions,
+            )
             copied.set()
             await waits.on("driver: checkpoint", self.fleet.save(folder, kept))
 

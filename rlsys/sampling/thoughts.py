@@ -34,7 +34,7 @@ class Thoughts:
         how they are rounded; else all that wait go together."""
         self.count, self.precision, self.apart = count, precision, apart
         self.prefill: LatentPrefill | None = None
-        self._waiting: list[_Asked] = []
+        self._waiting: dict[_Asked, None] = {}
         # A prompt's latents are of one version; beside that the event loop goes on.
         self._busy = asyncio.Lock()
 
@@ -56,10 +56,14 @@ class Thoughts:
         if self.prefill is None:
             return [None] * len(prompts)
         own = _Asked(prompts)
-        self._waiting.append(own)
-        async with self._busy:
-            if not own.thoughts:
-                await self._think([own] if self.apart else list(self._waiting))
+        self._waiting[own] = None
+        try:
+            async with self._busy:
+                if not own.thoughts:
+                    await self._think([own] if self.apart else list(self._waiting))
+        finally:
+            # One that failed, or was taken back, must not be thought about with those who ask next.
+            self._waiting.pop(own, None)
         return list(own.thoughts)
 
     async def _think(self, together: list[_Asked]) -> None:
@@ -69,7 +73,7 @@ class Thoughts:
         made = iter(await asyncio.to_thread(self.prefill.think, prompts))
         for one in together:
             one.thoughts = [next(made) for _ in one.prompts]
-            self._waiting.remove(one)
+            self._waiting.pop(one, None)
 
     async def load(self, manifest: Manifest, buckets: list[list[np.ndarray]]) -> None:
         """Hold a published version; see LatentPrefill.load."""

@@ -39,9 +39,9 @@ class Costs:
     grade_s: float
     """Of one completion, in one verifier worker."""
     reference_token_s: float
-    """Of one answer token, in one reference worker; 0: no reference."""
+    """Of one completion token, in one reference worker; 0: no reference."""
     learn_token_s: float
-    """Of one answer token, in all learner ranks together."""
+    """Of one completion token, in all learner ranks together."""
     learn_step_s: float
     """Of an optimizer step beside its tokens."""
     pack_s: float

@@ -33,7 +33,7 @@ from rlsys.lineage.manifest import FILE as MANIFEST
 from rlsys.lineage.manifest import artifact, write_manifest
 from rlsys.observe.merge_summary import MergeSummary
 from rlsys.run.folder import failure_recorded, held
-from rlsys.stages.merge_plan import MergePlan
+from rlsys.stages.merge_plan import MergeInput, MergePlan
 from rlsys.watch.remaining import Remaining
 
 POLICY = "policy"
@@ -127,12 +127,9 @@ class Merger:
         tensors = [first.float()]
         tensors += [one.tensors.read(name).float() for one in self.plan.policies[1:]]
         base = self.plan.base.tensors.read(name).float() if self.plan.base else None
-        for policy, tensor in zip(self.plan.policies, tensors, strict=True):
-            if not tensor.isfinite().all():
-                raise ConfigError(
-                    f"{policy.named}: its tensor {name} holds values that are no "
-                    "finite numbers; leave this policy out, or take an earlier checkpoint of it"
-                )
+        _require_numbers(name, self.plan.policies, tensors)
+        if self.plan.base and base is not None:
+            _require_numbers(name, [self.plan.base], [base])
         result = self._by_method(name, tensors, base).to(first.dtype)
         self.parameters += result.numel()
         self._measure(result.float(), [*tensors, *([base] if base is not None else [])])
@@ -180,6 +177,18 @@ class Merger:
             squares[1] += float(torch.linalg.vector_norm(tensor)) ** 2
         for i in range(1, len(self._differs)):
             self._differs[i] = self._differs[i] or not torch.equal(inputs[0], inputs[i])
+
+
+def _require_numbers(
+    name: str, inputs: Sequence[MergeInput], tensors: Sequence[torch.Tensor]
+) -> None:
+    """Raise ConfigError naming the first input whose tensor of this name is not all numbers."""
+    for one, tensor in zip(inputs, tensors, strict=True):
+        if not tensor.isfinite().all():
+            raise ConfigError(
+                f"{one.named}: its tensor {name} holds values that are no finite numbers; leave it "
+                "out, or take an earlier checkpoint of it"
+            )
 
 
 def generator_of(seed: int, policy: int, tensor: str) -> torch.Generator:

@@ -119,8 +119,9 @@ class Reinforcement(Stage):
             await self.checks.after_training()
 
     def stop(self) -> None:
-        """Begin no further step, and drop what is not in the learner."""
+        """Begin no further step, drop what is not in the learner, and let go of a check."""
         self.loop.stop()
+        self.checks.stop()
 
     def state_dict(self) -> dict[str, Any]:
         """The newest step's snapshot, sums over the run's life, and the alarms' state."""
@@ -159,7 +160,9 @@ class Reinforcement(Stage):
         """Of a step, which is counted in the run's sums."""
         dropped = self.loop.drops.take(report.step)
         now = time.monotonic()
-        metrics = step_metrics(report, now - self._last_step) | time_shares(times, self._times)
+        std_floor = self.config.algorithm.advantage.std_floor
+        metrics = step_metrics(report, now - self._last_step, std_floor)
+        metrics |= time_shares(times, self._times) | self.loop.retries.take()
         metrics |= self.around.lag.take() | group_metrics(report.groups, dropped)
         self._times, self._last_step = times, now
         self._count_time(now, times)
@@ -170,8 +173,14 @@ class Reinforcement(Stage):
         """Say what a step's figures warn of; the first time that nothing can be learned, with an
         example of what the policy writes."""
         beyond_groups = self.loop.estimator.spec.beyond_groups
-        advantage = self.config.algorithm.advantage
-        signal = count_signal(report.groups, advantage, beyond_groups=beyond_groups)
+        config = self.config
+        signal = count_signal(
+            report.groups,
+            config.algorithm,
+            config.sampling.max_tokens,
+            beyond_groups=beyond_groups,
+            taught=bool(config.teacher.path and config.teacher.coefficient),
+        )
         self.record.progress.signal += signal
         note = self.around.display.note
         warnings = self.alarms.step(report.step, signal, metrics)

@@ -19,7 +19,7 @@ from rlsys.errors import ConfigError, DataError, instead
 from rlsys.evaluation.demonstrations import DEMONSTRATIONS, Asked
 from rlsys.evaluation.repeats import caveat
 from rlsys.evaluation.samples import Samples
-from rlsys.evaluation.sampling_task import SamplingTask, missing
+from rlsys.evaluation.sampling_task import SamplingTask, distinct, left_out, missing
 from rlsys.grading.tryout import try_plugins
 from rlsys.local_policy.resolve import tokenizer_of
 from rlsys.observe.next_steps import sample_commands
@@ -104,10 +104,8 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
     prepared = prepare(config, rows, progress)
     is_train = config.sample.split is Split.train
     of_split = prepared.train if is_train else prepared.held_out
-    distinct: dict[str, Prompt] = {}
-    for prompt in of_split:
-        distinct.setdefault(prompt.prompt_id, prompt)
-    prompts = _first(distinct.values(), config.sample.prompts)
+    once = distinct(of_split)
+    prompts = _first(once, config.sample.prompts)
     if not prompts:
         raise DataError(
             f"sample.split={config.sample.split.value}: there are no such rows; data.test names "
@@ -125,10 +123,8 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
             progress(f"asking {config.served.place}")
             require_answer(config.served)
     notes = [*prepared.notes]
-    if repeated := len(of_split) - len(distinct):
-        notes.append(
-            f"{repeated:,} rows left out: they ask the same as others, and expect the same"
-        )
+    if repeated := len(of_split) - len(once):
+        notes.append(left_out(repeated))
     # The cluster is asked later; until then its CPUs are taken to be as this one is.
     doubt = caveat(decided(config, cpu_has_bfloat16()))
     if doubt and not config.served.url:

@@ -124,7 +124,6 @@ class Supervised(Stage):
         self.sums = Sums.from_dict(origin.content["sums"]) if origin.content else Sums()
         self.sums.resumes += origin.resumed
         self.has_begun = self.is_stopped = False
-        self._checking: asyncio.Task[None] | None = None
         self._times: dict[str, Times] = {}
         self._last_step = 0.0
 
@@ -164,8 +163,7 @@ class Supervised(Stage):
     def stop(self) -> None:
         """Begin no further step, and let go of a check that is under way."""
         self.is_stopped = True
-        if self._checking is not None:
-            self._checking.cancel()
+        self.checks.stop()
 
     def state_dict(self) -> dict[str, Any]:
         """The step, and sums over the run's life."""
@@ -185,13 +183,7 @@ class Supervised(Stage):
         batch = self.rows.train.take(pa.array(rows))
         learner = await self.waits.on("driver: step", self.fleet.fit(self.version, batch))
         self.version = step
-        if not math.isfinite(learner["loss"]):
-            await self.checkpointer.written(self.waits)
-            raise SickPolicyError(
-                f"step {step}: the loss is {learner['loss']}; a smaller learner.optimizer."
-                f"learning_rate than {self.config.learner.optimizer.learning_rate:g} or a longer "
-                f"warmup_steps may keep it finite. {self._kept_policy()}"
-            )
+        await self._require_finite(step, learner)
         self.sums.trained_rows += len(rows)
         self.sums.consumed_tokens += int(learner["trained_tokens"])
         metrics = await self._metrics(learner)
@@ -200,6 +192,19 @@ class Supervised(Stage):
         self.around.loggers.step(step, metrics)
         self.around.display.step(step, self.config.loop.steps, metrics)
         await self._checkpoint_if_due(step, tasks)
+
+    async def _require_finite(self, step: int, learner: Mapping[str, float]) -> None:
+        """Raise SickPolicyError where the policy is, or has just become, one of no numbers: by a
+        gradient that is none all weights are, though the loss that it is of was finite."""
+        for name, what in (("loss", "loss"), ("gradient_norm", "gradient's norm")):
+            if math.isfinite(value := learner.get(name, 0.0)):
+                continue
+            await self.checkpointer.written(self.waits)
+            raise SickPolicyError(
+                f"step {step}: the {what} is {value}; a smaller learner.optimizer."
+                f"learning_rate than {self.config.learner.optimizer.learning_rate:g} or a longer "
+                f"warmup_steps may keep it finite. {self._kept_policy()}"
+            )
 
     async def _metrics(self, learner: dict[str, float]) -> dict[str, float]:
         """Of the step that has just ended, which is counted in the sums."""
@@ -251,12 +256,12 @@ class Supervised(Stage):
     async def _check_if_due(self, tasks: asyncio.TaskGroup) -> None:
         """pass@1 of the step, while the next ones are learned; one check at a time."""
         step = self.version
-        if self.is_stopped or step == self.config.loop.steps or not self._is_due(step):
+        if step == self.config.loop.steps or not self._is_due(step):
             return
-        if self._checking is not None:
-            await asyncio.wait([self._checking])
-        await self._publish()
-        self._checking = await self.checks.after_step(step, None, tasks)
+        await self.checks.ended()
+        if not self.is_stopped:
+            await self._publish()
+            await self.checks.after_step(step, None, tasks)
 
     async def _publish(self) -> None:
         """The workers hold the learner's weights; nobody to hold them, nothing to do."""

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rlsys.config.thinking import BudgetRule, ThinkingConfig
+from rlsys.config.thinking import BUDGET, BudgetRule, ThinkingConfig
 from rlsys.data.rows import ChatMessage, PromptKind, Row
 from rlsys.data.templates import Prompt
 from rlsys.thinking.difficulty import Predictor, SolveRatePredictor, TextPredictor, budget
@@ -50,7 +50,8 @@ def with_instruction(row: Row, most: int | None, config: ThinkingConfig) -> Row:
     if not config.in_prompt or most is None:
         return row
     last = row.messages[-1]
-    line = config.instruction.format(budget=most)
+    # Not str.format: what a person writes may hold other braces, as in `\boxed{}`.
+    line = config.instruction.replace(BUDGET, str(most))
     told = ChatMessage(role=last["role"], content=f"{last['content']}\n{line}")
     text = row.text if row.text is None or row.kind is PromptKind.TEXT else told["content"]
     info = {"question": last["content"]} | row.info

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from rlsys.config.ranges import Range
 from rlsys.disk import parquet_errors
@@ -96,16 +97,16 @@ def read_price(table: Path, model: str) -> Price:
     """A model's price from a YAML table `{model: {input: 0.5, output: 2.0}}`.
 
     Raises:
-        ConfigError: the file is missing, the model is not in it, or a price is not a number of at
-            least 0.
+        ConfigError: the file is missing or no YAML, the model is not in it, or a price is not a
+            number of at least 0.
     """
     from omegaconf import OmegaConf
 
+    from rlsys.config.yaml_files import read_yaml
+
     if not table.is_file():
         raise ConfigError(f"price table {table}: no such file")
-    prices = OmegaConf.to_container(OmegaConf.load(table))
-    if not isinstance(prices, dict):
-        raise ConfigError(f"price table {table}: expected {{model: {{input: ..., output: ...}}}}")
+    prices = cast(dict[str, Any], OmegaConf.to_container(read_yaml(table, "price table")))
     if model not in prices:
         raise ConfigError(
             f"price table {table}: no model {model!r}{instead(model, map(str, prices))}"

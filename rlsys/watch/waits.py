@@ -162,7 +162,7 @@ class Waits:
 
     async def _look(self, waits: list[_Wait]) -> None:
         """End waits for completions that nobody samples."""
-        still_s = await _in_time(self.observer.samplers_still_s(), math.inf)
+        still_s = await _looked(self.observer.samplers_still_s(), lambda why: math.inf)
         for wait in waits:
             if wait in self._open and still_s >= self.timeout_s:
                 self._end(wait)
@@ -184,8 +184,9 @@ class Waits:
         # One reading for all waits that end together. It begins before the task is woken, which
         # takes its calls back: then nobody would know any more who owes a reply.
         if self._report is None:
-            late = f"The stacks could not be read within {_LOOK_S:g} s."
-            reading = _in_time(self.observer.stacks(), late)
+            reading = _looked(
+                self.observer.stacks(), lambda why: f"The stacks could not be read{why}."
+            )
             self._report = asyncio.create_task(reading, name="read stacks")
         wait.task.cancel()
 
@@ -251,10 +252,17 @@ def _left(age_s: float, last_s: float | None) -> str:
     return f" (last time {duration(last_s)})"
 
 
-async def _in_time(looking: Awaitable[T], otherwise: T) -> T:
-    """What is read of stuck processes must not be waited for, either."""
+async def _looked(looking: Awaitable[T], otherwise: Callable[[str], T]) -> T:
+    """What a look at stuck processes finds. It is not waited for without end, and its own failure
+    does not take the place of the stall that it was to explain.
+
+    Args:
+        otherwise: what to say instead, of a reason such as ` within 20 s`.
+    """
     try:
         async with asyncio.timeout(_LOOK_S):
             return await looking
     except TimeoutError:
-        return otherwise
+        return otherwise(f" within {_LOOK_S:g} s")
+    except Exception as error:  # whatever a member in trouble, or its /proc, makes of a question
+        return otherwise(f": {type(error).__name__}: {error}")

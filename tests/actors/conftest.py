@@ -1,6 +1,7 @@
 """A local Ray cluster, a tiny policy and a sampler that samples it, shared by the actor tests."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,16 @@ from rlsys.config.local_policy import LocalPolicyConfig
 from rlsys.config.run import ClusterConfig, ModelConfig, Precision, RolloutConfig, WeightsConfig
 from rlsys.local_policy.policy import prepare_local_policy
 from rlsys.sampling.sampler import Sampler
+
+
+@pytest.fixture(scope="package", autouse=True)
+def own_environment() -> Iterator[None]:
+    """A sampler sets what vLLM reads from the environment of its process, here of all tests; the
+    commands that later tests start would run in another one than a user's."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -113,14 +113,14 @@ def _is_sampled_from(url: str, workplace: Workplace) -> None:
     told = ("sample.prompts=4", "sample.n=3", "sample.right=false", "sample.finished=false")
     where = (f"served.url={url}", "served.model=judge", "served.request={max_reasoning_tokens: 8}")
     sample = ("sample", "--config", str(workplace.config), *told, *where)
-    done = workplace.run(*sample, "run.name=taught", timeout_s=600)
+    done = workplace.run(*sample, "run.name=asked", timeout_s=600)
     assert done.returncode == 0, done.stdout + done.stderr
     runs = workplace.folder / "runs"
-    lines = (runs / "taught" / "demonstrations.jsonl").read_text().splitlines()
+    lines = (runs / "asked" / "demonstrations.jsonl").read_text().splitlines()
     assert 0 < len(lines) <= 12
     said = [json.loads(line) for line in lines]
     assert all(one["messages"][-1]["role"] == "assistant" and one["tokens"] for one in said)
-    made = read_manifest(runs / "taught" / "demonstrations.jsonl")
+    made = read_manifest(runs / "asked" / "demonstrations.jsonl")
     assert made.inputs["policy"] == Artifact(f"{url}#judge", "")
     away = workplace.run(*sample, "served.model=other", "run.name=away")
     assert away.returncode == 2

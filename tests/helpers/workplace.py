@@ -38,6 +38,9 @@ class Workplace:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+    """Of runs that tests asked for: a second one of a name would be numbered, and a test read the
+    first one's folder."""
 
     @property
     def config(self) -> Path:
@@ -45,6 +48,9 @@ class Workplace:
 
     def run(self, *arguments: str, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
         """`rlsys ARGUMENTS`, with its output."""
+        for name in (one for one in arguments if one.startswith("run.name=")):
+            assert name not in self.names, f"{name}: another test has a run of that name"
+            self.names.add(name)
         return subprocess.run(
             [sys.executable, "-m", "rlsys", *arguments],
             cwd=ROOT,

@@ -16,9 +16,12 @@ from rlsys.config.load import load
 from rlsys.config.run import RunConfig
 from rlsys.config.verifiers import RewardConfig, VerifiersConfig
 from rlsys.roles import CONTRACTS
+from tests.helpers.adversarial_programs import read
 from tests.helpers.places import ROOT
 from verifiers.base import Completion
 from verifiers.compose import Composite, run_self_test
+from verifiers.registry import Registry as VerifierRegistry
+from verifiers.registry import options_of
 
 KINDS = ("python", "yaml")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -68,6 +71,18 @@ def test_files_named_in_the_pages_exist(page):
             assert (ROOT / name).exists() or "NAME" in name, name
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("benchmarks/*.py")), ids=lambda path: path.name)
+def test_a_benchmark_says_how_it_is_called_and_is_named_where_people_look(path):
+    module = path.read_text()
+    if '__name__ == "__main__"' not in module:
+        return
+    by_another = re.search(rf"^    PYTHON {path.name} ", module, re.MULTILINE)
+    called = f"python benchmarks/{path.name}"
+    assert by_another or re.search(rf"^    (\S+=\S+ )?{called}", module, re.MULTILINE)
+    named_in = [*PAGES, ROOT / "Makefile"]
+    assert by_another or any(f"benchmarks/{path.name}" in page.read_text() for page in named_in)
+
+
 def test_the_readmes_plugin_is_short_and_passes_its_self_test(tmp_path):
     found = re.search(r"```python\n(.*?)```", text("README.md"), re.DOTALL)
     assert found is not None
@@ -111,6 +126,35 @@ def test_what_a_verifier_gets_of_a_completion_is_listed():
     table = section.partition("And of a verdict")[0]
     fields = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     assert fields == [field.name for field in dataclasses.fields(Completion)]
+
+
+def test_every_built_in_verifier_is_explained_with_its_options_and_their_defaults():
+    section = text("docs/verifiers.md").split("\n## Built in\n")[1].split("\n## ")[0]
+    explained = set(re.findall(r"^\*\*(\w+)\*\*", section, re.MULTILINE))
+    rows = re.findall(r"^\| (`\w+`[^|]*) \|([^|]*)\|", section, re.MULTILINE)
+    said = {
+        (option, default)
+        for options, defaults in rows
+        for option, default in zip(
+            re.findall(r"`(\w+)`", options), defaults.strip().split(", "), strict=False
+        )
+    }
+    registry = VerifierRegistry()
+    assert set(registry.names()) <= explained
+    for name in sorted(explained):
+        for option, parameter in options_of(registry.factory(name)).items():
+            assert option in {option for option, _ in said}, f"{name}: {option}"
+            if isinstance(default := parameter.default, float | int):
+                shown = str(default).lower() if isinstance(default, bool) else f"{default:g}"
+                assert (option, shown) in said, f"{name}: {option}={shown}"
+
+
+def test_the_hostile_and_honest_programs_are_as_many_as_is_said():
+    page = text("docs/security.md")
+    for kind in ("hostile", "honest"):
+        said = re.search(rf"`tests/adversarial/{kind}` holds (\d+)", page)
+        assert said is not None
+        assert int(said[1]) == sum(map(len, read(kind).values())), kind
 
 
 def test_every_contract_lists_its_columns():

@@ -27,7 +27,6 @@ class TeacherTerm:
     def __init__(self, config: TeacherConfig, precision: Precision) -> None:
         self.config = config
         self.same = max(_SAME[config.dtype], _SAME[precision])
-        self._is_first = True
 
     def values(self, sequences: Sequences) -> list[np.ndarray]:
         """[T_i] for each completion.
@@ -38,9 +37,9 @@ class TeacherTerm:
         columns = sequences.columns
         pairs = zip(columns["rollout_logprobs"], columns["teacher_logprobs"], strict=True)
         ratios = [sampled - taught for sampled, taught in pairs]
-        if self._is_first:
+        # Not of a resumed run: its student may have become its teacher, which was what it is for.
+        if sequences.version == 0:
             self._require_difference(ratios, sequences)
-            self._is_first = False
         return [-self.config.coefficient * ratio for ratio in ratios]
 
     def _require_difference(self, ratios: list[np.ndarray], sequences: Sequences) -> None:

@@ -1,5 +1,6 @@
 """`rlsys eval`: what is in a file needs no option, and options win."""
 
+import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,13 @@ def asked(
     return " ".join(models), plan, overrides
 
 
+def test_an_instruction_that_does_not_say_the_budget_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ConfigError, match=r"'Think \{budegt\}' does not hold \{budget\}; nearest"):
+        asked(monkeypatch, "local", "--budgets", "8", "--instruction", "Think {budegt}")
+
+
 def test_a_file_holds_all_of_an_evaluation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "whole.yaml").write_text(WHOLE)
     model, plan, _ = asked(monkeypatch, "--config", str(tmp_path / "whole.yaml"))
@@ -66,7 +74,7 @@ def test_a_file_holds_all_of_an_evaluation(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_every_option_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "whole.yaml").write_text(WHOLE)
     options = "--benchmarks arithmetic --data d --samples 1 --temperatures 0.5 --budgets none "
-    options += "--instruction x --max-tokens 9 --limit 0 --out o --prices p --price-of small"
+    options += "--instruction {budget} --max-tokens 9 --limit 0 --out o --prices p --price-of small"
     model, plan, overrides = asked(
         monkeypatch,
         *("local", "--config", str(tmp_path / "whole.yaml")),
@@ -80,7 +88,7 @@ def test_every_option_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pa
         samples=1,
         temperatures=[0.5],
         budgets=[None],
-        instruction="x",
+        instruction="{budget}",
         max_tokens=9,
         max_context=64,
         limit=0,
@@ -182,3 +190,20 @@ def test_a_model_that_cannot_answer_is_refused_before_anything_is_loaded(
         f"MODEL {tmp_path}: in its config.json num_hidden_layers=0: must be a whole number of at "
         "least 1"
     )
+
+
+def test_a_comparison_says_where_the_completions_of_one_could_be_longer(tmp_path: Path) -> None:
+    for name, max_tokens in (("a", 512), ("b", 2048)):
+        one = {"benchmark": "sums", "temperature": 0.6, "budget": None, "max_tokens": max_tokens}
+        (tmp_path / name).mkdir()
+        content = json.dumps({"results": [one | {"rates": {"p": 0.5, "q": 1.0}}]})
+        (tmp_path / name / "results.json").write_text(content)
+
+    def said(*folders: str) -> str:
+        done = CliRunner().invoke(app, ["compare", *(str(tmp_path / one) for one in folders)])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    told = "sums t0.6: completions of A end at 512 tokens, those of B at 2,048"
+    assert told in said("a", "b")
+    assert "completions of A end" not in said("a", "a")

@@ -252,7 +252,9 @@ def test_the_sampler_s_choice_of_experts_is_refused_with_the_reason(config: RunC
     config.learner.experts.replay = Replay.sampler
     said = error_of(config)
     assert said.startswith("learner.experts.replay=sampler: vLLM 0.32.0 returns")
-    assert said.endswith("nearest valid: learner")
+    assert said.endswith("nearest valid: learner, with learner.minibatches=2")
+    config.learner.minibatches = 2
+    assert error_of(config).endswith("nearest valid: learner")
 
 
 def test_a_replay_in_steps_of_one_update_replays_nothing_and_is_refused(config: RunConfig) -> None:

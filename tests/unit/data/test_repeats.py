@@ -39,6 +39,7 @@ def test_a_prompt_with_two_answers_is_found_with_both_rows(write_rows):
         ("$x + 1$", "x+1"),
         (["1/2", "0.5"], "0.5"),
         ({"numbers": [1, 2], "target": 3}, {"numbers": [2, 1], "target": 3}),
+        ("1e9999999", "10e9999998"),
     ],
 )
 def test_the_same_answer_in_another_spelling_only_counts_as_a_repetition(write_rows, one, other):
@@ -46,7 +47,10 @@ def test_the_same_answer_in_another_spelling_only_counts_as_a_repetition(write_r
     assert repeats_of(path) == [[(1, 2)], []]
 
 
-@pytest.mark.parametrize(("one", "other"), [("7", "70"), ("yes", "no"), (["1", "2"], ["3"])])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("7", "70"), ("yes", "no"), (["1", "2"], ["3"]), (str(2**127), str(2**127 - 1))],
+)
 def test_answers_that_exclude_each_other_are_different(write_rows, one, other):
     path = write_rows({"question": "Q?", "answer": one}, {"question": "Q?", "answer": other})
     assert repeats_of(path) == [[], [(1, 2)]]

@@ -167,3 +167,16 @@ def test_a_paired_difference_sees_what_unpaired_noise_would_hide() -> None:
     assert better.p_value < 0.01
     same = paired_difference(a, a)
     assert (same.mean, same.p_value) == (0.0, 1.0)
+
+
+def test_no_difference_of_a_few_problems_is_certain() -> None:
+    def bounds(a: list[float], b: list[float]) -> tuple[float, float]:
+        found = paired_difference(np.array(a), np.array(b))
+        assert found.low <= found.mean <= found.high
+        return found.low, found.high
+
+    assert bounds([0.0], [1.0]) == bounds([0.5], [0.75]) == (-1.0, 1.0)
+    assert bounds([1.0] * 30, [1.0] * 30) == pytest.approx((-0.1, 0.1))
+    assert bounds([0.0] * 30, [1.0] * 30) == pytest.approx((0.9, 1.0))
+    assert bounds([1.0] * 30, [0.0] * 30) == pytest.approx((-1.0, -0.9))
+    assert bounds([0.0, 0.0], [1.0, 1.0]) == (-0.5, 1.0)

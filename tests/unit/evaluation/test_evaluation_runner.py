@@ -206,6 +206,11 @@ def test_answers_without_a_verdict_are_neither_right_nor_wrong(tmp_path: Path) -
     assert found.pass_at[1].mean == pytest.approx(1 / 3)
     assert 4 not in found.pass_at
     assert found.cons_at == {}
+    (line,) = (line for line in remarks([found]) if "graded" in line)
+    assert line == (
+        "sums/t1: 1 completions could not be graded and count as neither; Pass@4 is of the 0 of 1 "
+        "problems that have 4 graded ones."
+    )
     none = table.set_column(
         table.column_names.index("status"), "status", pa.array(["infrastructure"] * 4)
     )
@@ -261,6 +266,32 @@ def test_another_plan_in_the_same_folder_is_refused_with_the_difference(tmp_path
         claim(tmp_path, describe("m", "f", 0, [eval_task(samples=8)]))
     with pytest.raises(ConfigError):
         claim(tmp_path, describe("m", "f", 0, [eval_task()], latents=2))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"prompt_id": "p9", "expected": '"40"'}, {"token_ids": [1, 2]}, {"info": '{"tests": []}'}],
+)
+def test_samples_of_other_prompts_answers_or_tests_are_not_continued(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    """What was sampled of three problems would stand beside, or be overwritten by, the new one."""
+    run(ListedAnswers(), eval_task(count=3), tmp_path)
+    claim(tmp_path, describe("m", "f", 0, [eval_task(count=3)]))
+    first, *others = prompts(3)
+    mended = replace(eval_task(), prompts=(first, replace(others[0], **changed), others[1]))
+    assert not plan.free_folder(tmp_path, describe("m", "f", 0, [mended])).exists()
+    with pytest.raises(ConfigError, match=r"eval_tasks\.sums/t1\.content: '\w+' then, '\w+' now"):
+        claim(tmp_path, describe("m", "f", 0, [mended]))
+
+
+def test_other_options_of_the_verifier_are_another_plan(tmp_path: Path) -> None:
+    strict = replace(SUMS, options={"tolerance": 0.1, "units": ("m", "cm")})
+    asked = replace(eval_task(), benchmark=strict)
+    claim(tmp_path, describe("m", "f", 0, [asked]))
+    assert claim(tmp_path, describe("m", "f", 0, [asked])) is True
+    with pytest.raises(ConfigError, match=r"eval_tasks\.sums/t1\.options"):
+        claim(tmp_path, describe("m", "f", 0, [eval_task()]))
 
 
 def test_the_folder_of_several_policies_names_the_result_of_each(tmp_path: Path) -> None:
@@ -380,6 +411,9 @@ def test_settings_are_every_temperature_with_every_budget() -> None:
         "t0.6-k20-p0.95-m0.05",
         "t0.6-k20-p0.95-m0.05-b512",
     ]
+    for temperatures, budgets in (([0.6, 0.6], [None]), ([0.6], [8, 8]), ([0.6, 0.60000001], [8])):
+        with pytest.raises(ConfigError, match=r"two settings are called t0\.6"):
+            settings(temperatures, budgets, 8, 1024, NO_CUT)
     with pytest.raises(ConfigError, match="2048 thinking tokens"):
         settings([1.0], [2048], 1, 1024, NO_CUT)
     with pytest.raises(ConfigError, match=r"-0\.5 must be 0 or more"):
@@ -422,6 +456,7 @@ def test_what_cannot_be_an_expected_answer_equals_nothing() -> None:
 def test_answers_that_were_cut_off_are_not_compared_with_others() -> None:
     def of(**changes: Any) -> dict[str, Any]:
         one = {"benchmark": "sums", "temperature": 0.6, "budget": None, "rates": {"a": 1.0}}
+        one["max_tokens"] = 16
         return {"results": [one | changes]}
 
     cut = {"top_k": 20, "top_p": 0.95, "min_p": 0.0}

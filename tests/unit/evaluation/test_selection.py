@@ -123,6 +123,7 @@ def test_a_rate_is_of_the_completions_that_have_a_verdict(tmp_path: Path) -> Non
     assert (first["row"]["expected"], first["row"]["number"]) == ("1", 1)
     assert read_rates(str(tmp_path / FILES[1])) == {"p0": 0.25}
     assert found.thrown["no verdict"] == 2
+    assert (found.never_right, found.always_right, found.ungraded) == (0, 0, 1)
     assert found.pass_at[1].problems == 1
 
 

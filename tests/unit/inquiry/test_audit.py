@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -75,6 +77,18 @@ def test_form_without_a_chain(tmp_path: Path, chain: str) -> None:
     text = f"<think>{chain}</think><answer>42</answer>"
     found = found_in(asked(tmp_path / "a", text))["no_chain"]
     assert (found.count, found.of, found.is_suspicious) == (40, 40, True)
+
+
+def test_form_is_looked_at_where_its_component_is_called_as_its_verifier(tmp_path: Path) -> None:
+    settings = "verifiers: {rewards: [{verifier: math}, {name: '', verifier: format}]}"
+    run = make_run(tmp_path / "a", [metrics(1)], settings=settings + "\n")
+    write_samples(run, 1, groups=20, text=HONEST, expected='"42"')
+    path = run / "samples" / "step-000001.parquet"
+    table = pq.read_table(path)
+    at, kind = table.column_names.index("components"), table.schema.field("components").type
+    paid = pa.array([[("format", 1.0)]] * table.num_rows, type=kind)
+    pq.write_table(table.set_column(at, "components", paid), path)
+    assert found_in(run)["no_chain"].of == 40
 
 
 def test_a_reward_that_rises_while_held_out_falls(tmp_path: Path) -> None:

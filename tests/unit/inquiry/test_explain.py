@@ -13,7 +13,7 @@ from rlsys.inquiry.explain_text import lines
 from rlsys.inquiry.figures import Figures
 from rlsys.run.folder import FAILURE
 from tests.helpers.faulty_run import World, faulty_run
-from tests.helpers.reported_run import cut_in_half
+from tests.helpers.reported_run import cut_in_half, make_run
 
 WELL = World()
 
@@ -99,6 +99,14 @@ def test_a_step_without_neighbours_is_an_error_with_the_nearest(tmp_path: Path) 
     (short / FAILURE).write_text('{"error": "MemoryError: no 8 GiB"}')
     with pytest.raises(ConfigError, match=r"two windows need 6 at least \(it failed: MemoryError"):
         explain(short, None, 10)
+
+
+@pytest.mark.parametrize("step", [None, 5])
+def test_a_run_that_is_paid_no_reward_has_none_to_explain(tmp_path: Path, step: int | None) -> None:
+    losses = [{"step": n, "policy/loss": 1.0 / n} for n in range(1, 11)]
+    run = make_run(tmp_path / "sft", losses)
+    with pytest.raises(ConfigError, match=r"sft: its steps have no reward/mean.* `rlsys train`"):
+        explain(run, step, 10)
 
 
 def test_the_command_tells_it_in_lines_that_a_terminal_does_not_obey(tmp_path: Path) -> None:

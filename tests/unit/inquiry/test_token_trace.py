@@ -69,6 +69,13 @@ def test_each_token_has_its_version_its_ratio_and_its_clip(run: Path) -> None:
     assert (part.name, part.verifier, part.weight, part.value) == ("accuracy", "math", 0.7, 1.0)
 
 
+def test_a_part_without_a_name_of_its_own_has_its_verifiers(run: Path) -> None:
+    settings = "verifiers: {rewards: [{name: '', verifier: accuracy, weight: 0.7}]}\n"
+    (run / "config.yaml").write_text(settings)
+    (part,) = trace(run, 2, 7, 0).parts
+    assert (part.name, part.verifier, part.weight) == ("accuracy", "accuracy", 0.7)
+
+
 def test_the_command_tells_it_in_lines(run: Path) -> None:
     asked = ["trace", "a", "2", "7", "0", "--directory", str(run.parent)]
     done = CliRunner().invoke(app, asked)

@@ -75,6 +75,13 @@ def test_a_student_that_has_become_its_teacher_goes_on() -> None:
     assert not taught.has_signal(same, [0, 1])
 
 
+def test_a_run_whose_student_has_become_its_teacher_can_be_resumed() -> None:
+    """The learner is a new one then, and its first step is not the run's."""
+    resumed = objective(TeacherConfig(path="t", rewards=False))
+    same = resumed.prepare(training([[-0.5, -1.0, -1.5], [-2.0]]), 40, no_score)
+    assert not resumed.has_signal(same, [0, 1])
+
+
 def test_a_run_asks_for_the_teachers_column_only_where_there_is_one() -> None:
     config = RunConfig()
     assert columns_of(config.algorithm, config.teacher) == ("reference_logprobs",)

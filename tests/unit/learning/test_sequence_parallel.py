@@ -25,6 +25,7 @@ from tests.helpers.learners import (
     one_rank,
     saved,
 )
+from tests.helpers.repeatable import untimed
 from tests.helpers.scored_batches import demonstrations, training
 from tests.helpers.slices import tiny
 from tests.helpers.tiny_models import ARCHITECTURES, build
@@ -83,8 +84,7 @@ def config_of(**settings: Any) -> LearnerConfig:
 
 def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
     for one, other in zip(found["metrics"], expected["metrics"], strict=True):
-        timeless = {name: value for name, value in other.items() if not name.endswith("_s")}
-        for name, value in timeless.items():
+        for name, value in untimed(other).items():
             assert one[name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
     for name, weight in expected["weights"].items():
         # Adam divides by the gradient's size, so rounding shows where gradients nearly vanish.

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from rlsys.algorithms.registry import Registry
-from rlsys.config.algorithm import AdvantageConfig, KlEstimator, KlPlacement
+from rlsys.config.algorithm import AdvantageConfig, KlEstimator, KlPlacement, LengthPenalty
 from rlsys.config.run import RunConfig
 from rlsys.loop import outcome
 from rlsys.loop.fleet import LearnRequest
-from rlsys.loop.outcome import has_signal
+from rlsys.loop.outcome import count_signal, has_signal
 from rlsys.loop.ready import ReadyGroup
 from rlsys.roles import REFERENCE
 from tests.helpers.fake_fleet import make_config
@@ -138,3 +138,36 @@ def test_length_penalties_are_a_signal_where_verdicts_are_none() -> None:
     lengths = np.array([10, config.sampling.max_tokens])
     request = learn_request(0, [group(1, [0.0, 0.0], num_tokens=lengths)], config)
     np.testing.assert_allclose(request.advantages, [0.5**0.5, -(0.5**0.5)])
+
+
+def without_signal(groups: list[ReadyGroup], config: RunConfig, taught: bool = False) -> int:
+    """Groups that are counted so, of a step for which the loss's advantages are all 0 or not."""
+    most = config.sampling.max_tokens
+    counted = count_signal(groups, config.algorithm, most, beyond_groups=False, taught=taught)
+    return counted.without_signal
+
+
+def test_solved_groups_that_are_taught_to_be_short_have_a_signal_as_in_the_loss() -> None:
+    right = group(1, [1.0, 1.0], num_tokens=np.array([10, 30]))
+    alike = group(2, [1.0, 1.0], num_tokens=np.array([20, 20]))
+    config = make_config()
+    assert not learn_request(0, [right, alike], config).advantages.any()
+    assert without_signal([right, alike], config) == 2
+    config.algorithm.length.penalty = LengthPenalty.group_relative
+    assert learn_request(0, [right, alike], config).advantages.tolist()[2:] == [0.0, 0.0]
+    assert learn_request(0, [right, alike], config).advantages[0] > 0
+    assert without_signal([right, alike], config) == 1
+
+
+def test_a_group_whose_only_other_reward_is_masked_has_no_signal() -> None:
+    cut = group(1, [1.0, 1.0, 0.0], truncated=np.array([False, False, True]))
+    config = make_config()
+    assert without_signal([cut], config) == 0
+    config.algorithm.length.overlong_mask = True
+    assert not learn_request(0, [cut], config).advantages.any()
+    assert without_signal([cut], config) == 1
+
+
+def test_a_teacher_says_something_of_groups_of_equal_rewards() -> None:
+    groups = [group(1, [0.0, 0.0])]
+    assert without_signal(groups, make_config(), taught=True) == 0

@@ -28,7 +28,8 @@ def test_lost_calls_do_not_spend_the_budget_of_calls_that_raise() -> None:
     outcomes: list[Exception | int] = [lost, raised, lost, lost, raised, 7]
     retries, with_retries = insisting(outcomes, max_group_failures=3, max_group_losses=4)
     assert with_retries() == 7
-    assert (retries.losses, retries.failures) == (3, 2)
+    assert retries.take() == {"retries/lost": 3.0, "retries/failed": 2.0}
+    assert retries.take() == {"retries/lost": 0.0, "retries/failed": 0.0}
 
 
 @pytest.mark.parametrize("kind", [WorkerDiedError, WorkerError])

@@ -32,6 +32,12 @@ def test_a_rise_within_its_own_noise_is_none() -> None:
     assert alarms([20] * 3 + [30] * 3, before + [x + 0.01 for x in last])[-1] == ""
 
 
+@pytest.mark.filterwarnings("error")
+def test_windows_of_one_step_compare_two_steps_without_noise() -> None:
+    assert alarms([20, 30], [0.5, 0.5], window=1)[-1].startswith("length-inflation: over 1 steps")
+    assert alarms([20, 30], [0.5, 0.6], window=1) == ["", ""]
+
+
 def test_answers_of_steady_or_falling_length_do_not() -> None:
     assert alarms([20, 21, 20, 21, 22, 21], [0.5] * 6) == [""] * 6
     assert alarms([30, 30, 30, 20, 20, 20], [0.5, 0.5, 0.5, 0.1, 0.1, 0.1]) == [""] * 6

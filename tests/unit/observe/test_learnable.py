@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rlsys.config.algorithm import AdvantageConfig
+from rlsys.config.algorithm import AlgorithmConfig
 from rlsys.loop.outcome import SignalCount, count_signal
 from rlsys.loop.ready import ReadyGroup
 from rlsys.observe.learnable import SignalAlarm, cut_off_at, last_words, problem_of
 
-ADVANTAGE = AdvantageConfig()
+ALGORITHM = AlgorithmConfig()
 ALL_WRONG = SignalCount(groups=4, without_signal=4, none_right=4, completions=16)
 MIXED = SignalCount(groups=4, without_signal=3, none_right=3, completions=16)
 
@@ -27,14 +27,14 @@ def group(rewards: list[float], cut_off: int = 0) -> ReadyGroup:
 
 def test_groups_without_a_signal_and_answers_that_are_cut_off_are_counted() -> None:
     groups = [group([0.0, 0.0], cut_off=2), group([1.0, 1.0]), group([0.0, 1.0], cut_off=1)]
-    counted = count_signal(groups, ADVANTAGE, beyond_groups=False)
+    counted = count_signal(groups, ALGORITHM, 10, beyond_groups=False)
     assert counted == SignalCount(3, 2, all_right=1, none_right=1, completions=6, cut_off=3)
     assert counted + counted == SignalCount(6, 4, 2, 2, 12, 6)
 
 
 def test_an_answer_without_a_verdict_gives_no_signal() -> None:
     groups = [group([0.0, float("nan"), 0.0])]
-    assert count_signal(groups, ADVANTAGE, beyond_groups=False).without_signal == 1
+    assert count_signal(groups, ALGORITHM, 10, beyond_groups=False).without_signal == 1
 
 
 @pytest.mark.parametrize(("rewards", "without"), [([0.0, 1.0], 0), ([0.5, 0.5], 2)])
@@ -42,7 +42,7 @@ def test_estimators_that_compare_groups_need_no_difference_within_one(
     rewards: list[float], without: int
 ) -> None:
     groups = [group([reward, reward]) for reward in rewards]
-    assert count_signal(groups, ADVANTAGE, beyond_groups=True).without_signal == without
+    assert count_signal(groups, ALGORITHM, 10, beyond_groups=True).without_signal == without
 
 
 def test_the_warning_comes_after_eight_groups_and_once() -> None:

@@ -38,9 +38,14 @@ def report(groups: list[ReadyGroup], publish: PublishReport | None = None) -> St
     return StepReport(5, groups, staleness, {"kl": 0.5, "entropy": 0.25}, publish, 4.5, 3, 2, 7.5)
 
 
+def test_rewards_that_differ_by_rounding_are_no_signal_as_in_the_loss() -> None:
+    groups = [group([0.1 + 0.2, 0.3], [1, 1]), group([0.1, 0.3], [1, 1])]
+    assert step_metrics(report(groups), 1.0, 1e-4)["reward/groups_without_signal"] == 0.5
+
+
 def test_a_steps_metrics_by_hand() -> None:
     groups = [group([1.0, 0.0], [10, 40]), group([0.5, 0.5], [20, 30])]
-    metrics = step_metrics(report(groups), seconds=4.0)
+    metrics = step_metrics(report(groups), seconds=4.0, std_floor=1e-4)
     assert metrics == {
         "reward/mean": 0.5,
         "reward/accuracy": 0.25,
@@ -67,7 +72,7 @@ def test_a_steps_metrics_by_hand() -> None:
 
 
 def test_answers_without_a_verdict_are_neither_right_nor_wrong() -> None:
-    metrics = step_metrics(report([group([1.0, NAN, 0.0, NAN], [10, 99, 20, 99])]), 1.0)
+    metrics = step_metrics(report([group([1.0, NAN, 0.0, NAN], [10, 99, 20, 99])]), 1.0, 1e-4)
     assert metrics["reward/mean"] == 0.5
     assert metrics["reward/accuracy"] == 0.5
     assert metrics["reward/missing"] == 0.5
@@ -76,7 +81,7 @@ def test_answers_without_a_verdict_are_neither_right_nor_wrong() -> None:
 
 
 def test_a_step_without_right_answers_has_no_length_of_them() -> None:
-    metrics = step_metrics(report([group([0.0, 0.0], [10, 20])]), 1.0)
+    metrics = step_metrics(report([group([0.0, 0.0], [10, 20])]), 1.0, 1e-4)
     assert "completion/mean_tokens_right" not in metrics
     assert metrics["completion/mean_tokens_wrong"] == 15.0
 
@@ -87,15 +92,26 @@ def test_components_are_means_over_the_answers_that_have_them() -> None:
         group([1.0, 0.0], [1, 1], accuracy=[1.0, 0.0], form=[1.0, NAN]),
         group([1.0, 0.0], [1, 1], code=[NAN, NAN], form=[0.5, 0.0]),
     ]
-    metrics = step_metrics(report(groups), 1.0)
+    metrics = step_metrics(report(groups), 1.0, 1e-4)
     assert metrics["reward/accuracy"] == 0.5
     assert metrics["reward/form"] == 0.5
     assert "reward/code" not in metrics
 
 
+def test_a_component_does_not_take_the_place_of_a_figure_that_has_its_name() -> None:
+    groups = [
+        group([1.0, 1.0], [1, 1], accuracy=[1.0, 1.0], mean=[0.25, 0.25]),
+        group([0.5, 0.0], [1, 1], code=[0.5, 0.0]),  # of a source that `accuracy` does not grade
+    ]
+    metrics = step_metrics(report(groups), 1.0)
+    assert (metrics["reward/mean"], metrics["reward/mean_component"]) == (0.625, 0.25)
+    assert (metrics["reward/accuracy"], metrics["reward/accuracy_component"]) == (0.5, 1.0)
+    assert metrics["reward/code"] == 0.25
+
+
 def test_the_last_weight_update_is_reported() -> None:
     publish = PublishReport(4, pause_s=0.1, total_s=0.3, canary_error=1e-6, num_bytes=8)
-    metrics = step_metrics(report([group([1.0, 0.0], [1, 1])], publish), 1.0)
+    metrics = step_metrics(report([group([1.0, 0.0], [1, 1])], publish), 1.0, 1e-4)
     assert metrics["weights/pause_s"] == 0.1
     assert metrics["weights/total_s"] == 0.3
     assert metrics["weights/canary_error"] == 1e-6
@@ -104,7 +120,7 @@ def test_the_last_weight_update_is_reported() -> None:
 def test_what_the_engines_did_is_reported_with_it() -> None:
     engine = EngineFigures(steps=2, running=6, begun=4, preemptions=1)
     publish = PublishReport(4, 0.1, 0.3, 1e-6, num_bytes=8, engine=engine)
-    metrics = step_metrics(report([group([1.0, 0.0], [1, 1])], publish), 1.0)
+    metrics = step_metrics(report([group([1.0, 0.0], [1, 1])], publish), 1.0, 1e-4)
     assert metrics["sampler/running"] == 3.0
     assert metrics["sampler/preempted"] == 0.25
 
@@ -142,5 +158,5 @@ def test_the_distance_to_each_frozen_policy_is_a_mean_over_tokens() -> None:
     near, far = group([1.0, 0.0], [10, 40]), group([1.0, 0.0], [20, 30])
     near.log_ratios = {"reference": np.array([1.0, 4.0]), "teacher": np.array([0.0, 10.0])}
     far.log_ratios = {"reference": np.array([2.0, 3.0]), "teacher": np.array([20.0, 20.0])}
-    metrics = step_metrics(report([near, far]), seconds=1.0)
+    metrics = step_metrics(report([near, far]), seconds=1.0, std_floor=1e-4)
     assert (metrics["log_ratio/reference"], metrics["log_ratio/teacher"]) == (0.1, 0.5)

@@ -69,6 +69,12 @@ def test_the_table_has_the_policys_figures_and_a_line_for_each_rule() -> None:
     assert text.rstrip().endswith("rlsys sft ...")
 
 
+def test_prompts_without_a_verdict_are_not_counted_as_right_at_times() -> None:
+    text = printed(summary(replace(FOUND, ungraded=2)))
+    assert "right never, at times, always  1, 0, 0 prompts; 2 without a verdict" in text
+    assert summary(replace(FOUND, ungraded=2)).to_dict()["ungraded"] == 2
+
+
 def test_the_file_says_the_same_to_programs() -> None:
     told = summary().to_dict()
     assert told["pass_at"]["4"] == {"mean": 0.7, "low": 0.5, "high": 0.9, "problems": 3}

@@ -22,10 +22,9 @@ def test_parts_of_the_reward_are_components_alone(tmp_path: Path) -> None:
 
 
 def test_a_component_that_is_called_accuracy_is_a_part_of_the_reward(tmp_path: Path) -> None:
-    line = metrics(1)
+    line = metrics(1, **{"reward/accuracy_component": 0.5})
     assert "reward/accuracy" in line
-    settings = "verifiers: {rewards: [{name: accuracy, verifier: math}, {verifier: format}]}\n"
-    record = read_record(make_run(tmp_path / "a", [line], settings=settings))
+    record = read_record(make_run(tmp_path / "a", [line]))
     (parts,) = [chart for chart in charts([record]) if chart["title"] == "Parts of the reward"]
     assert [name for _, name in parts["lines"]] == ["accuracy", "format"]
 

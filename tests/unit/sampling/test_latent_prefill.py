@@ -210,3 +210,26 @@ def test_prompts_that_wait_go_through_the_copy_together_unless_timing_must_not_s
         assert found is not None
         assert LatentPrefill.difference(found, right.latents) < 1e-3
     assert [len(own) for own in asked] == passes
+
+
+def test_a_prompt_that_failed_is_not_thought_about_with_those_that_come_next(
+    prefill: LatentPrefill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    think = prefill.think
+
+    def refuses(prompts: list[list[int]]) -> list[Thought]:
+        if [9] in prompts:
+            raise RuntimeError("out of memory")
+        return think(prompts)
+
+    monkeypatch.setattr(prefill, "think", refuses)
+    thoughts = Thoughts(LATENTS, Precision.float32)
+    thoughts.prefill = prefill
+
+    async def one_after_the_other() -> list[Thought | None]:
+        with pytest.raises(RuntimeError, match="out of memory"):
+            await thoughts.of([[9]])
+        return await thoughts.of([[5, 6]])
+
+    (found,) = asyncio.run(one_after_the_other())
+    assert found is not None

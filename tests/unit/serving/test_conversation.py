@@ -137,6 +137,13 @@ def test_the_terminal_folds_the_thinking_and_shows_it_when_asked() -> None:
     assert "1 turn: 6 prompt" in rest
 
 
+def test_what_looks_like_the_consoles_markup_does_not_end_the_conversation() -> None:
+    output = spoken(Reciter("it is 3"), "/[/b]", "/budget [/b]", "1+2=?", "/quit")
+    assert "no command /[/b]" in output
+    assert "--budget [/b]: a whole number of tokens" in output
+    assert "it is 3" in output
+
+
 def test_latents_are_said_and_shown_as_their_nearest_tokens_with_what_that_is_worth() -> None:
     output = spoken(Reciter("it is 3"), "/show", "1+2=?", "/show", thinker=TwoLatents())
     before, _, after = output.partition("it is 3")

@@ -198,6 +198,18 @@ def test_a_policy_whose_weights_are_no_numbers_is_named_with_its_tensor(
     assert not (tmp_path / "runs" / "m" / "policy").exists()
 
 
+def test_a_base_whose_weights_are_no_numbers_is_named_with_its_tensor(
+    tmp_path: Path, made: Path, merged: Callable[..., MergeSummary]
+) -> None:
+    """Whatever is added to it would be no number, either."""
+    base = shutil.copytree(made / "base", tmp_path / "broken")
+    tensors = weights(base)
+    tensors[NORM][0] = float("inf")
+    save_file(tensors, base / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ConfigError, match=f"merge.base=.*broken'.*tensor {NORM} holds values"):
+        merged("a", "b", method="task_arithmetic", base=base)
+
+
 def test_a_merge_that_dies_leaves_nothing_that_looks_whole_and_the_next_one_makes_it_anew(
     tmp_path: Path, merged: Callable[..., MergeSummary], monkeypatch: pytest.MonkeyPatch
 ) -> None:

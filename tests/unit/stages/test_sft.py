@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from rlsys.observe.sft_summary import SftSummary
 from rlsys.run.checkpointer import Origin, newest
 from rlsys.stages.sft import LearnedRows, Supervised
 from tests.helpers.fake_fleet import make_config, make_prompts
-from tests.helpers.fake_run import Fleet, driven
+from tests.helpers.fake_run import Fleet, driven, steps_saved
 
 ROWS, SIZE, STEPS = 10, 4, 5
 
@@ -32,6 +33,7 @@ class Learner(Fleet):
 
     learned: list[list[int]] = field(default_factory=list)
     loss_at: dict[int, float] = field(default_factory=dict)
+    norm_at: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         Fleet.__init__(self)
@@ -43,7 +45,8 @@ class Learner(Fleet):
         self.log.append(f"fit {version}")
         self.learned.append([ids[0] for ids in batch.column("token_ids").to_pylist()])
         loss = self.loss_at.get(version + 1, 1.0 / (version + 1))
-        return {"loss": loss, "trained_tokens": float(batch.num_rows)}
+        norm = self.norm_at.get(version + 1, 1.0)
+        return {"loss": loss, "gradient_norm": norm, "trained_tokens": float(batch.num_rows)}
 
     async def measure(self, batch: pa.RecordBatch) -> dict[str, float]:
         self.log.append(f"measure {self.trained_version}")
@@ -144,12 +147,41 @@ def test_a_resumed_run_learns_what_is_left(tmp_path: Path) -> None:
         taught(folder, Learner(), origin=newest(folder, STEPS + 1), model="another")
 
 
+def test_a_stop_that_ends_a_check_begins_no_other(tmp_path: Path) -> None:
+    """The step after a check that is under way waits for it; a stop lets go of both."""
+    fleet = Learner()
+    fleet.latencies.sample = lambda: 0.02 if fleet.trained_version == 0 else 60.0
+
+    def stop_soon(step: int) -> None:
+        if step == 2:
+            asyncio.get_running_loop().call_later(0.3, os.kill, os.getpid(), signal.SIGTERM)
+
+    limits = {"evaluate_every": 1, "stop_grace_s": 5.0}
+    began = time.monotonic()
+    summary, _ = taught(tmp_path, fleet, stop_soon, prompts=2, **limits)
+    assert summary.steps == 2
+    assert [line for line in fleet.log if line.startswith("pulled")] == ["pulled 1"]
+    assert time.monotonic() - began < 5.0
+
+
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_policy_of_before(
     tmp_path: Path,
 ) -> None:
     fleet = Learner(loss_at={3: float("nan")})
     with pytest.raises(SickPolicyError, match=r"step 3: the loss is nan.*step-000002/policy"):
         taught(tmp_path, fleet, checkpoint_every=2)
+
+
+def test_a_gradient_that_is_no_number_ends_the_run_before_its_policy_is_saved(
+    tmp_path: Path,
+) -> None:
+    """The loss of that step is still that of the policy before."""
+    fleet = Learner(norm_at={3: float("inf")})
+    with pytest.raises(
+        SickPolicyError, match=r"step 3: the gradient's norm is inf.*step-000002/policy"
+    ):
+        taught(tmp_path, fleet, checkpoint_every=1)
+    assert steps_saved(tmp_path) == [1, 2]
 
 
 def test_the_summary_says_loss_and_epochs(tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ def test_the_prompt_says_its_budget_and_the_verifiers_know_it() -> None:
     assert info["question"] == ROWS[0].messages[-1]["content"]
 
 
+def test_an_instruction_may_hold_other_braces() -> None:
+    said = r"Think for {budget} tokens, then \boxed{} {it}."
+    row = with_instruction(ROWS[0], 12, ThinkingConfig(in_prompt=True, instruction=said))
+    assert row.messages[-1]["content"].endswith("\n" + r"Think for 12 tokens, then \boxed{} {it}.")
+
+
 def test_a_budget_that_is_only_asked_for_does_not_cut_but_no_thinking_does() -> None:
     config = ThinkingConfig(BudgetRule.random, 8, 64, enforced=False, in_prompt=True)
     prompt = Prompt("p", "s", "1+1=?", [1], '"2"', "{}")
@@ -103,3 +109,11 @@ def test_the_regression_finds_what_makes_questions_hard() -> None:
     assert abs(noise.correlation) < 0.4
     with pytest.raises(DataError, match="5 questions"):
         fit(features[:5], wrong[:5])
+
+
+def test_so_few_questions_that_noise_would_look_foreseen_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    features, noise = rng.normal(size=(50, 6)), rng.uniform(size=50)
+    assert abs(fit(features, noise).correlation) < 0.9
+    with pytest.raises(DataError, match=r"12 questions .* at least 50"):
+        fit(features[:12], noise[:12])  # two of them held out: a correlation of 1 or -1

@@ -68,6 +68,9 @@ def test_a_price_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
         read_price(prices, "large")
     with pytest.raises(ConfigError, match="no such file"):
         read_price(tmp_path / "none.yaml", "local")
+    prices.write_text("local: {input: 0.1\nlarge: [\n")
+    with pytest.raises(ConfigError, match=r"prices\.yaml is not valid YAML: line 2"):
+        read_price(prices, "local")
 
 
 def test_samples_that_a_copy_cut_off_are_an_error_that_names_them(tmp_path: Path) -> None:

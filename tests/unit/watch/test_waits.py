@@ -174,6 +174,27 @@ def test_stacks_that_cannot_be_read_do_not_hold_the_stall_up() -> None:
         run(scenario())
 
 
+def test_stacks_whose_reading_fails_do_not_take_the_stalls_place() -> None:
+    async def fails() -> str:
+        raise PermissionError("no /proc here")
+
+    waits = Waits(10.0, Observer(stacks=fails))
+    with pytest.raises(StallError) as caught:
+        run(waits.on("driver: learner", later(99.0)))
+    first, *_, last = str(caught.value).splitlines()
+    assert first == "waited 10 s for driver: learner (loop.stall_timeout_s)"
+    assert last == "The stacks could not be read: PermissionError: no /proc here."
+
+
+def test_samplers_that_cannot_be_looked_at_are_waited_for_no_longer() -> None:
+    async def fails() -> float:
+        raise RuntimeError("no answer")
+
+    waits = Waits(10.0, Observer(samplers_still_s=fails))
+    with pytest.raises(StallError, match="waited 10 s for driver: rollout worker"):
+        run(waits.on("driver: rollout worker", later(99.0), for_completions=True))
+
+
 def test_a_wait_for_answers_lasts_while_they_are_sampled() -> None:
     notices: list[str] = []
 

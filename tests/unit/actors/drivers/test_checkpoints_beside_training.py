@@ -1,5 +1,6 @@
 """Checkpoints are written while training goes on: a run around a fake fleet, whose disk is slow."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rlsys.errors import CheckpointError, WorkerError
+from rlsys.errors import CheckpointError, StallError, WorkerError
 from tests.helpers.fake_run import STEPS, Fleet, steps_saved, trained
 
 
@@ -98,3 +99,31 @@ def test_a_run_that_fails_leaves_the_checkpoint_that_was_under_way(tmp_path: Pat
     with pytest.raises(WorkerError, match="learn 3 failed"):
         trained(tmp_path, fleet, nothing, checkpoint_every=2)
     assert steps_saved(tmp_path) == [2]
+
+
+def never_copied() -> Fleet:
+    """A learner that hangs once it is asked for its state; who waits for it for 10 s is told that
+    it died."""
+    fleet = Fleet()
+
+    async def hang(folder: Path) -> None:
+        fleet.log.append("hangs")
+        asyncio.get_running_loop().call_later(10.0, fleet.lost.set)
+        await asyncio.Event().wait()
+
+    fleet.copy_state = hang  # type: ignore[method-assign]
+    return fleet
+
+
+def test_a_learner_that_never_copies_its_state_is_a_stall(tmp_path: Path) -> None:
+    with pytest.raises(StallError, match="driver: state copied"):
+        trained(tmp_path, never_copied(), nothing, checkpoint_every=2, stall_timeout_s=0.3)
+    assert steps_saved(tmp_path) == []
+
+
+def test_a_run_that_fails_while_the_learner_hangs_ends_with_its_own_error(tmp_path: Path) -> None:
+    fleet = never_copied()
+    fleet.fails = lambda call, number, _: call == "grade" and "hangs" in fleet.log
+    limits = {"stall_timeout_s": 0.3, "max_failed_groups_in_a_row": 1, "max_staleness": 2}
+    with pytest.raises(WorkerError, match=r"grade \d+ failed"):
+        trained(tmp_path, fleet, nothing, checkpoint_every=2, **limits)

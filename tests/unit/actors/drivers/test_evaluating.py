@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pyarrow as pa
 import pytest
 import torch
 from rich.console import Console
@@ -22,9 +23,10 @@ from rlsys.config.benchmarks import BenchmarksConfig
 from rlsys.config.host_plan import Node
 from rlsys.config.memory_plan import Room
 from rlsys.config.run import RunConfig
-from rlsys.errors import ConfigError
+from rlsys.errors import ConfigError, VerifierError
 from rlsys.evaluation.job import Job
 from rlsys.lineage.manifest import read_manifest
+from rlsys.loop.fleet import Graded, Sampled
 from rlsys.observe.display import Display
 from rlsys.thinking.usage import Price
 from rlsys.watch.waits import Observer, Waits
@@ -140,6 +142,29 @@ def test_a_model_too_large_for_the_machine_is_refused_before_its_fleet_starts(
     with pytest.raises(ConfigError, match=r"does not fit in the memory of a node of 16\.0 GiB"):
         told_of([job("small", str(small)), job("large", str(large))], tmp_path / "small")
     assert not Fleet.made
+
+
+def test_an_evaluation_whose_verifier_failed_is_graded_when_it_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = job("a", model(tmp_path / "model", 8))
+    works = Fleet.grade
+
+    async def fails(self: Fleet, sampled: Sampled) -> Graded:
+        graded = await works(self, sampled)
+        count = graded.grades.num_rows
+        statuses, nothing = pa.array(["infrastructure"] * count), pa.nulls(count, pa.float32())
+        batch = graded.grades.set_column(2, "reward", nothing)
+        batch = batch.set_column(batch.schema.names.index("status"), "status", statuses)
+        return replace(graded, grades=batch.cast(graded.grades.schema))
+
+    monkeypatch.setattr(Fleet, "grade", fails)
+    with pytest.raises(VerifierError, match="sums: no completion got a verdict"):
+        told_of([one], tmp_path)
+    monkeypatch.setattr(Fleet, "grade", works)
+    told_of([one], tmp_path)
+    assert sorted(Fleet.made[-1].sampled) == ["p0", "p1", "p2", "p3", "p4"]
+    assert read_manifest(tmp_path / "out").figures["pass_at_1"]["mean"] == 0.5
 
 
 def test_what_was_evaluated_before_is_not_sampled_again(tmp_path: Path) -> None:
