@@ -55,7 +55,9 @@ def named_cluster(setting: str) -> Named | None:
     file = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / "ray/ray_current_cluster"
     if file.is_file():
         by = f"{file}, which `ray start` left,"
-        return Named(file.read_text().strip(), by, "cluster.address=local")
+        # `ray stop` removes it; a head that Ctrl-C or a signal ended leaves it behind.
+        instead = f"`rm {file}`, if that cluster has ended, or cluster.address=local"
+        return Named(file.read_text().strip(), by, instead)
     if _AUTO in (setting, variable) and not _has_head():
         by = "cluster.address" if setting else "RAY_ADDRESS"
         raise ResourceError(

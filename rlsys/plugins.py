@@ -17,6 +17,9 @@ from types import ModuleType
 from rlsys.errors import PluginError, instead
 from rlsys.faults import describe, told_if_slow
 
+PLUGIN_MODULE = "rlsys_plugin_"
+"""What the names of the modules begin with that plug-in files make."""
+
 
 @dataclass(frozen=True)
 class PluginFile:
@@ -89,7 +92,7 @@ def run_plugin(file: PluginFile) -> ModuleType:
         PluginError: it fails to import; says where.
     """
     digest = hashlib.sha256(file.path.encode()).hexdigest()[:8]
-    module = ModuleType(f"rlsys_plugin_{Path(file.path).stem}_{digest}")
+    module = ModuleType(f"{PLUGIN_MODULE}{Path(file.path).stem}_{digest}")
     module.__file__ = file.path
     sys.modules[module.__name__] = module  # dataclasses look their module up by name
     # Its lines stand in tracebacks also where the file does not exist: on other nodes.

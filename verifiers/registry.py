@@ -19,7 +19,7 @@ from rlsys.config.ranges import Range, choices_of, named_by, range_of
 from rlsys.errors import PluginError, VerifierError, instead
 from rlsys.faults import describe, told_if_slow
 from rlsys.options import fits, type_name
-from rlsys.plugins import PluginFile, all_read, run_plugin
+from rlsys.plugins import PLUGIN_MODULE, PluginFile, all_read, run_plugin
 from verifiers.base import Verifier
 from verifiers.reward_functions import Style, factory_of, is_reward_factory, style_of
 from verifiers.sandbox.interface import Sandbox
@@ -233,6 +233,11 @@ def _named(name: str, value: Any) -> Factory:
 
 def _is_reward(name: str, value: object) -> bool:
     return isinstance(value, FunctionType) and style_of(name, value) is not None
+
+
+def plugin_of(factory: Factory) -> str:
+    """The plug-in file that it is written in; empty for a module that is imported by its name."""
+    return _file_of(factory) if factory.__module__.startswith(PLUGIN_MODULE) else ""
 
 
 def _file_of(factory: Factory) -> str:

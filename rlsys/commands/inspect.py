@@ -190,10 +190,15 @@ def _lenient(settings: "RunConfig") -> "DataConfig":
 
 def _print_choices(verifiers: str, model: str, console: Console) -> None:
     """What was chosen without a config."""
-    told = f"without --config: prompts of any length; verifier: {verifiers or 'none'}"
+    told = (
+        "without --config, as rlsys train reads it: prompts of any length; verifier: "
+        f"{verifiers or 'none'}"
+    )
     if not model:
         told += "; tokens as the local policy counts them (--model names another tokenizer)"
     console.print(told, highlight=False)
+    others = "demonstrations: --config configs/sft.yaml; pairs: --config configs/reward_model.yaml"
+    console.print(others, highlight=False)
 
 
 class _Graders:

@@ -43,6 +43,7 @@ def merge(
         settings, folder = _old_run(resume, overrides or [])
     else:
         settings, folder = _new_run(config, overrides or [])
+    console.print("loading the libraries (torch, transformers)", highlight=False)
     with imports():
         from rlsys.stages import merge as stage
         from rlsys.stages import merge_plan

@@ -34,7 +34,7 @@ Overrides = Annotated[
 
 
 def train(config: Config = None, resume: Resume = None, overrides: Overrides = None) -> None:
-    """Train a policy: asynchronous GRPO on real parts."""
+    """Train a policy by reinforcement with verifiers: asynchronous GRPO, or `algorithm=NAME`."""
     _run(StageKind.rl, config, resume, overrides or [])
 
 

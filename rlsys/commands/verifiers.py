@@ -7,6 +7,7 @@ import json
 import textwrap
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -35,7 +36,7 @@ def list_verifiers(plugin: Plugins = None) -> None:
         table.add_column(heading)
     for name in registry.names():
         factory = registry.factory(name)
-        table.add_row(Text(name), Text(factory.__module__), Text(summary_of(factory)))
+        table.add_row(Text(name), Text(_origin(factory)), Text(summary_of(factory)))
     Console().print(table)
 
 
@@ -46,7 +47,7 @@ def show_verifier(name: str, plugin: Plugins = None) -> None:
 
     factory = Registry(plugin or ()).factory(name)
     console = Console()
-    console.print(Text(f"{name} ({factory.__module__})", style="bold"))
+    console.print(Text(f"{name} ({_origin(factory)})", style="bold"))
     for paragraph in (inspect.getdoc(factory) or "(no description)").split("\n\n"):
         console.print(Text(" ".join(paragraph.split()) + "\n"))
     console.print(_options_table(factory))
@@ -162,11 +163,21 @@ def _default(factory: Callable[..., Any], parameter: inspect.Parameter) -> Any:
     return parameter.default
 
 
-def _example(name: str, factory: Callable[..., Any]) -> str:
-    """YAML that uses the verifier: with what it has to be told, as in `model: MODEL`, or else with
-    its first option, as JSON writes it, at its default."""
-    from verifiers.registry import needed_options, options_of
+def _origin(factory: Callable[..., Any]) -> str:
+    """Where it is written: a plug-in's file, else the module."""
+    from rlsys.observe.next_steps import near
+    from verifiers.registry import plugin_of
 
+    plugin = plugin_of(factory)
+    return near(Path(plugin)) if plugin else factory.__module__
+
+
+def _example(name: str, factory: Callable[..., Any]) -> str:
+    """YAML that uses the verifier: with its plug-in file, and with what it has to be told, as in
+    `model: MODEL`, or else with its first option, as JSON writes it, at its default."""
+    from verifiers.registry import needed_options, options_of, plugin_of
+
+    plugins = f"  plugins: [{_origin(factory)}]\n" if plugin_of(factory) else ""
     shown = [f"{option}: {option.upper()}" for option in needed_options(factory)]
     if not shown:
         defaults = {p.name: _default(factory, p) for p in options_of(factory).values()}
@@ -176,4 +187,4 @@ def _example(name: str, factory: Callable[..., Any]) -> str:
             if isinstance(default, (bool, int, float, str))
         ][:1]
     options = f", options: {{{', '.join(shown)}}}" if shown else ""
-    return f"verifiers:\n  rewards:\n    - {{name: {name}, weight: 1.0{options}}}"
+    return f"verifiers:\n{plugins}  rewards:\n    - {{name: {name}, weight: 1.0{options}}}"

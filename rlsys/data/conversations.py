@@ -10,7 +10,7 @@ from rlsys.data.raw import RawRow, first_number, is_filled, shown
 from rlsys.data.rows import ChatMessage, PromptKind, Row, build_row, conversation, question
 from rlsys.data.sources import source_of
 from rlsys.json_text import decode_object
-from verifiers.extract import last_boxed
+from verifiers.extract import graded_scope, last_boxed
 
 ANSWERS = ("answer", "ground_truth", "label")
 _TURNS = ("messages", "conversations")
@@ -53,14 +53,17 @@ def read_instruction(raw: RawRow, config: DataConfig) -> Row:
 
 
 def final_answer_of(solution: str) -> str:
-    """What a solution ends in: its last box, or the number behind the last `####`; else all."""
-    boxed = last_boxed(solution)
+    """What a solution ends in: its last box, or the number behind the last `####`; else all of it.
+    Thinking is no part of it, and where there is an `<answer>`, only that one counts: 5 of
+    `<think>4 and 1</think><answer>5</answer>`."""
+    scope = graded_scope(solution).strip() or solution
+    boxed = last_boxed(scope)
     if boxed:
         return boxed
-    _, marked, end = solution.rpartition("####")
+    _, marked, end = scope.rpartition("####")
     line = end.strip().partition("\n")[0].strip() if marked else ""
     bare = line.replace(",", "")
-    return (bare if bare.lstrip("-").replace(".", "", 1).isdigit() else line) or solution.strip()
+    return (bare if bare.lstrip("-").replace(".", "", 1).isdigit() else line) or scope.strip()
 
 
 def _row(

@@ -34,6 +34,12 @@ def find(chosen: Sequence[str]) -> list[Benchmark]:
 
 def _built_in(name: str) -> Benchmark:
     if name not in names():
+        if Path(name).exists():
+            raise ConfigError(
+                f"--benchmarks: {name!r} holds rows, and a benchmark says how they are asked and "
+                "graded, too: write a file of eight lines, FILE.py, that names them "
+                "(docs/evaluation.md, Benchmarks)"
+            )
         raise ConfigError(f"--benchmarks: no benchmark {name!r}{instead(name, names())}")
     return _benchmark_of(importlib.import_module(f"{benchmarks.__name__}.{name}"), name)
 

@@ -90,6 +90,15 @@ class Finding:
         """Whether somebody should look: so many are not by chance where the share is the bound."""
         return self.count > 0 and _at_least(self.count, BOUNDS[self.check] * self.of) < _CHANCE
 
+    @property
+    def measure(self) -> str:
+        """The share beside its bound: `2.88%; up to 2% says nothing, nor do so few above it`."""
+        if self.of <= 1:
+            return f"{self.share:.2%}"
+        bound = BOUNDS[self.check]
+        few = ", nor do so few above it" if self.share > bound and not self.is_suspicious else ""
+        return f"{self.share:.2%}; up to {bound:.0%} says nothing{few}"
+
     def saw(self, row: Row, found: bool) -> None:
         """One more."""
         self.of += 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from rlsys.inquiry.audit import BOUNDS, Finding
+from rlsys.inquiry.audit import Finding
 
 _TEXT = 120
 """Characters of a completion."""
@@ -15,8 +15,7 @@ def lines(name: str, found: Sequence[Finding]) -> Iterator[str]:
     for one in found:
         mark = "LOOK" if one.is_suspicious else "ok" if one.of else "-"
         share = f"{one.count:,} of {one.of:,}" if one.of else "none"
-        bound = f"; up to {BOUNDS[one.check]:.0%} says nothing" if one.of > 1 else ""
-        yield f"{mark:<5} {one.check:<14} {share:>16} ({one.share:.2%}{bound}): {one.told}"
+        yield f"{mark:<5} {one.check:<14} {share:>16} ({one.measure}): {one.told}"
         for row in one.examples if one.is_suspicious else ():
             yield (
                 f"      rlsys trace {name} {row['step']} {row['group_id']} {row['sample_index']}  "

@@ -27,6 +27,9 @@ def lines(name: str, told: Explanation) -> Iterator[str]:
     for sentence in told.points_to or [nothing]:
         yield f"points to  {sentence}"
     yield ""
+    if not told.changes:
+        yield f"none of {told.unchanged} figures changed beyond its noise"
+        return
     yield (
         f"what changed beyond its noise ({told.unchanged} other figures did not), first things "
         "first:"

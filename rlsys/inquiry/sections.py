@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rlsys.errors import ConfigError, DataError
-from rlsys.inquiry.audit import BOUNDS, Finding, audit
+from rlsys.inquiry.audit import Finding, audit
 from rlsys.inquiry.explain import OUTCOME, Explanation, explain
 from rlsys.inquiry.figures import Row
 from rlsys.inquiry.last_number import LastNumber
@@ -100,8 +100,8 @@ def earned(folder: Path) -> Section:
 
 
 def _check(one: Finding) -> str:
-    bound = f", {one.share:.2%}; up to {BOUNDS[one.check]:.0%} says nothing" if one.of > 1 else ""
-    return f"{one.check}: {one.told} ({one.count:,} of {one.of:,}{bound})"
+    share = f", {one.measure}" if one.of > 1 else ""
+    return f"{one.check}: {one.told} ({one.count:,} of {one.of:,}{share})"
 
 
 def _examples(one: Finding) -> list[Shown]:

@@ -81,7 +81,7 @@ def sample_commands(folder: Path, config: RunConfig, resume_by: str) -> list[str
     """The same after a run of `rlsys sample`."""
     run, file = (shlex.quote(near(path)) for path in (folder, folder / DEMONSTRATIONS))
     teach = " ".join(["--config configs/sft.yaml", *_of_the_same(config)])
-    easier = f"data.rates={shlex.quote(near(folder / RATES))} data.pass_rate=[0.1,0.9]"
+    easier = f"data.rates={shlex.quote(near(folder / RATES))} 'data.pass_rate=[0.1,0.9]'"
     return _aligned(
         [
             (f"rlsys inspect {file} {teach}", "the demonstrations, as they are learned"),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from rlsys.config.precision import cpu_has_bfloat16, decided
 from rlsys.config.run import RunConfig
 from rlsys.config.sample import Split
 from rlsys.config.verifiers import require_sources
@@ -124,7 +125,9 @@ def read(config: RunConfig, resume: bool, progress: Callable[[str], None]) -> Sa
     notes = [*prepared.notes]
     if repeated := len(of_split) - len(once):
         notes.append(left_out(repeated))
-    if (doubt := caveat(config)) and not config.served.url:
+    # The cluster is asked later; until then its CPUs are taken to be as this one is.
+    doubt = caveat(decided(config, cpu_has_bfloat16()))
+    if doubt and not config.served.url:
         notes.append(doubt)
     size = config.sample.n
     length = f"{len(prompts):,} prompts of the split {config.sample.split.value} x {size}: "

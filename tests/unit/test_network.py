@@ -86,7 +86,8 @@ def test_what_a_crashed_head_left_is_named_with_its_file(tmp_path: Path) -> None
     left = tmp_path / "ray" / "ray_current_cluster"
     left.write_text(f"127.0.0.1:{network.free_port('127.0.0.1')}")
     message = error_of(lambda: network.require_cluster(""))
-    assert str(left) in message
+    assert f"which {left}, which `ray start` left, names" in message
+    assert f": `rm {left}`, if that cluster has ended," in message
     assert message.endswith("cluster.address=local")
 
 

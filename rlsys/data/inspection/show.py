@@ -142,9 +142,11 @@ def _gold(gold: GoldCheck | None, verifiers: str, where: Where) -> Iterator[Line
     reasons: dict[str, str] = {}
     for row, verdict in gold.refused:
         said = "no verdict" if verdict.reward is None else str(verdict.status)
-        kind = f"{said}: {_VALUES.sub('', verdict.reason)}"
+        # Reward functions give no reason.
+        reason = f": {verdict.reason}" if verdict.reason else ""
+        kind = said + _VALUES.sub("", reason)
         alike.setdefault(kind, []).append(row)
-        reasons.setdefault(kind, f"{said}: {verdict.reason}")
+        reasons.setdefault(kind, said + reason)
     for kind, rows in sorted(alike.items(), key=lambda item: -len(item[1])):
         yield name, f"{len(rows):,} not accepted, {where(rows)}: {reasons[kind]}", _FAULT
 

@@ -65,3 +65,11 @@ def test_swebench_without_its_checkouts_is_one_error(tmp_path: Path) -> None:
             ["benchmarks", "check", "swebench", "--data", str(tmp_path)],
             catch_exceptions=False,
         )
+
+
+def test_a_file_of_rows_in_the_place_of_a_benchmark_is_told_what_it_lacks(tmp_path: Path) -> None:
+    rows = tmp_path / "test.jsonl"
+    rows.write_text('{"question": "1+1=?", "answer": "2"}\n')
+    error = str(CliRunner().invoke(app, ["benchmarks", "check", str(rows)]).exception)
+    assert f"{str(rows)!r} holds rows" in error
+    assert "FILE.py" in error

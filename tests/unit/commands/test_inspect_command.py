@@ -170,6 +170,7 @@ def test_without_a_config_no_prompt_is_too_long(run, write):
     output = run(write({"question": "x" * 9999, "answer": "2"}))
     assert "max_prompt_tokens" not in output
     assert "1 of 1 accepted" in output
+    assert "pairs: --config configs/reward_model.yaml" in " ".join(output.split())
 
 
 def test_what_the_command_line_names_is_kept_without_a_config(run, write):

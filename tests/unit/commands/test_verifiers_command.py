@@ -55,11 +55,14 @@ def run(monkeypatch, *arguments):
     return result.output
 
 
-def test_list_names_every_verifier_with_what_it_pays_for(monkeypatch, plugin):
+def test_list_names_every_verifier_with_what_it_pays_for(monkeypatch, plugin, tmp_path):
+    monkeypatch.chdir(tmp_path)
     lines = run(monkeypatch, "list", "--plugin", plugin).splitlines()
     listed = {line.split()[0]: line for line in lines[1:] if line.strip()}
     assert set(listed) == {*Registry().names(), "short"}
     assert "Reward 1 for a short answer." in listed["short"]
+    assert listed["short"].split()[1] == "short.py"
+    assert listed["math"].split()[1] == "verifiers.math.verifier"
 
 
 def test_show_explains_options_with_types_defaults_and_meaning(monkeypatch, plugin):
@@ -67,6 +70,8 @@ def test_show_explains_options_with_types_defaults_and_meaning(monkeypatch, plug
     lines = {line.split()[0]: line.split() for line in output.splitlines() if line.strip()}
     assert lines["most"] == ["most", "int", "5", "Characters", "at", "most."]
     assert lines["words"] == ["words", "list[str]", "['a']"]
+    assert output.startswith(f"short ({plugin})\n")
+    assert f"  plugins: [{plugin}]\n  rewards:\n" in output
     assert "- {name: short, weight: 1.0, options: {most: 5}}" in output
 
 

@@ -110,6 +110,15 @@ def test_so_few_as_chance_brings_are_not_suspicious() -> None:
     assert Finding("held_out_fell", 1, 1).is_suspicious
 
 
+def test_a_share_above_its_bound_that_is_no_finding_says_why() -> None:
+    few = Finding("no_chain", 9, 312)
+    assert not few.is_suspicious
+    assert few.measure == "2.88%; up to 2% says nothing, nor do so few above it"
+    assert Finding("no_chain", 1, 312).measure == "0.32%; up to 2% says nothing"
+    assert Finding("no_chain", 90, 312).measure == "28.85%; up to 2% says nothing"
+    assert Finding("held_out_fell", 1, 1).measure == "100.00%"
+
+
 def test_completions_are_looked_at_evenly_over_the_steps(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", [metrics(1)])
     for step in range(1, 11):

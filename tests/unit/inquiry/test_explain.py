@@ -122,6 +122,13 @@ def test_the_command_tells_it_in_lines_that_a_terminal_does_not_obey(tmp_path: P
     assert "\n".join(lines("a", found)) in done.output
 
 
+def test_steps_where_nothing_changed_have_no_heading_above_nothing(tmp_path: Path) -> None:
+    found = replace(explained(tmp_path / "a", WELL, step=20), changes=[])
+    assert list(lines("a", found))[-1] == (
+        f"none of {found.unchanged} figures changed beyond its noise"
+    )
+
+
 def test_samples_that_a_copy_cut_off_are_an_error_that_names_them(tmp_path: Path) -> None:
     run = tmp_path / "a"
     faulty_run(run, WELL, WELL, 20)

@@ -103,7 +103,7 @@ def test_a_component_does_not_take_the_place_of_a_figure_that_has_its_name() -> 
         group([1.0, 1.0], [1, 1], accuracy=[1.0, 1.0], mean=[0.25, 0.25]),
         group([0.5, 0.0], [1, 1], code=[0.5, 0.0]),  # of a source that `accuracy` does not grade
     ]
-    metrics = step_metrics(report(groups), 1.0)
+    metrics = step_metrics(report(groups), 1.0, 1e-4)
     assert (metrics["reward/mean"], metrics["reward/mean_component"]) == (0.625, 0.25)
     assert (metrics["reward/accuracy"], metrics["reward/accuracy_component"]) == (0.5, 1.0)
     assert metrics["reward/code"] == 0.25

@@ -118,3 +118,11 @@ def test_the_local_policy_as_it_is_needs_no_words(tmp_path: Path) -> None:
     commands = typed(sample_commands(tmp_path / "where", RunConfig(), "rlsys sample --resume"))
     file = f"sft.train={tmp_path / 'where' / 'demonstrations.jsonl'}"
     assert ["rlsys", "sft", "--config", "configs/sft.yaml", file] in commands
+
+
+def test_brackets_are_quoted_since_shells_take_them_for_patterns_of_file_names(
+    tmp_path: Path,
+) -> None:
+    lines = sample_commands(tmp_path / "where", RunConfig(), "rlsys sample --resume")
+    [train] = [line for line in lines if line.startswith("rlsys train")]
+    assert "'data.pass_rate=[0.1,0.9]'" in train

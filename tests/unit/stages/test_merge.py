@@ -231,6 +231,7 @@ def test_a_merge_that_dies_leaves_nothing_that_looks_whole_and_the_next_one_make
     (folder / ".policy.unfinished" / "left").touch()
     done = CliRunner().invoke(app, ["merge", "--resume", str(folder)])
     assert done.exit_code == 0, done.output
+    assert done.output.startswith("loading the libraries"), done.output
     written = {path.name for path in folder.iterdir()}
     assert written == {"config.yaml", "lock", "policy", "summary.json", "manifest.json"}
     assert not (folder / "policy" / "left").exists()

@@ -14,7 +14,7 @@ from rlsys.config.sample import Split
 from rlsys.config.verifiers import RewardConfig
 from rlsys.errors import ConfigError, DataError, SamplerError
 from rlsys.lineage.manifest import Artifact, artifact
-from rlsys.stages import rl_plan
+from rlsys.stages import rl_plan, sample_plan
 from rlsys.stages.sample_plan import SamplePlan, read, sources
 from tests.unit.verifiers.models.test_judge import says, serving
 
@@ -146,8 +146,11 @@ def test_what_cannot_be_asked_is_refused(
         plan(config)
 
 
-def test_what_may_not_repeat_is_said(config: RunConfig) -> None:
-    assert any("in bfloat16 a completion" in note for note in plan(config).notes)
+def test_what_may_not_repeat_is_said(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    for has_bfloat16 in (True, False):
+        monkeypatch.setattr(sample_plan, "cpu_has_bfloat16", lambda has=has_bfloat16: has)
+        told = [note for note in plan(config).notes if "in bfloat16 a completion" in note]
+        assert len(told) == has_bfloat16
     config.rollout.dtype = Precision.float32
     assert not any("may differ" in note for note in plan(config).notes)
     config.rollout.threads = 2

@@ -105,6 +105,9 @@ def test_gold_answers_are_told_with_what_was_looked_at(write_rows, base_tokenize
     refused = told(found, GoldCheck(20, 20, 12, [(row, wrong) for row in found.rows[:8]]))
     assert "12 of 20 accepted" in refused
     assert "8 not accepted, rows 1-8: wrong: '2' is not it" in refused
+    without_reason = [(row, Verdict(0.0, Status.WRONG)) for row in found.rows[:8]]
+    refused = told(found, GoldCheck(20, 20, 12, without_reason))
+    assert refused.count("8 not accepted, rows 1-8: wrong\n") == 1
     unknown = told(found, GoldCheck(20, 20, 0, [], found.rows))
     assert "none known of 20 rows, which math can grade: rows 1-20" in unknown
     assert "0 of 0" not in unknown
