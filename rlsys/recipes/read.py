@@ -36,6 +36,7 @@ from rlsys.config.yaml_files import fault_of, read_yaml
 from rlsys.errors import ConfigError, instead
 from rlsys.lineage.kinds import KINDS, Kind, word_of
 from rlsys.recipes.gates import read_condition
+from rlsys.recipes.overrides import by_whole_names, laid_over
 from rlsys.recipes.recipe import REFERENCE, Recipe, Reference, StageSpec, ordered
 
 ALL = "all"
@@ -111,6 +112,11 @@ def _overlays(scales: Any, scale: str, names: Sequence[str], file: Path) -> dict
     """What a scale lays over the stages, by their names."""
     if not isinstance(scales, dict):
         raise ConfigError(f"{file}: scales: expected a mapping of names, as in tiny: {{...}}")
+    if numbers := [one for one in scales if not isinstance(one, str)]:
+        raise ConfigError(
+            f"{file}: scales: the name {numbers[0]!r} is no text to YAML; nearest valid: "
+            f"'{str(numbers[0]).lower()}', in quotes"
+        )
     if scale not in scales and (scale or scales):
         if not scale:
             raise ConfigError(f"{file}: --scale is missing; there are: {', '.join(scales)}")
@@ -133,18 +139,12 @@ def _laid_over(stage: dict[str, Any], overlay: dict[str, Any], where: str) -> di
                 raise ConfigError(
                     f"{where}: {key}: expected a mapping, as in {_MAPPINGS[key]}, got {said!r}"
                 )
+    settings = [by_whole_names(one.get("overrides") or {}, where) for one in (stage, overlay)]
     merged = {
-        key: _merged(stage.get(key) or {}, overlay.get(key) or {})
-        for key in ("overrides", "inputs")
+        "overrides": laid_over(*settings),
+        "inputs": laid_over(stage.get("inputs") or {}, overlay.get("inputs") or {}),
     }
     return {**stage, **overlay, **merged}
-
-
-def _merged(first: Any, later: Any) -> dict[str, Any]:
-    """What is said later wins; of a run's length, which two settings can say, too."""
-    lengths = {"loop.steps", "loop.epochs"}
-    void = lengths if lengths & set(later) else set()
-    return {**{key: value for key, value in first.items() if key not in void}, **later}
 
 
 def _stage(
@@ -216,8 +216,11 @@ def _read_override(text: str, names: Sequence[str]) -> tuple[str, str, Any]:
 
 def _overridden(stage: StageSpec, told: Sequence[tuple[str, str, Any]]) -> StageSpec:
     """With what the command line says of it, or of all."""
-    own = {setting: value for name, setting, value in told if name in ("", stage.name)}
-    return replace(stage, overrides=_merged(stage.overrides, own))
+    for name, setting, value in told:
+        if name in ("", stage.name):
+            own = by_whole_names({setting: value}, stage.where)
+            stage = replace(stage, overrides=laid_over(stage.overrides, own))
+    return stage
 
 
 def _require_references(stage: StageSpec, stages: Mapping[str, StageSpec]) -> None:
