@@ -5,10 +5,9 @@ of one setting, and what one says that the other does not.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
-from rlsys.config.run import RunConfig
-from rlsys.config.shape import section_of
+from rlsys.config.shape import hint_of, section_of
 from rlsys.errors import ConfigError
 
 _LENGTHS = {"loop.steps", "loop.epochs"}
@@ -54,8 +53,4 @@ def _settings(overrides: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, 
 
 def _is_section(name: str) -> bool:
     """Whether settings stand below that name, rather than names of the user's own."""
-    section: type | None = RunConfig if name != _SHORT else None
-    for part in name.split("."):
-        hint = get_type_hints(section).get(part) if section else None
-        section = section_of(hint) if hint else None
-    return section is not None
+    return name != _SHORT and section_of(hint_of(name)) is not None

@@ -25,14 +25,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from rlsys.config.load import CONFIGS
 from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
 from rlsys.config.yaml_files import fault_of, read_yaml
+from rlsys.config.yaml_values import UNREADABLE, as_typed, require_plain_numbers
 from rlsys.errors import ConfigError, instead
 from rlsys.lineage.kinds import KINDS, Kind, word_of
 from rlsys.recipes.gates import read_condition
@@ -207,10 +206,12 @@ def _read_override(text: str, names: Sequence[str]) -> tuple[str, str, Any]:
         raise ConfigError(f"override {text!r}: expected [STAGE.]section.key=value")
     if not stage and not is_section and is_whole:
         raise ConfigError(f"override {text!r}: no stage {first!r}{instead(first, names)}")
+    typed = as_typed(setting, value) or "''"
     try:
-        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"v={value or chr(39) * 2}"]))
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"v={typed}"]))
+    except UNREADABLE as error:
         raise ConfigError(f"override {text!r}: {fault_of(error)}") from error
+    require_plain_numbers(typed, f"override {text!r}")
     return stage, setting, cast(dict[str, Any], read)["v"]
 
 
