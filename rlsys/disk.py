@@ -43,7 +43,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_bytes()) if path.exists() else {}
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise DataError(_not_whole(path, error)) from error
     if not isinstance(content, dict):
         raise DataError(_not_whole(path, "no object"))
