@@ -29,7 +29,7 @@ def read_yaml(path: Path, what: str = "config file", there: Iterable[Path] = ())
         raise ConfigError(f"{said}; {hint}")
     try:
         loaded = OmegaConf.load(path)
-    except UNREADABLE as error:
+    except (*UNREADABLE, OSError) as error:  # OSError: of a number alone, too
         fault = f"{_line_of(error)}{fault_of(error)}{_tab_in(path, error)}"
         raise ConfigError(f"{path} is not valid YAML: {fault}") from error
     if not isinstance(loaded, DictConfig):

@@ -94,3 +94,10 @@ def test_a_value_that_no_reader_of_yaml_takes_is_an_error_that_names_the_setting
     file.write_text(f"loop: {{steps: {value}}}", errors="surrogateescape")
     with pytest.raises(ConfigError, match=r"mine\.yaml is not valid YAML"):
         load(file)
+
+
+def test_a_file_that_is_a_number_alone_is_no_config(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("5\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml is not valid YAML: Invalid loaded object"):
+        load(file)

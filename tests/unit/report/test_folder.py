@@ -58,11 +58,12 @@ def test_a_metric_that_is_no_number_is_named(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_nested_too_deeply_is_named(tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "a", [metrics(1)])
-    with (folder / "metrics.jsonl").open("a") as file:
-        file.write("[" * 100_000 + "\n")
-    with pytest.raises(DataError, match=r"metrics\.jsonl, .*: no JSON"):
-        read_record(folder)
+    for name in ("metrics.jsonl", "heldout.jsonl"):
+        folder = make_run(tmp_path / name.partition(".")[0], [metrics(1)])
+        with (folder / name).open("a") as file:
+            file.write("[" * 100_000 + "\n")
+        with pytest.raises(DataError, match=rf"{name}, (last )?line"):
+            read_record(folder)
 
 
 def test_an_infinite_figure_is_not_there(tmp_path: Path) -> None:
