@@ -1,5 +1,6 @@
 """The command line: thin, and quick to say what it does. Heavy imports wait until needed."""
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -34,15 +35,21 @@ from rlsys.commands import (
     verifiers,
 )
 from rlsys.commands import eval as evaluation
-from rlsys.errors import RlsysError, first_cause
+from rlsys.errors import ConfigError, RlsysError, first_cause
 from rlsys.watch.signals import end_process
+
+_OF_THE_SYSTEM = (
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO),
+)
+"""Refusals that say all there is to say, and name the file where there is one; none is a bug."""
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     # In a pipe or a log, an error is a line and not a box of 80 columns.
-    rich_markup_mode="rich" if sys.stderr.isatty() else None,
+    rich_markup_mode="rich" if sys.stderr and sys.stderr.isatty() else None,
     help="Reinforcement learning with verifiable rewards on Ray, vLLM and DeepSpeed.",
 )
 
@@ -94,22 +101,54 @@ app.add_typer(verifiers.app, name="verifiers")
 app.add_typer(algorithms.app, name="algorithms")
 
 
+def _fill_standard_streams() -> None:
+    """Open /dev/null where a shell closed one (`>&-`): the next file that is opened would get its
+    number, and what members print would go there."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, so this one
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
+def _require_working_directory() -> None:
+    """Raise ConfigError where it was deleted, as relative paths and all who start here would say
+    each in words of its own."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "the working directory is not there any more: it was deleted; go to another one"
+        ) from error
+
+
+def _end_with(error: Exception) -> None:
+    Console(stderr=True).print(
+        f"{type(error).__name__}: {error}",
+        style="red",
+        highlight=False,
+        markup=False,
+        emoji=False,  # `:test:` in it is a text
+        soft_wrap=True,  # a path or a command in it can be copied as it stands
+    )
+    end_process(2)
+
+
 def main() -> None:
     """Entry point: one clear line for an error of ours, a traceback for a bug."""
     # Before torch is imported anywhere: thread pools of their own would fight over two cores.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _fill_standard_streams()
     try:
+        _require_working_directory()
         app()
     except RlsysError as error:
-        Console(stderr=True).print(
-            f"{type(error).__name__}: {error}",
-            style="red",
-            highlight=False,
-            markup=False,
-            emoji=False,  # `:test:` in it is a text
-            soft_wrap=True,  # a path or a command in it can be copied as it stands
-        )
-        end_process(2)
+        _end_with(error)
+    except OSError as error:
+        if error.errno not in _OF_THE_SYSTEM:
+            raise
+        _end_with(error)
     except BaseExceptionGroup as errors:
         # A bug below groups of tasks, whose own tracebacks would hide that of its cause.
         raise first_cause(errors) from None

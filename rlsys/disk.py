@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rlsys.errors import ConfigError, DataError, DiskError
 
@@ -43,7 +43,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_bytes()) if path.exists() else {}
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise DataError(_not_whole(path, error)) from error
     if not isinstance(content, dict):
         raise DataError(_not_whole(path, "no object"))
@@ -97,6 +97,27 @@ def replace_text(path: Path, text: str) -> None:
         sync(new)
         new.replace(path)
         sync(path.parent)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """A text file to write to in the block, which takes its place when the block has come to its
+    end: until then what was there before stays, and after an error the new one stays beside it, as
+    NAME.unfinished. What is no file, as a pipe is not, is written to directly.
+
+    Raises:
+        DiskError: it cannot be made, or the disk is full or fails.
+    """
+    place = path.resolve()
+    is_file = place.is_file() or not path.exists()
+    unfinished = place.with_name(f"{place.name}.unfinished") if is_file else path
+    with disk_errors(path):
+        file = unfinished.open("w", encoding="utf-8")
+    with file:
+        yield file
+    if is_file:
+        with disk_errors(path):
+            unfinished.replace(place)
 
 
 def write_table(table: "pa.Table", path: Path) -> None:

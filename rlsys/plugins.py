@@ -9,7 +9,7 @@ import importlib
 import linecache
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -68,7 +68,13 @@ def _parts(path: str) -> tuple[str, str]:
 def _read(where: str, functions: tuple[str, ...]) -> PluginFile:
     path = Path(where).expanduser()
     if path.is_file():
-        return PluginFile(str(path.resolve()), path.read_text(encoding="utf-8"), functions)
+        try:
+            source = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise PluginError(
+                f"plug-in {path}: expected a Python file in UTF-8: {error}"
+            ) from error
+        return PluginFile(str(path.resolve()), source, functions)
     is_module = all(part.isidentifier() for part in where.split("."))
     if functions and is_module and not where.endswith(".py"):
         # Not a copy of its text, which may import what lies beside it.
@@ -130,7 +136,8 @@ def imports_beside(file: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        with suppress(ValueError):  # the file itself may have taken it away
+            sys.path.remove(str(folder))
         for name in set(sys.modules) - before:
             where = getattr(sys.modules[name], "__file__", None)
             if where and folder in Path(where).resolve().parents:

@@ -215,6 +215,12 @@ def run_self_test(composite: Composite, about_to: Callable[[str], None] = lambda
     count = 0
     for component in composite.components:
         verifier = component.verifier
+        if not isinstance(getattr(verifier, "name", None), str):
+            kind = type(verifier).__name__
+            raise VerifierError(
+                f"a {kind} has no name; nearest valid: name = {kind.lower()!r} in its class, at "
+                f"{where_of(verifier, 'self_test')}"
+            )
         about_to(f"self-test of verifier {verifier.name!r}")
         if isinstance(verifier, RewardFunction):
             continue

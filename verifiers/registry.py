@@ -206,6 +206,9 @@ def _factories(module: ModuleType, functions: Sequence[str]) -> dict[str, Factor
     if verifiers is not None and (not isinstance(verifiers, dict) or not verifiers):
         raise VerifierError('expected VERIFIERS = {"name": Class}')
     if verifiers:
+        for name in verifiers:
+            if not isinstance(name, str) or not name.strip():
+                raise VerifierError(f"VERIFIERS[{name!r}]: expected a text as name")
         return {n: _named(n, value) for n, value in verifiers.items()}
     found = {
         name: factory_of(name, value) for name, value in own.items() if _is_reward(name, value)

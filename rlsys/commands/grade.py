@@ -46,7 +46,8 @@ def grade(
     could be graded.
     """
     from rlsys.config.load import CONFIGS, load
-    from rlsys.errors import DataError
+    from rlsys.disk import whole_file
+    from rlsys.errors import ConfigError, DataError
     from rlsys.grading.pool import GradingPool
     from rlsys.grading.rows import look_through, read_rows
     from verifiers.registry import Registry
@@ -60,6 +61,11 @@ def grade(
         raise DataError(f"no file {file}")
     if out.exists() and out.samefile(file):
         raise DataError(f"--out {out} is the file of completions itself")
+    if out.is_dir() or not out.parent.is_dir():
+        raise ConfigError(
+            f"--out {out}: a file in a folder that exists is needed; nearest valid: "
+            f"--out {file.stem}-graded.jsonl"
+        )
     known = Registry(settings.verifiers.plugins).names()
     survey = look_through(file, known)
     if not survey.num_rows:
@@ -67,7 +73,7 @@ def grade(
     settings.verifiers.timeout_s = max(settings.verifiers.timeout_s, survey.longest_s)
     progress = _Progress(Console(stderr=True), survey.num_rows, began)
     pool = GradingPool(settings.verifiers, settings.sandbox, survey.verifiers)
-    with out.open("w") as target, pool:
+    with whole_file(out) as target, pool:
         for graded in pool.grade(read_rows(file, known)):
             explanation = explanation_of(graded) if explain else {}
             target.write(json.dumps(output_row(graded) | explanation) + "\n")

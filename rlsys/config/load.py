@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -24,6 +23,7 @@ from rlsys.config.shape import COMMAND_LINE, expected, first_line, of_nobody, of
 from rlsys.config.shipped import shipped_configs
 from rlsys.config.validate import said, validate
 from rlsys.config.yaml_files import fault_of, read_yaml
+from rlsys.config.yaml_values import UNREADABLE, as_typed, require_plain_numbers
 from rlsys.errors import ConfigError, instead, nearest
 
 CONFIGS = shipped_configs()
@@ -142,13 +142,15 @@ def _parse_overrides(overrides: list[str]) -> DictConfig:
         key, separator, value = text.partition("=")
         if not separator or not key:
             raise ConfigError(f"override {text!r}: expected section.key=value")
+        setting = f"{key}.preset" if key == "algorithm" else key
         # OmegaConf reads nothing as None, which no field takes; here it is the empty text.
-        pairs.append((f"{key}.preset" if key == "algorithm" else key, value or "''"))
+        pairs.append((setting, as_typed(setting, value) or "''"))
     for key, value in pairs:
         try:
             read = OmegaConf.from_dotlist([f"{key}={value}"])
-        except (yaml.YAMLError, OmegaConfBaseException) as error:
+        except UNREADABLE as error:
             raise ConfigError(f"override '{key}={value}': {fault_of(error)}") from error
+        require_plain_numbers(value, f"override '{key}={value}'")
         if key == "algorithm.preset" and isinstance(read.algorithm.preset, DictConfig):
             raise ConfigError(
                 f"override 'algorithm={value}': algorithm stands for the name of a preset; a "

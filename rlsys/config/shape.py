@@ -25,6 +25,7 @@ _TYPES: dict[Any, str] = {
     str: "a text",
 }
 _NUMBERS = (int, float)
+_MISSING = "???"
 _SHORT = {
     "algorithm": "preset",
     "algorithm.advantage": "estimator",
@@ -58,8 +59,31 @@ def of_section(section: type, values: Any, path: str, where: str) -> Iterator[st
             yield from _of_list(get_args(hints[name])[0], value, key, where)
         elif get_origin(hints[name]) is dict:
             yield from _of_mapping(get_args(hints[name])[1], value, key, where)
-        elif hints[name] == int | str and type(value) not in (int, str):
-            yield f"{where}: {key}={value}: expected a whole number or {AUTO}"
+        elif misfit := _misfit(hints[name], value):
+            yield f"{where}: {key}={value}: {misfit}"
+
+
+def hint_of(name: str) -> Any:
+    """The type of a setting, by its whole name; None where there is no such setting."""
+    section: Any = RunConfig
+    hint: Any = None
+    for part in name.split("."):
+        hint = get_type_hints(section).get(part) if section else None
+        section = section_of(hint) if hint else None
+    return hint
+
+
+def _misfit(hint: Any, value: Any) -> str:
+    """What a single value had to be that OmegaConf would take as another one; empty: it fits."""
+    if value == _MISSING:  # to OmegaConf it is the mark of a value that is said elsewhere
+        return "expected a value"
+    if hint == int | str and type(value) not in (int, str):
+        return f"expected a whole number or {AUTO}"
+    if hint is str and isinstance(value, (bool, float)):
+        return "expected a text; one that YAML reads as a number, or as true and false, is quoted"
+    if hint is bool and type(value) is int and value not in (0, 1):
+        return "expected true or false"
+    return ""
 
 
 def section_of(hint: Any) -> type | None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from rlsys.config.yaml_values import UNREADABLE, require_plain_numbers
 from rlsys.errors import ConfigError, nearest
 
 
@@ -29,11 +29,12 @@ def read_yaml(path: Path, what: str = "config file", there: Iterable[Path] = ())
         raise ConfigError(f"{said}; {hint}")
     try:
         loaded = OmegaConf.load(path)
-    except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
+    except (*UNREADABLE, OSError) as error:  # OSError: of a number alone, too
         fault = f"{_line_of(error)}{fault_of(error)}{_tab_in(path, error)}"
         raise ConfigError(f"{path} is not valid YAML: {fault}") from error
     if not isinstance(loaded, DictConfig):
         raise ConfigError(f"{path} must hold a mapping of sections, not a list or a text")
+    require_plain_numbers(path.read_text(encoding="utf-8"), str(path))
     return loaded
 
 

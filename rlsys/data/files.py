@@ -134,8 +134,22 @@ def rows_within(file: RawFile) -> RawFile | None:
 
 
 def _of_table(path: Path, table: pa.Table) -> RawFile:
-    rows = [RawRow(str(path), n, row) for n, row in enumerate(table.to_pylist(), start=1)]
-    return RawFile(path, tuple(table.column_names), rows, [])
+    """
+    Raises:
+        DataError: two columns have one name, or a value is none in Python, such as a date in the
+            year 3,000,000 or bytes that are no text.
+    """
+    names = tuple(table.column_names)
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(f"{path}: two columns are named {twice!r}")
+    columns = []
+    for name in names:
+        try:
+            columns.append(table.column(name).to_pylist())
+        except (ValueError, OverflowError) as error:
+            raise DataError(f"{path}: column {name}: a value cannot be read: {error}") from error
+    values = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return RawFile(path, names, [RawRow(str(path), n, one) for n, one in enumerate(values, 1)], [])
 
 
 def _read_parquet(path: Path) -> pa.Table:

@@ -41,14 +41,33 @@ def read_result(folder: Path) -> dict[str, Any]:
             hint = f"there is one for each policy: {', '.join(below)}"
         raise DataError(f"{folder}: no {path.name}; {hint}")
     try:
-        content = json.loads(path.read_text())
-    except ValueError as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{path} is damaged ({error}); the same `rlsys eval` writes it anew"
         ) from error
     if not isinstance(content, dict) or "results" not in content:
         raise DataError(f"{path}: not what `rlsys eval` writes; name the folder of an evaluation")
+    _require_results(content["results"], path)
     return content
+
+
+def _require_results(results: Any, path: Path) -> None:
+    """Raise DataError unless each names its benchmark and setting once, and has rates of 0 to 1."""
+    anew = "the same `rlsys eval` writes it anew"
+    try:
+        settings = [_name(one) for one in results]
+        rates = [(one["benchmark"], p, rate) for one in results for p, rate in one["rates"].items()]
+        wrong = next((one for one in rates if not 0 <= one[2] <= 1), None)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path}: results are not as `rlsys eval` writes them ({error!r}); {anew}"
+        ) from error
+    if wrong:
+        benchmark, problem, rate = wrong
+        raise DataError(f"{path}: {benchmark}: the rate of {problem} is {rate}; {anew}")
+    if twice := next((one for one in settings if settings.count(one) > 1), None):
+        raise DataError(f"{path}: {twice} stands there twice; {anew}")
 
 
 def compare(a: dict[str, Any], b: dict[str, Any]) -> list[Pair]:

@@ -65,7 +65,7 @@ def read(path: Path) -> list[HeldOut]:
     for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
         try:
             checks.append(from_dict(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise DataError(
                 f"{path}, line {number}: no held-out check ({error}); a run writes one object a "
                 "check there"

@@ -76,12 +76,14 @@ def main() -> None:
     stacks.register()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver
     pipe, cell = Connection(int(sys.argv[1])), Cell(int(sys.argv[2]))
+    own = os.getpid()
     try:
         config, sandbox_config, plugins = pipe.recv()
         pipe.send(("doing", "making the verifiers"))
         sandbox = SharedSandbox(sandbox_config)
         composite = Composite(config, plugins, sandbox)
         run_self_test(composite, lambda case: pipe.send(("doing", case)))
+        _end_if_forked(own)
     except Exception as error:  # whatever a user's file raises becomes one error, at the parent
         told = str(error) if isinstance(error, RlsysError) else describe(error)
         pipe.send(("failed", told))
@@ -97,8 +99,16 @@ def main() -> None:
         _grade(composite, batch, pipe, cell)
 
 
+def _end_if_forked(own: int) -> None:
+    """End a process that a verifier forked and forgot: its verdicts would be taken for those of
+    the rows that come next."""
+    if os.getpid() != own:
+        os._exit(1)
+
+
 def _grade(composite: Composite, batch: Batch, pipe: Connection, cell: Cell) -> None:
     """Send every verdict, in order, some together."""
+    own = os.getpid()
     takes_batches = any(isinstance(c.verifier, BatchVerifier) for c in composite.components)
     rows = batch.completions
     size = len(rows) if takes_batches and not batch.alone else 1
@@ -107,6 +117,7 @@ def _grade(composite: Composite, batch: Batch, pipe: Connection, cell: Cell) -> 
     for row in range(0, len(rows), size):
         cell.begin(row, size)
         graded = composite.grade(rows[row : row + size], cell.asks)
+        _end_if_forked(own)
         verdicts += [_portable(verdict) for verdict in graded]
         if time.monotonic() - sent > _FLUSH_S:
             pipe.send(verdicts)
@@ -128,7 +139,8 @@ def _portable(verdict: Verdict) -> Verdict:
         plain = Verdict(
             None if verdict.reward is None else float(verdict.reward),
             Status(verdict.status),
-            str(verdict.reason),
+            # Half a character, as of a program's output, is in no table.
+            str(verdict.reason).encode(errors="replace").decode(),
             components,
             float(verdict.seconds),
             str(verdict.level),

@@ -2,7 +2,8 @@
 
 import gzip
 import json
-import math
+import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def read_rows(path: Path, known: list[str]) -> Iterator[GradeRow | MalformedRow]
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield read_row(number, line, known)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
 
@@ -112,7 +113,8 @@ def read_row(number: int, line: bytes, known: list[str]) -> GradeRow | Malformed
         identity = values.get("id")
         return _row(number, values, known)
     except (ValueError, RecursionError) as error:  # DataError is a ValueError
-        identity = identity if isinstance(identity, str | int) else None
+        is_one = isinstance(identity, str | int) and not isinstance(identity, bool)
+        identity = identity if is_one else None
         return MalformedRow(number, identity, f"row {number}: {error}")
 
 
@@ -184,7 +186,7 @@ def _limits(values: dict[str, Any]) -> dict[str, float]:
         raise _wrong("limits", expected, values)
     for value in limits.values():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not 0 < value < math.inf:
+        if not is_number or not 0 < value < sys.float_info.max:
             raise _wrong("limits", expected, values)
     return limits
 

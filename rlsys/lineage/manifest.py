@@ -161,7 +161,7 @@ def read_manifest(folder: Path) -> Manifest:
         for figure in content["figures"].values():
             _require_number(figure)
         return Manifest(**{**content, **artifacts, "gate": verdicts})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LineageError(f"{file} is no manifest of rlsys: {error!r}") from error
 
 

@@ -25,17 +25,17 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from rlsys.config.load import CONFIGS
 from rlsys.config.resume import flat
 from rlsys.config.run import RunConfig
 from rlsys.config.yaml_files import fault_of, read_yaml
+from rlsys.config.yaml_values import UNREADABLE, as_typed, require_plain_numbers
 from rlsys.errors import ConfigError, instead
 from rlsys.lineage.kinds import KINDS, Kind, word_of
 from rlsys.recipes.gates import read_condition
+from rlsys.recipes.overrides import by_whole_names, laid_over
 from rlsys.recipes.recipe import REFERENCE, Recipe, Reference, StageSpec, ordered
 
 ALL = "all"
@@ -111,6 +111,11 @@ def _overlays(scales: Any, scale: str, names: Sequence[str], file: Path) -> dict
     """What a scale lays over the stages, by their names."""
     if not isinstance(scales, dict):
         raise ConfigError(f"{file}: scales: expected a mapping of names, as in tiny: {{...}}")
+    if numbers := [one for one in scales if not isinstance(one, str)]:
+        raise ConfigError(
+            f"{file}: scales: the name {numbers[0]!r} is no text to YAML; nearest valid: "
+            f"'{str(numbers[0]).lower()}', in quotes"
+        )
     if scale not in scales and (scale or scales):
         if not scale:
             raise ConfigError(f"{file}: --scale is missing; there are: {', '.join(scales)}")
@@ -133,18 +138,12 @@ def _laid_over(stage: dict[str, Any], overlay: dict[str, Any], where: str) -> di
                 raise ConfigError(
                     f"{where}: {key}: expected a mapping, as in {_MAPPINGS[key]}, got {said!r}"
                 )
+    settings = [by_whole_names(one.get("overrides") or {}, where) for one in (stage, overlay)]
     merged = {
-        key: _merged(stage.get(key) or {}, overlay.get(key) or {})
-        for key in ("overrides", "inputs")
+        "overrides": laid_over(*settings),
+        "inputs": laid_over(stage.get("inputs") or {}, overlay.get("inputs") or {}),
     }
     return {**stage, **overlay, **merged}
-
-
-def _merged(first: Any, later: Any) -> dict[str, Any]:
-    """What is said later wins; of a run's length, which two settings can say, too."""
-    lengths = {"loop.steps", "loop.epochs"}
-    void = lengths if lengths & set(later) else set()
-    return {**{key: value for key, value in first.items() if key not in void}, **later}
 
 
 def _stage(
@@ -207,17 +206,22 @@ def _read_override(text: str, names: Sequence[str]) -> tuple[str, str, Any]:
         raise ConfigError(f"override {text!r}: expected [STAGE.]section.key=value")
     if not stage and not is_section and is_whole:
         raise ConfigError(f"override {text!r}: no stage {first!r}{instead(first, names)}")
+    typed = as_typed(setting, value) or "''"
     try:
-        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"v={value or chr(39) * 2}"]))
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"v={typed}"]))
+    except UNREADABLE as error:
         raise ConfigError(f"override {text!r}: {fault_of(error)}") from error
+    require_plain_numbers(typed, f"override {text!r}")
     return stage, setting, cast(dict[str, Any], read)["v"]
 
 
 def _overridden(stage: StageSpec, told: Sequence[tuple[str, str, Any]]) -> StageSpec:
     """With what the command line says of it, or of all."""
-    own = {setting: value for name, setting, value in told if name in ("", stage.name)}
-    return replace(stage, overrides=_merged(stage.overrides, own))
+    for name, setting, value in told:
+        if name in ("", stage.name):
+            own = by_whole_names({setting: value}, stage.where)
+            stage = replace(stage, overrides=laid_over(stage.overrides, own))
+    return stage
 
 
 def _require_references(stage: StageSpec, stages: Mapping[str, StageSpec]) -> None:

@@ -4,6 +4,7 @@ The run may still go on: half a line at the end of its metrics is not there yet.
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def read_record(folder: Path) -> RunRecord:
     return RunRecord(
         run=run,
         settings=flat(settings),
-        lines=_read_lines(folder / METRICS),
+        lines=_read_metrics(folder / METRICS),
         members=_read_members(folder / MEMBERS),
         checks=curve.read(folder / curve.FILE),
         summary=summary if is_current else {},
@@ -126,10 +127,29 @@ def _shown(record: RunRecord, key: str) -> str:
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
-    # What was no number in the run is null here: the step has no such metric.
+    lines: list[dict[str, Any]] = []
+    for _, line in read_lines(path):
+        if lines and line["step"] <= lines[-1]["step"]:
+            raise DataError(
+                f"{path}: step {line['step']} stands behind step {lines[-1]['step']}, where a run "
+                "writes each step once and in order: are lines of two runs in it?"
+            )
+        # What was no number in the run is null here: the step has no such metric.
+        lines.append({name: value for name, value in line.items() if value is not None})
+    return lines
+
+
+def _read_metrics(path: Path) -> list[dict[str, float]]:
+    lines = _read_lines(path)
+    for line in lines:
+        for name, value in line.items():
+            if not _is_share(value):
+                raise DataError(
+                    f"{path}, step {line['step']}: {name} is {str(value)[:40]!r}, and no number"
+                )
     return [
-        {name: value for name, value in line.items() if value is not None}
-        for _, line in read_lines(path)
+        {name: value for name, value in line.items() if abs(value) <= sys.float_info.max}
+        for line in lines
     ]
 
 

@@ -171,7 +171,7 @@ def _step_line(raw: bytes, where: str) -> tuple[str, dict[str, Any]]:
     try:
         text = raw.decode("utf-8")
         line = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: no JSON ({error}); {_A_STEP}") from error
     if not isinstance(line, dict) or not isinstance(line.get("step"), int):
         raise DataError(f"{where}: {text[:40]} has no step; {_A_STEP}")

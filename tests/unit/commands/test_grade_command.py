@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rlsys.cli import app
-from rlsys.errors import DataError
+from rlsys.errors import ConfigError, DataError, VerifierError
 
 LIES = """
 import os, time
@@ -130,3 +130,27 @@ def test_the_input_is_not_overwritten(tmp_path):
     assert path.read_text() == "{}\n"
     missing = CliRunner().invoke(app, ["grade", str(tmp_path / "no"), "--out", str(path)])
     assert "no file" in str(missing.exception)
+
+
+def test_verdicts_of_before_stay_until_all_new_ones_are_there(tmp_path, plugin):
+    out = tmp_path / "out.jsonl"
+    out.write_text("verdicts of before\n")
+    source = tmp_path / "in.jsonl"
+    needs_a_model = {"id": 2, "completion": "x", "verifier": "fluency"}
+    source.write_text('{"id": 1}\n' + json.dumps(needs_a_model) + "\n")
+    result = CliRunner().invoke(app, ["grade", str(source), "--out", str(out), plugin])
+    assert isinstance(result.exception, VerifierError)
+    assert out.read_text() == "verdicts of before\n"
+    source.write_text('{"id": 1}\n')
+    CliRunner().invoke(app, ["grade", str(source), "--out", str(out), plugin])
+    assert json.loads(out.read_text())["id"] == 1
+    assert not (tmp_path / "out.jsonl.unfinished").exists()
+
+
+@pytest.mark.parametrize("out", ["", "no/folder/out.jsonl"])
+def test_verdicts_need_a_file_in_a_folder_that_exists(tmp_path, out):
+    source = tmp_path / "in.jsonl"
+    source.write_text("{}\n")
+    result = CliRunner().invoke(app, ["grade", str(source), "--out", str(tmp_path / out)])
+    assert isinstance(result.exception, ConfigError)
+    assert "nearest valid: --out in-graded.jsonl" in str(result.exception)

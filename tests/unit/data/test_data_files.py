@@ -4,7 +4,9 @@ import gzip
 import json
 import pickle
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from rlsys.config.data import DataConfig, RowFormat
 from rlsys.data.read import read_rows
@@ -220,3 +222,32 @@ def test_several_paths_name_each_file_once(tmp_path):
         read_rows(f"{path},{path}", DataConfig())
     with pytest.raises(DataError, match="no data file"):
         read_rows(f"{path},{tmp_path / 'b.jsonl'}", DataConfig())
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (pa.array([2**62], pa.timestamp("ns")), "column answer: a value cannot be read"),
+        (pa.array([2**30], pa.date32()), "column answer: a value cannot be read: days=1073741824"),
+        (pa.array([2**62], pa.duration("ns")), "column answer: a value cannot be read"),
+        (
+            pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers()),
+            "column answer: a value cannot be read: 'utf-8' codec",
+        ),
+    ],
+)
+def test_a_column_that_holds_what_python_does_not_is_named(tmp_path, answers, said):
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pa.table({"question": ["2+2?"], "answer": answers}), path)
+    with pytest.raises(DataError, match=rf"rows\.parquet: {said}"):
+        read_rows(str(path), DataConfig())
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    texts = [pa.array([text]) for text in ("2+2?", "4", "5")]
+    table = pa.table(texts, names=["question", "answer", "answer"])
+    path = tmp_path / "rows.arrow"
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    with pytest.raises(DataError, match=r"rows\.arrow: two columns are named 'answer'"):
+        read_rows(str(path), DataConfig())

@@ -51,6 +51,13 @@ from verifiers.math.verifier import MathVerifier
 
 SUMS = Benchmark("sums", "", "math", True, 16, ("sums.jsonl",))
 
+_SUMS: dict[str, Any] = {
+    "benchmark": "sums",
+    "temperature": 0.6,
+    "budget": None,
+    "rates": {"a": 1.0},
+}
+
 
 def prompts(count: int) -> tuple[Prompt, ...]:
     return tuple(
@@ -451,6 +458,27 @@ def test_votes_are_counted_by_the_verifiers_equality() -> None:
 
 def test_what_cannot_be_an_expected_answer_equals_nothing() -> None:
     assert not equal_by(MathVerifier())("x" * 30_000, "1")
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        (None, "results are not as `rlsys eval` writes them"),
+        ("x", "results are not as"),
+        ([{"benchmark": "sums"}], "results are not as .*KeyError"),
+        ([_SUMS | {"rates": {"a": None}}], "results are not as"),
+        ([_SUMS | {"rates": {"a": "1"}}], "results are not as"),
+        ([_SUMS | {"rates": {"a": float("nan")}}], "sums: the rate of a is nan"),
+        ([_SUMS | {"rates": {"a": 7}}], "sums: the rate of a is 7"),
+        ([_SUMS, _SUMS], "sums/t0.6 stands there twice"),
+    ],
+)
+def test_results_that_no_evaluation_writes_are_not_compared(
+    tmp_path: Path, results: Any, said: str
+) -> None:
+    (tmp_path / "results.json").write_text(json.dumps({"results": results}))
+    with pytest.raises(DataError, match=rf"results\.json: {said}"):
+        read_result(tmp_path)
 
 
 def test_answers_that_were_cut_off_are_not_compared_with_others() -> None:

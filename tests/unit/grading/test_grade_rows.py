@@ -102,6 +102,12 @@ def test_a_missing_answer_is_malformed_only_where_it_is_needed():
             "column verifier: expected one of code_functions, code_programs, countdown, math",
         ),
         (b'{"id": 3, "completion": "c", "answer": 4, "limits": 5}', 3, "column limits: expected"),
+        (b'{"id": true, "completion": "c", "answer": 4}', None, "column id: expected a text or an"),
+        (
+            b'{"id": 3, "completion": "c", "answer": 4, "limits": {"wall_s": 1%s}}' % (b"0" * 400),
+            3,
+            "column limits: expected",
+        ),
         (
             b'{"id": 3, "completion": "c", "answer": 4, "limits": {"cpu": 5}}',
             3,
@@ -155,4 +161,13 @@ def test_a_packed_file_is_unpacked(tmp_path):
     assert [one.id for one in read_rows(path, KNOWN)] == [1]
     path.write_bytes(b"not packed")
     with pytest.raises(DataError, match="cannot be read"):
+        list(read_rows(path, KNOWN))
+
+
+def test_a_packed_file_that_is_damaged_inside_is_an_error_with_its_name(tmp_path):
+    path = tmp_path / "in.jsonl.gz"
+    packed = bytearray(gzip.compress(b'{"id": 1}\n' * 500))
+    packed[20:23] = b"\xff\xff\xff"
+    path.write_bytes(packed)
+    with pytest.raises(DataError, match=r"in\.jsonl\.gz: cannot be read: Error -3"):
         list(read_rows(path, KNOWN))

@@ -64,6 +64,10 @@ class Obedient:
                 return Verdict("1", Status.CORRECT)
             case "right":
                 return Verdict(1.0, Status.CORRECT, components={"pid": float(os.getpid())})
+            case "fork":
+                return Verdict(float(os.fork() != 0), Status.CORRECT)
+            case "half":
+                return Verdict(1.0, Status.CORRECT, "\\ud800 and more")
         return Verdict(0.0, Status.WRONG)
 
     def self_test(self):
@@ -127,6 +131,18 @@ def test_only_the_row_that_broke_the_verifier_has_no_verdict(
     assert verdicts[2].status is Status.INFRASTRUCTURE
     assert reason.format(file=tmp_path / "obedient.py") in verdicts[2].reason
     assert graded(process, "right")[0].reward == 1.0
+
+
+def test_a_process_that_a_verifier_forks_and_forgets_gives_no_verdicts(
+    process: VerifierProcess,
+) -> None:
+    verdicts = process.grade([Completion("", text, "") for text in ("fork", "wrong", "right")] * 3)
+    assert [verdict.reward for verdict in verdicts] == [1.0, 0.0, 1.0] * 3
+
+
+def test_a_reason_with_half_a_character_goes_into_a_table(process: VerifierProcess) -> None:
+    (verdict,) = process.grade([Completion("", "half", "")])
+    assert (verdict.reward, verdict.reason) == (1.0, "? and more")
 
 
 def test_a_batch_of_bad_rows_ends_in_a_bounded_time(process: VerifierProcess) -> None:

@@ -65,6 +65,46 @@ def test_a_scale_overlays_all_stages_and_then_each(write: Write, content: dict) 
     assert [one.text for one in recipe.stage("rl_a").gate] == ["steps > 1"]
 
 
+def test_a_scale_keeps_what_a_stage_says_beside_it_in_the_same_section(
+    write: Write, content: dict
+) -> None:
+    content["stages"][1]["overrides"] = {"loop": {"steps": 9, "group_size": 6}}
+    content["scales"] = {"tiny": {"rl_a": {"overrides": {"loop": {"steps": 3}}}}}
+    stage = read_recipe(write(content), "tiny").stage("rl_a")
+    assert stage.overrides == {"loop.group_size": 6, "loop.steps": 3}
+    told = read_recipe(write(content), "tiny", ["rl_a.loop={steps: 2}"]).stage("rl_a")
+    assert told.overrides == {"loop.group_size": 6, "loop.steps": 2}
+
+
+def test_what_is_said_last_also_stands_last_as_two_names_may_be_one_setting(
+    write: Write, content: dict
+) -> None:
+    content["stages"][1]["overrides"] = {"algorithm": "dapo"}
+    content["scales"] = {"tiny": {"rl_a": {"overrides": {"algorithm.preset": "rloo"}}}}
+    told = read_recipe(write(content), "tiny", ["algorithm=grpo"]).stage("rl_a")
+    assert list(told.overrides.items())[-1] == ("algorithm", "grpo")
+
+
+def test_mappings_of_names_of_the_users_own_stay_whole(write: Write, content: dict) -> None:
+    options = {"rollout.engine_options": {"a.b": 1}}
+    content["stages"][1]["overrides"] = options
+    assert read_recipe(write(content)).stage("rl_a").overrides == options
+
+
+def test_a_stage_that_says_a_setting_twice_is_refused(write: Write, content: dict) -> None:
+    content["stages"][1]["overrides"] = {"loop.steps": 4, "loop": {"steps": 5}}
+    said = refusal(write, content)
+    assert "stage rl_a: overrides say loop.steps twice, 4 and 5" in said
+
+
+@pytest.mark.parametrize(("name", "spelt"), [(True, "'true'"), (1, "'1'")])
+def test_a_scale_whose_name_is_no_text_to_yaml_is_refused(
+    write: Write, content: dict, name: object, spelt: str
+) -> None:
+    content["scales"] = {name: {}}
+    assert f"nearest valid: {spelt}, in quotes" in refusal(write, content, "on")
+
+
 def test_the_command_line_says_it_of_one_stage_or_of_all(write: Write, content: dict) -> None:
     recipe = read_recipe(write(content), "", ["rl_a.loop.steps=3", "run.seed=7", "run.name="])
     assert recipe.stage("rl_a").overrides == {"loop.steps": 3, "run.seed": 7, "run.name": ""}

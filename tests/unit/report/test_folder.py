@@ -45,6 +45,33 @@ def test_a_damaged_line_of_members_is_named(tmp_path: Path, damage: bytes, said:
         read_record(folder)
 
 
+def test_steps_of_two_runs_in_one_file_are_not_drawn_as_one(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a", [metrics(1), metrics(2), metrics(2)])
+    with pytest.raises(DataError, match=r"metrics\.jsonl: step 2 stands behind step 2"):
+        read_record(folder)
+
+
+def test_a_metric_that_is_no_number_is_named(tmp_path: Path) -> None:
+    odd: dict[str, Any] = {"reward/mean": "high"}
+    with pytest.raises(DataError, match=r"metrics\.jsonl, step 1: reward/mean is 'high', and no"):
+        read_record(make_run(tmp_path / "a", [metrics(1) | odd]))
+
+
+def test_a_line_that_is_nested_too_deeply_is_named(tmp_path: Path) -> None:
+    for name in ("metrics.jsonl", "heldout.jsonl"):
+        folder = make_run(tmp_path / name.partition(".")[0], [metrics(1)])
+        with (folder / name).open("a") as file:
+            file.write("[" * 100_000 + "\n")
+        with pytest.raises(DataError, match=rf"{name}, (last )?line"):
+            read_record(folder)
+
+
+def test_an_infinite_figure_is_not_there(tmp_path: Path) -> None:
+    endless: dict[str, Any] = {"policy/kl": float("inf"), "policy/ratio": float("nan")}
+    line = read_record(make_run(tmp_path / "a", [metrics(1) | endless])).lines[0]
+    assert not {"policy/kl", "policy/ratio"} & set(line)
+
+
 def test_a_figure_that_was_no_number_is_not_there(tmp_path: Path) -> None:
     nothing: dict[str, Any] = {"policy/kl": None, "throughput/step_s": None}
     record = read_record(make_run(tmp_path / "a", [metrics(1) | nothing, metrics(2)]))

@@ -253,3 +253,10 @@ def test_known_completion_may_have_a_range_of_rewards(reward, passes):
 def test_composite_without_a_paid_component_is_refused():
     with pytest.raises(VerifierError, match="no reward component"):
         make([RewardConfig("format", gate=True)])
+
+
+def test_a_verifier_without_a_name_is_told_what_is_missing():
+    composite = make(replaced={1: Verdict(1.0, Status.CORRECT)})
+    composite.components[1].verifier.name = None
+    with pytest.raises(VerifierError, match=r"a Scripted has no name; .* name = 'scripted'"):
+        run_self_test(composite)

@@ -100,6 +100,29 @@ def test_plugin_file_adds_its_verifiers(write):
         loaded.create("short", {"limits": 3})
 
 
+@pytest.mark.parametrize("name", ["1", "''", "' '"])
+def test_a_verifiers_name_is_a_text(write, name):
+    source = PLUGIN.replace('{"short"', "{" + name)
+    with pytest.raises(VerifierError, match=rf"VERIFIERS\[{name}\]: expected a text"):
+        Registry([write(source)])
+
+
+def test_a_plug_in_that_is_not_in_utf8_is_one_error_that_names_it(tmp_path):
+    path = tmp_path / "latin.py"
+    path.write_bytes(b"# \xe9\n")
+    with pytest.raises(VerifierError, match=r"latin\.py: expected a Python file in UTF-8"):
+        Registry([str(path)])
+
+
+def test_a_plug_in_may_change_where_python_looks(write):
+    source = "import sys\nsys.path.clear()\n" + textwrap.dedent(PLUGIN)
+    before = list(sys.path)
+    try:
+        assert "short" in Registry([write(source)]).names()
+    finally:
+        sys.path[:] = before
+
+
 def test_plugin_file_may_hold_dataclasses_with_postponed_annotations(write):
     source = """
         from __future__ import annotations
