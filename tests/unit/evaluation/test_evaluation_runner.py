@@ -41,7 +41,7 @@ from rlsys.evaluation.report import remarks, summary, write
 from rlsys.evaluation.results import COLUMNS, result
 from rlsys.evaluation.runner import examine
 from rlsys.evaluation.samples import Samples
-from rlsys.evaluation.votes import count_votes, equal_by
+from rlsys.evaluation.votes import equal_by
 from rlsys.loop.fleet import Graded, GroupBatch, Sampled
 from rlsys.loop.retries import Retries
 from rlsys.thinking.usage import Price
@@ -50,13 +50,6 @@ from verifiers.base import Status
 from verifiers.math.verifier import MathVerifier
 
 SUMS = Benchmark("sums", "", "math", True, 16, ("sums.jsonl",))
-
-_SUMS: dict[str, Any] = {
-    "benchmark": "sums",
-    "temperature": 0.6,
-    "budget": None,
-    "rates": {"a": 1.0},
-}
 
 
 def prompts(count: int) -> tuple[Prompt, ...]:
@@ -444,53 +437,3 @@ def test_a_cell_is_sampled_with_its_settings_budget_and_stops_only_where_a_text_
 def test_a_prompt_that_says_its_budget_is_of_the_same_problem() -> None:
     setting = Setting(1.0, 16, 4)
     assert problem_of(prompt_name("ab12", 4), setting) == problem_of("ab12", setting) == "ab12"
-
-
-def test_votes_are_counted_by_the_verifiers_equality() -> None:
-    equal = equal_by(MathVerifier())
-    votes = count_votes(
-        ["0.5", "1/2", "12", None, "0.50", r"\frac{\sqrt2}{2}"],
-        [False, False, True, False, False, False],
-        equal,
-    )
-    assert (votes.right, votes.wrong, votes.abstained) == (1, (3, 1), 1)
-
-
-def test_what_cannot_be_an_expected_answer_equals_nothing() -> None:
-    assert not equal_by(MathVerifier())("x" * 30_000, "1")
-
-
-@pytest.mark.parametrize(
-    ("results", "said"),
-    [
-        (None, "results are not as `rlsys eval` writes them"),
-        ("x", "results are not as"),
-        ([{"benchmark": "sums"}], "results are not as .*KeyError"),
-        ([_SUMS | {"rates": {"a": None}}], "results are not as"),
-        ([_SUMS | {"rates": {"a": "1"}}], "results are not as"),
-        ([_SUMS | {"rates": {"a": float("nan")}}], "sums: the rate of a is nan"),
-        ([_SUMS | {"rates": {"a": 7}}], "sums: the rate of a is 7"),
-        ([_SUMS, _SUMS], "sums/t0.6 stands there twice"),
-    ],
-)
-def test_results_that_no_evaluation_writes_are_not_compared(
-    tmp_path: Path, results: Any, said: str
-) -> None:
-    (tmp_path / "results.json").write_text(json.dumps({"results": results}))
-    with pytest.raises(DataError, match=rf"results\.json: {said}"):
-        read_result(tmp_path)
-
-
-def test_answers_that_were_cut_off_are_not_compared_with_others() -> None:
-    def of(**changes: Any) -> dict[str, Any]:
-        one = {"benchmark": "sums", "temperature": 0.6, "budget": None, "rates": {"a": 1.0}}
-        one["max_tokens"] = 16
-        return {"results": [one | changes]}
-
-    cut = {"top_k": 20, "top_p": 0.95, "min_p": 0.0}
-    (pair,) = compare(of(cut=cut), of(cut=cut))
-    assert pair.setting == "t0.6-k20-p0.95"
-    # As it was written before there was a cut.
-    assert compare(of(), of(cut={"top_k": 0, "top_p": 1.0, "min_p": 0.0}))
-    with pytest.raises(DataError, match=r"A has sums/t0\.6-k20-p0\.95; B has sums/t0\.6$"):
-        compare(of(cut=cut), of())

@@ -57,3 +57,17 @@ def test_completion_that_was_cut_off_abstains_unless_its_answer_is_whole(verifie
     assert answer_of("3 * 4 = 12", "", "length") is None
     assert answer_of(r"\boxed{12}, sin", "", "length") == "12"
     assert answer_of("<answer></answer>", "", "stop") is None
+
+
+def test_votes_are_counted_by_the_verifiers_equality() -> None:
+    equal = equal_by(MathVerifier())
+    votes = count_votes(
+        ["0.5", "1/2", "12", None, "0.50", r"\frac{\sqrt2}{2}"],
+        [False, False, True, False, False, False],
+        equal,
+    )
+    assert (votes.right, votes.wrong, votes.abstained) == (1, (3, 1), 1)
+
+
+def test_what_cannot_be_an_expected_answer_equals_nothing() -> None:
+    assert not equal_by(MathVerifier())("x" * 30_000, "1")
